@@ -1,0 +1,10 @@
+"""Do the API's old names behave as documented: a warning, or absence?"""
+
+import pytest
+
+from harness.checks import check_deprecated
+
+
+@pytest.mark.cases("deprecated", needs="api")
+def test_deprecated(subject, judge):
+    judge(check_deprecated(subject))

@@ -1,0 +1,20 @@
+"""Does the target compute the convolution, in the precision the case demands?"""
+
+import pytest
+
+from harness.checks import check_bindings, check_forward, check_printed
+
+
+@pytest.mark.cases("accepted")
+def test_forward(subject, judge):
+    judge(check_forward(subject))
+
+
+@pytest.mark.cases("printed")
+def test_printed(subject, judge):
+    judge(check_printed(subject))
+
+
+@pytest.mark.cases("printed", needs="api")
+def test_bindings(subject, judge):
+    judge(check_bindings(subject))

@@ -1,0 +1,10 @@
+"""Does the target accept the network as documented, with the documented shape and attributes?"""
+
+import pytest
+
+from harness.checks import check_network
+
+
+@pytest.mark.cases("accepted", needs="networks")
+def test_network(subject, judge):
+    judge(check_network(subject))

@@ -1,0 +1,10 @@
+"""Does the target refuse what it must, in the stated phase, with the stated error?"""
+
+import pytest
+
+from harness.checks import check_reject
+
+
+@pytest.mark.cases("rejected")
+def test_reject(subject, judge):
+    judge(check_reject(subject))

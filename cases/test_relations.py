@@ -1,0 +1,11 @@
+"""Do outputs relate to each other, and to their input, as the document says?"""
+
+import pytest
+
+from harness.relations import check_relation
+
+
+@pytest.mark.cases("related")
+def test_relations(subject, judge, find):
+    for relation in subject.case.relations:
+        judge(check_relation(subject, relation, find))

@@ -1,0 +1,279 @@
+"""Reads one case file: its text, its entries under their defaults, and the cases they expand to."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.errors import ConformanceError
+from harness.explain import Problem, choice, explain, shown
+from harness.lint import lint_assignments, lint_case
+from harness.model import Case
+from harness.paths import relative
+from harness.toml_lines import KeyLines, KeyPath, TomlError, parse
+
+MAX_BYTES = 1_000_000
+
+# The loader fills these; a case file may not.
+_FILLED = {"name", "file", "line", "section"}
+FILE_KEYS = ["section", "source", "defaults", "case"]
+ENTRY_KEYS = [key for key in Case.model_fields if key not in _FILLED]
+DEFAULT_KEYS = [key for key in ENTRY_KEYS if key not in {"id", "doc", "claims"}]
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """Something wrong in a file, said so that a person can mend it."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+class CaseFileError(ConformanceError):
+    """Files with faults: every one of them, in the order of files and lines."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(sorted(set(faults)))
+        super().__init__(self.faults)
+
+    def __str__(self) -> str:
+        files = len({fault.file for fault in self.faults})
+        count = f"{counted(len(self.faults), 'fault')} in {counted(files, 'file')}"
+        return "\n".join([*map(str, self.faults), count])
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 case``, ``2 cases``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A TOML file that could be read, and the faults found in it."""
+
+    file: str
+    stem: str
+    text: str
+    document: dict[str, Any]
+    faults: list[Fault] = field(default_factory=list)
+
+    @cached_property
+    def _lines(self) -> KeyLines:
+        return KeyLines(self.text)
+
+    def line(self, path: KeyPath) -> int:
+        return self._lines.line(path)
+
+    def fault(self, path: KeyPath, message: str) -> None:
+        self.faults.append(Fault(self.file, self.line(path), message))
+
+
+def read(path: Path) -> Source:
+    """Read a file of at most `MAX_BYTES`. Raises CaseFileError with the one reason why it cannot be used."""
+    # The parent's name is resolved, not the file's own: a link is called what people see.
+    file = f"{relative(path.parent)}/{path.name}"
+
+    def refused(message: str, line: int = 1) -> CaseFileError:
+        return CaseFileError([Fault(file, line, message)])
+
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise refused("is a directory, not a file" if stat.S_ISDIR(status.st_mode) else "is no regular file")
+        if status.st_size > MAX_BYTES:
+            raise refused(f"has {status.st_size / 1e6:.1f} MB, more than the {MAX_BYTES / 1e6:g} MB allowed: split it")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise refused(f"cannot be read: {error.strerror}") from None
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise refused(f"is not UTF-8: byte 0x{raw[error.start]:02x}", line) from None
+    if text.startswith("\ufeff"):
+        raise refused("begins with a byte order mark: save it as UTF-8 without one")
+    try:
+        return Source(file, path.stem, text, parse(text))
+    except TomlError as error:
+        raise refused(f"is no valid TOML: {error}", error.line) from None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One ``[[case]]``: what it writes itself (``own``), and the same under its file's defaults (``data``)."""
+
+    source: Source
+    index: int
+    own: dict[str, Any]
+    defaults: dict[str, Any]
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        return _merged(_known(self.defaults, DEFAULT_KEYS), _known(self.own, ENTRY_KEYS))
+
+    @property
+    def base_id(self) -> str:
+        return f"{self.source.stem}/{self.data.get('id', '')}"
+
+    @property
+    def line(self) -> int:
+        return self.source.line(("case", self.index))
+
+    @property
+    def location(self) -> str:
+        return f"{self.source.file}:{self.line}"
+
+    @property
+    def precisions(self) -> list[Any]:
+        given = self.data.get("precision", Case.model_fields["precision"].default)
+        return given if isinstance(given, list) else [given]
+
+    @property
+    def claims(self) -> list[Any]:
+        given = self.data.get("claims", [])
+        return given if isinstance(given, list) else []
+
+    def fault(self, path: KeyPath, message: str) -> None:
+        """A fault at ``path`` of the merged entry: on the line of the case or of the defaults, whichever wrote it."""
+        for length in range(len(path), 0, -1):
+            if _holds(self.own, path[:length]):
+                break
+            if _holds(self.defaults, path[:length]):
+                self.source.fault(("defaults", *path), message)
+                return
+        self.source.fault(("case", self.index, *path), message)
+
+
+def entries(source: Source) -> list[Entry]:
+    """The entries of a case file; what is wrong around them goes to the file's faults."""
+    document = source.document
+    for key in document:
+        if key not in FILE_KEYS:
+            source.fault((key,), choice("unknown key", key, FILE_KEYS))
+    if not re.fullmatch("[a-z0-9][a-z0-9_]*", source.stem):
+        source.fault((), f"the file's name {shown(source.stem)} must be lower-case letters, digits and underscores")
+    if "section" not in document:
+        source.fault((), '"section" is missing: the section of the document that the file covers')
+    for key in ("section", "source"):
+        if not isinstance(document.get(key, "-"), str) or document.get(key) == "":
+            source.fault((key,), f"{key}: expected a string, got {shown(document[key])}")
+
+    defaults = document.get("defaults", {})
+    if not isinstance(defaults, dict):
+        source.fault(("defaults",), f"defaults: expected a table, got {shown(defaults)}")
+        defaults = {}
+    for key in defaults:
+        if key not in DEFAULT_KEYS:
+            own = f"{shown(key)} belongs to each case, not to defaults"
+            message = own if key in ENTRY_KEYS else choice("unknown key in defaults:", key, DEFAULT_KEYS)
+            source.fault(("defaults", key), message)
+
+    given = document.get("case", [])
+    if not isinstance(given, list) or not all(isinstance(own, dict) for own in given):
+        source.fault(("case",), f"case: expected [[case]] tables, got {shown(given)}")
+        return []
+    if not given:
+        source.fault((), "no cases: expected at least one [[case]]")
+    return [Entry(source, index, own, defaults) for index, own in enumerate(given)]
+
+
+def expand(entry: Entry) -> Iterator[Case]:
+    """One case for each precision of an entry; what is wrong with them goes to the file's faults."""
+    for key in entry.own:
+        if key not in ENTRY_KEYS:
+            entry.fault((key,), choice("unknown key", key, ENTRY_KEYS))
+    wrong = [*_unions(entry.data)]
+    for path, message in wrong:
+        entry.fault(path, message)
+
+    precisions = entry.precisions
+    if not precisions:
+        entry.fault(("precision",), "precision: expected at least one")
+    if any(precision in precisions[:index] for index, precision in enumerate(precisions)):
+        entry.fault(("precision",), f"precision: one is listed twice in {shown(precisions)}")
+    source = entry.source
+    filled = {"file": source.file, "line": entry.line, "section": str(source.document.get("section"))}
+    if not entry.claims and isinstance(source.document.get("source"), str):
+        filled["source"] = source.document["source"]
+    for precision in precisions:
+        data = {**filled, **entry.data, "precision": precision, "id": f"{entry.base_id}-{precision}"}
+        if "id" in entry.data:
+            data["name"] = entry.data["id"]
+        try:
+            case = Case.model_validate(data)
+        except ValidationError as error:
+            for path, message in _findings(error):
+                entry.fault(path, message)
+            continue
+        if wrong:
+            continue
+        for path, message in lint_case(case):
+            entry.fault(path, message)
+        yield case
+
+
+def _unions(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """What may be of several types: checked here, because pydantic reports each type that it is not."""
+    if isinstance(data.get("set"), dict):
+        yield from lint_assignments(data["set"])
+    bias = data.get("bias", "none")
+    if bias != "none" and not isinstance(bias, dict):
+        yield ("bias",), f'bias: expected "none" or a table with fill or values, got {shown(bias)}'
+
+
+def _findings(error: ValidationError) -> Iterator[Problem]:
+    """Pydantic's findings in terms of the file, without those that `_unions` or the claims' check report."""
+    for detail in error.errors(include_url=False):
+        path: KeyPath = detail["loc"]
+        match path:
+            case ("set", _, *_) | ("bias", _):
+                continue
+            case ("bias", "BiasSpec", *rest):
+                path = ("bias", *rest)
+            case ("claims", _) if detail["type"] == "string_pattern_mismatch":
+                continue
+            case ("name",):
+                path = ("id",)
+        yield path, explain(detail, path, Case)
+
+
+def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """``own`` over ``defaults``, table by table."""
+    result = dict(defaults)
+    for key, value in own.items():
+        under = result.get(key)
+        if isinstance(under, dict) and isinstance(value, dict):
+            if key == "set":
+                # Assignments are applied in order: one written again moves behind the defaults.
+                under = {name: kept for name, kept in under.items() if name not in value}
+            result[key] = _merged(under, value)
+        else:
+            result[key] = value
+    for given, dropped in (("values", "fill"), ("fill", "values")):
+        if given in own and dropped not in own:
+            result.pop(dropped, None)
+    return result
+
+
+def _known(table: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key in keys}
+
+
+def _holds(data: Any, path: KeyPath) -> bool:
+    try:
+        for part in path:
+            data = data[part]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True

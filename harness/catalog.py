@@ -1,0 +1,180 @@
+"""All case files as one catalog: found, read, and checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from harness.case_file import CaseFileError, Entry, Fault, Source, entries, expand, read
+from harness.errors import ConformanceError
+from harness.explain import choice, closest, explain, shown
+from harness.model import Case, ClaimId, Model
+from harness.paths import CASES, relative
+
+__all__ = ["CaseFileError", "Catalog", "Claim", "Fault", "load"]
+
+
+class Claim(Model):
+    """One thing the document states."""
+
+    id: ClaimId
+    section: Annotated[str, Field(min_length=1)]
+    statement: Annotated[str, Field(min_length=8)]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All cases, in the order of files and entries, and the claims by id."""
+
+    cases: tuple[Case, ...]
+    claims: dict[str, Claim]
+
+    def select(self, globs: Iterable[str]) -> tuple[Case, ...]:
+        """The cases whose id, id without precision, or file matches any glob; all cases where none is given."""
+        globs = tuple(globs)
+        if not globs:
+            return self.cases
+        return tuple(
+            case
+            for case in self.cases
+            if any(fnmatchcase(name, glob) for glob in globs for name in (case.id, case.base_id, case.file))
+        )
+
+    def by_base(self, base_id: str) -> tuple[Case, ...]:
+        """The case in each of its precisions; empty where there is no such case."""
+        return self._by_base.get(base_id, ())
+
+    @cached_property
+    def _by_base(self) -> dict[str, tuple[Case, ...]]:
+        found: dict[str, tuple[Case, ...]] = {}
+        for case in self.cases:
+            found[case.base_id] = (*found.get(case.base_id, ()), case)
+        return found
+
+
+def load(root: Path = CASES) -> Catalog:
+    """Read every ``*.toml`` below ``root`` but the expectations, and check it.
+
+    Raises:
+        CaseFileError: with every fault of every file.
+        ConformanceError: there is no such directory, or it holds no case files.
+    """
+    if not root.is_dir():
+        raise ConformanceError(f"{relative(root)}: no such directory")
+    claims_path, expectations = root / "claims.toml", root / "expectations"
+    paths = sorted(p for p in root.rglob("*.toml") if p != claims_path and expectations not in p.parents)
+    if not paths:
+        raise ConformanceError(f"{relative(root)}: no case files (*.toml) below it")
+
+    faults: list[Fault] = []
+    sources = _read_all(paths, faults)
+    unread = {path.stem for path in paths} - {source.stem for source in sources}
+    every = [entry for source in sources for entry in entries(source)]
+    cases = [(entry, case) for entry in every for case in expand(entry)]
+    _check_duplicates(every)
+    _check_relations(cases, every, unread)
+
+    claims: dict[str, Claim] = {}
+    claims_file = _read_all([claims_path], faults) if claims_path.exists() else []
+    for source in claims_file:
+        indexed = _claims(source)
+        claims = {claim.id: claim for claim in indexed.values()}
+        if len(sources) == len(paths):
+            _check_unused(source, indexed, every)
+    if claims_file or not claims_path.exists():
+        _check_claims(every, claims)
+
+    faults += [fault for source in (*sources, *claims_file) for fault in source.faults]
+    if faults:
+        raise CaseFileError(faults)
+    return Catalog(tuple(case for _, case in cases), claims)
+
+
+def _read_all(paths: Iterable[Path], faults: list[Fault]) -> list[Source]:
+    sources = []
+    for path in paths:
+        try:
+            source = read(path)
+        except CaseFileError as error:
+            faults += error.faults
+            continue
+        sources.append(source)
+    return sources
+
+
+def _claims(source: Source) -> dict[int, Claim]:
+    """The valid claims by their place in the file."""
+    claims: dict[int, Claim] = {}
+    for key in source.document:
+        if key != "claim":
+            source.fault((key,), choice("unknown key", key, ["claim"]))
+    given = source.document.get("claim", [])
+    if not isinstance(given, list):
+        source.fault(("claim",), f"claim: expected [[claim]] tables, got {shown(given)}")
+        return claims
+    for index, data in enumerate(given):
+        try:
+            claim = Claim.model_validate(data)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                path = detail["loc"]
+                source.fault(("claim", index, *path), explain(detail, path, Claim))
+            continue
+        if any(claim.id == other.id for other in claims.values()):
+            source.fault(("claim", index, "id"), f"duplicate claim {shown(claim.id)}")
+        claims[index] = claim
+    return claims
+
+
+def _check_claims(every: Iterable[Entry], claims: Iterable[str]) -> None:
+    known = set(claims)
+    for entry in every:
+        for index, claim in enumerate(entry.claims):
+            if isinstance(claim, str) and claim not in known:
+                entry.fault(("claims", index), f"claim {shown(claim)} is not in claims.toml{closest(claim, known)}")
+
+
+def _check_unused(source: Source, claims: dict[int, Claim], every: Iterable[Entry]) -> None:
+    used = {claim for entry in every for claim in entry.claims if isinstance(claim, str)}
+    for index, claim in claims.items():
+        if claim.id not in used:
+            source.fault(("claim", index), f"claim {shown(claim.id)} is checked by no case")
+
+
+def _check_duplicates(every: Iterable[Entry]) -> None:
+    """Ids are unique everywhere (a file's name is part of them), docs within their file."""
+    ids: dict[str, Entry] = {}
+    docs: dict[tuple[str, str], Entry] = {}
+    for entry in every:
+        name, doc = entry.data.get("id"), entry.data.get("doc")
+        if isinstance(name, str) and (first := ids.setdefault(entry.base_id, entry)) is not entry:
+            entry.fault(("id",), f"duplicate id {shown(name)}: {entry.base_id} is already at {first.location}")
+        if isinstance(doc, str):
+            same = " ".join(doc.lower().split())
+            if (first := docs.setdefault((entry.source.file, same), entry)) is not entry:
+                entry.fault(("doc",), f"duplicate doc {shown(doc)}: already at {first.location}")
+
+
+def _check_relations(cases: Sequence[tuple[Entry, Case]], every: Iterable[Entry], unread: set[str]) -> None:
+    """The other case of a relation exists in the same precision and has an output. Files not read are let pass."""
+    entries_by_id = {entry.base_id: entry for entry in every}
+    refused = {case.id for _, case in cases if case.reject and case.reject.phase}
+    for entry, case in cases:
+        for index, relation in enumerate(case.relations):
+            if relation.to is None or relation.to.partition("/")[0] in unread:
+                continue
+            path, what = ("relations", index, "to"), f"relation to {shown(relation.to)}:"
+            other = entries_by_id.get(relation.to)
+            if other is None:
+                entry.fault(path, f"{what} no such case{closest(relation.to, entries_by_id)}")
+            elif case.precision not in other.precisions:
+                there = ", ".join(map(str, other.precisions))
+                entry.fault(path, f"{what} it runs in {there}, not in {case.precision}")
+            elif f"{relation.to}-{case.precision}" in refused:
+                entry.fault(path, f"{what} it is refused, so it has no output")

@@ -1,0 +1,309 @@
+"""The checks of a case on a target, phase by phase. Each returns a verdict and raises nothing.
+
+The way of the data: case -> Target.build -> Engine.run -> compare -> verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+import numpy as np
+
+from harness import message
+from harness.compare import Comparison, compare, structure_faults
+from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, case_data
+from harness.engines import Engines
+from harness.model import Case, Phase
+from harness.printed import parse
+from harness.reference.result import Result
+from harness.reference.shape import output_shape
+from harness.targets.base import (
+    DefinesNetworks,
+    Describes,
+    EngineFacts,
+    HasDeprecatedNames,
+    NotRun,
+    Refused,
+    RunsByBindings,
+    Unsupported,
+)
+from harness.tolerance import bound
+from harness.verdict import Verdict, verdict
+
+P = ParamSpec("P")
+Golden = Callable[[Case, int], Result]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A case on a target, with the engines already built there and the store of goldens."""
+
+    case: Case
+    engines: Engines
+    golden: Golden
+
+    @property
+    def target(self) -> Any:
+        return self.engines.target
+
+    def say(self, phase: Phase, status: Any, lines: list[str] | str = "", **figures: Any) -> Verdict:
+        """A verdict; a fault's lines get the headline, anything else is kept as it is."""
+        if isinstance(lines, list):
+            lines = message.failure(self.case, phase, lines)
+        return verdict(self.case, self.engines.target.name, phase, status, lines, **figures)
+
+
+def judged(
+    phase: Phase,
+) -> Callable[[Callable[Concatenate[Subject, P], Verdict]], Callable[Concatenate[Subject, P], Verdict]]:
+    """Turn what a target raises into a verdict: unsupported, not run, refused, or an error of the phase."""
+
+    def decorate(
+        check: Callable[Concatenate[Subject, P], Verdict],
+    ) -> Callable[Concatenate[Subject, P], Verdict]:
+        @wraps(check)
+        def run(subject: Subject, *args: P.args, **kwargs: P.kwargs) -> Verdict:
+            try:
+                reason = subject.target.supports(subject.case)
+                if reason is not None:
+                    return subject.say(phase, "unsupported", str(reason))
+                return check(subject, *args, **kwargs)
+            except Unsupported as fault:
+                return subject.say(phase, "unsupported", str(fault))
+            except NotRun as fault:
+                return subject.say(phase, "not run", str(fault))
+            except Refused as fault:
+                return subject.say(fault.phase, "fail", ["refused, but should be accepted:", *_lines(fault.message)])
+            except Exception as fault:  # whatever a target raises is an error of this case alone
+                return subject.say(phase, "error", [f"{type(fault).__name__}: {line}" for line in _lines(str(fault))])
+
+        return run
+
+    return decorate
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines() or [""]
+
+
+@judged("network")
+def check_network(subject: Subject) -> Verdict:
+    """Shape inference gives the formula's shape, and every attribute reads back as it was set."""
+    case, target = subject.case, subject.target
+    if not isinstance(target, DefinesNetworks):
+        return subject.say("network", "unsupported", "the target has no network apart from its engine")
+    facts = target.define(case)
+    faults = list(facts.errors)
+    expected = _network_shape(case)
+    if facts.output_shape != expected:
+        faults.append(f"the inferred output shape is {facts.output_shape}, but should be {expected}")
+    if facts.attributes:
+        for name, value in expected_attributes(case).items():
+            if facts.attributes.get(name) != value:
+                faults.append(f"{name} reads back as {facts.attributes.get(name)}, but should be {value}")
+    if faults:
+        return subject.say("network", "fail", faults)
+    return subject.say("network", "pass", shape=list(facts.output_shape))
+
+
+def _network_shape(case: Case) -> tuple[int, ...]:
+    """The output shape of the declared network: -1 wherever the run shapes may differ."""
+    if case.dynamic is None:
+        return output_shape(case.input.shape, case.kernel.shape, case.attributes)
+    low, high = (output_shape(s, case.kernel.shape, case.attributes) for s in (case.dynamic.min, case.dynamic.max))
+    rank = case.spatial_rank
+    free = [n == -1 for n in case.dynamic.shape]
+    dynamic = [*free[: -rank - 1], False, *free[-rank:]]
+    assert len(dynamic) == len(low) == len(high)
+    return tuple(-1 if is_free else n for is_free, n in zip(dynamic, low, strict=True))
+
+
+def expected_attributes(case: Case) -> dict[str, Any]:
+    """What the layer must report: its defaults, each assignment, and what the case states explicitly."""
+    a = case.attributes
+    values: dict[str, Any] = {
+        "num_output_maps": case.kernel.shape[0],
+        "kernel_size_nd": list(case.kernel.shape[2:]),
+        "stride_nd": list(a.stride),
+        "pre_padding": list(a.pre),
+        "post_padding": list(a.post),
+        "padding_mode": a.mode,
+        "dilation_nd": list(a.dilation),
+        "num_groups": a.groups,
+    }
+    if a.pre == a.post:
+        values["padding_nd"] = list(a.pre)
+    stated = case.expect.attributes
+    if stated is not None:
+        values |= {k: list(v) if isinstance(v, tuple) else v for k, v in stated.model_dump(exclude_none=True).items()}
+    return values
+
+
+@judged("build")
+def check_build(subject: Subject) -> Verdict:
+    """An engine is built, and loads where it can run here."""
+    engine = subject.engines.get(subject.case)
+    return subject.say("build", "pass", **_describe(engine)[1])
+
+
+@judged("compare")
+def check_forward(subject: Subject) -> Verdict:
+    """Every run shape's output lies within the bound around the golden reference."""
+    case = subject.case
+    engine = subject.engines.get(case)
+    worst: Comparison | None = None
+    for index, shape in enumerate(case.run_shapes):
+        golden = subject.golden(case, index)
+        outputs = engine.run({INPUT: case_data(case, shape).input})
+        faults = structure_faults(outputs, OUTPUT, golden.output.shape, NUMPY_TYPE[case.data_type])
+        if faults:
+            return subject.say("compare", "fail", faults)
+        found = compare(outputs[OUTPUT], golden.output, bound(case, golden))
+        if worst is None or not found.fraction <= worst.fraction:
+            worst = found
+        if not found.passed:
+            break
+    assert worst is not None
+    facts, described = _describe(engine)
+    figures = _figures(worst) | described
+    if not worst.passed:
+        return subject.say("compare", "fail", [*message.mismatch(worst), *message.engine_line(facts)], **figures)
+    ran = facts.precision if facts is not None else None
+    if case.runs_in is not None and ran is not None and ran != case.runs_in:
+        lines = [f"the values are right, but it ran in {ran}, not in {case.runs_in}", *message.engine_line(facts)]
+        return subject.say("compare", "fallback", lines, **figures)
+    return subject.say("compare", "pass", **figures)
+
+
+@judged("compare")
+def check_printed(subject: Subject) -> Verdict:
+    """The output agrees with the document's printed values to their last digit, widened by the bound."""
+    case = subject.case
+    assert case.expect.printed is not None and case.expect.shape is not None
+    printed = parse(case.expect.printed, case.expect.shape)
+    outputs = subject.engines.get(case).run({INPUT: case_data(case).input})
+    faults = structure_faults(outputs, OUTPUT, case.expect.shape, NUMPY_TYPE[case.data_type])
+    if faults:
+        return subject.say("compare", "fail", faults)
+    found = compare(outputs[OUTPUT], printed.values, printed.tolerance + bound(case, subject.golden(case, 0)))
+    digits = agreeing_digits(outputs[OUTPUT].astype(np.float64), printed.values)
+    figures = _figures(found) | {"digits": digits}
+    if not found.passed:
+        return subject.say("compare", "fail", message.mismatch(found, "printed values"), **figures)
+    return subject.say("compare", "pass", **figures)
+
+
+def agreeing_digits(actual: Array, printed: Array) -> float:
+    """The fewest significant decimal digits to which two tensors of the same shape agree (at most 9)."""
+    scale = np.abs(printed)
+    error = np.abs(actual - printed)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        digits = -np.log10(error / scale)
+    digits = np.where(error == 0, 9.0, np.where(scale == 0, 0.0, digits))
+    return round(float(np.clip(digits, 0.0, 9.0).min()), 2)
+
+
+@judged("run")
+def check_bindings(subject: Subject) -> Verdict:
+    """The document's own way to run (bindings, execute_async_v2) gives the bits of the named-tensor way."""
+    case = subject.case
+    engine = subject.engines.get(case)
+    if not isinstance(engine, RunsByBindings):
+        return subject.say("run", "unsupported", "the engine has no bindings")
+    feeds = {INPUT: case_data(case).input}
+    second, first = engine.run_by_bindings(feeds), engine.run(feeds)
+    if same_bits(first[OUTPUT], second[OUTPUT]):
+        return subject.say("run", "pass")
+    return subject.say("run", "fail", ["execute_async_v2 and execute_async_v3 give different bits"])
+
+
+def same_bits(a: Array, b: Array) -> bool:
+    """Shape, type and every byte equal."""
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def check_reject(subject: Subject) -> Verdict:
+    """The target refuses the case in the stated phase with the stated error, and in no other way."""
+    case, target = subject.case, subject.target
+    expected = case.rejection_on(target.name)
+    reason = target.supports(case)
+    if reason is not None or expected is None:
+        return subject.say("network", "unsupported", reason or "the case states no refusal for this target")
+    wanted = f"refuses in phase {expected.phase} with /{expected.error}/"
+    try:
+        engine = subject.engines.get(case)
+        if expected.phase == "run":
+            engine.run({INPUT: case_data(case).input})
+    except Refused as refusal:
+        if refusal.phase != expected.phase:
+            lines = [f"refused in phase {refusal.phase}, but the case {wanted}:", *_lines(refusal.message)]
+            return subject.say(refusal.phase, "fail", lines)
+        if not re.search(expected.error, refusal.message):
+            return subject.say(
+                refusal.phase, "fail", [f"another error than stated; the case {wanted}:", *_lines(refusal.message)]
+            )
+        return subject.say(refusal.phase, "pass", error=refusal.message)
+    except Unsupported as fault:
+        return subject.say(expected.phase, "unsupported", str(fault))
+    except NotRun as fault:
+        return subject.say(expected.phase, "not run", str(fault))
+    except Exception as fault:  # a crash is never a rejection
+        return subject.say(expected.phase, "error", [f"{type(fault).__name__}: {line}" for line in _lines(str(fault))])
+    return subject.say(expected.phase, "fail", [f"accepted, but the case {wanted}"])
+
+
+def check_deprecated(subject: Subject) -> Verdict:
+    """An old name warns as documented where it exists, and is absent where it was removed."""
+    case, target = subject.case, subject.target
+    assert case.deprecated is not None
+    if not isinstance(target, HasDeprecatedNames) or not isinstance(target, DefinesNetworks):
+        return subject.say("network", "unsupported", "the target has no names of TensorRT's API")
+    name, text = case.deprecated.name, case.deprecated.warning
+    missing = target.missing_name(case)
+    if missing is not None:
+        return subject.say("network", "pass", absent=missing)
+    try:
+        given = target.define(case).warnings
+    except (Refused, Unsupported) as fault:
+        return subject.say("network", "fail", [f"`{name}` was refused: {fault}"])
+    except Exception as fault:  # whatever a target raises is an error of this case alone
+        return subject.say("network", "error", [f"{type(fault).__name__}: {fault}"])
+    if any(warning.rstrip(".") == text.rstrip(".") for warning in given):
+        return subject.say("network", "pass", warning=text)
+    shown = ", ".join(repr(warning) for warning in given) or "none"
+    return subject.say("network", "fail", [f"`{name}` should warn {text!r}; DeprecationWarnings given: {shown}"])
+
+
+def _describe(engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
+    facts = engine.describe() if isinstance(engine, Describes) else None
+    if facts is None:
+        return None, {}
+    kernel = facts.convolution.kernel if facts.convolution else ""
+    layers = [
+        {"name": x.name, "type": x.type, "kernel": x.kernel, "reads": list(x.reads), "writes": list(x.writes)}
+        for x in facts.layers
+    ]
+    return facts, {"ran_in": facts.precision, "kernel": kernel, "layers": layers}
+
+
+def _figures(found: Comparison) -> Mapping[str, Any] | dict[str, Any]:
+    return {
+        "elements": found.elements,
+        "beyond": found.beyond,
+        "worst": list(found.worst),
+        "actual": _json(found.actual),
+        "expected": _json(found.expected),
+        "error": _json(found.error),
+        "bound": _json(found.bound),
+        "fraction": _json(found.fraction),
+        "ulp": _json(found.ulp),
+    }
+
+
+def _json(value: float) -> float | str:
+    """JSON has no infinities and no NaN: they are written as text."""
+    return value if np.isfinite(value) else str(value)

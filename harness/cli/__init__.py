@@ -1,0 +1,32 @@
+"""``trt-conformance``: the command for all that is not running tests."""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+
+import typer
+
+from harness.cli import cases
+from harness.errors import ConformanceError
+
+app = typer.Typer(
+    help="Conformance suite for TensorRT's convolution layer. Tests are run by pytest.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+# One line a command. Each lives in a module of its own, which imports what is heavy only when it runs.
+app.add_typer(cases.app, name="cases")
+
+
+def main() -> None:
+    """Run the command. A fault in what the user gave ends it with one message on stderr and exit code 2."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        app(prog_name="trt-conformance")
+    except ConformanceError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

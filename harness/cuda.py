@@ -1,0 +1,152 @@
+"""The CUDA runtime through cuda-python, in the spelling of 12 and of 13, with errors raised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+
+class CudaError(RuntimeError):
+    """A CUDA call that did not succeed. ``sticky`` errors end every later call of the process too."""
+
+    STICKY = frozenset(
+        {
+            "cudaErrorIllegalAddress",
+            "cudaErrorLaunchTimeout",
+            "cudaErrorAssert",
+            "cudaErrorHardwareStackError",
+            "cudaErrorIllegalInstruction",
+            "cudaErrorMisalignedAddress",
+            "cudaErrorInvalidAddressSpace",
+            "cudaErrorInvalidPc",
+            "cudaErrorLaunchFailure",
+            "cudaErrorECCUncorrectable",
+        }
+    )
+
+    def __init__(self, name: str, call: str) -> None:
+        super().__init__(f"{call} failed: {name}")
+        self.name = name
+        self.sticky = name in self.STICKY
+
+
+@cache
+def runtime() -> Any:
+    """The CUDA runtime module: ``cuda.bindings.runtime``, or ``cuda.cudart`` before cuda-python 12.6.
+
+    Raises:
+        ImportError: neither is installed.
+    """
+    try:
+        return import_module("cuda.bindings.runtime")
+    except ImportError:
+        return import_module("cuda.cudart")
+
+
+def call(name: str, *arguments: Any) -> Any:
+    """Call a runtime function; returns its single result, a tuple of several, or None.
+
+    Raises:
+        CudaError: the call did not return cudaSuccess.
+    """
+    status, *results = getattr(runtime(), name)(*arguments)
+    if int(status) != 0:
+        raise CudaError(status.name, name)
+    return results[0] if len(results) == 1 else tuple(results) or None
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU of this machine. ``memory`` in bytes, ``driver`` as CUDA version (13000 is 13.0)."""
+
+    index: int
+    name: str
+    major: int
+    minor: int
+    memory: int
+    multiprocessors: int
+    l2_bytes: int
+
+    @property
+    def sm(self) -> str:
+        return f"sm{self.major}{self.minor}"
+
+
+@cache
+def gpus() -> tuple[tuple[Gpu, ...], str]:
+    """The GPUs that CUDA sees, and where there are none, why."""
+    try:
+        count = call("cudaGetDeviceCount")
+    except ImportError:
+        return (), "cuda-python is not installed"
+    except CudaError as fault:
+        return (), f"no GPU with a driver that fits this CUDA runtime ({fault.name})"
+    except (RuntimeError, OSError) as fault:
+        return (), f"CUDA does not load: {fault}"
+    found = []
+    for index in range(count):
+        p = call("cudaGetDeviceProperties", index)
+        name = p.name.decode() if isinstance(p.name, bytes) else str(p.name)
+        found.append(
+            Gpu(index, name.strip("\0"), p.major, p.minor, p.totalGlobalMem, p.multiProcessorCount, p.l2CacheSize)
+        )
+    return tuple(found), "" if found else "CUDA finds no GPU"
+
+
+def version_text(number: int) -> str:
+    """13000 -> 13.0."""
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+class Stream:
+    """A CUDA stream, destroyed by `close`."""
+
+    def __init__(self) -> None:
+        self._stream: Any = call("cudaStreamCreate")
+
+    @property
+    def handle(self) -> int:
+        return int(self._stream)
+
+    def synchronize(self) -> None:
+        call("cudaStreamSynchronize", self._stream)
+
+    def close(self) -> None:
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            call("cudaStreamDestroy", stream)
+
+
+GUARD_BYTES = 512
+GUARD_PATTERN = 0xA5
+POISON = 0xFF
+
+
+class Buffer:
+    """Device memory with a guard on both sides, so that a write outside of it is seen.
+
+    Poison is bytes of 0xFF: NaN in every floating type and -1 in integers.
+    """
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+        self._base: int | None = int(call("cudaMalloc", nbytes + 2 * GUARD_BYTES))
+
+    @property
+    def address(self) -> int:
+        if self._base is None:
+            raise RuntimeError("the buffer is closed")
+        return self._base + GUARD_BYTES
+
+    def poison(self, stream: Stream) -> None:
+        """Fill the buffer with NaN and both guards with their pattern."""
+        start = self.address - GUARD_BYTES
+        call("cudaMemsetAsync", start, GUARD_PATTERN, self.nbytes + 2 * GUARD_BYTES, stream.handle)
+        call("cudaMemsetAsync", self.address, POISON, self.nbytes, stream.handle)
+
+    def close(self) -> None:
+        if self._base is not None:
+            base, self._base = self._base, None
+            call("cudaFree", base)

@@ -1,0 +1,50 @@
+"""The tensors of a case: its fills rounded to the type the network reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.model import Case, DataType
+from harness.tensors import content
+
+Array = NDArray[Any]
+
+INPUT, OUTPUT = "input", "output"
+
+NUMPY_TYPE: dict[DataType, np.dtype[Any]] = {
+    "float32": np.dtype(np.float32),
+    "float16": np.dtype(np.float16),
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "int8": np.dtype(np.int8),
+}
+
+
+@dataclass(frozen=True)
+class CaseData:
+    """Input ``(N, C, *spatial)``, kernel ``(K, C/groups, *window)`` and bias ``(K,)`` in the case's type."""
+
+    input: Array
+    kernel: Array
+    bias: Array | None
+
+
+def case_data(case: Case, run_shape: Sequence[int] | None = None) -> CaseData:
+    """The tensors of a case, the input in ``run_shape`` (by default the case's first)."""
+    dtype = NUMPY_TYPE[case.data_type]
+    shape = case.run_shapes[0] if run_shape is None else run_shape
+    values = case.input.values if tuple(shape) == case.input.shape else None
+    bias = None
+    if case.bias != "none":
+        maps = case.kernel.shape[:1]
+        bias = content(maps, case.bias.fill, case.bias.values, case.bias.seed).astype(dtype)
+    return CaseData(
+        content(shape, case.input.fill, values, case.input.seed).astype(dtype),
+        content(case.kernel.shape, case.kernel.fill, case.kernel.values, case.kernel.seed).astype(dtype),
+        bias,
+    )

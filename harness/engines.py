@@ -1,0 +1,48 @@
+"""Keeps a target's built engines while they may be needed again, and releases them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from harness.model import Case
+from harness.targets.base import Engine, Target
+
+LIVE_ENGINES = 256
+
+
+class Engines:
+    """Engines of one target, least recently used closed first. A refusal is remembered like an engine."""
+
+    def __init__(self, target: Target, limit: int = LIVE_ENGINES) -> None:
+        self.target = target
+        self._limit = limit
+        self._held: OrderedDict[str, Engine | Exception] = OrderedDict()
+
+    def get(self, case: Case) -> Engine:
+        """The engine of a case, built at most once. Raises what the build raised."""
+        held = self._held.get(case.id)
+        if held is None:
+            held = self._build(case)
+            self._held[case.id] = held
+            while len(self._held) > self._limit:
+                self._release(self._held.popitem(last=False)[1])
+        self._held.move_to_end(case.id)
+        if isinstance(held, Exception):
+            raise held
+        return held
+
+    def close(self) -> None:
+        """Release every engine."""
+        while self._held:
+            self._release(self._held.popitem()[1])
+
+    def _build(self, case: Case) -> Engine | Exception:
+        try:
+            return self.target.build(case)
+        except Exception as fault:  # kept, so that a second check of the case reports the same fault
+            return fault.with_traceback(None)
+
+    @staticmethod
+    def _release(held: Engine | Exception) -> None:
+        if not isinstance(held, Exception):
+            held.close()

@@ -1,0 +1,108 @@
+"""Puts what pydantic finds wrong into the words of a TOML file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+
+from harness.toml_lines import KeyPath
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Problem = tuple[KeyPath, str]
+"""Where (keys within the entry) and what."""
+
+_KINDS = {
+    "int_type": "an integer",
+    "float_type": "a number",
+    "string_type": "a string",
+    "tuple_type": "an array",
+    "dict_type": "a table",
+    "model_type": "a table",
+}
+_BOUNDS = {
+    "greater_than": ("greater than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+_LENGTHS = {
+    "string_too_short": ("at least", "min_length", "characters"),
+    "string_too_long": ("at most", "max_length", "characters"),
+    "too_short": ("at least", "min_length", "values"),
+    "too_long": ("at most", "max_length", "values"),
+}
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """``; did you mean "x"?``, or nothing where no known word is near."""
+    found = get_close_matches(word, list(known), n=1)
+    return f'; did you mean "{found[0]}"?' if found else ""
+
+
+def choice(what: str, word: object, known: Iterable[str]) -> str:
+    """Says that ``word`` is none of the known ones, and which is meant or which there are."""
+    known = list(known)
+    hint = closest(str(word), known) or f"; expected {'one of ' if len(known) > 1 else ''}{', '.join(known)}"
+    return f"{what} {shown(word)}{hint}"
+
+
+def shown(value: object) -> str:
+    """A value as TOML would have it, shortened to a line."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """A path as people write it: ``input.shape[1]``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def explain(detail: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
+    """What one finding of pydantic means, ``path`` being the place in the file and ``model`` that of its top."""
+    kind, value, limits = detail["type"], detail["input"], detail.get("ctx", {})
+    where = f"{dotted(path)}: " if path else ""
+    key = str(path[-1]) if path else ""
+    owner = f" in {dotted(path[:-1])}" if path[:-1] else ""
+    if kind == "missing":
+        return f'"{key}" is missing{owner}'
+    if kind == "extra_forbidden":
+        return choice(f"unknown key{owner}:" if owner else "unknown key", key, _fields(model, path[:-1]))
+    if kind == "literal_error":
+        return choice(f"{where}unknown value", value, re.findall(r"'([^']*)'", limits["expected"]))
+    if kind in _KINDS:
+        rule = f"expected {_KINDS[kind]}"
+    elif kind in _BOUNDS:
+        words, limit = _BOUNDS[kind]
+        rule = f"must be {words} {limits[limit]:g}"
+    elif kind in _LENGTHS:
+        words, limit, unit = _LENGTHS[kind]
+        rule = f"needs {words} {limits[limit]} {unit} and has {len(value)}"
+    elif kind == "string_pattern_mismatch":
+        form = ', like "section.statement"' if r"\." in limits["pattern"] else ""
+        rule = f"must be lower-case letters, digits and underscores{form}"
+    else:
+        rule = detail["msg"].lower()
+    return f"{where}{rule}, got {shown(value)}"
+
+
+def _fields(model: type[BaseModel], path: KeyPath) -> list[str]:
+    """The keys of the table at ``path``: descends through the models that the fields' types name."""
+    for part in path:
+        field = model.model_fields.get(str(part))
+        if field is not None:
+            model = next(_models(field.annotation), model)
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)

@@ -1,0 +1,192 @@
+"""Golden files: HDF5, read whole and written whole, the same bytes for the same content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import ConformanceError
+
+Array = NDArray[Any]
+Attribute = str | int | tuple[int, ...]
+Kind = Literal["missing", "stale", "corrupt", "truncated", "foreign", "extra", "manifest", "differs"]
+
+FORMAT = "trt-conformance golden"
+SCHEMA_VERSION = 1
+
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+COMPRESSED_FROM = 4096
+"""Elements from which a dataset is worth compressing."""
+
+# A newer layout would hold the time of writing in every group.
+LAYOUT = ("earliest", "v110")
+# What h5py was seen to raise on damaged files.
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
+
+
+class GoldenError(ConformanceError):
+    """A golden that cannot be used; ``kind`` says why."""
+
+    def __init__(self, message: str, kind: Kind = "corrupt") -> None:
+        super().__init__(message)
+        self.kind: Kind = kind
+
+
+@dataclass(frozen=True)
+class Node:
+    """One HDF5 group: its attributes and its datasets by name."""
+
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    datasets: dict[str, Array] = field(default_factory=dict)
+
+
+Content = dict[str, Node]
+"""The nodes of a file by path, ``h2_w2/float32/run0``, or of one golden by path within it, ``run0``."""
+
+
+def split(content: Content) -> dict[str, Content]:
+    """The goldens of a file, by the first two parts of their path: case and type."""
+    goldens: dict[str, Content] = {}
+    for path, node in content.items():
+        parts = path.split("/")
+        goldens.setdefault("/".join(parts[:2]), {})["/".join(parts[2:])] = node
+    return goldens
+
+
+def join(goldens: dict[str, Content]) -> Content:
+    """A file's content from its goldens; undoes `split`."""
+    return {
+        "/".join(part for part in (golden, path) if part): node
+        for golden, content in goldens.items()
+        for path, node in content.items()
+    }
+
+
+def fingerprint(array: Array) -> str:
+    """Type, shape and the SHA-256 of the elements' bytes, little-endian in C order: ``float32[1,1,6,9] 5f0c…``."""
+    stored = _stored(array)
+    digest = hashlib.sha256(stored.astype(stored.dtype.newbyteorder("<"), copy=False).tobytes())
+    return f"{describe(array)} {digest.hexdigest()}"
+
+
+def describe(array: Array) -> str:
+    """Type and shape: ``float32[1,1,6,9]``."""
+    return f"{array.dtype}[{','.join(map(str, array.shape))}]"
+
+
+def load(path: Path, kind: str) -> Content:
+    """Everything a golden file holds, arrays read-only; its kind is documented, reference or observed/TARGET.
+
+    Raises:
+        GoldenError: the file is missing, truncated, corrupt, foreign, or of another schema. The message says
+            what the file is or has, and leaves naming it to the caller.
+    """
+    try:
+        # No lock: files are replaced whole, and some file systems cannot lock.
+        with h5py.File(path, "r", locking=False) as file:
+            _check_root(dict(file.attrs), kind)
+            return dict(_nodes(file, ""))
+    except FileNotFoundError:
+        raise GoldenError("does not exist", "missing") from None
+    except DAMAGE as fault:
+        if "truncated" in str(fault) or (path.is_file() and path.stat().st_size == 0):
+            raise GoldenError("is truncated", "truncated") from fault
+        raise GoldenError(f"cannot be read as HDF5 ({fault})") from fault
+
+
+def save(path: Path, kind: str, content: Content) -> None:
+    """Write a golden file whole, or leave what is there as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary, h5py.File(temporary, "w", libver=LAYOUT) as file:
+        file.attrs.update({"format": FORMAT, "kind": kind, "schema_version": SCHEMA_VERSION})
+        for name, node in sorted(content.items()):
+            group = file.require_group(name)
+            for key, value in sorted(node.attributes.items()):
+                group.attrs[key] = value
+            for key, array in sorted(node.datasets.items()):
+                _write(group, key, array)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place once the block has ended without an error."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check_root(attributes: dict[str, Any], kind: str) -> None:
+    if attributes.get("format") != FORMAT:
+        raise GoldenError("is HDF5, but no golden file of this suite", "foreign")
+    version = attributes.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise GoldenError(f"has schema version {version}, but this suite reads {SCHEMA_VERSION}")
+    if attributes.get("kind") != kind:
+        raise GoldenError(f"holds {attributes.get('kind')} goldens, but lies among the {kind} ones", "foreign")
+
+
+def _nodes(group: Any, path: str) -> Iterator[tuple[str, Node]]:
+    """The nodes under a group, those left out that only lead to others."""
+    datasets, children = {}, []
+    for name in sorted(group):
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise GoldenError(f"holds a link to elsewhere at {path}/{name}", "foreign")
+        item = group[name]
+        if isinstance(item, h5py.Dataset):
+            datasets[name] = _read(item)
+        else:
+            children.append((name, item))
+    attributes = {name: _attribute(name, value) for name, value in group.attrs.items()} if path else {}
+    if datasets or attributes or (path and not children):
+        yield path, Node(attributes, datasets)
+    for name, item in children:
+        yield from _nodes(item, f"{path}/{name}" if path else name)
+
+
+def _attribute(name: str, value: Any) -> Attribute:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "i":
+        return tuple(int(part) for part in value.ravel())
+    raise GoldenError(f"has an attribute {name} of a type that goldens do not use")
+
+
+def _read(dataset: Any) -> Array:
+    if dataset.dtype.kind not in "fiu":
+        raise GoldenError(f"has a dataset {dataset.name} of type {dataset.dtype}, which goldens do not use")
+    array: Array = np.asarray(dataset[()])
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    logical = dataset.attrs.get("dtype")
+    if logical == "bfloat16" and array.dtype == np.uint16:
+        array = array.view(BFLOAT16)
+    elif logical is not None:
+        raise GoldenError(f"has a dataset {dataset.name} that says it holds {logical}, but stores {array.dtype}")
+    array.flags.writeable = False
+    return array
+
+
+def _stored(array: Array) -> Array:
+    """HDF5 has no bfloat16: its bits are stored as uint16."""
+    return array.view(np.uint16) if array.dtype == BFLOAT16 else array
+
+
+def _write(group: Any, name: str, array: Array) -> None:
+    packing = {"compression": "gzip", "shuffle": True} if array.size >= COMPRESSED_FROM else {}
+    dataset = group.create_dataset(name, data=_stored(array), track_times=False, **packing)
+    if array.dtype == BFLOAT16:
+        dataset.attrs["dtype"] = "bfloat16"

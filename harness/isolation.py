@@ -1,0 +1,246 @@
+"""Runs a target in a process of its own, so that a crash or a hang costs one case and nothing else.
+
+The parent sends method calls through a pipe and waits. If the worker dies, hangs past its time limit, or
+meets a CUDA error that ends every later call, the call raises and the next one starts a fresh worker;
+engines built in the old one are built again when they are asked for.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Mapping
+from itertools import count
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from harness.cuda import CudaError
+from harness.data import Array
+from harness.errors import ConformanceError
+from harness.model import Case
+from harness.targets.base import Engine, NotRun, Refused, Target, Unsupported
+from harness.targets.registry import resolve
+
+TARGET_CAPABILITIES = ("define", "missing_name", "environment", "infer_shapes")
+ENGINE_CAPABILITIES = ("describe", "run_by_bindings")
+KNOWN_FAULTS = (Refused, Unsupported, NotRun, ConformanceError)
+TIME_LIMIT = 300.0
+
+
+class TargetCrashed(RuntimeError):
+    """The worker process died in the middle of a call."""
+
+
+class TargetHung(RuntimeError):
+    """A call took longer than its time limit; the worker was killed."""
+
+
+class TargetFault(RuntimeError):
+    """An exception of the target that is none of the protocol's; its type is part of the message."""
+
+
+def open_target(spec: str, isolated: bool = True) -> Target:
+    """The target of a spec, in a process of its own unless it is the plain NumPy reference.
+
+    Raises ConformanceError as `resolve` does.
+    """
+    return IsolatedTarget(spec) if isolated and spec != "numpy" else resolve(spec)
+
+
+class IsolatedTarget:
+    """A target in a worker process, with the same protocols as the target itself."""
+
+    def __init__(self, spec: str, time_limit: float = TIME_LIMIT) -> None:
+        """Raises ConformanceError as `resolve(spec)` does."""
+        self.spec = spec
+        self.time_limit = time_limit
+        self._worker: _Worker | None = None
+        self.generation = 0
+        name, capabilities = self.call("hello")
+        self.name: str = name
+        for capability in capabilities:
+            setattr(self, capability, _Method(self, "target", capability))
+
+    def supports(self, case: Case) -> str | None:
+        reason: str | None = self.call("target", "supports", case)
+        return reason
+
+    def build(self, case: Case) -> IsolatedEngine:
+        return IsolatedEngine(self, case)
+
+    def call(self, *message: Any) -> Any:
+        """Call the worker, starting it where there is none.
+
+        Raises:
+            TargetCrashed, TargetHung: the worker is gone.
+            TargetFault: the target raised something of its own.
+            Refused, Unsupported, NotRun, ConformanceError: as the target raised them.
+        """
+        if self._worker is None:
+            self._worker = _Worker(self.spec)
+            self.generation += 1
+        try:
+            kind, payload = self._worker.ask(message, self.time_limit)
+        except (TargetCrashed, TargetHung):
+            self._worker = None
+            raise
+        if kind == "sticky":
+            self._worker.kill()
+            self._worker = None
+            raise TargetFault(payload)
+        if kind == "fault":
+            raise TargetFault(payload)
+        if kind == "raise":
+            raise payload
+        return payload
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.kill()
+            self._worker = None
+
+
+class IsolatedEngine:
+    """An engine in the worker; built again where the worker that held it is gone."""
+
+    def __init__(self, target: IsolatedTarget, case: Case) -> None:
+        self._target, self._case = target, case
+        self._build()
+
+    def _build(self) -> None:
+        self._number, capabilities = self._target.call("build", self._case)
+        self._generation = self._target.generation
+        for capability in capabilities:
+            setattr(self, capability, _Method(self, "engine", capability))
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        outputs: dict[str, Array] = self.call("engine", "run", dict(feeds))
+        return outputs
+
+    def call(self, kind: str, method: str, *arguments: Any) -> Any:
+        if self._generation != self._target.generation or self._target._worker is None:
+            self._build()
+        return self._target.call(kind, self._number, method, *arguments)
+
+    def close(self) -> None:
+        if self._generation == self._target.generation and self._target._worker is not None:
+            self._target.call("close", self._number)
+
+
+class _Method:
+    """A method of the worker's target or engine, callable here."""
+
+    def __init__(self, owner: IsolatedTarget | IsolatedEngine, kind: str, name: str) -> None:
+        self._owner, self._kind, self._name = owner, kind, name
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._owner.call(self._kind, self._name, *arguments)
+
+
+class _Worker:
+    """The process and the parent's end of its pipe."""
+
+    def __init__(self, spec: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process: BaseProcess = context.Process(target=_serve, args=(theirs, spec), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def ask(self, message: tuple[Any, ...], time_limit: float) -> tuple[str, Any]:
+        try:
+            # A large message blocks until the worker reads it; a dead worker breaks the pipe.
+            self._connection.send(message)
+            if not self._connection.poll(time_limit):
+                self.kill()
+                raise TargetHung(f"no answer within {time_limit:g} s: the process was killed ({_label(message)})")
+            answer: tuple[str, Any] = self._connection.recv()
+            return answer
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            self._process.join(timeout=10)
+            raise TargetCrashed(f"the process died: {self._cause()} ({_label(message)})") from None
+
+    def _cause(self) -> str:
+        code = self._process.exitcode
+        if code is None or code >= 0:
+            return f"exit code {code}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return f"{name}, perhaps out of memory" if name == "SIGKILL" else name
+
+    def kill(self) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.join(timeout=10)
+
+
+def _label(message: tuple[Any, ...]) -> str:
+    words = [part for part in message if isinstance(part, str)]
+    case = next((part.id for part in message if isinstance(part, Case)), "")
+    return " ".join(["in", *words[-1:], case]).strip()
+
+
+def _serve(connection: Connection, spec: str) -> None:
+    """The worker's loop: resolves the target, then answers calls until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    state = _Served(spec)
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            return
+        connection.send(_answer(state, message))
+
+
+def _answer(state: _Served, message: tuple[Any, ...]) -> tuple[str, Any]:
+    try:
+        return "result", state.handle(*message)
+    except KNOWN_FAULTS as fault:
+        return "raise", fault.with_traceback(None)
+    except CudaError as fault:
+        return "sticky" if fault.sticky else "fault", f"{type(fault).__name__}: {fault}"
+    except Exception as fault:
+        return "fault", f"{type(fault).__name__}: {fault}"
+
+
+class _Served:
+    """The target and its engines, inside the worker."""
+
+    def __init__(self, spec: str) -> None:
+        self._spec = spec
+        self._target: Target | None = None
+        self._engines: dict[int, Engine] = {}
+        self._numbers = count(1)
+
+    @property
+    def target(self) -> Target:
+        if self._target is None:
+            self._target = resolve(self._spec)
+        return self._target
+
+    def handle(self, kind: str, *arguments: Any) -> Any:
+        if kind == "hello":
+            return self.target.name, [name for name in TARGET_CAPABILITIES if hasattr(self.target, name)]
+        if kind == "target":
+            return _plain(getattr(self.target, arguments[0])(*arguments[1:]))
+        if kind == "build":
+            return self._keep(self.target.build(arguments[0]))
+        number, *rest = arguments
+        if kind == "close":
+            self._engines.pop(number).close()
+            return None
+        return getattr(self._engines[number], rest[0])(*rest[1:])
+
+    def _keep(self, engine: Engine) -> tuple[int, list[str]]:
+        number = next(self._numbers)
+        self._engines[number] = engine
+        return number, [name for name in ENGINE_CAPABILITIES if hasattr(engine, name)]
+
+
+def _plain(value: Any) -> Any:
+    """Iterators do not cross a pipe; what they give does."""
+    return list(value) if isinstance(value, Iterator) else value

@@ -1,0 +1,309 @@
+"""Checks what a case says as a whole: that its parts go together, and that it can fail."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, get_args
+
+from harness.errors import InvalidConvolution
+from harness.explain import Problem, choice, dotted, shown
+from harness.model import ATTRIBUTE_FIELDS, MAX_ELEMENTS, Attributes, BiasSpec, Case, PaddingMode, Quantize, TensorSpec
+from harness.printed import parse as parse_printed
+from harness.reference import quantization
+from harness.reference.convolution import convolve
+from harness.reference.shape import output_shape
+from harness.tensors import Float64, content
+from harness.toml_lines import KeyPath
+
+Shape = tuple[int, ...]
+
+# Above this many multiplications the expected output is not computed while linting.
+CHEAP = 1_000_000
+MOSTLY_ZEROS = 0.9
+
+# Fills that are laid out over the last two dimensions.
+_PLANE_FILLS = ("tiled_1_to_9", "powers_of_ten", "powers_of_ten_alternating")
+
+
+def lint_assignments(assignments: Mapping[str, Any]) -> Iterator[Problem]:
+    """Check the names and types of ``set``, before it becomes part of a case."""
+    for name, value in assignments.items():
+        path = ("set", name)
+        if name not in ATTRIBUTE_FIELDS:
+            yield path, choice("unknown attribute in set:", name, ATTRIBUTE_FIELDS)
+        elif name == "padding_mode":
+            if value not in get_args(PaddingMode):
+                yield path, choice(f"set.{name}: unknown mode", value, get_args(PaddingMode))
+        elif name == "num_groups":
+            if type(value) is not int:
+                yield path, f"set.{name}: expected an integer, got {shown(value)}"
+        elif not isinstance(value, list) or not value or any(type(part) is not int for part in value):
+            yield path, f"set.{name}: expected an array of integers, one an axis, got {shown(value)}"
+
+
+def lint_case(case: Case) -> Iterator[Problem]:
+    """Every problem of one valid case, as (keys within the entry, message)."""
+    # What every target refuses need be no convolution.
+    refused = case.reject is not None and case.reject.phase is not None
+    if not case.claims and not case.source:
+        yield (), "names no claims and no source: say what the case checks"
+    yield from _quantization(case)
+    yield from _rejection(case)
+    yield from _relations(case)
+    yield from _deprecated(case)
+
+    shapes = [*_sizes(case), *_ranks(case, refused), *_dynamic(case)]
+    contents = [*_contents(case, refused)]
+    yield from (*shapes, *contents)
+    if refused or shapes:
+        return
+
+    invalid = [(path, text) for path, shape in _input_shapes(case) if (text := _invalid(case, shape))]
+    yield from invalid
+    if invalid:
+        return
+    outputs = [output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes]
+    yield from _expectation(case, outputs)
+    yield from _output_sizes(case, outputs)
+    if not contents:
+        yield from _vacuous(case, outputs)
+
+
+def _input_shapes(case: Case) -> Iterator[tuple[KeyPath, Shape]]:
+    """Every input shape that has to be valid, those to run first."""
+    if case.dynamic is None:
+        yield (), case.input.shape
+        return
+    for index, shape in enumerate(case.dynamic.run):
+        yield ("dynamic", "run", index), shape
+    for name in ("min", "opt", "max"):
+        yield ("dynamic", name), getattr(case.dynamic, name)
+
+
+def _invalid(case: Case, shape: Shape) -> str | None:
+    try:
+        output_shape(shape, case.kernel.shape, case.attributes)
+    except InvalidConvolution as error:
+        return f"no valid convolution of {list(shape)}: {error} (a case meant to be refused says so in reject)"
+    return None
+
+
+def _sizes(case: Case) -> Iterator[Problem]:
+    shapes: dict[KeyPath, Shape] = {("input", "shape"): case.input.shape, ("kernel", "shape"): case.kernel.shape}
+    for index, run in enumerate(case.dynamic.run if case.dynamic else ()):
+        shapes["dynamic", "run", index] = run
+    for path, shape in shapes.items():
+        elements = math.prod(shape)
+        if elements > MAX_ELEMENTS:
+            yield path, f"{dotted(path)}: {list(shape)} has {elements} elements, more than the {MAX_ELEMENTS} allowed"
+
+
+def _ranks(case: Case, refused: bool) -> Iterator[Problem]:
+    rank = case.spatial_rank
+    if rank not in (2, 3) and not (refused and rank >= 1):
+        yield (
+            ("kernel", "shape"),
+            f"kernel.shape has {_count(case.kernel.shape, 'dimension')}, "
+            "expected 4 (K, C/groups, H, W) or 5 (K, C/groups, D, H, W)",
+        )
+        return
+    if refused:
+        return
+    if len(case.input.shape) < rank + 2:
+        yield (
+            ("input", "shape"),
+            f"input.shape has {len(case.input.shape)} dimensions, but a {rank}D kernel needs at least {rank + 2}",
+        )
+    for name, value in case.set.items():
+        if isinstance(value, tuple) and len(value) != rank:
+            yield ("set", name), f"set.{name} has {_count(value, 'value')}, but the kernel is {rank}D: expected {rank}"
+
+
+def _contents(case: Case, refused: bool) -> Iterator[Problem]:
+    """Fills and values: one of them, and of a size that fits."""
+    tensors: list[tuple[str, Any, Shape]] = [
+        ("input", case.input, case.input.shape),
+        ("kernel", case.kernel, case.kernel.shape),
+    ]
+    if case.bias != "none":
+        tensors.append(("bias", case.bias, case.kernel.shape[:1]))
+    for name, tensor, shape in tensors:
+        if (tensor.fill is None) == (tensor.values is None):
+            which = "both fill and values" if tensor.fill else "neither fill nor values"
+            yield (name,), f"{name} has {which}, expected one of them"
+        elif tensor.fill in _PLANE_FILLS and len(shape) < 2:
+            yield (name, "fill"), f"{name}.fill: {tensor.fill} needs two dimensions, but the {name} has {len(shape)}"
+        elif tensor.values and not refused and len(tensor.values) != math.prod(shape):
+            yield (
+                (name, "values"),
+                f"{name}.values: {_count(tensor.values, 'value')} for shape {list(shape)}, expected {math.prod(shape)}",
+            )
+    if case.dynamic and case.input.values and any(run != case.input.shape for run in case.dynamic.run):
+        yield ("input", "values"), f"input.values fit only {list(case.input.shape)}: dynamic.run needs a fill"
+
+
+def _quantization(case: Case) -> Iterator[Problem]:
+    quantize = case.quantize
+    if quantize is None:
+        if case.precision == "int8":
+            yield ("precision",), "precision int8 needs quantize with its scales"
+        return
+    if case.precision != "int8":
+        yield ("quantize",), f"quantize is for precision int8, but the case also runs in {case.precision}"
+    maps = case.kernel.shape[0]
+    if len(quantize.kernel) not in (1, maps):
+        yield (
+            ("quantize", "kernel"),
+            f"quantize.kernel has {_count(quantize.kernel, 'scale')}, expected 1 or one for each of {maps} output maps",
+        )
+    for name, scales in (("input", (quantize.input,)), ("kernel", quantize.kernel), ("output", (quantize.output,))):
+        for scale in scales:
+            if scale is not None and not 0 < scale < math.inf:
+                yield ("quantize", name), f"quantize.{name}: a scale must be positive and finite, got {scale:g}"
+
+
+def _rejection(case: Case) -> Iterator[Problem]:
+    if case.reject is None:
+        return
+    if (case.reject.phase is None) != (case.reject.error is None):
+        present, absent = ("phase", "error") if case.reject.phase else ("error", "phase")
+        yield ("reject",), f'reject has "{present}" but not "{absent}": both or neither'
+    elif case.reject.phase is None and not case.reject.on:
+        yield ("reject",), "reject says nothing: expected phase and error, or on"
+    patterns: dict[KeyPath, str | None] = {("reject", "error"): case.reject.error}
+    for target, rejection in case.reject.on.items():
+        patterns["reject", "on", target, "error"] = rejection.error
+    for path, pattern in patterns.items():
+        if fault := _misspelt(pattern or ""):
+            yield path, f"{dotted(path)}: {shown(pattern)} is no regular expression: {fault}"
+
+
+def _misspelt(pattern: str) -> str | None:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        return str(error)
+    return None
+
+
+def _relations(case: Case) -> Iterator[Problem]:
+    for index, relation in enumerate(case.relations):
+        if relation.kind in ("equal", "channel_sum") and relation.to is None:
+            yield ("relations", index), f'relation {relation.kind} needs "to", the other case'
+        if relation.to == case.base_id:
+            yield ("relations", index), f'relation {relation.kind} is to the case itself: "{relation.to}"'
+
+
+def _deprecated(case: Case) -> Iterator[Problem]:
+    if case.deprecated is None:
+        return
+    old, new = case.deprecated.name, case.deprecated.new
+    if new != f"{old}_nd":
+        yield ("deprecated", "new"), f"deprecated.new: {old} is replaced by {old}_nd, not {new}"
+    if old == "kernel_size":
+        if case.weights != "setters":
+            yield ("deprecated", "name"), 'deprecated.name kernel_size is used only with weights = "setters"'
+    elif old != "add_convolution" and old not in case.set:
+        yield ("deprecated", "name"), f"deprecated.name {old} is not used: set.{old} is missing"
+
+
+def _dynamic(case: Case) -> Iterator[Problem]:
+    if case.dynamic is None:
+        return
+    declared, low, high = case.dynamic.shape, case.dynamic.min, case.dynamic.max
+    shapes: dict[KeyPath, Shape] = {
+        ("input", "shape"): case.input.shape,
+        **{("dynamic", name): getattr(case.dynamic, name) for name in ("min", "opt", "max")},
+        **{("dynamic", "run", index): run for index, run in enumerate(case.dynamic.run)},
+    }
+    wrong = [path for path, shape in shapes.items() if len(shape) != len(declared)]
+    for path in wrong:
+        yield path, f"{dotted(path)} has {len(shapes[path])} dimensions, but dynamic.shape has {len(declared)}"
+    if -1 not in declared:
+        yield ("dynamic", "shape"), f"dynamic.shape: {list(declared)} has no -1, so nothing is dynamic"
+    if any(size < 1 and size != -1 for size in declared):
+        yield ("dynamic", "shape"), f"dynamic.shape: {list(declared)} may hold -1 and sizes of at least 1"
+    if wrong:
+        return
+    for path, shape in shapes.items():
+        for axis, (size, given) in enumerate(zip(shape, declared, strict=True)):
+            if given not in (-1, size):
+                yield path, f"{dotted(path)}[{axis}] is {size}, but dynamic.shape fixes it at {given}"
+        inside = all(a <= b <= c for a, b, c in zip(low, shape, high, strict=True))
+        if path[0] == "dynamic" and not inside:
+            yield path, f"{dotted(path)} {list(shape)} is outside the profile: min {list(low)}, max {list(high)}"
+
+
+def _expectation(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
+    expected = case.expect.shape
+    if expected is not None and expected not in outputs:
+        actual = " or ".join(str(list(shape)) for shape in outputs)
+        yield ("expect", "shape"), f"expect.shape is {list(expected)}, but the output is {actual}"
+    shape = expected or outputs[0]
+    for name in ("printed", "ideal"):
+        text = getattr(case.expect, name)
+        misprint = None if text is None else _misprint(text, shape)
+        if misprint:
+            yield ("expect", name), f"expect.{name}: {misprint}"
+
+
+@cache
+def _misprint(text: str, shape: Shape) -> str | None:
+    try:
+        parse_printed(text, shape)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _output_sizes(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
+    for (path, _), output in zip(_input_shapes(case), outputs, strict=False):
+        if not 0 < math.prod(output) <= MAX_ELEMENTS:
+            yield path, f"the output {list(output)} has {math.prod(output)} elements, expected 1 to {MAX_ELEMENTS}"
+
+
+def _vacuous(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
+    """An expected output that a wrong implementation would give too."""
+    if any(relation.kind == "channel_sum" for relation in case.relations):
+        return
+    bias = None if case.bias == "none" else case.bias
+    for (path, shape), output in zip(_input_shapes(case), outputs, strict=False):
+        work = math.prod(output) * math.prod(case.kernel.shape[1:])
+        if math.prod(output) > 1 and max(work, math.prod(shape)) < CHEAP:
+            source = case.input.model_copy(update={"shape": shape})
+            weakness = _weakness(source, case.kernel, bias, case.attributes, case.quantize)
+            if weakness:
+                yield path, f"proves little: {weakness}"
+
+
+@cache
+def _weakness(
+    source: TensorSpec, kernel: TensorSpec, bias: BiasSpec | None, attributes: Attributes, quantize: Quantize | None
+) -> str | None:
+    """What is weak about an expected output; remembered, because cases and their precisions share data."""
+
+    def rounded(values: Float64, scale: Sequence[float] | float) -> Float64:
+        steps = quantization.scales(scale, values.ndim)
+        return quantization.dequantize(quantization.quantize(values, steps), steps)
+
+    x = content(source.shape, source.fill, source.values, source.seed)
+    w = content(kernel.shape, kernel.fill, kernel.values, kernel.seed)
+    b = content(kernel.shape[:1], bias.fill, bias.values, bias.seed) if bias else None
+    if quantize is not None:
+        x, w = rounded(x, quantize.input), rounded(w, quantize.kernel)
+    output = convolve(x, w, b, attributes)
+    if quantize is not None and quantize.output is not None:
+        output = rounded(output, quantize.output)
+    zeros = output.size - int((output != 0).sum())
+    if (output == output.flat[0]).all():
+        return f"each of the {output.size} expected values is {output.flat[0]:g}"
+    if zeros > MOSTLY_ZEROS * output.size:
+        return f"{zeros} of the {output.size} expected values are 0"
+    return None
+
+
+def _count(things: tuple[Any, ...] | list[str], name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"

@@ -1,0 +1,48 @@
+"""Says a failure so that a stranger finds the fault."""
+
+from __future__ import annotations
+
+import math
+
+from harness.compare import Comparison, place
+from harness.model import Case
+from harness.targets.base import EngineFacts
+
+RERUN = 'pytest "cases/{module}::{test}[{id}]" --target {target}'
+
+
+def number(value: float) -> str:
+    """Nine significant digits: enough to tell any two float32 values apart."""
+    return f"{value:.9g}"
+
+
+def headline(case: Case, phase: str) -> str:
+    """Which case failed, in which phase, and where it is written."""
+    title = f"{case.base_id} [{case.precision}] FAILED in {phase}"
+    return f"{title:<56}({case.location})"
+
+
+def mismatch(c: Comparison, what: str = "output") -> list[str]:
+    """Counts, the worst element with its figures, and the pattern of the mismatches."""
+    if c.elements == 0:
+        return [f"{what}: nothing was compared: it has no elements"]
+    factor = f"{c.fraction:.3g}x" if math.isfinite(c.fraction) else "no error is allowed here"
+    lines = [
+        f"{what}: {c.beyond}/{c.elements} elements beyond the bound; worst at {place(c.worst)}",
+        f"actual {number(c.actual)}  expected {number(c.expected)}  |err| {c.error:.3g}  "
+        f"bound {c.bound:.3g} ({factor})  {c.ulp:.3g} ulp",
+    ]
+    return lines + ([c.where] if c.where else [])
+
+
+def engine_line(facts: EngineFacts | None) -> list[str]:
+    """The kernel that ran, where the engine says."""
+    if facts is None or facts.convolution is None:
+        return []
+    layer = facts.convolution
+    return [f"engine: {layer.kernel or layer.name}  {facts.precision}, {len(facts.layers)} layers"]
+
+
+def failure(case: Case, phase: str, lines: list[str]) -> str:
+    """The whole message: a headline and indented lines."""
+    return "\n".join([headline(case, phase), *(f"  {line}" for line in lines)])

@@ -1,0 +1,299 @@
+"""The case model: what a case file may say, closed and strict.
+
+Names of layer attributes are TensorRT's own (``IConvolutionLayer`` in NvInfer.h).
+Shapes are tuples of ints: input ``(N, C, *spatial)``, kernel ``(K, C/groups, *window)``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PHASES = ("lint", "network", "build", "run", "compare")
+Phase = Literal["lint", "network", "build", "run", "compare"]
+RejectPhase = Literal["network", "build", "run"]
+Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8"]
+DataType = Literal["float32", "float16", "bfloat16", "int8"]
+PaddingMode = Literal[
+    "EXPLICIT_ROUND_DOWN",
+    "EXPLICIT_ROUND_UP",
+    "SAME_UPPER",
+    "SAME_LOWER",
+    "CAFFE_ROUND_DOWN",
+    "CAFFE_ROUND_UP",
+]
+Fill = Literal[
+    "tiled_1_to_9",
+    "powers_of_ten",
+    "powers_of_ten_alternating",
+    "zeros",
+    "ones",
+    "ramp",
+    "uniform",
+    "exact_integers",
+    "int8_full_range",
+    "int8_extremes",
+]
+
+# The tensor type a precision reads and writes. Q/DQ networks read and write float32 around int8.
+DATA_TYPE: dict[Precision, DataType] = {
+    "fp32": "float32",
+    "tf32": "float32",
+    "fp16": "float16",
+    "bf16": "bfloat16",
+    "int8": "float32",
+}
+
+# A tensor of more elements than this is refused by the linter: TensorRT's own limit (2^31 elements).
+MAX_ELEMENTS = 2**31
+
+_Int = Annotated[int, Field(strict=True)]
+_Positive = Annotated[int, Field(strict=True, ge=1)]
+_Size = Annotated[int, Field(strict=True, ge=0)]
+# TOML arrays arrive as lists; a strict tuple would refuse them.
+Ints = Annotated[tuple[_Int, ...], Field(strict=False, min_length=1, max_length=8)]
+Shape = Annotated[tuple[_Size, ...], Field(strict=False, min_length=1, max_length=8)]
+Floats = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
+AttributeValue = _Int | Ints | PaddingMode
+CaseName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=80)]
+ClaimId = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")]
+
+
+class Model(BaseModel):
+    """Strict (no coercion), frozen and closed (an unknown key is an error)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class TensorSpec(Model):
+    """A tensor and its deterministic content: either a fill or the values themselves."""
+
+    shape: Shape
+    fill: Fill | None = None
+    values: Floats | None = None
+    seed: _Size = 0
+
+
+class BiasSpec(Model):
+    """The bias, one value an output map: either a fill or the values themselves."""
+
+    fill: Fill | None = None
+    values: Floats | None = None
+    seed: _Size = 0
+
+
+class Quantize(Model):
+    """Q/DQ around the layer's input and kernel, and optionally behind its output.
+
+    Scales are build-time constants; ``kernel`` holds one scale, or one for each output map.
+    """
+
+    input: Annotated[float, Field(gt=0)]
+    kernel: Floats
+    output: Annotated[float, Field(gt=0)] | None = None
+
+
+class Dynamic(Model):
+    """Run-time dimensions: ``shape`` with -1 where dynamic, one profile, and the shapes to run."""
+
+    shape: Ints
+    min: Shape
+    opt: Shape
+    max: Shape
+    run: Annotated[tuple[Shape, ...], Field(strict=False, min_length=1)]
+
+
+class Rejection(Model):
+    """The phase in which a target refuses, and a regular expression found in its error."""
+
+    phase: RejectPhase
+    error: Annotated[str, Field(min_length=8)]
+
+
+class Reject(Model):
+    """What is refused: everywhere alike (`phase`, `error`), or by target (`on`, a glob on the target's name)."""
+
+    phase: RejectPhase | None = None
+    error: Annotated[str, Field(min_length=8)] | None = None
+    on: dict[str, Rejection] = {}
+
+
+class LayerAttributes(Model):
+    """Attributes as the layer itself reports them."""
+
+    kernel_size_nd: Ints | None = None
+    num_output_maps: _Int | None = None
+    stride_nd: Ints | None = None
+    padding_nd: Ints | None = None
+    pre_padding: Ints | None = None
+    post_padding: Ints | None = None
+    padding_mode: PaddingMode | None = None
+    dilation_nd: Ints | None = None
+    num_groups: _Int | None = None
+
+
+class Expect(Model):
+    """What the document (or another source) states of the result."""
+
+    shape: Shape | None = None
+    printed: str | None = None
+    ideal: str | None = None
+    attributes: LayerAttributes | None = None
+
+
+class Relation(Model):
+    """How the output relates to that of another case, or to its own input.
+
+    equal: the same bits. channel_sum: the sum of the other's channels. group_slices: each group's
+    slice convolved alone, concatenated. units_digit: the units digit of each output is the input
+    under the window's centre.
+    """
+
+    kind: Literal["equal", "channel_sum", "group_slices", "units_digit"]
+    to: str | None = None
+
+
+class Deprecated(Model):
+    """An old name of the API, the name that replaces it, and the DeprecationWarning it gives."""
+
+    name: Literal["add_convolution", "kernel_size", "stride", "padding", "dilation"]
+    new: Literal["add_convolution_nd", "kernel_size_nd", "stride_nd", "padding_nd", "dilation_nd"]
+    warning: str
+
+
+class Case(Model):
+    """One configuration of the convolution layer with its data.
+
+    ``set`` holds the layer's attributes in the order they are assigned.
+    """
+
+    id: str
+    name: CaseName
+    file: str
+    line: int
+    section: str
+    doc: Annotated[str, Field(min_length=8, max_length=160)]
+    claims: Annotated[tuple[ClaimId, ...], Field(strict=False)] = ()
+    source: str | None = None
+    errata: Texts = ()
+
+    input: TensorSpec
+    kernel: TensorSpec
+    bias: BiasSpec | Literal["none"] = "none"
+    set: dict[str, AttributeValue] = {}
+    precision: Precision = "fp32"
+    weights: Literal["constructor", "setters", "set_input"] = "constructor"
+    empty_weights: Literal["trt.Weights()", "np.array([])"] = "trt.Weights()"
+    quantize: Quantize | None = None
+    dynamic: Dynamic | None = None
+    runs_in: Literal["int8", "fp32", "tf32", "fp16", "bf16"] | None = None
+
+    expect: Expect = Expect()
+    relations: Annotated[tuple[Relation, ...], Field(strict=False)] = ()
+    reject: Reject | None = None
+    deprecated: Deprecated | None = None
+
+    @property
+    def base_id(self) -> str:
+        """The id without its precision: ``stride_nd/h2_w2``."""
+        return self.id.removesuffix(f"-{self.precision}")
+
+    @property
+    def location(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    @property
+    def data_type(self) -> DataType:
+        return DATA_TYPE[self.precision]
+
+    @property
+    def spatial_rank(self) -> int:
+        return len(self.kernel.shape) - 2
+
+    @property
+    def network_shape(self) -> tuple[int, ...]:
+        """The input shape the network declares, -1 where dynamic."""
+        return self.dynamic.shape if self.dynamic else self.input.shape
+
+    @property
+    def run_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The input shapes to run."""
+        return self.dynamic.run if self.dynamic else (self.input.shape,)
+
+    @property
+    def attributes(self) -> Attributes:
+        return Attributes.after(self.set, self.spatial_rank)
+
+    def rejection_on(self, target: str) -> Rejection | None:
+        """The refusal expected of a target: the first matching ``on`` pattern, else the general one, if any."""
+        if self.reject is None:
+            return None
+        for pattern, rejection in self.reject.on.items():
+            if fnmatchcase(target, pattern):
+                return rejection
+        if self.reject.phase is None or self.reject.error is None:
+            return None
+        return Rejection(phase=self.reject.phase, error=self.reject.error)
+
+    def data_hash(self) -> str:
+        """SHA-256 over what decides the reference output: tensors, attributes, types and run shapes."""
+        parts = {
+            "input": self.input.model_dump(),
+            "kernel": self.kernel.model_dump(),
+            "bias": self.bias if isinstance(self.bias, str) else self.bias.model_dump(),
+            "attributes": self.attributes.model_dump(),
+            "quantize": self.quantize.model_dump() if self.quantize else None,
+            "runs": self.run_shapes,
+            "data_type": self.data_type,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+class Attributes(Model):
+    """The layer's attributes after every assignment, one value an axis."""
+
+    stride: Ints
+    pre: Ints
+    post: Ints
+    dilation: Ints
+    groups: int = 1
+    mode: PaddingMode = "EXPLICIT_ROUND_DOWN"
+
+    @classmethod
+    def after(cls, assignments: dict[str, AttributeValue], rank: int) -> Attributes:
+        """Apply assignments in order. ``padding_nd`` writes the storage of both pre- and post-padding."""
+        values: dict[str, AttributeValue] = {
+            "stride": (1,) * rank,
+            "pre": (0,) * rank,
+            "post": (0,) * rank,
+            "dilation": (1,) * rank,
+        }
+        for name, value in assignments.items():
+            for field in ATTRIBUTE_FIELDS[name]:
+                values[field] = value
+        return cls.model_validate(values)
+
+    def axes(self) -> Iterator[tuple[int, int, int, int]]:
+        """(stride, pre-padding, post-padding, dilation) of each spatial axis."""
+        return zip(self.stride, self.pre, self.post, self.dilation, strict=True)
+
+
+# Which fields an assignable attribute writes; the keys are all that `set` may hold.
+ATTRIBUTE_FIELDS: dict[str, tuple[str, ...]] = {
+    "stride_nd": ("stride",),
+    "stride": ("stride",),
+    "padding_nd": ("pre", "post"),
+    "padding": ("pre", "post"),
+    "pre_padding": ("pre",),
+    "post_padding": ("post",),
+    "padding_mode": ("mode",),
+    "dilation_nd": ("dilation",),
+    "dilation": ("dilation",),
+    "num_groups": ("groups",),
+}

@@ -1,0 +1,284 @@
+"""pytest's door: options, the case and target of each test, verdicts, record and summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import cuda, environment, summary
+from harness.catalog import Catalog
+from harness.catalog import load as load_catalog
+from harness.checks import Subject
+from harness.engines import Engines
+from harness.errors import ConformanceError
+from harness.expectations import Expectations
+from harness.expectations import load as load_expectations
+from harness.isolation import IsolatedTarget, open_target
+from harness.model import Case
+from harness.paths import ROOT, RUNS, relative
+from harness.record import RecordWriter
+from harness.targets.base import DefinesNetworks, HasDeprecatedNames, Target
+from harness.targets.registry import REGISTERED
+from harness.verdict import Verdict
+
+REFERENCE = "reference"
+"""Stands where a target's name stands, for checks of the suite's own data."""
+
+SELECTIONS: dict[str, Callable[[Case], bool]] = {
+    "accepted": lambda case: case.reject is None,
+    "rejected": lambda case: case.reject is not None,
+    "printed": lambda case: case.reject is None and case.expect.printed is not None,
+    "ideal": lambda case: case.expect.ideal is not None and case.precision == "fp32",
+    "related": lambda case: bool(case.relations),
+    "deprecated": lambda case: case.deprecated is not None,
+    "claimed_printed": lambda case: case.expect.printed is not None and case.precision in ("fp32", "int8"),
+}
+NEEDS: dict[str, Callable[[Target], bool]] = {
+    "networks": lambda target: isinstance(target, DefinesNetworks),
+    "api": lambda target: isinstance(target, HasDeprecatedNames),
+}
+
+
+@dataclass
+class Run:
+    """What one pytest process knows: the cases, the targets, and the verdicts so far."""
+
+    config: pytest.Config
+    verdicts: list[Verdict] = field(default_factory=list)
+    writer: RecordWriter | None = None
+    _engines: dict[str, Engines] = field(default_factory=dict)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return load_catalog()
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        globs = self.config.getoption("case")
+        chosen = self.catalog.select(globs) if globs else self.catalog.cases
+        if not chosen:
+            raise ConformanceError(f"--case {' '.join(globs)}: no case matches; see `trt-conformance cases list`")
+        return tuple(chosen)
+
+    @cached_property
+    def expectations(self) -> Expectations:
+        return load_expectations(self.catalog.cases)
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        if self.config.getoption("require_gpu") and not cuda.gpus()[0]:
+            raise ConformanceError(f"--require-gpu: {cuda.gpus()[1]}")
+        isolated = not self.config.getoption("no_isolation")
+        asked = self.config.getoption("target")
+        if asked:
+            return tuple(open_target(spec, isolated) for spec in dict.fromkeys(asked))
+        found = []
+        for family in REGISTERED:
+            with suppress(ConformanceError):
+                found.append(open_target(family, isolated))
+        return tuple(found)
+
+    def engines(self, target: Target) -> Engines:
+        return self._engines.setdefault(target.name, Engines(target))
+
+    def note(self, verdict: Verdict) -> None:
+        """Keep a verdict, and write it at once."""
+        self.verdicts.append(verdict)
+        if self.config.getoption("no_record"):
+            return
+        if self.writer is None:
+            names = [target.name for target in self.targets]
+            self.writer = RecordWriter(
+                Path(self.config.getoption("record_root")), names, environment.describe(list(self.targets))
+            )
+        self.writer.write(verdict)
+
+    def close(self) -> None:
+        for engines in self._engines.values():
+            engines.close()
+            if isinstance(engines.target, IsolatedTarget):
+                engines.target.close()
+
+
+RUN = pytest.StashKey[Run]()
+VERDICTS = pytest.StashKey[list[Verdict]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("conformance", "TensorRT convolution conformance")
+    group.addoption(
+        "--target",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="implementation under test: tensorrt, tensorrt_rtx, onnxruntime, numpy, a full name, or "
+        "path/to/file.py:Class; repeatable; by default every one that works on this machine",
+    )
+    group.addoption(
+        "--case", action="append", default=[], metavar="GLOB", help="only cases whose id matches; repeatable"
+    )
+    group.addoption("--require-gpu", action="store_true", help="fail, rather than go on, where there is no GPU")
+    group.addoption(
+        "--no-isolation", action="store_true", help="run targets in pytest's own process, for debuggers and sanitizers"
+    )
+    group.addoption("--record-root", default=str(RUNS), metavar="DIR", help="where the run's record is written")
+    group.addoption("--no-record", action="store_true", help="write no run record")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RUN] = Run(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marker = metafunc.definition.get_closest_marker("cases")
+    if marker is None:
+        return
+    run = metafunc.config.stash[RUN]
+    try:
+        cases = [case for case in run.cases if SELECTIONS[marker.args[0]](case)]
+        if "subject" not in metafunc.fixturenames:
+            metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+            return
+        accepts = NEEDS.get(marker.kwargs.get("needs", ""), lambda target: True)
+        targets = [target for target in run.targets if accepts(target)]
+        alone = len(run.targets) == 1
+        pairs = [(case, target) for target in targets for case in cases]
+        ids = [case.id if alone else f"{case.id}-{target.name}" for case, target in pairs]
+        metafunc.parametrize("subject", pairs, ids=ids, indirect=True)
+    except ConformanceError as fault:
+        pytest.exit(f"\n{fault}", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def run(pytestconfig: pytest.Config) -> Iterator[Run]:
+    """The run's cases, targets and engines."""
+    held = pytestconfig.stash[RUN]
+    yield held
+    held.close()
+
+
+@pytest.fixture
+def catalog(run: Run) -> Catalog:
+    """Every case and claim."""
+    return run.catalog
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest, run: Run) -> Subject:
+    """The test's case on its target."""
+    from harness.golden import read_reference
+
+    case, target = request.param
+    return Subject(case, run.engines(target), read_reference)
+
+
+@pytest.fixture
+def find(catalog: Catalog) -> Callable[[str], Case]:
+    """A case by its full id."""
+    by_id = {case.id: case for case in catalog.cases}
+    return by_id.__getitem__
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest, run: Run) -> Callable[[Verdict], None]:
+    """Record a verdict, and pass, fail, skip or xfail the test by it."""
+
+    def judge(found: Verdict) -> None:
+        __tracebackhide__ = True
+        check = request.function.__name__.removeprefix("test_")
+        found = run.expectations.apply(replace(found, check=check))
+        request.node.stash.setdefault(VERDICTS, []).append(found)
+        if found.known:
+            pytest.xfail(f"known difference {found.known}: {found.message.splitlines()[-1].strip()}")
+        if found.is_fault:
+            pytest.fail(f"{found.message}\n  rerun: {_rerun(request.node, found)}", pytrace=False)
+        if found.status != "pass":
+            pytest.skip(f"{found.status}: {found.message}")
+
+    return judge
+
+
+def _rerun(node: pytest.Item, found: Verdict) -> str:
+    target = "" if found.target == REFERENCE else f" --target {_target_option(node, found.target)}"
+    name = node.name
+    if target and name.endswith(f"-{found.target}]"):
+        name = name.removesuffix(f"-{found.target}]") + "]"
+    return f'pytest "{relative(Path(node.path))}::{name}"{target}'
+
+
+def _target_option(node: pytest.Item, name: str) -> str:
+    """How the target was asked for, if by file; its name otherwise."""
+    for spec in node.config.getoption("target"):
+        if ".py:" in spec and len(node.config.getoption("target")) == 1:
+            return str(spec)
+    return name
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    report = yield
+    if call.when == "call":
+        report.verdicts = [verdict.to_json() for verdict in item.stash.get(VERDICTS, [])]
+    return report
+
+
+class Controller:
+    """Gathers verdicts where the user sees them: in the only process, or in pytest-xdist's controller."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for entry in getattr(report, "verdicts", ()):
+            self.run.note(Verdict(**entry | {"claims": tuple(entry["claims"])}))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        for entry in self.run.expectations.unused(self.run.verdicts) if self.run.verdicts else ():
+            self.unused.append(entry.id)
+            session.exitstatus = session.exitstatus or 1
+        if self.run.writer is not None:
+            self.run.writer.close({"counts": dict(summary.counts(self.run.verdicts)), "exit": int(session.exitstatus)})
+
+    @cached_property
+    def unused(self) -> list[str]:
+        return []
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        run = self.run
+        if not run.verdicts:
+            return
+        write = terminalreporter.write_line
+        terminalreporter.section("conformance")
+        for line in summary.table(run.verdicts):
+            write(line)
+        for title, lines in (
+            ("", summary.claims(run.verdicts, run.catalog.claims)),
+            ("known differences (cases/expectations):", summary.known(run.verdicts)),
+            ("without a result:", summary.reasons(run.verdicts)),
+        ):
+            if lines:
+                write("")
+                write(title) if title else None
+                for line in lines:
+                    write(f"  {line}" if title else line)
+        for entry in self.unused:
+            write(f"expectation {entry!r} matched nothing in this run: remove it, or narrow it", red=True)
+        if run.writer is not None:
+            write("")
+            write(f"record: {relative(run.writer.path)}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(Controller(session.config.stash[RUN]), "conformance-controller")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"conformance: cases in {relative(ROOT / 'cases')}"

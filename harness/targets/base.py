@@ -1,0 +1,141 @@
+"""What a target is: the protocol every implementation under test keeps.
+
+The smallest target has a name, `supports` and `build`; `build` returns an engine with `run` and `close`.
+What a target can do beyond that (define a network apart from building it, describe an engine, run it in a
+second way) it offers through the further protocols here; a check asks for the one it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from harness.data import Array
+from harness.model import Case, RejectPhase
+
+
+class Unsupported(Exception):
+    """The target has no such feature; the message says which."""
+
+
+class NotRun(Exception):
+    """The target could do it elsewhere, not on this machine; the message says why."""
+
+
+class Refused(Exception):
+    """The target refused a configuration, in a phase, with the messages it gave."""
+
+    def __init__(self, phase: RejectPhase, message: str) -> None:
+        super().__init__(phase, message)
+        self.phase = phase
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """What a target says of a network before building it.
+
+    ``output_shape`` has -1 where dynamic. ``attributes`` are the layer's, read back under TensorRT's
+    names. ``errors`` were logged while the network was defined, ``warnings`` are DeprecationWarnings.
+    """
+
+    output_shape: tuple[int, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """One layer of a built engine: its kernel (tactic), and the types it reads and writes."""
+
+    name: str
+    type: str
+    kernel: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What the engine inspector says: the layers, and the precision in which the convolution runs."""
+
+    layers: tuple[LayerFacts, ...]
+    convolution: LayerFacts | None
+    precision: str
+
+
+class Engine(Protocol):
+    """A built convolution."""
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by tensor name for inputs by tensor name."""
+        ...
+
+    def close(self) -> None:
+        """Release everything the engine holds; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Target(Protocol):
+    """An implementation under test."""
+
+    name: str
+
+    def supports(self, case: Case) -> str | None:
+        """None, or why the target cannot express the case."""
+        ...
+
+    def build(self, case: Case) -> Engine:
+        """Raises Refused, Unsupported or NotRun."""
+        ...
+
+
+@runtime_checkable
+class DefinesNetworks(Protocol):
+    """A target whose network exists, with inferred shapes, before it is built."""
+
+    def define(self, case: Case) -> NetworkFacts:
+        """Raises Refused or Unsupported."""
+        ...
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """An engine that says what it runs."""
+
+    def describe(self) -> EngineFacts | None:
+        """None where the implementation cannot say."""
+        ...
+
+
+@runtime_checkable
+class RunsByBindings(Protocol):
+    """An engine with TensorRT 8's second way to run: binding indices and execute_async_v2."""
+
+    def run_by_bindings(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """The same outputs, the other way. Raises Unsupported where the version has no bindings."""
+        ...
+
+
+@runtime_checkable
+class HasDeprecatedNames(Protocol):
+    """A target with TensorRT's Python API, old names included."""
+
+    def missing_name(self, case: Case) -> str | None:
+        """The old name that a deprecated case uses, where this version no longer has it; else None."""
+        ...
+
+
+@runtime_checkable
+class HasEnvironment(Protocol):
+    """A target that knows its versions and device."""
+
+    def environment(self) -> dict[str, Any]:
+        """Facts for the run record; JSON values."""
+        ...

@@ -1,0 +1,88 @@
+"""The reference as a target, in the arithmetic of the case's precision.
+
+It computes in float32 where the reference uses float64, drops TF32's bits and rounds to the narrow
+types, so that bounds and comparisons are exercised on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from harness.data import INPUT, OUTPUT, Array, case_data
+from harness.errors import InvalidConvolution
+from harness.model import Case
+from harness.reference.convolution import convolve
+from harness.reference.quantization import dequantize, quantize, scales
+from harness.reference.shape import output_shape
+from harness.targets.base import Refused
+
+TF32_DROPPED_BITS = np.uint32(0xFFFFE000)
+
+
+class NumpyEngine:
+    """Holds the case's kernel and bias."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._data = case_data(case)
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        case, x, w, b = self._case, feeds[INPUT], self._data.kernel, self._data.bias
+        if case.quantize is not None:
+            return {OUTPUT: self._quantized(x)}
+        if case.precision == "tf32":
+            x, w = _tf32(x), _tf32(w)
+        wide = [None if t is None else t.astype(np.float32) for t in (x, w, b)]
+        assert wide[0] is not None and wide[1] is not None
+        result: Array = convolve(wide[0], wide[1], wide[2], case.attributes)
+        return {OUTPUT: result.astype(x.dtype)}
+
+    def _quantized(self, x: Array) -> Array:
+        case, w, b = self._case, self._data.kernel, self._data.bias
+        assert case.quantize is not None
+        x_scale, w_scale = scales(case.quantize.input, x.ndim), scales(case.quantize.kernel, w.ndim)
+        sums = convolve(
+            quantize(x.astype(np.float64), x_scale), quantize(w.astype(np.float64), w_scale), None, case.attributes
+        )
+        shape = (-1, *(1,) * case.spatial_rank)
+        y = sums.astype(np.float32) * (x_scale.ravel() * w_scale.ravel()).astype(np.float32).reshape(shape)
+        if b is not None:
+            y = y + b.reshape(shape)
+        if case.quantize.output is None:
+            return np.asarray(y, dtype=np.float32)
+        scale = scales(case.quantize.output, y.ndim)
+        return dequantize(quantize(y.astype(np.float64), scale), scale).astype(np.float32)
+
+    def close(self) -> None:
+        return None
+
+
+class NumpyTarget:
+    """Target ``numpy``."""
+
+    name = "numpy"
+
+    def supports(self, case: Case) -> str | None:
+        if case.deprecated is not None:
+            return f"`{case.deprecated.name}` is a name of TensorRT's API"
+        if case.reject is not None and case.rejection_on(self.name) is None:
+            return "the rule under test is TensorRT's own"
+        return None
+
+    def build(self, case: Case) -> NumpyEngine:
+        if case.network_shape[-case.spatial_rank - 1] == -1:
+            raise Refused("network", "the channel dimension must be a build-time constant, not -1")
+        try:
+            for shape in case.run_shapes:
+                output_shape(shape, case.kernel.shape, case.attributes)
+        except InvalidConvolution as fault:
+            raise Refused("network", str(fault)) from None
+        return NumpyEngine(case)
+
+
+def _tf32(values: Array) -> Array:
+    """TF32 by truncation: the last 13 of 23 fraction bits dropped."""
+    bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
+    return np.asarray((bits & TF32_DROPPED_BITS).view(np.float32))

@@ -1,0 +1,157 @@
+"""ONNX Runtime on the CPU: a second engine, which runs the case as an ONNX model.
+
+Padding is always given explicitly, computed by the suite's own formulas: its CPU provider refuses
+auto_pad with dilation, and ONNX has no rounding modes for convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.data import INPUT, OUTPUT, Array, CaseData, case_data
+from harness.errors import ConformanceError, InvalidConvolution
+from harness.model import Case
+from harness.reference.shape import extent, resolve
+from harness.targets.base import NetworkFacts, Refused
+
+OPSET = 17
+
+
+def onnx_model(case: Case) -> bytes:
+    """The case as a serialised ONNX model: Conv with explicit pads, Q/DQ where the case quantises.
+
+    Raises:
+        InvalidConvolution: the case's shapes and attributes do not go together.
+    """
+    from onnx import TensorProto, checker, helper, numpy_helper
+
+    data = case_data(case)
+    element = TensorProto.FLOAT16 if case.precision == "fp16" else TensorProto.FLOAT
+    nodes: list[Any] = []
+    constants: dict[str, Array] = {}
+
+    def qdq(source: str, scale: Sequence[float], result: str) -> str:
+        per_axis = len(scale) > 1
+        shape = np.asarray(scale if per_axis else scale[0], dtype=np.float32)
+        constants[f"{result}_scale"] = shape
+        constants[f"{result}_zero"] = np.zeros(shape.shape, dtype=np.int8)
+        inputs = [f"{result}_scale", f"{result}_zero"]
+        axis = {"axis": 0} if per_axis else {}
+        nodes.append(helper.make_node("QuantizeLinear", [source, *inputs], [f"{result}_q"], **axis))
+        nodes.append(helper.make_node("DequantizeLinear", [f"{result}_q", *inputs], [result], **axis))
+        return result
+
+    x, w = INPUT, "kernel"
+    constants["kernel"] = data.kernel
+    if case.quantize is not None:
+        x, w = qdq(INPUT, [case.quantize.input], "input_dq"), qdq("kernel", case.quantize.kernel, "kernel_dq")
+    quantized_output = case.quantize is not None and case.quantize.output is not None
+    result = "sum" if quantized_output else OUTPUT
+    nodes.append(helper.make_node("Conv", _inputs(x, w, data, constants), [result], **_attributes(case)))
+    if case.quantize is not None and case.quantize.output is not None:
+        qdq("sum", [case.quantize.output], OUTPUT)
+    declared = [None if n == -1 else n for n in case.network_shape]
+    graph = helper.make_graph(
+        nodes,
+        "case",
+        [helper.make_tensor_value_info(INPUT, element, declared)],
+        [helper.make_tensor_value_info(OUTPUT, element, None)],
+        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _inputs(x: str, w: str, data: CaseData, constants: dict[str, Array]) -> list[str]:
+    if data.bias is None:
+        return [x, w]
+    constants["bias"] = data.bias
+    return [x, w, "bias"]
+
+
+def _attributes(case: Case) -> dict[str, Any]:
+    """Strides, dilations, groups, and pads that make ONNX's rounding down give the case's output size."""
+    attributes, before, after = case.attributes, [], []
+    for shape in case.run_shapes:
+        axes = resolve(shape, case.kernel.shape, attributes)
+        sizes = zip(axes, shape[-len(axes) :], case.kernel.shape[2:], strict=True)
+        before = [axis.before for axis in axes]
+        after = [
+            max(0, (a.size - 1) * a.stride + extent(f, a.dilation) - size - a.before) for a, size, f in sizes
+        ]
+    return {
+        "strides": list(attributes.stride),
+        "dilations": list(attributes.dilation),
+        "group": attributes.groups,
+        "pads": before + after,
+    }
+
+
+class OnnxRuntimeEngine:
+    """An inference session on the CPU."""
+
+    def __init__(self, model: bytes) -> None:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = 1
+        try:
+            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as fault:  # its exception types share no base of their own
+            raise Refused("build", str(fault)) from None
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        names = [output.name for output in self._session.get_outputs()]
+        return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+
+    def close(self) -> None:
+        return None
+
+
+class OnnxRuntimeTarget:
+    """Target ``onnxruntime-1.31-cpu``."""
+
+    def __init__(self) -> None:
+        """Raises ConformanceError where onnxruntime or onnx is not installed."""
+        try:
+            import onnx
+            import onnxruntime
+        except ImportError as fault:
+            raise ConformanceError(f"onnxruntime needs the packages onnxruntime and onnx: {fault}") from None
+        self._versions = {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
+        self.name = f"onnxruntime-{'.'.join(onnxruntime.__version__.split('.')[:2])}-cpu"
+
+    def supports(self, case: Case) -> str | None:
+        if case.deprecated is not None:
+            return f"`{case.deprecated.name}` is a name of TensorRT's API"
+        if case.reject is not None:
+            return "the rule under test is TensorRT's own"
+        if case.precision in ("tf32", "bf16"):
+            return f"the CPU provider has no {case.precision} convolution"
+        if case.dynamic is not None and case.attributes.mode.startswith(("SAME", "EXPLICIT_ROUND_UP")):
+            return "ONNX pads are constants, and this padding depends on the input's size"
+        return None
+
+    def define(self, case: Case) -> NetworkFacts:
+        from onnx import load_from_string, shape_inference
+
+        model = shape_inference.infer_shapes(load_from_string(self._model(case)), strict_mode=True)
+        dims = model.graph.output[0].type.tensor_type.shape.dim
+        return NetworkFacts(tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims))
+
+    def build(self, case: Case) -> OnnxRuntimeEngine:
+        return OnnxRuntimeEngine(self._model(case))
+
+    def environment(self) -> dict[str, Any]:
+        return dict(self._versions)
+
+    def _model(self, case: Case) -> bytes:
+        try:
+            return onnx_model(case)
+        except InvalidConvolution as fault:
+            raise Refused("network", str(fault)) from None

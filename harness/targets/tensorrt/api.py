@@ -1,0 +1,89 @@
+"""One flavour and version of TensorRT: its module, its logger, and what it has."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import Any
+
+from harness.model import DataType
+
+FLAVOURS = ("tensorrt", "tensorrt_rtx")
+
+_TYPE_NAME: dict[DataType, str] = {"float32": "FLOAT", "float16": "HALF", "bfloat16": "BF16", "int8": "INT8"}
+
+# Said once by every call that looks for a device, on a machine without one; not about the network.
+_NO_DEVICE = re.compile(r"cudaError (35|100)\b|CUDA driver version is insufficient|no CUDA-capable device")
+
+
+class Api:
+    """A TensorRT module with its single logger and builder.
+
+    The first ``Builder`` of TensorRT 8.6 takes 10 to 14 seconds (it loads 1.2 GB), so a process keeps one.
+    """
+
+    def __init__(self, flavour: str, has_gpu: bool) -> None:
+        """Raises ImportError where the flavour is not installed."""
+        self.flavour = flavour
+        self.has_gpu = has_gpu
+        self.trt = import_module(flavour)
+        self.version: str = self.trt.__version__
+        self.release = tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
+        self.logger = _make_logger(self.trt, has_gpu)
+        self._builder: Any = None
+        self._runtime: Any = None
+
+    @property
+    def builder(self) -> Any:
+        if self._builder is None:
+            self._builder = self.trt.Builder(self.logger)
+        return self._builder
+
+    @property
+    def runtime(self) -> Any:
+        if self._runtime is None:
+            self._runtime = self.trt.Runtime(self.logger)
+        return self._runtime
+
+    def take_errors(self) -> tuple[str, ...]:
+        """The errors logged since the last call."""
+        errors = tuple(self.logger.errors)
+        self.logger.errors.clear()
+        return errors
+
+    def member(self, enum: str, name: str) -> Any | None:
+        """A member of an enumeration, or None where this version does not have it."""
+        return getattr(getattr(self.trt, enum, None), name, None)
+
+    def data_type(self, name: DataType) -> Any | None:
+        return self.member("DataType", _TYPE_NAME[name])
+
+    @property
+    def strongly_typed(self) -> bool:
+        """Whether networks are made strongly typed: wherever the flag exists (9 and later, RTX)."""
+        return self.member("NetworkDefinitionCreationFlag", "STRONGLY_TYPED") is not None
+
+    def create_network(self) -> Any:
+        flags = 0
+        for name in ("EXPLICIT_BATCH", "STRONGLY_TYPED"):
+            flag = self.member("NetworkDefinitionCreationFlag", name)
+            if flag is not None:
+                flags |= 1 << int(flag)
+        return self.builder.create_network(flags)
+
+
+def _make_logger(trt: Any, has_gpu: bool) -> Any:
+    class Logger(trt.ILogger):  # type: ignore[misc]
+        """Keeps errors; TensorRT reports most faults here and nowhere else."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity not in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
+                return
+            if has_gpu or not _NO_DEVICE.search(message):
+                self.errors.append(message.strip())
+
+    return Logger()

@@ -1,0 +1,69 @@
+"""Builds a defined network into a serialised engine, every choice stated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.data import INPUT
+from harness.model import Case
+from harness.targets.base import Refused, Unsupported
+from harness.targets.tensorrt.api import Api
+from harness.targets.tensorrt.network import Definition
+
+WEAK_FLAGS = {"fp16": ("FP16", "OBEY_PRECISION_CONSTRAINTS"), "bf16": ("BF16",), "int8": ("INT8",)}
+
+
+class PlanBuilder:
+    """Builds engines of one TensorRT; keeps its timing cache, which makes later builds faster."""
+
+    def __init__(self, api: Api, ahead_for: str | None) -> None:
+        """``ahead_for`` names a compute capability (``SM120``) to build for without a GPU, else None."""
+        self._api = api
+        self._ahead_for = ahead_for
+        self._timing_cache: Any = None
+
+    def build(self, definition: Definition, case: Case) -> bytes:
+        """A serialised engine.
+
+        Raises:
+            Refused: TensorRT built nothing; with its logged errors.
+            Unsupported: the version cannot be told what the case needs.
+        """
+        api, builder = self._api, self._api.builder
+        api.take_errors()
+        config = builder.create_builder_config()
+        config.profiling_verbosity = api.trt.ProfilingVerbosity.DETAILED
+        self._set_flag(config, "TF32", case.precision == "tf32")
+        if not api.strongly_typed:
+            for name in WEAK_FLAGS.get(case.precision, ()):
+                self._set_flag(config, name, True)
+        if self._ahead_for is not None:
+            config.num_compute_capabilities = 1
+            config.set_compute_capability(api.member("ComputeCapability", self._ahead_for), 0)
+        else:
+            self._use_timing_cache(config)
+        if case.dynamic is not None:
+            profile = builder.create_optimization_profile()
+            profile.set_shape(INPUT, case.dynamic.min, case.dynamic.opt, case.dynamic.max)
+            if config.add_optimization_profile(profile) < 0:
+                raise Refused("build", "\n".join(api.take_errors()) or "the optimisation profile was refused")
+        plan = builder.build_serialized_network(definition.network, config)
+        errors = api.take_errors()
+        if plan is None:
+            raise Refused("build", "\n".join(errors) or "no engine was built, and nothing was logged")
+        return bytes(plan)
+
+    def _set_flag(self, config: Any, name: str, on: bool) -> None:
+        flag = self._api.member("BuilderFlag", name)
+        if flag is None:
+            if on:
+                raise Unsupported(f"BuilderFlag.{name} does not exist in {self._api.flavour} {self._api.version}")
+        elif on:
+            config.set_flag(flag)
+        else:
+            config.clear_flag(flag)
+
+    def _use_timing_cache(self, config: Any) -> None:
+        if self._timing_cache is None:
+            self._timing_cache = config.create_timing_cache(b"")
+        config.set_timing_cache(self._timing_cache, ignore_mismatch=False)

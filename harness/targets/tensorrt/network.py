@@ -1,0 +1,214 @@
+"""Defines a case's network, and reads back what the layer holds."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.data import INPUT, OUTPUT, Array, CaseData, case_data
+from harness.model import Case
+from harness.targets.base import NetworkFacts, Refused, Unsupported
+from harness.targets.tensorrt.api import Api
+
+READ_BACK = (
+    "num_output_maps",
+    "kernel_size_nd",
+    "stride_nd",
+    "padding_nd",
+    "pre_padding",
+    "post_padding",
+    "padding_mode",
+    "dilation_nd",
+    "num_groups",
+)
+
+
+@dataclass
+class Definition:
+    """A defined network. ``keep`` holds the weights' memory, which TensorRT reads until the build ends."""
+
+    network: Any
+    layer: Any
+    facts: NetworkFacts
+    keep: list[Any] = field(default_factory=list)
+
+
+def define(api: Api, case: Case) -> Definition:
+    """Define the network: input, Q/DQ where the case quantises, the layer, the output.
+
+    Raises:
+        Unsupported: this version lacks something the case uses.
+        Refused: TensorRT refused the layer or found no output shape; with its logged errors.
+    """
+    api.take_errors()
+    given: list[warnings.WarningMessage]
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always", DeprecationWarning)
+        network = api.create_network()
+        drafting = _Draft(api, case, network)
+        layer = drafting.convolution()
+        output = drafting.output(layer)
+    shape = _shape(output)
+    errors = api.take_errors()
+    if shape is None:
+        raise Refused("network", "\n".join(errors) or "the output has no shape, and nothing was logged")
+    facts = NetworkFacts(
+        output_shape=shape,
+        attributes={name: _plain(getattr(layer, name)) for name in READ_BACK},
+        errors=errors,
+        warnings=tuple(str(w.message) for w in given if issubclass(w.category, DeprecationWarning)),
+    )
+    return Definition(network, layer, facts, drafting.keep)
+
+
+class _Draft:
+    def __init__(self, api: Api, case: Case, network: Any) -> None:
+        self.api, self.case, self.network = api, case, network
+        self.keep: list[Any] = []
+        self.data: CaseData = case_data(case)
+        self.dtype = api.data_type(case.data_type)
+        if self.dtype is None:
+            raise Unsupported(f"{case.data_type} does not exist in {api.flavour} {api.version}")
+
+    def convolution(self) -> Any:
+        case, data = self.case, self.data
+        x = self.network.add_input(INPUT, self.dtype, case.network_shape)
+        if x is None:
+            self._refuse("the input was refused")
+        if case.quantize is not None:
+            x = self._quantized(x, (case.quantize.input,))
+        layer = self._layer(x)
+        if layer is None:
+            self._refuse("the layer was refused")
+        layer.name = "convolution"
+        if case.weights == "setters":
+            layer.num_output_maps = case.kernel.shape[0]
+            setattr(layer, self._name("kernel_size_nd"), case.kernel.shape[2:])
+            layer.kernel = self._weights(data.kernel)
+            if data.bias is not None:
+                layer.bias = self._weights(data.bias)
+        elif case.weights == "set_input":
+            constant = self.network.add_constant(case.kernel.shape, self._weights(data.kernel)).get_output(0)
+            if case.quantize is not None:
+                constant = self._quantized(constant, case.quantize.kernel)
+            layer.set_input(1, constant)
+        for name, value in case.set.items():
+            self._assign(layer, name, value)
+        self._type(layer)
+        return layer
+
+    def _layer(self, x: Any) -> Any:
+        case, data = self.case, self.data
+        add = getattr(self.network, self._name("add_convolution_nd"), None)
+        if add is None:
+            raise Unsupported(f"add_convolution does not exist in {self.api.flavour} {self.api.version}")
+        maps, window = case.kernel.shape[0], case.kernel.shape[2:]
+        if case.weights == "setters":
+            placeholder = self._hold(np.zeros(1, dtype=data.kernel.dtype))
+            with self._binding_errors():
+                return add(x, 1, (1,) * case.spatial_rank, self._weights(placeholder))
+        if case.weights == "set_input":
+            kernel = self._empty(data)
+        else:
+            kernel = self._weights(data.kernel)
+        arguments = [x, maps, window, kernel]
+        if data.bias is not None:
+            arguments.append(self._weights(data.bias))
+        with self._binding_errors():
+            return add(*arguments)
+
+    def _empty(self, data: CaseData) -> Any:
+        if self.case.empty_weights == "np.array([])":
+            return np.array([], dtype=data.kernel.dtype)
+        return self.api.trt.Weights()
+
+    def output(self, layer: Any) -> Any:
+        output = layer.get_output(0)
+        quantize = self.case.quantize
+        if quantize is not None and quantize.output is not None:
+            output = self._quantized(output, (quantize.output,))
+        output.name = OUTPUT
+        self.network.mark_output(output)
+        if not self.api.strongly_typed:
+            output.dtype = self.dtype
+        return output
+
+    def _assign(self, layer: Any, name: str, value: Any) -> None:
+        if not hasattr(layer, name):
+            raise Unsupported(f"`{name}` does not exist in {self.api.flavour} {self.api.version}")
+        if name == "padding_mode":
+            mode = self.api.member("PaddingMode", value)
+            if mode is None:
+                raise Unsupported(f"PaddingMode.{value} does not exist in {self.api.flavour} {self.api.version}")
+            value = mode
+        with self._binding_errors():
+            setattr(layer, name, value)
+
+    def _quantized(self, tensor: Any, scales: tuple[float, ...]) -> Any:
+        """Q and DQ with the same scales, per tensor or along axis 0."""
+        values = self._hold(np.asarray(scales, dtype=np.float32))
+        shape = [] if len(scales) == 1 else [len(scales)]
+        quantized = self._qdq("add_quantize", tensor, shape, values, "int8")
+        return self._qdq("add_dequantize", quantized, shape, values, "float32")
+
+    def _qdq(self, method: str, tensor: Any, shape: list[int], scales: Array, to: Any) -> Any:
+        scale = self.network.add_constant(shape, self._weights(scales)).get_output(0)
+        add = getattr(self.network, method)
+        layer = add(tensor, scale, self.api.data_type(to)) if self.api.strongly_typed else add(tensor, scale)
+        if layer is None:
+            self._refuse(f"{method} was refused")
+        layer.axis = 0
+        return layer.get_output(0)
+
+    def _type(self, layer: Any) -> None:
+        """Weakly typed networks are told the precision of the layer; strongly typed ones read it off the types."""
+        if not self.api.strongly_typed and self.case.precision == "fp16":
+            layer.precision = self.dtype
+            layer.set_output_type(0, self.dtype)
+
+    def _name(self, new: str) -> str:
+        deprecated = self.case.deprecated
+        return deprecated.name if deprecated is not None and deprecated.new == new else new
+
+    def _hold(self, array: Array) -> Array:
+        held = np.ascontiguousarray(array)
+        self.keep.append(held)
+        return held
+
+    def _weights(self, array: Array) -> Any:
+        held = self._hold(array)
+        if held.dtype.kind == "V" or held.dtype.name == "bfloat16":
+            return self.api.trt.Weights(self.dtype, held.ctypes.data, held.size)
+        return self.api.trt.Weights(held)
+
+    def _refuse(self, what: str) -> None:
+        raise Refused("network", "\n".join(self.api.take_errors()) or f"{what}, and nothing was logged")
+
+    @contextmanager
+    def _binding_errors(self) -> Iterator[None]:
+        """The bindings refuse an argument's type themselves: a refusal, too."""
+        try:
+            yield
+        except (TypeError, ValueError, RuntimeError) as fault:
+            raise Refused("network", f"{type(fault).__name__}: {fault}") from None
+
+
+def _shape(tensor: Any) -> tuple[int, ...] | None:
+    """A tensor's inferred shape, None where inference failed (the bindings then raise or give length -1)."""
+    try:
+        return tuple(int(n) for n in tensor.shape)
+    except (ValueError, RuntimeError, OverflowError):
+        return None
+
+
+def _plain(value: Any) -> Any:
+    """An attribute as JSON: ints, lists of ints, names of enumeration members."""
+    if isinstance(value, int):
+        return int(value)
+    name = getattr(value, "name", None)
+    return name if isinstance(name, str) else [int(n) for n in value]

@@ -1,0 +1,81 @@
+"""TensorRT as a target: on this machine's GPU, or built ahead of time where there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness import cuda
+from harness.errors import ConformanceError
+from harness.model import Case
+from harness.targets.base import NetworkFacts, Refused, Unsupported
+from harness.targets.tensorrt.api import Api
+from harness.targets.tensorrt.build import PlanBuilder
+from harness.targets.tensorrt.execution import AheadOfTimeEngine, TensorRTEngine
+from harness.targets.tensorrt.network import Definition, define
+
+AHEAD_OF_TIME = "SM120"
+
+
+class TensorRTTarget:
+    """Target ``tensorrt-8.6.1-sm90`` or ``tensorrt_rtx-1.7.1-aot``: flavour, version, and GPU or ``aot``."""
+
+    def __init__(self, flavour: str) -> None:
+        """Raises ConformanceError where the flavour cannot work on this machine; the message says what to do."""
+        gpus, no_gpu = cuda.gpus()
+        try:
+            self._api = Api(flavour, has_gpu=bool(gpus))
+        except ImportError as fault:
+            raise ConformanceError(f"{flavour} is not installed: {fault}") from None
+        can_build_ahead = hasattr(self._api.trt, "ComputeCapability")
+        if gpus and can_build_ahead and self._api.member("ComputeCapability", gpus[0].sm.upper()) is None:
+            gpus, no_gpu = (), f"{flavour} does not support {gpus[0].name} ({gpus[0].sm.upper()})"
+        if not gpus and not can_build_ahead:
+            raise ConformanceError(f"{flavour} {self._api.version} needs a GPU to build: {no_gpu}")
+        self._gpu = gpus[0] if gpus else None
+        self._no_gpu = no_gpu
+        version = ".".join(str(part) for part in self._api.release)
+        self.name = f"{flavour}-{version}-{self._gpu.sm if self._gpu else 'aot'}"
+        self._plans = PlanBuilder(self._api, None if self._gpu else AHEAD_OF_TIME)
+
+    def supports(self, case: Case) -> str | None:
+        if case.reject is not None and case.rejection_on(self.name) is None:
+            return "the case states no refusal for this target"
+        missing = self.missing_name(case)
+        return f"`{missing}` does not exist in {self._api.flavour} {self._api.version}" if missing else None
+
+    def missing_name(self, case: Case) -> str | None:
+        if case.deprecated is None:
+            return None
+        trt, name = self._api.trt, case.deprecated.name
+        owner = trt.INetworkDefinition if name == "add_convolution" else trt.IConvolutionLayer
+        return None if hasattr(owner, name) else name
+
+    def define(self, case: Case) -> NetworkFacts:
+        return self._define(case).facts
+
+    def build(self, case: Case) -> TensorRTEngine | AheadOfTimeEngine:
+        definition = self._define(case)
+        if definition.facts.errors:
+            raise Refused("network", "\n".join(definition.facts.errors))
+        plan = self._plans.build(definition, case)
+        if self._gpu is None:
+            return AheadOfTimeEngine(plan, f"built ahead of time for {AHEAD_OF_TIME}: {self._no_gpu}")
+        return TensorRTEngine(self._api, plan, case)
+
+    def environment(self) -> dict[str, Any]:
+        """Version of TensorRT, and the GPU or what the engines are built for."""
+        facts: dict[str, Any] = {"flavour": self._api.flavour, "version": self._api.version}
+        if self._gpu is None:
+            return facts | {"built_for": AHEAD_OF_TIME, "no_gpu": self._no_gpu}
+        return facts | {
+            "gpu": self._gpu.name,
+            "sm": self._gpu.sm,
+            "gpu_memory": self._gpu.memory,
+            "multiprocessors": self._gpu.multiprocessors,
+        }
+
+    def _define(self, case: Case) -> Definition:
+        reason = self.supports(case)
+        if reason is not None:
+            raise Unsupported(reason)
+        return define(self._api, case)

@@ -1,0 +1,182 @@
+"""TOML with positions: tomllib tells what a document holds, this module tells on which line."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+KeyPath = tuple[str | int, ...]
+"""Keys and array indices from the document's top: ``("case", 3, "set", "stride_nd")``."""
+
+_POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+class TomlError(ValueError):
+    """A document that is no TOML."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The document as Python values. Raises TomlError with the line of the first error."""
+    try:
+        document: dict[str, Any] = tomllib.loads(text)
+    except RecursionError:
+        raise TomlError(1, "arrays or tables are nested too deeply") from None
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        found = _POSITION.search(message)
+        if found is None:
+            raise TomlError(1, message) from None
+        line = int(found[1]) if found[1] else len(text.splitlines()) or 1
+        raise TomlError(line, message[: found.start()]) from None
+    except ValueError:
+        # int() refuses to read thousands of digits, and says so in terms of the interpreter.
+        raise TomlError(1, "a number has too many digits") from None
+    for path in _wide_integers(document, ()):
+        raise TomlError(KeyLines(text).line(path), "an integer is beyond the 64 bits that TOML has")
+    return document
+
+
+def _wide_integers(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    """Python would read them. Nothing behind this module could use them."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        yield path
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from _wide_integers(part, (*path, key))
+
+
+class KeyLines:
+    """The line of each key, table and array element of a document that `parse` accepts."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = _Scanner(text).lines
+
+    def line(self, path: KeyPath) -> int:
+        """The line, from 1, of ``path`` or of the longest part of it that the document has."""
+        while path and path not in self._lines:
+            path = path[:-1]
+        return self._lines[path] if path else 1
+
+
+_BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
+_KEY = re.compile(r"""[ \t]*(?:("(?:[^"\\]|\\.)*"|'[^']*')|([^\s.=\]"']+))[ \t]*""")
+# A value that needs no closer look: a string, a flat array on one line, or a scalar.
+_PLAIN = re.compile(
+    r'"""[^"\\]*(?:(?:\\.|"{1,2}(?!"))[^"\\]*)*"{3,5}'
+    r"|'''.*?'{3,5}"
+    r'|"[^"\\]*(?:\\.[^"\\]*)*"'
+    r"|'[^']*'"
+    r"""|\[[^\[\]{}"'#\n]*\]"""
+    r"""|[^\[{"',\]}#\s][^,\]}#\n]*""",
+    re.DOTALL,
+)
+
+
+class _Scanner:
+    """Walks a valid document once and notes where each path begins."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.lines: dict[KeyPath, int] = {}
+        self._tables: dict[KeyPath, int] = {}  # how many [[tables]] an array has so far
+        self._counted = 0
+        self._line = 1
+        self._document()
+
+    def _document(self) -> None:
+        table: KeyPath = ()
+        while self._next():
+            if self.text[self.at] == "[":
+                table = self._header()
+            else:
+                self._assignment(table)
+
+    def _next(self) -> str:
+        """Skip blanks and comments; the character that follows, empty at the end."""
+        self.at = _end(_BLANK, self.text, self.at)
+        return self.text[self.at : self.at + 1]
+
+    def _note(self, path: KeyPath, start: int) -> None:
+        """Note the line of ``path``, and of the tables above it that it is the first to name."""
+        self._line += self.text.count("\n", self._counted, start)
+        self._counted = start
+        self.lines[path] = self._line
+        while (path := path[:-1]) and path not in self.lines:
+            self.lines[path] = self._line
+
+    def _header(self) -> KeyPath:
+        start = self.at
+        brackets = 2 if self.text.startswith("[[", start) else 1
+        self.at += brackets
+        keys = self._keys()
+        self.at += brackets
+        path: KeyPath = ()
+        for key in keys[:-1]:
+            path = (*path, key)
+            if path in self._tables:
+                path = (*path, self._tables[path] - 1)
+        path = (*path, keys[-1])
+        if brackets == 2:
+            index = self._tables.get(path, 0)
+            self._tables[path] = index + 1
+            path = (*path, index)
+        self._note(path, start)
+        return path
+
+    def _assignment(self, table: KeyPath) -> None:
+        start = self.at
+        path = (*table, *self._keys())
+        self._note(path, start)
+        self.at += 1  # the equals sign
+        self._next()
+        self._value(path)
+
+    def _keys(self) -> list[str]:
+        """The parts of a dotted key; leaves ``at`` behind it."""
+        keys = []
+        while True:
+            found = _KEY.match(self.text, self.at)
+            if found is None:
+                raise ValueError(f"no key at offset {self.at}")
+            quoted, bare = found.groups()
+            keys.append(bare or next(iter(parse(f"{quoted} = 0"))))
+            self.at = found.end()
+            if self.text[self.at : self.at + 1] != ".":
+                return keys
+            self.at += 1
+
+    def _value(self, path: KeyPath) -> None:
+        end = _end(_PLAIN, self.text, self.at)
+        if end > self.at:
+            self.at = end
+            return
+        closing = "]" if self.text[self.at] == "[" else "}"
+        self.at += 1
+        index = 0
+        while self._next() not in (closing, ""):
+            if closing == "}":
+                self._assignment(path)
+            else:
+                self._note((*path, index), self.at)
+                self._value((*path, index))
+                index += 1
+            if self._next() == ",":
+                self.at += 1
+        self.at += 1
+
+
+def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
+    found = pattern.match(text, start)
+    return found.end() if found else start

@@ -1,0 +1,59 @@
+"""A verdict: what one check of one case on one target found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from harness.model import Case, Phase
+
+Status = Literal["pass", "fail", "error", "fallback", "unsupported", "not run"]
+
+# What a status means for the run: a fault, nothing learnt, or good.
+FAULTS: tuple[Status, ...] = ("fail", "error", "fallback")
+NEUTRAL: tuple[Status, ...] = ("unsupported", "not run")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Phase, status, one message for people, and figures for machines (JSON values only).
+
+    pass: does what the case states. fail: does something else. error: the harness or the target broke.
+    fallback: right values in another precision than the case demands. unsupported: the target has no such
+    feature. not run: nothing was tried, with the reason.
+    """
+
+    case: str
+    target: str
+    phase: Phase
+    status: Status
+    check: str = ""
+    message: str = ""
+    location: str = ""
+    claims: tuple[str, ...] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    known: str = ""
+
+    @property
+    def is_fault(self) -> bool:
+        return self.status in FAULTS
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"claims": list(self.claims), "figures": dict(self.figures)}
+
+
+def verdict(
+    case: Case, target: str, phase: Phase, status: Status, message: str = "", **figures: Any
+) -> Verdict:
+    """A verdict on a case."""
+    return Verdict(
+        case=case.id,
+        target=target,
+        phase=phase,
+        status=status,
+        message=message,
+        location=case.location,
+        claims=case.claims,
+        figures=figures,
+    )
