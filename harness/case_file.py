@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.errors import ConformanceError
-from harness.explain import Problem, choice, explain, shown
+from harness.explain import Problem, choice, counted, explain, shown
 from harness.lint import lint_assignments, lint_case
 from harness.model import Case
 from harness.paths import relative
@@ -51,11 +51,6 @@ class CaseFileError(ConformanceError):
         files = len({fault.file for fault in self.faults})
         count = f"{counted(len(self.faults), 'fault')} in {counted(files, 'file')}"
         return "\n".join([*map(str, self.faults), count])
-
-
-def counted(number: int, thing: str) -> str:
-    """``1 case``, ``2 cases``."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True)

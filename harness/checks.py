@@ -6,7 +6,8 @@ The way of the data: case -> Target.build -> Engine.run -> compare -> verdict.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -17,18 +18,21 @@ from harness import message
 from harness.compare import Comparison, compare, structure_faults
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, case_data
 from harness.engines import Engines
+from harness.errors import ConformanceError
+from harness.isolation import TargetFault
 from harness.model import Case, Phase
-from harness.printed import parse
+from harness.printed import Printed, parse
 from harness.reference.result import Result
 from harness.reference.shape import output_shape
 from harness.targets.base import (
     DefinesNetworks,
     Describes,
+    Engine,
     EngineFacts,
     HasDeprecatedNames,
     NotRun,
     Refused,
-    RunsByBindings,
+    RunsInWays,
     Unsupported,
 )
 from harness.tolerance import bound
@@ -50,11 +54,49 @@ class Subject:
     def target(self) -> Any:
         return self.engines.target
 
+    def engine(self, case: Case) -> Engine:
+        """The case's engine. Raises Refused, Unsupported or NotRun as the target does, else PhaseFault."""
+        with _in_phase("build"):
+            return self.engines.get(case)
+
+    def run(self, case: Case, index: int = 0) -> dict[str, Array]:
+        """Outputs of a case on its ``index``-th run shape. Raises as `engine` does, in phase run."""
+        engine = self.engine(case)
+        with _in_phase("run"):
+            return engine.run(feeds_of(case, index))
+
     def say(self, phase: Phase, status: Any, lines: list[str] | str = "", **figures: Any) -> Verdict:
         """A verdict; a fault's lines get the headline, anything else is kept as it is."""
         if isinstance(lines, list):
             lines = message.failure(self.case, phase, lines)
         return verdict(self.case, self.engines.target.name, phase, status, lines, **figures)
+
+
+class PhaseFault(Exception):
+    """Something broke in a phase of a check; the message names the exception."""
+
+    def __init__(self, phase: Phase, fault: Exception) -> None:
+        super().__init__(phase, fault)
+        self.phase = phase
+        text = str(fault)
+        name = "" if isinstance(fault, TargetFault) else f"{type(fault).__name__}: "
+        self.lines = [f"{name}{line}" for line in text.splitlines() or [""]]
+
+
+@contextmanager
+def _in_phase(phase: Phase) -> Iterator[None]:
+    """Turn whatever breaks into a fault of the phase; what the protocol raises passes."""
+    try:
+        yield
+    except (Refused, Unsupported, NotRun, ConformanceError):
+        raise
+    except Exception as fault:
+        raise PhaseFault(phase, fault) from fault
+
+
+def feeds_of(case: Case, index: int = 0) -> dict[str, Array]:
+    """The inputs of a case's ``index``-th run, by tensor name."""
+    return {INPUT: case_data(case, case.run_shapes[index]).input}
 
 
 def judged(
@@ -78,8 +120,10 @@ def judged(
                 return subject.say(phase, "not run", str(fault))
             except Refused as fault:
                 return subject.say(fault.phase, "fail", ["refused, but should be accepted:", *_lines(fault.message)])
+            except PhaseFault as fault:
+                return subject.say(fault.phase, "error", fault.lines)
             except Exception as fault:  # whatever a target raises is an error of this case alone
-                return subject.say(phase, "error", [f"{type(fault).__name__}: {line}" for line in _lines(str(fault))])
+                return subject.say(phase, "error", PhaseFault(phase, fault).lines)
 
         return run
 
@@ -146,19 +190,17 @@ def expected_attributes(case: Case) -> dict[str, Any]:
 @judged("build")
 def check_build(subject: Subject) -> Verdict:
     """An engine is built, and loads where it can run here."""
-    engine = subject.engines.get(subject.case)
-    return subject.say("build", "pass", **_describe(engine)[1])
+    return subject.say("build", "pass", **_describe(subject.engine(subject.case))[1])
 
 
 @judged("compare")
 def check_forward(subject: Subject) -> Verdict:
     """Every run shape's output lies within the bound around the golden reference."""
     case = subject.case
-    engine = subject.engines.get(case)
     worst: Comparison | None = None
-    for index, shape in enumerate(case.run_shapes):
+    for index in range(len(case.run_shapes)):
         golden = subject.golden(case, index)
-        outputs = engine.run({INPUT: case_data(case, shape).input})
+        outputs = subject.run(case, index)
         faults = structure_faults(outputs, OUTPUT, golden.output.shape, NUMPY_TYPE[case.data_type])
         if faults:
             return subject.say("compare", "fail", faults)
@@ -168,7 +210,7 @@ def check_forward(subject: Subject) -> Verdict:
         if not found.passed:
             break
     assert worst is not None
-    facts, described = _describe(engine)
+    facts, described = _describe(subject.engine(case))
     figures = _figures(worst) | described
     if not worst.passed:
         return subject.say("compare", "fail", [*message.mismatch(worst), *message.engine_line(facts)], **figures)
@@ -185,40 +227,53 @@ def check_printed(subject: Subject) -> Verdict:
     case = subject.case
     assert case.expect.printed is not None and case.expect.shape is not None
     printed = parse(case.expect.printed, case.expect.shape)
-    outputs = subject.engines.get(case).run({INPUT: case_data(case).input})
+    outputs = subject.run(case)
     faults = structure_faults(outputs, OUTPUT, case.expect.shape, NUMPY_TYPE[case.data_type])
     if faults:
         return subject.say("compare", "fail", faults)
     found = compare(outputs[OUTPUT], printed.values, printed.tolerance + bound(case, subject.golden(case, 0)))
-    digits = agreeing_digits(outputs[OUTPUT].astype(np.float64), printed.values)
-    figures = _figures(found) | {"digits": digits}
+    figures = _figures(found) | agreement(outputs[OUTPUT].astype(np.float64), printed)
     if not found.passed:
         return subject.say("compare", "fail", message.mismatch(found, "printed values"), **figures)
     return subject.say("compare", "pass", **figures)
 
 
-def agreeing_digits(actual: Array, printed: Array) -> float:
-    """The fewest significant decimal digits to which two tensors of the same shape agree (at most 9)."""
-    scale = np.abs(printed)
-    error = np.abs(actual - printed)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        digits = -np.log10(error / scale)
-    digits = np.where(error == 0, 9.0, np.where(scale == 0, 0.0, digits))
-    return round(float(np.clip(digits, 0.0, 9.0).min()), 2)
+def agreement(actual: Array, printed: Printed) -> dict[str, Any]:
+    """How far a float64 tensor agrees with a printed one of its shape.
+
+    ``as_printed`` counts the values within half a unit of their last printed digit, ``values`` all of them;
+    ``digits`` is the smallest agreement in significant decimal digits, at most as many as are printed.
+    """
+    error = np.abs(actual - printed.values)
+    scale = np.where(printed.values == 0, 1.0, np.abs(printed.values))
+    with np.errstate(divide="ignore"):
+        digits = np.minimum(np.where(error == 0, np.inf, -np.log10(error / scale)), printed.digits)
+    within = error <= printed.tolerance * (1 + 2.0**-40)
+    return {
+        "as_printed": int(within.sum()),
+        "values": int(within.size),
+        "digits": round(float(np.maximum(digits, 0.0).min()), 2),
+    }
 
 
 @judged("run")
-def check_bindings(subject: Subject) -> Verdict:
-    """The document's own way to run (bindings, execute_async_v2) gives the bits of the named-tensor way."""
+def check_ways(subject: Subject) -> Verdict:
+    """Every other way to run the engine, and a run after another shape, give the bits of the first run."""
     case = subject.case
-    engine = subject.engines.get(case)
-    if not isinstance(engine, RunsByBindings):
-        return subject.say("run", "unsupported", "the engine has no bindings")
-    feeds = {INPUT: case_data(case).input}
-    second, first = engine.run_by_bindings(feeds), engine.run(feeds)
-    if same_bits(first[OUTPUT], second[OUTPUT]):
-        return subject.say("run", "pass")
-    return subject.say("run", "fail", ["execute_async_v2 and execute_async_v3 give different bits"])
+    engine = subject.engine(case)
+    if not isinstance(engine, RunsInWays):
+        return subject.say("run", "unsupported", "the engine runs in one way only")
+    first = [subject.run(case, index)[OUTPUT] for index in range(len(case.run_shapes))]
+    faults, done = [], []
+    with _in_phase("run"):
+        for way in engine.ways():
+            if same_bits(first[0], engine.run_way(way, feeds_of(case))[OUTPUT]):
+                done.append(way)
+            else:
+                faults.append(f"{way.replace('_', ' ')}: other bits than the first run")
+    if faults:
+        return subject.say("run", "fail", faults, ways=done)
+    return subject.say("run", "pass", ways=done)
 
 
 def same_bits(a: Array, b: Array) -> bool:
@@ -235,9 +290,10 @@ def check_reject(subject: Subject) -> Verdict:
         return subject.say("network", "unsupported", reason or "the case states no refusal for this target")
     wanted = f"refuses in phase {expected.phase} with /{expected.error}/"
     try:
-        engine = subject.engines.get(case)
         if expected.phase == "run":
-            engine.run({INPUT: case_data(case).input})
+            subject.run(case)
+        else:
+            subject.engine(case)
     except Refused as refusal:
         if refusal.phase != expected.phase:
             lines = [f"refused in phase {refusal.phase}, but the case {wanted}:", *_lines(refusal.message)]
@@ -251,8 +307,8 @@ def check_reject(subject: Subject) -> Verdict:
         return subject.say(expected.phase, "unsupported", str(fault))
     except NotRun as fault:
         return subject.say(expected.phase, "not run", str(fault))
-    except Exception as fault:  # a crash is never a rejection
-        return subject.say(expected.phase, "error", [f"{type(fault).__name__}: {line}" for line in _lines(str(fault))])
+    except PhaseFault as fault:  # a crash is never a rejection
+        return subject.say(fault.phase, "error", fault.lines)
     return subject.say(expected.phase, "fail", [f"accepted, but the case {wanted}"])
 
 
@@ -271,7 +327,7 @@ def check_deprecated(subject: Subject) -> Verdict:
     except (Refused, Unsupported) as fault:
         return subject.say("network", "fail", [f"`{name}` was refused: {fault}"])
     except Exception as fault:  # whatever a target raises is an error of this case alone
-        return subject.say("network", "error", [f"{type(fault).__name__}: {fault}"])
+        return subject.say("network", "error", PhaseFault("network", fault).lines)
     if any(warning.rstrip(".") == text.rstrip(".") for warning in given):
         return subject.say("network", "pass", warning=text)
     shown = ", ".join(repr(warning) for warning in given) or "none"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 class CudaError(RuntimeError):
@@ -119,6 +123,32 @@ class Stream:
             call("cudaStreamDestroy", stream)
 
 
+class Graph:
+    """What one call enqueues on a stream, captured as a CUDA graph; a context manager that frees it."""
+
+    def __init__(self, stream: Stream, enqueue: Callable[[], None]) -> None:
+        mode = runtime().cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+        self._stream = stream
+        call("cudaStreamBeginCapture", stream.handle, mode)
+        try:
+            enqueue()
+        finally:
+            graph = call("cudaStreamEndCapture", stream.handle)
+        try:
+            self._executable = call("cudaGraphInstantiate", graph, 0)
+        finally:
+            call("cudaGraphDestroy", graph)
+
+    def launch(self) -> None:
+        call("cudaGraphLaunch", self._executable, self._stream.handle)
+
+    def __enter__(self) -> Graph:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        call("cudaGraphExecDestroy", self._executable)
+
+
 GUARD_BYTES = 512
 GUARD_PATTERN = 0xA5
 POISON = 0xFF
@@ -145,6 +175,18 @@ class Buffer:
         start = self.address - GUARD_BYTES
         call("cudaMemsetAsync", start, GUARD_PATTERN, self.nbytes + 2 * GUARD_BYTES, stream.handle)
         call("cudaMemsetAsync", self.address, POISON, self.nbytes, stream.handle)
+
+    def upload(self, array: NDArray[Any], stream: Stream) -> None:
+        """Copy a contiguous host array of exactly this size to the device."""
+        kind = runtime().cudaMemcpyKind.cudaMemcpyHostToDevice
+        call("cudaMemcpyAsync", self.address, array.ctypes.data, array.nbytes, kind, stream.handle)
+
+    def download_guarded(self, stream: Stream) -> NDArray[np.uint8]:
+        """The buffer's bytes with both guards around them, complete once the stream is synchronised."""
+        host = np.empty(self.nbytes + 2 * GUARD_BYTES, dtype=np.uint8)
+        kind = runtime().cudaMemcpyKind.cudaMemcpyDeviceToHost
+        call("cudaMemcpyAsync", host.ctypes.data, self.address - GUARD_BYTES, host.nbytes, kind, stream.handle)
+        return host
 
     def close(self) -> None:
         if self._base is not None:

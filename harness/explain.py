@@ -33,10 +33,10 @@ _BOUNDS = {
     "less_than_equal": ("at most", "le"),
 }
 _LENGTHS = {
-    "string_too_short": ("at least", "min_length", "characters"),
-    "string_too_long": ("at most", "max_length", "characters"),
-    "too_short": ("at least", "min_length", "values"),
-    "too_long": ("at most", "max_length", "values"),
+    "string_too_short": ("at least", "min_length", "character"),
+    "string_too_long": ("at most", "max_length", "character"),
+    "too_short": ("at least", "min_length", "value"),
+    "too_long": ("at most", "max_length", "value"),
 }
 
 
@@ -57,6 +57,11 @@ def shown(value: object) -> str:
     """A value as TOML would have it, shortened to a line."""
     text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 case``, ``2 cases``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -83,7 +88,7 @@ def explain(detail: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
         rule = f"must be {words} {limits[limit]:g}"
     elif kind in _LENGTHS:
         words, limit, unit = _LENGTHS[kind]
-        rule = f"needs {words} {limits[limit]} {unit} and has {len(value)}"
+        return f"{where}needs {words} {counted(limits[limit], unit)}, got {len(value)}"
     elif kind == "string_pattern_mismatch":
         form = ', like "section.statement"' if r"\." in limits["pattern"] else ""
         rule = f"must be lower-case letters, digits and underscores{form}"

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, get_args
 
 from harness.errors import InvalidConvolution
-from harness.explain import Problem, choice, dotted, shown
-from harness.model import ATTRIBUTE_FIELDS, MAX_ELEMENTS, Attributes, BiasSpec, Case, PaddingMode, Quantize, TensorSpec
+from harness.explain import Problem, choice, counted, dotted, shown
+from harness.model import ATTRIBUTE_FIELDS, MAX_ELEMENTS, Case, PaddingMode
 from harness.printed import parse as parse_printed
-from harness.reference import quantization
-from harness.reference.convolution import convolve
 from harness.reference.shape import output_shape
-from harness.tensors import Float64, content
 from harness.toml_lines import KeyPath
+from harness.vacuous import vacuous
 
 Shape = tuple[int, ...]
-
-# Above this many multiplications the expected output is not computed while linting.
-CHEAP = 1_000_000
-MOSTLY_ZEROS = 0.9
 
 # Fills that are laid out over the last two dimensions.
 _PLANE_FILLS = ("tiled_1_to_9", "powers_of_ten", "powers_of_ten_alternating")
@@ -50,14 +44,9 @@ def lint_case(case: Case) -> Iterator[Problem]:
     refused = case.reject is not None and case.reject.phase is not None
     if not case.claims and not case.source:
         yield (), "names no claims and no source: say what the case checks"
-    yield from _quantization(case)
-    yield from _rejection(case)
-    yield from _relations(case)
-    yield from _deprecated(case)
-
+    parts = [*_contents(case, refused), *_quantization(case), *_rejection(case), *_relations(case), *_deprecated(case)]
     shapes = [*_sizes(case), *_ranks(case, refused), *_dynamic(case)]
-    contents = [*_contents(case, refused)]
-    yield from (*shapes, *contents)
+    yield from (*parts, *shapes)
     if refused or shapes:
         return
 
@@ -68,8 +57,8 @@ def lint_case(case: Case) -> Iterator[Problem]:
     outputs = [output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes]
     yield from _expectation(case, outputs)
     yield from _output_sizes(case, outputs)
-    if not contents:
-        yield from _vacuous(case, outputs)
+    if not parts:
+        yield from vacuous(case, outputs)
 
 
 def _input_shapes(case: Case) -> Iterator[tuple[KeyPath, Shape]]:
@@ -106,7 +95,7 @@ def _ranks(case: Case, refused: bool) -> Iterator[Problem]:
     if rank not in (2, 3) and not (refused and rank >= 1):
         yield (
             ("kernel", "shape"),
-            f"kernel.shape has {_count(case.kernel.shape, 'dimension')}, "
+            f"kernel.shape has {counted(len(case.kernel.shape), 'dimension')}, "
             "expected 4 (K, C/groups, H, W) or 5 (K, C/groups, D, H, W)",
         )
         return
@@ -119,7 +108,10 @@ def _ranks(case: Case, refused: bool) -> Iterator[Problem]:
         )
     for name, value in case.set.items():
         if isinstance(value, tuple) and len(value) != rank:
-            yield ("set", name), f"set.{name} has {_count(value, 'value')}, but the kernel is {rank}D: expected {rank}"
+            yield (
+                ("set", name),
+                f"set.{name} has {counted(len(value), 'value')}, but the kernel is {rank}D: expected {rank}",
+            )
 
 
 def _contents(case: Case, refused: bool) -> Iterator[Problem]:
@@ -139,7 +131,7 @@ def _contents(case: Case, refused: bool) -> Iterator[Problem]:
         elif tensor.values and not refused and len(tensor.values) != math.prod(shape):
             yield (
                 (name, "values"),
-                f"{name}.values: {_count(tensor.values, 'value')} for shape {list(shape)}, expected {math.prod(shape)}",
+                f"{name}.values: {counted(len(tensor.values), 'value')} for shape {list(shape)}, expected {math.prod(shape)}",
             )
     if case.dynamic and case.input.values and any(run != case.input.shape for run in case.dynamic.run):
         yield ("input", "values"), f"input.values fit only {list(case.input.shape)}: dynamic.run needs a fill"
@@ -157,7 +149,7 @@ def _quantization(case: Case) -> Iterator[Problem]:
     if len(quantize.kernel) not in (1, maps):
         yield (
             ("quantize", "kernel"),
-            f"quantize.kernel has {_count(quantize.kernel, 'scale')}, expected 1 or one for each of {maps} output maps",
+            f"quantize.kernel has {counted(len(quantize.kernel), 'scale')}, expected 1 or one for each of {maps} output maps",
         )
     for name, scales in (("input", (quantize.input,)), ("kernel", quantize.kernel), ("output", (quantize.output,))):
         for scale in scales:
@@ -219,9 +211,11 @@ def _dynamic(case: Case) -> Iterator[Problem]:
         **{("dynamic", name): getattr(case.dynamic, name) for name in ("min", "opt", "max")},
         **{("dynamic", "run", index): run for index, run in enumerate(case.dynamic.run)},
     }
-    wrong = [path for path, shape in shapes.items() if len(shape) != len(declared)]
-    for path in wrong:
-        yield path, f"{dotted(path)} has {len(shapes[path])} dimensions, but dynamic.shape has {len(declared)}"
+    rank = len(case.input.shape)
+    ranks = {path: len(shape) for path, shape in [(("dynamic", "shape"), declared), *shapes.items()]}
+    wrong = {path: found for path, found in ranks.items() if found != rank}
+    for path, found in wrong.items():
+        yield path, f"{dotted(path)} has {counted(found, 'dimension')}, but input.shape has {rank}"
     if -1 not in declared:
         yield ("dynamic", "shape"), f"dynamic.shape: {list(declared)} has no -1, so nothing is dynamic"
     if any(size < 1 and size != -1 for size in declared):
@@ -263,47 +257,3 @@ def _output_sizes(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
     for (path, _), output in zip(_input_shapes(case), outputs, strict=False):
         if not 0 < math.prod(output) <= MAX_ELEMENTS:
             yield path, f"the output {list(output)} has {math.prod(output)} elements, expected 1 to {MAX_ELEMENTS}"
-
-
-def _vacuous(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
-    """An expected output that a wrong implementation would give too."""
-    if any(relation.kind == "channel_sum" for relation in case.relations):
-        return
-    bias = None if case.bias == "none" else case.bias
-    for (path, shape), output in zip(_input_shapes(case), outputs, strict=False):
-        work = math.prod(output) * math.prod(case.kernel.shape[1:])
-        if math.prod(output) > 1 and max(work, math.prod(shape)) < CHEAP:
-            source = case.input.model_copy(update={"shape": shape})
-            weakness = _weakness(source, case.kernel, bias, case.attributes, case.quantize)
-            if weakness:
-                yield path, f"proves little: {weakness}"
-
-
-@cache
-def _weakness(
-    source: TensorSpec, kernel: TensorSpec, bias: BiasSpec | None, attributes: Attributes, quantize: Quantize | None
-) -> str | None:
-    """What is weak about an expected output; remembered, because cases and their precisions share data."""
-
-    def rounded(values: Float64, scale: Sequence[float] | float) -> Float64:
-        steps = quantization.scales(scale, values.ndim)
-        return quantization.dequantize(quantization.quantize(values, steps), steps)
-
-    x = content(source.shape, source.fill, source.values, source.seed)
-    w = content(kernel.shape, kernel.fill, kernel.values, kernel.seed)
-    b = content(kernel.shape[:1], bias.fill, bias.values, bias.seed) if bias else None
-    if quantize is not None:
-        x, w = rounded(x, quantize.input), rounded(w, quantize.kernel)
-    output = convolve(x, w, b, attributes)
-    if quantize is not None and quantize.output is not None:
-        output = rounded(output, quantize.output)
-    zeros = output.size - int((output != 0).sum())
-    if (output == output.flat[0]).all():
-        return f"each of the {output.size} expected values is {output.flat[0]:g}"
-    if zeros > MOSTLY_ZEROS * output.size:
-        return f"{zeros} of the {output.size} expected values are 0"
-    return None
-
-
-def _count(things: tuple[Any, ...] | list[str], name: str) -> str:
-    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"

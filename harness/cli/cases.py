@@ -39,7 +39,8 @@ def list_cases(case: Globs = None, root: Root = CASES, as_json: AsJson = False) 
 @app.command()
 def lint(root: Root = CASES, as_json: AsJson = False) -> None:
     """Check every case file; exit code 2 where there is a fault."""
-    from harness.catalog import CaseFileError, counted, load  # noqa: PLC0415 - reads pydantic and NumPy
+    from harness.case_file import counted  # noqa: PLC0415
+    from harness.catalog import CaseFileError, load  # noqa: PLC0415 - brings NumPy and pydantic
 
     try:
         catalog = load(root)
@@ -49,15 +50,12 @@ def lint(root: Root = CASES, as_json: AsJson = False) -> None:
         else:
             typer.echo(str(error))
         raise typer.Exit(2) from None
-    files = len({found.file for found in catalog.cases})
     if as_json:
         print_json({"faults": []})
-    else:
-        counts = (
-            counted(len(catalog.cases), "case") + " in " + counted(files, "file"),
-            counted(len(catalog.claims), "claim"),
-        )
-        typer.echo(f"{', '.join(counts)}: no faults")
+        return
+    cases = counted(len(catalog.cases), "case")
+    files = counted(len({found.file for found in catalog.cases}), "file")
+    typer.echo(f"{cases} in {files}, {counted(len(catalog.claims), 'claim')}: no faults")
 
 
 @app.command()
@@ -68,13 +66,84 @@ def show(
 ) -> None:
     """Show one case as it was resolved: its fields, attributes, output shapes and claims."""
     catalog = _load(root)
-    facts = _facts(_find(catalog, case), catalog)
+    found = _find(catalog, case)
+    facts = _facts(found, catalog)
     if as_json:
         print_json(facts)
         return
-    width = max(map(len, facts))
-    for key, value in facts.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        lines = _lines(key, value) if isinstance(value, (dict, list)) else text.splitlines()
-        for index, line in enumerate(lines or ["-"]):
-            typer.echo(f"{key if index == 0 else '':<{width}}  {line}")
+    facts["claims"] = facts.pop("statements")
+    shown = {key: value for key, value in facts.items() if key not in {"base_id", "name", "file", "line"}}
+    width = max(map(len, shown))
+    for key, value in shown.items():
+        for index, line in enumerate(_lines(value)):
+            typer.echo(f"{'' if index else key:<{width}}  {line}".rstrip())
+
+
+def _load(root: Path) -> Catalog:
+    from harness.catalog import load  # noqa: PLC0415 - brings NumPy and pydantic
+
+    return load(root)
+
+
+def _select(catalog: Catalog, globs: list[str]) -> tuple[Case, ...]:
+    """As `Catalog.select`; a glob that matches nothing is an error."""
+    for glob in globs:
+        if not catalog.select([glob]):
+            raise ConformanceError(f"no case matches {glob!r}{_closest(glob, catalog)}")
+    return catalog.select(globs)
+
+
+def _find(catalog: Catalog, wanted: str) -> Case:
+    same = [case for case in catalog.cases if case.id == wanted] or catalog.by_base(wanted)
+    if not same:
+        raise ConformanceError(f"no case {wanted!r}{_closest(wanted, catalog)}")
+    if len(same) > 1:
+        raise ConformanceError(f"{wanted} runs in several precisions, name one: {', '.join(case.id for case in same)}")
+    return same[0]
+
+
+def _closest(word: str, catalog: Catalog) -> str:
+    from harness.explain import closest  # noqa: PLC0415
+
+    ids = [case.id for case in catalog.cases]
+    return closest(word, ids) or closest(word, [case.base_id for case in catalog.cases])
+
+
+def _facts(case: Case, catalog: Catalog) -> dict[str, Any]:
+    """Everything there is to say of a case, as JSON values."""
+    return {
+        **case.model_dump(mode="json"),
+        "base_id": case.base_id,
+        "location": case.location,
+        "attributes": case.attributes.model_dump(mode="json"),
+        "runs": [_run(case, shape) for shape in case.run_shapes],
+        "statements": {claim: catalog.claims[claim].statement for claim in case.claims},
+    }
+
+
+def _run(case: Case, shape: tuple[int, ...]) -> dict[str, Any]:
+    from harness.reference.shape import output_shape  # noqa: PLC0415
+
+    try:
+        return {"input": list(shape), "output": list(output_shape(shape, case.kernel.shape, case.attributes))}
+    except InvalidConvolution as error:
+        return {"input": list(shape), "output": None, "invalid": str(error)}
+
+
+def _lines(value: Any) -> list[str]:
+    """A JSON value for people: one line a key or element, a matrix as it is printed."""
+    if value in (None, "", [], {}):
+        return ["-"]
+    if isinstance(value, str):
+        return value.strip("\n").splitlines()
+    if isinstance(value, list) and isinstance(value[0], (str, dict)):
+        return [part if isinstance(part, str) else json.dumps(part, ensure_ascii=False) for part in value]
+    if not isinstance(value, dict):
+        return [json.dumps(value)]
+    lines = []
+    for key, part in value.items():
+        if part is None:
+            continue
+        first, *rest = _lines(part)
+        lines += [f"{key}: {first}"] if not rest else [f"{key}:", *(f"  {line}" for line in (first, *rest))]
+    return lines or ["-"]

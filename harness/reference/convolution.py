@@ -9,9 +9,11 @@ operands: float64 for verdicts, ``Fraction`` objects for exact arithmetic.
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from harness.model import Attributes
@@ -19,13 +21,16 @@ from harness.reference.shape import Axis, extent, resolve
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
+BLOCK = 2**22
+"""Elements of the windows that one matrix product reads: they are copied, so they bound the memory used."""
+
 
 def convolve(
     x: NDArray[Scalar], kernel: NDArray[Scalar], bias: NDArray[Scalar] | None, attributes: Attributes
 ) -> NDArray[Scalar]:
     """Convolve (cross-correlate, as every deep-learning library does) in two or three dimensions.
 
-    One matrix product for each tap of the window: what the tap reads, times what it weighs.
+    One matrix product for each image, or for a few of its rows: the kernel times what its windows read.
 
     Args:
         x: ``(*batch, C, *spatial)``.
@@ -40,42 +45,49 @@ def convolve(
         InvalidConvolution: shapes and attributes do not go together.
     """
     axes = resolve(x.shape, kernel.shape, attributes)
-    rank, groups, maps = len(axes), attributes.groups, kernel.shape[0]
+    rank, groups, (maps, channels, *window) = len(axes), attributes.groups, kernel.shape
     batch, sizes = x.shape[: -rank - 1], tuple(axis.size for axis in axes)
-    count, points = math.prod(batch), math.prod(sizes)
+    terms = math.prod(kernel.shape[1:])
 
-    padded = _pad(x, axes, kernel.shape[2:])
-    grouped = np.moveaxis(padded.reshape(count, groups, -1, *padded.shape[-rank:]), 0, 2)
-    weights = kernel.reshape(groups, maps // groups, -1, *kernel.shape[2:])
-    out = np.zeros((groups, maps // groups, count * points), dtype=x.dtype)
-    for tap in np.ndindex(*kernel.shape[2:]):
-        read = tuple(_positions(axis, offset) for axis, offset in zip(axes, tap, strict=True))
-        seen = grouped[(..., *read)].reshape(groups, weights.shape[2], count * points)
-        out += np.ascontiguousarray(weights[(..., *tap)]) @ seen
+    images = _pad(x, axes, window).reshape(math.prod(batch), groups, channels, *_reach(axes, window))
+    windows = _windows(images, axes, window)
+    weights = np.ascontiguousarray(kernel).reshape(groups, maps // groups, terms)
+    out = np.empty((len(images), groups, maps // groups, *sizes), dtype=x.dtype)
+    rows = max(1, BLOCK // max(1, groups * terms * math.prod(sizes[1:])))
+    for image, first in product(range(len(images)), range(0, sizes[0], rows)):
+        block = (image, ..., slice(first, first + rows), *(slice(None),) * (rank - 1))
+        seen, written = windows[block], out[block]
+        written[...] = (weights @ seen.reshape(groups, terms, -1)).reshape(written.shape)
 
-    result = np.moveaxis(out.reshape(maps, count, *sizes), 0, 1).reshape(*batch, maps, *sizes)
-    if bias is None:
-        return np.ascontiguousarray(result)
-    total: NDArray[Any] = result + bias.reshape(maps, *(1,) * rank)
-    return total
-
-
-def _positions(axis: Axis, offset: int) -> slice:
-    """Where the tap at ``offset`` reads along a padded axis."""
-    start = offset * axis.dilation
-    return slice(start, start + (axis.size - 1) * axis.stride + 1, axis.stride)
+    result = out.reshape(*batch, maps, *sizes)
+    if bias is not None:
+        result += bias.reshape(maps, *(1,) * rank)
+    return result
 
 
-def _pad(x: NDArray[Scalar], axes: tuple[Axis, ...], window: tuple[int, ...]) -> NDArray[Scalar]:
+def _windows(images: NDArray[Scalar], axes: tuple[Axis, ...], window: list[int]) -> NDArray[Scalar]:
+    """A view ``(N, G, C/G, *window, *output)`` of padded images: what each tap of each window reads."""
+    leading, spatial = images.strides[: -len(axes)], images.strides[-len(axes) :]
+    taps = [step * axis.dilation for step, axis in zip(spatial, axes, strict=True)]
+    positions = [step * axis.stride for step, axis in zip(spatial, axes, strict=True)]
+    shape = (*images.shape[: -len(axes)], *window, *(axis.size for axis in axes))
+    return as_strided(images, shape, (*leading, *taps, *positions), writeable=False)
+
+
+def _reach(axes: tuple[Axis, ...], window: list[int]) -> tuple[int, ...]:
+    """How far the windows read along each axis, from the first padding on."""
+    return tuple((a.size - 1) * a.stride + extent(f, a.dilation) for a, f in zip(axes, window, strict=True))
+
+
+def _pad(x: NDArray[Scalar], axes: tuple[Axis, ...], window: list[int]) -> NDArray[Scalar]:
     """Zeros around the input, as many as the windows read: rounding up reads past the stated padding."""
-    rank = len(axes)
-    reach = tuple((a.size - 1) * a.stride + extent(f, a.dilation) for a, f in zip(axes, window, strict=True))
-    padded = np.zeros((*x.shape[:-rank], *reach), dtype=x.dtype)
-    inside = tuple(
-        (min(axis.before, end), min(axis.before + size, end))
-        for axis, size, end in zip(axes, x.shape[-rank:], reach, strict=True)
-    )
-    target = tuple(slice(first, last) for first, last in inside)
-    source = tuple(slice(0, last - first) for first, last in inside)
-    padded[(..., *target)] = x[(..., *source)]
+    reach = _reach(axes, window)
+    padded = np.zeros((*x.shape[: -len(axes)], *reach), dtype=x.dtype)
+    target: list[Any] = [...]
+    source: list[Any] = [...]
+    for axis, size, end in zip(axes, x.shape[-len(axes) :], reach, strict=True):
+        first, last = min(axis.before, end), min(axis.before + size, end)
+        target.append(slice(first, last))
+        source.append(slice(0, last - first))
+    padded[tuple(target)] = x[tuple(source)]
     return padded

@@ -7,12 +7,12 @@ second way) it offers through the further protocols here; a check asks for the o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from harness.data import Array
-from harness.model import Case, RejectPhase
+from harness.model import Case, PaddingMode, RejectPhase
 
 
 class Unsupported(Exception):
@@ -105,6 +105,31 @@ class DefinesNetworks(Protocol):
         ...
 
 
+class Configuration(NamedTuple):
+    """All that a convolution's spatial output shape follows from, one number an axis."""
+
+    size: tuple[int, ...]
+    window: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pre: tuple[int, ...]
+    post: tuple[int, ...]
+    mode: PaddingMode
+
+
+@runtime_checkable
+class InfersShapes(Protocol):
+    """A target that infers the output shapes of many configurations fast, without building anything."""
+
+    def infer_shapes(self, configurations: Iterable[Configuration]) -> Iterable[tuple[int, ...] | None]:
+        """The spatial output shape of each configuration, in order; None where the target refuses it.
+
+        Raises:
+            Unsupported: a padding mode does not exist in this version.
+        """
+        ...
+
+
 @runtime_checkable
 class Describes(Protocol):
     """An engine that says what it runs."""
@@ -115,11 +140,15 @@ class Describes(Protocol):
 
 
 @runtime_checkable
-class RunsByBindings(Protocol):
-    """An engine with TensorRT 8's second way to run: binding indices and execute_async_v2."""
+class RunsInWays(Protocol):
+    """An engine with further ways to run, each of which must give the bits of `run`."""
 
-    def run_by_bindings(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """The same outputs, the other way. Raises Unsupported where the version has no bindings."""
+    def ways(self) -> tuple[str, ...]:
+        """Names of the ways that this version has: bindings, second_context, reloaded, cuda_graph, ..."""
+        ...
+
+    def run_way(self, way: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """The same outputs, that way."""
         ...
 
 

@@ -1,9 +1,9 @@
-"""Runs a serialised engine on the GPU, its outputs poisoned and guarded."""
+"""Runs a serialised engine on the GPU, its outputs poisoned and guarded, in each way TensorRT offers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +13,11 @@ import numpy as np
 from harness import cuda
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array
 from harness.model import Case
-from harness.targets.base import EngineFacts, NotRun, Refused, Unsupported
+from harness.targets.base import EngineFacts, NotRun, Refused
 from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.inspector import engine_facts
+
+Launch = Callable[[Callable[[], None]], None]
 
 
 class OutOfBounds(RuntimeError):
@@ -33,6 +35,14 @@ class AheadOfTimeEngine:
         """Raises NotRun."""
         raise NotRun(self.reason)
 
+    def ways(self) -> tuple[str, ...]:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
+    def run_way(self, way: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
     def close(self) -> None:
         return None
 
@@ -42,16 +52,25 @@ class TensorRTEngine:
 
     def __init__(self, api: Api, plan: bytes, case: Case) -> None:
         """Raises Refused in phase run where TensorRT does not load its own plan."""
-        self._api, self._case = api, case
+        self._api = api
+        self._dtype = NUMPY_TYPE[case.data_type]
         self._resources = ExitStack()
         api.take_errors()
-        self._engine = api.runtime.deserialize_cuda_engine(plan)
-        self._context = self._engine.create_execution_context() if self._engine is not None else None
-        if self._context is None:
-            raise Refused("run", "\n".join(api.take_errors()) or "the engine did not load, and nothing was logged")
+        self._engine = self._loaded(plan)
+        self._context = self._made(self._engine.create_execution_context())
         self._stream = cuda.Stream()
         self._resources.callback(self._stream.close)
         self._buffers: dict[str, cuda.Buffer] = {}
+        self._ways: dict[str, Callable[[Mapping[str, Array]], dict[str, Array]]] = {
+            "again": self.run,
+            "second_context": self._in_second_context,
+            "reloaded": self._reloaded,
+            "cuda_graph": self._as_graph,
+        }
+        if hasattr(self._engine, "create_execution_context_without_device_memory"):
+            self._ways["poisoned_workspace"] = self._in_poisoned_workspace
+        if hasattr(self._context, "execute_async_v2"):
+            self._ways["bindings"] = self._by_bindings
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run by tensor names (`execute_async_v3`).
@@ -61,81 +80,88 @@ class TensorRTEngine:
             OutOfBounds: the guards around the output were written to.
             CudaError: CUDA failed.
         """
-        context = self._context
+        return self._run(feeds, self._context)
 
-        def enqueue(shapes: Mapping[str, Sequence[int]], addresses: Mapping[str, int]) -> bool:
-            for name, address in addresses.items():
-                context.set_tensor_address(name, address)
-            return bool(context.execute_async_v3(self._stream.handle))
+    def ways(self) -> tuple[str, ...]:
+        return tuple(self._ways)
 
-        def shape(name: str, given: Sequence[int]) -> tuple[int, ...]:
-            if not context.set_input_shape(name, tuple(given)):
-                raise Refused("run", "\n".join(self._api.take_errors()) or f"shape {tuple(given)} was refused")
-            return tuple(int(n) for n in context.get_tensor_shape(OUTPUT))
-
-        return self._run(feeds, shape, enqueue)
-
-    def run_by_bindings(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run as TensorRT 8's own documents do: binding indices and `execute_async_v2`.
-
-        Raises:
-            Unsupported: this version has no bindings (10 and later).
-        """
-        context, engine = self._context, self._engine
-        if not hasattr(context, "execute_async_v2"):
-            raise Unsupported(f"execute_async_v2 does not exist in {self._api.flavour} {self._api.version}")
-
-        def enqueue(shapes: Mapping[str, Sequence[int]], addresses: Mapping[str, int]) -> bool:
-            bindings = [addresses[engine.get_binding_name(i)] for i in range(engine.num_bindings)]
-            return bool(context.execute_async_v2(bindings, self._stream.handle))
-
-        def shape(name: str, given: Sequence[int]) -> tuple[int, ...]:
-            if not context.set_binding_shape(engine.get_binding_index(name), tuple(given)):
-                raise Refused("run", "\n".join(self._api.take_errors()) or f"shape {tuple(given)} was refused")
-            return tuple(int(n) for n in context.get_binding_shape(engine.get_binding_index(OUTPUT)))
-
-        return self._run(feeds, shape, enqueue)
+    def run_way(self, way: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run in one of `ways`. Raises as `run` does, and KeyError for another name."""
+        return self._ways[way](feeds)
 
     def describe(self) -> EngineFacts | None:
         return engine_facts(self._api, self._engine)
 
     def close(self) -> None:
         # TensorRT wants the context gone before its engine, and both before the stream.
+        self._ways.clear()
         self._context = self._engine = None
         self._resources.close()
 
+    def _in_second_context(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        return self._run(feeds, self._made(self._engine.create_execution_context()))
+
+    def _reloaded(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        engine = self._loaded(bytes(self._engine.serialize()))
+        return self._run(feeds, self._made(engine.create_execution_context()))
+
+    def _in_poisoned_workspace(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Scratch memory full of NaN: a kernel that reads what it did not write shows it."""
+        size = int(getattr(self._engine, "device_memory_size_v2", 0) or self._engine.device_memory_size)
+        context = self._made(self._engine.create_execution_context_without_device_memory())
+        with ExitStack() as scope:
+            workspace = cuda.Buffer(max(size, 1))
+            scope.callback(workspace.close)
+            workspace.poison(self._stream)
+            if hasattr(context, "set_device_memory"):
+                context.set_device_memory(workspace.address, size)
+            else:
+                context.device_memory = workspace.address
+            return self._run(feeds, context)
+
+    def _as_graph(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Captured in a CUDA graph and replayed, after one plain enqueue as TensorRT asks for."""
+        stream = self._stream
+
+        def launch(enqueue: Callable[[], None]) -> None:
+            enqueue()
+            self._buffers[OUTPUT].poison(stream)
+            with cuda.Graph(stream, enqueue) as graph:
+                graph.launch()
+                stream.synchronize()
+
+        return self._run(feeds, self._context, launch)
+
+    def _by_bindings(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """As TensorRT 8's own documents do: binding indices and `execute_async_v2`."""
+        context, engine = self._context, self._engine
+        names = [engine.get_binding_name(i) for i in range(engine.num_bindings)]
+
+        def launch(enqueue: Callable[[], None]) -> None:
+            context.set_binding_shape(names.index(INPUT), feeds[INPUT].shape)
+            bindings = [self._buffers[name].address for name in names]
+            self._enqueued(context.execute_async_v2(bindings, self._stream.handle))
+
+        return self._run(feeds, context, launch)
+
     def _run(
-        self,
-        feeds: Mapping[str, Array],
-        set_shape: Callable[[str, Sequence[int]], tuple[int, ...]],
-        enqueue: Callable[[Mapping[str, Sequence[int]], Mapping[str, int]], bool],
+        self, feeds: Mapping[str, Array], context: Any, launch: Launch = lambda enqueue: enqueue()
     ) -> dict[str, Array]:
         x = np.ascontiguousarray(feeds[INPUT])
         self._api.take_errors()
-        out_shape = set_shape(INPUT, x.shape)
-        dtype = NUMPY_TYPE[self._case.data_type]
-        out_bytes = math.prod(out_shape) * dtype.itemsize
-        source, target = self._buffer(INPUT, x.nbytes), self._buffer(OUTPUT, out_bytes)
-        kind = cuda.runtime().cudaMemcpyKind
-        stream = self._stream
-        cuda.call(
-            "cudaMemcpyAsync", source.address, x.ctypes.data, x.nbytes, kind.cudaMemcpyHostToDevice, stream.handle
-        )
-        target.poison(stream)
-        addresses = {INPUT: source.address, OUTPUT: target.address}
-        if not enqueue({INPUT: x.shape, OUTPUT: out_shape}, addresses):
-            raise Refused("run", "\n".join(self._api.take_errors()) or "the enqueue failed, and nothing was logged")
-        guarded = np.empty(target.nbytes + 2 * cuda.GUARD_BYTES, dtype=np.uint8)
-        cuda.call(
-            "cudaMemcpyAsync",
-            guarded.ctypes.data,
-            target.address - cuda.GUARD_BYTES,
-            guarded.nbytes,
-            kind.cudaMemcpyDeviceToHost,
-            stream.handle,
-        )
-        stream.synchronize()
-        return {OUTPUT: _unwrapped(guarded, dtype).reshape(out_shape)}
+        if not context.set_input_shape(INPUT, x.shape):
+            raise Refused("run", self._errors(f"input shape {x.shape} was refused"))
+        shape = tuple(int(n) for n in context.get_tensor_shape(OUTPUT))
+        source = self._buffer(INPUT, x.nbytes)
+        target = self._buffer(OUTPUT, math.prod(shape) * self._dtype.itemsize)
+        context.set_tensor_address(INPUT, source.address)
+        context.set_tensor_address(OUTPUT, target.address)
+        source.upload(x, self._stream)
+        target.poison(self._stream)
+        launch(lambda: self._enqueued(context.execute_async_v3(self._stream.handle)))
+        guarded = target.download_guarded(self._stream)
+        self._stream.synchronize()
+        return {OUTPUT: _unwrapped(guarded, self._dtype).reshape(shape)}
 
     def _buffer(self, name: str, nbytes: int) -> cuda.Buffer:
         """A buffer of exactly this size, so that its guards touch the tensor."""
@@ -147,14 +173,32 @@ class TensorRTEngine:
             self._resources.callback(held.close)
         return held
 
+    def _loaded(self, plan: bytes) -> Any:
+        return self._made(self._api.runtime.deserialize_cuda_engine(plan))
+
+    def _made(self, thing: Any) -> Any:
+        """An engine or context, which TensorRT gives as None where it failed."""
+        if thing is None:
+            raise Refused("run", self._errors("the engine did not load"))
+        return thing
+
+    def _enqueued(self, success: bool) -> None:
+        if not success:
+            raise Refused("run", self._errors("the enqueue failed"))
+
+    def _errors(self, otherwise: str) -> str:
+        return "\n".join(self._api.take_errors()) or f"{otherwise}, and nothing was logged"
+
 
 def _unwrapped(guarded: Array, dtype: np.dtype[Any]) -> Array:
-    """The tensor between two intact guards. Raises OutOfBounds, saying where the first foreign byte lies."""
+    """The tensor between two intact guards. Raises OutOfBounds, saying where the nearest foreign byte lies."""
     inner = slice(cuda.GUARD_BYTES, guarded.size - cuda.GUARD_BYTES)
-    before, after = guarded[: inner.start], guarded[inner.stop :]
-    for side, name in ((before, "before"), (after, "after")):
-        touched = np.flatnonzero(side != cuda.GUARD_PATTERN)
+    before = np.flatnonzero(guarded[: inner.start] != cuda.GUARD_PATTERN)
+    after = np.flatnonzero(guarded[inner.stop :] != cuda.GUARD_PATTERN)
+    for touched, side, nearest in (
+        (before, "before", cuda.GUARD_BYTES - int(before[-1]) if before.size else 0),
+        (after, "after", int(after[0]) + 1 if after.size else 0),
+    ):
         if touched.size:
-            distance = int(cuda.GUARD_BYTES - touched[-1] if name == "before" else touched[0] + 1)
-            raise OutOfBounds(f"{touched.size} bytes {name} the output were written, nearest {distance} away from it")
+            raise OutOfBounds(f"{touched.size} bytes {side} the output were written, the nearest {nearest} away from it")
     return guarded[inner].view(dtype)

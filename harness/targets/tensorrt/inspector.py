@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,13 @@ _TYPES = (
     ("bf16", ("bf16", "bfloat16")),
     ("fp16", ("fp16", "half")),
     ("fp32", ("fp32", "float")),
+)
+# Operand types in the names of kernels: "..._fp32fp32_...", "..._f16f16_f32f32_f16_...", "..._i8f32_i8i32_...".
+_KERNEL_TYPES = (
+    ("int8", re.compile(r"(?:_i8|int8)")),
+    ("fp16", re.compile(r"(?:_f16|fp16|_h884|_h1688|_h16816)")),
+    ("bf16", re.compile(r"(?:_bf16)")),
+    ("fp32", re.compile(r"(?:_f32|fp32|ffma|scudnn|sgemm)")),
 )
 _CONVOLUTIONS = ("convolution", "conv", "correlation", "fprop")
 
@@ -68,6 +76,14 @@ def _is_convolution(layer: LayerFacts) -> bool:
 
 
 def _precision(layer: LayerFacts) -> str:
-    """int8 and the like from the type it reads; float32 is TF32 where the kernel's name says so."""
-    reads = layer.reads[0] if layer.reads else "unknown"
-    return "tf32" if reads == "fp32" and "tf32" in layer.kernel.lower() else reads
+    """From the type the layer reads, or the kernel's name where the inspector withholds types (dynamic shapes).
+
+    Float32 is TF32 where the kernel's name says so.
+    """
+    kernel = layer.kernel.lower()
+    if "tf32" in kernel:
+        return "tf32"
+    reads = layer.reads[0] if layer.reads else ""
+    if reads in (name for name, _ in _TYPES):
+        return reads
+    return next((name for name, pattern in _KERNEL_TYPES if pattern.search(kernel)), "unknown")

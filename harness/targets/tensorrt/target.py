@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from harness import cuda
 from harness.errors import ConformanceError
 from harness.model import Case
-from harness.targets.base import NetworkFacts, Refused, Unsupported
+from harness.targets.base import Configuration, NetworkFacts, Refused, Unsupported
 from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.build import PlanBuilder
 from harness.targets.tensorrt.execution import AheadOfTimeEngine, TensorRTEngine
 from harness.targets.tensorrt.network import Definition, define
+from harness.targets.tensorrt.shapes import infer_shapes
 
 AHEAD_OF_TIME = "SM120"
 
@@ -52,6 +54,9 @@ class TensorRTTarget:
 
     def define(self, case: Case) -> NetworkFacts:
         return self._define(case).facts
+
+    def infer_shapes(self, configurations: Iterable[Configuration]) -> Iterator[tuple[int, ...] | None]:
+        return infer_shapes(self._api, configurations)
 
     def build(self, case: Case) -> TensorRTEngine | AheadOfTimeEngine:
         definition = self._define(case)
