@@ -40,12 +40,14 @@ class TargetFault(RuntimeError):
     """An exception of the target that is none of the protocol's; its type is part of the message."""
 
 
-def open_target(spec: str, isolated: bool = True) -> Target:
+def open_target(spec: str, isolated: bool = True, time_limit: float = TIME_LIMIT) -> Target:
     """The target of a spec, in a process of its own unless it is the plain NumPy reference.
+
+    ``time_limit`` in seconds is for one build or one run.
 
     Raises ConformanceError as `resolve` does.
     """
-    return IsolatedTarget(spec) if isolated and spec != "numpy" else resolve(spec)
+    return IsolatedTarget(spec, time_limit) if isolated and spec != "numpy" else resolve(spec)
 
 
 class IsolatedTarget:
@@ -61,6 +63,11 @@ class IsolatedTarget:
         self.name: str = name
         for capability in capabilities:
             setattr(self, capability, _Method(self, "target", capability))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is a worker; the next call starts one where there is none."""
+        return self._worker is not None
 
     def supports(self, case: Case) -> str | None:
         reason: str | None = self.call("target", "supports", case)
@@ -112,6 +119,7 @@ class IsolatedEngine:
     def _build(self) -> None:
         self._number, capabilities = self._target.call("build", self._case)
         self._generation = self._target.generation
+        self._closed = False
         for capability in capabilities:
             setattr(self, capability, _Method(self, "engine", capability))
 
@@ -120,13 +128,19 @@ class IsolatedEngine:
         return outputs
 
     def call(self, kind: str, method: str, *arguments: Any) -> Any:
-        if self._generation != self._target.generation or self._target._worker is None:
+        if not self._is_here:
             self._build()
         return self._target.call(kind, self._number, method, *arguments)
 
     def close(self) -> None:
-        if self._generation == self._target.generation and self._target._worker is not None:
+        if self._is_here and not self._closed:
             self._target.call("close", self._number)
+        self._closed = True
+
+    @property
+    def _is_here(self) -> bool:
+        """Whether the worker that built the engine is still the one that answers."""
+        return self._generation == self._target.generation and self._target.is_alive
 
 
 class _Method:

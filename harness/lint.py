@@ -129,10 +129,8 @@ def _contents(case: Case, refused: bool) -> Iterator[Problem]:
         elif tensor.fill in _PLANE_FILLS and len(shape) < 2:
             yield (name, "fill"), f"{name}.fill: {tensor.fill} needs two dimensions, but the {name} has {len(shape)}"
         elif tensor.values and not refused and len(tensor.values) != math.prod(shape):
-            yield (
-                (name, "values"),
-                f"{name}.values: {counted(len(tensor.values), 'value')} for shape {list(shape)}, expected {math.prod(shape)}",
-            )
+            given = counted(len(tensor.values), "value")
+            yield (name, "values"), f"{name}.values: {given} for shape {list(shape)}, expected {math.prod(shape)}"
     if case.dynamic and case.input.values and any(run != case.input.shape for run in case.dynamic.run):
         yield ("input", "values"), f"input.values fit only {list(case.input.shape)}: dynamic.run needs a fill"
 
@@ -147,9 +145,10 @@ def _quantization(case: Case) -> Iterator[Problem]:
         yield ("quantize",), f"quantize is for precision int8, but the case also runs in {case.precision}"
     maps = case.kernel.shape[0]
     if len(quantize.kernel) not in (1, maps):
+        given = counted(len(quantize.kernel), "scale")
         yield (
             ("quantize", "kernel"),
-            f"quantize.kernel has {counted(len(quantize.kernel), 'scale')}, expected 1 or one for each of {maps} output maps",
+            f"quantize.kernel has {given}, expected 1, or one for each output map ({maps})",
         )
     for name, scales in (("input", (quantize.input,)), ("kernel", quantize.kernel), ("output", (quantize.output,))):
         for scale in scales:

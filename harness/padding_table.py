@@ -186,7 +186,8 @@ def check_table(target: Any, tier: Tier, rank: Rank, mode: PaddingMode) -> Verdi
         for deviation in known:
             if all(theirs == deviation.shape(c) for c, theirs in zip(configurations, inferred, strict=True)):
                 smallest = min(differing, key=Difference.order)
-                return [f"smallest: {smallest}", f"{total}, all as {deviation.name} says: {deviation.formula}"], figures
+                lines = [f"{deviation.name}: {deviation.formula}", f"smallest: {smallest}"]
+                return [*lines, f"{total}, all as {deviation.name} says"], figures
         return [f"{total} from {FORMULAS[mode]}", *describe(differing, known)], figures
 
     return _verdict(target, tier, rank, mode, check)

@@ -19,7 +19,7 @@ from harness.engines import Engines
 from harness.errors import ConformanceError
 from harness.expectations import Expectations
 from harness.expectations import load as load_expectations
-from harness.isolation import IsolatedTarget, open_target
+from harness.isolation import TIME_LIMIT, IsolatedTarget, open_target
 from harness.model import Case
 from harness.paths import ROOT, RUNS, relative
 from harness.record import RecordWriter
@@ -75,13 +75,14 @@ class Run:
         if self.config.getoption("require_gpu") and not cuda.gpus()[0]:
             raise ConformanceError(f"--require-gpu: {cuda.gpus()[1]}")
         isolated = not self.config.getoption("no_isolation")
+        limit = float(self.config.getoption("time_limit"))
         asked = self.config.getoption("target")
         if asked:
-            return tuple(open_target(spec, isolated) for spec in dict.fromkeys(asked))
+            return tuple(open_target(spec, isolated, limit) for spec in dict.fromkeys(asked))
         found = []
         for family in REGISTERED:
             with suppress(ConformanceError):
-                found.append(open_target(family, isolated))
+                found.append(open_target(family, isolated, limit))
         return tuple(found)
 
     def engines(self, target: Target) -> Engines:
@@ -126,6 +127,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--require-gpu", action="store_true", help="fail, rather than go on, where there is no GPU")
     group.addoption(
         "--no-isolation", action="store_true", help="run targets in pytest's own process, for debuggers and sanitizers"
+    )
+    group.addoption(
+        "--time-limit",
+        type=float,
+        default=TIME_LIMIT,
+        metavar="SECONDS",
+        help="a build or run that takes longer counts as hung (default: %(default)g)",
     )
     group.addoption("--record-root", default=str(RUNS), metavar="DIR", help="where the run's record is written")
     group.addoption("--no-record", action="store_true", help="write no run record")

@@ -357,7 +357,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "two scales for one map": (
         [INT8, "quantize = { input = 1.0, kernel = [1.0, 2.0] }  # here"],
-        "quantize.kernel has 2 scales, expected 1 or one for each of 1 output maps",
+        "quantize.kernel has 2 scales, expected 1, or one for each output map (1)",
     ),
     "no kernel scale": ([INT8, "quantize = { input = 1.0 }  # here"], '"kernel" is missing in quantize'),
     "input scale of 0": (

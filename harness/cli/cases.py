@@ -39,8 +39,8 @@ def list_cases(case: Globs = None, root: Root = CASES, as_json: AsJson = False) 
 @app.command()
 def lint(root: Root = CASES, as_json: AsJson = False) -> None:
     """Check every case file; exit code 2 where there is a fault."""
-    from harness.case_file import counted  # noqa: PLC0415
     from harness.catalog import CaseFileError, load  # noqa: PLC0415 - brings NumPy and pydantic
+    from harness.explain import counted  # noqa: PLC0415
 
     try:
         catalog = load(root)
@@ -105,8 +105,7 @@ def _find(catalog: Catalog, wanted: str) -> Case:
 def _closest(word: str, catalog: Catalog) -> str:
     from harness.explain import closest  # noqa: PLC0415
 
-    ids = [case.id for case in catalog.cases]
-    return closest(word, ids) or closest(word, [case.base_id for case in catalog.cases])
+    return closest(word, [name for case in catalog.cases for name in (case.base_id, case.id)])
 
 
 def _facts(case: Case, catalog: Catalog) -> dict[str, Any]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from importlib import metadata
 from typing import Annotated, Any
 
 import typer
 
-from harness import cuda, environment
-from harness.targets.registry import INSTALL, discover
+from harness.cli.output import AsJson, print_json
 
 
 def examine() -> dict[str, Any]:
     """Everything the doctor says, as JSON values."""
+    from harness import environment
+    from harness.targets.registry import discover
+
     targets = []
     for found in discover():
         entry: dict[str, Any] = {"family": found.family, "usable": found.target is not None}
@@ -45,6 +46,8 @@ def _tensorrt_packages() -> dict[str, str]:
 
 def advice(targets: list[dict[str, Any]]) -> str:
     """What to do so that a TensorRT runs here; empty where one does."""
+    from harness import cuda
+
     if any(t["usable"] and t["family"].startswith("tensorrt") and "gpu" in t for t in targets):
         return ""
     gpus, reason = cuda.gpus()
@@ -62,13 +65,13 @@ def advice(targets: list[dict[str, Any]]) -> str:
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-    brief: Annotated[bool, typer.Option("--brief", help="one line a target")] = False,
+    as_json: AsJson = False,
+    brief: Annotated[bool, typer.Option("--brief", help="One line a target.")] = False,
 ) -> None:
     """Say which TensorRT flavours, GPU, driver, CUDA and targets are found, and for each target that cannot run, why."""
     found = examine()
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     if not brief:
         device = found["device"]
@@ -85,7 +88,7 @@ def doctor(
         typer.echo(_line(target))
         if not target["usable"] and not brief:
             typer.echo(f"{'':<13}  why: {target['why']}")
-            typer.echo(f"{'':<13}  do:  {target['do'] or INSTALL.get(target['family'], '')}")
+            typer.echo(f"{'':<13}  do:  {target['do']}")
     if found["advice"]:
         typer.echo(f"\n{found['advice']}")
 

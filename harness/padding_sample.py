@@ -1,0 +1,185 @@
+"""A sample of the padding truth table as cases, to be built and run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from harness.checks import Subject, check_build, check_forward, judged
+from harness.errors import InvalidConvolution
+from harness.model import Case, PaddingMode, TensorSpec
+from harness.padding_table import DEVIATIONS, MODES, RANKS, Rank, Tier, stated, table_id
+from harness.paths import relative
+from harness.reference.result import Result, reference
+from harness.reference.shape import extent
+from harness.targets.base import Configuration, Refused
+from harness.verdict import Verdict
+
+CHANNELS, MAPS = 2, 3
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What makes a configuration worth building, in some modes."""
+
+    name: str
+    doc: str
+    modes: tuple[PaddingMode, ...]
+    holds: Callable[[Configuration], bool]
+
+
+def _spare(c: Configuration) -> list[tuple[int, int]]:
+    """For each axis, what the padded input holds beyond one window, and the stride."""
+    after = c.pre if c.mode.startswith("CAFFE") else c.post
+    axes = zip(c.size, c.window, c.dilation, c.pre, after, c.stride, strict=True)
+    return [(i + b + a - extent(f, d), s) for i, f, d, b, a, s in axes]
+
+
+def _same_padding(c: Configuration) -> list[int]:
+    """For each axis, the padding of a SAME mode, before it is bounded to 0."""
+    axes = zip(c.size, c.window, c.dilation, c.stride, strict=True)
+    return [(i - 1) // s * s + extent(f, d) - i for i, f, d, s in axes]
+
+
+_SAME: tuple[PaddingMode, ...] = ("SAME_UPPER", "SAME_LOWER")
+_UP: tuple[PaddingMode, ...] = ("EXPLICIT_ROUND_UP", "CAFFE_ROUND_UP")
+_DOWN: tuple[PaddingMode, ...] = ("EXPLICIT_ROUND_DOWN", "CAFFE_ROUND_DOWN")
+
+KINDS = (
+    Kind("plain", "a window that moves by more than one", MODES, lambda c: min(c.stride) > 1 and min(c.window) > 1),
+    Kind("asymmetric", "padding before and after differs on every axis", MODES, lambda c: _asymmetric(c)),
+    Kind("dilated", "a dilated window on every axis", MODES, lambda c: min(c.dilation) > 1 and min(c.window) > 1),
+    Kind("negative", "SAME padding is below 0 on every axis", _SAME, lambda c: max(_same_padding(c)) < 0),
+    Kind("odd", "SAME padding is odd on every axis", _SAME, lambda c: all(p % 2 and p > 0 for p in _same_padding(c))),
+    Kind("past_end", "the last window reaches past the end of every axis", _UP, lambda c: _rest(c)),
+    Kind("dropped", "elements at the end of every axis are dropped", _DOWN, lambda c: _rest(c)),
+    Kind(
+        "narrow",
+        "the window is larger than the input, which padding makes up for",
+        _UP + _DOWN,
+        lambda c: any(extent(f, d) > i for i, f, d in zip(c.size, c.window, c.dilation, strict=True)),
+    ),
+)
+
+# Configurations that shape inference accepts although nothing, or no whole window, is there to be read.
+EDGES = (
+    Kind("oversized", "the window is larger than the padded input", _UP, lambda c: min(c.size) > 0 and not stated(c)),
+    Kind("empty", "one axis of the input is empty", MODES, lambda c: 0 in c.size),
+)
+
+
+def _asymmetric(c: Configuration) -> bool:
+    return all(b != a for b, a in zip(c.pre, c.post, strict=True))
+
+
+def _rest(c: Configuration) -> bool:
+    return all(spare % stride for spare, stride in _spare(c))
+
+
+def sample(tier: Tier) -> tuple[Case, ...]:
+    """Of every kind of valid configuration, for each mode and rank, as many as the tier says."""
+    found: dict[str, Case] = {}
+    for kind, rank, mode in _each(KINDS):
+        valid = (c for c in tier.scattered(rank, mode) if 0 not in c.size and stated(c) is not None and kind.holds(c))
+        for configuration in islice((c for c in valid if _id(c) not in found), tier.samples):
+            found[_id(configuration)] = _case(configuration, _id(configuration), kind.doc)
+    return tuple(found.values())
+
+
+def edges(tier: Tier) -> tuple[Case, ...]:
+    """Configurations at the edge of validity, ids ``padding/oversized_2d_…``: those a known deviation accepts."""
+    found = []
+    for kind, rank, mode in _each(EDGES):
+        accepted = (c for c in tier.scattered(rank, mode) if kind.holds(c) and _may_be_accepted(c))
+        for configuration in islice(accepted, tier.samples):
+            name = _id(configuration).replace("padding/", f"padding/{kind.name}_")
+            found.append(_case(configuration, name, kind.doc))
+    return tuple(found)
+
+
+def _may_be_accepted(c: Configuration) -> bool:
+    formulas = [stated, *(deviation.shape for deviation in DEVIATIONS if c.mode in deviation.modes)]
+    return any(formula(c) is not None for formula in formulas)
+
+
+def _each(kinds: tuple[Kind, ...]) -> Iterator[tuple[Kind, Rank, PaddingMode]]:
+    return ((kind, rank, mode) for rank in RANKS for mode in MODES for kind in kinds if mode in kind.modes)
+
+
+def ids(tier: Tier) -> tuple[str, ...]:
+    """Every id that the table, its sample and its edges give to their verdicts."""
+    tables = [table_id(rank, mode) for rank in RANKS for mode in MODES]
+    return (*tables, *(case.id for case in (*sample(tier), *edges(tier))))
+
+
+def _id(c: Configuration) -> str:
+    """The id says everything: ``padding/2d_same_upper_i6x7_f3x2_s2x1_d1x1_b1x0_a0x1-fp32``."""
+    numbers = (f"{letter}{'x'.join(map(str, values))}" for letter, values in zip("ifsdba", c[:6], strict=True))
+    rank: Rank = 2 if len(c.size) == 2 else 3
+    return "_".join((table_id(rank, c.mode), *numbers)) + "-fp32"
+
+
+def _case(c: Configuration, name: str, doc: str) -> Case:
+    return Case(
+        id=name,
+        name=name.removeprefix("padding/").removesuffix("-fp32"),
+        file=relative(Path(__file__)),
+        line=1,
+        section="padding_mode",
+        doc=doc,
+        source="NvInfer.h, PaddingMode",
+        input=TensorSpec(shape=(1, CHANNELS, *c.size), fill="exact_integers", seed=1),
+        kernel=TensorSpec(shape=(MAPS, CHANNELS, *c.window), fill="exact_integers", seed=2),
+        set={
+            "stride_nd": c.stride,
+            "dilation_nd": c.dilation,
+            "pre_padding": c.pre,
+            "post_padding": c.post,
+            "padding_mode": c.mode,
+        },
+    )
+
+
+def golden(case: Case, index: int) -> Result:
+    """The reference's result, computed now."""
+    return reference(case, case.run_shapes[index])
+
+
+def golden_past_the_end(case: Case, index: int) -> Result:
+    """The same with a window larger than the padded input: beyond the padding it reads zeros, too."""
+    try:
+        return golden(case, index)
+    except InvalidConvolution:
+        a = case.attributes
+        numbers = zip(case.input.shape[2:], case.kernel.shape[2:], *zip(*a.axes(), strict=True), strict=True)
+        post = tuple(-(-(i + b + p - extent(f, d)) // s) * s + extent(f, d) - i - b for i, f, s, b, p, d in numbers)
+        assignments = case.set | {"post_padding": post, "padding_mode": "EXPLICIT_ROUND_DOWN"}
+        return golden(case.model_copy(update={"set": assignments}), index)
+
+
+@judged("build")
+def check_edge(subject: Subject) -> Verdict:
+    """What shape inference accepts can be built, and where it runs gives what reading zeros gives.
+
+    Refusing a configuration that the reference's formula refuses passes as well.
+    """
+    case = subject.case
+    try:
+        inferred = subject.target.define(case).output_shape
+    except Refused as refusal:
+        shape = stated(_configuration(case))
+        if shape is None:
+            return subject.say("network", "pass", error=refusal.message)
+        raise
+    built = check_build(subject)
+    if built.status != "pass" or 0 in inferred:
+        return built
+    ran = check_forward(replace(subject, golden=golden_past_the_end))
+    return built if ran.status == "not run" else ran
+
+
+def _configuration(case: Case) -> Configuration:
+    a = case.attributes
+    return Configuration(case.input.shape[2:], case.kernel.shape[2:], a.stride, a.dilation, a.pre, a.post, a.mode)

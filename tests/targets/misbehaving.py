@@ -1,0 +1,107 @@
+"""Targets that really crash, hang or exhaust memory on one case, and are right on all others."""
+
+import ctypes
+import os
+import time
+
+from harness.targets.numpy import NumpyTarget
+
+VICTIM = "stride_nd/h2_w1-fp32"
+
+
+class _Engine:
+    def __init__(self, engine, case, act):
+        self.engine, self.case, self.act = engine, case, act
+
+    def run(self, feeds):
+        if self.case.id == VICTIM:
+            self.act()
+        return self.engine.run(feeds)
+
+    def close(self):
+        self.engine.close()
+
+
+class _Target:
+    def __init__(self):
+        self.right = NumpyTarget()
+
+    def supports(self, case):
+        return self.right.supports(case)
+
+    def build(self, case):
+        return _Engine(self.right.build(case), case, self.act)
+
+
+class Segfaults(_Target):
+    name = "segfaults"
+
+    @staticmethod
+    def act():
+        ctypes.string_at(0)
+
+
+class Aborts(_Target):
+    name = "aborts"
+
+    @staticmethod
+    def act():
+        os.abort()
+
+
+class Exits(_Target):
+    name = "exits"
+
+    @staticmethod
+    def act():
+        os._exit(3)
+
+
+class Hangs(_Target):
+    name = "hangs"
+
+    @staticmethod
+    def act():
+        time.sleep(3600)
+
+
+class Exhausts(_Target):
+    """Allocates past a limit of its own, as a container's would be."""
+
+    name = "exhausts"
+
+    @staticmethod
+    def act():
+        import resource
+
+        limit = 4 * 2**30
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        bytearray(8 * 2**30)
+
+
+class Sticky(_Target):
+    """Raises the CUDA error after which no later call of the process can succeed."""
+
+    name = "sticky"
+    broken = False
+
+    @classmethod
+    def act(cls):
+        from harness.cuda import CudaError
+
+        cls.broken = True
+        raise CudaError("cudaErrorIllegalAddress", "cudaStreamSynchronize")
+
+    def build(self, case):
+        if self.broken:
+            raise RuntimeError("the process is beyond help and should have been replaced")
+        return super().build(case)
+
+
+class CrashesWhenBuilding(_Target):
+    name = "crashes-building"
+
+    def build(self, case):
+        if case.id == VICTIM:
+            ctypes.string_at(0)
+        return self.right.build(case)

@@ -1,0 +1,112 @@
+"""A crash, a hang or exhausted memory costs one case; the others, and the record, are whole."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.checks import feeds_of
+from harness.errors import ConformanceError
+from harness.isolation import IsolatedTarget, TargetCrashed, TargetHung, open_target
+from harness.paths import ROOT
+from harness.targets.base import Refused, RunsInWays, Target
+from tests.helpers import make_case
+
+MISBEHAVING = ROOT / "tests" / "targets" / "misbehaving.py"
+VICTIM = "stride_nd/h2_w1-fp32"
+
+
+def run_suite(tmp_path, name, *arguments):
+    command = [sys.executable, "-m", "pytest", "cases/test_forward.py", "-q", "-p", "no:cacheprovider"]
+    command += ["--case", "stride_nd/*", "--target", f"{MISBEHAVING}:{name}", "--record-root", str(tmp_path)]
+    done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    (record,) = tmp_path.rglob("record.jsonl")
+    lines = [json.loads(line) for line in record.read_text().splitlines()]
+    return done, lines
+
+
+@pytest.mark.parametrize(
+    ("name", "cause", "arguments"),
+    [
+        ("Segfaults", "SIGSEGV", ()),
+        ("Aborts", "SIGABRT", ()),
+        ("Exits", "exit code 3", ()),
+        ("Hangs", "no answer within 3 s", ("--time-limit", "3")),
+        ("Exhausts", "MemoryError", ()),
+        ("Sticky", "cudaErrorIllegalAddress", ()),
+        ("CrashesWhenBuilding", "SIGSEGV", ()),
+    ],
+)
+def test_costs_one_case(tmp_path, name, cause, arguments):
+    done, lines = run_suite(tmp_path, name, *arguments)
+    assert done.returncode == 1, done.stdout
+    verdicts = [line for line in lines if line["kind"] == "verdict" and line["check"] == "forward"]
+    (victim,) = [v for v in verdicts if v["case"] == VICTIM]
+    assert victim["status"] == "error"
+    assert victim["phase"] == ("build" if name == "CrashesWhenBuilding" else "run")
+    assert cause in victim["message"]
+    others = [v for v in verdicts if v["case"] != VICTIM]
+    assert len(others) == 5
+    assert {v["status"] for v in others} == {"pass"}
+    assert lines[-1]["kind"] == "end"
+    assert "Traceback" not in done.stdout
+
+
+def test_proxy_keeps_the_protocols():
+    target = open_target(f"{MISBEHAVING}:Segfaults")
+    try:
+        assert isinstance(target, Target)
+        engine = target.build(make_case())
+        assert not isinstance(engine, RunsInWays)
+        with pytest.raises(Refused) as refusal:
+            target.build(make_case(kernel={"shape": [1, 1, 9, 3], "fill": "ones"}))
+        assert refusal.value.phase == "network"
+        assert "image size is smaller than filter size" in refusal.value.message
+    finally:
+        target.close()
+
+
+def test_engines_survive_their_worker():
+    target = IsolatedTarget(f"{MISBEHAVING}:Segfaults")
+    try:
+        case = make_case()
+        feeds = feeds_of(case)
+        engine = target.build(case)
+        before = engine.run(feeds)["output"]
+        victim = target.build(case.model_copy(update={"id": VICTIM}))
+        with pytest.raises(TargetCrashed, match="SIGSEGV"):
+            victim.run(feeds)
+        assert (engine.run(feeds)["output"] == before).all()
+        engine.close()
+        engine.close()
+    finally:
+        target.close()
+
+
+def test_hang_is_killed():
+    target = IsolatedTarget(f"{MISBEHAVING}:Hangs", time_limit=2)
+    try:
+        case = make_case().model_copy(update={"id": VICTIM})
+        engine = target.build(case)
+        with pytest.raises(TargetHung, match=r"no answer within 2 s.*run"):
+            engine.run({})
+    finally:
+        target.close()
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ("tensorflow", "no such target"),
+        ("tensort", "did you mean tensorrt"),
+        ("numpy-1", "this machine has numpy"),
+        (f"{MISBEHAVING}:Nothing", "no Nothing there"),
+        ("nowhere.py:Target", "there is no file nowhere.py"),
+        (f"{Path(__file__)}:run_suite", "raised TypeError"),
+    ],
+)
+def test_unknown_targets_are_named(spec, text):
+    with pytest.raises(ConformanceError, match=text):
+        open_target(spec)
