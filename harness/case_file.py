@@ -238,6 +238,8 @@ def _findings(error: ValidationError) -> Iterator[Problem]:
                 path = ("bias", *rest)
             case ("claims", _) if detail["type"] == "string_pattern_mismatch":
                 continue
+            case _ if detail["type"] == "too_short" and detail["input"]:
+                continue  # it counts only the elements that are right, and has said what is wrong with the others
             case ("name",):
                 path = ("id",)
         yield path, explain(detail, path, Case)

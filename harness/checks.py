@@ -5,8 +5,9 @@ The way of the data: case -> Target.build -> Engine.run -> compare -> verdict.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -19,6 +20,7 @@ from harness.compare import Comparison, compare, structure_faults
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, case_data
 from harness.engines import Engines
 from harness.errors import ConformanceError
+from harness.evidence import evidence
 from harness.isolation import TargetFault
 from harness.model import Case, Phase
 from harness.printed import Printed, parse
@@ -198,22 +200,30 @@ def check_forward(subject: Subject) -> Verdict:
     """Every run shape's output lies within the bound around the golden reference."""
     case = subject.case
     worst: Comparison | None = None
-    for index in range(len(case.run_shapes)):
+    shown: dict[str, Any] = {}
+    bits = hashlib.sha256()
+    for index, shape in enumerate(case.run_shapes):
         golden = subject.golden(case, index)
         outputs = subject.run(case, index)
         faults = structure_faults(outputs, OUTPUT, golden.output.shape, NUMPY_TYPE[case.data_type])
         if faults:
             return subject.say("compare", "fail", faults)
-        found = compare(outputs[OUTPUT], golden.output, bound(case, golden))
+        actual, limits = outputs[OUTPUT], bound(case, golden)
+        bits.update(actual.tobytes())
+        found = compare(actual, golden.output, limits)
         if worst is None or not found.fraction <= worst.fraction:
             worst = found
         if not found.passed:
+            if found.elements:
+                shown["evidence"] = evidence(case, shape, actual=actual, golden=golden, bound=limits, worst=found.worst)
             break
     assert worst is not None
     facts, described = _describe(subject.engine(case))
     figures = _figures(worst) | described
     if not worst.passed:
-        return subject.say("compare", "fail", [*message.mismatch(worst), *message.engine_line(facts)], **figures)
+        lines = [*message.mismatch(worst), *message.engine_line(facts)]
+        return subject.say("compare", "fail", lines, **figures, **shown)
+    figures |= {"output_sha256": bits.hexdigest()[:16]}
     ran = facts.precision if facts is not None else None
     if case.runs_in is not None and ran is not None and ran != case.runs_in:
         lines = [f"the values are right, but it ran in {ran}, not in {case.runs_in}", *message.engine_line(facts)]
@@ -346,7 +356,7 @@ def _describe(engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
     return facts, {"ran_in": facts.precision, "kernel": kernel, "layers": layers}
 
 
-def _figures(found: Comparison) -> Mapping[str, Any] | dict[str, Any]:
+def _figures(found: Comparison) -> dict[str, Any]:
     return {
         "elements": found.elements,
         "beyond": found.beyond,

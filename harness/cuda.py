@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -104,6 +105,21 @@ def version_text(number: int) -> str:
     return f"{number // 1000}.{number % 1000 // 10}"
 
 
+class Pinned:
+    """A page-locked copy of a host array, which transfers need to reach their full rate; freed by `close`."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._address: int | None = int(call("cudaMallocHost", max(array.nbytes, 1)))
+        memory = (ctypes.c_uint8 * array.nbytes).from_address(self._address)
+        self.array: NDArray[Any] = np.frombuffer(memory, dtype=np.uint8).view(array.dtype).reshape(array.shape)
+        self.array[...] = array
+
+    def close(self) -> None:
+        if self._address is not None:
+            address, self._address = self._address, None
+            call("cudaFreeHost", address)
+
+
 class Stream:
     """A CUDA stream, destroyed by `close`."""
 
@@ -121,6 +137,28 @@ class Stream:
         if self._stream is not None:
             stream, self._stream = self._stream, None
             call("cudaStreamDestroy", stream)
+
+
+class Event:
+    """A CUDA event with timing, destroyed by `close`."""
+
+    def __init__(self) -> None:
+        self._event: Any = call("cudaEventCreate")
+
+    def record(self, stream: Stream) -> None:
+        call("cudaEventRecord", self._event, stream.handle)
+
+    def synchronize(self) -> None:
+        call("cudaEventSynchronize", self._event)
+
+    def seconds_since(self, earlier: Event) -> float:
+        """Device time between two recorded events; the clock's resolution is about half a microsecond."""
+        return float(call("cudaEventElapsedTime", earlier._event, self._event)) * 1e-3
+
+    def close(self) -> None:
+        if self._event is not None:
+            event, self._event = self._event, None
+            call("cudaEventDestroy", event)
 
 
 class Graph:
@@ -180,6 +218,11 @@ class Buffer:
         """Copy a contiguous host array of exactly this size to the device."""
         kind = runtime().cudaMemcpyKind.cudaMemcpyHostToDevice
         call("cudaMemcpyAsync", self.address, array.ctypes.data, array.nbytes, kind, stream.handle)
+
+    def download_into(self, host: NDArray[Any], stream: Stream) -> None:
+        """Copy the buffer into a contiguous host array of its size, complete once the stream is synchronised."""
+        kind = runtime().cudaMemcpyKind.cudaMemcpyDeviceToHost
+        call("cudaMemcpyAsync", host.ctypes.data, self.address, host.nbytes, kind, stream.handle)
 
     def download_guarded(self, stream: Stream) -> NDArray[np.uint8]:
         """The buffer's bytes with both guards around them, complete once the stream is synchronised."""

@@ -101,8 +101,10 @@ class Expectations:
         ]
 
 
-def load(cases: Sequence[Case], root: Path = CASES / "expectations") -> Expectations:
-    """Read and check ``cases/expectations/*.toml``.
+def load(
+    cases: Sequence[Case], root: Path = CASES / "expectations", generated: Sequence[str] = ()
+) -> Expectations:
+    """Read and check ``cases/expectations/*.toml``; ``generated`` are ids of checks that no case file holds.
 
     Raises:
         ConformanceError: naming every fault with file and line: TOML errors, unknown keys, unknown
@@ -110,7 +112,7 @@ def load(cases: Sequence[Case], root: Path = CASES / "expectations") -> Expectat
     """
     entries: list[Expectation] = []
     faults: list[str] = []
-    ids = [case.id for case in cases]
+    ids = [*(case.id for case in cases), *generated]
     for path in sorted(root.glob("*.toml")):
         try:
             text = path.read_text(encoding="utf-8")

@@ -102,10 +102,8 @@ def _ranks(case: Case, refused: bool) -> Iterator[Problem]:
     if refused:
         return
     if len(case.input.shape) < rank + 2:
-        yield (
-            ("input", "shape"),
-            f"input.shape has {len(case.input.shape)} dimensions, but a {rank}D kernel needs at least {rank + 2}",
-        )
+        given = counted(len(case.input.shape), "dimension")
+        yield ("input", "shape"), f"input.shape has {given}, but a {rank}D kernel needs at least {rank + 2}"
     for name, value in case.set.items():
         if isinstance(value, tuple) and len(value) != rank:
             yield (

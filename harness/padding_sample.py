@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -30,11 +31,11 @@ class Kind:
     holds: Callable[[Configuration], bool]
 
 
-def _spare(c: Configuration) -> list[tuple[int, int]]:
-    """For each axis, what the padded input holds beyond one window, and the stride."""
+def _reaches(c: Configuration) -> bool:
+    """On every axis, what the padded input holds beyond one window is no multiple of the stride."""
     after = c.pre if c.mode.startswith("CAFFE") else c.post
     axes = zip(c.size, c.window, c.dilation, c.pre, after, c.stride, strict=True)
-    return [(i + b + a - extent(f, d), s) for i, f, d, b, a, s in axes]
+    return all((i + b + a - extent(f, d)) % s for i, f, d, b, a, s in axes)
 
 
 def _same_padding(c: Configuration) -> list[int]:
@@ -49,16 +50,21 @@ _DOWN: tuple[PaddingMode, ...] = ("EXPLICIT_ROUND_DOWN", "CAFFE_ROUND_DOWN")
 
 KINDS = (
     Kind("plain", "a window that moves by more than one", MODES, lambda c: min(c.stride) > 1 and min(c.window) > 1),
-    Kind("asymmetric", "padding before and after differs on every axis", MODES, lambda c: _asymmetric(c)),
+    Kind(
+        "asymmetric",
+        "padding before and after differs on every axis",
+        MODES,
+        lambda c: all(before != after for before, after in zip(c.pre, c.post, strict=True)),
+    ),
     Kind("dilated", "a dilated window on every axis", MODES, lambda c: min(c.dilation) > 1 and min(c.window) > 1),
     Kind("negative", "SAME padding is below 0 on every axis", _SAME, lambda c: max(_same_padding(c)) < 0),
     Kind("odd", "SAME padding is odd on every axis", _SAME, lambda c: all(p % 2 and p > 0 for p in _same_padding(c))),
-    Kind("past_end", "the last window reaches past the end of every axis", _UP, lambda c: _rest(c)),
-    Kind("dropped", "elements at the end of every axis are dropped", _DOWN, lambda c: _rest(c)),
+    Kind("past_end", "the last window reaches past the end of every axis", _UP, _reaches),
+    Kind("dropped", "elements at the end of every axis are dropped", _DOWN, _reaches),
     Kind(
         "narrow",
         "the window is larger than the input, which padding makes up for",
-        _UP + _DOWN,
+        MODES,
         lambda c: any(extent(f, d) > i for i, f, d in zip(c.size, c.window, c.dilation, strict=True)),
     ),
 )
@@ -70,38 +76,27 @@ EDGES = (
 )
 
 
-def _asymmetric(c: Configuration) -> bool:
-    return all(b != a for b, a in zip(c.pre, c.post, strict=True))
-
-
-def _rest(c: Configuration) -> bool:
-    return all(spare % stride for spare, stride in _spare(c))
-
-
+@cache
 def sample(tier: Tier) -> tuple[Case, ...]:
     """Of every kind of valid configuration, for each mode and rank, as many as the tier says."""
-    found: dict[str, Case] = {}
+    found: dict[Configuration, Case] = {}
     for kind, rank, mode in _each(KINDS):
-        valid = (c for c in tier.scattered(rank, mode) if 0 not in c.size and stated(c) is not None and kind.holds(c))
-        for configuration in islice((c for c in valid if _id(c) not in found), tier.samples):
-            found[_id(configuration)] = _case(configuration, _id(configuration), kind.doc)
+        valid = (c for c in tier.scattered(rank, mode) if 0 not in c.size and stated(c) is not None)
+        for c in islice((c for c in valid if kind.holds(c) and c not in found), tier.samples):
+            found[c] = _case(c, table_id(rank, mode), kind.doc)
     return tuple(found.values())
 
 
+@cache
 def edges(tier: Tier) -> tuple[Case, ...]:
-    """Configurations at the edge of validity, ids ``padding/oversized_2d_…``: those a known deviation accepts."""
+    """Configurations at the edge of validity that some formula accepts; their ids say which edge."""
     found = []
     for kind, rank, mode in _each(EDGES):
-        accepted = (c for c in tier.scattered(rank, mode) if kind.holds(c) and _may_be_accepted(c))
-        for configuration in islice(accepted, tier.samples):
-            name = _id(configuration).replace("padding/", f"padding/{kind.name}_")
-            found.append(_case(configuration, name, kind.doc))
+        formulas = [stated, *(deviation.shape for deviation in DEVIATIONS if mode in deviation.modes)]
+        accepted = (c for c in tier.scattered(rank, mode) if kind.holds(c) and any(f(c) for f in formulas))
+        prefix = table_id(rank, mode).replace("/", f"/{kind.name}_")
+        found += [_case(c, prefix, kind.doc) for c in islice(accepted, tier.samples)]
     return tuple(found)
-
-
-def _may_be_accepted(c: Configuration) -> bool:
-    formulas = [stated, *(deviation.shape for deviation in DEVIATIONS if c.mode in deviation.modes)]
-    return any(formula(c) is not None for formula in formulas)
 
 
 def _each(kinds: tuple[Kind, ...]) -> Iterator[tuple[Kind, Rank, PaddingMode]]:
@@ -114,17 +109,13 @@ def ids(tier: Tier) -> tuple[str, ...]:
     return (*tables, *(case.id for case in (*sample(tier), *edges(tier))))
 
 
-def _id(c: Configuration) -> str:
-    """The id says everything: ``padding/2d_same_upper_i6x7_f3x2_s2x1_d1x1_b1x0_a0x1-fp32``."""
+def _case(c: Configuration, prefix: str, doc: str) -> Case:
+    """A case whose id says all: ``padding/2d_same_upper_i6x7_f3x2_s2x1_d1x1_b1x0_a0x1-fp32``."""
     numbers = (f"{letter}{'x'.join(map(str, values))}" for letter, values in zip("ifsdba", c[:6], strict=True))
-    rank: Rank = 2 if len(c.size) == 2 else 3
-    return "_".join((table_id(rank, c.mode), *numbers)) + "-fp32"
-
-
-def _case(c: Configuration, name: str, doc: str) -> Case:
+    base_id = "_".join((prefix, *numbers))
     return Case(
-        id=name,
-        name=name.removeprefix("padding/").removesuffix("-fp32"),
+        id=f"{base_id}-fp32",
+        name=base_id.removeprefix("padding/"),
         file=relative(Path(__file__)),
         line=1,
         section="padding_mode",

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -28,6 +28,8 @@ Axis = tuple[int, int, int, int, int, int]
 """Size, window, stride, dilation, and padding before and after."""
 Shape = tuple[int, ...] | None
 """Spatial output shape, or None where there is no convolution."""
+Findings = tuple[list[str], dict[str, Any]]
+"""The lines that say what is wrong, none where nothing is, and figures."""
 
 MODES: tuple[PaddingMode, ...] = get_args(PaddingMode)
 RANKS: tuple[Rank, ...] = get_args(Rank)
@@ -71,7 +73,7 @@ class Tier:
             if companion[0] not in {axis[0] for axis in axes}:
                 axes.append(companion)
         turn = index % rank
-        return Configuration(*zip(*axes[turn:], *axes[:turn], strict=True), mode)
+        return Configuration._make((*zip(*axes[turn:], *axes[:turn], strict=True), mode))
 
     def configurations(self, rank: Rank, mode: PaddingMode) -> Iterator[Configuration]:
         """As many as there are axes, each axis once beside its companions."""
@@ -103,11 +105,10 @@ FORMULAS: dict[PaddingMode, str] = {
 
 def stated(configuration: Configuration) -> Shape:
     """The output shape by the reference's formula."""
-    size, window, stride, dilation, pre, post, mode = configuration
     try:
         return tuple(
-            reference.resolve_axis(*numbers, mode).size
-            for numbers in zip(size, window, stride, pre, post, dilation, strict=True)
+            reference.resolve_axis(size, window, stride, pre, post, dilation, configuration.mode).size
+            for size, window, stride, dilation, pre, post in zip(*configuration[:6], strict=True)
         )
     except InvalidConvolution:
         return None
@@ -170,7 +171,7 @@ def check_table(target: Any, tier: Tier, rank: Rank, mode: PaddingMode) -> Verdi
     Where it follows a known deviation without exception, the message says so in words an expectation can match.
     """
 
-    def check() -> tuple[list[str], dict[str, Any]]:
+    def check() -> Findings:
         configurations = list(tier.configurations(rank, mode))
         inferred = _inferred(target, configurations)
         differing = [
@@ -196,16 +197,17 @@ def check_table(target: Any, tier: Tier, rank: Rank, mode: PaddingMode) -> Verdi
 def check_fresh(target: Any, tier: Tier, rank: Rank, mode: PaddingMode) -> Verdict:
     """Shapes do not depend on what was inferred before: a scattered sample, in one call and in a call each."""
 
-    def check() -> tuple[list[str], dict[str, Any]]:
-        sample = [c for c, _ in zip(tier.scattered(rank, mode), range(FRESH_SAMPLES), strict=False)]
+    def check() -> Findings:
+        sample = list(islice(tier.scattered(rank, mode), FRESH_SAMPLES))
         alone = [_inferred(target, [c])[0] for c in sample]
         stale = [
             f"{_say(c)}: {_result(reused)} after other configurations, but {_result(fresh)} in a new network"
             for c, reused, fresh in zip(sample, _inferred(target, sample), alone, strict=True)
             if reused != fresh
         ]
-        lines = [f"{len(stale)} of {len(sample)} shapes depend on what was inferred before", *stale[:1]] if stale else []
-        return lines, {"configurations": len(sample), "differ": len(stale)}
+        if stale:
+            stale[1:] = [f"{len(stale)} of {len(sample)} shapes depend on what was inferred before"]
+        return stale, {"configurations": len(sample)}
 
     return _verdict(target, tier, rank, mode, check)
 
@@ -269,27 +271,23 @@ def _inferred(target: Any, configurations: list[Configuration]) -> list[Shape]:
     return list(target.infer_shapes(configurations))
 
 
-def _verdict(
-    target: Any, tier: Tier, rank: Rank, mode: PaddingMode, check: Callable[[], tuple[list[str], dict[str, Any]]]
-) -> Verdict:
-    """Run a check that gives the faults' lines and the figures; what the target raises becomes a verdict, too."""
-    case, location, status, lines = table_id(rank, mode), relative(Path(__file__)), "pass", []
-    figures: dict[str, Any] = {}
+def _verdict(target: Any, tier: Tier, rank: Rank, mode: PaddingMode, check: Callable[[], Findings]) -> Verdict:
+    """Run a check; what the target raises becomes a verdict, too."""
+    case, location = table_id(rank, mode), relative(Path(__file__))
 
-    def say(status: Status, message: str, **figures: Any) -> Verdict:
-        figures = {"tier": tier.name} | figures
-        return Verdict(case, target.name, "network", status, message=message, location=location, figures=figures)
-
-    def fault(status: Status, lines: list[str], **figures: Any) -> Verdict:
-        title = f"{case} [{tier.name}] FAILED in network"
-        return say(status, "\n".join([f"{title:<56}({location})", *(f"  {line}" for line in lines)]), **figures)
+    def say(status: Status, lines: list[str] | str, figures: dict[str, Any] | None = None) -> Verdict:
+        if isinstance(lines, list):
+            title = f"{case} [{tier.name}] FAILED in network"
+            lines = "\n".join([f"{title:<56}({location})", *(f"  {line}" for line in lines)])
+        known = {"tier": tier.name} | (figures or {})
+        return Verdict(case, target.name, "network", status, message=lines, location=location, figures=known)
 
     try:
         lines, figures = check()
-    except Unsupported as raised:
-        return say("unsupported", str(raised))
-    except NotRun as raised:
-        return say("not run", str(raised))
-    except Exception as raised:  # whatever a target raises is an error of this check alone
-        return fault("error", [f"{type(raised).__name__}: {raised}"])
-    return fault("fail", lines, **figures) if lines else say("pass", "", **figures)
+    except Unsupported as fault:
+        return say("unsupported", str(fault))
+    except NotRun as fault:
+        return say("not run", str(fault))
+    except Exception as fault:  # whatever a target raises is an error of this check alone
+        return say("error", [f"{type(fault).__name__}: {fault}"])
+    return say("fail", lines, figures) if lines else say("pass", "", figures)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import cuda, environment, summary
+from harness import cuda, environment, padding_sample, summary
 from harness.catalog import Catalog
 from harness.catalog import load as load_catalog
 from harness.checks import Subject
@@ -21,6 +22,7 @@ from harness.expectations import Expectations
 from harness.expectations import load as load_expectations
 from harness.isolation import TIME_LIMIT, IsolatedTarget, open_target
 from harness.model import Case
+from harness.padding_table import TIERS
 from harness.paths import ROOT, RUNS, relative
 from harness.record import RecordWriter
 from harness.targets.base import DefinesNetworks, HasDeprecatedNames, Target
@@ -62,13 +64,18 @@ class Run:
     def cases(self) -> tuple[Case, ...]:
         globs = self.config.getoption("case")
         chosen = self.catalog.select(globs) if globs else self.catalog.cases
-        if not chosen:
+        if not chosen and not any(fnmatchcase(name, glob) for name in self.generated for glob in globs):
             raise ConformanceError(f"--case {' '.join(globs)}: no case matches; see `trt-conformance cases list`")
         return tuple(chosen)
 
     @cached_property
     def expectations(self) -> Expectations:
-        return load_expectations(self.catalog.cases)
+        return load_expectations(self.catalog.cases, generated=self.generated)
+
+    @cached_property
+    def generated(self) -> tuple[str, ...]:
+        """The ids of what is checked without a case file."""
+        return padding_sample.ids(TIERS[self.config.getoption("padding_tier")])
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
@@ -134,6 +141,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=TIME_LIMIT,
         metavar="SECONDS",
         help="a build or run that takes longer counts as hung (default: %(default)g)",
+    )
+    group.addoption(
+        "--padding-tier",
+        choices=tuple(TIERS),
+        default="ci",
+        help="how large the padding truth table is (default: %(default)s)",
     )
     group.addoption("--record-root", default=str(RUNS), metavar="DIR", help="where the run's record is written")
     group.addoption("--no-record", action="store_true", help="write no run record")

@@ -6,16 +6,18 @@ Each line is flushed when written, so that a killed run leaves a valid record wi
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
 
+from harness import record_schema
 from harness.errors import ConformanceError
+from harness.record_schema import SCHEMA_VERSION
 from harness.verdict import Verdict
 
-SCHEMA_VERSION = 1
 FILE_NAME = "record.jsonl"
 
 
@@ -26,7 +28,8 @@ class RecordWriter:
         now = datetime.now(timezone.utc)
         name = f"{now:%Y%m%dT%H%M%S}-{'+'.join(targets) or 'reference'}"
         self.folder = _fresh(root, name)
-        self._file: TextIO = (self.folder / FILE_NAME).open("w", encoding="utf-8")
+        # What no UTF-8 can carry (half a surrogate pair in a target's message) becomes JSON's own escape.
+        self._file: TextIO = self.path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
         self._line(
             {
                 "kind": "run",
@@ -51,8 +54,23 @@ class RecordWriter:
         self._file.close()
 
     def _line(self, entry: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n")
+        try:
+            line = json.dumps(entry, ensure_ascii=False, allow_nan=False)
+        except ValueError:
+            line = json.dumps(_finite(entry), ensure_ascii=False, allow_nan=False)
+        self._file.write(line + "\n")
         self._file.flush()
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinities and no NaN: they are written as text."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return value
 
 
 def _fresh(root: Path, name: str) -> Path:
@@ -87,48 +105,57 @@ def read(path: Path) -> Record:
     """Read a record, or the one in a run's folder. A last line cut short by a kill is dropped.
 
     Raises:
-        ConformanceError: the file is missing, no run record, or of a newer schema.
+        ConformanceError: the file is missing, no run record, damaged, or of another schema.
     """
     if path.is_dir():
         path = path / FILE_NAME
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ConformanceError(f"{path}: cannot be read: {fault}") from None
-    entries = list(_entries(path, lines))
-    if not entries or entries[0].get("kind") != "run":
+        content = path.read_bytes()
+    except OSError as fault:
+        raise ConformanceError(f"{path}: cannot be read: {fault.strerror or fault}") from None
+    entries = list(_entries(path, content)) if content else []
+    if not entries or entries[0][1].get("kind") != "run":
         raise ConformanceError(f"{path}: no run record: its first line is no header")
-    if entries[0].get("schema_version") != SCHEMA_VERSION:
-        raise ConformanceError(
-            f"{path}: schema version {entries[0].get('schema_version')}; this program reads {SCHEMA_VERSION}"
-        )
-    verdicts, end = [], None
-    for number, entry in enumerate(entries[1:], start=2):
-        if entry.get("kind") == "verdict":
-            verdicts.append(_verdict(path, number, entry))
-        elif entry.get("kind") == "end":
+    version = entries[0][1].get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise ConformanceError(f"{path}: schema version {version}; this program reads {SCHEMA_VERSION}")
+    verdicts: list[Verdict] = []
+    end: dict[str, Any] | None = None
+    for place, (number, entry) in enumerate(entries):
+        kind = entry.get("kind")
+        problem = record_schema.fault(entry)
+        if problem:
+            raise ConformanceError(f"{path}:{number}: {problem}")
+        if end is not None or (kind == "run") != (place == 0):
+            raise ConformanceError(f"{path}:{number}: a line of kind {kind!r} in this place: more than one record?")
+        if kind == "verdict":
+            verdicts.append(_verdict(entry))
+        elif kind == "end":
             end = entry
-        else:
-            raise ConformanceError(f"{path}:{number}: a line of unknown kind {entry.get('kind')!r}")
-    return Record(entries[0], tuple(verdicts), end)
+    return Record(entries[0][1], tuple(verdicts), end)
 
 
-def _entries(path: Path, lines: list[str]) -> Iterator[dict[str, Any]]:
+def _entries(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each line's number and object. Only a newline ends a line: JSON text may hold other line separators."""
+    lines = content.removesuffix(b"\n").split(b"\n")
+    cut = len(lines) if len(lines) > 1 and not content.endswith(b"\n") else 0
     for number, line in enumerate(lines, start=1):
         try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:
-            if number == len(lines) > 1:
+            entry = json.loads(line.decode("utf-8"), parse_constant=_refuse)
+        except ValueError as fault:
+            if number == cut:
                 return
-            raise ConformanceError(f"{path}:{number}: no JSON") from None
+            what = "not UTF-8" if isinstance(fault, UnicodeDecodeError) else "no JSON"
+            raise ConformanceError(f"{path}:{number}: {what}, so no run record: {fault}") from None
         if not isinstance(entry, dict):
-            raise ConformanceError(f"{path}:{number}: no JSON object")
-        yield entry
+            raise ConformanceError(f"{path}:{number}: no JSON object, so no run record")
+        yield number, entry
 
 
-def _verdict(path: Path, number: int, entry: Mapping[str, Any]) -> Verdict:
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _verdict(entry: Mapping[str, Any]) -> Verdict:
     given = {key: value for key, value in entry.items() if key in _FIELDS}
-    try:
-        return Verdict(**given | {"claims": tuple(given.get("claims", ()))})
-    except TypeError as fault:
-        raise ConformanceError(f"{path}:{number}: no verdict: {fault}") from None
+    return Verdict(**given | {"claims": tuple(given.get("claims", ()))})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -9,9 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from harness.catalog import CaseFileError, Catalog, load
+from harness.catalog import CaseFileError, Catalog, Fault, load
 from harness.errors import ConformanceError
+from harness.model import ATTRIBUTE_FIELDS, Case
 
 HEADER = """\
 section = "a section"
@@ -577,6 +581,11 @@ def test_missing_key_is_a_fault_of_the_case(missing: str, tmp_path: Path) -> Non
     assert faults(tmp_path) == [("one.toml", 7, f'"{missing}" is missing')]
 
 
+def test_wrong_element_is_no_missing_one(tmp_path: Path) -> None:
+    write(tmp_path, one=HEADER + case("a", 'input.shape = ["1"]'))
+    assert faults(tmp_path) == [("one.toml", 10, 'input.shape[0]: expected an integer, got "1"')]
+
+
 def test_missing_tensor_is_a_fault_of_the_case(tmp_path: Path) -> None:
     write(tmp_path, one='section = "s"\nsource = "x"\n' + CASE + 'input.fill = "ones"\n')
     assert faults(tmp_path) == [("one.toml", 4, '"kernel" is missing'), ("one.toml", 7, '"shape" is missing in input')]
@@ -690,3 +699,55 @@ def test_the_suites_own_cases_have_no_faults() -> None:
     catalog = load()
     assert len(catalog.cases) >= 100
     assert len(catalog.claims) >= 70
+
+
+# Whatever is written, people see faults: never an error of Python, never the terms of a library.
+
+SCALARS = st.one_of(
+    st.integers(-3, 12),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(),
+    st.booleans(),
+    st.sampled_from(["", "none", "fp16", "int8", "zeros", "SAME_UPPER", "equal", "build", "one/plain", "1 2 3", "(["]),
+)
+SHAPES = st.lists(st.integers(-1, 9), min_size=1, max_size=5)
+KEYS = st.sampled_from(["shape", "on", "x"])
+VALUES = st.recursive(
+    SCALARS | SHAPES | st.lists(SHAPES, max_size=3),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(KEYS, inner, max_size=2),
+    max_leaves=8,
+)
+PATHS = [
+    *(f"{key}" for key in Case.model_fields if key not in {"id", "doc"}),
+    *(f"set.{key}" for key in ATTRIBUTE_FIELDS),
+    *(f"{tensor}.{key}" for tensor in ("input", "kernel", "bias") for key in ("shape", "fill", "values", "seed")),
+    *(f"quantize.{key}" for key in ("input", "kernel", "output")),
+    *(f"dynamic.{key}" for key in ("shape", "min", "opt", "max", "run")),
+    *(f"expect.{key}" for key in ("shape", "printed", "ideal", "attributes")),
+    *(f"reject.{key}" for key in ("phase", "error", "on")),
+    *(f"deprecated.{key}" for key in ("name", "new", "warning")),
+]
+
+
+def toml(value: object) -> str:
+    """A value in TOML, on one line."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml(part)}" for key, part in value.items()) + "}"
+    return repr(value) if isinstance(value, float) else json.dumps(value)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(written=st.dictionaries(st.sampled_from(PATHS), VALUES, min_size=1, max_size=4))
+def test_anything_written_is_loaded_or_is_a_fault(written: dict[str, object], tmp_path: Path) -> None:
+    lines = [f"{path} = {toml(value)}" for path, value in written.items()]
+    write(tmp_path, one=HEADER + CASE + case("other", *lines))
+    try:
+        load(tmp_path)
+        found: tuple[Fault, ...] = ()
+    except CaseFileError as error:
+        found = error.faults
+    for fault in found:
+        assert fault.line > 0
+        assert not JARGON.search(fault.message), fault

@@ -39,8 +39,8 @@ def list_cases(case: Globs = None, root: Root = CASES, as_json: AsJson = False) 
 @app.command()
 def lint(root: Root = CASES, as_json: AsJson = False) -> None:
     """Check every case file; exit code 2 where there is a fault."""
-    from harness.catalog import CaseFileError, load  # noqa: PLC0415 - brings NumPy and pydantic
-    from harness.explain import counted  # noqa: PLC0415
+    from harness.catalog import CaseFileError, load  # brings NumPy and pydantic
+    from harness.explain import counted
 
     try:
         catalog = load(root)
@@ -80,7 +80,7 @@ def show(
 
 
 def _load(root: Path) -> Catalog:
-    from harness.catalog import load  # noqa: PLC0415 - brings NumPy and pydantic
+    from harness.catalog import load  # brings NumPy and pydantic
 
     return load(root)
 
@@ -103,7 +103,7 @@ def _find(catalog: Catalog, wanted: str) -> Case:
 
 
 def _closest(word: str, catalog: Catalog) -> str:
-    from harness.explain import closest  # noqa: PLC0415
+    from harness.explain import closest
 
     return closest(word, [name for case in catalog.cases for name in (case.base_id, case.id)])
 
@@ -121,7 +121,7 @@ def _facts(case: Case, catalog: Catalog) -> dict[str, Any]:
 
 
 def _run(case: Case, shape: tuple[int, ...]) -> dict[str, Any]:
-    from harness.reference.shape import output_shape  # noqa: PLC0415
+    from harness.reference.shape import output_shape
 
     try:
         return {"input": list(shape), "output": list(output_shape(shape, case.kernel.shape, case.attributes))}

@@ -4,7 +4,7 @@ documented: printed in the document. reference: computed by `harness.reference`.
 """
 
 from harness.golden.observed import write_observed
-from harness.golden.read import read_documented, read_reference
+from harness.golden.read import read_documented, read_reference, stored
 from harness.golden.store import GoldenError
 from harness.golden.update import Change, diff, update
 from harness.golden.verify import Problem, verify
@@ -16,6 +16,7 @@ __all__ = [
     "diff",
     "read_documented",
     "read_reference",
+    "stored",
     "update",
     "verify",
     "write_observed",

@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.golden import manifest
 from harness.golden.check import hash_fault
+from harness.golden.observed import observed_group
 from harness.golden.plan import Source, file_of, group_of, sources_of
 from harness.golden.store import Array, Content, GoldenError, Node, describe, load, split
 from harness.model import Case
@@ -63,6 +64,30 @@ def read_documented(case: Case, root: Path = GOLDEN) -> Printed:
         values = _dataset(node, "values", "float64")
         tolerance = _dataset(node, "tolerance", "float64", values.shape)
         return Printed(values, tolerance, _dataset(node, "digits", "int64", values.shape))
+
+
+def stored(case: Case, root: Path = GOLDEN) -> dict[str, Content]:
+    """All goldens of a case by file and group, observed ones among them, as they are stored.
+
+    Raises:
+        GoldenError: one is missing or cannot be read.
+    """
+    found: dict[str, Content] = {}
+    for source in sources_of(case):
+        with _explaining(case, source, root):
+            goldens = split(load(root / source / file_of(case), source))
+            if group_of(case) not in goldens:
+                raise GoldenError(f"has no group {group_of(case)}", "missing")
+        found[f"{source}/{file_of(case)}:{group_of(case)}"] = goldens[group_of(case)]
+    for path in sorted((root / "observed").glob(f"*/{file_of(case)}")):
+        file = path.relative_to(root).as_posix()
+        try:
+            goldens = split(load(path, "/".join(file.split("/")[:2])))
+        except GoldenError as fault:
+            raise GoldenError(f"{relative(path)} {fault}", fault.kind) from None
+        if observed_group(case) in goldens:
+            found[f"{file}:{observed_group(case)}"] = goldens[observed_group(case)]
+    return found
 
 
 @contextmanager

@@ -1,9 +1,14 @@
-"""Golden files: HDF5, read whole and written whole, the same bytes for the same content."""
+"""Golden files: HDF5, read whole and written whole, the same bytes for the same content.
+
+A file begins with a user block, which HDF5 leaves to its users: one line of text with the SHA-256 and the
+size of all that follows. It is checked before HDF5 sees the file, since HDF5 may hang or crash on a damaged one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,8 +35,10 @@ COMPRESSED_FROM = 4096
 
 # A newer layout would hold the time of writing in every group.
 LAYOUT = ("earliest", "v110")
-# What h5py was seen to raise on damaged files.
-DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
+
+_USER_BLOCK = 512
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_SEAL = re.compile(rb"trt-conformance golden sha256 ([0-9a-f]{64}) bytes (\d{1,18})\n\0*")
 
 
 class GoldenError(ConformanceError):
@@ -75,8 +82,7 @@ def join(goldens: dict[str, Content]) -> Content:
 def fingerprint(array: Array) -> str:
     """Type, shape and the SHA-256 of the elements' bytes, little-endian in C order: ``float32[1,1,6,9] 5f0c…``."""
     stored = _stored(array)
-    digest = hashlib.sha256(stored.astype(stored.dtype.newbyteorder("<"), copy=False).tobytes())
-    return f"{describe(array)} {digest.hexdigest()}"
+    return f"{describe(array)} {_sha256(stored.astype(stored.dtype.newbyteorder('<'), copy=False).tobytes())}"
 
 
 def describe(array: Array) -> str:
@@ -92,29 +98,30 @@ def load(path: Path, kind: str) -> Content:
             what the file is or has, and leaves naming it to the caller.
     """
     try:
+        _check_seal(path.read_bytes())
         # No lock: files are replaced whole, and some file systems cannot lock.
         with h5py.File(path, "r", locking=False) as file:
             _check_root(dict(file.attrs), kind)
             return dict(_nodes(file, ""))
     except FileNotFoundError:
         raise GoldenError("does not exist", "missing") from None
-    except DAMAGE as fault:
-        if "truncated" in str(fault) or (path.is_file() and path.stat().st_size == 0):
-            raise GoldenError("is truncated", "truncated") from fault
-        raise GoldenError(f"cannot be read as HDF5 ({fault})") from fault
+    except (OSError, RuntimeError, KeyError, ValueError) as fault:
+        raise GoldenError(f"cannot be read ({fault})") from fault
 
 
 def save(path: Path, kind: str, content: Content) -> None:
     """Write a golden file whole, or leave what is there as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary, h5py.File(temporary, "w", libver=LAYOUT) as file:
-        file.attrs.update({"format": FORMAT, "kind": kind, "schema_version": SCHEMA_VERSION})
-        for name, node in sorted(content.items()):
-            group = file.require_group(name)
-            for key, value in sorted(node.attributes.items()):
-                group.attrs[key] = value
-            for key, array in sorted(node.datasets.items()):
-                _write(group, key, array)
+    with replacing(path) as temporary:
+        with h5py.File(temporary, "w", libver=LAYOUT, userblock_size=_USER_BLOCK) as file:
+            file.attrs.update({"format": FORMAT, "kind": kind, "schema_version": SCHEMA_VERSION})
+            for name, node in sorted(content.items()):
+                group = file.require_group(name)
+                for key, value in sorted(node.attributes.items()):
+                    group.attrs[key] = value
+                for key, array in sorted(node.datasets.items()):
+                    _write(group, key, array)
+        _seal(temporary)
 
 
 @contextmanager
@@ -126,6 +133,26 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _seal(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(_USER_BLOCK)
+        body = file.read()
+        file.seek(0)
+        file.write(f"{FORMAT} sha256 {_sha256(body)} bytes {len(body)}\n".encode())
+
+
+def _check_seal(data: bytes) -> None:
+    seal, body = _SEAL.fullmatch(data[:_USER_BLOCK]), data[_USER_BLOCK:]
+    if data and not data.startswith(FORMAT.encode()):
+        if _SIGNATURE in (data[:8], body[:8]):
+            raise GoldenError("is HDF5, but no golden file of this suite", "foreign")
+        raise GoldenError("is no HDF5 file")
+    if len(data) < _USER_BLOCK or (seal is not None and len(body) < int(seal[2])):
+        raise GoldenError("is truncated", "truncated")
+    if seal is None or _sha256(body) != seal[1].decode():
+        raise GoldenError("was damaged or edited: its bytes are not those that were written")
 
 
 def _check_root(attributes: dict[str, Any], kind: str) -> None:
@@ -178,6 +205,10 @@ def _read(dataset: Any) -> Array:
         raise GoldenError(f"has a dataset {dataset.name} that says it holds {logical}, but stores {array.dtype}")
     array.flags.writeable = False
     return array
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _stored(array: Array) -> Array:

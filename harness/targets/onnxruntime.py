@@ -58,7 +58,8 @@ def onnx_model(case: Case) -> bytes:
         nodes,
         "case",
         [helper.make_tensor_value_info(INPUT, element, declared)],
-        [helper.make_tensor_value_info(OUTPUT, element, None)],
+        # Dimensions without values: the output's shape is for ONNX to infer.
+        [helper.make_tensor_value_info(OUTPUT, element, [None] * len(declared))],
         [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
@@ -75,20 +76,27 @@ def _inputs(x: str, w: str, data: CaseData, constants: dict[str, Array]) -> list
 
 def _attributes(case: Case) -> dict[str, Any]:
     """Strides, dilations, groups, and pads that make ONNX's rounding down give the case's output size."""
-    attributes, before, after = case.attributes, [], []
-    for shape in case.run_shapes:
-        axes = resolve(shape, case.kernel.shape, attributes)
-        sizes = zip(axes, shape[-len(axes) :], case.kernel.shape[2:], strict=True)
-        before = [axis.before for axis in axes]
-        after = [
-            max(0, (a.size - 1) * a.stride + extent(f, a.dilation) - size - a.before) for a, size, f in sizes
-        ]
+    attributes = case.attributes
+    pads = [_pads(case, shape) for shape in case.run_shapes]
     return {
         "strides": list(attributes.stride),
         "dilations": list(attributes.dilation),
         "group": attributes.groups,
-        "pads": before + after,
+        "pads": pads[0],
     }
+
+
+def _pads(case: Case, shape: Sequence[int]) -> list[int]:
+    """Pads before every axis, then after: those stated where the mode rounds down, else those the windows reach."""
+    attributes = case.attributes
+    axes = resolve(shape, case.kernel.shape, attributes)
+    if attributes.mode == "EXPLICIT_ROUND_DOWN":
+        return [*attributes.pre, *attributes.post]
+    if attributes.mode == "CAFFE_ROUND_DOWN":
+        return [*attributes.pre, *attributes.pre]
+    sizes = zip(axes, shape[-len(axes) :], case.kernel.shape[2:], strict=True)
+    after = (max(0, (a.size - 1) * a.stride + extent(f, a.dilation) - size - a.before) for a, size, f in sizes)
+    return [*(axis.before for axis in axes), *after]
 
 
 class OnnxRuntimeEngine:
@@ -133,7 +141,7 @@ class OnnxRuntimeTarget:
             return "the rule under test is TensorRT's own"
         if case.precision in ("tf32", "bf16"):
             return f"the CPU provider has no {case.precision} convolution"
-        if case.dynamic is not None and case.attributes.mode.startswith(("SAME", "EXPLICIT_ROUND_UP")):
+        if case.dynamic is not None and not case.attributes.mode.endswith("ROUND_DOWN"):
             return "ONNX pads are constants, and this padding depends on the input's size"
         return None
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from harness import cuda
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array
+from harness.latency import gpu
+from harness.latency.measurement import Measurement, Mode, Plan
 from harness.model import Case
 from harness.targets.base import EngineFacts, NotRun, Refused
 from harness.targets.tensorrt.api import Api
@@ -91,6 +93,18 @@ class TensorRTEngine:
 
     def describe(self) -> EngineFacts | None:
         return engine_facts(self._api, self._engine)
+
+    def modes(self) -> tuple[Mode, ...]:
+        return gpu.modes()
+
+    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+        """Time the engine on these inputs; seconds for one enqueue. Raises as `run` does."""
+        self.run(feeds)
+        timed = _Timed(self, np.ascontiguousarray(feeds[INPUT]))
+        try:
+            return gpu.measure(timed, plan)
+        finally:
+            timed.close()
 
     def close(self) -> None:
         # TensorRT wants the context gone before its engine, and both before the stream.
@@ -188,6 +202,31 @@ class TensorRTEngine:
 
     def _errors(self, otherwise: str) -> str:
         return "\n".join(self._api.take_errors()) or f"{otherwise}, and nothing was logged"
+
+
+class _Timed:
+    """One enqueue of an engine that has just run: its shapes, addresses and buffers are set."""
+
+    def __init__(self, engine: TensorRTEngine, x: Array) -> None:
+        self._engine = engine
+        self.stream = engine._stream
+        self._x, self._source = cuda.Pinned(x), engine._buffers[INPUT]
+        self._target = engine._buffers[OUTPUT]
+        self._host = cuda.Pinned(np.empty(self._target.nbytes, dtype=np.uint8))
+
+    def enqueue(self) -> None:
+        self._engine._enqueued(self._engine._context.execute_async_v3(self.stream.handle))
+
+    def upload(self) -> None:
+        self._source.upload(self._x.array, self.stream)
+
+    def download(self) -> None:
+        self._target.download_into(self._host.array, self.stream)
+
+    def close(self) -> None:
+        self.stream.synchronize()
+        self._x.close()
+        self._host.close()
 
 
 def _unwrapped(guarded: Array, dtype: np.dtype[Any]) -> Array:

@@ -1,0 +1,183 @@
+"""``trt-conformance golden``: the golden tensors, checked, compared, shown and written."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.output import AsJson, print_json
+from harness.errors import ConformanceError
+from harness.paths import CASES, GOLDEN
+
+if TYPE_CHECKING:
+    from harness.catalog import Catalog
+    from harness.golden import Change, Problem
+    from harness.model import Case
+    from harness.targets.base import Target
+
+app = typer.Typer(
+    help="Check, compare, show and write the golden tensors.",
+    no_args_is_help=True,
+)
+
+Root = Annotated[Path, typer.Option(metavar="DIR", help="Where the case files are.", show_default="cases/")]
+Store = Annotated[Path, typer.Option("--golden", metavar="DIR", help="Where the goldens are.", show_default="golden/")]
+Globs = Annotated[list[str] | None, typer.Argument(metavar="[CASE]...", help="Ids, files or globs; by default all.")]
+
+
+@app.command()
+def verify(root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
+    """Check that every golden is there, whole, used, listed in the manifest, and what the reference computes."""
+    from harness import golden
+
+    problems = golden.verify(_load(root), store)
+    _print(problems, "every golden is there, whole, used and right", as_json)
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def diff(case: Globs = None, root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
+    """Say what `update` would change, and by how much; write nothing."""
+    from harness import golden
+
+    changes = golden.diff(_load(root), case or (), store)
+    _print(changes, "nothing would change", as_json)
+    if changes:
+        raise typer.Exit(1)
+
+
+@app.command()
+def update(case: Globs = None, root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
+    """Make the documented and reference goldens what the cases call for; a right one stays as it is."""
+    from harness import golden
+
+    _print(golden.update(_load(root), case or (), store), "nothing to do", as_json)
+
+
+@app.command()
+def show(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="An id, with its precision where there are several.")],
+    root: Root = CASES,
+    store: Store = GOLDEN,
+    as_json: AsJson = False,
+) -> None:
+    """Show a case's goldens: where each comes from, and its values, rounded."""
+    from harness import golden
+    from harness.golden.show import as_json as facts
+    from harness.golden.show import lines
+
+    found = _find(_load(root), case)
+    stored = golden.stored(found, store)
+    if as_json:
+        print_json({name: facts(content) for name, content in stored.items()})
+        return
+    typer.echo(f"{found.id}: {found.doc} ({found.location})")
+    if not stored:
+        typer.echo("no goldens: the case is refused, or is no convolution")
+    for name, content in stored.items():
+        typer.echo(f"\n{name}")
+        for line in lines(content):
+            typer.echo(f"  {line}".rstrip())
+
+
+@app.command()
+def observe(
+    target: Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")],
+    case: Globs = None,
+    root: Root = CASES,
+    store: Store = GOLDEN,
+    as_json: AsJson = False,
+) -> None:
+    """Run cases on a target and keep what it gives as observed goldens, which no verdict takes for expected ones."""
+    from harness.targets.registry import resolve
+
+    implementation = resolve(target)
+    facts = _environment(implementation)
+    outcomes = [_observe(implementation, chosen, facts, store) for chosen in _select(_load(root), case or ())]
+    if as_json:
+        print_json(outcomes)
+    else:
+        for outcome in outcomes:
+            typer.echo(f"{outcome['status']:<12}  {outcome['case']}  {outcome['reason']}".rstrip())
+    if any(outcome["status"] == "error" for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _load(root: Path) -> Catalog:
+    from harness.catalog import load
+
+    return load(root)
+
+
+def _select(catalog: Catalog, globs: Sequence[str]) -> tuple[Case, ...]:
+    for glob in globs:
+        if not catalog.select([glob]):
+            raise ConformanceError(f"no case matches {glob!r} (`trt-conformance cases list` shows them)")
+    return catalog.select(globs)
+
+
+def _find(catalog: Catalog, wanted: str) -> Case:
+    found = [case for case in catalog.cases if case.id == wanted] or catalog.by_base(wanted)
+    if not found:
+        raise ConformanceError(f"no case {wanted!r} (`trt-conformance cases list` shows them)")
+    if len(found) > 1:
+        raise ConformanceError(f"{wanted} runs in several precisions, name one: {', '.join(case.id for case in found)}")
+    return found[0]
+
+
+def _print(found: Sequence[Problem | Change], none: str, as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(entry) for entry in found])
+        return
+    for entry in found:
+        typer.echo(str(entry))
+    if not found:
+        typer.echo(none)
+
+
+def _environment(target: Target) -> dict[str, str]:
+    """Versions and device, without what changes from one run to the next."""
+    from harness import environment
+
+    device = environment.gpu()
+    for passing in ("reason", "clock_sm_mhz", "clock_memory_mhz"):
+        device.pop(passing, None)
+    facts = {"python": platform.python_version(), "machine": platform.machine(), **environment.versions()}
+    return {key: str(value) for key, value in (facts | device | environment.target_facts(target)).items()}
+
+
+def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> dict[str, str]:
+    """Store what a target gives for a case, and say how that went."""
+    from harness import golden
+    from harness.data import INPUT, case_data
+    from harness.targets.base import NotRun, Refused, Unsupported
+
+    def outcome(status: str, reason: object = "") -> dict[str, str]:
+        return {"case": case.id, "status": status, "reason": str(reason)}
+
+    reason = target.supports(case)
+    if reason is not None or case.rejection_on(target.name) is not None:
+        return outcome("not observed", reason or "it is refused there")
+    changed = False
+    try:
+        with closing(target.build(case)) as engine:
+            for index, shape in enumerate(case.run_shapes):
+                feeds = {INPUT: case_data(case, shape).input}
+                given = engine.run(feeds)
+                changed |= golden.write_observed(target.name, case, index, feeds, given, environment=facts, root=store)
+    except (Unsupported, NotRun) as fault:
+        return outcome("not observed", fault)
+    except Refused as fault:
+        return outcome("error", f"refused in {fault.phase}: {fault.message}")
+    except ConformanceError:
+        raise
+    except Exception as fault:  # whatever a target raises concerns this case alone
+        return outcome("error", f"{type(fault).__name__}: {fault}")
+    return outcome("observed" if changed else "the same")

@@ -1,0 +1,191 @@
+"""Times an engine on the GPU by the device's own clock.
+
+graph: many enqueues in one CUDA graph between two events, divided by their number; enqueue: an event pair
+around one enqueue, which reads about 10 microseconds too much on a small kernel; end_to_end: host to
+device, enqueue, device to host; kernel: the durations of an enqueue's kernels as CUPTI records them.
+A cold run writes twice the L2 cache between enqueues and subtracts the time of these writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from harness import cuda
+from harness.latency.clocks import Clocks
+from harness.latency.kernels import KernelTrace, classify
+from harness.latency.measurement import Measurement, Mode, Plan
+from harness.latency.sampling import collect
+
+GRAPH_SECONDS = 2e-3
+MIN_GRAPH, MAX_GRAPH = 20, 1000
+TRACE_ENQUEUES = 20
+
+
+class GpuWork(Protocol):
+    """What is timed: one enqueue on a stream, and the transfers around it."""
+
+    stream: cuda.Stream
+
+    def enqueue(self) -> None: ...
+    def upload(self) -> None: ...
+    def download(self) -> None: ...
+
+
+@dataclass
+class _Setting:
+    work: GpuWork
+    plan: Plan
+    scope: ExitStack
+    facts: dict[str, Any]
+
+
+def modes() -> tuple[Mode, ...]:
+    """The modes this machine can measure in; kernel needs CUPTI."""
+    everywhere: tuple[Mode, ...] = ("graph", "enqueue", "end_to_end")
+    return (*everywhere, "kernel") if KernelTrace.is_available() else everywhere
+
+
+def measure(work: GpuWork, plan: Plan) -> Measurement:
+    """Sample until the plan is met. Samples are seconds for one enqueue.
+
+    Raises:
+        CudaError: CUDA failed.
+        ValueError: the mode is none of `modes`.
+    """
+    if plan.mode not in modes():
+        raise ValueError(f"mode {plan.mode} is not available here; there are {', '.join(modes())}")
+    clocks = Clocks()
+    with ExitStack() as scope:
+        setting = _Setting(work, plan, scope, {"transfers": plan.mode == "end_to_end", "cold_l2": plan.cold_l2})
+        work.upload()
+        work.enqueue()
+        work.stream.synchronize()
+        once = _SAMPLERS[plan.mode](setting)
+
+        def sample() -> float | None:
+            seconds = once()
+            return None if clocks.is_throttled() else seconds
+
+        samples, discarded, stopped = collect(sample, plan)
+        facts = setting.facts | {"clocks": clocks.facts()}
+    return Measurement(plan.mode, plan.cold_l2, tuple(samples), discarded, stopped, facts)
+
+
+def _events(scope: ExitStack) -> tuple[cuda.Event, cuda.Event]:
+    first, last = cuda.Event(), cuda.Event()
+    scope.callback(first.close)
+    scope.callback(last.close)
+    return first, last
+
+
+def _flusher(setting: _Setting) -> Callable[[], None]:
+    """Writes twice the L2 cache, so that nothing of the work is left in it."""
+    size = 2 * cuda.gpus()[0][0].l2_bytes
+    scratch = cuda.Buffer(size)
+    setting.scope.callback(scratch.close)
+    setting.facts["flush_bytes"] = size
+    return lambda: cuda.call("cudaMemsetAsync", scratch.address, 0, size, setting.work.stream.handle)
+
+
+def _between(stream: cuda.Stream, scope: ExitStack) -> Callable[[Callable[[], None]], float]:
+    """A stopwatch: seconds of device time that an action on the stream takes."""
+    first, last = _events(scope)
+
+    def stopwatch(action: Callable[[], None]) -> float:
+        first.record(stream)
+        action()
+        last.record(stream)
+        last.synchronize()
+        return last.seconds_since(first)
+
+    return stopwatch
+
+
+def _graph(setting: _Setting) -> Callable[[], float]:
+    work, stream = setting.work, setting.work.stream
+    stopwatch = _between(stream, setting.scope)
+    single = min(stopwatch(work.enqueue) for _ in range(5))
+    length = max(MIN_GRAPH, min(MAX_GRAPH, int(GRAPH_SECONDS / max(single, 1e-6))))
+    setting.facts["graph_length"] = length
+
+    def captured(step: Callable[[], None]) -> cuda.Graph:
+        def steps() -> None:
+            for _ in range(length):
+                step()
+
+        return setting.scope.enter_context(cuda.Graph(stream, steps))
+
+    if not setting.plan.cold_l2:
+        graph = captured(work.enqueue)
+        return lambda: stopwatch(graph.launch) / length
+    flush = _flusher(setting)
+
+    def flushed() -> None:
+        flush()
+        work.enqueue()
+
+    both, alone = captured(flushed), captured(flush)
+    return lambda: (stopwatch(both.launch) - stopwatch(alone.launch)) / length
+
+
+def _enqueue(setting: _Setting) -> Callable[[], float]:
+    stopwatch = _between(setting.work.stream, setting.scope)
+    flush = _flusher(setting) if setting.plan.cold_l2 else lambda: None
+
+    def once() -> float:
+        flush()
+        return stopwatch(setting.work.enqueue)
+
+    return once
+
+
+def _end_to_end(setting: _Setting) -> Callable[[], float]:
+    work, stopwatch = setting.work, _between(setting.work.stream, setting.scope)
+
+    def there_and_back() -> None:
+        work.upload()
+        work.enqueue()
+        work.download()
+
+    return lambda: stopwatch(there_and_back)
+
+
+def _kernel(setting: _Setting) -> Callable[[], float]:
+    trace = setting.scope.enter_context(KernelTrace())
+    flush = _flusher(setting) if setting.plan.cold_l2 else lambda: None
+    totals: dict[str, float] = {}
+    enqueues = 0
+
+    def batches() -> Iterator[float]:
+        nonlocal enqueues
+        while True:
+            for _ in range(TRACE_ENQUEUES):
+                flush()
+                setting.work.enqueue()
+            setting.work.stream.synchronize()
+            kernels = trace.take()
+            share = len(kernels) // TRACE_ENQUEUES
+            if share == 0 or len(kernels) != share * TRACE_ENQUEUES:
+                raise RuntimeError(f"CUPTI recorded {len(kernels)} kernels for {TRACE_ENQUEUES} enqueues")
+            enqueues += TRACE_ENQUEUES
+            for name, seconds in kernels:
+                totals[name] = totals.get(name, 0.0) + seconds
+            setting.facts["kernels"] = [
+                {"name": name, "seconds": total / enqueues, "class": classify(name)} for name, total in totals.items()
+            ]
+            for start in range(0, len(kernels), share):
+                yield sum(seconds for _, seconds in kernels[start : start + share])
+
+    stream = batches()
+    return lambda: next(stream)
+
+
+_SAMPLERS: dict[Mode, Callable[[_Setting], Callable[[], float]]] = {
+    "graph": _graph,
+    "enqueue": _enqueue,
+    "end_to_end": _end_to_end,
+    "kernel": _kernel,
+}

@@ -1,0 +1,56 @@
+"""Kernel records by CUPTI: what ran on the device, and for how long."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Literal
+
+BUFFER_BYTES = 8 * 2**20
+
+KernelClass = Literal["convolution", "reformat", "other"]
+
+# TensorRT's names: genericReformat::copyPackedKernel, nchwToNhwcKernel, permutationKernel..., and for
+# quantising the same copies with a scale.
+_REFORMAT = re.compile(r"reformat|copypacked|copyvector|nchwto|nhwcto|permut|transpos|convertlayout|quantiz|copykernel", re.I)
+_CONVOLUTION = re.compile(r"conv|fprop|gemm|gemv|xmma|winograd|correlat|fft|implicit|cudnn|cutlass|myl", re.I)
+
+
+def classify(name: str) -> KernelClass:
+    """What a kernel does, by its name."""
+    if _REFORMAT.search(name):
+        return "reformat"
+    return "convolution" if _CONVOLUTION.search(name) else "other"
+
+
+class KernelTrace:
+    """Records kernels while it is open. CUPTI serves one client a process, so only one is open at a time."""
+
+    def __init__(self) -> None:
+        self._cupti: Any = import_module("cupti.cupti")
+        self._records: list[tuple[int, str, float]] = []
+
+    @staticmethod
+    def is_available() -> bool:
+        return find_spec("cupti") is not None
+
+    def __enter__(self) -> KernelTrace:
+        self._cupti.activity_register_callbacks(lambda: (BUFFER_BYTES, 0), self._completed)
+        self._cupti.activity_enable(self._cupti.ActivityKind.CONCURRENT_KERNEL)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cupti.activity_flush_all(1)
+        self._cupti.activity_disable(self._cupti.ActivityKind.CONCURRENT_KERNEL)
+
+    def take(self) -> list[tuple[str, float]]:
+        """Name and seconds of each kernel since the last call, in the order they started."""
+        self._cupti.activity_flush_all(1)
+        taken, self._records = sorted(self._records), []
+        return [(name, seconds) for _, name, seconds in taken]
+
+    def _completed(self, activities: list[Any]) -> None:
+        for activity in activities:
+            if activity.kind == self._cupti.ActivityKind.CONCURRENT_KERNEL:
+                self._records.append((activity.start, activity.name, (activity.end - activity.start) * 1e-9))

@@ -1,0 +1,112 @@
+"""A fixed kernel and a large copy: what this GPU gives right now, whatever is under test.
+
+The kernel is a chain of fused multiply-adds on every multiprocessor, loaded as PTX, so its time moves
+with the SM clock alone. Measured before, between and after, it makes drift visible.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import ExitStack
+from importlib import import_module
+from statistics import median
+from typing import Any
+
+from harness import cuda
+
+SPIN = "spin"
+_PTX = b"""
+.version 6.3
+.target sm_70
+.address_size 64
+.visible .entry spin(.param .u64 out, .param .u32 steps)
+{
+    .reg .f32 %f<3>;
+    .reg .u32 %r<4>;
+    .reg .u64 %d<3>;
+    .reg .pred %p<3>;
+    ld.param.u64 %d0, [out];
+    ld.param.u32 %r0, [steps];
+    mov.u32 %r1, %tid.x;
+    cvt.rn.f32.u32 %f0, %r1;
+    mov.f32 %f1, 0f3F7FFFFF;
+loop:
+    fma.rn.f32 %f0, %f0, %f1, %f1;
+    fma.rn.f32 %f0, %f0, %f1, %f1;
+    fma.rn.f32 %f0, %f0, %f1, %f1;
+    fma.rn.f32 %f0, %f0, %f1, %f1;
+    sub.u32 %r0, %r0, 1;
+    setp.ne.u32 %p0, %r0, 0;
+    @%p0 bra loop;
+    setp.eq.f32 %p1, %f0, 0f7F800000;
+    @!%p1 bra done;
+    st.global.f32 [%d0], %f0;
+done:
+    ret;
+}
+\0"""
+STEPS = 20_000
+COPY_BYTES = 2**30
+REPEATS = 11
+
+
+class Spin:
+    """The yardstick's kernel. ``steps`` sets how long it runs, about two nanoseconds a step and more."""
+
+    def __init__(self) -> None:
+        self._driver = import_module("cuda.bindings.driver")
+        cuda.call("cudaFree", 0)  # the runtime makes its primary context current
+        self._module = self._ask("cuModuleLoadData", _PTX)
+        self._function = self._ask("cuModuleGetFunction", self._module, SPIN.encode())
+        self._blocks = cuda.gpus()[0][0].multiprocessors
+
+    def launch(self, stream: cuda.Stream, steps: int, blocks: int | None = None) -> None:
+        """Enqueue the kernel on a stream."""
+        arguments = ((0, steps), (ctypes.c_void_p, ctypes.c_uint32))
+        self._ask("cuLaunchKernel", self._function, blocks or self._blocks, 1, 1, 128, 1, 1, 0, stream.handle, arguments, 0)
+
+    def close(self) -> None:
+        self._ask("cuModuleUnload", self._module)
+
+    def _ask(self, name: str, *arguments: Any) -> Any:
+        status, *results = getattr(self._driver, name)(*arguments)
+        if int(status) != 0:
+            raise cuda.CudaError(status.name, name)
+        return results[0] if results else None
+
+
+def yardstick() -> dict[str, float]:
+    """Seconds of the fixed kernel (median and smallest), and bytes a second of a large copy, read plus written."""
+    with ExitStack() as scope:
+        stream = cuda.Stream()
+        scope.callback(stream.close)
+        spin = Spin()
+        scope.callback(spin.close)
+        first, last = cuda.Event(), cuda.Event()
+        scope.callback(first.close)
+        scope.callback(last.close)
+
+        def timed(action: Any) -> float:
+            first.record(stream)
+            action()
+            last.record(stream)
+            last.synchronize()
+            return last.seconds_since(first)
+
+        timed(lambda: spin.launch(stream, STEPS))
+        spins = [timed(lambda: spin.launch(stream, STEPS)) for _ in range(REPEATS)]
+        source, target = cuda.Buffer(COPY_BYTES), cuda.Buffer(COPY_BYTES)
+        scope.callback(source.close)
+        scope.callback(target.close)
+        kind = cuda.runtime().cudaMemcpyKind.cudaMemcpyDeviceToDevice
+
+        def copy() -> None:
+            cuda.call("cudaMemcpyAsync", target.address, source.address, COPY_BYTES, kind, stream.handle)
+
+        timed(copy)
+        copies = [timed(copy) for _ in range(REPEATS)]
+    return {
+        "spin_s": median(spins),
+        "spin_min_s": min(spins),
+        "copy_bytes_per_s": 2 * COPY_BYTES / median(copies),
+    }
