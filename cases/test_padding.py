@@ -1,4 +1,4 @@
-"""Does the target infer the formula's output shape, whatever the padding? And does it build and compute what it infers?"""
+"""Does the target infer the formula's output shape whatever the padding, and build and compute what it infers?"""
 
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -16,31 +16,26 @@ SAMPLES = {"test_network": sample, "test_build": sample, "test_forward": sample,
 
 
 def pytest_generate_tests(metafunc):
-    """The tables or the sampled cases, on every target that infers shapes; values on every target."""
-    run, name = metafunc.config.stash[RUN], metafunc.function.__name__
+    """The tables or the sampled cases on every target that infers shapes; values on every target."""
+    run, check = metafunc.config.stash[RUN], metafunc.function.__name__
     tier, globs = TIERS[metafunc.config.getoption("padding_tier")], metafunc.config.getoption("case")
     try:
-        targets = [t for t in run.targets if name == "test_forward" or isinstance(t, InfersShapes)]
-        alone = len(run.targets) == 1
+        targets = [t for t in run.targets if check == "test_forward" or isinstance(t, InfersShapes)]
     except ConformanceError as fault:
         pytest.exit(f"\n{fault}", returncode=2)
-    if name in SAMPLES:
-        rows = [(case.id, (case,)) for case in SAMPLES[name](tier)]
-    else:
-        rows = [(table_id(rank, mode), (tier, rank, mode)) for rank in RANKS for mode in MODES]
-    rows = [row for row in rows if not globs or any(fnmatchcase(row[0], glob) for glob in globs)]
-    ids = [_id(row_id, "" if alone else target.name) for target in targets for row_id, _ in rows]
-    if name in SAMPLES:
-        pairs = [(case, target) for target in targets for _, (case,) in rows]
-        metafunc.parametrize("subject", pairs, ids=ids, indirect=True)
-    else:
-        metafunc.parametrize("table", [(target, *row) for target in targets for _, row in rows], ids=ids)
 
+    def wanted(name):
+        return not globs or any(fnmatchcase(name, glob) for glob in globs)
 
-def _id(row_id, target):
-    """Tables read ``2d-same_upper``, cases keep their id."""
-    name = row_id if row_id.endswith("-fp32") else row_id.removeprefix("padding/").replace("d_", "d-", 1)
-    return f"{name}-{target}" if target else name
+    if check in SAMPLES:
+        rows = {case.id: case for case in SAMPLES[check](tier) if wanted(case.id)}
+        values = [(case, target) for target in targets for case in rows.values()]
+    else:
+        rows = {f"{r}d-{m.lower()}": (tier, r, m) for r in RANKS for m in MODES if wanted(table_id(r, m))}
+        values = [(target, *row) for target in targets for row in rows.values()]
+    alone = len(run.targets) == 1
+    ids = [name if alone else f"{name}-{target.name}" for target in targets for name in rows]
+    metafunc.parametrize("subject" if check in SAMPLES else "table", values, ids=ids, indirect=check in SAMPLES)
 
 
 def test_padding(table, judge):

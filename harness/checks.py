@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
@@ -109,7 +109,6 @@ def judged(
     def decorate(
         check: Callable[Concatenate[Subject, P], Verdict],
     ) -> Callable[Concatenate[Subject, P], Verdict]:
-        @wraps(check)
         def run(subject: Subject, *args: P.args, **kwargs: P.kwargs) -> Verdict:
             try:
                 reason = subject.target.supports(subject.case)
@@ -127,6 +126,7 @@ def judged(
             except Exception as fault:  # whatever a target raises is an error of this case alone
                 return subject.say(phase, "error", PhaseFault(phase, fault).lines)
 
+        update_wrapper(run, check)
         return run
 
     return decorate

@@ -101,9 +101,7 @@ class Expectations:
         ]
 
 
-def load(
-    cases: Sequence[Case], root: Path = CASES / "expectations", generated: Sequence[str] = ()
-) -> Expectations:
+def load(cases: Sequence[Case], root: Path = CASES / "expectations", generated: Sequence[str] = ()) -> Expectations:
     """Read and check ``cases/expectations/*.toml``; ``generated`` are ids of checks that no case file holds.
 
     Raises:

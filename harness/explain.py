@@ -22,6 +22,7 @@ _KINDS = {
     "int_type": "an integer",
     "float_type": "a number",
     "string_type": "a string",
+    "bool_type": "true or false",
     "tuple_type": "an array",
     "dict_type": "a table",
     "model_type": "a table",
@@ -74,6 +75,8 @@ def explain(detail: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
     kind, value, limits = detail["type"], detail["input"], detail.get("ctx", {})
     where = f"{dotted(path)}: " if path else ""
     key = str(path[-1]) if path else ""
+    if key == "[key]":  # the key itself is wrong, not its value
+        where = f"a key of {dotted(path[:-2])}: "
     owner = f" in {dotted(path[:-1])}" if path[:-1] else ""
     if kind == "missing":
         return f'"{key}" is missing{owner}'
@@ -93,7 +96,7 @@ def explain(detail: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
         form = ', like "section.statement"' if r"\." in limits["pattern"] else ""
         rule = f"must be lower-case letters, digits and underscores{form}"
     else:
-        rule = detail["msg"].lower()
+        rule = detail["msg"].lower().replace("input should", "must")
     return f"{where}{rule}, got {shown(value)}"
 
 

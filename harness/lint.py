@@ -9,12 +9,14 @@ from functools import cache
 from typing import Any, get_args
 
 from harness.errors import InvalidConvolution
+from harness.exactness import inexact
 from harness.explain import Problem, choice, counted, dotted, shown
 from harness.model import ATTRIBUTE_FIELDS, MAX_ELEMENTS, Case, PaddingMode
 from harness.printed import parse as parse_printed
+from harness.reference.result import reference
 from harness.reference.shape import output_shape
 from harness.toml_lines import KeyPath
-from harness.vacuous import vacuous
+from harness.vacuous import is_cheap, vacuous
 
 Shape = tuple[int, ...]
 
@@ -59,6 +61,8 @@ def lint_case(case: Case) -> Iterator[Problem]:
     yield from _output_sizes(case, outputs)
     if not parts:
         yield from vacuous(case, outputs)
+        yield from _exact(case, outputs)
+        yield from _distinguishes(case)
 
 
 def _input_shapes(case: Case) -> Iterator[tuple[KeyPath, Shape]]:
@@ -150,8 +154,9 @@ def _quantization(case: Case) -> Iterator[Problem]:
         )
     for name, scales in (("input", (quantize.input,)), ("kernel", quantize.kernel), ("output", (quantize.output,))):
         for scale in scales:
-            if scale is not None and not 0 < scale < math.inf:
-                yield ("quantize", name), f"quantize.{name}: a scale must be positive and finite, got {scale:g}"
+            # An engine holds scales in float32.
+            if scale is not None and not 2.0**-126 <= scale < 2.0**128:
+                yield ("quantize", name), f"quantize.{name}: a scale must be a positive float32, got {scale:g}"
 
 
 def _rejection(case: Case) -> Iterator[Problem]:
@@ -248,6 +253,25 @@ def _misprint(text: str, shape: Shape) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def _exact(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
+    if not case.exact:
+        return
+    if not all(is_cheap(case, shape, output) for shape, output in zip(case.run_shapes, outputs, strict=True)):
+        yield ("exact",), "exact: the case is too large to be verified while linting"
+    elif reason := inexact(case):
+        yield ("exact",), f"not exact: {reason}"
+
+
+def _distinguishes(case: Case) -> Iterator[Problem]:
+    if not case.distinguishes:
+        return
+    values = list(case.distinguishes.values())
+    if len(set(values)) < max(2, len(values)):
+        yield ("distinguishes",), "distinguishes: expected at least two names, each with a value of its own"
+    elif (right := float(reference(case, case.run_shapes[0]).output.flat[0])) not in values:
+        yield ("distinguishes",), f"distinguishes: none of the values is the reference's, {right!r}"
 
 
 def _output_sizes(case: Case, outputs: list[Shape]) -> Iterator[Problem]:

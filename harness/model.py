@@ -36,8 +36,11 @@ Fill = Literal[
     "ramp",
     "uniform",
     "exact_integers",
+    "ternary",
+    "sparse_ternary",
     "int8_full_range",
     "int8_extremes",
+    "int8_ties",
 ]
 
 # The tensor type a precision reads and writes. Q/DQ networks read and write float32 around int8.
@@ -62,6 +65,7 @@ Floats = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 AttributeValue = _Int | Ints | PaddingMode
 CaseName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=80)]
+ArithmeticName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 ClaimId = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")]
 
 
@@ -170,7 +174,8 @@ class Deprecated(Model):
 class Case(Model):
     """One configuration of the convolution layer with its data.
 
-    ``set`` holds the layer's attributes in the order they are assigned.
+    ``set`` holds the layer's attributes in the order they are assigned. ``exact`` says that no sum is rounded, so
+    that no error is allowed; ``distinguishes`` names the arithmetic that gives the output's first element each value.
     """
 
     id: str
@@ -193,6 +198,8 @@ class Case(Model):
     quantize: Quantize | None = None
     dynamic: Dynamic | None = None
     runs_in: Literal["int8", "fp32", "tf32", "fp16", "bf16"] | None = None
+    exact: bool = False
+    distinguishes: dict[ArithmeticName, float] = {}
 
     expect: Expect = Expect()
     relations: Annotated[tuple[Relation, ...], Field(strict=False)] = ()

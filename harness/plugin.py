@@ -42,6 +42,7 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "claimed_printed": lambda case: case.expect.printed is not None and case.precision in ("fp32", "int8"),
 }
 NEEDS: dict[str, Callable[[Target], bool]] = {
+    "nothing": lambda target: True,
     "networks": lambda target: isinstance(target, DefinesNetworks),
     "api": lambda target: isinstance(target, HasDeprecatedNames),
 }
@@ -166,8 +167,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if "subject" not in metafunc.fixturenames:
             metafunc.parametrize("case", cases, ids=[case.id for case in cases])
             return
-        accepts = NEEDS.get(marker.kwargs.get("needs", ""), lambda target: True)
-        targets = [target for target in run.targets if accepts(target)]
+        needs = NEEDS[marker.kwargs.get("needs", "nothing")]
+        targets = [target for target in run.targets if needs(target)]
         alone = len(run.targets) == 1
         pairs = [(case, target) for target in targets for case in cases]
         ids = [case.id if alone else f"{case.id}-{target.name}" for case, target in pairs]

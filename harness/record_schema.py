@@ -60,8 +60,9 @@ class Evidence(Line):
 class Figures(Line):
     """Figures of a check, each where it applies.
 
-    ``error`` is |actual - expected|, or the text of a refusal. ``fraction`` is |error| / bound at the worst element, ``ran_in`` the precision that the engine
-    reports, ``output_sha256`` the first 16 hexadecimal digits of the hash of all output bits.
+    ``error`` is |actual - expected|, or the text of a refusal. ``fraction`` is the part of the bound that
+    the worst element uses, ``ran_in`` the precision that the engine reports, and ``output_sha256`` the
+    first 16 hexadecimal digits of the hash of all output bits.
     """
 
     elements: int | None = None

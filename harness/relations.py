@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -121,7 +122,8 @@ def _units_digit(subject: Subject, other: Case | None) -> list[str]:
         np.arange(a.size) * a.stride + extent(f, a.dilation) // 2 - a.before
         for a, f in zip(axes, case.kernel.shape[2:], strict=True)
     ]
-    seen = x[(slice(None), slice(None), *np.ix_(*centres))]
+    window: tuple[Any, ...] = (..., *np.ix_(*centres))
+    seen = x[window]
     wrong = np.argwhere(np.floor(mine) % 10 != seen)
     if not wrong.size:
         return []

@@ -49,6 +49,11 @@ def _uniform(shape: Sequence[int], seed: int) -> Float64:
     return (_words(math.prod(shape), seed) >> np.uint64(11)).astype(np.float64).reshape(shape) * 2.0**-52 - 1.0
 
 
+def _sparse(shape: Sequence[int], seed: int) -> Float64:
+    drawn = _integers(shape, seed, 0, 15)
+    return np.where(drawn < 2, 2 * drawn - 1, 0.0)
+
+
 def _extremes(shape: Sequence[int], seed: int) -> Float64:
     choices = np.asarray([-128.0, -127.0, -1.0, 0.0, 1.0, 126.0, 127.0])
     return choices[_integers(shape, seed, 0, len(choices) - 1).astype(np.intp)]
@@ -63,8 +68,11 @@ _FILLS: dict[Fill, Callable[[Sequence[int], int], Float64]] = {
     "ramp": lambda shape, seed: np.arange(1.0, 1.0 + math.prod(shape)).reshape(shape),
     "uniform": _uniform,
     "exact_integers": lambda shape, seed: _integers(shape, seed, -3, 3),
+    "ternary": lambda shape, seed: _integers(shape, seed, -1, 1),
+    "sparse_ternary": _sparse,
     "int8_full_range": lambda shape, seed: _integers(shape, seed, -128, 127),
     "int8_extremes": _extremes,
+    "int8_ties": lambda shape, seed: _integers(shape, seed, -261, 261) / 2,
 }
 
 
@@ -76,8 +84,9 @@ def content(
     Fills: ``tiled_1_to_9`` (the document's input: 1..9 tiled 3x3 over the last two dimensions),
     ``powers_of_ten`` (the document's kernel: 10^4, 10^3, ... over the last two dimensions),
     ``powers_of_ten_alternating`` (the same, sign alternating over the leading dimensions), ``zeros``,
-    ``ones``, ``ramp`` (1, 2, 3, ...), ``uniform`` ([-1, 1)), ``exact_integers`` (-3..3),
-    ``int8_full_range`` (-128..127) and ``int8_extremes`` (values at the ends of int8).
+    ``ones``, ``ramp`` (1, 2, 3, ...), ``uniform`` ([-1, 1)), ``exact_integers`` (-3..3), ``ternary`` (-1..1),
+    ``sparse_ternary`` (the same, but 0 in 7 of 8 places), ``int8_full_range`` (-128..127), ``int8_extremes``
+    (values at the ends of int8) and ``int8_ties`` (multiples of one half, to both sides beyond int8).
 
     Raises:
         ValueError: the values do not fit the shape, or neither fill nor values are given.

@@ -5,14 +5,14 @@ A sum of n products, computed in any order, fused or not, obeys
     |computed - exact| <= ((1 + u)^n - 1) * sum |x||w|
 
 where u bounds the error of one step (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed.,
-Lemma 3.1 and section 3.1). Rounding to nearest gives u = 2^-24 in float32. A tensor core aligns the
-exact products and its accumulator to the largest of them and truncates each to 24 bits or more: an error
-below one unit for each product, u = 2^-23. It reads TF32 by dropping bits, u = 2^-10, and rounds a float16
-accumulator at least as well as by truncation, u = 2^-10 (Fasi, Higham, Mikaitis and Pranesh, Numerical
-behavior of NVIDIA tensor cores, PeerJ CS 7:e330, 2021; Blanchard, Higham, Lopez, Mary and Pranesh, Mixed
-precision block fused multiply-add, SIAM J. Sci. Comput. 42(3), 2020).
+Lemma 3.1 and section 3.1). Rounding to nearest gives u = 2^-24 in float32. A tensor core aligns its
+accumulator and the exact products to the largest of them and truncates each to 24 bits or more: below one
+unit for each product, u = 2^-23. A float16 accumulator errs at most one unit too, u = 2^-10. TF32 operands
+are read by dropping bits, u = 2^-10. (Fasi, Higham, Mikaitis and Pranesh, Numerical behavior of NVIDIA tensor
+cores, PeerJ CS 7:e330, 2021; Blanchard, Higham, Lopez, Mary and Pranesh, Mixed precision block fused
+multiply-add, SIAM J. Sci. Comput. 42(3), 2020.)
 
-Where every partial sum is representable, no step rounds: nothing but the output's rounding is allowed.
+Where every partial sum is representable no step rounds, and the bound is 0 but for the output's rounding.
 """
 
 from __future__ import annotations
@@ -26,42 +26,156 @@ from numpy.typing import NDArray
 
 from harness.data import NUMPY_TYPE, Array, CaseData, case_data
 from harness.model import Case, Precision
-from harness.reference.quantization import QUOTIENT, dequantize, quantize, scales
+from harness.reference.quantization import QUOTIENT_ERROR, dequantize, quantize, scales
 from harness.reference.result import Result
 from harness.reference.shape import output_shape
 
 Float64 = NDArray[np.float64]
 Accumulation = Literal["fp32", "fp16", "int32"]
 
-REFERENCE_ROUNDOFF = 2.0**-53
 FLOAT32_ROUNDOFF = 2.0**-24
 FLOAT32_MIN_NORMAL = 2.0**-126
+REFERENCE_ROUNDOFF = 2.0**-53
 
-INT8_STEPS = 6
-"""Roundings of an int8 epilogue: the product of the scales, over the output's (2), the sum, their product, the bias."""
+EPILOGUE_STEPS = 6
+"""Behind an int8 sum: its conversion, the scales' product, that over the output's scale (2), times the sum, the bias."""
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """What one operation may err: ``u`` relative to its operands, ``tiny`` where that is below the normal range.
+    """Relative errors of reading an operand of more than ``read_bits`` bits, of a step, and of writing the output.
 
-    Sums of up to ``bits`` bits are exact. Flushing subnormals to zero is right everywhere but in float16.
+    ``step_tiny`` and ``write_tiny`` are the absolute errors below the normal range, where float32 and bfloat16
+    may flush to zero. Sums of up to ``step_bits`` bits are exact.
     """
 
-    read: float
     step: float
-    tiny: float
-    bits: int
+    step_tiny: float = FLOAT32_MIN_NORMAL
+    step_bits: int = 24
+    read: float = 0.0
+    read_bits: int = 24
     write: float = 0.0
     write_tiny: float = 0.0
 
 
-TENSOR_CORE = Arithmetic(read=0.0, step=2.0**-23, tiny=FLOAT32_MIN_NORMAL, bits=24)
-
+# int8 in fp32 is the network's own meaning, floats between Q/DQ; int32 is what an int8 kernel does.
 ARITHMETIC: dict[tuple[Precision, Accumulation], Arithmetic] = {
-    ("fp32", "fp32"): Arithmetic(0.0, FLOAT32_ROUNDOFF, FLOAT32_MIN_NORMAL, 24),
-    ("tf32", "fp32"): Arithmetic(2.0**-10, 2.0**-23, FLOAT32_MIN_NORMAL, 24),
-    ("fp16", "fp32"): Arithmetic(0.0, 2.0**-23, FLOAT32_MIN_NORMAL, 24, write=2.0**-11, write_tiny=2.0**-25),
-    ("fp16", "fp16"): Arithmetic(0.0, 2.0**-10, 2.0**-24, 11, write=2.0**-11, write_tiny=2.0**-25),
-    ("bf16", "fp32"): Arithmetic(0.0, 2.0**-23, FLOAT32_MIN_NORMAL, 24, write=2.0**-8, write_tiny=FLOAT32_MIN_NORMAL),
+    ("fp32", "fp32"): Arithmetic(step=2.0**-24),
+    ("tf32", "fp32"): Arithmetic(step=2.0**-23, read=2.0**-10, read_bits=11),
+    ("fp16", "fp32"): Arithmetic(step=2.0**-23, write=2.0**-11, write_tiny=2.0**-25),
+    ("fp16", "fp16"): Arithmetic(
+        step=2.0**-10, step_tiny=2.0**-24, step_bits=11, write=2.0**-11, write_tiny=2.0**-25
+    ),
+    ("bf16", "fp32"): Arithmetic(step=2.0**-23, write=2.0**-8, write_tiny=FLOAT32_MIN_NORMAL),
+    ("int8", "fp32"): Arithmetic(step=2.0**-24, read=2.0**-24),
+    ("int8", "int32"): Arithmetic(step=2.0**-24),
 }
+
+
+def arithmetic_of(case: Case, accumulation: Accumulation = "fp32") -> Arithmetic:
+    """Raises ValueError where the case's precision knows no such accumulator."""
+    found = ARITHMETIC.get((case.precision, accumulation))
+    if found is None:
+        raise ValueError(f"{case.precision} does not accumulate in {accumulation}")
+    return found
+
+
+def gamma(n: int, u: float) -> float:
+    """(1 + u)^n - 1: what n steps of relative error u amount to; at most the usual n*u / (1 - n*u), for any n."""
+    return math.expm1(n * math.log1p(u))
+
+
+def bound(case: Case, result: Result, accumulation: Accumulation = "fp32") -> Float64:
+    """The largest difference from the reference, element by element, that right arithmetic can show.
+
+    Args:
+        case: decides the arithmetic and the output's quantisation.
+        result: the reference result of one of its run shapes, output ``(N, K, *spatial)``.
+        accumulation: what the engine's kernel adds in, where that is known. int8 in fp32 allows for int32 too.
+
+    Returns:
+        Non-negative float64 of the output's shape.
+    """
+    arithmetic = arithmetic_of(case, accumulation)
+    limits = [_bound(case, result, data, arithmetic, accumulation) for data in runs_of(case, result)]
+    return np.asarray(np.max(limits, axis=0))
+
+
+def runs_of(case: Case, result: Result) -> list[CaseData]:
+    """The tensors of every run that may have given the result: one, unless two run shapes give the same output's."""
+    same = [s for s in case.run_shapes if output_shape(s, case.kernel.shape, case.attributes) == result.output.shape]
+    if not same:
+        raise ValueError(f"no run shape of {case.id} gives an output of shape {result.output.shape}")
+    return [case_data(case, shape) for shape in same]
+
+
+def _bound(case: Case, result: Result, data: CaseData, arithmetic: Arithmetic, accumulation: Accumulation) -> Float64:
+    x, w, b = operands(case, data)
+    steps, size = result.terms, result.magnitude
+    if case.quantize is not None:
+        steps += EPILOGUE_STEPS
+    if accumulation == "int32":
+        steps, size = EPILOGUE_STEPS, np.abs(result.real - b) + np.abs(b)
+    reading = (1 + arithmetic.read * _exceeds(x, arithmetic.read_bits)) * (
+        1 + arithmetic.read * _exceeds(w, arithmetic.read_bits)
+    )
+    relative = reading * (1 + gamma(steps, arithmetic.step)) - 1
+    # Operands below the normal range may be flushed as well as sums.
+    tiny = result.terms * arithmetic.step_tiny * (1 + np.abs(x).max(initial=0.0) + np.abs(w).max(initial=0.0))
+    own = gamma(result.terms, REFERENCE_ROUNDOFF) * result.magnitude
+    spread = relative * (size + result.slack) + result.slack + own + tiny
+
+    unit = min(_unit(case, x, w), grain(b))
+    exact = (result.magnitude <= 2.0**arithmetic.step_bits * unit) & (result.slack == 0)
+    if unit >= arithmetic.step_tiny and (reading == 1 or arithmetic.read_bits == arithmetic.step_bits):
+        spread = np.where(exact, 0.0, spread)
+    if case.quantize is not None and case.quantize.output is not None:
+        return _quantized(result, spread, scales(case.quantize.output, result.output.ndim))
+    rounded = (spread > 0) | ~_representable(result.real, case)
+    return spread + rounded * (arithmetic.write * (np.abs(result.real) + spread) + arithmetic.write_tiny)
+
+
+def _quantized(result: Result, spread: Float64, scale: Float64) -> Float64:
+    """How far the output may move where the sum behind it moves by ``spread``; never between steps."""
+    dyadic = np.frexp(scale)[0] == 0.5
+    # Over a power of two an exact sum meets its ties exactly; any other quotient may fall to either side of one.
+    spread = np.where(dyadic & (spread == 0), 0.0, spread + QUOTIENT_ERROR * (np.abs(result.real) + spread))
+    below, above = (dequantize(quantize(result.real + d, scale), scale) for d in (-spread, spread))
+    written = np.where(dyadic, 0.0, FLOAT32_ROUNDOFF * np.maximum(np.abs(below), np.abs(above)))
+    return np.asarray(np.maximum(result.output - below, above - result.output) + written)
+
+
+def operands(case: Case, data: CaseData) -> tuple[Float64, Float64, Float64]:
+    """Input and kernel as the layer reads them, behind Q/DQ, and the bias shaped for the output (zeros without one)."""
+    x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
+    if case.quantize is not None:
+        x_scale, w_scale = scales(case.quantize.input, x.ndim), scales(case.quantize.kernel, w.ndim)
+        x, w = dequantize(quantize(x, x_scale), x_scale), dequantize(quantize(w, w_scale), w_scale)
+    b = np.zeros(w.shape[0]) if data.bias is None else data.bias.astype(np.float64)
+    return x, w, b.reshape(-1, *(1,) * case.spatial_rank)
+
+
+def _unit(case: Case, x: Float64, w: Float64) -> float:
+    """A power of two that divides every product, and with Q/DQ the product of the scales."""
+    if case.quantize is not None:
+        x, w = scales(case.quantize.input, 1), scales(case.quantize.kernel, 1)
+    return grain(x) * grain(w)
+
+
+def grain(values: Array) -> float:
+    """The largest power of two of which every value is a multiple; infinite where all are 0."""
+    mantissa, exponent = np.frexp(values[values != 0])
+    whole = np.ldexp(mantissa, 53).astype(np.int64)
+    lowest = np.ldexp((whole & -whole).astype(np.float64), exponent - 53)
+    return float(lowest.min(initial=math.inf))
+
+
+def _exceeds(values: Float64, bits: int) -> bool:
+    """Whether any value has more significant bits."""
+    mantissa = np.ldexp(np.frexp(values)[0], bits)
+    return bool((mantissa != np.rint(mantissa)).any())
+
+
+def _representable(values: Float64, case: Case) -> NDArray[np.bool_]:
+    with np.errstate(over="ignore"):
+        return np.asarray(values.astype(NUMPY_TYPE[case.data_type]).astype(np.float64) == values)

@@ -1,4 +1,7 @@
-"""Finds cases that cannot fail: an expected output that is constant, or hardly anything but zeros."""
+"""Finds cases that cannot fail: an expected output that is constant, or hardly anything but zeros.
+
+Of an exact case more is asked: three different values at least, and fewer zeros than other values.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ Shape = tuple[int, ...]
 # Above this many products or elements the expected output is not computed while linting.
 CHEAP = 1_000_000
 MOSTLY_ZEROS = 0.9
+HALF_ZEROS = 0.5
+FEW_VALUES = 3
 
 
 def vacuous(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
@@ -31,15 +36,15 @@ def vacuous(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
         return
     bias = None if case.bias == "none" else case.bias
     for index, (shape, output) in enumerate(zip(case.run_shapes, outputs, strict=True)):
-        if math.prod(output) < 2 or not _is_cheap(case, shape, output):
+        if math.prod(output) < 2 or not is_cheap(case, shape, output):
             continue
         source = case.input.model_copy(update={"shape": shape})
-        weakness = _weakness(source, case.kernel, bias, case.attributes, case.quantize)
+        weakness = _weakness(source, case.kernel, bias, case.attributes, case.quantize, case.exact)
         if weakness:
             yield ("dynamic", "run", index) if case.dynamic else (), f"proves little: {weakness}"
 
 
-def _is_cheap(case: Case, shape: Shape, output: Shape) -> bool:
+def is_cheap(case: Case, shape: Shape, output: Shape) -> bool:
     """Whether the reference takes little time and memory, most of all for its padded input."""
     window = case.kernel.shape[2:]
     axes = resolve(shape, case.kernel.shape, case.attributes)
@@ -51,7 +56,12 @@ def _is_cheap(case: Case, shape: Shape, output: Shape) -> bool:
 
 @cache
 def _weakness(
-    source: TensorSpec, kernel: TensorSpec, bias: BiasSpec | None, attributes: Attributes, quantize: Quantize | None
+    source: TensorSpec,
+    kernel: TensorSpec,
+    bias: BiasSpec | None,
+    attributes: Attributes,
+    quantize: Quantize | None,
+    exact: bool,
 ) -> str | None:
     """What is weak about an expected output; remembered, because cases and their precisions share data."""
 
@@ -71,6 +81,9 @@ def _weakness(
     zeros = output.size - int((output != 0).sum())
     if (output == output.flat[0]).all():
         return f"each of the {output.size} expected values is {output.flat[0]:g}"
-    if zeros > MOSTLY_ZEROS * output.size:
+    if zeros > MOSTLY_ZEROS * output.size or (exact and zeros >= HALF_ZEROS * output.size):
         return f"{zeros} of the {output.size} expected values are 0"
+    different = len(np.unique(output)) if exact else FEW_VALUES
+    if different < min(FEW_VALUES, output.size):
+        return f"the {output.size} expected values are only {different} different ones"
     return None

@@ -35,7 +35,9 @@ id = "stride_nd.h2_w2"
 section = "stride_nd"
 statement = "Stride 2 halves H and W."
 """
-JARGON = re.compile(r"pydantic|input should|valid (tuple|dictionary|string|integer)|Traceback|literal", re.IGNORECASE)
+JARGON = re.compile(
+    r"pydantic|input should|valid (tuple|dictionary|string|integer)|Traceback|literal|\[key\]", re.IGNORECASE
+)
 
 
 def write(root: Path, **files: str) -> Path:
@@ -218,6 +220,10 @@ BAD: dict[str, tuple[list[str], str]] = {
         ["[case.expect.attributes]", "stride = [1, 1]  # here"],
         'unknown key in expect.attributes: "stride"; did you mean "stride_nd"?',
     ),
+    "key of another form": (
+        ['distinguishes = { "A B" = 1.0 }  # here'],
+        'a key of distinguishes: must be lower-case letters, digits and underscores, got "A B"',
+    ),
     "unknown key of bias": (['bias = { fil = "ones" }  # here'], 'unknown key in bias: "fil"; did you mean "fill"?'),
     "name given by number": (["id = 3  # here"], "id: expected a string, got 3"),
     "name in capitals": (['id = "H2"  # here'], 'id: must be lower-case letters, digits and underscores, got "H2"'),
@@ -370,11 +376,15 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "kernel scale below 0": (
         [INT8, "quantize = { input = 1.0, kernel = [-1.0] }  # here"],
-        "quantize.kernel: a scale must be positive and finite, got -1",
+        "quantize.kernel: a scale must be a positive float32, got -1",
     ),
     "infinite scale": (
         [INT8, "quantize = { input = inf, kernel = [1.0] }  # here"],
-        "quantize.input: a scale must be positive",
+        "quantize.input: a scale must be a positive float32, got inf",
+    ),
+    "scale below float32": (
+        [INT8, "quantize = { input = 1.0, kernel = [1.0], output = 1e-50 }  # here"],
+        "quantize.output: a scale must be a positive float32, got 1e-50",
     ),
     # Dynamic shapes.
     "dynamic without max": (

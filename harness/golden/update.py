@@ -90,7 +90,7 @@ def _chosen(catalog: Catalog, globs: tuple[str, ...]) -> set[str] | None:
     """Ids of the chosen cases; None for all."""
     for glob in globs:
         if not catalog.select([glob]):
-            raise ConformanceError(f"{glob}: no such case (`trt-conformance cases list` shows them)")
+            raise ConformanceError(f"no case matches {glob!r} (`trt-conformance cases list` shows them)")
     return {case.id for case in catalog.select(globs)} if globs else None
 
 

@@ -13,8 +13,10 @@ KernelClass = Literal["convolution", "reformat", "other"]
 
 # TensorRT's names: genericReformat::copyPackedKernel, nchwToNhwcKernel, permutationKernel..., and for
 # quantising the same copies with a scale.
-_REFORMAT = re.compile(r"reformat|copypacked|copyvector|nchwto|nhwcto|permut|transpos|convertlayout|quantiz|copykernel", re.I)
-_CONVOLUTION = re.compile(r"conv|fprop|gemm|gemv|xmma|winograd|correlat|fft|implicit|cudnn|cutlass|myl", re.I)
+_REFORMAT = re.compile(
+    r"reformat|copypacked|copyvector|nchwto|nhwcto|permut|transpos|convertlayout|quantiz|copykernel", re.IGNORECASE
+)
+_CONVOLUTION = re.compile(r"conv|fprop|gemm|gemv|xmma|winograd|correlat|fft|implicit|cudnn|cutlass|myl", re.IGNORECASE)
 
 
 def classify(name: str) -> KernelClass:

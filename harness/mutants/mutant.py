@@ -58,8 +58,8 @@ def zeros(x: Array, widths: Widths) -> Array:
     return np.pad(x, widths)
 
 
-def sum_products(x: Array, kernel: Array, attributes: Attributes) -> Array:
-    """Sums the products, without a bias."""
+def multiply(x: Array, kernel: Array, attributes: Attributes, case: Case) -> Array:
+    """Sums the products of a padded input and a kernel."""
     sums: Array = convolve(x, kernel, None, attributes)
     return sums
 
@@ -106,7 +106,7 @@ class Mutant:
     quantize: Callable[[Array, Array, Role], Array] = quantize
     axis: Callable[[Axis, Given], Axis] = as_resolved
     pad: Callable[[Array, Widths], Array] = zeros
-    multiply: Callable[[Array, Array, Attributes], Array] = sum_products
+    multiply: Callable[[Array, Array, Attributes, Case], Array] = multiply
     sums: Change = unchanged
     bias: Callable[[Array, Array, Case], Array] = add_bias
     output: Change = unchanged
@@ -175,7 +175,7 @@ class MutantEngine:
             dilation=tuple(axis.dilation for axis in axes),
             groups=attributes.groups,
         )
-        return mutant.sums(mutant.multiply(mutant.pad(x[(..., *kept)], around), kernel, resolved), case)
+        return mutant.sums(mutant.multiply(mutant.pad(x[(..., *kept)], around), kernel, resolved, case), case)
 
     def _biased(self, y: Array) -> Array:
         return y if self._bias is None else self.mutant.bias(y, self._bias.astype(np.float32), self.case)

@@ -239,4 +239,4 @@ BIAS: tuple[Mutant, ...] = (
         bias=biased(when_weights("setters", lambda b, case: b * 0)),
     ),
 )
-MUTANTS = (*KERNEL, *INPUT, *GROUPS, *BIAS)
+MUTANTS: tuple[Mutant, ...] = (*KERNEL, *INPUT, *GROUPS, *BIAS)

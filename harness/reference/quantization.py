@@ -1,6 +1,7 @@
 """Symmetric int8 quantisation as TensorRT documents it for IQuantizeLayer and IDequantizeLayer.
 
-    quantize(x) = clamp(round_half_to_even(x / scale), -128, 127)        dequantize(q) = q * scale
+quantize(x) = clamp(round_half_to_even(x / scale), -128, 127)
+dequantize(q) = q * scale
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 Float64 = NDArray[np.float64]
 
 LOW, HIGH = -128.0, 127.0
+
+QUOTIENT_ERROR = 2.0**-22
+"""Relative error of x/scale in float32, even as a product with an approximate reciprocal (one unit, then a half)."""
 
 
 def scales(values: Sequence[float] | float, rank: int, axis: int = 0) -> Float64:
@@ -40,7 +44,9 @@ def is_near_tie(x: Float64, scale: Float64) -> NDArray[np.bool_]:
     There an implementation that divides in float32 may round to either neighbour and still be right.
     """
     ratio = x / scale
-    distance = np.abs(np.abs(ratio - np.floor(ratio)) - 0.5)
-    inside = np.abs(ratio) < HIGH + 1.5
-    near: NDArray[np.bool_] = inside & (distance > 0) & (distance <= 2.0**-23 * np.abs(ratio))
+    with np.errstate(invalid="ignore"):
+        distance = np.abs(ratio - np.floor(ratio) - 0.5)
+    # Beyond the ends of int8 both neighbours saturate to the same.
+    inside = (ratio > LOW) & (ratio < HIGH)
+    near: NDArray[np.bool_] = inside & (distance > 0) & (distance <= QUOTIENT_ERROR * np.abs(ratio))
     return near

@@ -51,10 +51,11 @@ def reference(case: Case, run_shape: Sequence[int] | None = None) -> Result:
     if case.quantize is not None:
         x_scale = scales(case.quantize.input, x.ndim)
         w_scale = scales(case.quantize.kernel, w.ndim)
-        shaky = is_near_tie(x, x_scale)
+        x_step, w_step = is_near_tie(x, x_scale) * x_scale, is_near_tie(w, w_scale) * w_scale
         x, w = dequantize(quantize(x, x_scale), x_scale), dequantize(quantize(w, w_scale), w_scale)
-        if shaky.any():
-            slack = convolve(shaky * x_scale, np.abs(w), None, attributes)
+        if x_step.any() or w_step.any():
+            slack = convolve(x_step, np.abs(w) + w_step, None, attributes)
+            slack += convolve(np.abs(x), w_step, None, attributes)
     real = convolve(x, w, b, attributes)
     magnitude = convolve(np.abs(x), np.abs(w), None if b is None else np.abs(b), attributes)
     output = real
@@ -68,7 +69,7 @@ def exact(case: Case) -> NDArray[Any]:
     """The output in rational arithmetic, from the decimal values of the fills before any rounding."""
 
     def rational(values: Float64) -> NDArray[Any]:
-        return np.vectorize(lambda value: Fraction(repr(float(value))), otypes=[object])(values)
+        return np.asarray([Fraction(repr(float(v))) for v in values.flat], dtype=object).reshape(values.shape)
 
     bias = None
     if case.bias != "none":
@@ -79,5 +80,3 @@ def exact(case: Case) -> NDArray[Any]:
         bias,
         case.attributes,
     )
-
-

@@ -6,18 +6,19 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness import cuda
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array
-from harness.latency import gpu
-from harness.latency.measurement import Measurement, Mode, Plan
 from harness.model import Case
 from harness.targets.base import EngineFacts, NotRun, Refused
 from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.inspector import engine_facts
+
+if TYPE_CHECKING:
+    from harness.latency.measurement import Measurement, Mode, Plan
 
 Launch = Callable[[Callable[[], None]], None]
 
@@ -95,10 +96,14 @@ class TensorRTEngine:
         return engine_facts(self._api, self._engine)
 
     def modes(self) -> tuple[Mode, ...]:
+        from harness.latency import gpu
+
         return gpu.modes()
 
     def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
         """Time the engine on these inputs; seconds for one enqueue. Raises as `run` does."""
+        from harness.latency import gpu
+
         self.run(feeds)
         timed = _Timed(self, np.ascontiguousarray(feeds[INPUT]))
         try:

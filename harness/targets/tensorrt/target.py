@@ -24,17 +24,18 @@ class TensorRTTarget:
     def __init__(self, flavour: str) -> None:
         """Raises ConformanceError where the flavour cannot work on this machine; the message says what to do."""
         gpus, no_gpu = cuda.gpus()
+        gpu = gpus[0] if gpus else None
         try:
-            self._api = Api(flavour, has_gpu=bool(gpus))
+            self._api = Api(flavour, has_gpu=gpu is not None)
         except ImportError as fault:
             raise ConformanceError(f"{flavour} is not installed: {fault}") from None
-        can_build_ahead = hasattr(self._api.trt, "ComputeCapability")
-        if gpus and can_build_ahead and self._api.member("ComputeCapability", gpus[0].sm.upper()) is None:
-            gpus, no_gpu = (), f"{flavour} does not support {gpus[0].name} ({gpus[0].sm.upper()})"
-        if not gpus and not can_build_ahead:
+        # TensorRT-RTX lists the GPUs that it compiles for, and builds for each without having it.
+        ahead = hasattr(self._api.trt, "ComputeCapability") and flavour == "tensorrt_rtx"
+        if gpu is not None and ahead and self._api.member("ComputeCapability", gpu.sm.upper()) is None:
+            gpu, no_gpu = None, f"{flavour} does not support {gpu.name} ({gpu.sm.upper()})"
+        if gpu is None and not ahead:
             raise ConformanceError(f"{flavour} {self._api.version} needs a GPU to build: {no_gpu}")
-        self._gpu = gpus[0] if gpus else None
-        self._no_gpu = no_gpu
+        self._gpu, self._no_gpu = gpu, no_gpu
         version = ".".join(str(part) for part in self._api.release)
         self.name = f"{flavour}-{version}-{self._gpu.sm if self._gpu else 'aot'}"
         self._plans = PlanBuilder(self._api, None if self._gpu else AHEAD_OF_TIME)

@@ -1,0 +1,17 @@
+"""Wrong convolutions, and the score that the suite reaches on them."""
+
+from harness.mutants import arithmetic, geometry, operands, quantized, refusals, results
+from harness.mutants.mutant import UNMUTATED, Mutant, MutantTarget
+from harness.mutants.scoring import Outcome, check_unmutated, score
+
+MUTANTS: tuple[Mutant, ...] = (
+    *geometry.MUTANTS,
+    *operands.MUTANTS,
+    *arithmetic.MUTANTS,
+    *quantized.MUTANTS,
+    *results.MUTANTS,
+    *refusals.MUTANTS,
+)
+"""Every mutant, by what it gets wrong."""
+
+__all__ = ["MUTANTS", "UNMUTATED", "Mutant", "MutantTarget", "Outcome", "check_unmutated", "score"]

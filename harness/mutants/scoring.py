@@ -1,0 +1,102 @@
+"""Runs mutants through the suite's own checks, and says which cases kill each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+
+from harness.catalog import Catalog
+from harness.checks import Golden, Subject, check_forward, check_printed, check_reject
+from harness.engines import Engines
+from harness.errors import ConformanceError
+from harness.golden import GoldenError, read_reference
+from harness.model import Case
+from harness.mutants.mutant import UNMUTATED, Mutant, MutantTarget
+from harness.plugin import SELECTIONS
+from harness.reference.result import Result, reference
+from harness.relations import Find, check_relation
+from harness.verdict import Verdict
+
+Check = Callable[[Subject], Verdict]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the suite found of one mutant: every fault, or the first alone."""
+
+    mutant: Mutant
+    faults: tuple[Verdict, ...]
+
+    @property
+    def killers(self) -> tuple[str, ...]:
+        """Ids of the cases that kill the mutant, in the order in which they ran."""
+        return tuple(dict.fromkeys(fault.case for fault in self.faults))
+
+
+def score(mutants: Sequence[Mutant], catalog: Catalog, cases: Sequence[Case], every: bool = False) -> Iterator[Outcome]:
+    """Run each mutant on the cases until the first kills it, or on ``every`` one.
+
+    A case runs through the checks that pytest runs on it. Where it has no golden yet, the reference is computed.
+    """
+    by_id = {case.id: case for case in catalog.cases}
+    golden = _Goldens()
+    for mutant in mutants:
+        faults = _faults(mutant, cases, golden, by_id.__getitem__)
+        yield Outcome(mutant, tuple(faults) if every else tuple(fault for fault, _ in zip(faults, range(1))))
+
+
+def check_unmutated(catalog: Catalog, cases: Sequence[Case]) -> None:
+    """Run the right convolution: a case that fails it proves nothing about a mutant.
+
+    Raises:
+        ConformanceError: with every fault.
+    """
+    (outcome,) = score([UNMUTATED], catalog, cases, every=True)
+    if outcome.faults:
+        messages = "\n".join(fault.message for fault in outcome.faults)
+        raise ConformanceError(f"the right convolution fails, so no mutant can be judged:\n{messages}")
+
+
+def _faults(mutant: Mutant, cases: Sequence[Case], golden: Golden, find: Find) -> Iterator[Verdict]:
+    with closing(Engines(MutantTarget(mutant))) as engines:
+        for case in cases:
+            for name, check in _checks(case, find):
+                verdict = check(Subject(case, engines, golden))
+                if verdict.is_fault:
+                    yield replace(verdict, check=name)
+
+
+def _checks(case: Case, find: Find) -> Iterator[tuple[str, Check]]:
+    if SELECTIONS["accepted"](case):
+        yield "forward", check_forward
+    if SELECTIONS["printed"](case):
+        yield "printed", check_printed
+    if SELECTIONS["rejected"](case):
+        yield "reject", check_reject
+    if SELECTIONS["related"](case):
+        for relation in case.relations:
+            yield "relations", partial(check_relation, relation=relation, find=find)
+
+
+class _Goldens:
+    """The goldens of cases, each read or computed once."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, int], Result] = {}
+
+    def __call__(self, case: Case, index: int) -> Result:
+        key = case.id, index
+        if key not in self._held:
+            self._held[key] = _golden(case, index)
+        return self._held[key]
+
+
+def _golden(case: Case, index: int) -> Result:
+    try:
+        return read_reference(case, index)
+    except GoldenError as fault:
+        if fault.kind != "missing":
+            raise
+        return reference(case, case.run_shapes[index])

@@ -1,0 +1,310 @@
+"""What a report shows, taken from run records: one row for each case on each target, and what follows from rows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, get_args
+
+from harness.catalog import Catalog
+from harness.expectations import Expectation
+from harness.model import Case, Precision
+from harness.record import Record
+from harness.summary import DECISIVE_CHECKS, outcome
+from harness.verdict import Verdict
+
+REFERENCE = "reference"
+"""The name under which a record holds the checks of the suite's own data."""
+
+# From worst to best: the first that a case has is its result.
+ORDER = ("error", "fail", "fallback", "known", "not run", "unsupported", "pass")
+FAULTS = ORDER[:3]
+
+WORDS = {
+    "holds": "holds",
+    "differs": "differs",
+    "known": "differs, as known",
+    "built": "holds as far as building goes",
+    "not run": "not run",
+    "unsupported": "unsupported",
+    "open": "not checked",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A target in a run, or the suite's own data."""
+
+    name: str
+    target: str
+    run: int
+    verdicts: tuple[Verdict, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_reference(self) -> bool:
+        return self.target == REFERENCE
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        return Counter(outcome(verdict) for verdict in self.verdicts)
+
+    @property
+    def faults(self) -> int:
+        """Checks that fail without being known to."""
+        return sum(self.counts[status] for status in FAULTS)
+
+    @cached_property
+    def claims(self) -> dict[str, str]:
+        """What was found of each claim that a case checks."""
+        found: dict[str, str] = {}
+        for verdict in self.verdicts:
+            state = _state(verdict)
+            for claim in verdict.claims:
+                found[claim] = min(found.get(claim, state), state, key=_CLAIM_ORDER.index)
+        return found
+
+
+_CLAIM_ORDER = ("differs", "known", "holds", "built", "not run", "unsupported")
+
+
+def _state(verdict: Verdict) -> str:
+    if verdict.known:
+        return "known"
+    if verdict.is_fault:
+        return "differs"
+    if verdict.status != "pass":
+        return verdict.status
+    return "holds" if verdict.phase == "compare" or verdict.check in DECISIVE_CHECKS else "built"
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A case on a target, with all its checks."""
+
+    number: int
+    column: Column
+    case: str
+    verdicts: tuple[Verdict, ...]
+
+    @cached_property
+    def precision(self) -> str:
+        word = self.case.rpartition("-")[2]
+        return word if word in get_args(Precision) else ""
+
+    @property
+    def name(self) -> str:
+        """The id without its precision."""
+        return self.case.removesuffix(f"-{self.precision}")
+
+    @cached_property
+    def status(self) -> str:
+        """The worst fault; without one, what the check that decides found."""
+        every = {outcome(verdict) for verdict in self.verdicts}
+        for status in (*FAULTS, "known"):
+            if status in every:
+                return status
+        decisive = {outcome(v) for v in self.verdicts if v.check in ("forward", *DECISIVE_CHECKS)} or every
+        return min(decisive, key=ORDER.index)
+
+    @property
+    def faults(self) -> tuple[Verdict, ...]:
+        return tuple(v for v in self.verdicts if outcome(v) in FAULTS)
+
+    @cached_property
+    def claims(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(claim for verdict in self.verdicts for claim in verdict.claims))
+
+    @cached_property
+    def fraction(self) -> float | None:
+        """The part of its bound that the worst element uses; None where no output was compared."""
+        for verdict in self.verdicts:
+            if verdict.check == "forward" and verdict.figures.get("fraction") is not None:
+                fraction = float(verdict.figures["fraction"])
+                return math.inf if math.isnan(fraction) else fraction
+        return None
+
+    @property
+    def ran_in(self) -> str:
+        return self._figure("ran_in")
+
+    @property
+    def kernel(self) -> str:
+        return self._figure("kernel")
+
+    def _figure(self, name: str) -> str:
+        return next((str(v.figures[name]) for v in self.verdicts if v.figures.get(name)), "")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A difference that an expectation states, and the cases that showed it."""
+
+    id: str
+    column: Column
+    rows: tuple[Row, ...]
+    expectation: Expectation | None
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why checks have no result."""
+
+    column: Column
+    status: str
+    message: str
+    checks: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """Records as a report shows them, with the case files and known differences of this checkout where it has any."""
+
+    records: tuple[Record, ...]
+    catalog: Catalog | None = None
+    expectations: Sequence[Expectation] = ()
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """Each run's targets, and behind them the suite's own data."""
+        names = Counter(name for record in self.records for name in _targets(record))
+        found = []
+        for number, record in enumerate(self.records, start=1):
+            facts = record.header["environment"].get("targets", {})
+            for target in _targets(record):
+                name = target if names[target] == 1 else f"{target} (run {number})"
+                mine = tuple(v for v in record.verdicts if v.target == target)
+                found.append(Column(name, target, number, mine, facts.get(target, {})))
+        own = tuple(_own(self.records))
+        return (*found, Column(REFERENCE, REFERENCE, 0, own)) if own else tuple(found)
+
+    @property
+    def targets(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if not column.is_reference)
+
+    @property
+    def reference(self) -> Column | None:
+        return next((column for column in self.columns if column.is_reference), None)
+
+    @cached_property
+    def cases(self) -> dict[str, Case]:
+        return {case.id: case for case in self.catalog.cases} if self.catalog else {}
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """In the order of the case files, as far as they are known; then as recorded."""
+        place = {case: index for index, case in enumerate(self.cases)}
+        found: dict[tuple[int, str], list[Verdict]] = {}
+        for index, column in enumerate(self.columns):
+            for verdict in column.verdicts:
+                found.setdefault((index, verdict.case), []).append(verdict)
+        keys = sorted(found, key=lambda key: (place.get(key[1], len(place)), key[0]))
+        return tuple(
+            Row(number, self.columns[index], case, tuple(found[index, case]))
+            for number, (index, case) in enumerate(keys, start=1)
+        )
+
+    @property
+    def failures(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.status in FAULTS)
+
+    @cached_property
+    def claims(self) -> dict[str, list[tuple[str, str]]]:
+        """By section: each claim's id and statement."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        if self.catalog:
+            for claim in self.catalog.claims.values():
+                found.setdefault(claim.section, []).append((claim.id, claim.statement))
+        registered = self.catalog.claims if self.catalog else {}
+        for claim_id in dict.fromkeys(c for column in self.columns for c in column.claims if c not in registered):
+            found.setdefault("", []).append((claim_id, ""))
+        return found
+
+    @cached_property
+    def claim_ids(self) -> tuple[str, ...]:
+        return tuple(claim for section in self.claims.values() for claim, _ in section)
+
+    def claim_counts(self, column: Column) -> Counter[str]:
+        """How many claims are in each state; "open" where no case says."""
+        return Counter(column.claims.get(claim, "open") for claim in self.claim_ids)
+
+    @cached_property
+    def known(self) -> tuple[Known, ...]:
+        by_id = {entry.id: entry for entry in self.expectations}
+        found: dict[tuple[str, str], list[Row]] = {}
+        for row in self.rows:
+            for name in dict.fromkeys(v.known for v in row.verdicts if v.known):
+                found.setdefault((name, row.column.name), []).append(row)
+        return tuple(Known(name, rows[0].column, tuple(rows), by_id.get(name)) for (name, _), rows in found.items())
+
+    @cached_property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Most frequent first."""
+        found: dict[tuple[str, str, str], dict[Row, list[str]]] = {}
+        for row in self.rows:
+            for v in row.verdicts:
+                if v.status in ("not run", "unsupported"):
+                    key = (row.column.name, v.status, v.message)
+                    found.setdefault(key, {}).setdefault(row, []).append(v.check)
+        reasons = [
+            Reason(
+                next(iter(rows)).column,
+                status,
+                message,
+                tuple(dict.fromkeys(check for checks in rows.values() for check in checks)),
+                tuple(rows),
+            )
+            for (_, status, message), rows in found.items()
+        ]
+        return tuple(sorted(reasons, key=lambda reason: (reason.status, -len(reason.rows))))
+
+    @cached_property
+    def kernels(self) -> tuple[tuple[Column, str, str, tuple[Row, ...]], ...]:
+        """Target, precision that ran, kernel, and the cases it computed; most used first."""
+        found: dict[tuple[str, str, str], list[Row]] = {}
+        for row in self.rows:
+            if row.ran_in or row.kernel:
+                found.setdefault((row.column.name, row.ran_in, row.kernel), []).append(row)
+        uses = sorted(found.items(), key=lambda item: (item[0][0], -len(item[1])))
+        return tuple((rows[0].column, ran_in, kernel, tuple(rows)) for (_, ran_in, kernel), rows in uses)
+
+    @cached_property
+    def ran(self) -> tuple[tuple[Column, str, str, int], ...]:
+        """Target, precision that a case asks for, precision that ran, and in how many cases."""
+        found = Counter((row.column, row.precision, row.ran_in) for row in self.rows if row.ran_in)
+        return tuple((*key, n) for key, n in found.items())
+
+    @cached_property
+    def measured(self) -> tuple[Row, ...]:
+        """The cases whose output was compared, by how much of the bound they use."""
+        rows = [(row.fraction, row) for row in self.rows if row.fraction is not None]
+        return tuple(row for _, row in sorted(rows, key=lambda pair: -pair[0]))
+
+    def between(self, low: float, high: float) -> tuple[Row, ...]:
+        """The cases that use more than one part of their bound, and at most another."""
+        return tuple(row for row in self.measured if row.fraction is not None and low < row.fraction <= high)
+
+    @property
+    def exact(self) -> int:
+        """Cases without any error."""
+        return sum(row.fraction == 0 for row in self.measured)
+
+
+def _targets(record: Record) -> tuple[str, ...]:
+    every = dict.fromkeys((*record.header["targets"], *(v.target for v in record.verdicts)))
+    return tuple(name for name in every if name != REFERENCE)
+
+
+def _own(records: Iterable[Record]) -> Iterator[Verdict]:
+    """The checks of the suite's own data: of several runs each check once, its fault if it has one."""
+    found: dict[tuple[str, str], Verdict] = {}
+    for record in records:
+        for verdict in record.verdicts:
+            if verdict.target == REFERENCE:
+                key = (verdict.case, verdict.check)
+                found[key] = verdict if verdict.is_fault else found.get(key, verdict)
+    yield from found.values()
