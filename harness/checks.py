@@ -109,7 +109,7 @@ def judged(
     def decorate(
         check: Callable[Concatenate[Subject, P], Verdict],
     ) -> Callable[Concatenate[Subject, P], Verdict]:
-        def run(subject: Subject, *args: P.args, **kwargs: P.kwargs) -> Verdict:
+        def run(subject: Subject, /, *args: P.args, **kwargs: P.kwargs) -> Verdict:
             try:
                 reason = subject.target.supports(subject.case)
                 if reason is not None:

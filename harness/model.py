@@ -251,11 +251,11 @@ class Case(Model):
     def data_hash(self) -> str:
         """SHA-256 over what decides the reference output: tensors, attributes, types and run shapes."""
         parts = {
-            "input": self.input.model_dump(),
-            "kernel": self.kernel.model_dump(),
-            "bias": self.bias if isinstance(self.bias, str) else self.bias.model_dump(),
+            "input": self.input.model_dump(exclude_defaults=True),
+            "kernel": self.kernel.model_dump(exclude_defaults=True),
+            "bias": self.bias if isinstance(self.bias, str) else self.bias.model_dump(exclude_defaults=True),
             "attributes": self.attributes.model_dump(),
-            "quantize": self.quantize.model_dump() if self.quantize else None,
+            "quantize": self.quantize.model_dump(exclude_defaults=True) if self.quantize else None,
             "runs": self.run_shapes,
             "data_type": self.data_type,
         }

@@ -16,6 +16,7 @@ from harness import cuda, environment, padding_sample, summary
 from harness.catalog import Catalog
 from harness.catalog import load as load_catalog
 from harness.checks import Subject
+from harness.data_checks import REFERENCE
 from harness.engines import Engines
 from harness.errors import ConformanceError
 from harness.expectations import Expectations
@@ -28,9 +29,6 @@ from harness.record import RecordWriter
 from harness.targets.base import DefinesNetworks, HasDeprecatedNames, Target
 from harness.targets.registry import REGISTERED
 from harness.verdict import Verdict
-
-REFERENCE = "reference"
-"""Stands where a target's name stands, for checks of the suite's own data."""
 
 SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "accepted": lambda case: case.reject is None,

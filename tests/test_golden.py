@@ -29,7 +29,7 @@ from harness.golden import (
     verify,
     write_observed,
 )
-from harness.golden.plan import plan
+from harness.golden.plan import file_of, plan
 from harness.golden.store import BFLOAT16, Content, Node, load, save
 from harness.golden.verify import kind_of
 from harness.model import Case
@@ -854,9 +854,28 @@ def test_target_must_name_a_directory(root: Path, name: str) -> None:
 def test_observing_into_a_damaged_store(root: Path) -> None:
     observe(root)
     cut(root / OBSERVED)
+    (problem,) = verify(catalog(), root)
+    assert (problem.kind, problem.message) == (
+        "truncated",
+        "is truncated: delete it, and observe again what is still wanted",
+    )
     with pytest.raises(GoldenError, match="is truncated; delete it to observe anew"):
         observe(root)
     (root / OBSERVED).unlink()
     (root / manifest.NAME).write_text("<<<<<<<")
     with pytest.raises(GoldenError, match="make it anew with `trt-conformance golden update`"):
         observe(root)
+
+
+@pytest.mark.parametrize(
+    ("file", "golden"),
+    [
+        ("cases/convolution/example.toml", "convolution/example.h5"),
+        ("cases/sweeps/deep/er.toml", "sweeps/deep/er.h5"),
+        ("/home/cases/mine/cases/convolution/example.toml", "convolution/example.h5"),
+        ("/home/mine/example.toml", "mine/example.h5"),
+        ("example.toml", "example.h5"),
+    ],
+)
+def test_a_file_of_goldens_for_each_case_file(file: str, golden: str) -> None:
+    assert file_of(make_case(file=file)) == golden

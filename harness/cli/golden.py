@@ -33,7 +33,7 @@ Globs = Annotated[list[str] | None, typer.Argument(metavar="[CASE]...", help="Id
 
 @app.command()
 def verify(root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
-    """Check that every golden is there, whole, used, listed in the manifest, and what the reference computes."""
+    """Check that every golden is there, whole, used, listed, and what the reference computes; exit code 1 where not."""
     from harness import golden
 
     problems = golden.verify(_load(root), store)
@@ -44,7 +44,7 @@ def verify(root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -
 
 @app.command()
 def diff(case: Globs = None, root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
-    """Say what `update` would change, and by how much; write nothing."""
+    """Say what `update` would change, and by how much; write nothing. Exit code 1 where it would."""
     from harness import golden
 
     changes = golden.diff(_load(root), case or (), store)

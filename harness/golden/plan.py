@@ -28,8 +28,8 @@ INLINE = 2**16
 def file_of(case: Case) -> str:
     """The golden file of a case within its kind: ``convolution/stride_nd.h5``."""
     parts = PurePosixPath(case.file).with_suffix(".h5").parts
-    within = parts[parts.index("cases") + 1 :] if "cases" in parts else parts[-2:]
-    return "/".join(within)
+    after = max((index for index, part in enumerate(parts) if part == "cases"), default=len(parts) - 3)
+    return "/".join(parts[max(after, -1) + 1 :])
 
 
 def group_of(case: Case) -> str:

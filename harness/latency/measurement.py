@@ -20,11 +20,15 @@ Stopped = Literal["precise", "stable", "limit"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to time, and when to stop: times in seconds, ``relative_error`` a fraction of the median."""
+    """What to time, and when to stop: times in seconds, ``relative_error`` a fraction of the median.
+
+    Sampling takes ``min_samples`` and ``min_s`` at least, so that slow changes are seen, and ``limit_s`` at most.
+    """
 
     mode: Mode
     cold_l2: bool = False
     warmup_s: float = 0.1
+    min_s: float = 0.2
     limit_s: float = 15.0
     relative_error: float = 0.005
     min_samples: int = 20

@@ -28,8 +28,8 @@ class Collected(NamedTuple):
 def collect(sample: Callable[[], float | None], plan: Plan, now: Callable[[], float] = time.monotonic) -> Collected:
     """Warm up for ``plan.warmup_s``, then sample.
 
-    precise: at least ``plan.min_samples``, the standard error of their median within ``plan.relative_error`` of it,
-    and no drift. stable: the noise itself has settled above that, as nvbench's stdrel criterion has it: at
+    precise: ``plan.min_samples`` and ``plan.min_s`` at least, the standard error of the samples' median within
+    ``plan.relative_error`` of it, and no drift. stable: the noise itself has settled above that, as nvbench's stdrel criterion has it: at
     `STABLE_SAMPLES` samples and more, the noise of the last `STABLE_CHECKS` checks varies by less than 5 %, and
     there is no drift. limit: ``plan.limit_s`` is over, after one sample at least.
 
@@ -54,13 +54,14 @@ def collect(sample: Callable[[], float | None], plan: Plan, now: Callable[[], fl
             discarded += 1
         else:
             samples.append(value)
-        if value is not None and len(samples) >= check:
+        elapsed = now() - begin
+        if value is not None and len(samples) >= check and elapsed >= plan.min_s:
             # Each look is a chance to stop by luck: they grow rarer.
             check = len(samples) + max(1, len(samples) // 10)
             stopped = _verdict(np.asarray(samples), noise, plan)
             if stopped is not None:
                 return Collected(samples, discarded, stopped)
-        if now() - begin >= plan.limit_s:
+        if elapsed >= plan.limit_s:
             return Collected(samples, discarded, "limit")
 
 

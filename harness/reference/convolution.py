@@ -21,7 +21,7 @@ from harness.reference.shape import Axis, extent, resolve
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-BLOCK = 2**22
+BLOCK = 2**21
 """Elements of the windows that one matrix product reads: they are copied, so they bound the memory used."""
 
 

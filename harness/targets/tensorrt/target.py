@@ -32,7 +32,8 @@ class TensorRTTarget:
         # TensorRT-RTX lists the GPUs that it compiles for, and builds for each without having it.
         ahead = hasattr(self._api.trt, "ComputeCapability") and flavour == "tensorrt_rtx"
         if gpu is not None and ahead and self._api.member("ComputeCapability", gpu.sm.upper()) is None:
-            gpu, no_gpu = None, f"{flavour} does not support {gpu.name} ({gpu.sm.upper()})"
+            no_gpu = f"{flavour} does not support {gpu.name} ({gpu.sm.upper()})"
+            gpu = None
         if gpu is None and not ahead:
             raise ConformanceError(f"{flavour} {self._api.version} needs a GPU to build: {no_gpu}")
         self._gpu, self._no_gpu = gpu, no_gpu

@@ -1,0 +1,66 @@
+"""Checks of the suite's own data, before any target is judged by it. Each returns a verdict on ``reference``."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from harness.compare import compare
+from harness.errors import ConformanceError
+from harness.golden import read_documented, read_reference
+from harness.message import failure, mismatch
+from harness.model import Case
+from harness.reference.result import exact, reference
+from harness.tolerance import bound, gamma
+from harness.verdict import Verdict, verdict
+
+REFERENCE = "reference"
+"""Stands where a target's name stands."""
+
+
+def check_printed_values(case: Case) -> Verdict:
+    """What the document prints lies within half a unit of its last digit of the reference, widened by the bound.
+
+    The document's programs ran in float32, so a printed value may be off by what float32 may be off.
+    """
+    try:
+        printed = read_documented(case)
+    except ConformanceError as fault:
+        return _say(case, [str(fault)])
+    result = reference(case)
+    found = compare(printed.values, result.output, printed.tolerance + bound(case, result))
+    return _say(case, [] if found.passed else mismatch(found, "the document's printed values"))
+
+
+def check_ideal_values(case: Case) -> Verdict:
+    """The ideal digits that the document gives are exact in rational arithmetic."""
+    assert case.expect.ideal is not None and case.expect.shape is not None
+    ideal = np.asarray(case.expect.ideal.split()).reshape(case.expect.shape)
+    result = exact(case)
+    wrong = [
+        f"{list(i)}: {ideal[i]}, but exactly {result[i]}"
+        for i in np.ndindex(*ideal.shape)
+        if Fraction(str(ideal[i])) != result[i]
+    ]
+    return _say(case, wrong)
+
+
+def check_golden(case: Case) -> Verdict:
+    """Every stored output equals the recomputed one, to the rounding of float64 sums in any order."""
+    lines: list[str] = []
+    for index, shape in enumerate(case.run_shapes):
+        try:
+            stored = read_reference(case, index)
+        except ConformanceError as fault:
+            return _say(case, [str(fault)])
+        computed = reference(case, shape)
+        found = compare(stored.output, computed.output, 2 * gamma(computed.terms, 2.0**-53) * computed.magnitude)
+        if not found.passed:
+            lines += mismatch(found, f"golden of run {index}")
+    return _say(case, lines)
+
+
+def _say(case: Case, faults: list[str]) -> Verdict:
+    status = "fail" if faults else "pass"
+    return verdict(case, REFERENCE, "compare", status, failure(case, "compare", faults) if faults else "")
