@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,17 @@ class Entry:
         return given if isinstance(given, list) else [given]
 
     @property
+    def batches(self) -> list[Any]:
+        """What ``batch`` lists; None where the case is not expanded over it."""
+        given = self.data.get("batch")
+        return given if isinstance(given, list) else [given]
+
+    @property
+    def base_ids(self) -> list[str]:
+        """The ids of its cases without their precisions."""
+        return [f"{self.base_id}{_suffix(batch)}" for batch in self.batches]
+
+    @property
     def claims(self) -> list[Any]:
         given = self.data.get("claims", [])
         return given if isinstance(given, list) else []
@@ -184,7 +196,7 @@ def entries(source: Source) -> list[Entry]:
 
 
 def expand(entry: Entry) -> Iterator[Case]:
-    """One case for each precision of an entry; what is wrong with them goes to the file's faults."""
+    """One case for each batch size and precision of an entry; what is wrong with them goes to the file's faults."""
     for key in entry.own:
         if key not in ENTRY_KEYS:
             entry.fault((key,), choice("unknown key", key, ENTRY_KEYS))
@@ -192,21 +204,18 @@ def expand(entry: Entry) -> Iterator[Case]:
     for path, message in wrong:
         entry.fault(path, message)
 
-    precisions = entry.precisions
-    if not precisions:
-        entry.fault(("precision",), "precision: expected at least one")
-    if any(precision in precisions[:index] for index, precision in enumerate(precisions)):
-        entry.fault(("precision",), f"precision: one is listed twice in {shown(precisions)}")
+    for key, listed in (("precision", entry.precisions), ("batch", entry.batches)):
+        if not listed:
+            entry.fault((key,), f"{key}: expected at least one")
+        if any(value in listed[:index] for index, value in enumerate(listed)):
+            entry.fault((key,), f"{key}: one is listed twice in {shown(listed)}")
     source = entry.source
     filled = {"file": source.file, "line": entry.line, "section": str(source.document.get("section"))}
     if not entry.claims and isinstance(source.document.get("source"), str):
         filled["source"] = source.document["source"]
-    for precision in precisions:
-        data = {**filled, **entry.data, "precision": precision, "id": f"{entry.base_id}-{precision}"}
-        if "id" in entry.data:
-            data["name"] = entry.data["id"]
+    for batch, precision in product(entry.batches, entry.precisions):
         try:
-            case = Case.model_validate(data)
+            case = Case.model_validate(filled | _variant(entry, batch, precision))
         except ValidationError as error:
             for path, message in _findings(error):
                 entry.fault(path, message)
@@ -216,6 +225,26 @@ def expand(entry: Entry) -> Iterator[Case]:
         for path, message in lint_case(case):
             entry.fault(path, message)
         yield case
+
+
+def _variant(entry: Entry, batch: Any, precision: Any) -> dict[str, Any]:
+    """The entry's data in one batch size and one precision."""
+    data = entry.data | {"precision": precision, "id": f"{entry.base_id}{_suffix(batch)}-{precision}"}
+    name, source = entry.data.get("id"), data.get("input")
+    if name is not None:
+        data["name"] = f"{name}{_suffix(batch)}" if isinstance(name, str) else name
+    if "batch" in data:
+        data["batch"] = batch
+    if _suffix(batch) and isinstance(source, dict) and isinstance(source.get("shape"), list):
+        data["input"] = source | {"shape": [batch, *source["shape"][1:]]}
+    if precision != "int8" and "int8" in entry.precisions:
+        # How to quantise is said once for an entry, whatever else it runs in.
+        data.pop("quantize", None)
+    return data
+
+
+def _suffix(batch: Any) -> str:
+    return f"_n{batch}" if type(batch) is int and batch > 0 else ""
 
 
 def _unions(data: Mapping[str, Any]) -> Iterator[Problem]:

@@ -153,8 +153,9 @@ def _check_duplicates(every: Iterable[Entry]) -> None:
     docs: dict[tuple[str, str], Entry] = {}
     for entry in every:
         name, doc = entry.data.get("id"), entry.data.get("doc")
-        if isinstance(name, str) and (first := ids.setdefault(entry.base_id, entry)) is not entry:
-            entry.fault(("id",), f"duplicate id {shown(name)}: {entry.base_id} is already at {first.location}")
+        for base_id in entry.base_ids if isinstance(name, str) else ():
+            if (first := ids.setdefault(base_id, entry)) is not entry:
+                entry.fault(("id",), f"duplicate id {shown(name)}: {base_id} is already at {first.location}")
         if isinstance(doc, str):
             same = " ".join(doc.lower().split())
             if (first := docs.setdefault((entry.source.file, same), entry)) is not entry:
@@ -163,7 +164,7 @@ def _check_duplicates(every: Iterable[Entry]) -> None:
 
 def _check_relations(cases: Sequence[tuple[Entry, Case]], every: Iterable[Entry], unread: set[str]) -> None:
     """The other case of a relation exists in the same precision and has an output. Files not read are let pass."""
-    entries_by_id = {entry.base_id: entry for entry in every}
+    entries_by_id = {base_id: entry for entry in every for base_id in entry.base_ids}
     refused = {case.id for _, case in cases if case.reject and case.reject.phase}
     for entry, case in cases:
         for index, relation in enumerate(case.relations):

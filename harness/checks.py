@@ -21,9 +21,10 @@ from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, case_data
 from harness.engines import Engines
 from harness.errors import ConformanceError
 from harness.evidence import evidence
-from harness.isolation import TargetFault
+from harness.isolation import named
 from harness.model import Case, Phase
 from harness.printed import Printed, parse
+from harness.probes import UNKNOWN, arithmetic
 from harness.reference.result import Result
 from harness.reference.shape import output_shape
 from harness.targets.base import (
@@ -63,9 +64,13 @@ class Subject:
 
     def run(self, case: Case, index: int = 0) -> dict[str, Array]:
         """Outputs of a case on its ``index``-th run shape. Raises as `engine` does, in phase run."""
+        return self.feed(case, feeds_of(case, index))
+
+    def feed(self, case: Case, feeds: dict[str, Array]) -> dict[str, Array]:
+        """Outputs of a case's engine on other inputs than the case's. Raises as `engine` does, in phase run."""
         engine = self.engine(case)
         with _in_phase("run"):
-            return engine.run(feeds_of(case, index))
+            return engine.run(feeds)
 
     def say(self, phase: Phase, status: Any, lines: list[str] | str = "", **figures: Any) -> Verdict:
         """A verdict; a fault's lines get the headline, anything else is kept as it is."""
@@ -80,9 +85,7 @@ class PhaseFault(Exception):
     def __init__(self, phase: Phase, fault: Exception) -> None:
         super().__init__(phase, fault)
         self.phase = phase
-        text = str(fault)
-        name = "" if isinstance(fault, TargetFault) else f"{type(fault).__name__}: "
-        self.lines = [f"{name}{line}" for line in text.splitlines() or [""]]
+        self.lines = named(fault).splitlines()
 
 
 @contextmanager
@@ -201,6 +204,7 @@ def check_forward(subject: Subject) -> Verdict:
     case = subject.case
     worst: Comparison | None = None
     shown: dict[str, Any] = {}
+    probed: str | None = None
     bits = hashlib.sha256()
     for index, shape in enumerate(case.run_shapes):
         golden = subject.golden(case, index)
@@ -210,6 +214,7 @@ def check_forward(subject: Subject) -> Verdict:
             return subject.say("compare", "fail", faults)
         actual, limits = outputs[OUTPUT], bound(case, golden)
         bits.update(actual.tobytes())
+        probed = probed or arithmetic(case, actual)
         found = compare(actual, golden.output, limits)
         if worst is None or not found.fraction <= worst.fraction:
             worst = found
@@ -219,14 +224,16 @@ def check_forward(subject: Subject) -> Verdict:
             break
     assert worst is not None
     facts, described = _describe(subject.engine(case))
-    figures = _figures(worst) | described
+    figures = _figures(worst) | described | ({"arithmetic": probed} if probed else {})
     if not worst.passed:
-        lines = [*message.mismatch(worst), *message.engine_line(facts)]
+        numbers = [f"these are the numbers of {probed}"] if probed and probed != UNKNOWN else []
+        lines = [*message.mismatch(worst), *numbers, *message.engine_line(facts)]
         return subject.say("compare", "fail", lines, **figures, **shown)
     figures |= {"output_sha256": bits.hexdigest()[:16]}
-    ran = facts.precision if facts is not None else None
-    if case.runs_in is not None and ran is not None and ran != case.runs_in:
-        lines = [f"the values are right, but it ran in {ran}, not in {case.runs_in}", *message.engine_line(facts)]
+    said = (probed, facts.precision if facts is not None else None)
+    other = [ran for ran in said if ran not in (None, case.runs_in)]
+    if case.runs_in is not None and other:
+        lines = [f"the values are right, but it ran in {other[0]}, not in {case.runs_in}", *message.engine_line(facts)]
         return subject.say("compare", "fallback", lines, **figures)
     return subject.say("compare", "pass", **figures)
 

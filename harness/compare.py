@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +13,19 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Float64 = NDArray[np.float64]
 
+BEYOND = math.nextafter(1.0, 2.0)
+"""The smallest fraction of a bound that is beyond it."""
+
+# Significant bits, and the exponent frexp gives the smallest normal number.
+FORMATS = {"float64": (53, -1021), "float32": (24, -125), "float16": (11, -13), "bfloat16": (8, -125)}
+
 
 @dataclass(frozen=True)
 class Comparison:
     """Figures of one comparison; the worst element is the one that uses most of its bound.
 
-    ``fraction`` is |error| / bound there: infinite for an error where the bound is 0, or for a value
-    that is not finite. ``ulp`` counts units in the last place of the compared type.
+    ``fraction`` is |error| / bound there: infinite for an error where the bound is 0, or where one of them
+    is not finite. ``ulp`` counts units in the last place of the compared type.
     """
 
     elements: int
@@ -53,7 +60,7 @@ def structure_faults(
 
 
 def compare(actual: Array, expected: Float64, bound: Float64) -> Comparison:
-    """Compare elementwise: |actual - expected| <= bound.
+    """Compare elementwise: |actual - expected| <= bound. What is not finite, on either side, passes nowhere.
 
     Args:
         actual: what the target gave, in its own type.
@@ -68,15 +75,16 @@ def compare(actual: Array, expected: Float64, bound: Float64) -> Comparison:
     if actual.size == 0:
         return Comparison(0, 0, (), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, "")
     values = actual.astype(np.float64)
-    finite = np.isfinite(values)
-    error = np.where(finite, np.abs(np.where(finite, values, 0.0) - expected), np.inf)
-    # An unordered comparison counts as beyond: a NaN in the expectation or the bound passes nothing.
-    wrong = ~(error <= bound)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    finite = np.isfinite(values) & np.isfinite(expected)
+    error = np.full(values.shape, np.inf)
+    np.abs(np.subtract(values, expected, out=error, where=finite), out=error)
+    wrong = ~((error <= bound) & np.isfinite(bound))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         fraction = np.where(error == 0, 0.0, error / bound)
-    fraction = np.where(wrong & ~(fraction > 1), np.inf, fraction)
-    worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(_rank(fraction, error))), error.shape))
-    spacing = float(_spacing(expected[worst], actual.dtype))
+    # A quotient may round to 1 where the error is beyond; and no fraction of such a bound means anything.
+    fraction = np.where(wrong, np.maximum(fraction, BEYOND), fraction)
+    fraction = np.where(wrong & ~((bound > 0) & np.isfinite(bound)), np.inf, fraction)
+    worst = _worst(fraction, error)
     return Comparison(
         elements=int(actual.size),
         beyond=int(wrong.sum()),
@@ -86,26 +94,24 @@ def compare(actual: Array, expected: Float64, bound: Float64) -> Comparison:
         error=float(error[worst]),
         bound=float(bound[worst]),
         fraction=float(fraction[worst]),
-        ulp=float(error[worst]) / spacing,
+        ulp=float(error[worst]) / _spacing(float(expected[worst]), actual.dtype),
         where=pattern(wrong),
     )
 
 
-def _rank(fraction: Float64, error: Float64) -> Float64:
-    """Orders elements by the fraction used, and equal fractions (two infinities, say) by the error."""
-    top = fraction.max()
-    return np.where(fraction == top, 1.0 + error / (1.0 + error) if np.isfinite(error).all() else 1.0, 0.0)
+def _worst(fraction: Float64, error: Float64) -> tuple[int, ...]:
+    """Where most of the bound is used; of several such places (two infinite fractions, say), the largest error."""
+    candidates = np.where(fraction == np.max(fraction), error, -1.0)
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(candidates)), error.shape))
 
 
 def _spacing(value: float, dtype: np.dtype[Any]) -> float:
     """The distance between neighbouring values of a type around ``value``; 1 for integers."""
-    if not np.issubdtype(dtype, np.floating) and dtype.kind != "V":
+    if dtype.name not in FORMATS:
         return 1.0
-    import ml_dtypes
-
-    info = ml_dtypes.finfo(dtype)
-    exponent = np.floor(np.log2(max(abs(value), float(info.smallest_normal))))
-    return float(2.0**exponent * float(info.eps))
+    bits, smallest = FORMATS[dtype.name]
+    exponent = math.frexp(value)[1] if math.isfinite(value) else smallest
+    return math.ldexp(1.0, max(exponent, smallest) - bits)
 
 
 AXES = {4: ("n", "k", "h", "w"), 5: ("n", "k", "d", "h", "w")}
@@ -138,13 +144,14 @@ def pattern(wrong: NDArray[np.bool_]) -> str:
     for axis, name in reversed(list(enumerate(axis_names(wrong.ndim)))):
         hit, size = np.unique(places[:, axis]), wrong.shape[axis]
         if len(hit) == 1 and size > 1:
-            word = names.get(name, f"index of axis {axis}")
+            word = names.get(name, f"axis-{axis} index")
             side = "first" if hit[0] == 0 else "last" if hit[0] == size - 1 else None
             which = f"the {side} {word}" if side else f"{word} {hit[0]}"
             hint = f": {HINTS[side]}" if side and name in "dhw" else ""
             return f"every mismatch lies in {which}{hint}"
-    spatial = places[:, 2:]
-    edge = (spatial == 0) | (spatial == np.asarray(wrong.shape[2:]) - 1)
-    if wrong.ndim > 2 and edge.any(axis=1).all():
+    spatial, sizes = places[:, 2:], np.asarray(wrong.shape[2:])
+    # Along an axis of one or two elements everything is border, so lying there says nothing.
+    edge = ((spatial == 0) | (spatial == sizes - 1)) & (sizes > 2)
+    if edge.any(axis=1).all():
         return "every mismatch lies on the border: look at padding"
     return ""

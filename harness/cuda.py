@@ -161,6 +161,25 @@ class Event:
             call("cudaEventDestroy", event)
 
 
+class Stopwatch:
+    """Device time of what is enqueued on a stream, between two events; freed by `close`."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream, self._first, self._last = stream, Event(), Event()
+
+    def time(self, action: Callable[[], None]) -> float:
+        """Seconds from before to after what ``action`` enqueues."""
+        self._first.record(self._stream)
+        action()
+        self._last.record(self._stream)
+        self._last.synchronize()
+        return self._last.seconds_since(self._first)
+
+    def close(self) -> None:
+        self._first.close()
+        self._last.close()
+
+
 class Graph:
     """What one call enqueues on a stream, captured as a CUDA graph; a context manager that frees it."""
 

@@ -23,7 +23,7 @@ from harness.targets.base import Engine, NotRun, Refused, Target, Unsupported
 from harness.targets.registry import resolve
 
 TARGET_CAPABILITIES = ("define", "missing_name", "environment", "infer_shapes")
-ENGINE_CAPABILITIES = ("describe", "ways", "run_way")
+ENGINE_CAPABILITIES = ("describe", "ways", "run_way", "measure", "modes")
 KNOWN_FAULTS = (Refused, Unsupported, NotRun, ConformanceError)
 TIME_LIMIT = 300.0
 
@@ -48,6 +48,11 @@ def open_target(spec: str, isolated: bool = True, time_limit: float = TIME_LIMIT
     Raises ConformanceError as `resolve` does.
     """
     return IsolatedTarget(spec, time_limit) if isolated and spec != "numpy" else resolve(spec)
+
+
+def named(fault: Exception) -> str:
+    """What an exception says, with its type in front; a TargetFault has the original's type already."""
+    return str(fault) if isinstance(fault, TargetFault) else f"{type(fault).__name__}: {fault}"
 
 
 class IsolatedTarget:

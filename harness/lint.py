@@ -21,6 +21,7 @@ from harness.vacuous import is_cheap, vacuous
 Shape = tuple[int, ...]
 
 # Fills that are laid out over the last two dimensions.
+_DENSE_FILLS = ("uniform", "int8_full_range")
 _PLANE_FILLS = ("tiled_1_to_9", "powers_of_ten", "powers_of_ten_alternating")
 
 
@@ -47,6 +48,7 @@ def lint_case(case: Case) -> Iterator[Problem]:
     if not case.claims and not case.source:
         yield (), "names no claims and no source: say what the case checks"
     parts = [*_contents(case, refused), *_quantization(case), *_rejection(case), *_relations(case), *_deprecated(case)]
+    parts += _timed(case)
     shapes = [*_sizes(case), *_ranks(case, refused), *_dynamic(case)]
     yield from (*parts, *shapes)
     if refused or shapes:
@@ -59,7 +61,7 @@ def lint_case(case: Case) -> Iterator[Problem]:
     outputs = [output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes]
     yield from _expectation(case, outputs)
     yield from _output_sizes(case, outputs)
-    if not parts:
+    if not parts and not case.latency:
         yield from vacuous(case, outputs)
         yield from _exact(case, outputs)
         yield from _distinguishes(case)
@@ -202,6 +204,19 @@ def _deprecated(case: Case) -> Iterator[Problem]:
             yield ("deprecated", "name"), 'deprecated.name kernel_size is used only with weights = "setters"'
     elif old != "add_convolution" and old not in case.set:
         yield ("deprecated", "name"), f"deprecated.name {old} is not used: set.{old} is missing"
+
+
+def _timed(case: Case) -> Iterator[Problem]:
+    if case.batch is not None and case.dynamic is not None:
+        yield ("batch",), "batch: a case with dynamic states its shapes there"
+    if not case.latency:
+        return
+    if case.reject is not None or case.relations or case.expect.printed is not None:
+        yield ("latency",), "latency: a timed case has no reject, relations or printed values: leave these to others"
+    for name, tensor in (("input", case.input), ("kernel", case.kernel)):
+        if tensor.fill not in _DENSE_FILLS:
+            known = " or ".join(_DENSE_FILLS)
+            yield (name, "fill"), f"{name}.fill: a timed case needs {known}, since power and clocks depend on the data"
 
 
 def _dynamic(case: Case) -> Iterator[Problem]:

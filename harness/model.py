@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PHASES = ("lint", "network", "build", "run", "compare")
-Phase = Literal["lint", "network", "build", "run", "compare"]
+PHASES = ("lint", "network", "build", "run", "compare", "latency")
+Phase = Literal["lint", "network", "build", "run", "compare", "latency"]
 RejectPhase = Literal["network", "build", "run"]
 Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8"]
 DataType = Literal["float32", "float16", "bfloat16", "int8"]
@@ -176,6 +176,8 @@ class Case(Model):
 
     ``set`` holds the layer's attributes in the order they are assigned. ``exact`` says that no sum is rounded, so
     that no error is allowed; ``distinguishes`` names the arithmetic that gives the output's first element each value.
+    ``batch`` is the first dimension of the input where the file lists several. A case with ``latency`` is timed, and
+    run only where that is asked for.
     """
 
     id: str
@@ -193,6 +195,8 @@ class Case(Model):
     bias: BiasSpec | Literal["none"] = "none"
     set: dict[str, AttributeValue] = {}
     precision: Precision = "fp32"
+    batch: _Positive | None = None
+    latency: bool = False
     weights: Literal["constructor", "setters", "set_input"] = "constructor"
     empty_weights: Literal["trt.Weights()", "np.array([])"] = "trt.Weights()"
     quantize: Quantize | None = None

@@ -17,7 +17,7 @@ import math
 import re
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -89,7 +89,7 @@ def _matrix(rows: Sequence[Sequence[Fraction]]) -> Matrix:
     return tuple(tuple(row) for row in rows)
 
 
-@lru_cache(maxsize=None)
+@cache
 def winograd_growth(tile: int, window: int) -> Growth:
     """Of F(tile, window) along one axis; rescaling rows of G against those of B^T does not change it."""
     if window == 1:

@@ -38,7 +38,7 @@ FLOAT32_MIN_NORMAL = 2.0**-126
 REFERENCE_ROUNDOFF = 2.0**-53
 
 EPILOGUE_STEPS = 6
-"""Behind an int8 sum: its conversion, the scales' product, that over the output's scale (2), times the sum, the bias."""
+"""Roundings behind an int8 sum: converting it, the product of the scales over the output's (3), times it, the bias."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,7 @@ ARITHMETIC: dict[tuple[Precision, Accumulation], Arithmetic] = {
     ("fp32", "fp32"): Arithmetic(step=2.0**-24),
     ("tf32", "fp32"): Arithmetic(step=2.0**-23, read=2.0**-10, read_bits=11),
     ("fp16", "fp32"): Arithmetic(step=2.0**-23, write=2.0**-11, write_tiny=2.0**-25),
-    ("fp16", "fp16"): Arithmetic(
-        step=2.0**-10, step_tiny=2.0**-24, step_bits=11, write=2.0**-11, write_tiny=2.0**-25
-    ),
+    ("fp16", "fp16"): Arithmetic(step=2.0**-10, step_tiny=2.0**-24, step_bits=11, write=2.0**-11, write_tiny=2.0**-25),
     ("bf16", "fp32"): Arithmetic(step=2.0**-23, write=2.0**-8, write_tiny=FLOAT32_MIN_NORMAL),
     ("int8", "fp32"): Arithmetic(step=2.0**-24, read=2.0**-24),
     ("int8", "int32"): Arithmetic(step=2.0**-24),
@@ -132,7 +130,8 @@ def _bound(case: Case, result: Result, data: CaseData, arithmetic: Arithmetic, a
     if case.quantize is not None and case.quantize.output is not None:
         return _quantized(result, spread, scales(case.quantize.output, result.output.ndim))
     rounded = (spread > 0) | ~_representable(result.real, case)
-    return spread + rounded * (arithmetic.write * (np.abs(result.real) + spread) + arithmetic.write_tiny)
+    writing = arithmetic.write * (np.abs(result.real) + spread) + arithmetic.write_tiny
+    return np.asarray(spread + rounded * writing)
 
 
 def _quantized(result: Result, spread: Float64, scale: Float64) -> Float64:

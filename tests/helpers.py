@@ -1,10 +1,14 @@
-"""Builds cases for tests."""
+"""Builds cases, and convolves in the plainest way, for tests."""
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Any
 
-from harness.model import Case
+import numpy as np
+
+from harness.model import Attributes, Case
 
 
 def make_case(**fields: Any) -> Case:
@@ -27,3 +31,51 @@ def make_case(**fields: Any) -> Case:
     if precision == "int8":
         given["quantize"] = {"input": 1.0, "kernel": [1.0]}
     return Case.model_validate(given | fields)
+
+
+def table_axis(size: int, window: int, stride: int, pre: int, post: int, dilation: int, mode: str) -> tuple[int, int]:
+    """Output size of an axis and the zeros before it, by NVIDIA's table of padding modes, written out once more.
+
+    SAME modes crop nothing where their padding would be negative.
+    """
+    dk = 1 + dilation * (window - 1)
+    if mode == "EXPLICIT_ROUND_DOWN":
+        return math.floor(Fraction(size + pre + post - dk, stride)) + 1, pre
+    if mode == "EXPLICIT_ROUND_UP":
+        return math.ceil(Fraction(size + pre + post - dk, stride)) + 1, pre
+    if mode == "CAFFE_ROUND_DOWN":
+        return math.floor(Fraction(size + 2 * pre - dk, stride)) + 1, pre
+    if mode == "CAFFE_ROUND_UP":
+        return math.ceil(Fraction(size + 2 * pre - dk, stride)) + 1, pre
+    padding = math.floor(Fraction(size - 1, stride)) * stride + dk - size
+    smaller = math.floor(Fraction(padding, 2))
+    before = smaller if mode == "SAME_UPPER" else padding - smaller
+    return math.ceil(Fraction(size, stride)), before if padding > 0 else 0
+
+
+def brute_force(x: Any, kernel: Any, bias: Any, attributes: Attributes) -> Any:
+    """The convolution of an input ``(*batch, C, *spatial)`` by plain loops over Python numbers."""
+    rank, groups = len(kernel.shape) - 2, attributes.groups
+    spatial, window = x.shape[-rank:], kernel.shape[2:]
+    settings = zip(spatial, window, attributes.axes(), strict=True)
+    axes = [table_axis(i, f, *axis, attributes.mode) for i, f, axis in settings]
+    images, per_group = x.reshape(-1, *x.shape[-rank - 1 :]), kernel.shape[1]
+    out = np.empty((len(images), kernel.shape[0], *(size for size, _ in axes)), dtype=object)
+    for n, k, *place in np.ndindex(*out.shape):
+        first_channel = k // (kernel.shape[0] // groups) * per_group
+        total = _number(bias[k]) if bias is not None else 0
+        for c, *tap in np.ndindex(*kernel.shape[1:]):
+            read = [
+                o * s + f * d - before
+                for o, f, s, d, (_, before) in zip(
+                    place, tap, attributes.stride, attributes.dilation, axes, strict=True
+                )
+            ]
+            if all(0 <= r < size for r, size in zip(read, spatial, strict=True)):
+                total += _number(images[(n, first_channel + c, *read)]) * _number(kernel[(k, c, *tap)])
+        out[(n, k, *place)] = total
+    return out.reshape(*x.shape[: -rank - 1], *out.shape[1:])
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from harness.cli import cases, doctor, mutants
+from harness.cli import cases, doctor, golden, mutants
 from harness.errors import ConformanceError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 
 # One line a command. Each lives in a module of its own, which imports what is heavy only when it runs.
 app.add_typer(cases.app, name="cases")
+app.add_typer(golden.app, name="golden")
 app.command()(doctor.doctor)
 app.command()(mutants.mutants)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli.choice import find, load, select
 from harness.cli.output import AsJson, print_json, print_table
-from harness.errors import ConformanceError, InvalidConvolution
+from harness.errors import InvalidConvolution
 from harness.paths import CASES
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ Globs = Annotated[
 @app.command("list")
 def list_cases(case: Globs = None, root: Root = CASES, as_json: AsJson = False) -> None:
     """List cases with their claims."""
-    chosen = _select(_load(root), case or [])
+    chosen = select(load(root), case or [])
     if as_json:
         keys = {"id", "precision", "file", "line", "section", "doc", "claims", "source"}
         print_json([found.model_dump(mode="json", include=keys) for found in chosen])
@@ -65,8 +66,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one case as it was resolved: its fields, attributes, output shapes and claims."""
-    catalog = _load(root)
-    found = _find(catalog, case)
+    catalog = load(root)
+    found = find(catalog, case)
     facts = _facts(found, catalog)
     if as_json:
         print_json(facts)
@@ -77,35 +78,6 @@ def show(
     for key, value in shown.items():
         for index, line in enumerate(_lines(value)):
             typer.echo(f"{'' if index else key:<{width}}  {line}".rstrip())
-
-
-def _load(root: Path) -> Catalog:
-    from harness.catalog import load  # brings NumPy and pydantic
-
-    return load(root)
-
-
-def _select(catalog: Catalog, globs: list[str]) -> tuple[Case, ...]:
-    """As `Catalog.select`; a glob that matches nothing is an error."""
-    for glob in globs:
-        if not catalog.select([glob]):
-            raise ConformanceError(f"no case matches {glob!r}{_closest(glob, catalog)}")
-    return catalog.select(globs)
-
-
-def _find(catalog: Catalog, wanted: str) -> Case:
-    same = [case for case in catalog.cases if case.id == wanted] or catalog.by_base(wanted)
-    if not same:
-        raise ConformanceError(f"no case {wanted!r}{_closest(wanted, catalog)}")
-    if len(same) > 1:
-        raise ConformanceError(f"{wanted} runs in several precisions, name one: {', '.join(case.id for case in same)}")
-    return same[0]
-
-
-def _closest(word: str, catalog: Catalog) -> str:
-    from harness.explain import closest
-
-    return closest(word, [name for case in catalog.cases for name in (case.base_id, case.id)])
 
 
 def _facts(case: Case, catalog: Catalog) -> dict[str, Any]:

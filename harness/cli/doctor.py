@@ -68,7 +68,7 @@ def doctor(
     as_json: AsJson = False,
     brief: Annotated[bool, typer.Option("--brief", help="One line a target.")] = False,
 ) -> None:
-    """Say which TensorRT flavours, GPU, driver, CUDA and targets are found, and for each target that cannot run, why."""
+    """Say which TensorRTs, GPU, driver, CUDA and targets are found, and for each that cannot run, why."""
     found = examine()
     if as_json:
         print_json(found)

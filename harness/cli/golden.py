@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.choice import find, load, select
 from harness.cli.output import AsJson, print_json
 from harness.errors import ConformanceError
 from harness.paths import CASES, GOLDEN
 
 if TYPE_CHECKING:
-    from harness.catalog import Catalog
     from harness.golden import Change, Problem
     from harness.model import Case
     from harness.targets.base import Target
@@ -28,7 +28,7 @@ app = typer.Typer(
 
 Root = Annotated[Path, typer.Option(metavar="DIR", help="Where the case files are.", show_default="cases/")]
 Store = Annotated[Path, typer.Option("--golden", metavar="DIR", help="Where the goldens are.", show_default="golden/")]
-Globs = Annotated[list[str] | None, typer.Argument(metavar="[CASE]...", help="Ids, files or globs; by default all.")]
+Globs = Annotated[list[str] | None, typer.Argument(metavar="CASE", help="Ids, files or globs; by default all.")]
 
 
 @app.command()
@@ -36,7 +36,7 @@ def verify(root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -
     """Check that every golden is there, whole, used, listed, and what the reference computes; exit code 1 where not."""
     from harness import golden
 
-    problems = golden.verify(_load(root), store)
+    problems = golden.verify(load(root), store)
     _print(problems, "every golden is there, whole, used and right", as_json)
     if problems:
         raise typer.Exit(1)
@@ -47,7 +47,7 @@ def diff(case: Globs = None, root: Root = CASES, store: Store = GOLDEN, as_json:
     """Say what `update` would change, and by how much; write nothing. Exit code 1 where it would."""
     from harness import golden
 
-    changes = golden.diff(_load(root), case or (), store)
+    changes = golden.diff(load(root), case or (), store)
     _print(changes, "nothing would change", as_json)
     if changes:
         raise typer.Exit(1)
@@ -58,7 +58,7 @@ def update(case: Globs = None, root: Root = CASES, store: Store = GOLDEN, as_jso
     """Make the documented and reference goldens what the cases call for; a right one stays as it is."""
     from harness import golden
 
-    _print(golden.update(_load(root), case or (), store), "nothing to do", as_json)
+    _print(golden.update(load(root), case or (), store), "nothing to do", as_json)
 
 
 @app.command()
@@ -73,7 +73,7 @@ def show(
     from harness.golden.show import as_json as facts
     from harness.golden.show import lines
 
-    found = _find(_load(root), case)
+    found = find(load(root), case)
     stored = golden.stored(found, store)
     if as_json:
         print_json({name: facts(content) for name, content in stored.items()})
@@ -96,11 +96,11 @@ def observe(
     as_json: AsJson = False,
 ) -> None:
     """Run cases on a target and keep what it gives as observed goldens, which no verdict takes for expected ones."""
-    from harness.targets.registry import resolve
+    from harness.isolation import open_target
 
-    implementation = resolve(target)
+    implementation = open_target(target)
     facts = _environment(implementation)
-    outcomes = [_observe(implementation, chosen, facts, store) for chosen in _select(_load(root), case or ())]
+    outcomes = [_observe(implementation, chosen, facts, store) for chosen in select(load(root), case or ())]
     if as_json:
         print_json(outcomes)
     else:
@@ -108,28 +108,6 @@ def observe(
             typer.echo(f"{outcome['status']:<12}  {outcome['case']}  {outcome['reason']}".rstrip())
     if any(outcome["status"] == "error" for outcome in outcomes):
         raise typer.Exit(1)
-
-
-def _load(root: Path) -> Catalog:
-    from harness.catalog import load
-
-    return load(root)
-
-
-def _select(catalog: Catalog, globs: Sequence[str]) -> tuple[Case, ...]:
-    for glob in globs:
-        if not catalog.select([glob]):
-            raise ConformanceError(f"no case matches {glob!r} (`trt-conformance cases list` shows them)")
-    return catalog.select(globs)
-
-
-def _find(catalog: Catalog, wanted: str) -> Case:
-    found = [case for case in catalog.cases if case.id == wanted] or catalog.by_base(wanted)
-    if not found:
-        raise ConformanceError(f"no case {wanted!r} (`trt-conformance cases list` shows them)")
-    if len(found) > 1:
-        raise ConformanceError(f"{wanted} runs in several precisions, name one: {', '.join(case.id for case in found)}")
-    return found[0]
 
 
 def _print(found: Sequence[Problem | Change], none: str, as_json: bool) -> None:
@@ -157,6 +135,7 @@ def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> 
     """Store what a target gives for a case, and say how that went."""
     from harness import golden
     from harness.data import INPUT, case_data
+    from harness.isolation import named
     from harness.targets.base import NotRun, Refused, Unsupported
 
     def outcome(status: str, reason: object = "") -> dict[str, str]:
@@ -179,5 +158,5 @@ def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> 
     except ConformanceError:
         raise
     except Exception as fault:  # whatever a target raises concerns this case alone
-        return outcome("error", f"{type(fault).__name__}: {fault}")
+        return outcome("error", named(fault))
     return outcome("observed" if changed else "the same")

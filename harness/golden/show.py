@@ -21,9 +21,7 @@ def lines(content: Content) -> Iterator[str]:
             yield from _entry(f"{path}/{name}", str(value))
         for name, array in node.datasets.items():
             yield from _entry(f"{path}/{name}", describe(array))
-            text = np.array2string(
-                _printable(array), precision=6, suppress_small=True, threshold=MOST, max_line_width=WIDTH
-            )
+            text = np.array2string(_printable(array), precision=6, threshold=MOST, max_line_width=WIDTH)
             yield from (f"  {line}" for line in text.splitlines())
 
 

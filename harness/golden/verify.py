@@ -82,6 +82,8 @@ def _update(case: str = "") -> str:
 
 
 def _unusable(file: str, goldens: dict[str, Golden] | None, fault: GoldenError) -> Problem:
+    if file.startswith("observed/"):
+        return Problem(fault.kind, file, "", f"{fault}: delete it, and observe again what is still wanted")
     if goldens is None:
         return Problem(fault.kind, file, "", f"{fault}, and no case uses it: delete it")
     first = next(iter(goldens.values())).case
@@ -111,7 +113,8 @@ def _observed(catalog: Catalog, file: str, goldens: dict[str, Content]) -> Itera
     for group, content in goldens.items():
         case = cases.get(group)
         if case is None:
-            yield Problem("extra", file, "", f"has {group or 'datasets at its top'}, which no case uses: delete it")
+            advice = "delete the file, and observe again what is still wanted"
+            yield Problem("extra", file, "", f"has {group or 'datasets at its top'}, which no case uses: {advice}")
             continue
         fault = hash_fault(content, case)
         if fault is not None:

@@ -21,5 +21,5 @@ class DeviceClock:
         self._now, self._samples = 0.0, iter(samples)
 
     def advance(self) -> None:
-        """Let the next sample's time pass. Raises StopIteration where none is left."""
-        self._now += next(self._samples)
+        """Let the next sample's time pass; none where there are no more."""
+        self._now += next(self._samples, 0.0)

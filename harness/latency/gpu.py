@@ -74,13 +74,6 @@ def measure(work: GpuWork, plan: Plan) -> Measurement:
     return Measurement(plan.mode, plan.cold_l2, tuple(samples), discarded, stopped, facts)
 
 
-def _events(scope: ExitStack) -> tuple[cuda.Event, cuda.Event]:
-    first, last = cuda.Event(), cuda.Event()
-    scope.callback(first.close)
-    scope.callback(last.close)
-    return first, last
-
-
 def _flusher(setting: _Setting) -> Callable[[], None]:
     """Writes twice the L2 cache, so that nothing of the work is left in it."""
     size = 2 * cuda.gpus()[0][0].l2_bytes
@@ -90,23 +83,15 @@ def _flusher(setting: _Setting) -> Callable[[], None]:
     return lambda: cuda.call("cudaMemsetAsync", scratch.address, 0, size, setting.work.stream.handle)
 
 
-def _between(stream: cuda.Stream, scope: ExitStack) -> Callable[[Callable[[], None]], float]:
-    """A stopwatch: seconds of device time that an action on the stream takes."""
-    first, last = _events(scope)
-
-    def stopwatch(action: Callable[[], None]) -> float:
-        first.record(stream)
-        action()
-        last.record(stream)
-        last.synchronize()
-        return last.seconds_since(first)
-
-    return stopwatch
+def _stopwatch(setting: _Setting) -> Callable[[Callable[[], None]], float]:
+    stopwatch = cuda.Stopwatch(setting.work.stream)
+    setting.scope.callback(stopwatch.close)
+    return stopwatch.time
 
 
 def _graph(setting: _Setting) -> Callable[[], float]:
     work, stream = setting.work, setting.work.stream
-    stopwatch = _between(stream, setting.scope)
+    stopwatch = _stopwatch(setting)
     single = min(stopwatch(work.enqueue) for _ in range(5))
     length = max(MIN_GRAPH, min(MAX_GRAPH, int(GRAPH_SECONDS / max(single, 1e-6))))
     setting.facts["graph_length"] = length
@@ -132,7 +117,7 @@ def _graph(setting: _Setting) -> Callable[[], float]:
 
 
 def _enqueue(setting: _Setting) -> Callable[[], float]:
-    stopwatch = _between(setting.work.stream, setting.scope)
+    stopwatch = _stopwatch(setting)
     flush = _flusher(setting) if setting.plan.cold_l2 else lambda: None
 
     def once() -> float:
@@ -143,7 +128,7 @@ def _enqueue(setting: _Setting) -> Callable[[], float]:
 
 
 def _end_to_end(setting: _Setting) -> Callable[[], float]:
-    work, stopwatch = setting.work, _between(setting.work.stream, setting.scope)
+    work, stopwatch = setting.work, _stopwatch(setting)
 
     def there_and_back() -> None:
         work.upload()

@@ -59,14 +59,15 @@ class Summary:
         return f"{seconds(self.median)} ±{percent(self.error)} (n={self.count})"
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """JSON values: an unknown error, which is infinite, as text."""
+        return {key: value if math.isfinite(value) else str(value) for key, value in asdict(self).items()}
 
 
 def summarise(samples: Sequence[float]) -> Summary:
-    """Raises ValueError where there are no samples, or one is not positive and finite."""
+    """Raises ValueError where there are no samples, one is not finite, or their median is not positive."""
     x = np.asarray(samples, dtype=np.float64)
-    if not x.size or not np.isfinite(x).all() or (x <= 0).any():
-        raise ValueError("a latency needs samples, each of them positive and finite")
+    if not x.size or not np.isfinite(x).all() or np.median(x) <= 0:
+        raise ValueError("a latency needs samples, finite and with a positive median")
     median, mean = float(np.median(x)), float(x.mean())
     p1, p5, p25, p75, p95, p99 = (float(value) for value in np.percentile(x, PERCENTILES))
     return Summary(

@@ -7,7 +7,8 @@ with the SM clock alone. Measured before, between and after, it makes drift visi
 from __future__ import annotations
 
 import ctypes
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from statistics import median
 from typing import Any
@@ -63,7 +64,8 @@ class Spin:
     def launch(self, stream: cuda.Stream, steps: int, blocks: int | None = None) -> None:
         """Enqueue the kernel on a stream."""
         arguments = ((0, steps), (ctypes.c_void_p, ctypes.c_uint32))
-        self._ask("cuLaunchKernel", self._function, blocks or self._blocks, 1, 1, 128, 1, 1, 0, stream.handle, arguments, 0)
+        grid, block = (blocks or self._blocks, 1, 1), (128, 1, 1)
+        self._ask("cuLaunchKernel", self._function, *grid, *block, 0, stream.handle, arguments, 0)
 
     def close(self) -> None:
         self._ask("cuModuleUnload", self._module)
@@ -75,26 +77,17 @@ class Spin:
         return results[0] if results else None
 
 
-def yardstick() -> dict[str, float]:
-    """Seconds of the fixed kernel (median and smallest), and bytes a second of a large copy, read plus written."""
-    with ExitStack() as scope:
-        stream = cuda.Stream()
-        scope.callback(stream.close)
+def spin_seconds() -> float:
+    """Seconds of the fixed kernel, the median of a few launches: it moves with the SM clock alone."""
+    with _bench() as (stream, stopwatch, scope):
         spin = Spin()
         scope.callback(spin.close)
-        first, last = cuda.Event(), cuda.Event()
-        scope.callback(first.close)
-        scope.callback(last.close)
+        return _median(stopwatch, lambda: spin.launch(stream, STEPS))
 
-        def timed(action: Any) -> float:
-            first.record(stream)
-            action()
-            last.record(stream)
-            last.synchronize()
-            return last.seconds_since(first)
 
-        timed(lambda: spin.launch(stream, STEPS))
-        spins = [timed(lambda: spin.launch(stream, STEPS)) for _ in range(REPEATS)]
+def copy_rate() -> float:
+    """Bytes a second of a large copy on the device, read plus written."""
+    with _bench() as (stream, stopwatch, scope):
         source, target = cuda.Buffer(COPY_BYTES), cuda.Buffer(COPY_BYTES)
         scope.callback(source.close)
         scope.callback(target.close)
@@ -103,10 +96,19 @@ def yardstick() -> dict[str, float]:
         def copy() -> None:
             cuda.call("cudaMemcpyAsync", target.address, source.address, COPY_BYTES, kind, stream.handle)
 
-        timed(copy)
-        copies = [timed(copy) for _ in range(REPEATS)]
-    return {
-        "spin_s": median(spins),
-        "spin_min_s": min(spins),
-        "copy_bytes_per_s": 2 * COPY_BYTES / median(copies),
-    }
+        return 2 * COPY_BYTES / _median(stopwatch, copy)
+
+
+@contextmanager
+def _bench() -> Iterator[tuple[cuda.Stream, cuda.Stopwatch, ExitStack]]:
+    with ExitStack() as scope:
+        stream = cuda.Stream()
+        scope.callback(stream.close)
+        stopwatch = cuda.Stopwatch(stream)
+        scope.callback(stopwatch.close)
+        yield stream, stopwatch, scope
+
+
+def _median(stopwatch: cuda.Stopwatch, action: Callable[[], None]) -> float:
+    stopwatch.time(action)
+    return median(stopwatch.time(action) for _ in range(REPEATS))

@@ -55,7 +55,7 @@ def convolve(
     out = np.empty((len(images), groups, maps // groups, *sizes), dtype=x.dtype)
     rows = max(1, BLOCK // max(1, groups * terms * math.prod(sizes[1:])))
     for image, first in product(range(len(images)), range(0, sizes[0], rows)):
-        block = (image, ..., slice(first, first + rows), *(slice(None),) * (rank - 1))
+        block: Any = (image, ..., slice(first, first + rows), *(slice(None),) * (rank - 1))
         seen, written = windows[block], out[block]
         written[...] = (weights @ seen.reshape(groups, terms, -1)).reshape(written.shape)
 

@@ -29,9 +29,7 @@ def extent(window: int, dilation: int) -> int:
     return 1 + dilation * (window - 1)
 
 
-def resolve_axis(
-    size: int, window: int, stride: int, pre: int, post: int, dilation: int, mode: PaddingMode
-) -> Axis:
+def resolve_axis(size: int, window: int, stride: int, pre: int, post: int, dilation: int, mode: PaddingMode) -> Axis:
     """Resolve one axis of input size ``size`` under a window of ``window`` elements.
 
     A negative SAME padding (a window smaller than its stride) crops nothing at the head: TensorRT 8.6
@@ -64,9 +62,7 @@ def resolve_axis(
     return Axis(steps + 1, pre, stride, dilation)
 
 
-def resolve(
-    input_shape: Sequence[int], kernel_shape: Sequence[int], attributes: Attributes
-) -> tuple[Axis, ...]:
+def resolve(input_shape: Sequence[int], kernel_shape: Sequence[int], attributes: Attributes) -> tuple[Axis, ...]:
     """Check that input, kernel and attributes go together, and resolve each spatial axis.
 
     Args:
@@ -103,9 +99,7 @@ def resolve(
     )
 
 
-def output_shape(
-    input_shape: Sequence[int], kernel_shape: Sequence[int], attributes: Attributes
-) -> tuple[int, ...]:
+def output_shape(input_shape: Sequence[int], kernel_shape: Sequence[int], attributes: Attributes) -> tuple[int, ...]:
     """Shape of the output, ``(*batch, K, *spatial)``. Raises InvalidConvolution as `resolve` does."""
     axes = resolve(input_shape, kernel_shape, attributes)
     batch = tuple(input_shape[: -len(axes) - 1])

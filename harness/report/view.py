@@ -191,6 +191,11 @@ class View:
         return next((column for column in self.columns if column.is_reference), None)
 
     @cached_property
+    def totals(self) -> Counter[str]:
+        """How many checks of targets had each outcome."""
+        return sum((column.counts for column in self.targets), Counter())
+
+    @cached_property
     def cases(self) -> dict[str, Case]:
         return {case.id: case for case in self.catalog.cases} if self.catalog else {}
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from harness.data import Array
+from harness.latency.measurement import Measurement, Mode, Plan
 from harness.model import Case, PaddingMode, RejectPhase
 
 
@@ -149,6 +150,24 @@ class RunsInWays(Protocol):
 
     def run_way(self, way: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """The same outputs, that way."""
+        ...
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """An engine that measures its own latency."""
+
+    def modes(self) -> tuple[Mode, ...]:
+        """What it can time on this machine, the mode of interest first. Raises NotRun where it cannot run here."""
+        ...
+
+    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+        """Sample the latency of a run with these feeds until the plan is met.
+
+        Raises:
+            Unsupported: it cannot measure as the plan asks.
+            NotRun: it cannot run on this machine.
+        """
         ...
 
 

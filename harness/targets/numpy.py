@@ -12,6 +12,8 @@ import numpy as np
 
 from harness.data import INPUT, OUTPUT, Array, case_data
 from harness.errors import InvalidConvolution
+from harness.latency import host
+from harness.latency.measurement import Measurement, Mode, Plan
 from harness.model import Case
 from harness.reference.convolution import convolve
 from harness.reference.quantization import dequantize, quantize, scales
@@ -54,6 +56,12 @@ class NumpyEngine:
             return np.asarray(y, dtype=np.float32)
         scale = scales(case.quantize.output, y.ndim)
         return dequantize(quantize(y.astype(np.float64), scale), scale).astype(np.float32)
+
+    def modes(self) -> tuple[Mode, ...]:
+        return host.MODES
+
+    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+        return host.measure(lambda: self.run(feeds), plan)
 
     def close(self) -> None:
         return None

@@ -13,11 +13,14 @@ import numpy as np
 
 from harness.data import INPUT, OUTPUT, Array, CaseData, case_data
 from harness.errors import ConformanceError, InvalidConvolution
+from harness.latency import host
+from harness.latency.measurement import Measurement, Mode, Plan
 from harness.model import Case
 from harness.reference.shape import extent, resolve
 from harness.targets.base import NetworkFacts, Refused
 
 OPSET = 17
+THREADS = 1
 
 
 def onnx_model(case: Case) -> bytes:
@@ -39,7 +42,7 @@ def onnx_model(case: Case) -> bytes:
         constants[f"{result}_scale"] = shape
         constants[f"{result}_zero"] = np.zeros(shape.shape, dtype=np.int8)
         inputs = [f"{result}_scale", f"{result}_zero"]
-        axis = {"axis": 0} if per_axis else {}
+        axis: dict[str, Any] = {"axis": 0} if per_axis else {}
         nodes.append(helper.make_node("QuantizeLinear", [source, *inputs], [f"{result}_q"], **axis))
         nodes.append(helper.make_node("DequantizeLinear", [f"{result}_q", *inputs], [result], **axis))
         return result
@@ -107,7 +110,9 @@ class OnnxRuntimeEngine:
 
         options = ort.SessionOptions()
         options.log_severity_level = 4
-        options.intra_op_num_threads = 1
+        # Node by node: fusing Q/DQ would round the bias to an integer, which the model does not say.
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = THREADS
         try:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as fault:  # its exception types share no base of their own
@@ -116,6 +121,20 @@ class OnnxRuntimeEngine:
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         names = [output.name for output in self._session.get_outputs()]
         return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+
+    def modes(self) -> tuple[Mode, ...]:
+        return host.MODES
+
+    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+        """The session's run alone: input and output are bound before."""
+        import onnxruntime as ort
+
+        binding = self._session.io_binding()
+        for name, value in feeds.items():
+            binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value)))
+        for name, value in self.run(feeds).items():
+            binding.bind_ortvalue_output(name, ort.OrtValue.ortvalue_from_numpy(value))
+        return host.measure(lambda: self._session.run_with_iobinding(binding), plan, threads=THREADS)
 
     def close(self) -> None:
         return None

@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from harness import cuda
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array
+from harness.latency import gpu
+from harness.latency.measurement import Measurement, Mode, Plan
+from harness.latency.yardstick import spin_seconds
 from harness.model import Case
 from harness.targets.base import EngineFacts, NotRun, Refused
 from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.inspector import engine_facts
-
-if TYPE_CHECKING:
-    from harness.latency.measurement import Measurement, Mode, Plan
 
 Launch = Callable[[Callable[[], None]], None]
 
@@ -53,9 +53,12 @@ class AheadOfTimeEngine:
 class TensorRTEngine:
     """A deserialised engine with its context, stream and device buffers."""
 
-    def __init__(self, api: Api, plan: bytes, case: Case) -> None:
-        """Raises Refused in phase run where TensorRT does not load its own plan."""
-        self._api = api
+    def __init__(self, api: Api, plan: bytes, case: Case, ceilings: Callable[[], dict[str, float]]) -> None:
+        """``ceilings`` gives what the GPU can do at most, asked for when the engine is timed.
+
+        Raises Refused in phase run where TensorRT does not load its own plan.
+        """
+        self._api, self._ceilings = api, ceilings
         self._dtype = NUMPY_TYPE[case.data_type]
         self._resources = ExitStack()
         api.take_errors()
@@ -96,20 +99,19 @@ class TensorRTEngine:
         return engine_facts(self._api, self._engine)
 
     def modes(self) -> tuple[Mode, ...]:
-        from harness.latency import gpu
-
         return gpu.modes()
 
     def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
         """Time the engine on these inputs; seconds for one enqueue. Raises as `run` does."""
-        from harness.latency import gpu
-
+        ceilings, before = self._ceilings(), spin_seconds()
         self.run(feeds)
         timed = _Timed(self, np.ascontiguousarray(feeds[INPUT]))
         try:
-            return gpu.measure(timed, plan)
+            measured = gpu.measure(timed, plan)
         finally:
             timed.close()
+        facts = {"ceilings": ceilings, "yardstick": [before, spin_seconds()]}
+        return replace(measured, facts=measured.facts | facts)
 
     def close(self) -> None:
         # TensorRT wants the context gone before its engine, and both before the stream.

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from statistics import median
 from typing import Any
 
 from harness import cuda
+from harness.data import INPUT, case_data
 from harness.errors import ConformanceError
-from harness.model import Case
+from harness.latency.measurement import Plan
+from harness.latency.yardstick import copy_rate
+from harness.model import Case, Precision
 from harness.targets.base import Configuration, NetworkFacts, Refused, Unsupported
 from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.build import PlanBuilder
+from harness.targets.tensorrt.ceilings import PRODUCT_FLOP, large_product
 from harness.targets.tensorrt.execution import AheadOfTimeEngine, TensorRTEngine
 from harness.targets.tensorrt.network import Definition, define
 from harness.targets.tensorrt.shapes import infer_shapes
@@ -37,6 +42,7 @@ class TensorRTTarget:
         if gpu is None and not ahead:
             raise ConformanceError(f"{flavour} {self._api.version} needs a GPU to build: {no_gpu}")
         self._gpu, self._no_gpu = gpu, no_gpu
+        self._ceilings: dict[str, float] = {}
         version = ".".join(str(part) for part in self._api.release)
         self.name = f"{flavour}-{version}-{self._gpu.sm if self._gpu else 'aot'}"
         self._plans = PlanBuilder(self._api, None if self._gpu else AHEAD_OF_TIME)
@@ -67,7 +73,21 @@ class TensorRTTarget:
         plan = self._plans.build(definition, case)
         if self._gpu is None:
             return AheadOfTimeEngine(plan, f"built ahead of time for {AHEAD_OF_TIME}: {self._no_gpu}")
-        return TensorRTEngine(self._api, plan, case)
+        return TensorRTEngine(self._api, plan, case, lambda: self.ceilings(case.precision))
+
+    def ceilings(self, precision: Precision) -> dict[str, float]:
+        """Bytes a second of a large copy (``memory``) and FLOP a second of a large product in the precision."""
+        if "memory" not in self._ceilings:
+            self._ceilings["memory"] = copy_rate()
+        if precision not in self._ceilings:
+            case = large_product(precision)
+            engine = TensorRTEngine(self._api, self._plans.build(self._define(case), case), case, dict)
+            try:
+                samples = engine.measure({INPUT: case_data(case).input}, Plan("graph", limit_s=2.0)).samples
+            finally:
+                engine.close()
+            self._ceilings[precision] = PRODUCT_FLOP / median(samples)
+        return {name: self._ceilings[name] for name in ("memory", precision)}
 
     def environment(self) -> dict[str, Any]:
         """Version of TensorRT, and the GPU or what the engines are built for."""

@@ -1,0 +1,163 @@
+"""Renders the views as one HTML file each, which needs nothing from outside itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from harness import __version__
+from harness.model import PHASES
+from harness.record import Record
+from harness.report import picture
+from harness.report.coverage import coverage
+from harness.report.plot import plot
+from harness.report.view import FAULTS, ORDER, WORDS, Row, View
+from harness.report.words import answer, of_target
+from harness.summary import outcome
+from harness.verdict import Verdict
+
+MOST_CARDS = 300
+MOST_PICTURES = 60
+MOST_OPEN = 4
+MOST_TERMS = 12
+
+SIGNS = {
+    "holds": "✓",
+    "differs": "✗",
+    "known": "≠",
+    "built": "◐",
+    "not run": "○",
+    "unsupported": "–",
+    "open": "·",
+}
+
+
+def report_page(view: View) -> str:
+    """The report of one or more runs."""
+    columns = view.columns
+    return render(
+        "report.html.j2",
+        view=view,
+        answer=answer(view),
+        sentences={column: of_target(view, column) for column in view.targets},
+        columns=columns,
+        several=len(view.targets) > 1,
+        coverage=coverage(view, view.targets),
+        plot=plot(view.rows, with_target=len(view.targets) > 1),
+        runs=[_run(record) for record in view.records],
+    )
+
+
+def render(name: str, **content: Any) -> str:
+    """A page from its template."""
+    return _environment().get_template(name).render(version=__version__, **content)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("harness.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.globals |= {
+        "SIGNS": SIGNS,
+        "WORDS": WORDS,
+        "ORDER": ORDER,
+        "PHASES": PHASES,
+        "MOST_CARDS": MOST_CARDS,
+        "MOST_PICTURES": MOST_PICTURES,
+        "MOST_OPEN": MOST_OPEN,
+        "MOST_TERMS": MOST_TERMS,
+        "pictures": picture.pictures,
+        "sum_picture": picture.sum_picture,
+        "is_padding": picture.is_padding,
+        "rerun": rerun,
+        "evidence": _evidence,
+        "where": where,
+    }
+    environment.filters |= {
+        "share": picture.share,
+        "short": lambda value: picture.short(float(value)),
+        "body": _body,
+        "outcome": outcome,
+        "kind": _kind,
+        "flat": _flat,
+        "finite": math.isfinite,
+        "faults": lambda counts: sum(counts[status] for status in FAULTS),
+    }
+    return environment
+
+
+def where(**wanted: str) -> str:
+    """The link to the cases that a filter leaves."""
+    return "#cases:" + "&".join(f"{key}={quote(value, safe='')}" for key, value in wanted.items() if value)
+
+
+def rerun(verdict: Verdict) -> str:
+    """The command that runs a check again."""
+    if verdict.figures.get("rerun"):
+        return str(verdict.figures["rerun"])
+    target = "" if verdict.target == "reference" else f" --target {verdict.target}"
+    return f'pytest cases -k "test_{verdict.check}" --case "{verdict.case}"{target}'
+
+
+def _evidence(row: Row) -> Any:
+    """What the pictures of a row are drawn from; None where its record holds none."""
+    return next((v.figures["evidence"] for v in row.faults if v.figures.get("evidence")), None)
+
+
+def _body(message: str) -> str:
+    """A message without the headline that names its case."""
+    first, *rest = message.splitlines() or [""]
+    return "\n".join(line.removeprefix("  ") for line in rest) if rest and " FAILED in " in first else message
+
+
+def _kind(status: str) -> str:
+    """A status as the class of a style."""
+    return status.replace(" ", "-")
+
+
+def _flat(value: Any) -> str:
+    """A JSON value in one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_flat(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def _run(record: Record) -> dict[str, Any]:
+    """What a run says of itself, in words."""
+    environment = record.header["environment"]
+    source, device = environment.get("source", {}), environment.get("device", {})
+    started = datetime.fromisoformat(record.header["started"])
+    commit = str(source.get("commit", ""))[:12]
+    state = {True: "clean", False: "with uncommitted changes"}.get(source.get("clean"), "")
+    seconds = (datetime.fromisoformat(record.end["ended"]) - started).total_seconds() if record.end else None
+    gpu = device.get("gpu") or f"no GPU ({device.get('reason', 'unknown why')})"
+    return {
+        "started": started,
+        "seconds": seconds,
+        "complete": record.complete,
+        "commit": f"commit {commit} {state}".strip() if commit else "commit unknown",
+        "gpu": gpu,
+        "driver": device.get("driver", ""),
+        "cuda": device.get("cuda_runtime", ""),
+        "has_gpu": bool(device.get("gpu")),
+        "python": environment.get("python", ""),
+        "numpy": environment.get("packages", {}).get("numpy", ""),
+        "targets": record.header["targets"],
+        "facts": {key: value for key, value in environment.items() if key != "targets"},
+        "by_target": environment.get("targets", {}),
+        "verdicts": len(record.verdicts),
+        "exit": record.end.get("exit") if record.end else None,
+    }
