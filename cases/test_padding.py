@@ -8,7 +8,7 @@ import pytest
 from harness.checks import check_build, check_forward, check_network
 from harness.errors import ConformanceError
 from harness.padding_sample import check_edge, edges, golden, sample
-from harness.padding_table import MODES, RANKS, TIERS, check_fresh, check_table, table_id
+from harness.padding_table import MODES, RANKS, check_fresh, check_table, table_id, tier_of
 from harness.plugin import RUN
 from harness.targets.base import InfersShapes
 
@@ -18,7 +18,7 @@ SAMPLES = {"test_network": sample, "test_build": sample, "test_forward": sample,
 def pytest_generate_tests(metafunc):
     """The tables or the sampled cases on every target that infers shapes; values on every target."""
     run, check = metafunc.config.stash[RUN], metafunc.function.__name__
-    tier, globs = TIERS[metafunc.config.getoption("padding_tier")], metafunc.config.getoption("case")
+    asked, globs = metafunc.config.getoption("padding_tier"), metafunc.config.getoption("case")
     try:
         targets = [t for t in run.targets if check == "test_forward" or isinstance(t, InfersShapes)]
     except ConformanceError as fault:
@@ -28,11 +28,11 @@ def pytest_generate_tests(metafunc):
         return not globs or any(fnmatchcase(name, glob) for glob in globs)
 
     if check in SAMPLES:
-        rows = {case.id: case for case in SAMPLES[check](tier) if wanted(case.id)}
+        rows = {case.id: case for case in SAMPLES[check](run.padding_tier) if wanted(case.id)}
         values = [(case, target) for target in targets for case in rows.values()]
     else:
-        rows = {f"{r}d-{m.lower()}": (tier, r, m) for r in RANKS for m in MODES if wanted(table_id(r, m))}
-        values = [(target, *row) for target in targets for row in rows.values()]
+        rows = {f"{r}d-{m.lower()}": (r, m) for r in RANKS for m in MODES if wanted(table_id(r, m))}
+        values = [(target, tier_of(asked, target.name), *row) for target in targets for row in rows.values()]
     alone = len(run.targets) == 1
     ids = [name if alone else f"{name}-{target.name}" for target in targets for name in rows]
     metafunc.parametrize("subject" if check in SAMPLES else "table", values, ids=ids, indirect=check in SAMPLES)

@@ -5,6 +5,6 @@ import pytest
 from harness.data_checks import check_golden
 
 
-@pytest.mark.cases("accepted")
+@pytest.mark.cases("stored")
 def test_golden(case, judge):
     judge(check_golden(case))

@@ -237,8 +237,8 @@ def _variant(entry: Entry, batch: Any, precision: Any) -> dict[str, Any]:
         data["batch"] = batch
     if _suffix(batch) and isinstance(source, dict) and isinstance(source.get("shape"), list):
         data["input"] = source | {"shape": [batch, *source["shape"][1:]]}
-    if precision != "int8" and "int8" in entry.precisions:
-        # How to quantise is said once for an entry, whatever else it runs in.
+    if precision != "int8" and ("int8" in entry.precisions or "quantize" not in entry.own):
+        # How to quantise is said once, for an entry or a file, whatever else it runs in.
         data.pop("quantize", None)
     return data
 

@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Float64 = NDArray[np.float64]
 
-BEYOND = math.nextafter(1.0, 2.0)
-"""The smallest fraction of a bound that is beyond it."""
-
 # Significant bits, and the exponent frexp gives the smallest normal number.
 FORMATS = {"float64": (53, -1021), "float32": (24, -125), "float16": (11, -13), "bfloat16": (8, -125)}
 
@@ -76,14 +73,11 @@ def compare(actual: Array, expected: Float64, bound: Float64) -> Comparison:
         return Comparison(0, 0, (), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, "")
     values = actual.astype(np.float64)
     finite = np.isfinite(values) & np.isfinite(expected)
-    error = np.full(values.shape, np.inf)
-    np.abs(np.subtract(values, expected, out=error, where=finite), out=error)
-    wrong = ~((error <= bound) & np.isfinite(bound))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        error = np.where(finite, np.abs(values - expected), np.inf)
         fraction = np.where(error == 0, 0.0, error / bound)
-    # A quotient may round to 1 where the error is beyond; and no fraction of such a bound means anything.
-    fraction = np.where(wrong, np.maximum(fraction, BEYOND), fraction)
-    fraction = np.where(wrong & ~((bound > 0) & np.isfinite(bound)), np.inf, fraction)
+    wrong = ~((error <= bound) & np.isfinite(bound))
+    fraction = np.where(wrong & ~(fraction > 1), np.inf, fraction)
     worst = _worst(fraction, error)
     return Comparison(
         elements=int(actual.size),

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from harness.model import Case
 from harness.targets.base import Engine, Target
 
-LIVE_ENGINES = 256
+LIVE_ENGINES = 32
 
 
 class Engines:

@@ -20,8 +20,9 @@ from harness.vacuous import is_cheap, vacuous
 
 Shape = tuple[int, ...]
 
-# Fills that are laid out over the last two dimensions.
+# Random and dense: what a timed case may compute with.
 _DENSE_FILLS = ("uniform", "int8_full_range")
+# Fills that are laid out over the last two dimensions.
 _PLANE_FILLS = ("tiled_1_to_9", "powers_of_ten", "powers_of_ten_alternating")
 
 

@@ -13,7 +13,7 @@ from harness.compare import compare, structure_faults
 from harness.data import NUMPY_TYPE, OUTPUT
 from harness.message import mismatch
 from harness.model import Case, PaddingMode, TensorSpec
-from harness.padding_table import DEVIATIONS, MODES, RANKS, Rank, Tier, stated, table_id
+from harness.padding_table import DEVIATIONS, MODES, RANKS, Axis, Rank, Tier, spare, stated, table_id
 from harness.paths import relative
 from harness.reference.result import Result, reference
 from harness.reference.shape import extent
@@ -34,17 +34,28 @@ class Kind:
     holds: Callable[[Configuration], bool]
 
 
+def _axes(c: Configuration) -> Iterator[Axis]:
+    return zip(*c[:6], strict=True)
+
+
 def _reaches(c: Configuration) -> bool:
     """On every axis, what the padded input holds beyond one window is no multiple of the stride."""
-    after = c.pre if c.mode.startswith("CAFFE") else c.post
-    axes = zip(c.size, c.window, c.dilation, c.pre, after, c.stride, strict=True)
-    return all((i + b + a - extent(f, d)) % s for i, f, d, b, a, s in axes)
+    return all(spare(axis, c.mode) % axis[2] for axis in _axes(c))
 
 
 def _same_padding(c: Configuration) -> list[int]:
     """For each axis, the padding of a SAME mode, before it is bounded to 0."""
-    axes = zip(c.size, c.window, c.dilation, c.stride, strict=True)
-    return [(i - 1) // s * s + extent(f, d) - i for i, f, d, s in axes]
+    return [(i - 1) // s * s + extent(f, d) - i for i, f, s, d, _, _ in _axes(c)]
+
+
+def _accepted(c: Configuration) -> list[tuple[int, ...]]:
+    """The shapes that the stated formula and the known deviations give."""
+    formulas = [stated, *(deviation.shape for deviation in DEVIATIONS if c.mode in deviation.modes)]
+    return [shape for shape in (formula(c) for formula in formulas) if shape is not None]
+
+
+def _is_oversized(c: Configuration) -> bool:
+    return 0 not in c.size and stated(c) is None
 
 
 _SAME: tuple[PaddingMode, ...] = ("SAME_UPPER", "SAME_LOWER")
@@ -68,14 +79,25 @@ KINDS = (
         "narrow",
         "the window is larger than the input, which padding makes up for",
         MODES,
-        lambda c: any(extent(f, d) > i for i, f, d in zip(c.size, c.window, c.dilation, strict=True)),
+        lambda c: any(extent(f, d) > i for i, f, _, d, _, _ in _axes(c)),
     ),
 )
 
-# Configurations that shape inference accepts although nothing, or no whole window, is there to be read.
+# Configurations that some target's shape inference accepts, although nothing or no whole window is there to be read.
 EDGES = (
-    Kind("oversized", "the window is larger than the padded input", _UP, lambda c: min(c.size) > 0 and not stated(c)),
-    Kind("empty", "one axis of the input is empty", MODES, lambda c: 0 in c.size),
+    Kind(
+        "oversized",
+        "the window is larger than the padded input, and gives an output",
+        _UP,
+        lambda c: _is_oversized(c) and any(0 not in shape for shape in _accepted(c)),
+    ),
+    Kind(
+        "vanishing",
+        "the window is so much larger than the padded input that nothing is left",
+        _UP,
+        lambda c: _is_oversized(c) and bool(_accepted(c)) and all(0 in shape for shape in _accepted(c)),
+    ),
+    Kind("empty", "one axis of the input is empty", MODES, lambda c: 0 in c.size and bool(_accepted(c))),
 )
 
 
@@ -93,14 +115,12 @@ def sample(tier: Tier) -> tuple[Case, ...]:
 
 @cache
 def edges(tier: Tier) -> tuple[Case, ...]:
-    """Configurations at the edge of validity that some formula accepts; their ids say which edge."""
+    """Configurations at the edge of validity; their ids say which edge: ``padding/oversized_2d_…``."""
     found: list[Case] = []
     for kind, rank, mode in _each(EDGES):
-        formulas = [stated, *(deviation.shape for deviation in DEVIATIONS if mode in deviation.modes)]
-        accepted = (c for c in tier.scattered(rank, mode) if kind.holds(c) and any(f(c) for f in formulas))
         prefix = table_id(rank, mode).replace("/", f"/{kind.name}_")
-        cases = (_case(c, prefix, kind.doc) for c in accepted)
-        found += islice((case for case in cases if 0 in case.input.shape or _is_telling(case)), tier.samples)
+        cases = (_case(c, prefix, kind.doc) for c in tier.scattered(rank, mode) if kind.holds(c))
+        found += islice((case for case in cases if kind.name != "oversized" or _is_telling(case)), tier.samples)
     return tuple(found)
 
 
@@ -150,11 +170,11 @@ def golden(case: Case, index: int) -> Result:
 
 def with_whole_windows(case: Case) -> Case:
     """The same outputs from a valid configuration: an oversized window has the zeros it reads as post padding."""
-    if stated(_configuration(case)) is not None:
-        return case
     c = _configuration(case)
-    axes = zip(c.size, c.window, c.stride, c.dilation, c.pre, c.post, strict=True)
-    post = tuple(-(-(i + b + a - extent(f, d)) // s) * s + extent(f, d) - i - b for i, f, s, d, b, a in axes)
+    if stated(c) is not None:
+        return case
+    steps = ((axis, -(-spare(axis, c.mode) // axis[2])) for axis in _axes(c))
+    post = tuple(n * s + extent(f, d) - i - b for (i, f, s, d, b, _), n in steps)
     return case.model_copy(update={"set": case.set | {"post_padding": post, "padding_mode": "EXPLICIT_ROUND_DOWN"}})
 
 

@@ -17,13 +17,16 @@ from harness.catalog import Catalog
 from harness.catalog import load as load_catalog
 from harness.checks import Subject
 from harness.data_checks import REFERENCE
-from harness.engines import Engines
+from harness.engines import LIVE_ENGINES, Engines
 from harness.errors import ConformanceError
 from harness.expectations import Expectations
 from harness.expectations import load as load_expectations
 from harness.isolation import TIME_LIMIT, IsolatedTarget, open_target
+from harness.latency.check import computed_reference
+from harness.latency.measurement import MODES, Plan
+from harness.metamorphic import choose
 from harness.model import Case
-from harness.padding_table import TIERS
+from harness.padding_table import TIERS, Tier, tier_of
 from harness.paths import ROOT, RUNS, relative
 from harness.record import RecordWriter
 from harness.targets.base import DefinesNetworks, HasDeprecatedNames, Target
@@ -32,10 +35,13 @@ from harness.verdict import Verdict
 
 SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "accepted": lambda case: case.reject is None,
+    "stored": lambda case: case.reject is None and not case.latency,
+    "timed": lambda case: case.latency,
     "rejected": lambda case: case.reject is not None,
     "printed": lambda case: case.reject is None and case.expect.printed is not None,
     "ideal": lambda case: case.expect.ideal is not None and case.precision == "fp32",
     "related": lambda case: bool(case.relations),
+    "exact": lambda case: case.reject is None and case.exact,
     "deprecated": lambda case: case.deprecated is not None,
     "claimed_printed": lambda case: case.expect.printed is not None and case.precision in ("fp32", "int8"),
 }
@@ -62,10 +68,17 @@ class Run:
     @cached_property
     def cases(self) -> tuple[Case, ...]:
         globs = self.config.getoption("case")
-        chosen = self.catalog.select(globs) if globs else self.catalog.cases
+        matching = self.catalog.select(globs) if globs else self.catalog.cases
+        chosen = [case for case in matching if self.is_timing or not case.latency]
+        if matching and not chosen:
+            raise ConformanceError(f"--case {' '.join(globs)}: only timed cases match; add --latency to run them")
         if not chosen and not any(fnmatchcase(name, glob) for name in self.generated for glob in globs):
             raise ConformanceError(f"--case {' '.join(globs)}: no case matches; see `trt-conformance cases list`")
         return tuple(chosen)
+
+    @property
+    def is_timing(self) -> bool:
+        return bool(self.config.getoption("latency"))
 
     @cached_property
     def expectations(self) -> Expectations:
@@ -74,7 +87,12 @@ class Run:
     @cached_property
     def generated(self) -> tuple[str, ...]:
         """The ids of what is checked without a case file."""
-        return padding_sample.ids(TIERS[self.config.getoption("padding_tier")])
+        return padding_sample.ids(self.padding_tier)
+
+    @property
+    def padding_tier(self) -> Tier:
+        """The tier that padding is sampled from."""
+        return tier_of(self.config.getoption("padding_tier"), "")
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
@@ -92,7 +110,9 @@ class Run:
         return tuple(found)
 
     def engines(self, target: Target) -> Engines:
-        return self._engines.setdefault(target.name, Engines(target))
+        # Engines of timed cases hold large buffers.
+        limit = 8 if self.is_timing else LIVE_ENGINES
+        return self._engines.setdefault(target.name, Engines(target, limit))
 
     def note(self, verdict: Verdict) -> None:
         """Keep a verdict, and write it at once."""
@@ -144,8 +164,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--padding-tier",
         choices=tuple(TIERS),
-        default="ci",
-        help="how large the padding truth table is (default: %(default)s)",
+        help="how large the padding truth table is (default: ci, and smoke on TensorRT 8, which infers slowly)",
+    )
+    group.addoption("--latency", action="store_true", help="run the timed cases too, and time them")
+    group.addoption(
+        "--latency-mode",
+        action="append",
+        default=[],
+        choices=MODES,
+        help="what to time; repeatable; by default graph on a GPU, host on a CPU",
+    )
+    group.addoption("--cold-l2", action="store_true", help="empty the caches before each sample")
+    group.addoption(
+        "--latency-limit",
+        type=float,
+        default=Plan.limit_s,
+        metavar="SECONDS",
+        help="sampling of one case ends after this, precise or not (default: %(default)g)",
     )
     group.addoption("--record-root", default=str(RUNS), metavar="DIR", help="where the run's record is written")
     group.addoption("--no-record", action="store_true", help="write no run record")
@@ -153,6 +188,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[RUN] = Run(config)
+    if not config.getoption("latency"):
+        return
+    if config.getoption("numprocesses", None):
+        raise pytest.UsageError("--latency times one thing after another: run it without -n")
+    limit, allowed = config.getoption("latency_limit"), config.getoption("time_limit")
+    if not 0 < limit < allowed:
+        raise pytest.UsageError(f"--latency-limit {limit:g} must lie between 0 and --time-limit, {allowed:g}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --latency, tests that time something are left out."""
+    if config.getoption("latency"):
+        return
+    timing = [item for item in items if "timing" in getattr(item, "fixturenames", ())]
+    if timing:
+        config.hook.pytest_deselected(items=timing)
+        items[:] = [item for item in items if item not in timing]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -168,11 +220,37 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         needs = NEEDS[marker.kwargs.get("needs", "nothing")]
         targets = [target for target in run.targets if needs(target)]
         alone = len(run.targets) == 1
+
+        def name_of(case: Case, target: Target) -> str:
+            return case.id if alone else f"{case.id}-{target.name}"
+
+        if marker.kwargs.get("relations", False):
+            chosen = [(name, (case, target)) for name, case in choose(cases) for target in targets]
+            ids = [f"{name}-{name_of(*pair)}" for name, pair in chosen]
+            metafunc.parametrize(("relation", "subject"), chosen, ids=ids, indirect=["subject"])
+            return
         pairs = [(case, target) for target in targets for case in cases]
-        ids = [case.id if alone else f"{case.id}-{target.name}" for case, target in pairs]
-        metafunc.parametrize("subject", pairs, ids=ids, indirect=True)
+        metafunc.parametrize("subject", pairs, ids=[name_of(*pair) for pair in pairs], indirect=True)
+        modes = metafunc.config.getoption("latency_mode")
+        if "timing" in metafunc.fixturenames and modes:
+            metafunc.parametrize("timing", list(dict.fromkeys(modes)), indirect=True)
     except ConformanceError as fault:
         pytest.exit(f"\n{fault}", returncode=2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let all checks of a case on a target follow each other, so that its engine is built once and kept briefly."""
+    first: dict[tuple[str, str], int] = {}
+
+    def order(item: pytest.Item) -> tuple[int, int]:
+        callspec = getattr(item, "callspec", None)
+        subject = callspec.params.get("subject") if callspec is not None else None
+        if not isinstance(subject, tuple):
+            return (0, 0)
+        case, target = subject[:2]
+        return (1, first.setdefault((target.name, case.id), len(first)))
+
+    items.sort(key=order)
 
 
 @pytest.fixture(scope="session")
@@ -195,7 +273,18 @@ def subject(request: pytest.FixtureRequest, run: Run) -> Subject:
     from harness.golden import read_reference
 
     case, target = request.param
-    return Subject(case, run.engines(target), read_reference)
+    return Subject(case, run.engines(target), computed_reference if case.latency else read_reference)
+
+
+@pytest.fixture
+def timing(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """How to time, as the options say: the arguments of `check_latency`."""
+    option = request.config.getoption
+    return {
+        "mode": getattr(request, "param", None),
+        "cold_l2": option("cold_l2"),
+        "limit_s": option("latency_limit"),
+    }
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from harness import message
 from harness.checks import Subject, judged, same_bits
 from harness.compare import compare, place
 from harness.data import OUTPUT, Array, case_data
-from harness.model import Case, Relation
+from harness.model import Case, Quantize, Relation
 from harness.reference.result import reference
 from harness.reference.shape import extent, resolve
 from harness.targets.base import Describes
@@ -101,17 +101,28 @@ def group_slices(case: Case) -> list[Case]:
     inputs = np.split(data.input.astype(np.float64), groups, axis=channel)
     kernels = np.split(data.kernel.astype(np.float64), groups, axis=0)
     biases = [None] * groups if data.bias is None else np.split(data.bias.astype(np.float64), groups)
+    quantized = _split_scales(case.quantize, groups)
     slices = []
-    for index, (x, w, b) in enumerate(zip(inputs, kernels, biases, strict=True)):
+    for index, (x, w, b, quantize) in enumerate(zip(inputs, kernels, biases, quantized, strict=True)):
         fields = case.model_dump() | {
             "id": f"{case.base_id}_group_{index}-{case.precision}",
             "input": {"shape": x.shape, "values": x.ravel().tolist()},
             "kernel": {"shape": w.shape, "values": w.ravel().tolist()},
             "bias": "none" if b is None else {"values": b.tolist()},
             "set": case.set | {"num_groups": 1},
+            "quantize": quantize,
         }
         slices.append(Case.model_validate(fields))
     return slices
+
+
+def _split_scales(quantize: Quantize | None, groups: int) -> list[dict[str, Any] | None]:
+    """The scales of each group: all share them, but for those that each output map has of its own."""
+    if quantize is None:
+        return [None] * groups
+    per_map = len(quantize.kernel) > 1
+    kernels = np.split(np.asarray(quantize.kernel), groups) if per_map else [quantize.kernel] * groups
+    return [quantize.model_dump() | {"kernel": tuple(map(float, kernel))} for kernel in kernels]
 
 
 def _units_digit(subject: Subject, other: Case | None) -> list[str]:

@@ -123,10 +123,8 @@ def _bound(case: Case, result: Result, data: CaseData, arithmetic: Arithmetic, a
     own = gamma(result.terms, REFERENCE_ROUNDOFF) * result.magnitude
     spread = relative * (size + result.slack) + result.slack + own + tiny
 
-    unit = min(_unit(case, x, w), grain(b))
-    exact = (result.magnitude <= 2.0**arithmetic.step_bits * unit) & (result.slack == 0)
-    if unit >= arithmetic.step_tiny and (reading == 1 or arithmetic.read_bits == arithmetic.step_bits):
-        spread = np.where(exact, 0.0, spread)
+    if reading == 1 or arithmetic.read_bits == arithmetic.step_bits:
+        spread = np.where(_exact(case, result, (x, w, b), arithmetic), 0.0, spread)
     if case.quantize is not None and case.quantize.output is not None:
         return _quantized(result, spread, scales(case.quantize.output, result.output.ndim))
     rounded = (spread > 0) | ~_representable(result.real, case)
@@ -154,11 +152,15 @@ def operands(case: Case, data: CaseData) -> tuple[Float64, Float64, Float64]:
     return x, w, b.reshape(-1, *(1,) * case.spatial_rank)
 
 
-def _unit(case: Case, x: Float64, w: Float64) -> float:
-    """A power of two that divides every product, and with Q/DQ the product of the scales."""
-    if case.quantize is not None:
+def _exact(case: Case, result: Result, tensors: tuple[Float64, ...], arithmetic: Arithmetic) -> NDArray[np.bool_]:
+    """Where every partial sum, a multiple of one power of two, fits the accumulator; operands read in full."""
+    x, w, b = tensors
+    if case.quantize is not None:  # the scales' product is one of the operands, too
         x, w = scales(case.quantize.input, 1), scales(case.quantize.kernel, 1)
-    return grain(x) * grain(w)
+    unit = min(grain(x) * grain(w), grain(b))
+    if min(unit, grain(x), grain(w)) < arithmetic.step_tiny:
+        return np.zeros(result.magnitude.shape, dtype=bool)
+    return np.asarray((result.magnitude <= 2.0**arithmetic.step_bits * unit) & (result.slack == 0))
 
 
 def grain(values: Array) -> float:

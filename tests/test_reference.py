@@ -178,6 +178,8 @@ def test_magnitude_adds_absolute_values():
 
 def test_operands_are_rounded_to_the_type_first():
     case = make_case(
-        input={"shape": [1, 1, 1, 1], "values": [0.1]}, kernel={"shape": [1, 1, 1, 1], "values": [1.0]}, precision="fp16"
+        input={"shape": [1, 1, 1, 1], "values": [0.1]},
+        kernel={"shape": [1, 1, 1, 1], "values": [1.0]},
+        precision="fp16",
     )
     assert reference(case).output.item() == float(np.float16(0.1))

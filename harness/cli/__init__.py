@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from harness.cli import cases, doctor, golden, mutants
+from harness.cli import cases, compare, doctor, export, golden, mutants, report
 from harness.errors import ConformanceError
 
 app = typer.Typer(
@@ -20,8 +20,11 @@ app = typer.Typer(
 # One line a command. Each lives in a module of its own, which imports what is heavy only when it runs.
 app.add_typer(cases.app, name="cases")
 app.add_typer(golden.app, name="golden")
+app.command()(compare.compare)
 app.command()(doctor.doctor)
+app.command()(export.export)
 app.command()(mutants.mutants)
+app.command()(report.report)
 
 
 def main() -> None:

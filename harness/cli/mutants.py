@@ -12,6 +12,8 @@ from harness.cli.output import AsJson, print_json
 from harness.errors import ConformanceError
 
 if TYPE_CHECKING:
+    from harness.catalog import Catalog
+    from harness.model import Case
     from harness.mutants import Mutant, Outcome
 
 SHOWN = 3
@@ -24,62 +26,68 @@ MutantGlobs = Annotated[
     list[str] | None,
     typer.Option("--mutant", metavar="GLOB", help="Only mutants whose name matches. Repeatable."),
 ]
-Every = Annotated[bool, typer.Option("--all", help="Run every case, and count those that kill a mutant.")]
+Every = Annotated[bool, typer.Option("--all", help="Show every case that kills a mutant, not the first alone.")]
 
 
 def mutants(case: CaseGlobs = None, mutant: MutantGlobs = None, every: Every = False, as_json: AsJson = False) -> None:
-    """Run wrong convolutions through the suite, and say which cases kill each; exit code 1 where one survives."""
+    """Run wrong convolutions through the suite's small cases; exit code 1 where no case kills one."""
     from harness.catalog import load
     from harness.mutants import check_unmutated, score
 
     catalog = load()
-    for glob in case or ():
-        if not catalog.select([glob]):
-            raise ConformanceError(f"no case matches {glob!r} (`trt-conformance cases list` shows them)")
-    cases, chosen = catalog.select(case or ()), _select(mutant or ())
+    cases, chosen = _cases(catalog, case or ()), _mutants(mutant or ())
     check_unmutated(catalog, cases)
+    width = max(len(one.name) for one in chosen)
     outcomes = []
     for outcome in score(chosen, catalog, cases, every):
         outcomes.append(outcome)
         if not as_json:
-            typer.echo(_line(outcome, max(len(m.name) for m in chosen), every))
+            typer.echo(f"{outcome.mutant.name:<{width}}  {_verdict(outcome, every)}")
     survivors = [outcome.mutant for outcome in outcomes if not outcome.faults]
     if as_json:
         print_json(_facts(outcomes, len(cases)))
     else:
-        typer.echo(f"\n{_summary(len(chosen), len(survivors), len(cases))}")
+        killed = len(chosen) - len(survivors)
+        score_line = f"{len(cases)} cases kill {killed} of {len(chosen)} mutants: {100 * killed / len(chosen):.1f} %"
+        typer.echo("\n" + score_line + ("; these survive:" if survivors else ""))
         for survivor in survivors:
             typer.echo(f"  {survivor.name}: {survivor.doc}")
     if survivors:
         raise typer.Exit(1)
 
 
-def _select(globs: Sequence[str]) -> tuple[Mutant, ...]:
+def _cases(catalog: Catalog, globs: Sequence[str]) -> tuple[Case, ...]:
+    from harness.mutants import small
+
+    for glob in globs:
+        if not catalog.select([glob]):
+            raise ConformanceError(f"no case matches {glob!r} (`trt-conformance cases list` shows them)")
+    cases = small(catalog.select(globs))
+    if not cases:
+        raise ConformanceError("every case chosen is too large: mutants run on small ones")
+    return cases
+
+
+def _mutants(globs: Sequence[str]) -> tuple[Mutant, ...]:
     from harness.mutants import MUTANTS
 
     for glob in globs:
         if not any(fnmatchcase(mutant.name, glob) for mutant in MUTANTS):
-            raise ConformanceError(f"no mutant matches {glob!r} (`trt-conformance mutants` shows them)")
+            raise ConformanceError(f"no mutant matches {glob!r} (`trt-conformance mutants` names them)")
     return tuple(m for m in MUTANTS if not globs or any(fnmatchcase(m.name, glob) for glob in globs))
 
 
-def _line(outcome: Outcome, width: int, every: bool) -> str:
+def _verdict(outcome: Outcome, every: bool) -> str:
     killers = outcome.killers
-    more = ", …" if len(killers) > SHOWN else ""
+    if not killers:
+        return "SURVIVES"
     count = f"{len(killers)}: " if every else ""
-    verdict = f"killed by {count}{', '.join(killers[:SHOWN])}{more}" if killers else "SURVIVES"
-    return f"{outcome.mutant.name:<{width}}  {verdict}"
-
-
-def _summary(mutants: int, survivors: int, cases: int) -> str:
-    score = 100 * (mutants - survivors) / mutants
-    return f"{cases} cases kill {mutants - survivors} of {mutants} mutants: score {score:.1f} %" + (
-        "; survivors:" if survivors else ""
-    )
+    return f"killed by {count}{', '.join(killers[:SHOWN])}{', …' if len(killers) > SHOWN else ''}"
 
 
 def _facts(outcomes: Sequence[Outcome], cases: int) -> dict[str, Any]:
     killed = sum(bool(outcome.faults) for outcome in outcomes)
+    keys = ("case", "location", "check", "phase", "status", "message")
     return {
         "cases": cases,
         "mutants": len(outcomes),
@@ -90,10 +98,7 @@ def _facts(outcomes: Sequence[Outcome], cases: int) -> dict[str, Any]:
                 "name": outcome.mutant.name,
                 "doc": outcome.mutant.doc,
                 "killers": list(outcome.killers),
-                "faults": [
-                    {key: getattr(fault, key) for key in ("case", "check", "phase", "status", "message")}
-                    for fault in outcome.faults
-                ],
+                "faults": [{key: getattr(fault, key) for key in keys} for fault in outcome.faults],
             }
             for outcome in outcomes
         ],

@@ -68,11 +68,11 @@ def _judge(subject: Subject, found: Measurement, figures: dict[str, Any]) -> Ver
 
 
 def _say(found: Measurement, summary: Summary, todo: Work, least: Floor | None) -> str:
-    """``graph, warm L2: 67.1 µs ±0.3 % (n=200), 110 TFLOP/s, 62 % of the floor (compute)``."""
+    """``graph, warm cache: 67.1 µs ±0.3 % (n=200), 110 TFLOP/s, 62 % of the floor (compute)``."""
     parts = [summary.text(), f"{todo.flops / summary.median / 1e12:.3g} TFLOP/s"]
     if least is not None:
         parts.append(f"{percent(least.fraction(summary.median))} of the floor ({least.bound})")
-    return f"{found.mode}, {'cold' if found.cold_l2 else 'warm'} L2: {', '.join([*parts, *found.notes])}"
+    return f"{found.mode}, {'cold' if found.cold_l2 else 'warm'} cache: {', '.join([*parts, *found.notes])}"
 
 
 def computed_reference(case: Case, index: int) -> Result:

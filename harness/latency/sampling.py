@@ -29,9 +29,9 @@ def collect(sample: Callable[[], float | None], plan: Plan, now: Callable[[], fl
     """Warm up for ``plan.warmup_s``, then sample.
 
     precise: ``plan.min_samples`` and ``plan.min_s`` at least, the standard error of the samples' median within
-    ``plan.relative_error`` of it, and no drift. stable: the noise itself has settled above that, as nvbench's stdrel criterion has it: at
-    `STABLE_SAMPLES` samples and more, the noise of the last `STABLE_CHECKS` checks varies by less than 5 %, and
-    there is no drift. limit: ``plan.limit_s`` is over, after one sample at least.
+    ``plan.relative_error`` of it, and no drift. stable: the noise itself has settled above that, as nvbench's stdrel
+    criterion has it: at `STABLE_SAMPLES` samples and more, the noise of the last `STABLE_CHECKS` checks varies by
+    less than 5 %, and there is no drift. limit: ``plan.limit_s`` is over, after one sample at least.
 
     Args:
         sample: takes one sample, in seconds; None where the device was throttled and it must not count.

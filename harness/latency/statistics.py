@@ -115,8 +115,12 @@ def batch_medians(x: Float64) -> Float64:
     """The medians of 5 to 20 batches, about as many batches as samples in each; empty below five samples."""
     if x.size < MIN_BATCHES:
         return np.empty(0)
-    count = min(MAX_BATCHES, max(MIN_BATCHES, math.isqrt(x.size)))
-    return np.asarray([np.median(batch) for batch in np.array_split(x, count)])
+    return np.asarray([np.median(batch) for batch in np.array_split(x, batches_of(x.size))])
+
+
+def batches_of(count: int) -> int:
+    """How many batches a series of ``count`` samples is cut into."""
+    return min(MAX_BATCHES, max(MIN_BATCHES, math.isqrt(count)))
 
 
 def drift(x: Float64) -> float:

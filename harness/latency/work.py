@@ -55,8 +55,7 @@ def work(case: Case, run_shape: Sequence[int] | None = None) -> Work:
     axes = resolve(shape, case.kernel.shape, case.attributes)
     rank = len(axes)
     read = math.prod(shape[:-rank]) * math.prod(
-        _read(axis, size, window)
-        for axis, size, window in zip(axes, shape[-rank:], case.kernel.shape[2:], strict=True)
+        _read(axis, size, window) for axis, size, window in zip(axes, shape[-rank:], case.kernel.shape[2:], strict=True)
     )
     itemsize = NUMPY_TYPE[case.data_type].itemsize
     bias = 0 if case.bias == "none" else case.kernel.shape[0]

@@ -1,8 +1,8 @@
 """Wrong convolutions, and the score that the suite reaches on them."""
 
-from harness.mutants import arithmetic, geometry, operands, quantized, refusals, results
+from harness.mutants import arithmetic, geometry, interactions, operands, quantized, refusals, results
 from harness.mutants.mutant import UNMUTATED, Mutant, MutantTarget
-from harness.mutants.scoring import Outcome, check_unmutated, score
+from harness.mutants.scoring import Outcome, check_unmutated, score, small
 
 MUTANTS: tuple[Mutant, ...] = (
     *geometry.MUTANTS,
@@ -11,7 +11,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *quantized.MUTANTS,
     *results.MUTANTS,
     *refusals.MUTANTS,
+    *interactions.MUTANTS,
 )
 """Every mutant, by what it gets wrong."""
 
-__all__ = ["MUTANTS", "UNMUTATED", "Mutant", "MutantTarget", "Outcome", "check_unmutated", "score"]
+__all__ = ["MUTANTS", "UNMUTATED", "Mutant", "MutantTarget", "Outcome", "check_unmutated", "score", "small"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.data import Array
 from harness.model import Attributes, Case, Precision
+from harness.mutants import conditions
 from harness.mutants.mutant import Change, Mutant, truncated
 from harness.mutants.mutant import multiply as sum_products
 
@@ -34,28 +35,31 @@ def through(dtype: np.dtype[Any]) -> Keep:
     return keep
 
 
+SUMS: tuple[tuple[Precision, str], ...] = (
+    ("fp32", "fp16"),
+    ("fp32", "bf16"),
+    ("tf32", "bf16"),
+    ("fp16", "fp16"),
+    ("bf16", "bf16"),
+)
 KEEP: dict[str, Keep] = {"tf32": lambda v: truncated(v).astype(v.dtype), "fp16": through(HALF), "bf16": through(BRAIN)}
 
 
-def only(precision: Precision, keep: Keep) -> Change:
-    """Only in cases of one precision."""
-    return lambda tensor, case: keep(tensor) if case.precision == precision else tensor
+def kept(keep: Keep) -> Change:
+    return lambda tensor, case: keep(tensor)
 
 
-def stepwise(precision: Precision, keep: Keep) -> Callable[[Array, Array, Attributes, Case], Array]:
+def stepwise(keep: Keep) -> Callable[[Array, Array, Attributes, Case], Array]:
     """Sums one tap of one channel after the other, and keeps less of each partial sum."""
 
     def multiply(x: Array, kernel: Array, attributes: Attributes, case: Case) -> Array:
-        if case.precision != precision:
-            return sum_products(x, kernel, attributes, case)
         total: Array | None = None
         for term in np.ndindex(kernel.shape[1:]):
             one = np.zeros_like(kernel)
             one[(slice(None), *term)] = kernel[(slice(None), *term)]
             product = sum_products(x, one, attributes, case)
             total = keep(product if total is None else total + product)
-        assert total is not None
-        return total
+        return np.asarray(total)
 
     return multiply
 
@@ -63,7 +67,7 @@ def stepwise(precision: Precision, keep: Keep) -> Callable[[Array, Array, Attrib
 def next_up(values: Array) -> Array:
     """The next larger value of the type."""
     if values.dtype != BRAIN:
-        return np.nextafter(values, np.asarray(np.inf, values.dtype))
+        return np.asarray(np.nextafter(values, np.asarray(np.inf, values.dtype)))
     bits = values.view(np.uint16)
     return np.where(values >= 0, bits + 1, bits - 1).astype(np.uint16).view(BRAIN)
 
@@ -72,8 +76,6 @@ def toward_zero(dtype: np.dtype[Any]) -> Change:
     """Sums cut, not rounded, to an output type."""
 
     def cut(sums: Array, case: Case) -> Array:
-        if case.data_type != dtype.name:
-            return sums
         dropped = np.uint32(0xFFFFE000 if dtype == HALF else 0xFFFF0000)
         return (np.ascontiguousarray(sums).view(np.uint32) & dropped).view(np.float32)
 
@@ -82,24 +84,30 @@ def toward_zero(dtype: np.dtype[Any]) -> Change:
 
 def _narrow() -> Iterator[Mutant]:
     for precision, types in NARROWER.items():
+        applies = conditions.in_precision(precision)
         for name in types:
-            keep = only(precision, KEEP[name])
-            yield Mutant(f"{precision}_input_in_{name}", f"{precision} reads its input in {name}", input=keep)
-            yield Mutant(f"{precision}_kernel_in_{name}", f"{precision} reads its kernel in {name}", kernel=keep)
-            yield Mutant(f"{precision}_output_in_{name}", f"{precision} writes its output in {name}", output=keep)
-
-
-    for precision, name in (("fp32", "fp16"), ("fp32", "bf16"), ("tf32", "bf16"), ("fp16", "fp16"), ("bf16", "bf16")):
+            keep = kept(KEEP[name])
+            yield Mutant(f"{precision}_input_in_{name}", f"{precision} reads its input in {name}", applies, input=keep)
+            yield Mutant(
+                f"{precision}_kernel_in_{name}", f"{precision} reads its kernel in {name}", applies, kernel=keep
+            )
+            yield Mutant(
+                f"{precision}_output_in_{name}", f"{precision} writes its output in {name}", applies, output=keep
+            )
+    for precision, name in SUMS:
         doc = f"{precision} rounds each partial sum to {name}"
-        yield Mutant(f"{precision}_sums_in_{name}", doc, multiply=stepwise(precision, KEEP[name]))
+        applies = conditions.in_precision(precision)
+        yield Mutant(f"{precision}_sums_in_{name}", doc, applies, multiply=stepwise(KEEP[name]))
 
 
 def _last_places() -> Iterator[Mutant]:
-    for precision in ("fp32", "fp16", "bf16"):
+    for precision in ("fp32", "tf32", "fp16", "bf16"):
         doc = f"{precision} outputs are one unit in the last place too large"
-        yield Mutant(f"{precision}_one_ulp_up", doc, output=only(precision, next_up))
+        applies = conditions.in_precision(precision)
+        yield Mutant(f"{precision}_one_ulp_up", doc, applies, output=kept(next_up))
     for precision, dtype in (("fp16", HALF), ("bf16", BRAIN)):
-        yield Mutant(f"{precision}_cut", f"{precision} outputs are cut, not rounded", sums=toward_zero(dtype))
+        doc = f"{precision} outputs are cut, not rounded"
+        yield Mutant(f"{precision}_cut", doc, conditions.in_precision(precision), sums=toward_zero(dtype))
 
 
 MUTANTS: tuple[Mutant, ...] = (

@@ -22,7 +22,15 @@ def dilated(case: Case) -> bool:
 
 
 def padded(case: Case) -> bool:
-    return max(*case.attributes.pre, *case.attributes.post) > 0
+    return pre_padded(case) or post_padded(case)
+
+
+def pre_padded(case: Case) -> bool:
+    return not same_mode(case) and max(case.attributes.pre) > 0
+
+
+def post_padded(case: Case) -> bool:
+    return case.attributes.mode.startswith("EXPLICIT") and max(case.attributes.post) > 0
 
 
 def grouped(case: Case) -> bool:
@@ -35,10 +43,6 @@ def depthwise(case: Case) -> bool:
 
 def same_mode(case: Case) -> bool:
     return case.attributes.mode.startswith("SAME")
-
-
-def round_up(case: Case) -> bool:
-    return case.attributes.mode.endswith("ROUND_UP")
 
 
 def biased(case: Case) -> bool:
@@ -75,3 +79,7 @@ def by_set_input(case: Case) -> bool:
 
 def in_precision(precision: str) -> Condition:
     return lambda case: case.precision == precision
+
+
+def both(one: Condition, other: Condition) -> Condition:
+    return lambda case: one(case) and other(case)

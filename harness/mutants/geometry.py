@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.data import Array
 from harness.model import Attributes, AttributeValue, Case, Ints, PaddingMode
+from harness.mutants import conditions
 from harness.mutants.mutant import Given, Mutant, Widths
 from harness.reference.shape import Axis, extent, resolve, resolve_axis
 
@@ -73,16 +74,11 @@ def total(right: Axis, given: Given) -> int:
 def pads_of_opt(case: Case) -> Attributes:
     """SAME padding as the profile's opt shape needs it, whatever shape is run."""
     right = case.attributes
-    if case.dynamic is None or not right.mode.startswith("SAME"):
-        return right
+    assert case.dynamic is not None
     axes = resolve(case.dynamic.opt, case.kernel.shape, right)
-    given = [
-        Given(*rest, right.mode)
-        for rest in (
-            (size, f, *values)
-            for size, f, values in zip(case.dynamic.opt[-len(axes) :], case.kernel.shape[2:], right.axes(), strict=True)
-        )
-    ]
+    sizes = case.dynamic.opt[-len(axes) :]
+    parts = zip(sizes, case.kernel.shape[2:], right.axes(), strict=True)
+    given = [Given(size, window, *values, right.mode) for size, window, values in parts]
     pre = tuple(axis.before for axis in axes)
     post = tuple(max(0, total(axis, one)) - axis.before for axis, one in zip(axes, given, strict=True))
     return right.model_copy(update={"mode": "EXPLICIT_ROUND_DOWN", "pre": pre, "post": post})
@@ -90,13 +86,7 @@ def pads_of_opt(case: Case) -> Attributes:
 
 def surrounded(**how: Any) -> Callable[[Array, Widths], Array]:
     """Padding as ``numpy.pad`` does it in another mode."""
-
-    def pad(x: Array, widths: Widths) -> Array:
-        # Reflecting needs an element beyond the one it mirrors at.
-        one = how.get("mode") == "reflect" and any(n < 2 for n, (b, a) in zip(x.shape, widths, strict=True) if b or a)
-        return np.pad(x, widths, **({"mode": "edge"} if one else how))
-
-    return pad
+    return lambda x, widths: np.pad(x, widths, **how)
 
 
 def _per_attribute() -> Iterator[Mutant]:
@@ -114,7 +104,10 @@ def _per_attribute() -> Iterator[Mutant]:
             },
         }
         for what, (doc, change) in changes.items():
-            yield Mutant(f"{name}_{what}", f"{word} {doc}", attributes=changed(**{name: _applied(name, change)}))
+            applies = conditions.three_d if what == "ignored_on_d" else conditions.always
+            yield Mutant(
+                f"{name}_{what}", f"{word} {doc}", applies, attributes=changed(**{name: _applied(name, change)})
+            )
 
 
 def _replaced(place: int, value: int) -> Callable[[Ints], Ints]:
@@ -132,6 +125,7 @@ def _heads_and_tails() -> Iterator[Mutant]:
         yield Mutant(
             f"pre_post_swapped_on_{name}",
             f"pre- and post-padding are exchanged on {name.upper()}",
+            conditions.three_d if name == "d" else conditions.padded,
             attributes=changed(pre=_mixed("pre", "post", place), post=_mixed("post", "pre", place)),
         )
 
@@ -178,8 +172,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "padding is counted twice",
         attributes=changed(pre=lambda a: tuple(2 * p for p in a.pre), post=lambda a: tuple(2 * p for p in a.post)),
     ),
-    Mutant("head_padding_at_tail", "the head's padding holds for the tail too", attributes=changed(post=lambda a: a.pre)),
-    Mutant("tail_padding_at_head", "the tail's padding holds for the head too", attributes=changed(pre=lambda a: a.post)),
+    Mutant(
+        "head_padding_at_tail", "the head's padding holds for the tail too", attributes=changed(post=lambda a: a.pre)
+    ),
+    Mutant(
+        "tail_padding_at_head", "the tail's padding holds for the head too", attributes=changed(pre=lambda a: a.post)
+    ),
     Mutant(
         "caffe_uses_post_padding",
         "CAFFE modes pad the tail by the post-padding",
@@ -228,13 +226,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "SAME modes pad by the pre-padding as well",
         axis=same(lambda right, given: right.before + given.pre),
     ),
-    Mutant("same_pads_of_opt", "SAME modes pad every run shape as the profile's opt shape", attributes=pads_of_opt),
+    Mutant(
+        "same_pads_of_opt",
+        "SAME modes pad every run shape as the profile's opt shape",
+        conditions.both(conditions.dynamic, conditions.same_mode),
+        attributes=pads_of_opt,
+    ),
     Mutant(
         "round_up_drops_window_in_padding",
         "ROUND_UP modes leave out a last window that starts behind the input",
         axis=sized("ROUND_UP", lambda right, given: min(right.size, -(-(given.size + right.before) // given.stride))),
     ),
-    Mutant("one_window_more", "every axis has one output too many", axis=sized("", lambda right, given: right.size + 1)),
+    Mutant(
+        "one_window_more", "every axis has one output too many", axis=sized("", lambda right, given: right.size + 1)
+    ),
     Mutant("one_window_less", "every axis has one output too few", axis=sized("", lambda right, given: right.size - 1)),
     Mutant(
         "strides_start_at_1",
@@ -261,9 +266,15 @@ MUTANTS: tuple[Mutant, ...] = (
         "the stride is applied to the dilation as well",
         attributes=changed(dilation=lambda a: tuple(s * d for s, d in zip(a.stride, a.dilation, strict=True))),
     ),
-    Mutant("first_assignment_wins", "an attribute set twice keeps its first value", attributes=assigned(_first_write_wins)),
-    Mutant("padding_nd_pads_head_only", "padding_nd sets pre-padding alone", attributes=assigned(_renamed("pre_padding"))),
-    Mutant("padding_nd_pads_tail_only", "padding_nd sets post-padding alone", attributes=assigned(_renamed("post_padding"))),
+    Mutant(
+        "first_assignment_wins", "an attribute set twice keeps its first value", attributes=assigned(_first_write_wins)
+    ),
+    Mutant(
+        "padding_nd_pads_head_only", "padding_nd sets pre-padding alone", attributes=assigned(_renamed("pre_padding"))
+    ),
+    Mutant(
+        "padding_nd_pads_tail_only", "padding_nd sets post-padding alone", attributes=assigned(_renamed("post_padding"))
+    ),
     Mutant(
         "padding_mode_clears_padding",
         "setting the padding mode forgets the padding set before",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from harness.data import INPUT, OUTPUT, Array, case_data
 from harness.errors import InvalidConvolution
 from harness.model import Attributes, Case, PaddingMode, Quantize
+from harness.mutants.conditions import Condition, always
 from harness.reference import quantization
 from harness.reference.convolution import convolve
 from harness.reference.quantization import dequantize
@@ -89,15 +90,16 @@ def truncated(values: Array) -> Array:
 class Mutant:
     """A wrong convolution: its name, what is wrong, and the stages that differ. Every default is right.
 
-    In the order in which they act: ``refuse`` raises what a build raises; ``attributes`` are those after every
-    assignment; ``kernel`` and ``input`` change the operands in the case's type; ``scales`` and ``quantize`` act
-    in int8; ``axis`` changes a resolved axis; ``pad`` surrounds the input; ``multiply`` sums the products;
-    ``sums`` changes these; ``bias`` adds the bias; ``output`` changes the result in the output's type.
-    ``engine`` runs the stages.
+    It is wrong only in cases to which it ``applies``. The stages, in the order in which they act: ``refuse`` raises
+    what a build raises; ``attributes`` are those after every assignment; ``kernel`` and ``input`` change the operands
+    in the case's type; ``scales`` and ``quantize`` act in int8; ``axis`` changes a resolved axis; ``pad`` surrounds
+    the input; ``multiply`` sums the products; ``sums`` changes these; ``bias`` adds the bias; ``output`` changes the
+    result in the output's type. ``engine`` runs the stages.
     """
 
     name: str
     doc: str
+    applies: Condition = always
     refuse: Callable[[Case], None] = refuse
     attributes: Callable[[Case], Attributes] = attrgetter("attributes")
     kernel: Change = unchanged
@@ -166,7 +168,10 @@ class MutantEngine:
         ]
         axes = [mutant.axis(resolve_axis(*one), one) for one in given]
         widths = [_widths(axis, one) for axis, one in zip(axes, given, strict=True)]
-        kept = [slice(max(0, -b), one.size - max(0, -a)) for (b, a), one in zip(widths, given, strict=True)]
+        inside: Any = (
+            ...,
+            *(slice(max(0, -b), one.size - max(0, -a)) for (b, a), one in zip(widths, given, strict=True)),
+        )
         around = [(0, 0)] * (x.ndim - rank) + [(max(0, b), max(0, a)) for b, a in widths]
         resolved = Attributes(
             stride=tuple(axis.stride for axis in axes),
@@ -175,7 +180,7 @@ class MutantEngine:
             dilation=tuple(axis.dilation for axis in axes),
             groups=attributes.groups,
         )
-        return mutant.sums(mutant.multiply(mutant.pad(x[(..., *kept)], around), kernel, resolved, case), case)
+        return mutant.sums(mutant.multiply(mutant.pad(x[inside], around), kernel, resolved, case), case)
 
     def _biased(self, y: Array) -> Array:
         return y if self._bias is None else self.mutant.bias(y, self._bias.astype(np.float32), self.case)
@@ -195,5 +200,6 @@ class MutantTarget(NumpyTarget):
         self.name = f"mutant-{mutant.name}"
 
     def build(self, case: Case) -> MutantEngine:  # type: ignore[override]
-        self.mutant.refuse(case)
-        return (self.mutant.engine or MutantEngine)(case, self.mutant)
+        mutant = self.mutant if self.mutant.applies(case) else UNMUTATED
+        mutant.refuse(case)
+        return (mutant.engine or MutantEngine)(case, mutant)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 
 from harness.data import Array
-from harness.model import Case, Quantize
-from harness.mutants.arithmetic import HALF, through
+from harness.model import Case
+from harness.mutants import conditions
+from harness.mutants.arithmetic import HALF, kept, through
 from harness.mutants.mutant import Change, Mutant, Role, add_bias, per_map, quantize
 from harness.reference.quantization import HIGH, LOW
 
@@ -63,20 +65,15 @@ def _for(wrong: Role, rule: Rule) -> Callable[[Array, Array, Role], Array]:
     return lambda x, scale, role: rule(x, scale) if role == wrong else quantize(x, scale, role)
 
 
-def in_int8(change: Change) -> Change:
-    return lambda tensor, case: change(tensor, case) if case.quantize is not None else tensor
-
-
 def bias_before_scaling(y: Array, bias: Array, case: Case) -> Array:
     """The bias added to the integer sums, as if it had their scale."""
-    if case.quantize is None:
-        return add_bias(y, bias, case)
+    assert case.quantize is not None
     scale = case.quantize.input * np.asarray(case.quantize.kernel, dtype=np.float32)
     return add_bias(y, bias * scale, case)
 
 
 def bias_rounded(y: Array, bias: Array, case: Case) -> Array:
-    return add_bias(y, bias if case.quantize is None else np.rint(bias), case)
+    return add_bias(y, np.rint(bias), case)
 
 
 def rescaled(y: Array, case: Case) -> Array:
@@ -90,8 +87,8 @@ def _per_scale() -> Iterator[Mutant]:
     """Each scale left out, or applied twice, when integers become real numbers again."""
     for what, doc, power in (("dropped", "is not applied", -1), ("squared", "is applied twice", 1)):
         for role in ("input", "kernel"):
-            yield Mutant(f"int8_{role}_scale_{what}", f"the {role}'s scale {doc}", sums=in_int8(_times(role, power)))
-        yield Mutant(f"int8_output_scale_{what}", f"the output's scale {doc}", output=in_int8(_times("output", power)))
+            yield Mutant(f"int8_{role}_scale_{what}", f"the {role}'s scale {doc}", sums=_times(role, power))
+        yield Mutant(f"int8_output_scale_{what}", f"the output's scale {doc}", output=_times("output", power))
 
 
 def _times(role: Role, power: int) -> Change:
@@ -103,7 +100,7 @@ def _times(role: Role, power: int) -> Change:
     return times
 
 
-MUTANTS: tuple[Mutant, ...] = (
+_ALL: tuple[Mutant, ...] = (
     *_per_tensor(),
     *_per_scale(),
     Mutant("int8_not_quantised", "int8 computes in float, without quantising", scales=lambda q: None),
@@ -127,18 +124,16 @@ MUTANTS: tuple[Mutant, ...] = (
         "the input has the kernel's first scale, and the kernel the input's",
         scales=lambda q: q.model_copy(update={"input": q.kernel[0], "kernel": (q.input,) * len(q.kernel)}),
     ),
-    Mutant("int8_sums_wrap_in_int16", "sums wrap in 16 bits", sums=in_int8(lambda y, case: wrapped(y, 16))),
+    Mutant("int8_sums_wrap_in_int16", "sums wrap in 16 bits", sums=lambda y, case: wrapped(y, 16)),
     Mutant(
         "int8_sums_saturate_in_int16",
         "sums saturate in 16 bits",
-        sums=in_int8(lambda y, case: np.clip(y, -(2.0**15), 2.0**15 - 1)),
+        sums=lambda y, case: np.clip(y, -(2.0**15), 2.0**15 - 1),
     ),
-    Mutant(
-        "int8_sums_in_fp16",
-        "sums are rounded to float16",
-        sums=in_int8(lambda y, case: through(HALF)(y)),
-    ),
+    Mutant("int8_sums_in_fp16", "sums are rounded to float16", sums=kept(through(HALF))),
     Mutant("int8_bias_before_scaling", "the bias is added before the scales are applied", bias=bias_before_scaling),
     Mutant("int8_bias_rounded", "the bias is rounded to an integer", bias=bias_rounded),
-    Mutant("int8_scale_in_fp16", "the product of the scales is rounded to float16", sums=in_int8(rescaled)),
+    Mutant("int8_scale_in_fp16", "the product of the scales is rounded to float16", sums=rescaled),
 )
+
+MUTANTS = tuple(replace(mutant, applies=conditions.quantized) for mutant in _ALL)

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.data import OUTPUT, Array
 from harness.model import Case
+from harness.mutants import conditions
 from harness.mutants.mutant import Change, Mutant, MutantEngine
 from harness.mutants.operands import channel_axis
 
@@ -77,13 +78,17 @@ def whole_vectors(size: int) -> Change:
 
 def beyond_opt(y: Array, case: Case) -> Array:
     """Only as many images as the profile's opt shape has are written."""
-    return y if case.dynamic is None else overwritten(0, slice(case.dynamic.opt[0], None))(y, case)
+    assert case.dynamic is not None
+    return overwritten(0, slice(case.dynamic.opt[0], None))(y, case)
+
+
+def first_image(y: Array, case: Case) -> Array:
+    return y[[0] * len(y)]
 
 
 def as_opt(x: Array, case: Case) -> Array:
     """A dynamic input cut, or filled up with zeros, to the profile's opt shape."""
-    if case.dynamic is None:
-        return x
+    assert case.dynamic is not None
     full = np.zeros(case.dynamic.opt, x.dtype)
     common = tuple(slice(min(a, b)) for a, b in zip(full.shape, x.shape, strict=True))
     full[common] = x[common]
@@ -149,42 +154,71 @@ LAST, FIRST, ALL = slice(-1, None), slice(None, 1), slice(None)
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant("last_row_unwritten", "the last row keeps what the buffer held", output=overwritten(np.nan, ..., LAST, ALL)),
-    Mutant("last_column_unwritten", "the last column keeps what the buffer held", output=overwritten(np.nan, ..., LAST)),
+    Mutant(
+        "last_column_unwritten", "the last column keeps what the buffer held", output=overwritten(np.nan, ..., LAST)
+    ),
     Mutant("last_row_zero", "the last row is zero", output=overwritten(0, ..., LAST, ALL)),
     Mutant("last_column_zero", "the last column is zero", output=overwritten(0, ..., LAST)),
     Mutant("first_row_zero", "the first row is zero", output=overwritten(0, ..., FIRST, ALL)),
     Mutant("first_column_zero", "the first column is zero", output=overwritten(0, ..., FIRST)),
-    Mutant("first_element_zero", "the very first element is zero", output=overwritten(0, ..., 0, 0)),
+    Mutant("first_element_zero", "the first element of every map is zero", output=overwritten(0, ..., 0, 0)),
     Mutant("last_element_zero", "the very last element is zero", output=overwritten(0, -1, -1, ..., -1, -1)),
     Mutant("columns_in_vectors_of_4", "columns behind the last whole four are zero", output=whole_vectors(4)),
     Mutant("columns_in_vectors_of_8", "columns behind the last whole eight are zero", output=whole_vectors(8)),
     Mutant("pixels_beyond_64_unwritten", "an image's places behind the first 64 are zero", output=pixels_beyond(64)),
     Mutant("pixels_beyond_256_unwritten", "an image's places behind the first 256 are zero", output=pixels_beyond(256)),
-    Mutant("maps_beyond_8_unwritten", "maps behind the first 8 are zero", output=on_maps(overwritten(0, slice(8, None)))),
-    Mutant("maps_beyond_32_unwritten", "maps behind the first 32 are zero", output=on_maps(overwritten(0, slice(32, None)))),
+    Mutant(
+        "maps_beyond_8_unwritten", "maps behind the first 8 are zero", output=on_maps(overwritten(0, slice(8, None)))
+    ),
+    Mutant(
+        "maps_beyond_32_unwritten", "maps behind the first 32 are zero", output=on_maps(overwritten(0, slice(32, None)))
+    ),
     Mutant("maps_after_first_zero", "only the first map is computed", output=on_maps(overwritten(0, slice(1, None)))),
-    Mutant("maps_rolled", "each map is written one place further", output=on_maps(lambda y, case: np.roll(y, 1, axis=0))),
+    Mutant(
+        "maps_rolled", "each map is written one place further", output=on_maps(lambda y, case: np.roll(y, 1, axis=0))
+    ),
     Mutant("maps_reversed", "maps are written from the last to the first", output=on_maps(lambda y, case: y[::-1])),
-    Mutant("maps_interleaved", "the groups' maps are written in turn", output=on_maps(maps_interleaved)),
-    Mutant("groups_reversed", "groups are written from the last to the first", output=on_maps(groups_reversed)),
+    Mutant(
+        "maps_interleaved", "the groups' maps are written in turn", conditions.grouped, output=on_maps(maps_interleaved)
+    ),
+    Mutant(
+        "groups_reversed",
+        "groups are written from the last to the first",
+        conditions.grouped,
+        output=on_maps(groups_reversed),
+    ),
     Mutant("output_channels_last", "the output is written as NHWC", output=channels_last),
     Mutant("output_transposed", "the output is written with H and W exchanged", output=transposed),
     Mutant("output_upside_down", "rows are written from the last to the first", output=lambda y, case: y[..., ::-1, :]),
     Mutant("output_mirrored", "columns are written from the last to the first", output=lambda y, case: y[..., ::-1]),
-    Mutant("output_one_column_late", "columns are written one place further", output=lambda y, case: np.roll(y, 1, axis=-1)),
+    Mutant(
+        "output_one_column_late", "columns are written one place further", output=lambda y, case: np.roll(y, 1, axis=-1)
+    ),
     Mutant(
         "output_depth_reversed",
         "slices of a 3D output are written from the last to the first",
-        output=lambda y, case: y[..., ::-1, :, :] if case.spatial_rank == 3 else y,
+        conditions.three_d,
+        output=lambda y, case: y[..., ::-1, :, :],
     ),
-    Mutant("images_one_late", "image n of a batch gets the output of image n - 1", output=lambda y, case: np.roll(y, 1, axis=0)),
+    Mutant(
+        "images_one_late",
+        "image n of a batch gets the output of image n - 1",
+        output=lambda y, case: np.roll(y, 1, axis=0),
+    ),
     Mutant("images_reversed", "a batch is written from the last image to the first", output=lambda y, case: y[::-1]),
-    Mutant("images_all_first", "every image of a batch gets the first one's output", output=lambda y, case: y[[0] * len(y)]),
-    Mutant("images_after_first_zero", "only the first image of a batch is computed", output=overwritten(0, slice(1, None))),
+    Mutant("images_all_first", "every image of a batch gets the first one's output", output=first_image),
+    Mutant(
+        "images_after_first_zero", "only the first image of a batch is computed", output=overwritten(0, slice(1, None))
+    ),
     Mutant("images_beyond_2_zero", "only two images of a batch are computed", output=overwritten(0, slice(2, None))),
-    Mutant("images_beyond_opt_zero", "images behind the profile's opt batch are not computed", output=beyond_opt),
-    Mutant("opt_shape_always", "every run computes the profile's opt shape", input=as_opt),
-    Mutant("first_shape_always", "every run gives the shape of the first", engine=FirstShape),
+    Mutant(
+        "images_beyond_opt_zero",
+        "images behind the profile's opt batch are not computed",
+        conditions.dynamic,
+        output=beyond_opt,
+    ),
+    Mutant("opt_shape_always", "every run computes the profile's opt shape", conditions.dynamic, input=as_opt),
+    Mutant("first_shape_always", "every run gives the shape of the first", conditions.dynamic, engine=FirstShape),
     Mutant("output_of_run_before", "a second run gives the first one's output", engine=Stale),
     Mutant("output_added_to", "a second run adds to the first one's output", engine=Accumulating),
     Mutant("output_in_float64", "the output's type is float64", output=lambda y, case: y.astype(np.float64)),

@@ -75,6 +75,7 @@ def coverage(view: View, columns: tuple[Column, ...]) -> tuple[Attribute, ...]:
         return ()
     counts: dict[tuple[str, str], dict[Column, Counter[str]]] = {}
     found: dict[str, list[str]] = {name: list(values) for name, values in DOMAINS.items()}
+    found |= {name: ["default"] for name in ASSIGNED if name not in found}
     settings = {name: tuple(_settings(case)) for name, case in view.cases.items()}
     for pairs in settings.values():
         for name, value in pairs:

@@ -13,11 +13,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from harness import __version__
 from harness.model import PHASES
 from harness.record import Record
-from harness.report import picture
+from harness.report import compare_text, picture
+from harness.report.changes import GROUPS, REGRESSIONS, Changes
 from harness.report.coverage import coverage
 from harness.report.plot import plot
 from harness.report.view import FAULTS, ORDER, WORDS, Row, View
-from harness.report.words import answer, of_target
+from harness.report.words import answer, counted, of_target
 from harness.summary import outcome
 from harness.verdict import Verdict
 
@@ -50,6 +51,24 @@ def report_page(view: View) -> str:
         coverage=coverage(view, view.targets),
         plot=plot(view.rows, with_target=len(view.targets) > 1),
         runs=[_run(record) for record in view.records],
+        statuses={row.status for row in view.rows},
+        precisions=sorted({row.precision for row in view.rows if row.precision}),
+        carded={row.number for row in view.failures[:MOST_CARDS]},
+    )
+
+
+def compare_page(changes: Changes, top: int) -> str:
+    """The comparison of two runs."""
+    return render(
+        "compare.html.j2",
+        changes=changes,
+        sentence=compare_text.sentence(changes),
+        notes=compare_text.notes(changes),
+        tables=list(compare_text.tables(changes, top)),
+        base=_run(changes.base),
+        new=_run(changes.new),
+        GROUPS=GROUPS,
+        REGRESSIONS=REGRESSIONS,
     )
 
 
@@ -78,6 +97,7 @@ def _environment() -> Environment:
         "pictures": picture.pictures,
         "sum_picture": picture.sum_picture,
         "is_padding": picture.is_padding,
+        "largest": _largest,
         "rerun": rerun,
         "evidence": _evidence,
         "where": where,
@@ -88,7 +108,9 @@ def _environment() -> Environment:
         "body": _body,
         "outcome": outcome,
         "kind": _kind,
+        "counted": counted,
         "flat": _flat,
+        "fact": _fact,
         "finite": math.isfinite,
         "faults": lambda counts: sum(counts[status] for status in FAULTS),
     }
@@ -113,6 +135,10 @@ def _evidence(row: Row) -> Any:
     return next((v.figures["evidence"] for v in row.faults if v.figures.get("evidence")), None)
 
 
+def _largest(terms: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(terms, key=lambda term: -abs(float(term["product"])))[:MOST_TERMS]
+
+
 def _body(message: str) -> str:
     """A message without the headline that names its case."""
     first, *rest = message.splitlines() or [""]
@@ -135,6 +161,15 @@ def _flat(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
+def _fact(value: Any, key: str) -> str:
+    """A fact of an environment in one line, bytes in GiB."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_fact(part, name)}" for name, part in value.items()) or "unknown"
+    if "memory" in key and "clock" not in key and isinstance(value, int):
+        return f"{value / 2**30:.1f} GiB"
+    return _flat(value)
+
+
 def _run(record: Record) -> dict[str, Any]:
     """What a run says of itself, in words."""
     environment = record.header["environment"]
@@ -143,7 +178,7 @@ def _run(record: Record) -> dict[str, Any]:
     commit = str(source.get("commit", ""))[:12]
     state = {True: "clean", False: "with uncommitted changes"}.get(source.get("clean"), "")
     seconds = (datetime.fromisoformat(record.end["ended"]) - started).total_seconds() if record.end else None
-    gpu = device.get("gpu") or f"no GPU ({device.get('reason', 'unknown why')})"
+    gpu = device.get("gpu") or device.get("reason") or "no GPU"
     return {
         "started": started,
         "seconds": seconds,

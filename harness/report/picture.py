@@ -80,6 +80,9 @@ def share(fraction: float) -> str:
     """A part of the bound as people read it: 27 %, or 3.9× where it is more than all of it."""
     if math.isinf(fraction):
         return "∞"
+    if fraction >= 10000:
+        digits, _, exponent = f"{fraction:.1e}".partition("e+")
+        return f"{digits}e{int(exponent)}×"
     if fraction > 1:
         return f"{fraction:.3g}×"
     return f"{100 * fraction:.2g} %" if fraction else "0"
@@ -107,7 +110,7 @@ def pictures(evidence: dict[str, Any]) -> list[Picture]:
             "|error| / bound",
             f"{beyond} of the {len(used)} elements of {part} are beyond their bound; the worst is at {place(worst)}",
             [f"h{bisect_left(LEVELS, fraction)}" for fraction in used],
-            [share(fraction) for fraction in used],
+            ["<0.01 %" if 0 < fraction < 1e-4 else share(fraction) for fraction in used],
         ),
         values("actual", f"values of {part}", actual),
         values("expected", f"values that {part} should have", expected),

@@ -13,8 +13,9 @@ WIDTH = 960
 LEFT, RIGHT = 190, 24
 TOP, BOTTOM = 22, 34
 STEP = 7.0
-SMALLEST, LARGEST = -4, 6
-OWN = 46.0
+SMALLEST, LARGEST = -6, 6
+CROWD = 12
+OWN = 60.0
 """Room for what has no place on a logarithmic axis: no error at all, and infinities."""
 
 
@@ -27,6 +28,14 @@ class Dot(NamedTuple):
     row: Row
 
 
+class Mark(NamedTuple):
+    """A place on the axis, or the size of a crowd of dots."""
+
+    x: float
+    text: str
+    y: float = 0.0
+
+
 @dataclass(frozen=True)
 class Lane:
     """The cases of one precision, and of one target where the plot tells targets apart."""
@@ -35,13 +44,7 @@ class Lane:
     target: str
     y: float
     dots: tuple[Dot, ...]
-
-
-class Mark(NamedTuple):
-    """A place on the axis."""
-
-    x: float
-    text: str
+    crowds: tuple[Mark, ...]
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ def plot(rows: Sequence[Row], with_target: bool) -> Plot | None:
         height = min(110.0, max(40.0, STEP * max(map(len, stacks.values())) + 16))
         middle = y + height / 2
         dots = [dot for stack in stacks.values() for dot in _stacked(stack, axis, middle, height - 12)]
-        lanes.append(Lane(precision, target, middle, tuple(dots)))
+        crowds = [Mark(axis.x(c[0][0]) + STEP, str(len(c)), y + 12) for c in stacks.values() if len(c) > CROWD]
+        lanes.append(Lane(precision, target, middle, tuple(dots), tuple(crowds)))
         y += height
     marks = (Mark(axis.x(0.01), "1 %"), Mark(axis.x(0.8), "80 %"), Mark(axis.x(1.0), "the bound"))
     return Plot(y + 4 + BOTTOM, y + 4, tuple(lanes), axis.ticks(), marks)
@@ -102,7 +106,8 @@ class _Axis:
     def __init__(self, fractions: Sequence[float]) -> None:
         finite = [fraction for fraction in fractions if math.isfinite(fraction)]
         self._infinite = len(finite) < len(fractions)
-        top = max([1.0, *finite])
+        top, least = max([1.0, *finite]), min([0.01, *(fraction for fraction in finite if fraction)])
+        self._start = max(SMALLEST, math.floor(math.log10(least)))
         self._end = min(LARGEST, max(int(top > 1 or self._infinite), math.ceil(math.log10(top))))
         self._first = LEFT + OWN
         self._last = WIDTH - RIGHT - (OWN if self._infinite else 0) - (0 if self._end else 60)
@@ -112,11 +117,11 @@ class _Axis:
             return LEFT + 14.0
         if math.isinf(fraction):
             return WIDTH - RIGHT - 14.0
-        decade = min(max(math.log10(fraction), SMALLEST), self._end)
-        return self._first + (decade - SMALLEST) / (self._end - SMALLEST) * (self._last - self._first)
+        decade = min(max(math.log10(fraction), self._start), self._end)
+        return self._first + (decade - self._start) / (self._end - self._start) * (self._last - self._first)
 
     def ticks(self) -> tuple[Mark, ...]:
-        places = [0.0, *(10.0**decade for decade in range(SMALLEST, self._end + 1)), math.inf]
+        places = [0.0, *(10.0**decade for decade in range(self._start, self._end + 1)), math.inf]
         names = {0.0: "exact", math.inf: "∞"}
         return tuple(
             Mark(self.x(place), names.get(place) or (f"{100 * place:g} %" if place <= 1 else f"{place:g}×"))

@@ -80,7 +80,7 @@ def _of_targets(view: View, targets: tuple[Column, ...]) -> Answer:
     if unclear:
         parts.append(f"nothing was compared on {_list(unclear)}")
     start = f"{len(failing)} of {len(targets)} targets fail" if failing else "No check fails"
-    return Answer("fail" if failing else "pass" if passing else "open", f"{start}: {_list(parts)}.")
+    return Answer("fail" if failing else "open" if unclear else "pass", f"{start}: {_list(parts)}.")
 
 
 def counted(count: int, noun: str) -> str:

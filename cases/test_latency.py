@@ -1,0 +1,17 @@
+"""How long does the target take, once its values are right?"""
+
+import pytest
+
+from harness.latency.check import check_latency
+from harness.latency.clock import DeviceClock
+
+CLOCK = DeviceClock()
+
+
+@pytest.mark.cases("timed")
+@pytest.mark.benchmark(timer=CLOCK.now)
+def test_latency(subject, timing, judge, benchmark):
+    found = check_latency(subject, **timing)
+    if found.phase == "latency" and found.status == "pass":
+        CLOCK.replay(found, benchmark)
+    judge(found)

@@ -1,0 +1,61 @@
+"""``trt-conformance compare``: what changed from one run to another, and a gate for CI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.output import AsJson, print_json
+from harness.errors import ConformanceError
+
+Base = Annotated[Path, typer.Argument(metavar="BASE", help="The run record that was, or its folder.")]
+New = Annotated[Path, typer.Argument(metavar="NEW", help="The run record that is, or its folder.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown, as for a CI job's page.")]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained HTML file as well.")
+]
+Gate = Annotated[bool, typer.Option("--gate", help="Exit with 1 where there is a regression.")]
+Pairs = Annotated[
+    list[str] | None,
+    typer.Option("--pair", metavar="OLD=NEW", help="Compare target OLD of BASE with target NEW of NEW. Repeatable."),
+]
+Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="How many changes of the error fraction to list.")]
+
+
+def compare(
+    base: Base,
+    new: New,
+    markdown: AsMarkdown = False,
+    html: Html = None,
+    as_json: AsJson = False,
+    gate: Gate = False,
+    pair: Pairs = None,
+    top: Top = 10,
+) -> None:
+    """Say what changed from one run to another.
+
+    Results, output bits, kernels, precisions, the part of the error bound in use, versions, and cases that only
+    one run holds. Targets of different versions are paired where that is plain; --pair states it.
+
+    --gate: exit code 1 where a check fails, errs, or passed in BASE and is not run in NEW or absent from it;
+    0 otherwise; 2 where a record cannot be read. A pass that becomes unsupported is listed and stops nothing.
+    """
+    from harness import report as reports
+    from harness.record import read
+    from harness.report import compare_text
+    from harness.report.changes import between
+    from harness.report.page import compare_page
+
+    if markdown and as_json:
+        raise ConformanceError("give --markdown or --json, not both")
+    changes = between(read(base), read(new), pair or ())
+    if html:
+        reports.write(html, compare_page(changes, top))
+    if as_json:
+        print_json(changes.to_json(top))
+    else:
+        typer.echo((compare_text.markdown if markdown else compare_text.terminal)(changes, top).rstrip())
+    if gate and changes.regressions:
+        raise typer.Exit(1)

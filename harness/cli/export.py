@@ -1,0 +1,39 @@
+"""``trt-conformance export``: a run for other programs."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(str, Enum):
+    """What `harness.report.formats.FORMATS` offers; named here so that ``--help`` imports nothing heavy."""
+
+    junit = "junit"
+    markdown = "markdown"
+    csv = "csv"
+    prometheus = "prometheus"
+    github_benchmark = "github-benchmark"
+
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run record, or the folder that holds it.")]
+Chosen = Annotated[Format, typer.Option("--format", "-f", help="The form to write.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write; stdout by default.")
+]
+
+
+def export(run: Run, form: Chosen, output: Output = None) -> None:
+    """Write a run as JUnit XML, Markdown, CSV, Prometheus metrics, or github-action-benchmark's JSON."""
+    from harness import report as reports
+    from harness.record import read
+    from harness.report.formats import FORMATS
+
+    text = FORMATS[form.value](reports.view_of([read(run)]))
+    if output:
+        reports.write(output, text)
+    else:
+        typer.echo(text, nl=False)

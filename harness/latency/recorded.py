@@ -1,0 +1,92 @@
+"""The latencies of a run record, as they are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from harness.latency.measurement import Mode
+from harness.latency.statistics import Summary, summarise
+from harness.record import Record
+from harness.verdict import Verdict
+
+SameKernels = Literal["same kernel", "other kernel", "unknown"]
+
+# Where a kernel's name comes from: the trace of a run, the engine's layers, or its convolution alone.
+_SOURCES = {"kernels": "name", "layers": "kernel", "kernel": ""}
+
+
+class Key(NamedTuple):
+    """What must agree for two latencies to be compared. ``family`` is a target's name without version and GPU."""
+
+    case: str
+    family: str
+    mode: Mode
+    cold_l2: bool
+
+    @property
+    def way(self) -> str:
+        """``graph, warm``."""
+        return f"{self.mode}, {'cold' if self.cold_l2 else 'warm'}"
+
+    def __str__(self) -> str:
+        return f"{self.case} [{self.family}, {self.way}]"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One latency: of which target, its samples' summary, kernel names by source, and the yardstick in seconds."""
+
+    target: str
+    summary: Summary
+    kernels: Mapping[str, frozenset[str]]
+    yardstick: float | None
+
+
+def timings(record: Record) -> dict[Key, Timing]:
+    """The latencies of a record."""
+    return {_key(verdict): _timing(verdict) for verdict in record.verdicts if _is_latency(verdict)}
+
+
+def device_of(record: Record) -> str:
+    """The GPU of a run, or the machine where there is none."""
+    environment = record.header.get("environment", {})
+    gpu = environment.get("device", {}).get("gpu")
+    return str(gpu or f"{environment.get('machine', 'a machine')} without a GPU")
+
+
+def kernel_change(before: Timing, after: Timing) -> tuple[SameKernels, tuple[str, ...], tuple[str, ...]]:
+    """Whether both ran the same kernels, by the best source that both have; and the names of one side alone."""
+    for source in _SOURCES:
+        if source in before.kernels and source in after.kernels:
+            old, new = before.kernels[source], after.kernels[source]
+            same: SameKernels = "same kernel" if old == new else "other kernel"
+            return same, tuple(sorted(old - new)), tuple(sorted(new - old))
+    return "unknown", (), ()
+
+
+def _is_latency(verdict: Verdict) -> bool:
+    return verdict.phase == "latency" and verdict.status == "pass" and bool(verdict.figures.get("samples"))
+
+
+def _key(verdict: Verdict) -> Key:
+    figures = verdict.figures
+    return Key(verdict.case, verdict.target.split("-")[0], figures["mode"], bool(figures["cold_l2"]))
+
+
+def _timing(verdict: Verdict) -> Timing:
+    figures = verdict.figures
+    kernels = {source: _names(figures.get(source), name) for source, name in _SOURCES.items()}
+    return Timing(
+        target=verdict.target,
+        summary=summarise(figures["samples"]),
+        kernels={source: names for source, names in kernels.items() if names},
+        yardstick=figures.get("yardstick"),
+    )
+
+
+def _names(given: Any, name: str) -> frozenset[str]:
+    if isinstance(given, str):
+        return frozenset({given} - {""})
+    return frozenset(part[name] for part in given or () if part.get(name))
