@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, get_args
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from harness.engines import Engines
 from harness.errors import ConformanceError
 from harness.evidence import evidence
 from harness.isolation import named
-from harness.model import Case, Phase
+from harness.model import Case, Phase, Precision
 from harness.printed import Printed, parse
 from harness.probes import UNKNOWN, arithmetic
 from harness.reference.result import Result
@@ -42,6 +42,9 @@ from harness.tolerance import bound
 from harness.verdict import Verdict, verdict
 
 P = ParamSpec("P")
+
+# Precisions that a target is told to use, and may silently leave. TF32 is only ever permitted.
+NARROW: dict[Precision, str] = {"fp16": "fp16", "bf16": "bf16", "int8": "int8"}
 Golden = Callable[[Case, int], Result]
 
 
@@ -230,12 +233,15 @@ def check_forward(subject: Subject) -> Verdict:
         lines = [*message.mismatch(worst), *numbers, *message.engine_line(facts)]
         return subject.say("compare", "fail", lines, **figures, **shown)
     figures |= {"output_sha256": bits.hexdigest()[:16]}
+    demanded = case.runs_in or NARROW.get(case.precision)
     said = (probed, facts.precision if facts is not None else None)
-    other = [ran for ran in said if ran not in (None, case.runs_in)]
-    if case.runs_in is not None and other:
-        lines = [f"the values are right, but it ran in {other[0]}, not in {case.runs_in}", *message.engine_line(facts)]
-        return subject.say("compare", "fallback", lines, **figures)
-    return subject.say("compare", "pass", **figures)
+    other = [ran for ran in said if ran in get_args(Precision) and ran != demanded]
+    if demanded is None or not other:
+        return subject.say("compare", "pass", **figures)
+    what = f"the values are right, but it ran in {other[0]}, not in {demanded}"
+    if case.runs_in is None:
+        return subject.say("compare", "fallback", what, **figures)
+    return subject.say("compare", "fail", [what, *message.engine_line(facts)], **figures)
 
 
 @judged("compare")

@@ -302,11 +302,13 @@ def judge(request: pytest.FixtureRequest, run: Run) -> Callable[[Verdict], None]
         __tracebackhide__ = True
         check = request.function.__name__.removeprefix("test_")
         found = run.expectations.apply(replace(found, check=check))
+        if found.is_fault:
+            found = replace(found, figures={**found.figures, "rerun": _rerun(request.node, found)})
         request.node.stash.setdefault(VERDICTS, []).append(found)
         if found.known:
             pytest.xfail(f"known difference {found.known}: {found.message.splitlines()[-1].strip()}")
         if found.is_fault:
-            pytest.fail(f"{found.message}\n  rerun: {_rerun(request.node, found)}", pytrace=False)
+            pytest.fail(f"{found.message}\n  rerun: {found.figures['rerun']}", pytrace=False)
         if found.status != "pass":
             pytest.skip(f"{found.status}: {found.message}")
 
@@ -381,6 +383,19 @@ class Controller:
         if run.writer is not None:
             write("")
             write(f"record: {relative(run.writer.path)}")
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Write the report, and say where it lies as the last line of all. That fails no run."""
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        if self.run.writer is None or terminal is None:
+            return
+        try:
+            from harness.report import write_beside
+
+            path = write_beside(self.run.writer.path, self.run.catalog, self.run.expectations.entries)
+            terminal.write_line(f"report: {relative(path)}")
+        except Exception as fault:  # whatever keeps the report from being made, the run's result stands
+            terminal.write_line(f"report: not made: {type(fault).__name__}: {fault}".splitlines()[0])
 
 
 @pytest.hookimpl(trylast=True)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from harness.model import PHASES
-from harness.verdict import Verdict
+from harness.verdict import NEUTRAL, Verdict
 
 COLUMNS = ("pass", "fail", "error", "fallback", "known", "unsupported", "not run")
 
@@ -38,7 +38,7 @@ def table(verdicts: Sequence[Verdict]) -> list[str]:
 
 def reasons(verdicts: Sequence[Verdict]) -> list[str]:
     """Why checks were unsupported or not run, with how often, per target."""
-    found = Counter((v.target, v.status, v.message) for v in verdicts if v.status in ("unsupported", "not run"))
+    found = Counter((v.target, v.status, v.message) for v in verdicts if v.status in NEUTRAL and not v.known)
     return [f"{target}: {status} {n}: {message}" for (target, status, message), n in sorted(found.items())]
 
 

@@ -11,8 +11,8 @@ from harness.model import Case, Phase
 Status = Literal["pass", "fail", "error", "fallback", "unsupported", "not run"]
 
 # What a status means for the run: a fault, nothing learnt, or good.
-FAULTS: tuple[Status, ...] = ("fail", "error", "fallback")
-NEUTRAL: tuple[Status, ...] = ("unsupported", "not run")
+FAULTS: tuple[Status, ...] = ("fail", "error")
+NEUTRAL: tuple[Status, ...] = ("fallback", "unsupported", "not run")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Verdict:
     """Phase, status, one message for people, and figures for machines (JSON values only).
 
     pass: does what the case states. fail: does something else. error: the harness or the target broke.
-    fallback: right values in another precision than the case demands. unsupported: the target has no such
+    fallback: right values in a wider precision than the
+    target was told to use (a fail where the case demands the precision). unsupported: the target has no such
     feature. not run: nothing was tried, with the reason.
     """
 

@@ -116,16 +116,20 @@ def test_score_stops_at_the_first_kill_or_counts_them_all(catalog: Catalog) -> N
     assert {fault.check for fault in every.faults} == {"forward", "printed"}
 
 
+def new_case(**fields: Any) -> Case:
+    """A case that has no golden."""
+    return make_case(id="nowhere/new", file="cases/convolution/nowhere.toml", **fields)
+
+
 def test_a_case_without_golden_is_judged_by_the_reference() -> None:
-    case = make_case(id="nowhere/new", file="cases/convolution/nowhere.toml")
-    catalog = Catalog((case,), {})
+    catalog = Catalog((new_case(),), {})
     survivor, killed = score([UNMUTATED, mutant("kernel_flipped")], catalog, catalog.cases)
     assert survivor.killers == ()
     assert killed.killers == ("nowhere/new-fp32",)
 
 
 def test_a_suite_that_faults_the_right_convolution_judges_no_mutant() -> None:
-    wrong = make_case(expect={"shape": [1, 1, 4, 7], "printed": "\n".join(["1. 2. 3. 4. 5. 6. 7."] * 4)})
+    wrong = new_case(expect={"shape": [1, 1, 4, 7], "printed": "\n".join(["1. 2. 3. 4. 5. 6. 7."] * 4)})
     with pytest.raises(ConformanceError, match=r"the right convolution has faults \(1\)"):
         check_unmutated(Catalog((wrong,), {}), (wrong,))
 

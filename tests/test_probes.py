@@ -93,14 +93,14 @@ def test_numbers_beside_the_demanded_arithmetic_are_a_fallback():
     case = PROBES["operands_under_tf32"].model_copy(update={"runs_in": "tf32"})
     assert judged(case, answering(with_first(2))).status == "pass"
     found = judged(case, answering(with_first(3)))
-    assert found.status == "fallback"
+    assert found.status == "fail"
     assert "it ran in fp32, not in tf32" in found.message
 
 
 def test_an_engine_that_says_otherwise_is_a_fallback_too():
     case = PROBES["operands_under_tf32"].model_copy(update={"runs_in": "tf32"})
     found = judged(case, answering(with_first(2), EngineFacts((), None, "fp32")))
-    assert (found.status, found.figures["arithmetic"]) == ("fallback", "tf32")
+    assert (found.status, found.figures["arithmetic"]) == ("fail", "tf32")
 
 
 def products(case):

@@ -39,25 +39,35 @@ class Thresholds:
         return (prior * self.typical + freedom * own) / (prior + freedom), prior + freedom
 
 
-def calibrate(records: Iterable[Record]) -> Thresholds:
-    """The thresholds from repeated runs of the same things; the assumed spread where nothing was repeated.
+def calibrate(*groups: Iterable[Record]) -> Thresholds:
+    """The thresholds from groups of repeated runs, each of the same things; a spread is assumed where none repeats.
 
     Raises:
-        ConformanceError: the records are of several devices.
+        ConformanceError: the records of a group are of several devices.
     """
-    repeated: dict[tuple[Key, str], list[float]] = {}
+    squares: dict[Key, float] = {}
+    freedoms: dict[Key, int] = {}
+    for group in groups:
+        for key, logs in _logarithms(group).items():
+            if len(logs) > 1:
+                squares[key] = squares.get(key, 0.0) + float(np.var(logs)) * len(logs)
+                freedoms[key] = freedoms.get(key, 0) + len(logs) - 1
+    if not squares:
+        return Thresholds(UNCALIBRATED**2, math.inf)
+    by_case = {key: (squares[key] / freedoms[key], freedoms[key]) for key in squares}
+    # The median of a variance's estimates lies below it, by about the cube of Wilson and Hilferty.
+    typical = float(np.median([variance / (1 - 2 / (9 * freedom)) ** 3 for variance, freedom in by_case.values()]))
+    return Thresholds(typical, sum(freedoms.values()), by_case)
+
+
+def _logarithms(records: Iterable[Record]) -> dict[Key, list[float]]:
+    """The logarithms of the medians of each latency, in seconds."""
+    found: dict[Key, list[float]] = {}
     devices = set()
     for record in records:
         devices.add(device_of(record))
         for key, timing in timings(record).items():
-            repeated.setdefault((key, timing.target), []).append(math.log(timing.summary.median))
+            found.setdefault(key, []).append(math.log(timing.summary.median))
     if len(devices) > 1:
-        raise ConformanceError(f"the repeated runs are of several devices: {', '.join(sorted(devices))}")
-    by_case = {
-        key: (float(np.var(logs, ddof=1)), len(logs) - 1) for (key, _), logs in repeated.items() if len(logs) > 1
-    }
-    if not by_case:
-        return Thresholds(UNCALIBRATED**2, math.inf)
-    # The median of a variance's estimates lies below it, by about the cube of Wilson and Hilferty.
-    typical = float(np.median([variance / (1 - 2 / (9 * freedom)) ** 3 for variance, freedom in by_case.values()]))
-    return Thresholds(typical, sum(freedom for _, freedom in by_case.values()), by_case)
+        raise ConformanceError(f"repeated runs are of several devices: {', '.join(sorted(devices))}")
+    return found

@@ -124,7 +124,7 @@ def compare_latency(
     """Compare each latency of ``new`` with that of ``base``; several records of a side are repetitions of it.
 
     Args:
-        calibration: repeated runs of one thing, two of them at least; without, a spread is assumed.
+        calibration: further repeated runs of one thing. Where nothing at all is repeated, a spread is assumed.
         tolerance: the change, as a fraction, that is let pass.
         normalise: divide each latency by its yardstick, the fixed kernel that was timed beside it.
         across_devices, across_modes: compare what ran on another device, or was timed in another way.
@@ -136,7 +136,7 @@ def compare_latency(
     devices = {device_of(record) for record in (*bases, *news)}
     if len(devices) > 1 and not across_devices:
         raise ConformanceError(f"latencies of different devices are not compared: {', '.join(sorted(devices))}")
-    thresholds = calibrate(calibration)
+    thresholds = calibrate(calibration, *(() if across_devices else (bases, news)))
     befores, afters = _gathered(bases), _gathered(news)
     pairs = list(_pairs(befores, afters, across_modes))
     drafts = [_Draft.of(old, befores[old], key, afters[key], thresholds, normalise) for old, key in pairs]

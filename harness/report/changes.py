@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from harness.data_checks import REFERENCE
 from harness.errors import ConformanceError
 from harness.record import Record
 from harness.summary import outcome
@@ -17,7 +18,6 @@ from harness.verdict import Verdict
 FAILING = ("fail", "fallback")
 FAULTS = (*FAILING, "error")
 ABSENT = "absent"
-REFERENCE = "reference"
 # What always differs between two runs, or says nothing of what was tested.
 UNTOLD = ("arguments", "device.clock_sm_mhz", "device.clock_memory_mhz")
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness import __version__
-from harness.model import PHASES
+from harness.data_checks import REFERENCE
 from harness.record import Record
 from harness.report import compare_text, picture
 from harness.report.changes import GROUPS, REGRESSIONS, Changes
@@ -89,7 +89,6 @@ def _environment() -> Environment:
         "SIGNS": SIGNS,
         "WORDS": WORDS,
         "ORDER": ORDER,
-        "PHASES": PHASES,
         "MOST_CARDS": MOST_CARDS,
         "MOST_PICTURES": MOST_PICTURES,
         "MOST_OPEN": MOST_OPEN,
@@ -126,7 +125,7 @@ def rerun(verdict: Verdict) -> str:
     """The command that runs a check again."""
     if verdict.figures.get("rerun"):
         return str(verdict.figures["rerun"])
-    target = "" if verdict.target == "reference" else f" --target {verdict.target}"
+    target = "" if verdict.target == REFERENCE else f" --target {verdict.target}"
     return f'pytest cases -k "test_{verdict.check}" --case "{verdict.case}"{target}'
 
 

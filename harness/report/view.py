@@ -10,14 +10,12 @@ from functools import cached_property
 from typing import Any, get_args
 
 from harness.catalog import Catalog
+from harness.data_checks import REFERENCE
 from harness.expectations import Expectation
 from harness.model import Case, Precision
 from harness.record import Record
 from harness.summary import DECISIVE_CHECKS, outcome
 from harness.verdict import Verdict
-
-REFERENCE = "reference"
-"""The name under which a record holds the checks of the suite's own data."""
 
 # From worst to best: the first that a case has is its result.
 ORDER = ("error", "fail", "fallback", "known", "not run", "unsupported", "pass")

@@ -17,6 +17,7 @@ INSTALL = {
     "tensorrt": "pip install -e '.[tensorrt]' (newest), '.[tensorrt10]' or '.[tensorrt8]', on a machine with an NVIDIA GPU",
     "tensorrt_rtx": "pip install -e . (it is in the default install, for Linux and Windows on x86-64)",
     "onnxruntime": "pip install -e . (it is in the default install)",
+    "torch": "pip install -e '.[torch]'",
 }
 
 
@@ -30,6 +31,12 @@ def _onnxruntime() -> Target:
     from harness.targets.onnxruntime import OnnxRuntimeTarget
 
     return OnnxRuntimeTarget()
+
+
+def _torch() -> Target:
+    from harness.targets.torch import TorchTarget
+
+    return TorchTarget()
 
 
 def _tensorrt() -> Target:
@@ -48,6 +55,7 @@ REGISTERED: dict[str, Callable[[], Target]] = {
     "tensorrt": _tensorrt,
     "tensorrt_rtx": _tensorrt_rtx,
     "onnxruntime": _onnxruntime,
+    "torch": _torch,
     "numpy": _numpy,
 }
 

@@ -10,7 +10,8 @@ from harness.targets.base import Refused, Unsupported
 from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.network import Definition
 
-WEAK_FLAGS = {"fp16": ("FP16", "OBEY_PRECISION_CONSTRAINTS"), "bf16": ("BF16",), "int8": ("INT8",)}
+# Preferred, not obeyed: where TensorRT has no kernel of the precision it falls back, and the verdict says so.
+WEAK_FLAGS = {"fp16": ("FP16", "PREFER_PRECISION_CONSTRAINTS"), "bf16": ("BF16",), "int8": ("INT8",)}
 
 
 class PlanBuilder:

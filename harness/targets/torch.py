@@ -1,0 +1,158 @@
+"""PyTorch: cuDNN on a GPU, its own kernels on a CPU. An independent engine to hold values and latencies against.
+
+Padding that differs at head and tail is padded explicitly, as conv2d and conv3d know one number an axis.
+Tensors keep the order NCHW, as TensorRT's linear formats do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from harness.data import INPUT, OUTPUT, Array, case_data
+from harness.errors import ConformanceError, InvalidConvolution
+from harness.latency import host
+from harness.latency.measurement import Measurement, Mode, Plan
+from harness.model import Case
+from harness.reference.shape import extent, output_shape, resolve
+from harness.targets.base import Refused
+
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
+
+class TorchEngine:
+    """The case's kernel and bias on the device."""
+
+    def __init__(self, case: Case, device: str) -> None:
+        import torch
+
+        data = case_data(case)
+        self._case, self._device = case, torch.device(device)
+        self._kernel = self._tensor(data.kernel)
+        self._bias = None if data.bias is None else self._tensor(data.bias)
+        self._function = torch.nn.functional.conv2d if case.spatial_rank == 2 else torch.nn.functional.conv3d
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        call = self.prepared(feeds)
+        return {OUTPUT: _array(call())}
+
+    def modes(self) -> tuple[Mode, ...]:
+        return ("graph",) if self._device.type == "cuda" else host.MODES
+
+    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+        if self._device.type == "cuda":
+            from harness.targets.torch_graph import measure
+
+            return measure(lambda: self.prepared(feeds, copied=True), plan)
+        import torch
+
+        return host.measure(self.prepared(feeds), plan, threads=torch.get_num_threads())
+
+    def prepared(self, feeds: Mapping[str, Array], copied: bool = False) -> Callable[[], Any]:
+        """The convolution of these inputs as a call; ``copied`` gives it a kernel and bias of its own."""
+        import torch
+
+        case, x = self._case, self._tensor(feeds[INPUT])
+        kernel, bias = self._kernel, self._bias
+        if copied:
+            kernel, bias = kernel.clone(), None if bias is None else bias.clone()
+        pads = _pads(case, tuple(x.shape))
+        even = all(before == after for before, after in pads)
+        flat = [n for pair in reversed(pads) for n in pair]
+        a, batch = case.attributes, x.shape[: -case.spatial_rank - 1]
+        padding = [before for before, _ in pads] if even else 0
+
+        def call() -> Any:
+            _allow_tf32(case.precision == "tf32")
+            with torch.inference_mode():
+                source = x if even else torch.nn.functional.pad(x, flat)
+                source = source.reshape(-1, *source.shape[-case.spatial_rank - 1 :])
+                y = self._function(source, kernel, bias, a.stride, padding, a.dilation, a.groups)
+                return y.reshape(*batch, *y.shape[1:])
+
+        return call
+
+    def close(self) -> None:
+        self._kernel = self._bias = None
+
+    def _tensor(self, values: Array) -> Any:
+        import torch
+
+        values = np.ascontiguousarray(values)
+        if values.dtype == BFLOAT16:
+            return torch.from_numpy(values.view(np.int16)).view(torch.bfloat16).to(self._device)
+        return torch.from_numpy(values).to(self._device)
+
+
+class TorchTarget:
+    """Target ``torch-2.11-cudnn9-sm90`` or ``torch-2.13-cpu``."""
+
+    def __init__(self) -> None:
+        """Raises ConformanceError where PyTorch is not installed."""
+        try:
+            import torch
+        except ImportError as fault:
+            raise ConformanceError(f"PyTorch is not installed: {fault}") from None
+        self._versions = {"torch": torch.__version__}
+        self._sm = 0
+        where = "cpu"
+        if torch.cuda.is_available():
+            major, minor = torch.cuda.get_device_capability()
+            cudnn = torch.backends.cudnn.version()
+            self._sm = 10 * major + minor
+            self._versions |= {"cudnn": str(cudnn), "cuda": str(torch.version.cuda)}
+            where = f"cudnn{cudnn // (10_000 if cudnn >= 90_000 else 1000)}-sm{self._sm}"
+            torch.backends.cudnn.benchmark = True  # the fastest algorithm, by trial
+        self.name = f"torch-{'.'.join(torch.__version__.split('.')[:2])}-{where}"
+
+    def supports(self, case: Case) -> str | None:
+        if case.deprecated is not None:
+            return f"`{case.deprecated.name}` is a name of TensorRT's API"
+        if case.reject is not None:
+            return "the rule under test is TensorRT's own"
+        if case.precision == "int8":
+            return "PyTorch has no int8 convolution with Q/DQ"
+        if case.precision == "tf32" and self._sm < 80:
+            return "TF32 needs a GPU of SM 8.0 or newer"
+        return None
+
+    def build(self, case: Case) -> TorchEngine:
+        if case.network_shape[-case.spatial_rank - 1] == -1:
+            raise Refused("network", "the channel dimension must be a build-time constant, not -1")
+        try:
+            for shape in case.run_shapes:
+                output_shape(shape, case.kernel.shape, case.attributes)
+        except InvalidConvolution as fault:
+            raise Refused("network", str(fault)) from None
+        return TorchEngine(case, "cuda" if self._sm else "cpu")
+
+    def environment(self) -> dict[str, Any]:
+        return dict(self._versions)
+
+
+def _pads(case: Case, shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Zeros before and after each axis, with which rounding down gives the case's output size."""
+    axes = resolve(shape, case.kernel.shape, case.attributes)
+    reach = [(a.size - 1) * a.stride + extent(f, a.dilation) for a, f in zip(axes, case.kernel.shape[2:], strict=True)]
+    sizes = zip(axes, reach, shape[-len(axes) :], strict=True)
+    return [(axis.before, max(0, end - size - axis.before)) for axis, end, size in sizes]
+
+
+def _array(tensor: Any) -> Array:
+    import torch
+
+    tensor = tensor.cpu()
+    return tensor.view(torch.int16).numpy().view(BFLOAT16) if tensor.dtype == torch.bfloat16 else tensor.numpy()
+
+
+def _allow_tf32(allowed: bool) -> None:
+    """Say it each time: the default is TF32, and the setting is the process's."""
+    from torch.backends import cudnn
+
+    if hasattr(cudnn, "conv"):
+        cudnn.conv.fp32_precision = "tf32" if allowed else "ieee"
+    else:
+        cudnn.allow_tf32 = allowed

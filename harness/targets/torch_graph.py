@@ -1,0 +1,94 @@
+"""Times PyTorch on a GPU: many calls in one CUDA graph between two events, divided by their number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from harness.latency.clocks import Clocks
+from harness.latency.kernels import classify
+from harness.latency.measurement import Measurement, Plan
+from harness.latency.sampling import collect
+from harness.targets.base import Unsupported
+
+GRAPH_SECONDS = 2e-3
+MIN_GRAPH, MAX_GRAPH = 20, 1000
+TRACED = 20
+
+
+def measure(prepare: Callable[[], Callable[[], Any]], plan: Plan) -> Measurement:
+    """Time the call that ``prepare`` gives, or in turn as many such calls as hold twice the L2 cache, for a cold one.
+
+    Raises:
+        Unsupported: another mode than graph.
+    """
+    import torch
+
+    if plan.mode != "graph":
+        raise Unsupported(f"there is no mode {plan.mode} for PyTorch: it measures graph")
+    calls, notes = _calls(prepare, plan.cold_l2)
+    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+
+    def seconds(action: Callable[[], object]) -> float:
+        first.record()
+        action()
+        last.record()
+        last.synchronize()
+        return float(first.elapsed_time(last)) * 1e-3
+
+    single = min(seconds(calls[0]) for _ in range(5))
+    length = max(MIN_GRAPH, len(calls), min(MAX_GRAPH, int(GRAPH_SECONDS / max(single, 1e-6))))
+    graph = torch.cuda.CUDAGraph()
+    outputs: list[Any] = [None] * len(calls)
+    with torch.cuda.graph(graph):
+        for index in range(length):
+            # The last output of each call is held, so that calls in turn write to different memory.
+            outputs[index % len(calls)] = calls[index % len(calls)]()
+    clocks = Clocks()
+
+    def sample() -> float | None:
+        taken = seconds(graph.replay) / length
+        return None if clocks.is_throttled() else taken
+
+    samples, discarded, stopped = collect(sample, plan)
+    facts = {
+        "transfers": False,
+        "graph_length": length,
+        "rotation": len(calls),
+        "clocks": clocks.facts(),
+        "kernels": _kernels(calls[0]),
+        "notes": notes,
+    }
+    return Measurement(plan.mode, plan.cold_l2, tuple(samples), discarded, stopped, facts)
+
+
+def _calls(prepare: Callable[[], Callable[[], Any]], cold: bool) -> tuple[list[Callable[[], Any]], list[str]]:
+    """Calls on tensors of their own, each run until cuDNN has chosen its algorithm; and what to know of them."""
+    import torch
+
+    before = torch.cuda.memory_allocated()
+    calls = [prepare()]
+    output = calls[0]()
+    used = torch.cuda.memory_allocated() - before
+    wanted = math.ceil(2 * torch.cuda.get_device_properties(0).L2_cache_size / used) if cold else 1
+    calls += [prepare() for _ in range(min(wanted, MAX_GRAPH) - 1)]
+    for call in calls:
+        output = call()
+    torch.cuda.synchronize()
+    del output
+    return calls, [f"{MAX_GRAPH} copies do not fill the cache twice: warm in part"] if wanted > MAX_GRAPH else []
+
+
+def _kernels(call: Callable[[], Any]) -> list[dict[str, Any]]:
+    """The kernels of one call, with the mean of their seconds."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CUDA]) as trace:
+        for _ in range(TRACED):
+            call()
+    return [
+        {"name": e.key, "seconds": e.self_device_time_total * 1e-6 / TRACED, "class": classify(e.key)}
+        for e in trace.key_averages()
+        if e.self_device_time_total > 0
+    ]
