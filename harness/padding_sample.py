@@ -97,7 +97,18 @@ EDGES = (
         _UP,
         lambda c: _is_oversized(c) and bool(_accepted(c)) and all(0 in shape for shape in _accepted(c)),
     ),
-    Kind("empty", "one axis of the input is empty", MODES, lambda c: 0 in c.size and bool(_accepted(c))),
+    Kind(
+        "empty",
+        "an axis of the input is empty, and padding makes up for it",
+        _UP + _DOWN,
+        lambda c: 0 in c.size and stated(c) is not None,
+    ),
+    Kind(
+        "empty",
+        "an axis of the input is empty, and of the output",
+        _SAME,
+        lambda c: 0 in c.size and bool(_accepted(c)),
+    ),
 )
 
 

@@ -197,16 +197,6 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--latency-limit {limit:g} must lie between 0 and --time-limit, {allowed:g}")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without --latency, tests that time something are left out."""
-    if config.getoption("latency"):
-        return
-    timing = [item for item in items if "timing" in getattr(item, "fixturenames", ())]
-    if timing:
-        config.hook.pytest_deselected(items=timing)
-        items[:] = [item for item in items if item not in timing]
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("cases")
     if marker is None:
@@ -238,8 +228,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         pytest.exit(f"\n{fault}", returncode=2)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let all checks of a case on a target follow each other, so that its engine is built once and kept briefly."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what times anything, where that is not asked for.
+
+    Let all checks of a case on a target follow each other, so that its engine is built once and kept briefly.
+    """
+    timing = [item for item in items if "timing" in getattr(item, "fixturenames", ())]
+    if timing and not config.getoption("latency"):
+        config.hook.pytest_deselected(items=timing)
+        items[:] = [item for item in items if item not in timing]
+
     first: dict[tuple[str, str], int] = {}
 
     def order(item: pytest.Item) -> tuple[int, int]:
@@ -320,7 +318,9 @@ def _rerun(node: pytest.Item, found: Verdict) -> str:
     name = node.name
     if target and name.endswith(f"-{found.target}]"):
         name = name.removesuffix(f"-{found.target}]") + "]"
-    return f'pytest "{relative(Path(node.path))}::{name}"{target}'
+    tier = node.config.getoption("padding_tier")
+    table = f" --padding-tier {tier}" if tier else ""
+    return f'pytest "{relative(Path(node.path))}::{name}"{target}{table}'
 
 
 def _target_option(node: pytest.Item, name: str) -> str:

@@ -36,11 +36,15 @@ def compare(
 ) -> None:
     """Say what changed from one run to another.
 
-    Results, output bits, kernels, precisions, the part of the error bound in use, versions, and cases that only
-    one run holds. Targets of different versions are paired where that is plain; --pair states it.
+    Results, output bits, kernels, precisions, use of the error bound,
+    versions, and cases that only one run holds.
 
-    --gate: exit code 1 where a check fails, errs, or passed in BASE and is not run in NEW or absent from it;
-    0 otherwise; 2 where a record cannot be read. A pass that becomes unsupported is listed and stops nothing.
+    Targets of different versions are paired where that is plain.
+
+    --gate: exit code 1 where a check newly fails or errs, or passed in BASE
+    and is not run in NEW or absent from it; 0 otherwise.
+    A pass that becomes unsupported is listed and stops nothing.
+    Without it too: 2 where a record cannot be read.
     """
     from harness import report as reports
     from harness.record import read

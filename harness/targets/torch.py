@@ -20,6 +20,7 @@ from harness.model import Case
 from harness.reference.shape import extent, output_shape, resolve
 from harness.targets.base import Refused
 
+THREADS = 1
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
@@ -47,9 +48,7 @@ class TorchEngine:
             from harness.targets.torch_graph import measure
 
             return measure(lambda: self.prepared(feeds, copied=True), plan)
-        import torch
-
-        return host.measure(self.prepared(feeds), plan, threads=torch.get_num_threads())
+        return host.measure(self.prepared(feeds), plan, threads=THREADS)
 
     def prepared(self, feeds: Mapping[str, Array], copied: bool = False) -> Callable[[], Any]:
         """The convolution of these inputs as a call; ``copied`` gives it a kernel and bias of its own."""
@@ -99,6 +98,7 @@ class TorchTarget:
         self._versions = {"torch": torch.__version__}
         self._sm = 0
         where = "cpu"
+        torch.set_num_threads(THREADS)
         if torch.cuda.is_available():
             major, minor = torch.cuda.get_device_capability()
             cudnn = torch.backends.cudnn.version()
@@ -145,7 +145,9 @@ def _array(tensor: Any) -> Array:
     import torch
 
     tensor = tensor.cpu()
-    return tensor.view(torch.int16).numpy().view(BFLOAT16) if tensor.dtype == torch.bfloat16 else tensor.numpy()
+    bits = tensor.dtype == torch.bfloat16
+    array: Array = tensor.view(torch.int16).numpy().view(BFLOAT16) if bits else tensor.numpy()
+    return array
 
 
 def _allow_tf32(allowed: bool) -> None:

@@ -74,7 +74,7 @@ def _calls(prepare: Callable[[], Callable[[], Any]], cold: bool) -> tuple[list[C
     wanted = math.ceil(2 * torch.cuda.get_device_properties(0).L2_cache_size / used) if cold else 1
     calls += [prepare() for _ in range(min(wanted, MAX_GRAPH) - 1)]
     for call in calls:
-        output = call()
+        call()
     torch.cuda.synchronize()
     del output
     return calls, [f"{MAX_GRAPH} copies do not fill the cache twice: warm in part"] if wanted > MAX_GRAPH else []
