@@ -62,7 +62,8 @@ class Figures(Line):
 
     ``error`` is |actual - expected|, or the text of a refusal. ``fraction`` is the part of the bound that
     the worst element uses, ``ran_in`` the precision that the engine reports, and ``output_sha256`` the
-    first 16 hexadecimal digits of the hash of all output bits.
+    first 16 hexadecimal digits of the hash of all output bits. ``arithmetic`` is the precision that the
+    output's own digits show.
     """
 
     elements: int | None = None
@@ -75,6 +76,7 @@ class Figures(Line):
     fraction: Number | None = None
     ulp: Number | None = None
     ran_in: str | None = None
+    arithmetic: str | None = None
     kernel: str | None = None
     output_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     evidence: Evidence | None = None

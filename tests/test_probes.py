@@ -89,7 +89,7 @@ def test_fp32_where_tf32_is_allowed_passes():
     assert (found.status, found.figures["arithmetic"]) == ("pass", "fp32")
 
 
-def test_numbers_beside_the_demanded_arithmetic_are_a_fallback():
+def test_numbers_beside_the_demanded_arithmetic_fail():
     case = PROBES["operands_under_tf32"].model_copy(update={"runs_in": "tf32"})
     assert judged(case, answering(with_first(2))).status == "pass"
     found = judged(case, answering(with_first(3)))
@@ -97,7 +97,7 @@ def test_numbers_beside_the_demanded_arithmetic_are_a_fallback():
     assert "it ran in fp32, not in tf32" in found.message
 
 
-def test_an_engine_that_says_otherwise_is_a_fallback_too():
+def test_an_engine_that_says_otherwise_fails_too():
     case = PROBES["operands_under_tf32"].model_copy(update={"runs_in": "tf32"})
     found = judged(case, answering(with_first(2), EngineFacts((), None, "fp32")))
     assert (found.status, found.figures["arithmetic"]) == ("fail", "tf32")

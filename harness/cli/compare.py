@@ -21,6 +21,20 @@ Pairs = Annotated[
     list[str] | None,
     typer.Option("--pair", metavar="OLD=NEW", help="Compare target OLD of BASE with target NEW of NEW. Repeatable."),
 ]
+Calibration = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--calibration",
+        metavar="RECORD",
+        help="One of several runs of the same thing: how far latencies vary. Repeatable.",
+    ),
+]
+Tolerance = Annotated[float, typer.Option(min=0.001, help="The change of a latency, as a fraction, that is let pass.")]
+Normalise = Annotated[
+    bool, typer.Option("--normalise", help="Hold latencies against the fixed kernel timed beside them.")
+]
+AcrossDevices = Annotated[bool, typer.Option("--across-devices", help="Compare latencies of different devices.")]
+AcrossModes = Annotated[bool, typer.Option("--across-modes", help="Compare latencies timed in different modes.")]
 Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="How many changes of the error fraction to list.")]
 
 
@@ -33,6 +47,11 @@ def compare(
     gate: Gate = False,
     pair: Pairs = None,
     top: Top = 10,
+    calibration: Calibration = None,
+    tolerance: Tolerance = 0.02,
+    normalise: Normalise = False,
+    across_devices: AcrossDevices = False,
+    across_modes: AcrossModes = False,
 ) -> None:
     """Say what changed from one run to another.
 
@@ -42,11 +61,14 @@ def compare(
     Targets of different versions are paired where that is plain.
 
     --gate: exit code 1 where a check newly fails or errs, or passed in BASE
-    and is not run in NEW or absent from it; 0 otherwise.
+    and is not run in NEW or absent from it, or a latency became longer; 3
+    where no more is wrong than that latencies cannot be told apart or are
+    not comparable; 0 otherwise.
     A pass that becomes unsupported is listed and stops nothing.
     Without it too: 2 where a record cannot be read.
     """
     from harness import report as reports
+    from harness.latency.gate import latency_section
     from harness.record import read
     from harness.report import compare_text
     from harness.report.changes import between
@@ -54,12 +76,24 @@ def compare(
 
     if markdown and as_json:
         raise ConformanceError("give --markdown or --json, not both")
-    changes = between(read(base), read(new), pair or ())
+    before, after = read(base), read(new)
+    changes = between(before, after, pair or ())
+    latency = latency_section(
+        before,
+        after,
+        [read(path) for path in calibration or ()],
+        tolerance=tolerance,
+        normalise=normalise,
+        across_devices=across_devices,
+        across_modes=across_modes,
+    )
     if html:
         reports.write(html, compare_page(changes, top))
     if as_json:
-        print_json(changes.to_json(top))
+        print_json(changes.to_json(top) | {"latency": latency.to_json()})
     else:
         typer.echo((compare_text.markdown if markdown else compare_text.terminal)(changes, top).rstrip())
-    if gate and changes.regressions:
-        raise typer.Exit(1)
+        for line in latency.lines():
+            typer.echo(f"- {line}" if markdown else line)
+    if gate and (changes.regressions or latency.exit_code):
+        raise typer.Exit(1 if changes.regressions else latency.exit_code)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.errors import ConformanceError
-from harness.latency.recorded import Key, device_of, timings
+from harness.latency.recorded import Key, device_of, medians
 from harness.record import Record
 
 UNCALIBRATED = 0.01
@@ -66,8 +66,8 @@ def _logarithms(records: Iterable[Record]) -> dict[Key, list[float]]:
     devices = set()
     for record in records:
         devices.add(device_of(record))
-        for key, timing in timings(record).items():
-            found.setdefault(key, []).append(math.log(timing.summary.median))
+        for key, median in medians(record).items():
+            found.setdefault(key, []).append(math.log(median))
     if len(devices) > 1:
         raise ConformanceError(f"repeated runs are of several devices: {', '.join(sorted(devices))}")
     return found

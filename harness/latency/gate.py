@@ -23,7 +23,7 @@ import numpy as np
 from harness.errors import ConformanceError
 from harness.latency.calibration import UNCALIBRATED, Thresholds, calibrate
 from harness.latency.measurement import Mode
-from harness.latency.recorded import Key, SameKernels, Timing, device_of, kernel_change, timings
+from harness.latency.recorded import Key, SameKernels, Timing, device_of, kernel_change, medians, timings
 from harness.latency.statistics import batches_of, seconds
 from harness.latency.student import quantile, two_sided
 from harness.record import Record
@@ -83,6 +83,7 @@ class LatencyComparison:
     only_new: tuple[str, ...]
     tolerance: float
     calibrated: bool
+    refused: str = ""
 
     @property
     def regressions(self) -> tuple[Change, ...]:
@@ -90,13 +91,17 @@ class LatencyComparison:
 
     @property
     def exit_code(self) -> int:
-        """1 where something became slower, 3 where that is only ambiguous, else 0."""
+        """1 where something became slower, 3 where that is ambiguous or the comparison was refused, else 0."""
         if self.regressions:
             return 1
-        return 3 if any(change.answer == "ambiguous" for change in self.changes) else 0
+        return 3 if self.refused or any(change.answer == "ambiguous" for change in self.changes) else 0
 
     def lines(self) -> list[str]:
-        """For people: how many of each answer, then all that is not the same."""
+        """For people: how many of each answer, then all that is not the same. Nothing where nothing was timed."""
+        if self.refused:
+            return [f"latency: {self.refused}"]
+        if not (self.changes or self.only_base or self.only_new):
+            return []
         answers = [change.answer for change in self.changes]
         counts = ", ".join(f"{answers.count(answer)} {answer}" for answer in ("same", "different", "ambiguous"))
         how = "" if self.calibrated else f"; no repeated runs given, so {UNCALIBRATED:.0%} between runs is assumed"
@@ -104,7 +109,7 @@ class LatencyComparison:
         lines += [c.text() for c in self.changes if c.answer != "same" or c.kernels == "other kernel"]
         for name, only in (("base", self.only_base), ("new", self.only_new)):
             if only:
-                lines.append(f"only in {name}: {', '.join(only)}")
+                lines.append(f"only in {name}: {', '.join(only[:3])}{', ...' if len(only) > 3 else ''} ({len(only)})")
         return lines
 
     def to_json(self) -> dict[str, Any]:
@@ -133,7 +138,7 @@ def compare_latency(
         ConformanceError: the devices differ, or a case was timed in different ways, and neither was asked for.
     """
     bases, news = ([side] if isinstance(side, Record) else list(side) for side in (base, new))
-    devices = {device_of(record) for record in (*bases, *news)}
+    devices = {device_of(record) for record in (*bases, *news) if medians(record)}
     if len(devices) > 1 and not across_devices:
         raise ConformanceError(f"latencies of different devices are not compared: {', '.join(sorted(devices))}")
     thresholds = calibrate(calibration, *(() if across_devices else (bases, news)))
@@ -149,6 +154,14 @@ def compare_latency(
         tolerance=tolerance,
         calibrated=bool(thresholds.by_case),
     )
+
+
+def latency_section(base: Record, new: Record, calibration: Sequence[Record] = (), **options: Any) -> LatencyComparison:
+    """As `compare_latency`, but what it refuses is part of the answer: results can be compared where times cannot."""
+    try:
+        return compare_latency(base, new, calibration, **options)
+    except ConformanceError as fault:
+        return LatencyComparison((), (), (), options.get("tolerance", TOLERANCE), False, str(fault))
 
 
 def holm(p: Sequence[float]) -> list[float]:

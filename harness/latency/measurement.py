@@ -17,6 +17,9 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 Stopped = Literal["precise", "stable", "limit"]
 """Why sampling ended: the median is precise enough, its noise no longer changes, or the time is up."""
 
+UNSTEADY = 0.02
+"""A yardstick that varies by more than this fraction is noted."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -42,7 +45,8 @@ class Measurement:
     ``facts`` hold JSON values, whichever the engine knows:
     clocks (a table; SM and memory clocks in MHz), kernels (name, seconds, and class: convolution, reformat or
     other), graph_length, transfers, rotation (buffer copies), ceilings (``memory`` in bytes a second, and FLOP a
-    second by precision, measured in the same run), yardstick (seconds of a fixed kernel), notes (texts).
+    second by precision, measured in the same run), yardstick (seconds of a fixed kernel, each time it ran), notes
+    (texts).
     """
 
     mode: Mode
@@ -56,6 +60,9 @@ class Measurement:
     def notes(self) -> list[str]:
         """What a reader of the number must know: the engine's notes, and how the sampling went."""
         notes = list(self.facts.get("notes", ()))
+        fixed = self.facts.get("yardstick", ())
+        if fixed and max(fixed) > (1 + UNSTEADY) * min(fixed):
+            notes.append(f"a fixed kernel varied by {max(fixed) / min(fixed) - 1:.1%} meanwhile: unsteady clocks")
         if self.discarded > len(self.samples):
             taken = len(self.samples) + self.discarded
             notes.append(f"{self.discarded} of {taken} samples were discarded: the device was throttled")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from harness.latency.measurement import Mode
 from harness.latency.statistics import Summary, summarise
 from harness.record import Record
@@ -49,6 +51,11 @@ def timings(record: Record) -> dict[Key, Timing]:
     return {_key(verdict): _timing(verdict) for verdict in record.verdicts if _is_latency(verdict)}
 
 
+def medians(record: Record) -> dict[Key, float]:
+    """The medians alone, in seconds."""
+    return {_key(v): float(np.median(v.figures["samples"])) for v in record.verdicts if _is_latency(v)}
+
+
 def device_of(record: Record) -> str:
     """The GPU of a run, or the machine where there is none."""
     environment = record.header.get("environment", {})
@@ -82,7 +89,7 @@ def _timing(verdict: Verdict) -> Timing:
         target=verdict.target,
         summary=summarise(figures["samples"]),
         kernels={source: names for source, names in kernels.items() if names},
-        yardstick=figures.get("yardstick"),
+        yardstick=float(np.median(figures["yardstick"])) if figures.get("yardstick") else None,
     )
 
 

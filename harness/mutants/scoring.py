@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
+import numpy as np
+
 from harness.catalog import Catalog
 from harness.checks import Golden, Subject, check_forward, check_printed, check_reject
 from harness.engines import Engines
@@ -77,7 +79,8 @@ def _faults(mutant: Mutant, cases: Sequence[Case], golden: Golden, find: Find) -
     with closing(Engines(MutantTarget(mutant))) as engines:
         for case in filter(mutant.applies, cases):
             for name, check in _checks(case, find):
-                verdict = check(Subject(case, engines, golden))
+                with np.errstate(all="ignore"):  # wrong values overflow, and some are NaN
+                    verdict = check(Subject(case, engines, golden))
                 if verdict.is_fault:
                     yield replace(verdict, check=name)
 

@@ -13,10 +13,8 @@ from harness.data_checks import REFERENCE
 from harness.errors import ConformanceError
 from harness.record import Record
 from harness.summary import outcome
-from harness.verdict import Verdict
+from harness.verdict import FAULTS, Verdict
 
-FAILING = ("fail", "fallback")
-FAULTS = (*FAILING, "error")
 ABSENT = "absent"
 # What always differs between two runs, or says nothing of what was tested.
 UNTOLD = ("arguments", "device.clock_sm_mhz", "device.clock_memory_mhz")
@@ -71,7 +69,7 @@ class Check:
             return None
         if now == "error":
             return "erroring"
-        if now in FAILING and before not in FAULTS:
+        if now == "fail" and before not in FAULTS:
             return "failing"
         if before == "pass" and now in ("not run", ABSENT):
             return "lost"

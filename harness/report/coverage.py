@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from harness.model import Case, PaddingMode, Precision
-from harness.report.view import FAULTS, Column, View
+from harness.report.view import Column, View
+from harness.verdict import FAULTS
 
 ASSIGNED = ("stride_nd", "padding_nd", "pre_padding", "post_padding", "padding_mode", "dilation_nd", "num_groups")
 WEIGHTS = get_args(Case.model_fields["weights"].annotation)

@@ -17,10 +17,10 @@ from harness.record import Record
 from harness.report.compare_text import markdown_table
 from harness.report.page import rerun
 from harness.report.picture import share
-from harness.report.view import FAULTS, ORDER, WORDS, Column, View
+from harness.report.view import ORDER, WORDS, Column, View
 from harness.report.words import answer, counted
 from harness.summary import outcome
-from harness.verdict import Verdict
+from harness.verdict import FAULTS, Verdict
 
 MOST_FAILURES = 50
 

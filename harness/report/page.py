@@ -17,10 +17,10 @@ from harness.report import compare_text, picture
 from harness.report.changes import GROUPS, REGRESSIONS, Changes
 from harness.report.coverage import coverage
 from harness.report.plot import plot
-from harness.report.view import FAULTS, ORDER, WORDS, Row, View
+from harness.report.view import ORDER, WORDS, Row, View
 from harness.report.words import answer, counted, of_target
 from harness.summary import outcome
-from harness.verdict import Verdict
+from harness.verdict import FAULTS, Verdict
 
 MOST_CARDS = 300
 MOST_PICTURES = 60
@@ -32,6 +32,7 @@ SIGNS = {
     "differs": "✗",
     "known": "≠",
     "built": "◐",
+    "fallback": "~",
     "not run": "○",
     "unsupported": "–",
     "open": "·",

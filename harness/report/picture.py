@@ -58,6 +58,11 @@ class Cells:
     labels: Sequence[str]
     marked: tuple[int, ...] | None = None
 
+    @property
+    def labelled(self) -> bool:
+        """Whether the cells are few enough to hold their labels."""
+        return self.shape[-1] <= LABELLED_COLUMNS and len(self.classes) <= LABELLED_CELLS
+
     def in_one_row(self) -> Cells:
         """The same cells, in one row if each plane of the last two axes holds a single one."""
         if len(self.shape) < 3 or self.shape[-1] * self.shape[-2] > 1:
@@ -80,7 +85,7 @@ def share(fraction: float) -> str:
     """A part of the bound as people read it: 27 %, or 3.9× where it is more than all of it."""
     if math.isinf(fraction):
         return "∞"
-    if fraction >= 10000:
+    if fraction >= 1000:
         digits, _, exponent = f"{fraction:.1e}".partition("e+")
         return f"{digits}e{int(exponent)}×"
     if fraction > 1:
@@ -123,19 +128,22 @@ def sum_picture(evidence: dict[str, Any]) -> Picture | None:
     if not terms or len(terms) < evidence["terms_total"]:
         return None
     shape = tuple(1 + max(axis) for axis in zip(*(term["w_at"] for term in terms), strict=True))
-    if math.prod(shape) != len(terms) or shape[-1] > LABELLED_COLUMNS:
+    if math.prod(shape) != len(terms):
         return None
     largest = max(abs(float(term["product"])) for term in terms)
     classes, labels = [], []
     for term in terms:
         x, w, value = (float(term[key]) for key in ("x", "w", "product"))
         size = abs(value) / largest if largest else 0.0
-        tone = max(0, 7 + round(math.log10(size))) if size else 0
+        tone = max(0, 7 + round(2 * math.log10(size))) if size else 0
         classes.append("pad" if is_padding(term, evidence) else f"v{tone}")
-        labels.append(f"{short(x)} × {short(w)}\n{short(value)}")
+        labels.append(f"{short(x, 4)} × {short(w, 4)}\n{short(value, 4)}")
     names = ("c", *axis_names(len(shape) + 1)[2:])
+    cells = Cells(shape, (0,) * len(shape), names, classes, labels)
+    if not cells.in_one_row().labelled:
+        return None
     words = f"the {len(terms)} products of input and kernel that sum to the expected value"
-    return Picture("expected: sum of x × w", words, draw(Cells(shape, (0,) * len(shape), names, classes, labels)))
+    return Picture("expected: sum of x × w", words, draw(cells))
 
 
 def is_padding(term: dict[str, Any], evidence: dict[str, Any]) -> bool:
@@ -148,7 +156,7 @@ def draw(cells: Cells) -> Drawing:
     """Lay out cells with the last two axes as rows and columns, one plane beside the other."""
     cells = cells.in_one_row()
     rows, columns = cells.shape[-2:]
-    shown = columns <= LABELLED_COLUMNS and len(cells.classes) <= LABELLED_CELLS
+    shown = cells.labelled
     wide, tall = _cell_size(cells.labels) if shown else (14.0, 14.0)
     planes = list(product(*map(range, cells.shape[:-2])))
     title = HEADER if len(planes) > 1 else 0
@@ -161,7 +169,7 @@ def draw(cells: Cells) -> Drawing:
         if title:
             where = " ".join(f"{n}={i + o}" for n, i, o in zip(cells.names, plane, cells.offset, strict=False))
             found.texts.append(Text("a", left, top - HEADER - 4, where))
-        for c in range(columns):
+        for c in range(0, columns, 1 if shown else 4):
             found.texts.append(Text("a m", left + (c + 0.5) * wide, top - 4, str(c + cells.offset[-1])))
         for r in range(rows):
             found.texts.append(Text("a e", left - 4, top + (r + 0.5) * tall + 4, str(r + cells.offset[-2])))
@@ -187,7 +195,7 @@ def _tone(value: float, low: float, high: float) -> str:
     return f"v{round(7 * (value - low) / (high - low))}" if high > low else "v0"
 
 
-def short(value: float) -> str:
-    """A number in at most nine signs."""
-    text = f"{value:.6g}"
+def short(value: float, digits: int = 6) -> str:
+    """A number in so many digits, or in three where it would take more than nine signs."""
+    text = f"{value:.{digits}g}"
     return text if len(text) <= 9 else f"{value:.3g}"

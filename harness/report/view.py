@@ -15,17 +15,17 @@ from harness.expectations import Expectation
 from harness.model import Case, Precision
 from harness.record import Record
 from harness.summary import DECISIVE_CHECKS, outcome
-from harness.verdict import Verdict
+from harness.verdict import FAULTS, NEUTRAL, Verdict
 
 # From worst to best: the first that a case has is its result.
-ORDER = ("error", "fail", "fallback", "known", "not run", "unsupported", "pass")
-FAULTS = ORDER[:3]
+ORDER = ("error", "fail", "known", "fallback", "not run", "unsupported", "pass")
 
 WORDS = {
     "holds": "holds",
     "differs": "differs",
     "known": "differs, as known",
     "built": "holds as far as building goes",
+    "fallback": "holds in a wider precision",
     "not run": "not run",
     "unsupported": "unsupported",
     "open": "not checked",
@@ -66,7 +66,7 @@ class Column:
         return found
 
 
-_CLAIM_ORDER = ("differs", "known", "holds", "built", "not run", "unsupported")
+_CLAIM_ORDER = ("differs", "known", "holds", "built", "fallback", "not run", "unsupported")
 
 
 def _state(verdict: Verdict) -> str:
@@ -127,7 +127,9 @@ class Row:
 
     @property
     def ran_in(self) -> str:
-        return self._figure("ran_in")
+        """The precision that the engine reports, and the one that the output's own digits show where that differs."""
+        said, shown = self._figure("ran_in"), self._figure("arithmetic")
+        return f"{said}, by its digits {shown}" if said and shown not in ("", said, "unknown") else said or shown
 
     @property
     def kernel(self) -> str:
@@ -149,7 +151,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why checks have no result."""
+    """Why checks are no passes, though no faults either."""
 
     column: Column
     status: str
@@ -250,7 +252,7 @@ class View:
         found: dict[tuple[str, str, str], dict[Row, list[str]]] = {}
         for row in self.rows:
             for v in row.verdicts:
-                if v.status in ("not run", "unsupported"):
+                if v.status in NEUTRAL and not v.known:
                     key = (row.column.name, v.status, v.message)
                     found.setdefault(key, {}).setdefault(row, []).append(v.check)
         reasons = [

@@ -62,6 +62,8 @@ def _claims(view: View, column: Column) -> str:
         parts.append(f"differs as known in {found['known']}")
     if found["built"]:
         parts.append(f"holds {found['built']} more as far as building goes")
+    if found["fallback"]:
+        parts.append(f"gives right values in a wider precision in {found['fallback']}")
     missing = found["not run"] + found["unsupported"] + found["open"]
     tail = f"; {missing} {'has' if missing == 1 else 'have'} no result" if missing else ""
     return _list(parts) + tail

@@ -46,6 +46,14 @@ class AheadOfTimeEngine:
         """Raises NotRun."""
         raise NotRun(self.reason)
 
+    def modes(self) -> tuple[Mode, ...]:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
+    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
     def close(self) -> None:
         return None
 

@@ -1,0 +1,91 @@
+"""Builds run records for tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.compare import compare
+from harness.data import case_data
+from harness.evidence import evidence
+from harness.message import failure, mismatch
+from harness.model import Case
+from harness.record import FILE_NAME, Record
+from harness.reference.convolution import convolve
+from harness.reference.result import reference
+from harness.tolerance import bound
+from harness.verdict import Verdict
+from tests.helpers import make_case
+
+TARGET = "tensorrt-8.6.1-sm90"
+ENVIRONMENT = {
+    "harness": "0.1.0",
+    "python": "3.12.1",
+    "platform": "Linux",
+    "packages": {"numpy": "2.0.0"},
+    "source": {"commit": "0123456789abcdef", "clean": True},
+    "device": {"gpu": "NVIDIA H200", "driver": "580.1", "memory_bytes": 2**33},
+    "targets": {TARGET: {"version": "8.6.1", "gpu": "NVIDIA H200"}},
+    "arguments": ["cases"],
+}
+
+
+def verdict(case: str = "stride_nd/h2_w2-fp32", **fields: Any) -> Verdict:
+    """A verdict; by default a forward check that passes."""
+    given = {
+        "target": TARGET,
+        "phase": "compare",
+        "status": "pass",
+        "check": "forward",
+        "location": "cases/convolution/stride_nd.toml:9",
+        "claims": ("stride_nd.h2_w2",),
+    }
+    return Verdict(case, **given | fields)
+
+
+def record(*verdicts: Verdict, complete: bool = True, targets: Sequence[str] = (), **environment: Any) -> Record:
+    """A run in memory, of the targets that its verdicts name and of those given."""
+    found = (v.target for v in verdicts if v.target != "reference")
+    names = list(dict.fromkeys((*targets, *found)))
+    header = {
+        "kind": "run",
+        "schema_version": 1,
+        "started": "2026-11-22T13:50:40+00:00",
+        "targets": names,
+        "environment": ENVIRONMENT | environment,
+    }
+    end = {"kind": "end", "ended": "2026-11-22T13:51:31+00:00", "counts": {}, "exit": 0}
+    return Record(header, tuple(verdicts), end if complete else None)
+
+
+def save(folder: Path, run: Record) -> Path:
+    """Write a run into a folder of its own, as a run does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [run.header, *({"kind": "verdict", **v.to_json()} for v in run.verdicts), *([run.end] if run.end else [])]
+    path = folder / FILE_NAME
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def flipped(case: Case | None = None, target: str = "flipped_kernel") -> Verdict:
+    """The verdict on a target that convolves with its kernel flipped, evidence included."""
+    case = case or make_case()
+    data, golden = case_data(case), reference(case)
+    kernel = np.flip(data.kernel, tuple(range(2, data.kernel.ndim)))
+    actual = convolve(data.input, np.ascontiguousarray(kernel), data.bias, case.attributes)
+    limits = bound(case, golden)
+    found = compare(actual, golden.output, limits)
+    shown = evidence(case, case.run_shapes[0], actual=actual, golden=golden, bound=limits, worst=found.worst)
+    return verdict(
+        case.id,
+        target=target,
+        status="fail",
+        message=failure(case, "compare", mismatch(found)),
+        location=case.location,
+        claims=("example.values",),
+        figures={"elements": found.elements, "fraction": found.fraction, "evidence": shown},
+    )
