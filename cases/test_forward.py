@@ -15,6 +15,6 @@ def test_printed(subject, judge):
     judge(check_printed(subject))
 
 
-@pytest.mark.cases("accepted")
+@pytest.mark.cases("accepted", needs="api")
 def test_ways(subject, judge):
     judge(check_ways(subject))

@@ -13,7 +13,7 @@ from harness.message import failure, mismatch
 from harness.model import Case
 from harness.reference.result import exact, reference
 from harness.tolerance import bound, gamma
-from harness.verdict import Verdict, verdict
+from harness.verdict import Status, Verdict, verdict
 
 REFERENCE = "reference"
 """Stands where a target's name stands."""
@@ -62,5 +62,5 @@ def check_golden(case: Case) -> Verdict:
 
 
 def _say(case: Case, faults: list[str]) -> Verdict:
-    status = "fail" if faults else "pass"
+    status: Status = "fail" if faults else "pass"
     return verdict(case, REFERENCE, "compare", status, failure(case, "compare", faults) if faults else "")

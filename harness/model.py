@@ -154,9 +154,9 @@ class Expect(Model):
 class Relation(Model):
     """How the output relates to that of another case, or to its own input.
 
-    equal: the same bits, or within both bounds where two builds chose different kernels. channel_sum: the sum of the other's channels. group_slices: each group's
-    slice convolved alone, concatenated. units_digit: the units digit of each output is the input
-    under the window's centre.
+    equal: the same bits, or within both bounds where two builds chose different kernels. channel_sum: the
+    sum of the other's channels. group_slices: each group's slice convolved alone, concatenated.
+    units_digit: the units digit of each output is the input under the window's centre.
     """
 
     kind: Literal["equal", "channel_sum", "group_slices", "units_digit"]

@@ -60,7 +60,8 @@ def claims(verdicts: Sequence[Verdict], registered: Iterable[str]) -> list[str]:
         built = {c for v in passed for c in v.claims} - hold - differ
         left = len(names - hold - built - differ)
         so_far = f", {len(built)} as far as building goes" if built else ""
-        lines.append(f"{target}: {len(hold)} of {len(names)} claims hold{so_far}, {len(differ)} differ, {left} not checked")
+        found = f"{len(hold)} of {len(names)} claims hold{so_far}, {len(differ)} differ, {left} not checked"
+        lines.append(f"{target}: {found}")
     return lines
 
 

@@ -47,10 +47,10 @@ def verdict(case: str = "stride_nd/h2_w2-fp32", **fields: Any) -> Verdict:
     return Verdict(case, **given | fields)
 
 
-def record(*verdicts: Verdict, complete: bool = True, targets: Sequence[str] = (), **environment: Any) -> Record:
-    """A run in memory, of the targets that its verdicts name and of those given."""
+def record(*verdicts: Verdict, complete: bool = True, asked: Sequence[str] = (), **environment: Any) -> Record:
+    """A run in memory, of the targets that its verdicts name and of those asked for."""
     found = (v.target for v in verdicts if v.target != "reference")
-    names = list(dict.fromkeys((*targets, *found)))
+    names = list(dict.fromkeys((*asked, *found)))
     header = {
         "kind": "run",
         "schema_version": 1,

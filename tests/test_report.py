@@ -137,7 +137,7 @@ def test_answers(verdicts, tone, text):
 
 
 def test_a_target_without_a_verdict_is_named():
-    assert say(record(targets=["tensorrt-11.0-sm90"])).text == "Nothing was run on tensorrt-11.0-sm90."
+    assert say(record(asked=["tensorrt-11.0-sm90"])).text == "Nothing was run on tensorrt-11.0-sm90."
 
 
 def test_a_killed_run_is_no_good_news():
@@ -178,9 +178,8 @@ def test_texts_of_targets_are_text():
     run = record(
         verdict(evil, target=evil, status="fail", message=evil, check=evil, location=evil, claims=(evil,)),
         verdict(f"{evil}2", status="not run", message=evil, figures={"kernel": evil, "ran_in": evil, "fraction": 0.5}),
-        targets=[evil],
         device={"gpu": evil},
-        targets_facts={evil: evil},
+        targets={evil: {evil: evil}},
     )
     html = report_page(View((run,), None))
     assert "<script>alert" not in html

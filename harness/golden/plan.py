@@ -87,7 +87,7 @@ def plan(cases: Iterable[Case]) -> dict[str, dict[str, Golden]]:
 
 
 def sources_of(case: Case) -> tuple[Source, ...]:
-    """Which goldens a case has: none where it is timed, where every target refuses it, or where it is no convolution."""
+    """Which goldens a case has: none where it is timed, is refused everywhere, or is no convolution."""
     if case.latency:
         return ()
     if case.reject is not None and case.reject.phase is not None:

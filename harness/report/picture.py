@@ -137,7 +137,7 @@ def sum_picture(evidence: dict[str, Any]) -> Picture | None:
         size = abs(value) / largest if largest else 0.0
         tone = max(0, 7 + round(2 * math.log10(size))) if size else 0
         classes.append("pad" if is_padding(term, evidence) else f"v{tone}")
-        labels.append(f"{short(x, 4)} × {short(w, 4)}\n{short(value, 4)}")
+        labels.append(f"{short(x, 5)} × {short(w, 5)}\n{short(value, 5)}")
     names = ("c", *axis_names(len(shape) + 1)[2:])
     cells = Cells(shape, (0,) * len(shape), names, classes, labels)
     if not cells.in_one_row().labelled:

@@ -14,7 +14,7 @@ from harness.errors import ConformanceError
 from harness.targets.base import Target
 
 INSTALL = {
-    "tensorrt": "pip install -e '.[tensorrt]' (newest), '.[tensorrt10]' or '.[tensorrt8]', on a machine with an NVIDIA GPU",
+    "tensorrt": "pip install -e '.[tensorrt]' (newest), '.[tensorrt10]' or '.[tensorrt8]', given an NVIDIA GPU",
     "tensorrt_rtx": "pip install -e . (it is in the default install, for Linux and Windows on x86-64)",
     "onnxruntime": "pip install -e . (it is in the default install)",
     "torch": "pip install -e '.[torch]'",
@@ -91,7 +91,7 @@ def resolve(spec: str) -> Target:
     path, colon, attribute = spec.rpartition(":")
     if colon and path.endswith(".py"):
         return _load(Path(path), attribute)
-    family = spec.split("-")[0]
+    family = spec.split("-", 1)[0]
     if family not in REGISTERED:
         close = get_close_matches(family, REGISTERED, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
@@ -131,5 +131,6 @@ def _load(path: Path, attribute: str) -> Target:
         raise ConformanceError(f"{where}: {attribute}() raised {type(fault).__name__}: {fault}") from fault
     missing = [part for part in ("name", "supports", "build") if not hasattr(target, part)]
     if missing or not isinstance(target, Target):
-        raise ConformanceError(f"{where}: a target has name, supports(case) and build(case); {', '.join(missing)} missing")
+        lacks = ", ".join(missing)
+        raise ConformanceError(f"{where}: a target has name, supports(case) and build(case); missing: {lacks}")
     return target

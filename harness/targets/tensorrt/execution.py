@@ -254,5 +254,5 @@ def _unwrapped(guarded: Array, dtype: np.dtype[Any]) -> Array:
         (after, "after", int(after[0]) + 1 if after.size else 0),
     ):
         if touched.size:
-            raise OutOfBounds(f"{touched.size} bytes {side} the output were written, the nearest {nearest} away from it")
+            raise OutOfBounds(f"{touched.size} bytes {side} the output were written, the nearest {nearest} from it")
     return guarded[inner].view(dtype)

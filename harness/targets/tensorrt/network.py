@@ -112,10 +112,7 @@ class _Draft:
             placeholder = self._hold(np.zeros(1, dtype=data.kernel.dtype))
             with self._binding_errors():
                 return add(x, 1, (1,) * case.spatial_rank, self._weights(placeholder))
-        if case.weights == "set_input":
-            kernel = self._empty(data)
-        else:
-            kernel = self._weights(data.kernel)
+        kernel = self._empty(data) if case.weights == "set_input" else self._weights(data.kernel)
         arguments = [x, maps, window, kernel]
         if data.bias is not None:
             arguments.append(self._weights(data.bias))
