@@ -51,21 +51,19 @@ COPY_BYTES = 2**30
 REPEATS = 11
 
 
-class Spin:
-    """The yardstick's kernel. ``steps`` sets how long it runs, about two nanoseconds a step and more."""
+class PtxKernel:
+    """A kernel given as PTX, which the driver compiles; unloaded by `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, ptx: bytes, name: str) -> None:
         self._driver = import_module("cuda.bindings.driver")
         cuda.call("cudaFree", 0)  # the runtime makes its primary context current
-        self._module = self._ask("cuModuleLoadData", _PTX)
-        self._function = self._ask("cuModuleGetFunction", self._module, SPIN.encode())
-        self._blocks = cuda.gpus()[0][0].multiprocessors
+        self._module = self._ask("cuModuleLoadData", ptx)
+        self._function = self._ask("cuModuleGetFunction", self._module, name.encode())
 
-    def launch(self, stream: cuda.Stream, steps: int, blocks: int | None = None) -> None:
-        """Enqueue the kernel on a stream."""
-        arguments = ((0, steps), (ctypes.c_void_p, ctypes.c_uint32))
-        grid, block = (blocks or self._blocks, 1, 1), (128, 1, 1)
-        self._ask("cuLaunchKernel", self._function, *grid, *block, 0, stream.handle, arguments, 0)
+    def launch(self, stream: cuda.Stream, blocks: int, threads: int, *arguments: tuple[Any, Any]) -> None:
+        """Enqueue a one-dimensional grid; each argument is a value with its ctypes type."""
+        values, types = zip(*arguments, strict=True)
+        self._ask("cuLaunchKernel", self._function, blocks, 1, 1, threads, 1, 1, 0, stream.handle, (values, types), 0)
 
     def close(self) -> None:
         self._ask("cuModuleUnload", self._module)
@@ -75,6 +73,21 @@ class Spin:
         if int(status) != 0:
             raise cuda.CudaError(status.name, name)
         return results[0] if results else None
+
+
+class Spin:
+    """The yardstick's kernel. ``steps`` sets how long it runs, a few nanoseconds a step."""
+
+    def __init__(self) -> None:
+        self._kernel = PtxKernel(_PTX, SPIN)
+        self._blocks = cuda.gpus()[0][0].multiprocessors
+
+    def launch(self, stream: cuda.Stream, steps: int) -> None:
+        """Enqueue the kernel on a stream, a block for each multiprocessor."""
+        self._kernel.launch(stream, self._blocks, 128, (0, ctypes.c_void_p), (steps, ctypes.c_uint32))
+
+    def close(self) -> None:
+        self._kernel.close()
 
 
 def spin_seconds() -> float:
