@@ -113,7 +113,7 @@ def _steps(matrix: Matrix) -> int:
 def normwise_bound(
     case: Case, result: Result, algorithm: Literal["winograd", "fft"] = "winograd", tile: int | None = None
 ) -> Float64:
-    """The largest error of any element that a transforming kernel can show, one value an output map.
+    """The largest error of any element that a transforming kernel can show, one value a map of an image.
 
     Args:
         case: decides the arithmetic.
@@ -133,19 +133,20 @@ def normwise_bound(
     limits = []
     for data in runs_of(case, result):
         x, w, b = operands(case, data)
-        x = x.reshape(-1, *x.shape[-case.spatial_rank - 1 :])
+        images = x.reshape(-1, *x.shape[-case.spatial_rank - 1 :])
         if algorithm == "winograd":
-            size, error = _winograd(x, w, case, tile or LARGEST_TILE[case.precision])
+            size, error = _winograd(images, w, case, tile or LARGEST_TILE[case.precision])
         else:
-            size, error = _fft(x, w, case)
+            size, error = _fft(images, w, case)
         adding = (1 + arithmetic.read) ** 2 * (1 + gamma(w.shape[1] + 1, arithmetic.step))
-        limits.append(((1 + error) * adding - 1) * (size.reshape(b.shape) + np.abs(b)))
+        largest = size.reshape(*x.shape[: -case.spatial_rank - 1], *b.shape) + np.abs(b)
+        limits.append(((1 + error) * adding - 1) * largest)
     spread = np.max(limits, axis=0) + result.terms * arithmetic.step_tiny
     return np.asarray(spread + arithmetic.write * (np.abs(result.real) + spread) + arithmetic.write_tiny)
 
 
 def _winograd(x: Float64, w: Float64, case: Case, tile: int) -> tuple[Float64, float]:
-    """The largest transformed sum of each output map, and the relative error of its transforms and products."""
+    """The largest transformed sum of each map, and the relative error of its transforms and products."""
     largest = [Growth(1.0, 0)]
     for window in case.kernel.shape[2:]:
         tiles = range(1, min(tile, len(POINTS) + 2 - window) + 1)
@@ -160,7 +161,7 @@ def _winograd(x: Float64, w: Float64, case: Case, tile: int) -> tuple[Float64, f
 
 
 def _fft(x: Float64, w: Float64, case: Case) -> tuple[Float64, float]:
-    """The norm of each output map's transformed sum, and the relative error of three transforms and their product.
+    """The norm of each map's transformed sum, and the relative error of three transforms and their product.
 
     In the 2-norm a transform of N points scales by sqrt(N); so |x w| <= sqrt(N) |x| |w| after the way back.
     """
@@ -181,11 +182,11 @@ def _fft(x: Float64, w: Float64, case: Case) -> tuple[Float64, float]:
 
 
 def _channel_sums(x: Float64, w: Float64, case: Case) -> Float64:
-    """Over each output map's channels, the sum of what the worst image reads times what the map weighs."""
+    """``(N, K)``: over the channels that a map reads, the sum of what is in the image times what the map weighs."""
     groups = case.attributes.groups
-    images = x.reshape(len(x), groups, 1, -1)
-    maps = w.reshape(1, groups, len(w) // groups, -1)
-    return np.asarray((images * maps).sum(axis=-1).max(axis=0, initial=0.0).ravel())
+    images = x.reshape(len(x), groups, 1, w.shape[1])
+    maps = w.reshape(1, groups, len(w) // groups, w.shape[1])
+    return np.asarray((images * maps).sum(axis=-1).reshape(len(x), len(w)))
 
 
 _HALF_ACCUMULATORS = re.compile(r"f16f16_f16f16|h884|h1688|h16816|hcudnn")

@@ -79,6 +79,12 @@ def test_growth_bounds_what_a_transform_can_reach():
         assert 0.3 * factor < largest <= factor * (1 + 1e-12)
 
 
+def test_steps_count_entries_and_inexact_constants():
+    """F(2, 3): three, three and two entries. F(4, 3): five, three and a sixth rounded, four."""
+    assert winograd_growth(2, 3).steps == 3 + 3 + 2
+    assert winograd_growth(4, 3).steps == 5 + (3 + 1) + 4
+
+
 def test_a_window_of_one_is_not_transformed():
     assert winograd_growth(6, 1) == (1.0, 0)
 
@@ -148,11 +154,11 @@ def fft(case):
     x = np.fft.rfft2(data.input, s=size).astype(np.complex64)
     w = np.fft.rfft2(data.kernel[..., ::-1, ::-1], s=size).astype(np.complex64)
     y = np.fft.irfft2(np.einsum("nchw,kchw->nkhw", x, w), s=size).astype(np.float32)
-    return y[..., 2:-2, 2:-2] + data.bias.reshape(-1, 1, 1)
+    return y[..., 2:-2, 2:-2]
 
 
 def test_fft_stays_inside():
-    layer = case(outputs=30, channels=16)
+    layer = case(outputs=30, channels=16, bias="none")
     result = reference(layer)
     found = compare(fft(layer), result.output, normwise_bound(layer, result, "fft"))
     assert found.passed
@@ -179,6 +185,20 @@ def test_a_dropped_channel_leaves_the_float16_bound():
         data.input[:, :1].astype(np.float64), data.kernel[:, :1].astype(np.float64), None, layer.attributes
     )
     assert not compare(wrong.astype(np.float16), result.output, normwise_bound(layer, result)).passed
+
+
+@pytest.mark.parametrize("algorithm", ["winograd", "fft"])
+def test_each_image_has_its_own(algorithm):
+    x = {"shape": [2, 1, 5, 5], "values": [0.001] * 25 + [1.0] * 25}
+    layer = case(input=x, channels=1, bias="none")
+    limits = normwise_bound(layer, reference(layer), algorithm)
+    np.testing.assert_allclose(limits[1], 1000 * limits[0], rtol=1e-4)
+
+
+def test_batches_of_any_rank_are_images():
+    x = {"shape": [2, 3, 1, 5, 5], "fill": "uniform"}
+    layer = case(input=x, channels=1)
+    assert normwise_bound(layer, reference(layer)).shape == (2, 3, 3, 3, 3)
 
 
 def test_each_output_map_has_its_own():

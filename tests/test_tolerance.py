@@ -236,6 +236,16 @@ def test_inexact_sums_allow_some(precision, accumulation, x, w):
     assert (bound(case, reference(case), accumulation) > 0).all()
 
 
+def test_a_bias_of_finer_grain_makes_a_sum_inexact():
+    fields = {
+        "input": {"shape": [1, 1, 1, 1], "values": [4096.0]},
+        "kernel": {"shape": [1, 1, 1, 1], "values": [4096.0]},
+    }
+    fine, coarse = (make_case(**fields, bias={"values": [b]}) for b in (0.5, 4096.0))
+    assert bound(fine, reference(fine)) > 0
+    assert bound(coarse, reference(coarse)) == 0
+
+
 def test_float16_accumulators_are_exact_up_to_2048():
     case = integers(64, "fp16")
     assert reference(case).magnitude.max() <= 2048
@@ -398,6 +408,26 @@ def test_a_sum_near_a_tie_may_fall_to_either_side():
     assert not judge(case, 4 * step).passed
 
 
+def test_an_exact_sum_over_an_inexact_scale_may_fall_to_either_side():
+    """0.75 / 0.1 is 7.5 in float32, which goes to 8; in truth it lies below."""
+    case = single(3.0, 1.0, input=1.0, kernel=[0.25], output=0.1)
+    step = np.float32(0.1)
+    assert np.float32(0.75) / step == 7.5
+    assert reference(case).output == 7 * float(step)
+    assert judge(case, 8 * step).passed
+    assert not judge(case, 9 * step).passed
+
+
+def test_an_inexact_sum_over_an_exact_scale_may_fall_to_either_side():
+    """5 * 0.1 is the tie 0.5 in float32, which goes to 0; in truth it lies above."""
+    case = single(0.5, 1.0, input=0.1, kernel=[1.0], output=1.0)
+    assert np.float32(5) * np.float32(0.1) == 0.5
+    assert reference(case).output == 1
+    for accumulation in ("int32", "fp32"):
+        assert judge(case, 0.0, accumulation).passed
+        assert not judge(case, 3.0, accumulation).passed
+
+
 def single(x, w, **quantize):
     return make_case(
         precision="int8",
@@ -429,6 +459,15 @@ def test_an_input_near_a_tie_widens_by_one_step():
     assert judge(case, 3 * step).passed
     assert not judge(case, 4 * step).passed
     assert not judge(case, 0 * step).passed
+
+
+def test_an_exact_sum_of_unsure_operands_is_not_sure():
+    """Over 3 everything is an integer, but which one the input becomes hangs on the division."""
+    case = single(float(np.nextafter(np.float32(4.5), np.float32(5))), 1.0, input=3.0, kernel=[1.0])
+    assert reference(case).output == 6
+    assert judge(case, 3.0).passed
+    assert not judge(case, 0.0).passed
+    assert bound(single(4.6, 1.0, input=3.0, kernel=[1.0]), reference(single(4.6, 1.0, input=3.0, kernel=[1.0]))) == 0
 
 
 def test_scales_of_each_map():

@@ -77,13 +77,16 @@ class TensorRTEngine:
         self._buffers: dict[str, cuda.Buffer] = {}
         self._ways: dict[str, Callable[[Mapping[str, Array]], dict[str, Array]]] = {
             "again": self.run,
-            "second_context": self._in_second_context,
             "reloaded": self._reloaded,
             "cuda_graph": self._as_graph,
         }
-        if hasattr(self._engine, "create_execution_context_without_device_memory"):
-            self._ways["poisoned_workspace"] = self._in_poisoned_workspace
-        if hasattr(self._context, "execute_async_v2"):
+        has_bindings = hasattr(self._context, "execute_async_v2")
+        # Up to TensorRT 9 the profile of a dynamic engine serves one context at a time.
+        if case.dynamic is None or not has_bindings:
+            self._ways["second_context"] = self._in_second_context
+            if hasattr(self._engine, "create_execution_context_without_device_memory"):
+                self._ways["poisoned_workspace"] = self._in_poisoned_workspace
+        if has_bindings:
             self._ways["bindings"] = self._by_bindings
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
