@@ -12,6 +12,6 @@ CLOCK = DeviceClock()
 @pytest.mark.benchmark(timer=CLOCK.now)
 def test_latency(subject, timing, judge, benchmark):
     found = check_latency(subject, **timing)
-    if found.phase == "latency" and found.status == "pass":
+    if "samples" in found.figures:
         CLOCK.replay(found, benchmark)
     judge(found)

@@ -21,7 +21,7 @@ from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, case_data
 from harness.engines import Engines
 from harness.errors import ConformanceError
 from harness.evidence import evidence
-from harness.isolation import named
+from harness.isolation import TargetCrashed, TargetHung, named
 from harness.model import Case, Phase, Precision
 from harness.printed import Printed, parse
 from harness.probes import UNKNOWN, arithmetic
@@ -72,8 +72,18 @@ class Subject:
     def feed(self, case: Case, feeds: dict[str, Array]) -> dict[str, Array]:
         """Outputs of a case's engine on other inputs than the case's. Raises as `engine` does, in phase run."""
         engine = self.engine(case)
-        with _in_phase("run"):
+        with self.running(case):
             return engine.run(feeds)
+
+    @contextmanager
+    def running(self, case: Case) -> Iterator[None]:
+        """Faults inside are of phase run; one that ended the process is not tried again by the case's other checks."""
+        with _in_phase("run"):
+            try:
+                yield
+            except (TargetCrashed, TargetHung) as fault:
+                self.engines.condemn(case, PhaseFault("run", fault))
+                raise
 
     def say(self, phase: Phase, status: Any, lines: list[str] | str = "", **figures: Any) -> Verdict:
         """A verdict; a fault's lines get the headline, anything else is kept as it is."""
@@ -96,7 +106,7 @@ def _in_phase(phase: Phase) -> Iterator[None]:
     """Turn whatever breaks into a fault of the phase; what the protocol raises passes."""
     try:
         yield
-    except (Refused, Unsupported, NotRun, ConformanceError):
+    except (Refused, Unsupported, NotRun, ConformanceError, PhaseFault):
         raise
     except Exception as fault:
         raise PhaseFault(phase, fault) from fault
@@ -288,7 +298,7 @@ def check_ways(subject: Subject) -> Verdict:
         return subject.say("run", "unsupported", "the engine runs in one way only")
     first = [subject.run(case, index)[OUTPUT] for index in range(len(case.run_shapes))]
     faults, done = [], []
-    with _in_phase("run"):
+    with subject.running(case):
         for way in engine.ways():
             if same_bits(first[0], engine.run_way(way, feeds_of(case))[OUTPUT]):
                 done.append(way)

@@ -31,6 +31,10 @@ class Engines:
             raise held
         return held
 
+    def condemn(self, case: Case, fault: Exception) -> None:
+        """Let every later check of a case report this fault: its engine took the process with it."""
+        self._held[case.id] = fault
+
     def close(self) -> None:
         """Release every engine."""
         while self._held:

@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from harness import __version__, cuda
@@ -84,6 +85,11 @@ def _nvml() -> dict[str, Any]:
         pynvml.nvmlShutdown()
 
 
+def _without_folders(argument: str) -> str:
+    """An argument with an absolute path cut to its last part: where a checkout lies is nobody's business."""
+    return Path(argument).name if Path(argument).is_absolute() else argument
+
+
 def target_facts(target: Target) -> dict[str, Any]:
     """What a target says of its versions and device."""
     return dict(target.environment()) if isinstance(target, HasEnvironment) else {}
@@ -100,5 +106,5 @@ def describe(targets: list[Target]) -> dict[str, Any]:
         "source": commit(),
         "device": gpu(),
         "targets": {target.name: target_facts(target) for target in targets},
-        "arguments": sys.argv[1:],
+        "arguments": [_without_folders(argument) for argument in sys.argv[1:]],
     }

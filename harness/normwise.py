@@ -167,7 +167,7 @@ def _fft(x: Float64, w: Float64, case: Case) -> tuple[Float64, float]:
     """
     a = case.attributes
     spans = [
-        size + pre + post + d * f
+        size + 2 * max(pre, post) + d * f
         for size, pre, post, d, f in zip(x.shape[2:], a.pre, a.post, a.dilation, w.shape[2:], strict=True)
     ]
     levels = sum(math.ceil(math.log2(span)) for span in spans)

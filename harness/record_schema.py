@@ -58,23 +58,14 @@ class Evidence(Line):
 
 
 class Figures(Line):
-    """Figures of a check, each where it applies.
+    """Figures of a check that readers of records rely on, each where it applies; a check may add its own.
 
-    ``error`` is |actual - expected|, or the text of a refusal. ``fraction`` is the part of the bound that
-    the worst element uses, ``ran_in`` the precision that the engine reports, and ``output_sha256`` the
-    first 16 hexadecimal digits of the hash of all output bits. ``arithmetic`` is the precision that the
-    output's own digits show.
+    ``fraction`` is the part of the bound that the worst element uses, ``ran_in`` the precision that the
+    engine reports, ``arithmetic`` the one that the output's own digits show, and ``output_sha256`` the
+    first 16 hexadecimal digits of the hash of all output bits.
     """
 
-    elements: int | None = None
-    beyond: int | None = None
-    worst: Index | None = None
-    actual: Number | None = None
-    expected: Number | None = None
-    error: float | str | None = None
-    bound: Number | None = None
     fraction: Number | None = None
-    ulp: Number | None = None
     ran_in: str | None = None
     arithmetic: str | None = None
     kernel: str | None = None

@@ -47,6 +47,8 @@ def test_costs_one_case(tmp_path, name, cause, arguments):
     assert victim["status"] == "error"
     assert victim["phase"] == ("build" if name == "CrashesWhenBuilding" else "run")
     assert cause in victim["message"]
+    again = [line for line in lines if line.get("case") == VICTIM and line["check"] == "printed"]
+    assert [v["message"] for v in again] == [victim["message"]]
     others = [v for v in verdicts if v["case"] != VICTIM]
     assert len(others) == 5
     assert {v["status"] for v in others} == {"pass"}

@@ -13,12 +13,13 @@ from harness.golden.plan import plan, sources_of
 from harness.latency.check import check_latency, computed_reference
 from harness.latency.clock import DeviceClock
 from harness.latency.measurement import Measurement
+from harness.latency.recorded import timings
 from harness.latency.work import work
 from harness.paths import ROOT
 from harness.plugin import pytest_configure
-from harness.record import read
+from harness.record import Record, read
 from harness.reference.shape import output_shape
-from harness.targets.base import NotRun, Timed
+from harness.targets.base import EngineFacts, LayerFacts, NotRun, Timed
 from harness.targets.numpy import NumpyEngine, NumpyTarget
 from tests.helpers import make_case
 
@@ -213,6 +214,22 @@ def test_figures_of_a_latency():
     assert found.message.startswith("graph, warm cache: 2.05 µs ±")
     assert "18 % of the floor (memory), enqueue-bound" in found.message
     json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_a_fallback_is_timed_and_says_so():
+    class Wider(Measured):
+        def describe(self):
+            layer = LayerFacts("conv", "Convolution", "sm80_sgemm", ("Float",), ("Float",))
+            return EngineFacts((layer,), layer, "fp32")
+
+    case = make_case(latency=True, precision="fp16", input={"shape": [1, 1, 6, 9], "fill": "ones"})
+    case = case.model_copy(update={"kernel": case.kernel.model_copy(update={"fill": "ones"})})
+    found = check_latency(Subject(case, Engines(Stub(Wider)), computed_reference))
+    assert (found.phase, found.status) == ("latency", "fallback")
+    assert found.figures["ran_in"] == "fp32"
+    assert "it ran in fp32, not in fp16" in found.figures["notes"][0]
+    record = Record({}, (found,), None)
+    assert len(timings(record)) == 1
 
 
 def test_a_wrong_result_is_not_timed():

@@ -34,11 +34,13 @@ OPTIONS = (
 )
 DARK = ("--blink-settings=preferredColorScheme=0", "--force-dark-mode")
 
+LONG = "a_name_of_many_letters_and_no_place_to_break_" * 2
 RUN = record(
     verdict(figures={"fraction": 0.5, "kernel": "sm80_one", "ran_in": "fp32"}),
     verdict("stride_nd/h2_w1-tf32", claims=("stride_nd.h2_w1",), figures={"fraction": 0.01, "kernel": "sm90_two"}),
-    verdict("a/skipped-fp16", status="not run", message="no GPU"),
+    verdict("a/skipped-fp16", status="not run", message="no GPU", claims=()),
     flipped(),
+    verdict(f"padding/{LONG}-bf16", status="error", message="boom", claims=()),
     verdict(target="reference", check="golden"),
 )
 
@@ -48,7 +50,8 @@ PROBE = """
 addEventListener("load", async () => {
   const later = () => new Promise(resolve => setTimeout(resolve, 60));
   const list = document.getElementById("list");
-  const shown = () => [...list.tBodies[0].rows].filter(row => !row.hidden).map(row => row.cells[0].firstChild.textContent);
+  const name = row => row.cells[0].firstChild.textContent;
+  const shown = () => [...list.tBodies[0].rows].filter(row => !row.hidden).map(name);
   const form = document.forms[0];
   const set = (name, value) => {
     form.elements[name].value = value;
@@ -110,14 +113,15 @@ def test_the_comparison_opens(tmp_path):
     changes = between(RUN, record(verdict(status="fail", message="no")))
     seen, errors = open_page(tmp_path, compare_page(changes, 10), "seen.h1 = document.querySelector('h1').textContent;")
     assert errors == []
-    assert seen == {"h1": "5 regressions. The runs share 1 check.", "loaded": []} or "regression" in seen["h1"]
+    assert seen == {"h1": "3 regressions. The runs share 1 check.", "loaded": []}
 
 
 def test_filters_narrow_the_list_and_stay_in_the_address(look):
     seen = look("""
       seen.all = shown().length;
-      set("q", "SM80"); seen.text = shown(); seen.address = location.hash; seen.found = document.querySelector(".found").textContent;
-      set("q", "h2_w sm90"); seen.words = shown();
+      set("q", "SM80"); seen.text = shown(); seen.address = location.hash;
+      seen.found = document.querySelector(".found").textContent;
+      set("q", "h2_w sm90_two"); seen.words = shown();
       set("q", ""); set("status", "fail"); seen.status = shown();
       set("status", ""); set("precision", "fp16"); seen.precision = shown();
       set("precision", ""); set("target", "reference"); seen.target = shown();
@@ -125,16 +129,16 @@ def test_filters_narrow_the_list_and_stay_in_the_address(look):
       form.reset(); await later(); seen.reset = shown().length; seen.end = location.hash;
     """)
     assert seen == {
-        "all": 5,
+        "all": 6,
         "text": ["stride_nd/h2_w2"],
         "address": "#cases:q=SM80",
-        "found": "1 of 5 rows",
+        "found": "1 of 6 rows",
         "words": ["stride_nd/h2_w1"],
         "status": ["example/values"],
         "precision": ["a/skipped"],
         "target": ["stride_nd/h2_w2"],
         "claim": ["stride_nd/h2_w1"],
-        "reset": 5,
+        "reset": 6,
         "end": "#cases",
     }
 
@@ -153,7 +157,8 @@ def test_columns_sort_both_ways_and_back(look):
       const head = button.parentElement;
       seen.before = shown();
       button.focus(); seen.focus = document.activeElement === button;
-      button.click(); seen.down = shown().slice(0, 3); seen.said = head.getAttribute("aria-sort"); seen.address = location.hash;
+      button.click(); seen.down = shown().slice(0, 3); seen.said = head.getAttribute("aria-sort");
+      seen.address = location.hash;
       button.click(); seen.up = shown().slice(-3); seen.then = head.getAttribute("aria-sort");
       button.click(); seen.after = shown(); seen.last = head.getAttribute("aria-sort");
     """)
@@ -220,7 +225,7 @@ def test_texts_stand_out_from_their_background(look, options):
       const behind = one => {
         for (; one; one = one.parentElement) {
           const colour = getComputedStyle(one).backgroundColor;
-          if (!/, 0\\)$/.test(colour) && colour !== "transparent") return colour;
+          if (colour.startsWith("rgb(")) return colour;
         }
       };
       seen.dark = matchMedia("(prefers-color-scheme: dark)").matches;

@@ -94,8 +94,7 @@ def stored(case: Case, root: Path = GOLDEN) -> dict[str, Content]:
 def _explaining(case: Case, source: Source, root: Path) -> Iterator[None]:
     """Name the case, its golden file, and what to do, in whatever is wrong with it."""
     if source not in sources_of(case):
-        reason = "is timed" if case.latency else "is refused, or is no convolution"
-        raise GoldenError(f"{case.id}: it {reason}, so it has no golden", "missing")
+        raise GoldenError(f"{case.id}: it is refused, is no convolution, or is timed, so it has no golden", "missing")
     try:
         yield
     except GoldenError as fault:

@@ -23,6 +23,8 @@ def check_latency(
 ) -> Verdict:
     """Time a case in its first run shape. A wrong result is not timed: it gives the verdict of `check_forward`.
 
+    What fell back to a wider precision is timed, and its verdict says fallback, not pass.
+
     Args:
         mode: what to time; by default graph where the engine has it, else its first mode.
         cold_l2: whether caches are emptied before each sample.
@@ -36,16 +38,17 @@ def check_latency(
     if chosen not in modes:
         return subject.say("latency", "unsupported", f"no mode {chosen} here; the engine has {', '.join(modes)}")
     forward = check_forward(subject)
-    if forward.status != "pass":
+    if forward.status not in ("pass", "fallback"):
         return forward
     found = engine.measure(feeds_of(subject.case), Plan(chosen, cold_l2, limit_s=limit_s))
     if not found.samples:
         return subject.say("latency", "not run", "; ".join(found.notes) or "no samples were taken")
-    figures = {key: forward.figures[key] for key in DESCRIBED if key in forward.figures}
-    return _judge(subject, found, figures)
+    return _judge(subject, forward, found)
 
 
-def _judge(subject: Subject, found: Measurement, figures: dict[str, Any]) -> Verdict:
+def _judge(subject: Subject, forward: Verdict, found: Measurement) -> Verdict:
+    figures: dict[str, Any] = {key: forward.figures[key] for key in DESCRIBED if key in forward.figures}
+    notes = [forward.message] * (forward.status == "fallback") + found.notes
     summary, todo, facts = summarise(found.samples), work(subject.case), dict(found.facts)
     least = floor(todo, facts.get("ceilings", {}))
     figures |= {
@@ -55,7 +58,7 @@ def _judge(subject: Subject, found: Measurement, figures: dict[str, Any]) -> Ver
         "summary": summary.to_json(),
         "discarded": found.discarded,
         "stopped": found.stopped,
-        "notes": found.notes,
+        "notes": notes,
         "work": asdict(todo),
         "flops_per_s": todo.flops / summary.median,
         "bytes_per_s": todo.bytes / summary.median,
@@ -64,15 +67,16 @@ def _judge(subject: Subject, found: Measurement, figures: dict[str, Any]) -> Ver
         figures["floor"] = asdict(least) | {"fraction": least.fraction(summary.median)}
     figures |= {key: facts.pop(key) for key in ("kernels", "yardstick") if key in facts}
     facts.pop("notes", None)
-    return subject.say("latency", "pass", _say(found, summary, todo, least), **figures, facts=facts)
+    message = _say(found, summary, todo, least, notes)
+    return subject.say("latency", forward.status, message, **figures, facts=facts)
 
 
-def _say(found: Measurement, summary: Summary, todo: Work, least: Floor | None) -> str:
+def _say(found: Measurement, summary: Summary, todo: Work, least: Floor | None, notes: list[str]) -> str:
     """``graph, warm cache: 67.1 µs ±0.3 % (n=200), 110 TFLOP/s, 62 % of the floor (compute)``."""
     parts = [summary.text(), f"{todo.flops / summary.median / 1e12:.3g} TFLOP/s"]
     if least is not None:
         parts.append(f"{percent(least.fraction(summary.median))} of the floor ({least.bound})")
-    return f"{found.mode}, {'cold' if found.cold_l2 else 'warm'} cache: {', '.join([*parts, *found.notes])}"
+    return f"{found.mode}, {'cold' if found.cold_l2 else 'warm'} cache: {', '.join([*parts, *notes])}"
 
 
 def computed_reference(case: Case, index: int) -> Result:

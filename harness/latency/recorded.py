@@ -74,7 +74,8 @@ def kernel_change(before: Timing, after: Timing) -> tuple[SameKernels, tuple[str
 
 
 def _is_latency(verdict: Verdict) -> bool:
-    return verdict.phase == "latency" and verdict.status == "pass" and bool(verdict.figures.get("samples"))
+    measured = verdict.phase == "latency" and verdict.status in ("pass", "fallback")
+    return measured and bool(verdict.figures.get("samples"))
 
 
 def _key(verdict: Verdict) -> Key:

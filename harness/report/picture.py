@@ -142,8 +142,10 @@ def sum_picture(evidence: dict[str, Any]) -> Picture | None:
     cells = Cells(shape, (0,) * len(shape), names, classes, labels)
     if not cells.in_one_row().labelled:
         return None
+    total, bias = math.fsum(float(term["product"]) for term in terms), float(evidence["bias"])
+    title = f"sum of x × w = {short(total)}" + (f", and bias {short(bias)}" if bias else "")
     words = f"the {len(terms)} products of input and kernel that sum to the expected value"
-    return Picture("expected: sum of x × w", words, draw(cells))
+    return Picture(title, words, draw(cells))
 
 
 def is_padding(term: dict[str, Any], evidence: dict[str, Any]) -> bool:

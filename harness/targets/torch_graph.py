@@ -82,6 +82,7 @@ def _calls(prepare: Callable[[], Callable[[], Any]], cold: bool) -> tuple[list[C
 
 def _kernels(call: Callable[[], Any]) -> list[dict[str, Any]]:
     """The kernels of one call, with the mean of their seconds."""
+    from torch.autograd import DeviceType
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CUDA]) as trace:
@@ -90,5 +91,5 @@ def _kernels(call: Callable[[], Any]) -> list[dict[str, Any]]:
     return [
         {"name": e.key, "seconds": e.self_device_time_total * 1e-6 / TRACED, "class": classify(e.key)}
         for e in trace.key_averages()
-        if e.self_device_time_total > 0
+        if e.device_type == DeviceType.CUDA and e.self_device_time_total > 0
     ]
