@@ -26,7 +26,10 @@ def mismatch(c: Comparison, what: str = "output") -> list[str]:
     """Counts, the worst element with its figures, and the pattern of the mismatches."""
     if c.elements == 0:
         return [f"{what}: nothing was compared: it has no elements"]
-    factor = f"{c.fraction:.3g}x" if math.isfinite(c.fraction) else "no error is allowed here"
+    if math.isfinite(c.fraction):
+        factor = f"{c.fraction:.3g}x"
+    else:
+        factor = "no error is allowed here" if c.bound == 0 else "no finite value"
     lines = [
         f"{what}: {c.beyond}/{c.elements} elements beyond the bound; worst at {place(c.worst)}",
         f"actual {number(c.actual)}  expected {number(c.expected)}  |err| {c.error:.3g}  "

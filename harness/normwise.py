@@ -195,7 +195,7 @@ _HALF_ACCUMULATORS = re.compile(r"f16f16_f16f16|h884|h1688|h16816|hcudnn")
 def kernel_bound(case: Case, result: Result, kernel: str, ran: str = "") -> Float64:
     """The bound for the kernel that ran, by its name and the precision the engine states for it."""
     name = kernel.lower()
-    if case.precision != "int8" and "winograd" in name:
+    if case.precision != "int8" and ("winograd" in name or "wngd" in name):
         return normwise_bound(case, result, "winograd")
     if case.precision != "int8" and "fft" in name:
         return normwise_bound(case, result, "fft")

@@ -76,9 +76,7 @@ _FILLS: dict[Fill, Callable[[Sequence[int], int], Float64]] = {
 }
 
 
-def content(
-    shape: Sequence[int], fill: Fill | None, values: Sequence[float] | None = None, seed: int = 0
-) -> Float64:
+def content(shape: Sequence[int], fill: Fill | None, values: Sequence[float] | None = None, seed: int = 0) -> Float64:
     """A tensor of ``shape`` in float64, from literal values or a named fill.
 
     Fills: ``tiled_1_to_9`` (the document's input: 1..9 tiled 3x3 over the last two dimensions),

@@ -44,9 +44,7 @@ class Verdict:
         return asdict(self) | {"claims": list(self.claims), "figures": dict(self.figures)}
 
 
-def verdict(
-    case: Case, target: str, phase: Phase, status: Status, message: str = "", **figures: Any
-) -> Verdict:
+def verdict(case: Case, target: str, phase: Phase, status: Status, message: str = "", **figures: Any) -> Verdict:
     """A verdict on a case."""
     return Verdict(
         case=case.id,
