@@ -318,7 +318,7 @@ def test_kernels_and_precisions_that_ran():
 
 def test_coverage_counts_each_value_and_shows_gaps():
     words = page(record(verdict())).words
-    assert "stride_nd pass default no case (2, 2) 1 of 1" in words
+    assert "stride_nd pass default not in this run (2, 2) 1 of 1" in words
     assert "CAFFE_ROUND_UP no case" in words
     assert "fp16 no case" in words
 

@@ -55,9 +55,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Value:
-    """One value of an attribute and how it went in each of the report's columns."""
+    """One value of an attribute, how many cases of the case files have it, and how it went on each target."""
 
     text: str
+    cases: int
     cells: tuple[Cell, ...]
 
 
@@ -75,10 +76,12 @@ def coverage(view: View, columns: tuple[Column, ...]) -> tuple[Attribute, ...]:
     if not view.cases:
         return ()
     counts: dict[tuple[str, str], dict[Column, Counter[str]]] = {}
+    stated = Counter[tuple[str, str]]()
     found: dict[str, list[str]] = {name: list(values) for name, values in DOMAINS.items()}
     found |= {name: ["default"] for name in ASSIGNED if name not in found}
     settings = {name: tuple(_settings(case)) for name, case in view.cases.items()}
     for pairs in settings.values():
+        stated.update(pairs)
         for name, value in pairs:
             if value not in found.setdefault(name, []):
                 found[name].append(value)
@@ -89,13 +92,17 @@ def coverage(view: View, columns: tuple[Column, ...]) -> tuple[Attribute, ...]:
         Attribute(
             name,
             tuple(
-                Value(value, tuple(Cell(counts.get((name, value), {}).get(column, Counter())) for column in columns))
+                Value(value, stated[name, value], _cells(counts.get((name, value), {}), columns))
                 for value in values[:MOST_VALUES]
             ),
             max(0, len(values) - MOST_VALUES),
         )
         for name, values in found.items()
     )
+
+
+def _cells(counts: dict[Column, Counter[str]], columns: tuple[Column, ...]) -> tuple[Cell, ...]:
+    return tuple(Cell(counts.get(column, Counter())) for column in columns)
 
 
 def _settings(case: Case) -> Iterator[tuple[str, str]]:

@@ -133,8 +133,10 @@ def as_csv(view: View) -> str:
     writer.writeheader()
     for column in view.columns:
         for verdict in column.verdicts:
-            texts = {"target": column.name, "claims": " ".join(verdict.claims), "outcome": outcome(verdict)}
-            writer.writerow(dict(verdict.figures) | verdict.to_json() | texts)
+            # A NUL is nothing that every reader of CSV takes, Python 3.10's writer among them.
+            message = verdict.message.replace("\0", "\ufffd")
+            texts = {"target": column.name, "claims": " ".join(verdict.claims), "message": message}
+            writer.writerow(dict(verdict.figures) | verdict.to_json() | texts | {"outcome": outcome(verdict)})
     return out.getvalue()
 
 

@@ -1,0 +1,167 @@
+"""One pytest process: its cases, targets and engines, and the controller that gathers verdicts for the user."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from harness import cuda, environment, padding_sample, summary
+from harness.catalog import Catalog
+from harness.catalog import load as load_catalog
+from harness.engines import LIVE_ENGINES, Engines
+from harness.errors import ConformanceError
+from harness.expectations import Expectations
+from harness.expectations import load as load_expectations
+from harness.isolation import IsolatedTarget, open_target
+from harness.model import Case
+from harness.padding_table import Tier, tier_of
+from harness.paths import relative
+from harness.record import RecordWriter
+from harness.targets.base import Target
+from harness.targets.registry import REGISTERED
+from harness.verdict import Verdict
+
+
+@dataclass
+class Run:
+    """What one pytest process knows: the cases, the targets, and the verdicts so far."""
+
+    config: pytest.Config
+    verdicts: list[Verdict] = field(default_factory=list)
+    writer: RecordWriter | None = None
+    _engines: dict[str, Engines] = field(default_factory=dict)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return load_catalog()
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        globs = self.config.getoption("case")
+        matching = self.catalog.select(globs) if globs else self.catalog.cases
+        chosen = [case for case in matching if self.is_timing or not case.latency]
+        if matching and not chosen:
+            raise ConformanceError(f"--case {' '.join(globs)}: only timed cases match; add --latency to run them")
+        if not chosen and not any(fnmatchcase(name, glob) for name in self.generated for glob in globs):
+            raise ConformanceError(f"--case {' '.join(globs)}: no case matches; see `trt-conformance cases list`")
+        return tuple(chosen)
+
+    @property
+    def is_timing(self) -> bool:
+        return bool(self.config.getoption("latency"))
+
+    @cached_property
+    def expectations(self) -> Expectations:
+        return load_expectations(self.catalog.cases, generated=self.generated)
+
+    @cached_property
+    def generated(self) -> tuple[str, ...]:
+        """The ids of what is checked without a case file."""
+        return padding_sample.ids(self.padding_tier)
+
+    @property
+    def padding_tier(self) -> Tier:
+        """The tier that padding is sampled from."""
+        return tier_of(self.config.getoption("padding_tier"), "")
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        if self.config.getoption("require_gpu") and not cuda.gpus()[0]:
+            raise ConformanceError(f"--require-gpu: {cuda.gpus()[1]}")
+        isolated = not self.config.getoption("no_isolation")
+        limit = float(self.config.getoption("time_limit"))
+        asked = self.config.getoption("target")
+        if asked:
+            return tuple(open_target(spec, isolated, limit) for spec in dict.fromkeys(asked))
+        found = []
+        for family in REGISTERED:
+            with suppress(ConformanceError):
+                found.append(open_target(family, isolated, limit))
+        return tuple(found)
+
+    def engines(self, target: Target) -> Engines:
+        # Engines of timed cases hold large buffers.
+        limit = 8 if self.is_timing else LIVE_ENGINES
+        return self._engines.setdefault(target.name, Engines(target, limit))
+
+    def note(self, verdict: Verdict) -> None:
+        """Keep a verdict, and write it at once."""
+        self.verdicts.append(verdict)
+        if self.config.getoption("no_record"):
+            return
+        if self.writer is None:
+            names = [target.name for target in self.targets]
+            self.writer = RecordWriter(
+                Path(self.config.getoption("record_root")), names, environment.describe(list(self.targets))
+            )
+        self.writer.write(verdict)
+
+    def close(self) -> None:
+        for engines in self._engines.values():
+            engines.close()
+            if isinstance(engines.target, IsolatedTarget):
+                engines.target.close()
+
+
+class Controller:
+    """Gathers verdicts where the user sees them: in the only process, or in pytest-xdist's controller."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for entry in getattr(report, "verdicts", ()):
+            self.run.note(Verdict(**entry | {"claims": tuple(entry["claims"])}))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        for entry in self.run.expectations.unused(self.run.verdicts) if self.run.verdicts else ():
+            self.unused.append(entry.id)
+            session.exitstatus = session.exitstatus or 1
+        if self.run.writer is not None:
+            self.run.writer.close({"counts": dict(summary.counts(self.run.verdicts)), "exit": int(session.exitstatus)})
+
+    @cached_property
+    def unused(self) -> list[str]:
+        return []
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        run = self.run
+        if not run.verdicts:
+            return
+        write = terminalreporter.write_line
+        terminalreporter.section("conformance")
+        for line in summary.table(run.verdicts):
+            write(line)
+        for title, lines in (
+            ("", summary.claims(run.verdicts, run.catalog.claims)),
+            ("known differences (cases/expectations):", summary.known(run.verdicts)),
+            ("without a result:", summary.reasons(run.verdicts)),
+        ):
+            if lines:
+                write("")
+                write(title) if title else None
+                for line in lines:
+                    write(f"  {line}" if title else line)
+        for entry in self.unused:
+            write(f"expectation {entry!r} matched nothing in this run: remove it, or narrow it", red=True)
+        if run.writer is not None:
+            write("")
+            write(f"record: {relative(run.writer.path)}")
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Write the report, and say where it lies as the last line of all. That fails no run."""
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        if self.run.writer is None or terminal is None:
+            return
+        try:
+            from harness.report import write_beside
+
+            path = write_beside(self.run.writer.path, self.run.catalog, self.run.expectations.entries)
+            terminal.write_line(f"report: {relative(path)}")
+        except Exception as fault:  # whatever keeps the report from being made, the run's result stands
+            terminal.write_line(f"report: not made: {type(fault).__name__}: {fault}".splitlines()[0])
