@@ -3,10 +3,7 @@
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-import pytest
-
 from harness.checks import check_build, check_forward, check_network
-from harness.errors import ConformanceError
 from harness.padding_sample import check_edge, edges, golden, sample
 from harness.padding_table import MODES, RANKS, check_fresh, check_table, table_id, tier_of
 from harness.plugin import RUN
@@ -19,10 +16,10 @@ def pytest_generate_tests(metafunc):
     """The tables or the sampled cases on every target that infers shapes; values on every target."""
     run, check = metafunc.config.stash[RUN], metafunc.function.__name__
     asked, globs = metafunc.config.getoption("padding_tier"), metafunc.config.getoption("case")
-    try:
-        targets = [t for t in run.targets if check == "test_forward" or isinstance(t, InfersShapes)]
-    except ConformanceError as fault:
-        pytest.exit(f"\n{fault}", returncode=2)
+    run.prepare()
+    if run.fault is not None:
+        return
+    targets = [t for t in run.targets if check == "test_forward" or isinstance(t, InfersShapes)]
 
     def wanted(name):
         return not globs or any(fnmatchcase(name, glob) for glob in globs)

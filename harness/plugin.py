@@ -12,7 +12,6 @@ import pytest
 from harness.catalog import Catalog
 from harness.checks import Subject
 from harness.data_checks import REFERENCE
-from harness.errors import ConformanceError
 from harness.isolation import TIME_LIMIT
 from harness.latency.check import computed_reference
 from harness.latency.measurement import MODES, Plan
@@ -112,30 +111,40 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if marker is None:
         return
     run = metafunc.config.stash[RUN]
-    try:
-        cases = [case for case in run.cases if SELECTIONS[marker.args[0]](case)]
-        if "subject" not in metafunc.fixturenames:
-            metafunc.parametrize("case", cases, ids=[case.id for case in cases])
-            return
-        needs = NEEDS[marker.kwargs.get("needs", "nothing")]
-        targets = [target for target in run.targets if needs(target)]
-        alone = len(run.targets) == 1
+    run.prepare()
+    if run.fault is not None:
+        return
+    cases = [case for case in run.cases if SELECTIONS[marker.args[0]](case)]
+    if "subject" not in metafunc.fixturenames:
+        metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+        return
+    needs = NEEDS[marker.kwargs.get("needs", "nothing")]
+    targets = [target for target in run.targets if needs(target)]
+    alone = len(run.targets) == 1
 
-        def name_of(case: Case, target: Target) -> str:
-            return case.id if alone else f"{case.id}-{target.name}"
+    def name_of(case: Case, target: Target) -> str:
+        return case.id if alone else f"{case.id}-{target.name}"
 
-        if marker.kwargs.get("relations", False):
-            chosen = [(name, (case, target)) for name, case in choose(cases) for target in targets]
-            ids = [f"{name}-{name_of(*pair)}" for name, pair in chosen]
-            metafunc.parametrize(("relation", "subject"), chosen, ids=ids, indirect=["subject"])
-            return
-        pairs = [(case, target) for target in targets for case in cases]
-        metafunc.parametrize("subject", pairs, ids=[name_of(*pair) for pair in pairs], indirect=True)
-        modes = metafunc.config.getoption("latency_mode")
-        if "timing" in metafunc.fixturenames and modes:
-            metafunc.parametrize("timing", list(dict.fromkeys(modes)), indirect=True)
-    except ConformanceError as fault:
-        pytest.exit(f"\n{fault}", returncode=2)
+    if marker.kwargs.get("relations", False):
+        chosen = [(name, (case, target)) for name, case in choose(cases) for target in targets]
+        ids = [f"{name}-{name_of(*pair)}" for name, pair in chosen]
+        metafunc.parametrize(("relation", "subject"), chosen, ids=ids, indirect=["subject"])
+        return
+    pairs = [(case, target) for target in targets for case in cases]
+    metafunc.parametrize("subject", pairs, ids=[name_of(*pair) for pair in pairs], indirect=True)
+    modes = metafunc.config.getoption("latency_mode")
+    if "timing" in metafunc.fixturenames and modes:
+        metafunc.parametrize("timing", list(dict.fromkeys(modes)), indirect=True)
+
+
+def _end_on_bad_input(config: pytest.Config) -> None:
+    """Show what was wrong with what the user gave, and end with exit code 2 before anything runs."""
+    fault = config.stash[RUN].fault
+    if fault is not None:
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            terminal.write_line(f"\n{fault}")
+        pytest.exit("bad input: nothing was run", returncode=2)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -143,6 +152,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Let all checks of a case on a target follow each other, so that its engine is built once and kept briefly.
     """
+    _end_on_bad_input(config)
     timing = [item for item in items if "timing" in getattr(item, "fixturenames", ())]
     if timing and not config.getoption("latency"):
         config.hook.pytest_deselected(items=timing)
@@ -251,8 +261,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if not hasattr(session.config, "workerinput"):
-        session.config.pluginmanager.register(Controller(session.config.stash[RUN]), "conformance-controller")
+    config = session.config
+    if hasattr(config, "workerinput"):
+        return
+    run = config.stash[RUN]
+    config.pluginmanager.register(Controller(run), "conformance-controller")
+    if config.getoption("numprocesses", None):  # bad input is said once, not by each worker
+        run.prepare()
+        _end_on_bad_input(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

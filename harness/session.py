@@ -36,6 +36,19 @@ class Run:
     writer: RecordWriter | None = None
     _engines: dict[str, Engines] = field(default_factory=dict)
 
+    fault: ConformanceError | None = None
+    _is_prepared: bool = False
+
+    def prepare(self) -> None:
+        """Read cases, expectations and targets, once. What is wrong with them is kept as ``fault``."""
+        if self._is_prepared:
+            return
+        self._is_prepared = True
+        try:
+            _ = self.cases, self.expectations, self.targets
+        except ConformanceError as fault:
+            self.fault = fault
+
     @cached_property
     def catalog(self) -> Catalog:
         return load_catalog()

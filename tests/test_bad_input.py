@@ -1,0 +1,71 @@
+"""Bad input to a run: one clear message, exit code 2, and nothing is run or written."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from harness.paths import ROOT
+
+
+def run(root, *arguments):
+    command = [sys.executable, "-m", "pytest", "cases", "-p", "no:cacheprovider", "--record-root", "records"]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    return subprocess.run(
+        [*command, *arguments], cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def assert_refused(done, root, *messages):
+    printed = done.stdout + done.stderr
+    assert done.returncode == 2, printed
+    assert "Traceback" not in printed
+    assert "Error" not in printed.replace("CaseFileError", "")
+    for message in messages:
+        assert printed.count(message) == 1, printed
+    assert not (root / "records").exists()
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of what a run needs."""
+    for part in ("harness", "cases"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "networks", "exact"))
+    for file in ("conftest.py", "pytest.ini"):
+        shutil.copy(ROOT / file, tmp_path / file)
+    return tmp_path
+
+
+@pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["alone", "parallel"])
+def test_every_fault_of_case_files_is_named(checkout, parallel):
+    bad = checkout / "cases" / "convolution" / "bad.toml"
+    bad.write_text('section = "x"\n[[case]]\nid = "a"\ndoc = "has no tensors"\nclaims = ["no.such"]\nkernle = 3\n')
+    (checkout / "cases" / "convolution" / "worse.toml").write_text("section = \n")
+    done = run(checkout, "--target", "numpy", *parallel)
+    where = "cases/convolution/bad.toml"
+    assert_refused(
+        done, checkout, f"{where}:6: unknown key", f'{where}:2: "input" is missing', "cases/convolution/worse.toml:1:"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--case", "strde_nd/*"), "--case strde_nd/*: no case matches"),
+        (("--target", "tensort"), "did you mean tensorrt"),
+        (("--target", "nowhere.py:Mine"), "there is no file nowhere.py"),
+    ],
+    ids=["case", "target", "file"],
+)
+def test_arguments_that_name_nothing(tmp_path, arguments, message):
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "cases", "--record-root", str(tmp_path / "records"), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert_refused(done, tmp_path, message)
