@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from harness.checks import check_build, check_forward, check_network
 from harness.padding_sample import check_edge, edges, golden, sample
 from harness.padding_table import MODES, RANKS, check_fresh, check_table, table_id, tier_of
-from harness.plugin import RUN
+from harness.plugin import RUN, parametrize
 from harness.targets.base import InfersShapes
 
 SAMPLES = {"test_network": sample, "test_build": sample, "test_forward": sample, "test_edge": edges}
@@ -32,7 +32,7 @@ def pytest_generate_tests(metafunc):
         values = [(target, tier_of(asked, target.name), *row) for target in targets for row in rows.values()]
     alone = len(run.targets) == 1
     ids = [name if alone else f"{name}-{target.name}" for target in targets for name in rows]
-    metafunc.parametrize("subject" if check in SAMPLES else "table", values, ids=ids, indirect=check in SAMPLES)
+    parametrize(metafunc, "subject" if check in SAMPLES else "table", values, ids, indirect=check in SAMPLES)
 
 
 def test_padding(table, judge):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     cases = [case for case in run.cases if SELECTIONS[marker.args[0]](case)]
     if "subject" not in metafunc.fixturenames:
-        metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+        parametrize(metafunc, "case", cases, [case.id for case in cases])
         return
     needs = NEEDS[marker.kwargs.get("needs", "nothing")]
     targets = [target for target in run.targets if needs(target)]
@@ -128,13 +128,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if marker.kwargs.get("relations", False):
         chosen = [(name, (case, target)) for name, case in choose(cases) for target in targets]
         ids = [f"{name}-{name_of(*pair)}" for name, pair in chosen]
-        metafunc.parametrize(("relation", "subject"), chosen, ids=ids, indirect=["subject"])
+        parametrize(metafunc, ("relation", "subject"), chosen, ids, indirect=["subject"])
         return
     pairs = [(case, target) for target in targets for case in cases]
-    metafunc.parametrize("subject", pairs, ids=[name_of(*pair) for pair in pairs], indirect=True)
+    parametrize(metafunc, "subject", pairs, [name_of(*pair) for pair in pairs], indirect=True)
     modes = metafunc.config.getoption("latency_mode")
     if "timing" in metafunc.fixturenames and modes:
         metafunc.parametrize("timing", list(dict.fromkeys(modes)), indirect=True)
+
+
+def parametrize(
+    metafunc: pytest.Metafunc,
+    names: str | tuple[str, ...],
+    values: Sequence[Any],
+    ids: list[str],
+    indirect: bool | list[str] = False,
+) -> None:
+    """As pytest's, but a test without a value is left out rather than skipped."""
+    if values:
+        metafunc.parametrize(names, values, ids=ids, indirect=indirect)
+    else:
+        metafunc.config.stash[RUN].without_values.add(metafunc.definition.nodeid)
 
 
 def _end_on_bad_input(config: pytest.Config) -> None:
@@ -153,10 +167,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Let all checks of a case on a target follow each other, so that its engine is built once and kept briefly.
     """
     _end_on_bad_input(config)
+    run = config.stash[RUN]
     timing = [item for item in items if "timing" in getattr(item, "fixturenames", ())]
-    if timing and not config.getoption("latency"):
+    if timing and not run.is_timing:
         config.hook.pytest_deselected(items=timing)
-        items[:] = [item for item in items if item not in timing]
+    left_out = run.without_values | (set() if run.is_timing else {item.nodeid for item in timing})
+    items[:] = [item for item in items if item.nodeid not in left_out]
 
     first: dict[tuple[str, str], int] = {}
 
@@ -169,6 +185,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return (1, first.setdefault((target.name, case.id), len(first)))
 
     items.sort(key=order)
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if first and terminal is not None:
+        terminal.showfspath = False  # the module changes with every check: its name would stand on every line
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ class Run:
     _engines: dict[str, Engines] = field(default_factory=dict)
 
     fault: ConformanceError | None = None
+    without_values: set[str] = field(default_factory=set)
     _is_prepared: bool = False
 
     def prepare(self) -> None:
