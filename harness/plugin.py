@@ -19,6 +19,7 @@ from harness.metamorphic import choose
 from harness.model import Case
 from harness.padding_table import TIERS
 from harness.paths import ROOT, RUNS, relative
+from harness.progress import CHOICES, progress_for
 from harness.session import Controller, Run
 from harness.targets.base import DefinesNetworks, HasDeprecatedNames, Target
 from harness.verdict import Verdict
@@ -93,6 +94,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--record-root", default=str(RUNS), metavar="DIR", help="where the run's record is written")
     group.addoption("--no-record", action="store_true", help="write no run record")
+    group.addoption(
+        "--progress",
+        choices=CHOICES,
+        default="auto",
+        help="while the suite runs, show in place of dots: one line in place on a terminal and nothing new elsewhere "
+        "(auto, the default), now and then a plain line (plain), nothing new (off); -v and -s turn it off",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

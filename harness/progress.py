@@ -1,15 +1,16 @@
 """Tells, while the suite runs, how far it is: checks done, what they found, rate, time left and the current case.
 
-The line replaces pytest's dots; all else that pytest prints stays as it is.
+The line stands where pytest's dots would; all else that pytest prints stays.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
@@ -20,19 +21,32 @@ from harness.verdict import NEUTRAL
 CHOICES = ("auto", "plain", "off")
 NO_RESULT = "no result"
 SHOWN = ("pass", "fail", "error", "known", NO_RESULT)
-PLAIN_EVERY_S = 10.0
 PLAIN_STEPS = 10
+PLAIN_EVERY_S = 10.0
 
 
 def progress_for(config: pytest.Config) -> Progress | None:
-    """What the options and the terminal ask for. With -v or -s, pytest's own lines tell more."""
+    """What the options and the terminal ask for. With -v or -s it would only be in the way."""
     choice, reporter = config.getoption("progress"), config.pluginmanager.get_plugin("terminalreporter")
     if choice == "off" or reporter is None or reporter.verbosity > 0 or config.getoption("capture") == "no":
         return None
-    in_place = choice == "auto"
-    if in_place and (not sys.stdout.isatty() or os.environ.get("TERM") == "dumb" or os.environ.get("CI")):
-        return None
-    return Progress(config, reporter, in_place)
+    if choice == "plain":
+        return Progress(config, reporter, in_place=False)
+    is_live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+    return Progress(config, reporter, in_place=True) if is_live else None
+
+
+def outcome(report: pytest.TestReport) -> str | None:
+    """What a check found, if this report of its test says it."""
+    verdicts = getattr(report, "verdicts", ())
+    if verdicts:
+        found = "known" if verdicts[-1]["known"] else verdicts[-1]["status"]
+        return NO_RESULT if found in NEUTRAL else str(found)
+    if report.failed:
+        return "error"
+    if report.skipped:
+        return NO_RESULT
+    return "pass" if report.when == "call" else None
 
 
 class Progress:
@@ -40,32 +54,30 @@ class Progress:
 
     def __init__(self, config: pytest.Config, reporter: pytest.TerminalReporter, in_place: bool) -> None:
         self.config, self.reporter, self.in_place = config, reporter, in_place
-        self.is_on = False
+        self.is_on = self.is_drawn = False
         self.total = self.done = 0
         self.counts: Counter[str] = Counter()
         self.running: dict[str, None] = {}
         self.started = self.told = 0.0
-        self.is_drawn = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.expect([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         self.expect(ids)
 
-    def expect(self, ids: Iterable[str]) -> None:
-        """Take over from the dots, unless other tests than the suite's run too."""
+    def expect(self, ids: Sequence[str]) -> None:
+        """Take the dots' place, unless other tests than the suite's run too."""
         files = {name.partition("::")[0] for name in ids}
         self.is_on = all((self.config.rootpath / file).is_relative_to(CASES) for file in files)
         if self.is_on:
-            self.total = len(list(ids))
+            self.total = len(ids)
             self.reporter.showfspath = False
-            self.reporter._show_progress_info = False
+            self.reporter._show_progress_info = False  # percentages at the right edge; older pytests write them anyway
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
-        self.started = self.told = time.monotonic()
         try:
             return (yield)
         finally:
@@ -78,6 +90,7 @@ class Progress:
         return (status[0], "", "") if self.is_on else status
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.started = self.started or time.monotonic()
         self.running[nodeid] = None
         if self.in_place:
             self.draw()
@@ -86,20 +99,19 @@ class Progress:
         found = outcome(report)
         if found is not None:
             self.counts[found] += 1
-        if report.when in {"setup", "call"}:
-            return
-        self.running.pop(report.nodeid, None)
-        self.done += 1
-        self.draw() if self.in_place else self.tell()
+        if report.when not in {"setup", "call"}:  # its teardown, or what pytest-xdist says of a crashed worker's test
+            self.running.pop(report.nodeid, None)
+            self.done += 1
+            self.draw() if self.in_place else self.tell()
 
-    @pytest.hookimpl(tryfirst=True, optionalhook=True)
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_testnodedown(self) -> None:
+        """pytest-xdist is about to write a line of its own."""
         self.erase()
 
     def draw(self) -> None:
-        """Write the line over the last one."""
         if self.is_on:
-            line = self.line()[: self.columns - 1]
+            line = self.line()[: shutil.get_terminal_size().columns - 1]
             self.reporter.write_raw(f"\r{line}\x1b[K", flush=True)
             self.is_drawn = True
 
@@ -107,3 +119,29 @@ class Progress:
         if self.is_drawn:
             self.reporter.write_raw("\r\x1b[K", flush=True)
             self.is_drawn = False
+
+    def tell(self) -> None:
+        """Write a plain line at every tenth of the run, and after ten silent seconds."""
+        now = time.monotonic()
+        is_step = self.done * PLAIN_STEPS // self.total > (self.done - 1) * PLAIN_STEPS // self.total
+        if self.is_on and (is_step or now - max(self.told, self.started) >= PLAIN_EVERY_S):
+            self.told = now
+            self.reporter.write_line(self.line())
+            self.reporter.flush()
+
+    def line(self) -> str:
+        """The case comes last, since a narrow terminal cuts it; it is the one that has run longest."""
+        found = ", ".join(f"{self.counts[name]} {name}" for name in SHOWN if self.counts[name])
+        parts = [f"{self.done}/{self.total}", found]
+        passed_s = time.monotonic() - self.started
+        if self.done and passed_s:
+            minutes, seconds = divmod(round((self.total - self.done) * passed_s / self.done), 60)
+            parts += [f"{self.done / passed_s:.3g}/s", f"{minutes}:{seconds:02} left"]
+        parts += [_short(nodeid) for nodeid in list(self.running)[:1]]
+        return "  ".join(part for part in parts if part)
+
+
+def _short(nodeid: str) -> str:
+    """The case, or the check that has none."""
+    name = nodeid.partition("::")[2]
+    return name.partition("[")[2].removesuffix("]") or name

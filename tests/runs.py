@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from harness.compare import compare
 from harness.data import case_data
 from harness.evidence import evidence
+from harness.latency.work import Work, floor
 from harness.message import failure, mismatch
 from harness.model import Case
 from harness.record import FILE_NAME, Record
@@ -89,3 +91,30 @@ def flipped(case: Case | None = None, target: str = "flipped_kernel") -> Verdict
         claims=("example.values",),
         figures={"elements": found.elements, "fraction": found.fraction, "evidence": shown},
     )
+
+
+def timed(
+    case: str = "resnet50/conv1_n1-fp16",
+    median: float = 50e-6,
+    mode: str = "graph",
+    flops: int = 2 * 10**9,
+    ceilings: dict[str, float] | None = None,
+    **fields: Any,
+) -> Verdict:
+    """The verdict of a latency whose samples lie about a median as a GPU's do."""
+    samples = median * (1 + 0.004 * np.random.default_rng(7).standard_normal(200).clip(-3, 3))
+    samples += median - np.median(samples)
+    todo = Work(case.rpartition("-")[2], flops, 4 * 10**6)  # type: ignore[arg-type]
+    least = floor(todo, ceilings or {})
+    figures = {
+        "mode": mode,
+        "cold_l2": False,
+        "samples": samples.tolist(),
+        "stopped": "precise",
+        "notes": [],
+        "work": asdict(todo),
+        "facts": {"ceilings": ceilings} if ceilings else {},
+    }
+    figures |= {"floor": asdict(least)} if least else {}
+    given = {"phase": "latency", "check": "latency", "claims": (), **fields}
+    return verdict(case, **given | {"figures": figures | fields.get("figures", {})})

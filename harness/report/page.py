@@ -12,8 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness import __version__
 from harness.data_checks import REFERENCE
+from harness.latency.statistics import percent, seconds
 from harness.record import Record
-from harness.report import compare_text, picture
+from harness.report import compare_text, picture, timings
 from harness.report.changes import GROUPS, REGRESSIONS, Changes
 from harness.report.coverage import coverage
 from harness.report.plot import plot
@@ -42,6 +43,7 @@ SIGNS = {
 def report_page(view: View) -> str:
     """The report of one or more runs."""
     columns = view.columns
+    timed = timings.timed(view)
     return render(
         "report.html.j2",
         view=view,
@@ -50,6 +52,10 @@ def report_page(view: View) -> str:
         columns=columns,
         several=len(view.targets) > 1,
         coverage=coverage(view, view.targets),
+        timed=timed,
+        series=list(dict.fromkeys((one.series, one.column.name) for one in timed)),
+        strips=timings.strip_plot(timed) if timed else None,
+        rooflines=timings.rooflines(timed),
         plot=plot(view.rows, with_target=len(view.targets) > 1),
         runs=[_run(record) for record in view.records],
         statuses={row.status for row in view.rows},
@@ -104,6 +110,8 @@ def _environment() -> Environment:
     }
     environment.filters |= {
         "share": picture.share,
+        "seconds": seconds,
+        "percent": percent,
         "short": lambda value: picture.short(float(value)),
         "body": _body,
         "outcome": outcome,

@@ -1,0 +1,34 @@
+"""A target that is right and takes its time."""
+
+import time
+
+from harness.targets.numpy import NumpyTarget
+
+
+class _Engine:
+    def __init__(self, engine, pause_s):
+        self.engine, self.pause_s = engine, pause_s
+
+    def run(self, feeds):
+        time.sleep(self.pause_s)
+        return self.engine.run(feeds)
+
+    def close(self):
+        self.engine.close()
+
+
+class Slow(NumpyTarget):
+    """Target ``slow``."""
+
+    name = "slow"
+    pause_s = 0.2
+
+    def build(self, case):
+        return _Engine(super().build(case), self.pause_s)
+
+
+class Stuck(Slow):
+    """Target ``stuck``: its first run outlasts anybody's patience."""
+
+    name = "stuck"
+    pause_s = 3600.0
