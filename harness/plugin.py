@@ -293,6 +293,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     run = config.stash[RUN]
     config.pluginmanager.register(Controller(run), "conformance-controller")
+    progress = progress_for(config)
+    if progress is not None:
+        config.pluginmanager.register(progress, "conformance-progress")
     if config.getoption("numprocesses", None):  # bad input is said once, not by each worker
         run.prepare()
         _end_on_bad_input(config)
