@@ -37,7 +37,7 @@ def progress_for(config: pytest.Config) -> Progress | None:
 
 
 def outcome(report: pytest.TestReport) -> str | None:
-    """What a check found, if this report of its test says it."""
+    """What a check found, if this report of its test tells."""
     verdicts = getattr(report, "verdicts", ())
     if verdicts:
         found = "known" if verdicts[-1]["known"] else verdicts[-1]["status"]
@@ -55,10 +55,14 @@ class Progress:
     def __init__(self, config: pytest.Config, reporter: pytest.TerminalReporter, in_place: bool) -> None:
         self.config, self.reporter, self.in_place = config, reporter, in_place
         self.is_on = self.is_drawn = False
-        self.total = self.done = 0
+        self.total = 0
         self.counts: Counter[str] = Counter()
-        self.running: dict[str, None] = {}
+        self.running: dict[str, str] = {}  # what each test found so far
         self.started = self.told = 0.0
+
+    @property
+    def done(self) -> int:
+        return self.counts.total()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.expect([item.nodeid for item in session.items])
@@ -91,17 +95,16 @@ class Progress:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.started = self.started or time.monotonic()
-        self.running[nodeid] = None
+        self.running[nodeid] = ""
         if self.in_place:
             self.draw()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        found = outcome(report)
-        if found is not None:
-            self.counts[found] += 1
+        found = outcome(report) or self.running.get(report.nodeid, "")
+        self.running[report.nodeid] = found
         if report.when not in {"setup", "call"}:  # its teardown, or what pytest-xdist says of a crashed worker's test
-            self.running.pop(report.nodeid, None)
-            self.done += 1
+            del self.running[report.nodeid]
+            self.counts[found] += 1
             self.draw() if self.in_place else self.tell()
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 from typing import Any, NamedTuple
 
 from harness.errors import ConformanceError
@@ -167,38 +169,40 @@ class Axis:
         return round(self._first + min(1.0, max(0.0, part)) * (self._last - self._first), 1)
 
     def ticks(self) -> Iterator[float]:
-        """The powers of ten on it, and where these are few, their doubles and fives."""
+        """The powers of ten on it; where these are few, with two and five times each."""
         decades = range(math.floor(self._low), math.ceil(self._high) + 1)
-        steps = (1, 2, 5) if self._high - self._low < 2 else (1,)
+        steps = (1, 2, 5) if self._high - self._low < 2.5 else (1,)
         places = (step * 10.0**decade for decade in decades for step in steps)
         yield from (place for place in places if self._low <= math.log10(place) <= self._high)
 
 
 @dataclass(frozen=True)
 class Strip:
-    """A latency in the strip plot: a path of samples, and places of percentiles 1, 25, 50, 75 and 99."""
+    """A lane of the strip plot: places of percentiles 1, 50 and 99 on the axis of time, and on that of the spread
+    a path of samples and percentiles 1, 25, 75 and 99.
+    """
 
     timed: Timed
     y: float
+    time: tuple[float, ...]
     dots: str
-    p1: float
-    p25: float
-    median: float
-    p75: float
-    p99: float
+    spread: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class StripPlot:
-    """Latencies as lanes on one axis of time, each case's under its name."""
+    """Latencies as lanes, each case's under its name, on two axes: of time, and of what lies off a lane's median."""
 
     strips: tuple[Strip, ...]
     heads: tuple[Tick, ...]
-    ticks: tuple[Tick, ...]
+    time_ticks: tuple[Tick, ...]
+    spread_ticks: tuple[Tick, ...]
     left_out: int
     height: float
     left: float = 250
-    right: float = 930
+    right: float = 560
+    middle: float = 770
+    reach: float = 165
     width: float = 960
 
 
@@ -206,6 +210,13 @@ def strip_plot(found: Sequence[Timed]) -> StripPlot:
     """The spread of each latency's samples."""
     shown = found[:MOST_LANES]
     axis = Axis((end for one in shown for end in (one.summary.p1, one.summary.p99)), StripPlot.left, StripPlot.right)
+    # Twice a usual lane's spread: one lane of wild samples, put at the edge, must not flatten all others.
+    reach = max(0.01, 2 * median(max(s.p99 - s.median, s.median - s.p1) / s.median for s in (x.summary for x in shown)))
+
+    def off(value: float, middle: float) -> float:
+        part = min(1.0, max(-1.0, (value / middle - 1) / reach))
+        return round(StripPlot.middle + part * StripPlot.reach, 1)
+
     strips, heads, y, case = [], [], 8.0, ""
     for one in shown:
         if one.case != case:
@@ -213,16 +224,21 @@ def strip_plot(found: Sequence[Timed]) -> StripPlot:
             heads.append(Tick(y, case))
         y += 19
         s = one.summary
-        places = (axis.at(part) for part in (s.p1, s.p25, s.median, s.p75, s.p99))
-        strips.append(Strip(one, y, _dots(one.samples, axis, y), *places))
-    ticks = tuple(Tick(axis.at(place), seconds(place)) for place in axis.ticks())
-    return StripPlot(tuple(strips), tuple(heads), ticks, len(found) - len(shown), y + 40)
-
-
-def _dots(samples: Sequence[float], axis: Axis, y: float) -> str:
-    """Some samples, evenly chosen in the order taken, on three rows so that fewer hide each other."""
-    chosen = samples[:: -(-len(samples) // MOST_DOTS)]
-    return "".join(f"M{axis.at(x):g} {y - 4 + 4 * (n % 3):g}h0" for n, x in enumerate(chosen))
+        # Evenly chosen in the order taken, on three rows so that fewer hide each other.
+        chosen = one.samples[:: -(-len(one.samples) // MOST_DOTS)]
+        dots = "".join(f"M{off(x, s.median):g} {y - 4 + 4 * (n % 3):g}h0" for n, x in enumerate(chosen))
+        time = tuple(axis.at(part) for part in (s.p1, s.median, s.p99))
+        spread = tuple(off(part, s.median) for part in (s.p1, s.p25, s.p75, s.p99))
+        strips.append(Strip(one, y, time, dots, spread))
+    parts = ((part, f"{100 * reach * part:+.2g} %" if part else "median") for part in (-1, -0.5, 0, 0.5, 1))
+    return StripPlot(
+        tuple(strips),
+        tuple(heads),
+        tuple(Tick(axis.at(place), re.sub(r"\.0+ ", " ", seconds(place))) for place in axis.ticks()),
+        tuple(Tick(StripPlot.middle + part * StripPlot.reach, text) for part, text in parts),
+        len(found) - len(shown),
+        y + 40,
+    )
 
 
 @dataclass(frozen=True)
@@ -280,7 +296,7 @@ def _roofline(device: str, precision: str, mine: Sequence[Timed]) -> Roofline:
     x = Axis([*(one.intensity or 0.0 for one in mine), *ridge], Roofline.left, Roofline.right)
     speeds = [one.work["flops"] / part for one in mine for part in (one.summary.p5, one.summary.p95)]
     least = min(one.intensity or math.inf for one in mine)
-    tops = [top for top in (compute, memory * least) if top]
+    tops = [top for top in (compute, min(compute or math.inf, memory * least)) if top]
     y = Axis([*speeds, *tops], Roofline.bottom, Roofline.top)
 
     points = []

@@ -11,14 +11,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from harness.data import INPUT, OUTPUT, Array, case_data
-from harness.errors import InvalidConvolution
 from harness.latency import host
 from harness.latency.measurement import Measurement, Mode, Plan
 from harness.model import Case
 from harness.reference.convolution import convolve
 from harness.reference.quantization import dequantize, quantize, scales
-from harness.reference.shape import output_shape
-from harness.targets.base import Refused
+from harness.targets.foreign import lacks, refuse_invalid
 
 TF32_DROPPED_BITS = np.uint32(0xFFFFE000)
 
@@ -73,20 +71,10 @@ class NumpyTarget:
     name = "numpy"
 
     def supports(self, case: Case) -> str | None:
-        if case.deprecated is not None:
-            return f"`{case.deprecated.name}` is a name of TensorRT's API"
-        if case.reject is not None and case.rejection_on(self.name) is None:
-            return "the rule under test is TensorRT's own"
-        return None
+        return lacks(case, refuses=True)
 
     def build(self, case: Case) -> NumpyEngine:
-        if case.network_shape[-case.spatial_rank - 1] == -1:
-            raise Refused("network", "the channel dimension must be a build-time constant, not -1")
-        try:
-            for shape in case.run_shapes:
-                output_shape(shape, case.kernel.shape, case.attributes)
-        except InvalidConvolution as fault:
-            raise Refused("network", str(fault)) from None
+        refuse_invalid(case)
         return NumpyEngine(case)
 
 

@@ -18,6 +18,7 @@ from harness.latency.measurement import Measurement, Mode, Plan
 from harness.model import Case
 from harness.reference.shape import extent, resolve
 from harness.targets.base import NetworkFacts, Refused
+from harness.targets.foreign import lacks
 
 OPSET = 17
 THREADS = 1
@@ -154,10 +155,9 @@ class OnnxRuntimeTarget:
         self.name = f"onnxruntime-{'.'.join(onnxruntime.__version__.split('.')[:2])}-cpu"
 
     def supports(self, case: Case) -> str | None:
-        if case.deprecated is not None:
-            return f"`{case.deprecated.name}` is a name of TensorRT's API"
-        if case.reject is not None:
-            return "the rule under test is TensorRT's own"
+        reason = lacks(case)
+        if reason is not None:
+            return reason
         if case.precision in ("tf32", "bf16"):
             return f"the CPU provider has no {case.precision} convolution"
         if case.dynamic is not None and not case.attributes.mode.endswith("ROUND_DOWN"):

@@ -13,12 +13,12 @@ import ml_dtypes
 import numpy as np
 
 from harness.data import INPUT, OUTPUT, Array, case_data
-from harness.errors import ConformanceError, InvalidConvolution
+from harness.errors import ConformanceError
 from harness.latency import host
 from harness.latency.measurement import Measurement, Mode, Plan
 from harness.model import Case
-from harness.reference.shape import extent, output_shape, resolve
-from harness.targets.base import Refused
+from harness.reference.shape import extent, resolve
+from harness.targets.foreign import lacks, refuse_invalid
 
 THREADS = 1
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -109,10 +109,9 @@ class TorchTarget:
         self.name = f"torch-{'.'.join(torch.__version__.split('.')[:2])}-{where}"
 
     def supports(self, case: Case) -> str | None:
-        if case.deprecated is not None:
-            return f"`{case.deprecated.name}` is a name of TensorRT's API"
-        if case.reject is not None:
-            return "the rule under test is TensorRT's own"
+        reason = lacks(case)
+        if reason is not None:
+            return reason
         if case.precision == "int8":
             return "PyTorch has no int8 convolution with Q/DQ"
         if case.precision == "tf32" and self._sm < 80:
@@ -120,13 +119,7 @@ class TorchTarget:
         return None
 
     def build(self, case: Case) -> TorchEngine:
-        if case.network_shape[-case.spatial_rank - 1] == -1:
-            raise Refused("network", "the channel dimension must be a build-time constant, not -1")
-        try:
-            for shape in case.run_shapes:
-                output_shape(shape, case.kernel.shape, case.attributes)
-        except InvalidConvolution as fault:
-            raise Refused("network", str(fault)) from None
+        refuse_invalid(case)
         return TorchEngine(case, "cuda" if self._sm else "cpu")
 
     def environment(self) -> dict[str, Any]:

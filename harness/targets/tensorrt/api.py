@@ -12,8 +12,10 @@ FLAVOURS = ("tensorrt", "tensorrt_rtx")
 
 _TYPE_NAME: dict[DataType, str] = {"float32": "FLOAT", "float16": "HALF", "bfloat16": "BF16", "int8": "INT8"}
 
-# Said once by every call that looks for a device, on a machine without one; not about the network.
-_NO_DEVICE = re.compile(r"cudaError (35|100)\b|CUDA driver version is insufficient|no CUDA-capable device")
+# Said by calls that look for a device, on a machine without one, RTX 1.4 and 1.5 with no cause; not about the network.
+_NO_DEVICE = re.compile(
+    r"cudaError (35|100)\b|CUDA driver version is insufficient|no CUDA-capable device|Cuda Runtime \(In catchCudaError "
+)
 
 
 class Api:

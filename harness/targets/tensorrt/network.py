@@ -196,9 +196,9 @@ class _Draft:
 
 
 def _shape(tensor: Any) -> tuple[int, ...] | None:
-    """A tensor's inferred shape, None where inference failed (the bindings then raise or give length -1)."""
+    """A tensor's inferred shape, None where inference failed: the bindings then raise, or give no axis at all."""
     try:
-        return tuple(int(n) for n in tensor.shape)
+        return tuple(int(n) for n in tensor.shape) or None
     except (ValueError, RuntimeError, OverflowError):
         return None
 
