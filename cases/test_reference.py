@@ -1,10 +1,18 @@
-"""Is the golden what the reference gives today?"""
+"""Are the goldens what the reference gives today, all there, and reviewed?"""
 
 import pytest
 
-from harness.data_checks import check_golden
+from harness.data_checks import check_committed, check_golden, check_store
 
 
 @pytest.mark.cases("stored")
 def test_golden(case, judge):
     judge(check_golden(case))
+
+
+def test_store(catalog, judge):
+    judge(check_store(catalog))
+
+
+def test_committed(judge):
+    judge(check_committed())

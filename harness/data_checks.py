@@ -6,11 +6,14 @@ from fractions import Fraction
 
 import numpy as np
 
+from harness import environment
+from harness.catalog import Catalog
 from harness.compare import compare
 from harness.errors import ConformanceError
-from harness.golden import read_documented, read_reference
+from harness.golden import read_documented, read_reference, verify
 from harness.message import failure, mismatch
 from harness.model import Case
+from harness.paths import GOLDEN
 from harness.reference.result import exact, reference
 from harness.tolerance import bound, gamma
 from harness.verdict import Status, Verdict, verdict
@@ -59,6 +62,26 @@ def check_golden(case: Case) -> Verdict:
         if not found.passed:
             lines += mismatch(found, f"golden of run {index}")
     return _say(case, lines)
+
+
+def check_store(catalog: Catalog) -> Verdict:
+    """Every golden is whole, used by a case and listed in the manifest, and none is missing."""
+    return _of_store("golden/store", [str(problem) for problem in verify(catalog)])
+
+
+def check_committed() -> Verdict:
+    """No golden differs from the last commit: what was written is reviewed before it counts."""
+    changed = environment.uncommitted(GOLDEN)
+    if changed is None:
+        return Verdict("golden/committed", REFERENCE, "lint", "not run", message="this copy is no git checkout")
+    return _of_store(
+        "golden/committed", [f"{line}: not committed; review it (`git diff`) and commit it" for line in changed]
+    )
+
+
+def _of_store(name: str, faults: list[str]) -> Verdict:
+    status: Status = "fail" if faults else "pass"
+    return Verdict(name, REFERENCE, "lint", status, message="\n".join(faults))
 
 
 def _say(case: Case, faults: list[str]) -> Verdict:

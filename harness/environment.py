@@ -41,6 +41,16 @@ def commit() -> dict[str, Any]:
         return {"commit": said, "clean": None} if said else {}
 
 
+def uncommitted(folder: Path) -> list[str] | None:
+    """Files of a folder that differ from the last commit, as git names them; None outside a checkout."""
+    try:
+        if _git("rev-parse", "--show-toplevel") != str(ROOT):
+            return None
+        return _git("status", "--porcelain", "--", str(folder)).splitlines()
+    except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return None
+
+
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True, timeout=10)
     return done.stdout.strip()
