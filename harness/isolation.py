@@ -97,6 +97,9 @@ class IsolatedTarget:
         except (TargetCrashed, TargetHung):
             self._worker = None
             raise
+        except KeyboardInterrupt:  # nobody waits for the answer any more, and a later call must not take it for its own
+            self.close()
+            raise
         if kind == "sticky":
             self._worker.kill()
             self._worker = None

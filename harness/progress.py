@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -31,9 +31,9 @@ def progress_for(config: pytest.Config) -> Progress | None:
     if choice == "off" or reporter is None or reporter.verbosity > 0 or config.getoption("capture") == "no":
         return None
     if choice == "plain":
-        return Progress(config, reporter, in_place=False)
+        return Progress(config, reporter)
     is_live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
-    return Progress(config, reporter, in_place=True) if is_live else None
+    return Progress(config, reporter, sys.stdout) if is_live else None
 
 
 def outcome(report: pytest.TestReport) -> str | None:
@@ -50,10 +50,15 @@ def outcome(report: pytest.TestReport) -> str | None:
 
 
 class Progress:
-    """Follows a run by its reports, so that it works in the only process and in pytest-xdist's controller."""
+    """Follows a run by its reports, so that it works in the only process and in pytest-xdist's controller.
 
-    def __init__(self, config: pytest.Config, reporter: pytest.TerminalReporter, in_place: bool) -> None:
-        self.config, self.reporter, self.in_place = config, reporter, in_place
+    The line stays in its place on a ``terminal``; without one, plain lines come now and then.
+    """
+
+    def __init__(
+        self, config: pytest.Config, reporter: pytest.TerminalReporter, terminal: TextIO | None = None
+    ) -> None:
+        self.config, self.reporter, self.terminal = config, reporter, terminal
         self.is_on = self.is_drawn = False
         self.total = 0
         self.counts: Counter[str] = Counter()
@@ -96,8 +101,8 @@ class Progress:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.started = self.started or time.monotonic()
         self.running[nodeid] = ""
-        if self.in_place:
-            self.draw()
+        if self.terminal is not None:
+            self.draw(self.terminal)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         found = outcome(report) or self.running.get(report.nodeid, "")
@@ -105,22 +110,24 @@ class Progress:
         if report.when not in {"setup", "call"}:  # its teardown, or what pytest-xdist says of a crashed worker's test
             del self.running[report.nodeid]
             self.counts[found] += 1
-            self.draw() if self.in_place else self.tell()
+            self.draw(self.terminal) if self.terminal is not None else self.tell()
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_testnodedown(self) -> None:
         """pytest-xdist is about to write a line of its own."""
         self.erase()
 
-    def draw(self) -> None:
+    def draw(self, terminal: TextIO) -> None:
         if self.is_on:
-            line = self.line()[: shutil.get_terminal_size().columns - 1]
-            self.reporter.write_raw(f"\r{line}\x1b[K", flush=True)
+            columns = shutil.get_terminal_size().columns or 80  # Python 3.10 gives 0 where the terminal knows no size
+            terminal.write(f"\r{self.line()[: columns - 1]}\x1b[K")
+            terminal.flush()
             self.is_drawn = True
 
     def erase(self) -> None:
-        if self.is_drawn:
-            self.reporter.write_raw("\r\x1b[K", flush=True)
+        if self.terminal is not None and self.is_drawn:
+            self.terminal.write("\r\x1b[K")
+            self.terminal.flush()
             self.is_drawn = False
 
     def tell(self) -> None:

@@ -133,9 +133,12 @@ class Controller:
             self.run.note(Verdict(**entry | {"claims": tuple(entry["claims"])}))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        for entry in self.run.expectations.unused(self.run.verdicts) if self.run.verdicts else ():
-            self.unused.append(entry.id)
-            session.exitstatus = session.exitstatus or 1
+        # A run that was interrupted cannot tell what would not have been met.
+        finished = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if finished and self.run.verdicts:
+            self.unused.extend(entry.id for entry in self.run.expectations.unused(self.run.verdicts))
+        if self.unused:
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
         if self.run.writer is not None:
             self.run.writer.close({"counts": dict(summary.counts(self.run.verdicts)), "exit": int(session.exitstatus)})
 

@@ -21,7 +21,7 @@ class Slow(NumpyTarget):
     """Target ``slow``."""
 
     name = "slow"
-    pause_s = 0.2
+    pause_s = 0.1
 
     def build(self, case):
         return _Engine(super().build(case), self.pause_s)
