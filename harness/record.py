@@ -142,7 +142,7 @@ def _entries(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]
     for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line.decode("utf-8"), parse_constant=_refuse)
-        except ValueError as fault:
+        except (ValueError, RecursionError) as fault:
             if number == cut:
                 return
             what = "not UTF-8" if isinstance(fault, UnicodeDecodeError) else "no JSON"

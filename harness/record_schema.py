@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from harness.model import Phase
 from harness.paths import ROOT, relative
@@ -15,7 +16,13 @@ from harness.verdict import Status
 SCHEMA_VERSION = 1
 PATH = ROOT / "reports" / "record.schema.json"
 
-Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$")]
+
+def _is_time(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$"), AfterValidator(_is_time)]
 # JSON has no infinities and no NaN: records write them as text.
 Number = float | Literal["inf", "-inf", "nan"]
 Index = list[int]

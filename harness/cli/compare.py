@@ -88,11 +88,12 @@ def compare(
         across_modes=across_modes,
     )
     if html:
-        reports.write(html, compare_page(changes, top))
+        reports.write(html, compare_page(changes, top, latency))
     if as_json:
         print_json(changes.to_json(top) | {"latency": latency.to_json()})
     else:
-        typer.echo((compare_text.markdown if markdown else compare_text.terminal)(changes, top).rstrip())
+        say = compare_text.markdown if markdown else compare_text.terminal
+        typer.echo(say(changes, top, len(latency.regressions)).rstrip())
         for line in latency.lines():
             typer.echo(f"- {line}" if markdown else line)
     if gate and (changes.regressions or latency.exit_code):

@@ -62,11 +62,15 @@ class Change:
     def is_regression(self) -> bool:
         return self.answer == "different" and self.ratio > 1
 
+    @property
+    def word(self) -> str:
+        """The answer, with its direction."""
+        return ("slower" if self.ratio > 1 else "faster") if self.answer == "different" else self.answer
+
     def text(self) -> str:
         """One line for people."""
-        word = ("slower" if self.ratio > 1 else "faster") if self.answer == "different" else self.answer
         times = f"{seconds(self.base_median)} -> {seconds(self.new_median)}"
-        parts = [f"{word}: {times}, {_signed(self.ratio)} ({_signed(self.low)} to {_signed(self.high)})"]
+        parts = [f"{self.word}: {times}, {signed(self.ratio)} ({signed(self.low)} to {signed(self.high)})"]
         if self.kernels == "other kernel":
             parts.append(f"other kernel: {' + '.join(self.base_kernels)} -> {' + '.join(self.new_kernels)}")
         elif self.kernels == "same kernel" and self.answer == "different":
@@ -96,16 +100,23 @@ class LatencyComparison:
             return 1
         return 3 if self.refused or any(change.answer == "ambiguous" for change in self.changes) else 0
 
-    def lines(self) -> list[str]:
-        """For people: how many of each answer, then all that is not the same. Nothing where nothing was timed."""
+    @property
+    def summary(self) -> str:
+        """How many of each answer, or why there is none; empty where nothing was timed."""
         if self.refused:
-            return [f"latency: {self.refused}"]
+            return self.refused
         if not (self.changes or self.only_base or self.only_new):
-            return []
+            return ""
         answers = [change.answer for change in self.changes]
         counts = ", ".join(f"{answers.count(answer)} {answer}" for answer in ("same", "different", "ambiguous"))
         how = "" if self.calibrated else f"; no repeated runs given, so {UNCALIBRATED:.0%} between runs is assumed"
-        lines = [f"latency: {counts} (tolerance {self.tolerance:.1%}{how})"]
+        return f"{counts} (tolerance {self.tolerance:.1%}{how})"
+
+    def lines(self) -> list[str]:
+        """For people: how many of each answer, then all that is not the same. Nothing where nothing was timed."""
+        if not self.summary:
+            return []
+        lines = [f"latency: {self.summary}"]
         lines += [c.text() for c in self.changes if c.answer != "same" or c.kernels == "other kernel"]
         for name, only in (("base", self.only_base), ("new", self.only_new)):
             if only:
@@ -250,7 +261,7 @@ class _Draft:
         elif p > 1 - CONFIDENCE or abs(self.effect) < limit:
             notes.append(self._advice(half, limit))
         elif self.moved is not None and self.moved * self.effect > 0 and abs(self.moved) >= abs(self.effect) / 2:
-            notes.append(f"the yardstick moved by {_signed(math.exp(self.moved))}: the device itself changed")
+            notes.append(f"the yardstick moved by {signed(math.exp(self.moved))}: the device itself changed")
         else:
             answer = "different"
         kernels, base_kernels, new_kernels = kernel_change(self.before[0], self.after[0])
@@ -292,6 +303,6 @@ def _yardstick(before: Sequence[Timing], after: Sequence[Timing]) -> float | Non
     return math.log(float(np.median(sides[1]) / np.median(sides[0]))) if all(sides) else None
 
 
-def _signed(ratio: float) -> str:
+def signed(ratio: float) -> str:
     """``+3.1 %`` for a ratio of 1.031."""
     return f"{100 * (ratio - 1):+.1f} %" if ratio < 100 else "? %"

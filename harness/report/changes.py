@@ -58,15 +58,26 @@ class Check:
         """Why it is no pass now, in one line."""
         if self.new is None:
             return "the new run does not hold it"
-        lines = [line.strip() for line in self.new.message.splitlines()]
-        return next((line for line in lines if line and " FAILED in " not in line), "")
+        if self.is_known_otherwise:
+            assert self.base is not None
+            return f"known as {self.base.known} before, as {self.new.known} now"
+        stripped = (line.strip() for line in self.new.message.splitlines())
+        lines = [line for line in stripped if line and " FAILED in " not in line]
+        # A line that only announces the next one says nothing alone.
+        return " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+
+    @property
+    def is_known_otherwise(self) -> bool:
+        """Whether it differs as known in both runs, but in another way."""
+        known = (self.base.known, self.new.known) if self.base and self.new else ("", "")
+        return all(known) and known[0] != known[1]
 
     @property
     def group(self) -> Group | None:
         """Which kind of change; None where the result is the same, or the check is new and no fault."""
         before, now = self.before, self.now
         if before == now:
-            return None
+            return "other" if self.is_known_otherwise else None
         if now == "error":
             return "erroring"
         if now == "fail" and before not in FAULTS:

@@ -15,12 +15,15 @@ Table = tuple[str, Sequence[str], list[Sequence[str]]]
 """A title, the columns' names, and the rows."""
 
 
-def sentence(changes: Changes) -> str:
-    """The answer in one sentence."""
+def sentence(changes: Changes, slower: int = 0) -> str:
+    """The answer in one sentence; ``slower`` is how many latencies became longer."""
     regressions = len(changes.regressions)
     if not changes.both:
-        return "The runs have no check in common."
+        lost = f"{counted(regressions, 'regression')}. " if regressions else ""
+        return f"{lost}The runs have no check in common."
     start = f"{counted(regressions, 'regression')}" if regressions else "No regression"
+    if slower:
+        start += f" of results, {'and' if regressions else 'but'} {counted(slower, 'case')} slower"
     passing = len(changes.groups["passing"])
     better = f"; {passing} of them newly {'passes' if passing == 1 else 'pass'}" if passing else ""
     return f"{start}. The runs share {counted(len(changes.both), 'check')}{better}."
@@ -63,13 +66,13 @@ def notes(changes: Changes) -> list[str]:
         if not record.complete:
             found.append(f"the {name} run was killed before its end")
     if not changes.compared_bits:
-        found.append("output bits were not compared: one of the runs holds no hashes of them")
+        found.append("output bits were not compared: no output has a hash in both runs")
     return found
 
 
-def terminal(changes: Changes, top: int) -> str:
+def terminal(changes: Changes, top: int, slower: int = 0) -> str:
     """Plain text, columns aligned, long tables cut."""
-    lines = [sentence(changes), *notes(changes)]
+    lines = [sentence(changes, slower), *notes(changes)]
     for title, columns, rows in tables(changes, top):
         lines += ["", f"{title}: {len(rows)}"]
         shown = [columns, *rows[:TERMINAL_ROWS]]
@@ -81,9 +84,9 @@ def terminal(changes: Changes, top: int) -> str:
     return "\n".join(lines)
 
 
-def markdown(changes: Changes, top: int) -> str:
+def markdown(changes: Changes, top: int, slower: int = 0) -> str:
     """GitHub's Markdown; tables are folded, and long ones cut."""
-    lines = [f"**{sentence(changes)}**", *(f"- {note}" for note in notes(changes))]
+    lines = [f"**{sentence(changes, slower)}**", *(f"- {note}" for note in notes(changes))]
     for title, columns, rows in tables(changes, top):
         lines += [
             "",
