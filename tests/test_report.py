@@ -19,10 +19,12 @@ from harness.expectations import Expectation
 from harness.paths import ROOT
 from harness.report.page import report_page, rerun
 from harness.report.picture import pictures, share, sum_picture
+from harness.report.timings import MOST_LANES, rooflines, strip_plot
+from harness.report.timings import timed as timings_of
 from harness.report.view import View
 from harness.report.words import answer
 from tests.helpers import make_case
-from tests.runs import TARGET, flipped, record, save, verdict
+from tests.runs import TARGET, flipped, record, save, timed, verdict
 
 CLAIMS = {
     name: Claim(id=name, section="stride_nd", statement=f"the document states {name}")
@@ -163,6 +165,7 @@ def test_the_page_stands_alone_and_its_links_lead_somewhere():
         verdict("a/unknown-fp32", status="fail", known="wildcard", message="x\ndiffers"),
         verdict("a/skipped-fp32", status="not run", message="no GPU"),
         verdict(target="reference", check="golden"),
+        *latencies().verdicts,
     )
     html = report_page(View((run,), CATALOG, (KNOWN,)))
     found = Page(html)
@@ -303,6 +306,94 @@ def test_fractions_are_plotted_and_listed():
     assert "Over 80 %: 1 Near its bound" in found.words
     assert "Under 1 %, but not exact: 1 A bound so wide" in found.words
     assert "1 of 5 cases show no error at all" in found.words
+
+
+CEILINGS = {"memory": 4e12, "fp16": 7e14}
+TRACED = [
+    {"name": "sm90_fprop", "seconds": 15e-6, "class": "convolution"},
+    {"name": "nchwToNhwc", "seconds": 5e-6, "class": "reformat"},
+]
+
+
+def latencies():
+    """A case on two targets, as a GPU's run records it, and one as a CPU's does."""
+    return record(
+        timed(ceilings=CEILINGS, figures={"kernels": TRACED}),
+        timed(target="torch", median=60e-6, mode="enqueue", figures={"kernels": TRACED, "stopped": "limit"}),
+        timed("vgg/conv-fp32", target="numpy", median=2e-3, mode="host", figures={"cold_l2": True, "notes": ["alone"]}),
+    )
+
+
+def test_latencies_are_shown_with_their_dispersion():
+    found = page(latencies())
+    rows = found.words.partition("How the samples spread")[0]
+    assert f"resnet50/conv1_n1-fp16 {TARGET} graph warm 50.0 µs ±<0.1 % 49.7 µs to 50.3 µs 200 40 ±<0.1 %" in rows
+    assert "80 ±<0.1 % 5.7 % ±<0.1 %, compute 25 % sm90_fprop" in rows
+    assert "torch enqueue warm 60.0 µs" in rows
+    assert "25 % sm90_fprop enqueue-bound; unstable" in rows
+    assert "vgg/conv-fp32 numpy host cold 2.00 ms ±<0.1 %" in rows
+    assert "alone" in rows
+    numbers = re.findall(r"[\d.]+ [mµn]s(?! to| ±)", rows)
+    assert len(numbers) == 3  # the upper ends of the three spreads, and no median alone
+
+
+def test_the_roofline_shows_peers_beside_each_other_under_the_measured_ceilings():
+    fp16, fp32 = rooflines(timings_of(View((latencies(),))))
+    assert [point.timed.column.name for point in fp16.points] == [TARGET, "torch"]
+    assert len({point.x for point in fp16.points}) == len(fp16.links) == 1
+    memory, compute = fp16.roofs
+    assert (memory.name, compute.name) == ("memory", "fp16 compute")
+    assert (memory.x2, memory.y2) == (compute.x1, compute.y1)  # they meet in the ridge
+    assert all(compute.y1 < point.high <= point.y <= point.low <= fp16.bottom for point in fp16.points)
+    assert fp32.roofs == ()
+    assert "no ceiling was measured" in page(latencies()).words
+
+
+def test_the_strip_plot_shows_every_latency_and_survives_one_sample():
+    run = latencies()
+    lone = timed("a/lone-fp16", figures={"samples": [1e-3]})
+    found = timings_of(View((record(*run.verdicts, lone),)))
+    plot = strip_plot(found)
+    assert len(plot.strips) == len(found) == 4
+    for strip in plot.strips:
+        assert plot.left <= strip.time[0] <= strip.time[1] <= strip.time[2] <= plot.right
+        assert list(strip.spread) == sorted(strip.spread)
+        assert "M" in strip.dots
+    assert "1.00 ms ±? %" in page(record(lone)).words
+
+
+def test_samples_that_are_differences_may_be_negative():
+    run = record(timed(figures={"samples": [5e-6, 5e-6, 5e-6, -1e-6, 0.0, 6e-6]}))
+    (roofline,) = rooflines(timings_of(View((run,))))
+    assert roofline.points[0].high < roofline.points[0].y < roofline.points[0].low
+    assert "5.00 µs" in page(run).words
+
+
+def test_a_report_of_many_latencies_draws_the_first_and_lists_all():
+    found = page(record(*(timed(f"a/case_{n}-fp16") for n in range(MOST_LANES + 5))))
+    assert "the table holds 5 more" in found.words
+    assert f"{MOST_LANES + 5} rows" in found.words
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"samples": "many"},
+        {"samples": [0.0]},
+        {"samples": [None]},
+        {"floor": {"bound": "memory"}},
+        {"work": [1]},
+        {"facts": {"ceilings": {"memory": "x"}}},
+    ],
+)
+def test_latencies_of_other_programs_break_no_report(figures):
+    assert 'id="latency"' not in report_page(View((record(timed(figures=figures)),)))
+
+
+def test_a_report_without_latencies_has_nothing_of_them():
+    html = report_page(View((record(verdict()),), CATALOG))
+    assert "latencies" not in html
+    assert "table.sorted" not in html
 
 
 def test_kernels_and_precisions_that_ran():

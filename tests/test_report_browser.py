@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.history import history
 from harness.report.changes import between
 from harness.report.page import compare_page, report_page
+from harness.report.trend import history_page
 from harness.report.view import View
-from tests.runs import flipped, record, verdict
-from tests.test_report import CATALOG
+from tests.runs import TARGET, flipped, record, save, verdict
+from tests.test_report import CATALOG, latencies
 
 NAMES = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chrome")
 BROWSER = next((path for path in map(shutil.which, NAMES) if path), None)
@@ -239,3 +241,54 @@ def test_texts_stand_out_from_their_background(look, options):
         options=options,
     )
     assert seen == {"dark": bool(options), "weak": []}
+
+
+def test_latencies_sort_and_filter_and_leave_the_cases_alone(tmp_path):
+    page = report_page(View((record(*RUN.verdicts, *latencies().verdicts),), CATALOG))
+    seen, errors = open_page(
+        tmp_path,
+        page,
+        """
+      const table = document.getElementById("latencies");
+      const targets = () => [...table.tBodies[0].rows].filter(row => !row.hidden).map(row => row.cells[1].textContent);
+      const button = [...table.tHead.querySelectorAll("button")].find(one => one.textContent === "median");
+      seen.before = targets();
+      button.click(); seen.up = targets(); seen.said = button.parentElement.getAttribute("aria-sort");
+      button.click(); seen.down = targets();
+      button.click(); seen.after = targets();
+      const select = form.querySelector('[data-column="1"]');
+      select.value = "torch"; select.dispatchEvent(new Event("input", { bubbles: true })); seen.torch = targets();
+      form.reset(); await later(); seen.reset = targets().length; seen.cases = shown().length;
+      seen.found = form.nextElementSibling.textContent;
+      seen.wide = Math.max(0, document.documentElement.scrollWidth - innerWidth);
+    """,
+    )
+    assert errors == []
+    assert seen.pop("before") == seen.pop("after")
+    assert seen == {
+        "up": [TARGET, "torch", "numpy"],
+        "said": "ascending",
+        "down": ["numpy", "torch", TARGET],
+        "torch": ["torch"],
+        "reset": 3,
+        "cases": 9,
+        "found": "3 rows",
+        "wide": 0,
+        "loaded": [],
+    }
+
+
+def test_the_history_opens(tmp_path):
+    for number in range(3):
+        save(tmp_path / str(number), record(*latencies().verdicts, verdict(figures={"fraction": 0.1 * number})))
+    page = history_page(history([tmp_path]))
+    seen, errors = open_page(
+        tmp_path,
+        page,
+        """
+      seen.trends = document.querySelectorAll("svg.trend polyline").length;
+      seen.wide = Math.max(0, document.documentElement.scrollWidth - innerWidth);
+    """,
+    )
+    assert errors == []
+    assert seen == {"trends": 4, "wide": 0, "loaded": []}

@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from harness.cli import cases, compare, doctor, export, golden, mutants, report
+from harness.cli import cases, compare, doctor, export, golden, history, mutants, report
 from harness.errors import ConformanceError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.add_typer(golden.app, name="golden")
 app.command()(compare.compare)
 app.command()(doctor.doctor)
 app.command()(export.export)
+app.command()(history.history)
 app.command()(mutants.mutants)
 app.command()(report.report)
 

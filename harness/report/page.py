@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness import __version__
 from harness.data_checks import REFERENCE
+from harness.latency.gate import LatencyComparison, signed
 from harness.latency.statistics import percent, seconds
 from harness.record import Record
 from harness.report import compare_text, picture, timings
@@ -64,14 +65,15 @@ def report_page(view: View) -> str:
     )
 
 
-def compare_page(changes: Changes, top: int) -> str:
-    """The comparison of two runs."""
+def compare_page(changes: Changes, top: int, latency: LatencyComparison | None = None) -> str:
+    """The comparison of two runs; with their latencies, where these were compared."""
     return render(
         "compare.html.j2",
         changes=changes,
-        sentence=compare_text.sentence(changes),
+        sentence=compare_text.sentence(changes, len(latency.regressions) if latency else 0),
         notes=compare_text.notes(changes),
         tables=list(compare_text.tables(changes, top)),
+        latency=latency if latency and latency.summary else None,
         base=_run(changes.base),
         new=_run(changes.new),
         GROUPS=GROUPS,
@@ -120,6 +122,7 @@ def _environment() -> Environment:
         "flat": _flat,
         "fact": _fact,
         "finite": math.isfinite,
+        "signed": signed,
         "faults": lambda counts: sum(counts[status] for status in FAULTS),
     }
     return environment

@@ -21,6 +21,8 @@ MOST_LANES = 160
 MOST_DOTS = 60
 SERIES = 6
 """How many looks tell targets apart; after these they repeat."""
+REACHES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""How far the axis of the spread goes, as fractions of the median."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +137,11 @@ def _is_whole(one: Timed) -> bool:
     """Whether its figures are those of a latency: records may come from other programs."""
     try:
         _ = (one.summary, one.flops_per_s, one.bytes_per_s, one.intensity, one.floor, one.reformat, one.kernel)
-        _ = (one.notes, dict(one.ceilings))
+        _ = (one.notes, sum(one.ceilings.values()))
+        rates = (one.work.get("flops", 0), one.work.get("bytes", 0), *one.ceilings.values())
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
         return False
-    return True
+    return all(rate >= 0 for rate in rates)
 
 
 class Tick(NamedTuple):
@@ -151,13 +154,15 @@ class Tick(NamedTuple):
 class Axis:
     """A logarithmic axis from the least to the largest of some values, in pixels."""
 
-    def __init__(self, values: Iterable[float], first: float, last: float) -> None:
-        found = [value for value in values if value > 0]
+    def __init__(self, values: Iterable[float], first: float, last: float, roomy: float = 170) -> None:
+        """``roomy``: pixels that a decade takes at least where it has more ticks than one."""
+        found = [value for value in values if 0 < value < math.inf]
         if not found:
             raise ConformanceError("an axis needs a positive value")
         low, high = math.log10(min(found)), math.log10(max(found))
         room = max(0.04 * (high - low), 0.05)
         self._low, self._high, self._first, self._last = low - room, high + room, first, last
+        self._steps = (1, 2, 5) if abs(last - first) >= roomy * (self._high - self._low) else (1,)
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -169,11 +174,10 @@ class Axis:
         return round(self._first + min(1.0, max(0.0, part)) * (self._last - self._first), 1)
 
     def ticks(self) -> Iterator[float]:
-        """The powers of ten on it; where these are few, with two and five times each."""
+        """The powers of ten on it, where there is room with two and five times each; its ends where it has none."""
         decades = range(math.floor(self._low), math.ceil(self._high) + 1)
-        steps = (1, 2, 5) if self._high - self._low < 2.5 else (1,)
-        places = (step * 10.0**decade for decade in decades for step in steps)
-        yield from (place for place in places if self._low <= math.log10(place) <= self._high)
+        places = (step * 10.0**decade for decade in decades for step in self._steps)
+        yield from [place for place in places if self._low <= math.log10(place) <= self._high] or self.ends
 
 
 @dataclass(frozen=True)
@@ -199,8 +203,8 @@ class StripPlot:
     spread_ticks: tuple[Tick, ...]
     left_out: int
     height: float
-    left: float = 250
-    right: float = 560
+    left: float = 290
+    right: float = 570
     middle: float = 770
     reach: float = 165
     width: float = 960
@@ -211,7 +215,8 @@ def strip_plot(found: Sequence[Timed]) -> StripPlot:
     shown = found[:MOST_LANES]
     axis = Axis((end for one in shown for end in (one.summary.p1, one.summary.p99)), StripPlot.left, StripPlot.right)
     # Twice a usual lane's spread: one lane of wild samples, put at the edge, must not flatten all others.
-    reach = max(0.01, 2 * median(max(s.p99 - s.median, s.median - s.p1) / s.median for s in (x.summary for x in shown)))
+    usual = median(max(s.p99 - s.median, s.median - s.p1) / s.median for s in (one.summary for one in shown))
+    reach = next(part for part in REACHES if part >= 2 * usual or part == REACHES[-1])
 
     def off(value: float, middle: float) -> float:
         part = min(1.0, max(-1.0, (value / middle - 1) / reach))
@@ -294,14 +299,14 @@ def _roofline(device: str, precision: str, mine: Sequence[Timed]) -> Roofline:
     memory, compute = (max((one.ceilings.get(name, 0.0) for one in mine), default=0.0) for name in (MEMORY, precision))
     ridge = [compute / memory] if memory and compute else []
     x = Axis([*(one.intensity or 0.0 for one in mine), *ridge], Roofline.left, Roofline.right)
-    speeds = [one.work["flops"] / part for one in mine for part in (one.summary.p5, one.summary.p95)]
+    speeds = [_speed(one, part) for one in mine for part in (one.summary.p5, one.summary.median, one.summary.p95)]
     least = min(one.intensity or math.inf for one in mine)
     tops = [top for top in (compute, min(compute or math.inf, memory * least)) if top]
-    y = Axis([*speeds, *tops], Roofline.bottom, Roofline.top)
+    y = Axis([*speeds, *tops], Roofline.bottom, Roofline.top, roomy=60)
 
     points = []
     for one in mine:
-        places = (one.work["flops"] / part for part in (one.summary.median, one.summary.p95, one.summary.p5))
+        places = (_speed(one, part) for part in (one.summary.median, one.summary.p95, one.summary.p5))
         points.append(Point(one, x.at(one.intensity or 0.0), *map(y.at, places)))
     peers: dict[tuple[str, float], list[float]] = {}
     for point in points:
@@ -312,9 +317,14 @@ def _roofline(device: str, precision: str, mine: Sequence[Timed]) -> Roofline:
         tuple(points),
         tuple((at, min(ys), max(ys)) for (_, at), ys in peers.items() if len(ys) > 1),
         tuple(_roofs(memory, compute, x, y, precision)),
-        tuple(Tick(x.at(place), f"{place:g}") for place in x.ticks()),
+        tuple(Tick(x.at(place), _digits(place)) for place in x.ticks()),
         tuple(Tick(y.at(place), _rate(place)) for place in y.ticks()),
     )
+
+
+def _speed(one: Timed, taken: float) -> float:
+    """FLOP a second; the time of a cold run is a difference, so that single samples may not be positive."""
+    return float(one.work["flops"] / taken) if taken > 0 else math.inf
 
 
 def _roofs(memory: float, compute: float, x: Axis, y: Axis, precision: str) -> Iterator[Roof]:
@@ -334,5 +344,10 @@ def _rate(flops_per_s: float) -> str:
     """FLOP a second in the unit that fits: ``20 T``."""
     for sign, size in (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6)):
         if flops_per_s >= 0.9995 * size:
-            return f"{flops_per_s / size:g} {sign}"
-    return f"{flops_per_s:g}"
+            return f"{_digits(flops_per_s / size)} {sign}"
+    return _digits(flops_per_s)
+
+
+def _digits(value: float) -> str:
+    """A number in three digits: ``10000``, ``0.125``."""
+    return f"{float(f'{value:.3g}'):g}"
