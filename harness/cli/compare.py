@@ -29,12 +29,19 @@ Calibration = Annotated[
         help="One of several runs of the same thing: how far latencies vary. Repeatable.",
     ),
 ]
-Tolerance = Annotated[float, typer.Option(min=0.001, help="The change of a latency, as a fraction, that is let pass.")]
-Normalise = Annotated[
-    bool, typer.Option("--normalise", help="Hold latencies against the fixed kernel timed beside them.")
+Settings = Annotated[
+    Path | None,
+    typer.Option("--settings", metavar="FILE", help="A TOML file with the options on latencies, in a table [latency]."),
 ]
-AcrossDevices = Annotated[bool, typer.Option("--across-devices", help="Compare latencies of different devices.")]
-AcrossModes = Annotated[bool, typer.Option("--across-modes", help="Compare latencies timed in different modes.")]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(min=0.001, help="The change of a latency, as a fraction, that is let pass.", show_default="0.02"),
+]
+Normalise = Annotated[
+    bool | None, typer.Option("--normalise", help="Hold latencies against the fixed kernel timed beside them.")
+]
+AcrossDevices = Annotated[bool | None, typer.Option("--across-devices", help="Compare latencies of different devices.")]
+AcrossModes = Annotated[bool | None, typer.Option("--across-modes", help="Compare latencies timed in different modes.")]
 Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="How many changes of the error fraction to list.")]
 
 
@@ -47,11 +54,12 @@ def compare(
     gate: Gate = False,
     pair: Pairs = None,
     top: Top = 10,
+    settings: Settings = None,
     calibration: Calibration = None,
-    tolerance: Tolerance = 0.02,
-    normalise: Normalise = False,
-    across_devices: AcrossDevices = False,
-    across_modes: AcrossModes = False,
+    tolerance: Tolerance = None,
+    normalise: Normalise = None,
+    across_devices: AcrossDevices = None,
+    across_modes: AcrossModes = None,
 ) -> None:
     """Say what changed from one run to another.
 
@@ -69,6 +77,7 @@ def compare(
     """
     from harness import report as reports
     from harness.latency.gate import latency_section
+    from harness.latency.settings import read_settings
     from harness.record import read
     from harness.report import compare_text
     from harness.report.changes import between
@@ -76,16 +85,24 @@ def compare(
 
     if markdown and as_json:
         raise ConformanceError("give --markdown or --json, not both")
+    options = {
+        "calibration": [str(path) for path in calibration] if calibration else None,
+        "tolerance": tolerance,
+        "normalise": normalise,
+        "across_devices": across_devices,
+        "across_modes": across_modes,
+    }
+    judging = read_settings(settings, options)
     before, after = read(base), read(new)
     changes = between(before, after, pair or ())
     latency = latency_section(
         before,
         after,
-        [read(path) for path in calibration or ()],
-        tolerance=tolerance,
-        normalise=normalise,
-        across_devices=across_devices,
-        across_modes=across_modes,
+        [read(Path(path)) for path in judging.calibration],
+        tolerance=judging.tolerance,
+        normalise=judging.normalise,
+        across_devices=judging.across_devices,
+        across_modes=judging.across_modes,
     )
     if html:
         reports.write(html, compare_page(changes, top, latency))

@@ -75,12 +75,12 @@ def kernel_change(before: Timing, after: Timing) -> tuple[SameKernels, tuple[str
 
 def _is_latency(verdict: Verdict) -> bool:
     measured = verdict.phase == "latency" and verdict.status in ("pass", "fallback")
-    return measured and bool(verdict.figures.get("samples"))
+    return measured and bool(verdict.figures.get("samples")) and "mode" in verdict.figures
 
 
 def _key(verdict: Verdict) -> Key:
     figures = verdict.figures
-    return Key(verdict.case, verdict.target.split("-")[0], figures["mode"], bool(figures["cold_l2"]))
+    return Key(verdict.case, verdict.target.split("-")[0], figures["mode"], bool(figures.get("cold_l2")))
 
 
 def _timing(verdict: Verdict) -> Timing:

@@ -126,11 +126,12 @@ def batches_of(count: int) -> int:
 
 
 def drift(x: Float64) -> float:
-    """The second half's median over the first half's, less 1; 0 where there are fewer than two samples."""
+    """The second half's median over the first half's, less 1; 0 where that has no meaning."""
     if x.size < 2:
         return 0.0
     first, second = np.median(x[: x.size // 2]), np.median(x[x.size // 2 :])
-    return float(second / first - 1)
+    # Cold samples are differences, and their median may be 0.
+    return float(second / first - 1) if first else 0.0
 
 
 def seconds(value: float) -> str:
