@@ -111,7 +111,8 @@ class Pinned:
     def __init__(self, array: NDArray[Any]) -> None:
         self._address: int | None = int(call("cudaMallocHost", max(array.nbytes, 1)))
         memory = (ctypes.c_uint8 * array.nbytes).from_address(self._address)
-        self.array: NDArray[Any] = np.frombuffer(memoryview(memory), dtype=np.uint8).view(array.dtype).reshape(array.shape)
+        flat = np.frombuffer(memoryview(memory), dtype=np.uint8)
+        self.array: NDArray[Any] = flat.view(array.dtype).reshape(array.shape)
         self.array[...] = array
 
     def close(self) -> None:

@@ -1,14 +1,19 @@
-"""Builds cases, and convolves in the plainest way, for tests."""
+"""Builds cases, convolves in the plainest way, and runs pytest, for tests."""
 
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.model import Attributes, Case
+from harness.paths import ROOT
 
 
 def make_case(**fields: Any) -> Case:
@@ -51,6 +56,21 @@ def table_axis(size: int, window: int, stride: int, pre: int, post: int, dilatio
     smaller = math.floor(Fraction(padding, 2))
     before = smaller if mode == "SAME_UPPER" else padding - smaller
     return math.ceil(Fraction(size, stride)), before if padding > 0 else 0
+
+
+def run_pytest(*arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run pytest in a process of its own, in a checkout's root, as if no other pytest were running."""
+    outer = ("PYTEST_XDIST", "PYTEST_CURRENT_TEST")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=root,
+        env=environment | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def brute_force(x: Any, kernel: Any, bias: Any, attributes: Attributes) -> Any:

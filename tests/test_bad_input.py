@@ -1,21 +1,11 @@
 """Bad input to a run: one clear message, exit code 2, and nothing is run or written."""
 
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 from harness.paths import ROOT
-
-
-def run(root, *arguments):
-    command = [sys.executable, "-m", "pytest", "cases", "-p", "no:cacheprovider", "--record-root", "records"]
-    environment = os.environ | {"PYTHONPATH": str(root)}
-    return subprocess.run(
-        [*command, *arguments], cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+from tests.helpers import run_pytest
 
 
 def assert_refused(done, root, *messages):
@@ -43,7 +33,7 @@ def test_every_fault_of_case_files_is_named(checkout, parallel):
     bad = checkout / "cases" / "convolution" / "bad.toml"
     bad.write_text('section = "x"\n[[case]]\nid = "a"\ndoc = "has no tensors"\nclaims = ["no.such"]\nkernle = 3\n')
     (checkout / "cases" / "convolution" / "worse.toml").write_text("section = \n")
-    done = run(checkout, "--target", "numpy", *parallel)
+    done = run_pytest("cases", "--record-root", "records", "--target", "numpy", *parallel, root=checkout)
     where = "cases/convolution/bad.toml"
     assert_refused(
         done, checkout, f"{where}:6: unknown key", f'{where}:2: "input" is missing', "cases/convolution/worse.toml:1:"
@@ -60,12 +50,5 @@ def test_every_fault_of_case_files_is_named(checkout, parallel):
     ids=["case", "target", "file"],
 )
 def test_arguments_that_name_nothing(tmp_path, arguments, message):
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "cases", "--record-root", str(tmp_path / "records"), *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_pytest("cases", "--record-root", str(tmp_path / "records"), *arguments)
     assert_refused(done, tmp_path, message)

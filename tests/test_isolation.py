@@ -1,8 +1,6 @@
 """A crash, a hang or exhausted memory costs one case; the others, and the record, are whole."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,16 +10,15 @@ from harness.errors import ConformanceError
 from harness.isolation import IsolatedTarget, TargetCrashed, TargetHung, open_target
 from harness.paths import ROOT
 from harness.targets.base import Refused, RunsInWays, Target
-from tests.helpers import make_case
+from tests.helpers import make_case, run_pytest
 
 MISBEHAVING = ROOT / "tests" / "targets" / "misbehaving.py"
 VICTIM = "stride_nd/h2_w1-fp32"
 
 
 def run_suite(tmp_path, name, *arguments):
-    command = [sys.executable, "-m", "pytest", "cases/test_forward.py", "-q", "-p", "no:cacheprovider"]
-    command += ["--case", "stride_nd/*", "--target", f"{MISBEHAVING}:{name}", "--record-root", str(tmp_path)]
-    done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    options = ["--case", "stride_nd/*", "--target", f"{MISBEHAVING}:{name}", "--record-root", str(tmp_path)]
+    done = run_pytest("cases/test_forward.py", "-q", *options, *arguments)
     (record,) = tmp_path.rglob("record.jsonl")
     lines = [json.loads(line) for line in record.read_text().splitlines()]
     return done, lines

@@ -1,8 +1,6 @@
 """Timed cases: expanded over batch sizes, dense, without goldens, and collected only where asked for."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -15,13 +13,12 @@ from harness.latency.clock import DeviceClock
 from harness.latency.measurement import Measurement
 from harness.latency.recorded import timings
 from harness.latency.work import work
-from harness.paths import ROOT
 from harness.plugin import pytest_configure
 from harness.record import Record, read
 from harness.reference.shape import output_shape
 from harness.targets.base import EngineFacts, LayerFacts, NotRun, Timed
 from harness.targets.numpy import NumpyEngine, NumpyTarget
-from tests.helpers import make_case
+from tests.helpers import make_case, run_pytest
 
 FILE = """\
 section = "networks"
@@ -289,8 +286,7 @@ def test_the_clock_replays_samples():
 
 
 def suite(*arguments):
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return run_pytest("-q", *arguments)
 
 
 def test_end_to_end(tmp_path):

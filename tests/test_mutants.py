@@ -23,7 +23,7 @@ from harness.mutants import MUTANTS, UNMUTATED, Mutant, MutantTarget, Outcome, c
 from harness.paths import ROOT
 from harness.targets.base import Refused, Target
 from harness.targets.numpy import NumpyTarget
-from tests.helpers import make_case
+from tests.helpers import make_case, run_pytest
 
 UNKILLABLE = replace(UNMUTATED, name="unkillable", doc="right in every way")
 
@@ -204,9 +204,7 @@ def test_a_refusal_ends_the_command_with_2() -> None:
 def test_a_wrong_target_in_a_file_fails_with_a_message_that_says_where(tmp_path: Path) -> None:
     """The way anybody tests an implementation of their own, from the command line to the message."""
     target = "tests/targets/flipped.py:FlippedKernel"
-    command = [sys.executable, "-m", "pytest", "cases/test_forward.py", "-k", "stride_nd or three_d"]
-    options = ["--target", target, "--no-record", "-p", "no:cacheprovider"]
-    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = run_pytest("cases/test_forward.py", "-k", "stride_nd or three_d", "--target", target, "--no-record")
     assert done.returncode == 1, done.stdout + done.stderr
     message = re.search(
         r"stride_nd/h2_w2 \[fp32\] FAILED in compare +\((cases/convolution/stride_nd\.toml):(\d+)\)\n"
