@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -15,7 +16,8 @@ from typer.testing import CliRunner
 from harness import report as reports
 from harness.cli import app
 from harness.cli.export import Format
-from harness.report.formats import CSV_COLUMNS, FORMATS, github_benchmark, junit, markdown, prometheus
+from harness.errors import ConformanceError
+from harness.report.formats import CSV_COLUMNS, FORMATS, github_benchmark, junit, markdown, parquet, prometheus
 from harness.report.view import View
 from tests.runs import TARGET, flipped, record, save, verdict
 from tests.test_report import CATALOG
@@ -83,6 +85,33 @@ def test_csv_holds_a_line_a_check():
     assert (first["fraction"], first["kernel"], first["outcome"]) == ("0.25", "sm80_one", "pass")
     assert {row["outcome"] for row in rows} >= {"known", "fail", "error", "fallback", "not run", "unsupported"}
     assert next(row for row in rows if row["case"] == "a/error-fp32")["message"] == NASTY.replace("\0", "\ufffd")
+
+
+def test_parquet_holds_the_csv():
+    read_table = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed").read_table
+    table = read_table(io.BytesIO(parquet(view(FULL))))
+    assert (table.num_rows, tuple(table.column_names)) == (len(FULL.verdicts), CSV_COLUMNS)
+    assert 0.25 in table.column("fraction").to_pylist()
+
+
+def test_parquet_without_pyarrow_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ConformanceError, match="pip install pyarrow"):
+        parquet(view(FULL))
+
+
+def test_a_written_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    reports.write(path, "old")
+
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(path), "write_bytes", full)
+    with pytest.raises(ConformanceError, match="No space left"):
+        reports.write(path, "new")
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+    assert path.read_text() == "old"
 
 
 SAMPLE = re.compile(r'trt_conformance_\w+\{(?:[a-z]+="(?:[^"\\\n]|\\[\\"n])*"(?:,|(?=\})))*\} (?:[-+]?[\d.e+-]+|\+Inf)')

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from harness.errors import ConformanceError
+
 
 class Format(str, Enum):
     """What `harness.report.formats.FORMATS` offers; named here so that ``--help`` imports nothing heavy."""
@@ -15,6 +17,7 @@ class Format(str, Enum):
     junit = "junit"
     markdown = "markdown"
     csv = "csv"
+    parquet = "parquet"
     prometheus = "prometheus"
     github_benchmark = "github-benchmark"
 
@@ -27,11 +30,16 @@ Output = Annotated[
 
 
 def export(run: Run, form: Chosen, output: Output = None) -> None:
-    """Write a run as JUnit XML, Markdown, CSV, Prometheus metrics, or github-action-benchmark's JSON."""
+    """Write a run as JUnit XML, Markdown, CSV, Parquet, Prometheus metrics, or github-action-benchmark's JSON."""
     from harness import report as reports
     from harness.record import read
-    from harness.report.formats import FORMATS
+    from harness.report.formats import FORMATS, parquet
 
+    if form is Format.parquet:
+        if output is None:
+            raise ConformanceError("Parquet is no text: say where to write it with --output FILE")
+        reports.write(output, parquet(reports.view_of([read(run)])))
+        return
     text = FORMATS[form.value](reports.view_of([read(run)]))
     if output:
         reports.write(output, text)

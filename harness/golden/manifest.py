@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.golden.store import SCHEMA_VERSION, Content, GoldenError, fingerprint, replacing
+from harness.files import replacing
+from harness.golden.store import SCHEMA_VERSION, Content, GoldenError, fingerprint
 
 NAME = "MANIFEST.json"
 

@@ -7,10 +7,8 @@ size of all that follows. It is checked before HDF5 sees the file, since HDF5 ma
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ConformanceError
+from harness.files import replacing
 
 Array = NDArray[Any]
 Attribute = str | int | tuple[int, ...]
@@ -122,17 +121,6 @@ def save(path: Path, kind: str, content: Content) -> None:
                 for key, array in sorted(node.datasets.items()):
                     _write(group, key, array)
         _seal(temporary)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place once the block has ended without an error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _seal(path: Path) -> None:

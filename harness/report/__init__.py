@@ -12,6 +12,7 @@ from harness.catalog import Catalog
 from harness.catalog import load as load_catalog
 from harness.errors import ConformanceError
 from harness.expectations import Expectation
+from harness.files import replacing
 from harness.paths import CASES
 from harness.record import Record, read
 from harness.report.page import report_page
@@ -41,10 +42,12 @@ def _expectations(root: Path = CASES / "expectations") -> tuple[Expectation, ...
     return tuple(found)
 
 
-def write(path: Path, content: str) -> None:
-    """Write a file of text. Raises ConformanceError where that cannot be done."""
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all. Raises ConformanceError where that cannot be done."""
+    data = content if isinstance(content, bytes) else content.encode("utf-8", errors="backslashreplace")
     try:
-        path.write_text(content, encoding="utf-8", errors="backslashreplace", newline="\n")
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
     except OSError as fault:
         raise ConformanceError(f"{path}: cannot be written: {fault.strerror or fault}") from None
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
+from harness.errors import ConformanceError
 from harness.model import PHASES
 from harness.record import Record
 from harness.report.compare_text import markdown_table
@@ -222,6 +223,18 @@ def github_benchmark(view: View) -> str:
         if row.fraction is not None and math.isfinite(row.fraction)
     ]
     return json.dumps(entries, indent=1) + "\n"
+
+
+def parquet(view: View) -> bytes:
+    """The CSV's table as a Parquet file. Raises ConformanceError where pyarrow is not installed."""
+    try:
+        from pyarrow import csv as arrow_csv
+        from pyarrow import parquet as arrow_parquet
+    except ImportError:
+        raise ConformanceError("Parquet needs the package pyarrow: pip install pyarrow") from None
+    file = io.BytesIO()
+    arrow_parquet.write_table(arrow_csv.read_csv(io.BytesIO(as_csv(view).encode())), file)
+    return file.getvalue()
 
 
 FORMATS: dict[str, Callable[[View], str]] = {
