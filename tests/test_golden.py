@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import random
 import shutil
@@ -745,13 +746,13 @@ def test_the_manifest_comes_last(root: Path, monkeypatch: pytest.MonkeyPatch) ->
     before = (root / manifest.NAME).read_bytes()
     (root / FILES[1]).unlink()
     order: list[str] = []
-    replace = store.os.replace
+    replace = os.replace
 
     def note(source: Path, target: Path) -> None:
         order.append(target.name)
         replace(source, target)
 
-    monkeypatch.setattr(store.os, "replace", note)
+    monkeypatch.setattr(os, "replace", note)
     update(catalog(), root=root)
     assert order == ["dynamic.h5", "example.h5"]
     assert (root / manifest.NAME).read_bytes() == before

@@ -233,7 +233,7 @@ def parquet(view: View) -> bytes:
     except ImportError:
         raise ConformanceError("Parquet needs the package pyarrow: pip install pyarrow") from None
     file = io.BytesIO()
-    arrow_parquet.write_table(arrow_csv.read_csv(io.BytesIO(as_csv(view).encode())), file)
+    arrow_parquet.write_table(arrow_csv.read_csv(io.BytesIO(as_csv(view).encode("utf-8", errors="backslashreplace"))), file)
     return file.getvalue()
 
 
