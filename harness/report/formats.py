@@ -232,8 +232,9 @@ def parquet(view: View) -> bytes:
         from pyarrow import parquet as arrow_parquet
     except ImportError:
         raise ConformanceError("Parquet needs the package pyarrow: pip install pyarrow") from None
+    rows = as_csv(view).encode("utf-8", errors="backslashreplace")
     file = io.BytesIO()
-    arrow_parquet.write_table(arrow_csv.read_csv(io.BytesIO(as_csv(view).encode("utf-8", errors="backslashreplace"))), file)
+    arrow_parquet.write_table(arrow_csv.read_csv(io.BytesIO(rows)), file)
     return file.getvalue()
 
 
