@@ -36,6 +36,8 @@ def start(folder, *arguments, stdout, term="xterm"):
         stdout=stdout,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        # A shell starts what runs in the background with Ctrl-C ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
     )
 
 
