@@ -7,10 +7,9 @@ two targets of a flavour, by the full name.
 from __future__ import annotations
 
 import math
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -21,6 +20,7 @@ from typing import Any, Literal
 
 from harness.data_checks import REFERENCE
 from harness.errors import ConformanceError
+from harness.files import replacing
 from harness.latency.statistics import Summary, percent, seconds, summarise
 from harness.record import FILE_NAME, Record, read
 from harness.verdict import Verdict
@@ -216,18 +216,12 @@ def history(paths: Sequence[Path], database: Path | None = None) -> History:
             _fill(connection, found)
             return _load(connection)
     _check_ours(database)
-    partial = database.with_name(f".{database.name}.{os.getpid()}")
     try:
-        with closing(sqlite3.connect(partial)) as connection:
+        with replacing(database) as partial, closing(sqlite3.connect(partial)) as connection:
             _fill(connection, found)
-            loaded = _load(connection)
-        partial.replace(database)
+            return _load(connection)
     except (OSError, sqlite3.Error) as fault:
         raise ConformanceError(f"{database}: cannot be written: {fault}") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-    return loaded
 
 
 def _records(path: Path) -> list[Path]:

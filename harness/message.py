@@ -8,8 +8,6 @@ from harness.compare import Comparison, place
 from harness.model import Case
 from harness.targets.base import EngineFacts
 
-RERUN = 'pytest "cases/{module}::{test}[{id}]" --target {target}'
-
 
 def number(value: float) -> str:
     """Nine significant digits: enough to tell any two float32 values apart."""

@@ -8,8 +8,6 @@ from typing import Any
 
 from harness.model import DataType
 
-FLAVOURS = ("tensorrt", "tensorrt_rtx")
-
 _TYPE_NAME: dict[DataType, str] = {"float32": "FLOAT", "float16": "HALF", "bfloat16": "BF16", "int8": "INT8"}
 
 # Said by calls that look for a device, on a machine without one, RTX 1.4 and 1.5 with no cause; not about the network.
