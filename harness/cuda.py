@@ -182,7 +182,10 @@ class Stopwatch:
 
 
 class Graph:
-    """What one call enqueues on a stream, captured as a CUDA graph; a context manager that frees it."""
+    """What one call enqueues on a stream, captured as a CUDA graph; a context manager that frees it.
+
+    ``nodes`` counts its kernels, copies and fills.
+    """
 
     def __init__(self, stream: Stream, enqueue: Callable[[], None]) -> None:
         mode = runtime().cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
@@ -193,6 +196,7 @@ class Graph:
         finally:
             graph = call("cudaStreamEndCapture", stream.handle)
         try:
+            self.nodes = int(call("cudaGraphGetNodes", graph)[1])
             self._executable = call("cudaGraphInstantiate", graph, 0)
         finally:
             call("cudaGraphDestroy", graph)

@@ -105,6 +105,7 @@ def _graph(setting: _Setting) -> Callable[[], float]:
 
     if not setting.plan.cold_l2:
         graph = captured(work.enqueue)
+        setting.facts["nodes"] = graph.nodes // length
         return lambda: stopwatch(graph.launch) / length
     flush = _flusher(setting)
 
