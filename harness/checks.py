@@ -23,7 +23,7 @@ from harness.errors import ConformanceError
 from harness.evidence import evidence
 from harness.isolation import TargetCrashed, TargetHung, named
 from harness.model import Case, Phase, Precision
-from harness.normwise import kernel_bound
+from harness.normwise import basis, bound_on
 from harness.printed import Printed, parse
 from harness.probes import UNKNOWN, arithmetic
 from harness.reference.result import Result
@@ -39,7 +39,7 @@ from harness.targets.base import (
     RunsInWays,
     Unsupported,
 )
-from harness.tolerance import Float64, bound
+from harness.tolerance import bound
 from harness.verdict import Verdict, verdict
 
 P = ParamSpec("P")
@@ -221,13 +221,16 @@ def check_forward(subject: Subject) -> Verdict:
     probed: str | None = None
     bits = hashlib.sha256()
     facts, described = _describe(subject.engine(case))
+    ran = () if facts is None or facts.convolution is None else (facts.convolution.kernel, facts.precision)
+    # An exact case demands exactness of every kernel.
+    rests_on = basis(case) if case.exact else basis(case, *ran)
     for index, shape in enumerate(case.run_shapes):
         golden = subject.golden(case, index)
         outputs = subject.run(case, index)
         faults = structure_faults(outputs, OUTPUT, golden.output.shape, NUMPY_TYPE[case.data_type])
         if faults:
             return subject.say("compare", "fail", faults)
-        actual, limits = outputs[OUTPUT], _limits(case, golden, facts)
+        actual, limits = outputs[OUTPUT], bound_on(case, golden, rests_on)
         bits.update(actual.tobytes())
         probed = probed or arithmetic(case, actual)
         found = compare(actual, golden.output, limits)
@@ -238,7 +241,7 @@ def check_forward(subject: Subject) -> Verdict:
                 shown["evidence"] = evidence(case, shape, actual=actual, golden=golden, bound=limits, worst=found.worst)
             break
     assert worst is not None
-    figures = _figures(worst) | described | ({"arithmetic": probed} if probed else {})
+    figures = _figures(worst) | {"bound_for": rests_on} | described | ({"arithmetic": probed} if probed else {})
     if not worst.passed:
         numbers = [f"these are the numbers of {probed}"] if probed and probed != UNKNOWN else []
         lines = [*message.mismatch(worst), *numbers, *message.engine_line(facts)]
@@ -253,13 +256,6 @@ def check_forward(subject: Subject) -> Verdict:
     if case.runs_in is None:
         return subject.say("compare", "fallback", what, **figures)
     return subject.say("compare", "fail", [what, *message.engine_line(facts)], **figures)
-
-
-def _limits(case: Case, golden: Result, facts: EngineFacts | None) -> Float64:
-    """The bound for the kernel that ran. An exact case demands exactness of every kernel."""
-    if case.exact or facts is None or facts.convolution is None:
-        return bound(case, golden)
-    return kernel_bound(case, golden, facts.convolution.kernel, facts.precision)
 
 
 @judged("compare")

@@ -189,18 +189,29 @@ def _channel_sums(x: Float64, w: Float64, case: Case) -> Float64:
     return np.asarray((images * maps).sum(axis=-1).reshape(len(x), len(w)))
 
 
-_HALF_ACCUMULATORS = re.compile(r"f16f16_f16f16|h884|h1688|h16816|hcudnn")
+Basis = Literal["winograd", "fft", "fp32", "fp16", "int32"]
+"""What a bound rests on: a transform, or the type in which an elementwise sum is accumulated."""
+
+# xmma names end their types with the one that is computed in; cuDNN's h kernels accumulate in half precision.
+_HALF_ACCUMULATORS = re.compile(r"f16f16_f16f16|f16f16_f16_f16|h884|h1688|h16816|hcudnn")
 
 
-def kernel_bound(case: Case, result: Result, kernel: str, ran: str = "") -> Float64:
-    """The bound for the kernel that ran, by its name and the precision the engine states for it."""
+def basis(case: Case, kernel: str = "", ran: str = "") -> Basis:
+    """What the kernel that ran computes in, by its name and the precision the engine states for it."""
     name = kernel.lower()
-    if case.precision != "int8" and ("winograd" in name or "wngd" in name):
-        return normwise_bound(case, result, "winograd")
-    if case.precision != "int8" and "fft" in name:
-        return normwise_bound(case, result, "fft")
-    if case.precision == "fp16" and _HALF_ACCUMULATORS.search(name):
-        return bound(case, result, "fp16")
-    if case.precision == ran == "int8":
-        return bound(case, result, "int32")
-    return bound(case, result)
+    if case.precision == "int8":
+        return "int32" if ran == "int8" else "fp32"
+    if "winograd" in name or "wngd" in name:
+        return "winograd"
+    if "fft" in name:
+        return "fft"
+    return "fp16" if case.precision == "fp16" and _HALF_ACCUMULATORS.search(name) else "fp32"
+
+
+def bound_on(case: Case, result: Result, rests_on: Basis) -> Float64:
+    """The bound of a transform, or the elementwise one."""
+    match rests_on:
+        case "winograd" | "fft":
+            return normwise_bound(case, result, rests_on)
+        case _:
+            return bound(case, result, rests_on)

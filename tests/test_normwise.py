@@ -7,7 +7,7 @@ import pytest
 
 from harness.compare import compare
 from harness.data import case_data
-from harness.normwise import kernel_bound, normwise_bound, transforms, winograd_growth
+from harness.normwise import basis, bound_on, normwise_bound, transforms, winograd_growth
 from harness.reference.convolution import convolve
 from harness.reference.result import reference
 from harness.tolerance import bound
@@ -240,6 +240,7 @@ def test_refuses_what_no_such_kernel_does():
         ("fp32", "fft2d_r2c_32x32", "fp32", "fft"),
         ("fp32", "sm80_xmma_fprop_implicit_gemm_f32f32_f32f32_f32_nhwckrsc_nhwc", "fp32", "fp32"),
         ("fp16", "sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16_nhwckrsc_nhwc", "fp16", "fp16"),
+        ("fp16", "sm50_xmma_fprop_conv2d_c1_k1_f16f16_f16_f16_nchwkcrs_nchw_tilesize10x40x8", "fp16", "fp16"),
         ("fp16", "turing_h1688cudnn_256x64_sliced1x2_ldg8_relu_exp_small_nhwc_tn_v1", "fp16", "fp16"),
         ("fp16", "sm80_xmma_fprop_implicit_gemm_f16f16_f16f32_f32_nhwckrsc_nhwc", "fp16", "fp32"),
         ("int8", "sm80_xmma_fprop_implicit_gemm_i8f32_i8i32_f32_nhwckrsc_nhwc", "int8", "int32"),
@@ -255,5 +256,6 @@ def test_the_kernel_decides_the_bound(precision, kernel, ran, expected):
         wanted = normwise_bound(layer, result, expected)
     else:
         wanted = bound(layer, result, expected)
-    assert (kernel_bound(layer, result, kernel, ran) == wanted).all()
+    assert basis(layer, kernel, ran) == expected
+    assert (bound_on(layer, result, expected) == wanted).all()
     assert (wanted > 0).all()

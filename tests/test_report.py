@@ -19,6 +19,7 @@ from harness.expectations import Expectation
 from harness.paths import ROOT
 from harness.report.page import report_page, rerun
 from harness.report.picture import pictures, share, sum_picture
+from harness.report.plot import plot
 from harness.report.timings import MOST_LANES, rooflines, strip_plot
 from harness.report.timings import timed as timings_of
 from harness.report.view import View
@@ -114,6 +115,7 @@ def test_the_answer_names_differences_known_ones_and_gaps():
     ("verdicts", "tone", "text"),
     [
         ((verdict(status="not run", message="no GPU"),), "open", "No check fails, but no output was compared"),
+        ((verdict(phase="latency", check="latency", claims=()),), "pass", f"No check fails on {TARGET}."),
         ((verdict(phase="build", check="build"),), "open", "holds 1 more as far as building goes; 2 have no result"),
         ((verdict(), verdict(target="numpy")), "pass", f"No check fails: {TARGET} and numpy pass."),
         (
@@ -542,3 +544,17 @@ def test_a_run_ends_with_its_report(tmp_path):
     assert last.startswith("report: ")
     html = (tmp_path / last.removeprefix("report: ")).read_text(encoding="utf-8")
     assert "stride_nd/h2_w2" in Page(html).words
+
+
+@pytest.mark.parametrize(
+    ("case", "bound_for", "lane"),
+    [
+        ("stride_nd/h2_w1-fp16", "fp16", "fp16, fp16 sums"),
+        ("stride_nd/h2_w1-fp16", "fp32", "fp16"),
+        ("stride_nd/h2_w1-fp32", "winograd", "fp32, winograd"),
+        ("stride_nd/h2_w1-fp32", "fp32", "fp32"),
+    ],
+)
+def test_the_plot_tells_apart_what_bounds_rest_on(case, bound_for, lane):
+    drawn = plot(View((record(verdict(case=case, figures={"fraction": 0.5, "bound_for": bound_for})),)).rows, False)
+    assert [one.arithmetic for one in drawn.lanes] == [lane]

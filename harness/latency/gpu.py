@@ -2,7 +2,8 @@
 
 graph: many enqueues in one CUDA graph between two events, divided by their number; enqueue: an event pair
 around one enqueue, which reads about 10 microseconds too much on a small kernel; end_to_end: host to
-device, enqueue, device to host; kernel: the durations of an enqueue's kernels as CUPTI records them.
+device, enqueue, device to host; kernel: the durations of an enqueue's kernels as CUPTI records them in such a
+graph, without the time between them.
 A cold run writes twice the L2 cache between enqueues and subtracts the time of these writes.
 """
 
@@ -11,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, Protocol
 
 from harness import cuda
 from harness.latency.clocks import Clocks
-from harness.latency.kernels import KernelTrace, classify
+from harness.latency.kernels import KernelTrace, classify, idle
 from harness.latency.measurement import Measurement, Mode, Plan
 from harness.latency.sampling import collect
 
@@ -140,33 +142,42 @@ def _end_to_end(setting: _Setting) -> Callable[[], float]:
 
 
 def _kernel(setting: _Setting) -> Callable[[], float]:
-    trace = setting.scope.enter_context(KernelTrace())
+    """Traces the kernels of a graph of enqueues, so that they follow each other as in mode graph."""
+    stream = setting.work.stream
     flush = _flusher(setting) if setting.plan.cold_l2 else lambda: None
+
+    def enqueues() -> None:
+        for _ in range(TRACE_ENQUEUES):
+            flush()
+            setting.work.enqueue()
+
+    graph = setting.scope.enter_context(cuda.Graph(stream, enqueues))
+    trace = setting.scope.enter_context(KernelTrace())
     totals: dict[str, float] = {}
-    enqueues = 0
+    gaps: list[float] = []
 
     def batches() -> Iterator[float]:
-        nonlocal enqueues
         while True:
-            for _ in range(TRACE_ENQUEUES):
-                flush()
-                setting.work.enqueue()
-            setting.work.stream.synchronize()
+            graph.launch()
+            stream.synchronize()
             kernels = trace.take()
             share = len(kernels) // TRACE_ENQUEUES
             if share == 0 or len(kernels) != share * TRACE_ENQUEUES:
                 raise RuntimeError(f"CUPTI recorded {len(kernels)} kernels for {TRACE_ENQUEUES} enqueues")
-            enqueues += TRACE_ENQUEUES
-            for name, seconds in kernels:
-                totals[name] = totals.get(name, 0.0) + seconds
+            gaps.append(idle(kernels))
+            for kernel in kernels:
+                totals[kernel.name] = totals.get(kernel.name, 0.0) + kernel.seconds
+            enqueued = len(gaps) * TRACE_ENQUEUES
             setting.facts["kernels"] = [
-                {"name": name, "seconds": total / enqueues, "class": classify(name)} for name, total in totals.items()
+                {"name": name, "seconds": total / enqueued, "class": classify(name)} for name, total in totals.items()
             ]
+            setting.facts["nodes"] = share
+            setting.facts["idle_s"] = median(gaps)
             for start in range(0, len(kernels), share):
-                yield sum(seconds for _, seconds in kernels[start : start + share])
+                yield sum(kernel.seconds for kernel in kernels[start : start + share])
 
-    stream = batches()
-    return lambda: next(stream)
+    samples = batches()
+    return lambda: next(samples)
 
 
 _SAMPLERS: dict[Mode, Callable[[_Setting], Callable[[], float]]] = {

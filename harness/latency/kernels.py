@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 BUFFER_BYTES = 8 * 2**20
 
@@ -26,12 +26,20 @@ def classify(name: str) -> KernelClass:
     return "convolution" if _CONVOLUTION.search(name) else "other"
 
 
+class Kernel(NamedTuple):
+    """One kernel that ran: when it started and for how long, both in seconds."""
+
+    start: float
+    name: str
+    seconds: float
+
+
 class KernelTrace:
     """Records kernels while it is open. CUPTI serves one client a process, so only one is open at a time."""
 
     def __init__(self) -> None:
         self._cupti: Any = import_module("cupti.cupti")
-        self._records: list[tuple[int, str, float]] = []
+        self._records: list[Kernel] = []
 
     @staticmethod
     def is_available() -> bool:
@@ -46,13 +54,22 @@ class KernelTrace:
         self._cupti.activity_flush_all(1)
         self._cupti.activity_disable(self._cupti.ActivityKind.CONCURRENT_KERNEL)
 
-    def take(self) -> list[tuple[str, float]]:
-        """Name and seconds of each kernel since the last call, in the order they started."""
+    def take(self) -> list[Kernel]:
+        """The kernels since the last call, in the order they started."""
         self._cupti.activity_flush_all(1)
         taken, self._records = sorted(self._records), []
-        return [(name, seconds) for _, name, seconds in taken]
+        return taken
 
     def _completed(self, activities: list[Any]) -> None:
         for activity in activities:
             if activity.kind == self._cupti.ActivityKind.CONCURRENT_KERNEL:
-                self._records.append((activity.start, activity.name, (activity.end - activity.start) * 1e-9))
+                seconds = (activity.end - activity.start) * 1e-9
+                self._records.append(Kernel(activity.start * 1e-9, activity.name, seconds))
+
+
+def idle(kernels: list[Kernel]) -> float:
+    """The mean seconds in which nothing ran between two kernels that follow each other; 0 for one kernel alone."""
+    if len(kernels) < 2:
+        return 0.0
+    span = kernels[-1].start + kernels[-1].seconds - kernels[0].start
+    return (span - sum(kernel.seconds for kernel in kernels)) / (len(kernels) - 1)

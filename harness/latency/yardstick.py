@@ -7,6 +7,7 @@ with the SM clock alone. Measured before, between and after, it makes drift visi
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
@@ -49,6 +50,8 @@ done:
 STEPS = 20_000
 COPY_BYTES = 2**30
 REPEATS = 11
+WARMUP_S = 0.05
+"""An idle GPU takes tens of milliseconds to raise its clocks."""
 
 
 class PtxKernel:
@@ -123,5 +126,7 @@ def _bench() -> Iterator[tuple[cuda.Stream, cuda.Stopwatch, ExitStack]]:
 
 
 def _median(stopwatch: cuda.Stopwatch, action: Callable[[], None]) -> float:
-    stopwatch.time(action)
+    begin = time.monotonic()
+    while time.monotonic() - begin < WARMUP_S:
+        stopwatch.time(action)
     return median(stopwatch.time(action) for _ in range(REPEATS))

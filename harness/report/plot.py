@@ -1,4 +1,4 @@
-"""Lays out the plot of the bound's use: a dot for each case on a logarithmic axis, a lane for each precision."""
+"""Lays out the plot of the bound's use: a dot for each case on a logarithmic axis, a lane for each arithmetic."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class Lane:
-    """The cases of one precision, and of one target where the plot tells targets apart."""
+    """The cases of one arithmetic, and of one target where the plot tells targets apart."""
 
-    precision: str
+    arithmetic: str
     target: str
     y: float
     dots: tuple[Dot, ...]
@@ -69,11 +69,11 @@ def plot(rows: Sequence[Row], with_target: bool) -> Plot | None:
         return None
     axis = _Axis([fraction for fraction, _ in measured])
     groups: dict[tuple[str, str], list[tuple[float, Row]]] = {}
-    for fraction, row in sorted(measured, key=lambda pair: (pair[1].precision, pair[1].column.name)):
-        key = (row.precision or "other", row.column.name if with_target else "")
+    for fraction, row in sorted(measured, key=lambda pair: (pair[1].arithmetic, pair[1].column.name)):
+        key = (row.arithmetic or "other", row.column.name if with_target else "")
         groups.setdefault(key, []).append((fraction, row))
     lanes, y = [], float(TOP)
-    for (precision, target), mine in groups.items():
+    for (arithmetic, target), mine in groups.items():
         stacks: dict[int, list[tuple[float, Row]]] = {}
         for fraction, row in mine:
             stacks.setdefault(round(axis.x(fraction) / STEP), []).append((fraction, row))
@@ -81,7 +81,7 @@ def plot(rows: Sequence[Row], with_target: bool) -> Plot | None:
         middle = y + height / 2
         dots = [dot for stack in stacks.values() for dot in _stacked(stack, axis, middle, height - 12)]
         crowds = [Mark(axis.x(c[0][0]) + STEP, str(len(c)), y + 12) for c in stacks.values() if len(c) > CROWD]
-        lanes.append(Lane(precision, target, middle, tuple(dots), tuple(crowds)))
+        lanes.append(Lane(arithmetic, target, middle, tuple(dots), tuple(crowds)))
         y += height
     marks = (Mark(axis.x(0.01), "1 %"), Mark(axis.x(0.8), "80 %"), Mark(axis.x(1.0), "the bound"))
     return Plot(y + 4 + BOTTOM, y + 4, tuple(lanes), axis.ticks(), marks)

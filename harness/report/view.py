@@ -132,6 +132,14 @@ class Row:
         return f"{said}, by its digits {shown}" if said and shown not in ("", said, "unknown") else said or shown
 
     @property
+    def arithmetic(self) -> str:
+        """The precision that was asked for, and what else the bound rests on: a transform, or sums in float16."""
+        rests_on = self._figure("bound_for")
+        if rests_on in ("winograd", "fft"):
+            return f"{self.precision}, {rests_on}"
+        return "fp16, fp16 sums" if self.precision == rests_on == "fp16" else self.precision
+
+    @property
     def kernel(self) -> str:
         return self._figure("kernel")
 

@@ -41,7 +41,7 @@ def of_target(view: View, column: Column) -> Answer:
     if not column.verdicts:
         return Answer("open", f"Nothing was run on {column.name}.")
     failing, total = column.faults, len(column.verdicts)
-    compared = any(v.phase == "compare" and (v.status == "pass" or v.is_fault) for v in column.verdicts)
+    compared = any(v.phase in ("compare", "latency") and (v.status == "pass" or v.is_fault) for v in column.verdicts)
     if failing:
         start = f"{failing} of {counted(total, 'check')} {_verb(failing)}"
     else:
