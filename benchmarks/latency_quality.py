@@ -42,10 +42,8 @@ def modes(record: Record, allowed_percent: float, allowed_us: float) -> int:
         left = graph - kernel - gap
         far = abs(left) > allowed_us and abs(left) > allowed_percent / 100 * kernel
         beyond += far
-        mark = "  beyond" if far else ""
-        print(
-            f"{case:44} {graph:9.2f} {kernel:9.2f} {facts['nodes']:7} {gap:7.2f} {left:+8.2f} {left / kernel:+7.1%}{mark}"
-        )
+        line = f"{case:44} {graph:9.2f} {kernel:9.2f} {facts['nodes']:7} {gap:7.2f} {left:+8.2f} {left / kernel:+7.1%}"
+        print(line + "  beyond" * far)
     print(f"{beyond} beyond {allowed_percent:g} % and {allowed_us:g} us")
     return beyond
 
