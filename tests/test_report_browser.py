@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import axe_core_python
 import pytest
 
 from harness.history import history
@@ -35,6 +36,8 @@ OPTIONS = (
     "--virtual-time-budget=4000",
 )
 DARK = ("--blink-settings=preferredColorScheme=0", "--force-dark-mode")
+
+AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 LONG = "a_name_of_many_letters_and_no_place_to_break_" * 2
 RUN = record(
@@ -241,6 +244,42 @@ def test_texts_stand_out_from_their_background(look, options):
         options=options,
     )
     assert seen == {"dark": bool(options), "weak": []}
+
+
+def accessibility(page: str) -> str:
+    """The page with axe in it, whose rules a probe then runs."""
+    return page.replace("</head>", f"<script>{AXE}</script></head>")
+
+
+RULES = """
+  const found = await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] });
+  seen.violations = found.violations.map(rule => `${rule.id}: ${rule.nodes[0].html.slice(0, 80)}`);
+  seen.rules = found.passes.length > 20;
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("latencies", ()), ("latencies", DARK), ("comparison", ()), ("history", ())],
+    ids=["report", "report-dark", "comparison", "history"],
+)
+def test_axe_finds_nothing(tmp_path, name, options):
+    if name == "latencies":
+        page = report_page(View((record(*RUN.verdicts, *latencies().verdicts),), CATALOG))
+    elif name == "comparison":
+        page = compare_page(between(RUN, record(verdict(status="fail", message="no"))), 10)
+    else:
+        save(tmp_path / "run", record(*latencies().verdicts, verdict(figures={"fraction": 0.1})))
+        page = history_page(history([tmp_path]))
+    seen, _ = open_page(tmp_path, accessibility(page), RULES, options=options)
+    assert seen["violations"] == []
+    assert seen["rules"]
+
+
+def test_axe_would_find_something(tmp_path, report):
+    faded = report.replace("<main", '<main style="color: #ddd; background: #fff"').replace(' lang="en"', "")
+    seen, _ = open_page(tmp_path, accessibility(faded), RULES)
+    assert {line.partition(":")[0] for line in seen["violations"]} >= {"color-contrast", "html-has-lang"}
 
 
 def test_latencies_sort_and_filter_and_leave_the_cases_alone(tmp_path):
