@@ -156,6 +156,7 @@ class Controller:
             write(line)
         for title, lines in (
             ("", summary.claims(run.verdicts, run.catalog.claims)),
+            ("largest part of an error bound that an output used:", summary.bounds(run.verdicts)),
             ("known differences (cases/expectations):", summary.known(run.verdicts)),
             ("without a result:", summary.reasons(run.verdicts)),
         ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from harness.bound_use import bound_use, share
 from harness.model import PHASES
 from harness.verdict import NEUTRAL, Verdict
 
@@ -63,6 +64,15 @@ def claims(verdicts: Sequence[Verdict], registered: Iterable[str]) -> list[str]:
         found = f"{len(hold)} of {len(names)} claims hold{so_far}, {len(differ)} differ, {left} not checked"
         lines.append(f"{target}: {found}")
     return lines
+
+
+def bounds(verdicts: Sequence[Verdict]) -> list[str]:
+    """Per target and arithmetic: how many outputs were compared, and how much of their bounds they used."""
+    return [
+        f"{use.target}: {use.arithmetic}: {share(use.largest)}{f' ({use.case})' if use.largest else ''}; "
+        f"{use.exact} of {use.outputs} outputs exact"
+        for use in bound_use(verdicts)
+    ]
 
 
 def known(verdicts: Sequence[Verdict]) -> list[str]:

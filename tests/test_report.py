@@ -12,13 +12,14 @@ from typer.testing import CliRunner
 
 from harness import plugin
 from harness import report as reports
+from harness.bound_use import share
 from harness.catalog import Catalog, Claim
 from harness.cli import app, main
 from harness.errors import ConformanceError
 from harness.expectations import Expectation
 from harness.paths import ROOT
 from harness.report.page import report_page, rerun
-from harness.report.picture import pictures, share, sum_picture
+from harness.report.picture import pictures, sum_picture
 from harness.report.plot import plot
 from harness.report.timings import MOST_LANES, rooflines, strip_plot
 from harness.report.timings import timed as timings_of

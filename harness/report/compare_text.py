@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.bound_use import share
 from harness.report.changes import GROUPS, REGRESSIONS, Changes, Check
-from harness.report.picture import share
 from harness.report.words import counted
 
 TERMINAL_ROWS = 20

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
+from harness.bound_use import share
 from harness.errors import ConformanceError
 from harness.model import PHASES
 from harness.record import Record
 from harness.report.compare_text import markdown_table
 from harness.report.page import rerun
-from harness.report.picture import share
 from harness.report.view import ORDER, WORDS, Column, View
 from harness.report.words import answer, counted
 from harness.summary import outcome

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness import __version__
+from harness.bound_use import share
 from harness.data_checks import REFERENCE
 from harness.latency.gate import LatencyComparison, signed
 from harness.latency.statistics import percent, seconds
@@ -111,7 +112,7 @@ def _environment() -> Environment:
         "where": where,
     }
     environment.filters |= {
-        "share": picture.share,
+        "share": share,
         "seconds": seconds,
         "percent": percent,
         "short": lambda value: picture.short(float(value)),

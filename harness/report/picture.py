@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, NamedTuple
 
+from harness.bound_use import share
 from harness.compare import axis_names, place
 
 LEVELS = (0.0, 0.01, 0.1, 0.5, 1.0, 10.0, 1000.0, 1e308)
@@ -79,18 +80,6 @@ class Picture:
     title: str
     words: str
     drawing: Drawing
-
-
-def share(fraction: float) -> str:
-    """A part of the bound as people read it: 27 %, or 3.9× where it is more than all of it."""
-    if math.isinf(fraction):
-        return "∞"
-    if fraction >= 1000:
-        digits, _, exponent = f"{fraction:.1e}".partition("e+")
-        return f"{digits}e{int(exponent)}×"
-    if fraction > 1:
-        return f"{fraction:.3g}×"
-    return f"{100 * fraction:.2g} %" if fraction else "0"
 
 
 def pictures(evidence: dict[str, Any]) -> list[Picture]:

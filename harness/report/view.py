@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any
 
+from harness.bound_use import BoundUse, arithmetic, bound_use, fraction, precision_of
 from harness.catalog import Catalog
 from harness.data_checks import REFERENCE
 from harness.expectations import Expectation
-from harness.model import Case, Precision
+from harness.model import Case
 from harness.record import Record
 from harness.summary import DECISIVE_CHECKS, outcome
 from harness.verdict import FAULTS, NEUTRAL, Verdict
@@ -90,8 +90,7 @@ class Row:
 
     @cached_property
     def precision(self) -> str:
-        word = self.case.rpartition("-")[2]
-        return word if word in get_args(Precision) else ""
+        return precision_of(self.case)
 
     @property
     def name(self) -> str:
@@ -119,11 +118,7 @@ class Row:
     @cached_property
     def fraction(self) -> float | None:
         """The part of its bound that the worst element uses; None where no output was compared."""
-        for verdict in self.verdicts:
-            if verdict.check == "forward" and verdict.figures.get("fraction") is not None:
-                fraction = float(verdict.figures["fraction"])
-                return math.inf if math.isnan(fraction) else fraction
-        return None
+        return next((used for used in map(fraction, self.verdicts) if used is not None), None)
 
     @property
     def ran_in(self) -> str:
@@ -133,11 +128,9 @@ class Row:
 
     @property
     def arithmetic(self) -> str:
-        """The precision that was asked for, and what else the bound rests on: a transform, or sums in float16."""
-        rests_on = self._figure("bound_for")
-        if rests_on in ("winograd", "fft"):
-            return f"{self.precision}, {rests_on}"
-        return "fp16, fp16 sums" if self.precision == rests_on == "fp16" else self.precision
+        """As `harness.bound_use.arithmetic` tells it of the compared output."""
+        compared = (verdict for verdict in self.verdicts if fraction(verdict) is not None)
+        return next((arithmetic(verdict) for verdict in compared), self.precision)
 
     @property
     def kernel(self) -> str:
@@ -305,6 +298,11 @@ class View:
     def exact(self) -> int:
         """Cases without any error."""
         return sum(row.fraction == 0 for row in self.measured)
+
+    @cached_property
+    def bound_use(self) -> tuple[tuple[Column, BoundUse], ...]:
+        """By target and arithmetic, how much of the bound was used."""
+        return tuple((column, use) for column in self.targets for use in bound_use(column.verdicts))
 
 
 def _targets(record: Record) -> tuple[str, ...]:
