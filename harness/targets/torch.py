@@ -18,6 +18,7 @@ from harness.latency import host
 from harness.latency.measurement import Measurement, Mode, Plan
 from harness.model import Case
 from harness.reference.shape import extent, resolve
+from harness.targets.base import EngineFacts, LayerFacts
 from harness.targets.foreign import lacks, refuse_invalid
 
 THREADS = 1
@@ -39,6 +40,19 @@ class TorchEngine:
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         call = self.prepared(feeds)
         return {OUTPUT: _array(call())}
+
+    def describe(self) -> EngineFacts | None:
+        """The kernels of one call on the GPU, those that convolve taken together; None on a CPU."""
+        if self._device.type != "cuda":
+            return None
+        from harness.targets.torch_graph import kernels
+
+        call = self.prepared({INPUT: case_data(self._case).input})
+        call()  # cuDNN tries its algorithms in the first call
+        found = kernels(call, times=1)
+        names = " + ".join(kernel["name"] for kernel in found if kernel["class"] == "convolution")
+        layers = tuple(LayerFacts(kernel["name"], kernel["class"], kernel["name"], (), ()) for kernel in found)
+        return EngineFacts(layers, LayerFacts("", "convolution", names, (), ()) if names else None, "unknown")
 
     def modes(self) -> tuple[Mode, ...]:
         return ("graph",) if self._device.type == "cuda" else host.MODES

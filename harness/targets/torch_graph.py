@@ -1,4 +1,7 @@
-"""Times PyTorch on a GPU: many calls in one CUDA graph between two events, divided by their number."""
+"""Times PyTorch on a GPU: many calls in one CUDA graph between two events, divided by their number.
+
+Which kernels ran is what PyTorch's profiler records.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ def measure(prepare: Callable[[], Callable[[], Any]], plan: Plan) -> Measurement
         "graph_length": length,
         "rotation": len(calls),
         "clocks": clocks.facts(),
-        "kernels": _kernels(calls[0]),
+        "kernels": kernels(calls[0]),
         "notes": notes,
     }
     return Measurement(plan.mode, plan.cold_l2, tuple(samples), discarded, stopped, facts)
@@ -80,16 +83,18 @@ def _calls(prepare: Callable[[], Callable[[], Any]], cold: bool) -> tuple[list[C
     return calls, [f"{MAX_GRAPH} copies do not fill the cache twice: warm in part"] if wanted > MAX_GRAPH else []
 
 
-def _kernels(call: Callable[[], Any]) -> list[dict[str, Any]]:
+def kernels(call: Callable[[], Any], times: int = TRACED) -> list[dict[str, Any]]:
     """The kernels of one call, with the mean of their seconds."""
+    import torch
     from torch.autograd import DeviceType
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CUDA]) as trace:
-        for _ in range(TRACED):
+        for _ in range(times):
             call()
+        torch.cuda.synchronize()
     return [
-        {"name": e.key, "seconds": e.self_device_time_total * 1e-6 / TRACED, "class": classify(e.key)}
+        {"name": e.key, "seconds": e.self_device_time_total * 1e-6 / times, "class": classify(e.key)}
         for e in trace.key_averages()
         if e.device_type == DeviceType.CUDA and e.self_device_time_total > 0
     ]
