@@ -127,8 +127,8 @@ def normwise_bound(
     Raises:
         ValueError: the case is quantised, or its window too large for a Winograd transform.
     """
-    if case.precision == "int8":
-        raise ValueError("no int8 kernel transforms its operands")
+    if case.quantize is not None:
+        raise ValueError("no quantised kernel transforms its operands")
     arithmetic = arithmetic_of(case)
     limits = []
     for data in runs_of(case, result):
@@ -195,12 +195,14 @@ _HALF_ACCUMULATORS = re.compile(r"f16f16_f16f16|h884|h1688|h16816|hcudnn")
 def kernel_bound(case: Case, result: Result, kernel: str, ran: str = "") -> Float64:
     """The bound for the kernel that ran, by its name and the precision the engine states for it."""
     name = kernel.lower()
-    if case.precision != "int8" and ("winograd" in name or "wngd" in name):
+    if case.quantize is None and ("winograd" in name or "wngd" in name):
         return normwise_bound(case, result, "winograd")
-    if case.precision != "int8" and "fft" in name:
+    if case.quantize is None and "fft" in name:
         return normwise_bound(case, result, "fft")
     if case.precision == "fp16" and _HALF_ACCUMULATORS.search(name):
         return bound(case, result, "fp16")
     if case.precision == ran == "int8":
         return bound(case, result, "int32")
+    if case.precision == ran == "fp8":
+        return bound(case, result, "fp22")
     return bound(case, result)

@@ -34,7 +34,7 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "related": lambda case: bool(case.relations),
     "exact": lambda case: case.reject is None and case.exact,
     "deprecated": lambda case: case.deprecated is not None,
-    "claimed_printed": lambda case: case.expect.printed is not None and case.precision in ("fp32", "int8"),
+    "claimed_printed": lambda case: case.expect.printed is not None and case.precision in ("fp32", "int8", "fp8"),
 }
 NEEDS: dict[str, Callable[[Target], bool]] = {
     "nothing": lambda target: True,
