@@ -117,6 +117,13 @@ class Formats(Model):
     padding: Literal["zeros", "nan"] = "zeros"
 
 
+class Types(Model):
+    """Types that the network's input or the layer's kernel have against the precision: what a network may not mix."""
+
+    input: Literal["int32", "float16", "float32"] | None = None
+    kernel: Literal["float16", "float32", "float64"] | None = None
+
+
 class After(Model):
     """An operation behind the layer: an activation, or one that joins the network's own input to the output.
 
@@ -232,9 +239,10 @@ class Case(Model):
     large: bool = False
     weights: Literal["constructor", "setters", "set_input"] = "constructor"
     bias_by_set_input: bool = False
-    empty_weights: Literal["trt.Weights()", "np.array([])"] = "trt.Weights()"
+    empty_weights: Literal["trt.Weights()", "np.array([])", "the kernel"] = "trt.Weights()"
     quantize: Quantize | None = None
     typing: Literal["weak", "strong"] | None = None
+    types: Types = Types()
     formats: Formats = Formats()
     after: Annotated[tuple[After, ...], Field(strict=False)] = ()
     dynamic: Dynamic | None = None

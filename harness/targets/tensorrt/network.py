@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -73,14 +73,17 @@ class _Draft:
         self.keep: list[Any] = []
         self.errors: list[str] = []
         self.strong = api.is_strongly_typed(case)
-        self.data: CaseData = case_data(case)
+        self.data = self._typed(case_data(case))
         self.dtype = api.data_type(case.data_type)
         if self.dtype is None:
             raise Unsupported(f"{case.data_type} does not exist in {api.flavour} {api.version}")
 
     def convolution(self) -> Any:
         case, data = self.case, self.data
-        x = self.network.add_input(INPUT, self.dtype, case.network_shape)
+        given = case.types.input
+        dtype = getattr(self.api.trt, given) if given is not None else self.dtype
+        with self._binding_errors():
+            x = self.network.add_input(INPUT, dtype, case.network_shape)
         if x is None:
             self._refuse("the input was refused")
         self.input = x
@@ -109,6 +112,10 @@ class _Draft:
         self._type(layer)
         return layer
 
+    def _typed(self, data: CaseData) -> CaseData:
+        kernel = self.case.types.kernel
+        return data if kernel is None else replace(data, kernel=data.kernel.astype(kernel))
+
     def _layer(self, x: Any) -> Any:
         case, data = self.case, self.data
         add = getattr(self.network, self._name("add_convolution_nd"), None)
@@ -129,6 +136,8 @@ class _Draft:
     def _empty(self, data: CaseData) -> Any:
         if self.case.empty_weights == "np.array([])":
             return np.array([], dtype=data.kernel.dtype)
+        if self.case.empty_weights == "the kernel":
+            return self._weights(data.kernel)
         return self.api.trt.Weights()
 
     def output(self, layer: Any) -> Any:
@@ -229,7 +238,8 @@ class _Draft:
         held = self._hold(array)
         if held.dtype.kind == "V" or held.dtype.name == "bfloat16":
             return self.api.trt.Weights(self.dtype, held.ctypes.data, held.size)
-        return self.api.trt.Weights(held)
+        with self._binding_errors():
+            return self.api.trt.Weights(held)
 
     def _refuse(self, what: str) -> None:
         raise Refused("network", "\n".join(self.api.take_errors()) or f"{what}, and nothing was logged")
