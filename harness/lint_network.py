@@ -24,9 +24,10 @@ def lint_network(case: Case) -> Iterator[Problem]:
         yield ("typing",), "typing: FP8 needs a strongly typed network"
     if case.misuse is not None and case.reject is None:
         yield ("misuse",), "misuse: a case that is run wrongly says in reject how that is refused"
-    if case.types != Types() and case.reject is None:
-        yield ("types",), "types: mixing them is refused, and the case has no reject that says so"
-    yield from _formats(case)
+    if case.reject is None:
+        if case.types != Types():
+            yield ("types",), "types: mixing them is refused, and the case has no reject that says so"
+        yield from _formats(case)
     for index, step in enumerate(case.after):
         yield from ((("after", index, *path), text) for path, text in _step(case, step))
 
