@@ -248,7 +248,7 @@ def check_forward(subject: Subject) -> Verdict:
                 )
             break
     assert worst is not None
-    figures = _figures(worst) | described | ({"arithmetic": probed} if probed else {})
+    figures = figures_of(worst) | described | ({"arithmetic": probed} if probed else {})
     if not worst.passed:
         numbers = [f"these are the numbers of {probed}"] if probed and probed != UNKNOWN else []
         lines = [*message.mismatch(worst), *numbers, *message.engine_line(facts)]
@@ -288,7 +288,7 @@ def check_printed(subject: Subject) -> Verdict:
     if faults:
         return subject.say("compare", "fail", faults)
     found = compare(outputs[OUTPUT], printed.values, printed.tolerance + bound(case, subject.golden(case, 0)))
-    figures = _figures(found) | agreement(outputs[OUTPUT].astype(np.float64), printed)
+    figures = figures_of(found) | agreement(outputs[OUTPUT].astype(np.float64), printed)
     if not found.passed:
         return subject.say("compare", "fail", message.mismatch(found, "printed values"), **figures)
     return subject.say("compare", "pass", **figures)
@@ -371,7 +371,8 @@ def _describe(engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
     return facts, {"ran_in": facts.precision, "kernel": kernel, "layers": layers}
 
 
-def _figures(found: Comparison) -> dict[str, Any]:
+def figures_of(found: Comparison) -> dict[str, Any]:
+    """A comparison for a verdict's figures."""
     return {
         "elements": found.elements,
         "beyond": found.beyond,

@@ -22,6 +22,8 @@ def lint_network(case: Case) -> Iterator[Problem]:
         yield ("bias_by_set_input",), 'bias_by_set_input: weights = "setters" gives the bias by its setter'
     if case.precision == "fp8" and case.typing == "weak":
         yield ("typing",), "typing: FP8 needs a strongly typed network"
+    if case.declared_first is not None and len(case.declared_first) != len(case.network_shape):
+        yield ("declared_first",), "declared_first: expected as many dimensions as input.shape has"
     if case.misuse is not None and case.reject is None:
         yield ("misuse",), "misuse: a case that is run wrongly says in reject how that is refused"
     if case.reject is None:

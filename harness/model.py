@@ -217,6 +217,7 @@ class Case(Model):
     that no error is allowed; ``distinguishes`` names the arithmetic that gives the output's first element each value.
     ``batch`` is the first dimension of the input where the file lists several. A case with ``latency`` is timed, and
     run only where that is asked for; so is a ``large`` one. ``misuse`` is what is wrong with how the engine is run.
+    ``declared_first`` is a shape that the network's input has until its layer is added.
     """
 
     id: str
@@ -246,6 +247,7 @@ class Case(Model):
     formats: Formats = Formats()
     after: Annotated[tuple[After, ...], Field(strict=False)] = ()
     dynamic: Dynamic | None = None
+    declared_first: Shape | None = None
     misuse: Literal["other_name", "other_type", "other_shape", "misaligned"] | None = None
     runs_in: Precision | None = None
     exact: bool = False

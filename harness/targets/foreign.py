@@ -20,6 +20,8 @@ def lacks(case: Case, name: str = "", refuses: bool = False) -> str | None:
         return f"`{case.deprecated.name}` is a name of TensorRT's API"
     if case.formats != Formats():
         return "memory layouts of tensors are TensorRT's own"
+    if case.declared_first is not None:
+        return "declaring an input anew is TensorRT's own"
     if case.typing is not None:
         return "typing a network is TensorRT's own"
     if case.reject is not None:
@@ -31,7 +33,7 @@ def lacks(case: Case, name: str = "", refuses: bool = False) -> str | None:
 
 def refuse_invalid(case: Case) -> None:
     """Raises Refused in phase network where the reference finds the configuration to be none."""
-    if case.network_shape[-case.spatial_rank - 1] == -1:
+    if case.dynamic is not None and case.dynamic.shape[-case.spatial_rank - 1] == -1:
         raise Refused("network", "the channel dimension must be a build-time constant, not -1")
     try:
         for shape in case.run_shapes:

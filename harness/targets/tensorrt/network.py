@@ -83,7 +83,7 @@ class _Draft:
         given = case.types.input
         dtype = getattr(self.api.trt, given) if given is not None else self.dtype
         with self._binding_errors():
-            x = self.network.add_input(INPUT, dtype, case.network_shape)
+            x = self.network.add_input(INPUT, dtype, case.declared_first or case.network_shape)
         if x is None:
             self._refuse("the input was refused")
         self.input = x
@@ -147,6 +147,9 @@ class _Draft:
             output = self._quantized(output, (quantize.output,))
         for step in self.case.after:
             output = self._followed(output, step)
+        if self.case.declared_first is not None:
+            _shape(output)  # asked for, so that a stale answer would have been kept
+            self.input.shape = self.case.network_shape
         output.name = OUTPUT
         self.network.mark_output(output)
         if not self.strong:
