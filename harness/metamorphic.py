@@ -300,7 +300,7 @@ def _fits(name: str, case: Case) -> bool:
     if case.dynamic or case.deprecated or len(case.input.shape) != case.spatial_rank + 2:
         return False
     # What is lifted, sliced or given in another way has to be the layer alone, its bias a weight, its tensors linear.
-    if case.after or case.bias_by_set_input or case.formats != Formats():
+    if case.after or case.bias_by_set_input or case.formats != Formats() or case.declared_first:
         return False
     derivation = RELATIONS[name](case)
     return derivation is not None and all(step.is_exact for step in derivation.steps)

@@ -149,7 +149,7 @@ class MutantEngine:
 
     def _quantized(self, x: Array, given: Quantize) -> Array:
         rank, mutant = x.ndim, self.mutant
-        x_scale, w_scale = quantization.scales(given.input, rank), quantization.scales(given.kernel, rank)
+        x_scale, w_scale = quantization.scales(given.input, rank), quantization.scales(given.kernel, self._kernel.ndim)
         grid = quantization.grid_of(self.case.precision)
         q = mutant.quantize(x.astype(np.float64), x_scale, "input", grid)
         w = mutant.quantize(self._kernel.astype(np.float64), w_scale, "kernel", grid)
