@@ -3,11 +3,17 @@
 import pytest
 
 from harness.checks import check_forward, check_printed, check_ways
+from harness.second_input import check_inputs
 
 
 @pytest.mark.cases("accepted")
 def test_forward(subject, judge):
     judge(check_forward(subject))
+
+
+@pytest.mark.cases("exact")
+def test_inputs(subject, judge):
+    judge(check_inputs(subject))
 
 
 @pytest.mark.cases("printed")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.checks import check_reject
+from harness.rejections import check_reject
 
 
 @pytest.mark.cases("rejected")

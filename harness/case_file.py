@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from harness.errors import ConformanceError
 from harness.explain import Problem, choice, counted, explain, shown
 from harness.lint import lint_assignments, lint_case
-from harness.model import Case
+from harness.model import QUANTISED, Case
 from harness.paths import relative
 from harness.toml_lines import KeyLines, KeyPath, TomlError, parse
 
@@ -237,9 +237,13 @@ def _variant(entry: Entry, batch: Any, precision: Any) -> dict[str, Any]:
         data["batch"] = batch
     if _suffix(batch) and isinstance(source, dict) and isinstance(source.get("shape"), list):
         data["input"] = source | {"shape": [batch, *source["shape"][1:]]}
-    if precision != "int8" and ("int8" in entry.precisions or "quantize" not in entry.own):
+    if precision not in QUANTISED and (
+        any(other in entry.precisions for other in QUANTISED) or "quantize" not in entry.own
+    ):
         # How to quantise is said once, for an entry or a file, whatever else it runs in.
         data.pop("quantize", None)
+    if precision in QUANTISED and data.get("quantize") is not None:
+        data.setdefault("weights", "set_input")  # a kernel that passes through Q/DQ is a tensor
     return data
 
 

@@ -15,6 +15,7 @@ from harness.case_file import CaseFileError, Entry, Fault, Source, entries, expa
 from harness.errors import ConformanceError
 from harness.explain import choice, closest, explain, shown
 from harness.model import Case, ClaimId, Model
+from harness.neighbours import check_neighbours
 from harness.paths import CASES, relative
 
 __all__ = ["CaseFileError", "Catalog", "Claim", "Fault", "load"]
@@ -79,6 +80,7 @@ def load(root: Path = CASES) -> Catalog:
     cases = [(entry, case) for entry in every for case in expand(entry)]
     _check_duplicates(every)
     _check_relations(cases, every, unread)
+    check_neighbours(cases, every, unread)
 
     claims: dict[str, Claim] = {}
     claims_file = _read_all([claims_path], faults) if claims_path.exists() else []

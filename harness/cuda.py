@@ -238,10 +238,10 @@ class Buffer:
         call("cudaMemsetAsync", start, GUARD_PATTERN, self.nbytes + 2 * GUARD_BYTES, stream.handle)
         call("cudaMemsetAsync", self.address, POISON, self.nbytes, stream.handle)
 
-    def upload(self, array: NDArray[Any], stream: Stream) -> None:
-        """Copy a contiguous host array of exactly this size to the device."""
+    def upload(self, array: NDArray[Any], stream: Stream, offset: int = 0) -> None:
+        """Copy a contiguous host array to the device, ``offset`` bytes behind the buffer's start and to its end."""
         kind = runtime().cudaMemcpyKind.cudaMemcpyHostToDevice
-        call("cudaMemcpyAsync", self.address, array.ctypes.data, array.nbytes, kind, stream.handle)
+        call("cudaMemcpyAsync", self.address + offset, array.ctypes.data, array.nbytes, kind, stream.handle)
 
     def download_into(self, host: NDArray[Any], stream: Stream) -> None:
         """Copy the buffer into a contiguous host array of its size, complete once the stream is synchronised."""

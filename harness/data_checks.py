@@ -59,7 +59,7 @@ def check_golden(case: Case) -> Verdict:
             return _say(case, [str(fault)])
         computed = reference(case, shape)
         found = compare(stored.output, computed.output, 2 * gamma(computed.terms, 2.0**-53) * computed.magnitude)
-        if not found.passed:
+        if computed.output.size and not found.passed:
             lines += mismatch(found, f"golden of run {index}")
     return _say(case, lines)
 

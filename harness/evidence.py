@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from harness.data import Array, case_data
 from harness.model import Case
-from harness.reference.quantization import dequantize, quantize, scales
-from harness.reference.result import Result
 from harness.reference.shape import resolve
+from harness.tolerance import quantized_operands
 
 Float64 = NDArray[np.float64]
 
@@ -23,14 +22,14 @@ EDGE = 16
 
 
 def evidence(
-    case: Case, run_shape: Sequence[int], *, actual: Array, golden: Result, bound: Float64, worst: tuple[int, ...]
+    case: Case, run_shape: Sequence[int], *, actual: Array, expected: Float64, bound: Float64, worst: tuple[int, ...]
 ) -> dict[str, Any]:
     """A small crop of an output around its worst element, and that element's terms; JSON values only.
 
-    ``actual`` and ``bound`` have the golden output's shape; ``run_shape`` is the input's in the run that failed.
+    ``actual`` and ``bound`` have the shape of what is ``expected``; ``run_shape`` is the input's in the run that failed.
     """
     window = crop(actual.shape, worst)
-    values, expected, limits = actual[window].astype(np.float64), golden.output[window], bound[window]
+    values, wanted, limits = actual[window].astype(np.float64), expected[window], bound[window]
     return {
         "input_shape": list(run_shape),
         "output_shape": list(actual.shape),
@@ -38,8 +37,8 @@ def evidence(
         "offset": [part.start for part in window],
         "shape": list(values.shape),
         "actual": _numbers(values, 9),
-        "expected": _numbers(expected, 9),
-        "fraction": _numbers(fractions(values, expected, limits), 4),
+        "expected": _numbers(wanted, 9),
+        "fraction": _numbers(fractions(values, wanted, limits), 4),
         **receptive_field(case, run_shape, worst),
     }
 
@@ -72,8 +71,7 @@ def receptive_field(case: Case, run_shape: Sequence[int], index: tuple[int, ...]
     data = case_data(case, run_shape)
     x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
     if case.quantize is not None:
-        x_scale, w_scale = scales(case.quantize.input, x.ndim), scales(case.quantize.kernel, w.ndim)
-        x, w = dequantize(quantize(x, x_scale), x_scale), dequantize(quantize(w, w_scale), w_scale)
+        x, w = quantized_operands(case, x, w)
     rank = case.spatial_rank
     image, kernel = x[index[: -rank - 1]], w[index[-rank - 1]]
     terms = list(_terms(case, image, kernel, index[-rank - 1 :]))

@@ -14,7 +14,7 @@ from harness.tensors import content
 from harness.tolerance import Accumulation, bound
 
 # A kernel may add in less than is declared: exact sums are exact in the narrowest accumulator of each precision.
-NARROWEST: dict[Precision, Accumulation] = {"fp16": "fp16"}
+NARROWEST: dict[Precision, Accumulation] = {"fp16": "fp16", "fp8": "fp22"}
 
 
 def inexact(case: Case) -> str | None:

@@ -23,7 +23,7 @@ from harness.targets.base import Engine, NotRun, Refused, Target, Unsupported
 from harness.targets.registry import resolve
 
 TARGET_CAPABILITIES = ("define", "missing_name", "environment", "infer_shapes")
-ENGINE_CAPABILITIES = ("describe", "ways", "run_way", "measure", "modes")
+ENGINE_CAPABILITIES = ("describe", "ways", "run_way", "measure", "modes", "run_misaligned")
 KNOWN_FAULTS = (Refused, Unsupported, NotRun, ConformanceError)
 TIME_LIMIT = 300.0
 

@@ -11,8 +11,10 @@ from typing import Any, get_args
 from harness.errors import InvalidConvolution
 from harness.exactness import inexact
 from harness.explain import Problem, choice, counted, dotted, shown
-from harness.model import ATTRIBUTE_FIELDS, MAX_ELEMENTS, Case, PaddingMode
+from harness.lint_network import lint_joined, lint_network
+from harness.model import ATTRIBUTE_FIELDS, MAX_ELEMENTS, QUANTISED, Case, PaddingMode
 from harness.printed import parse as parse_printed
+from harness.reference.after import network_shape
 from harness.reference.result import reference
 from harness.reference.shape import output_shape
 from harness.toml_lines import KeyPath
@@ -49,7 +51,9 @@ def lint_case(case: Case) -> Iterator[Problem]:
     if not case.claims and not case.source:
         yield (), "names no claims and no source: say what the case checks"
     parts = [*_contents(case, refused), *_quantization(case), *_rejection(case), *_relations(case), *_deprecated(case)]
-    parts += _timed(case)
+    parts += [*_timed(case), *_large(case)]
+    if not refused:
+        parts += lint_network(case)
     shapes = [*_sizes(case), *_ranks(case, refused), *_dynamic(case)]
     yield from (*parts, *shapes)
     if refused or shapes:
@@ -59,13 +63,25 @@ def lint_case(case: Case) -> Iterator[Problem]:
     yield from invalid
     if invalid:
         return
-    outputs = [output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes]
+    layer = [output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes]
+    joined = [*lint_joined(case, layer)]
+    yield from joined
+    if joined:
+        return
+    outputs = [network_shape(case, output, shape) for output, shape in zip(layer, case.run_shapes, strict=True)]
     yield from _expectation(case, outputs)
     yield from _output_sizes(case, outputs)
-    if not parts and not case.latency:
-        yield from vacuous(case, outputs)
-        yield from _exact(case, outputs)
+    if not parts and not case.latency and not case.large:
+        yield from vacuous(case, layer)
+        yield from _exact(case, layer)
         yield from _distinguishes(case)
+
+
+def _large(case: Case) -> Iterator[Problem]:
+    if case.large and (case.exact or case.relations or case.reject or case.latency or case.expect.printed):
+        yield ("large",), "large: such a case has no exact, relations, reject, latency or printed values"
+    if case.large and case.dynamic is not None:
+        yield ("large",), "large: such a case has one shape, and no dynamic"
 
 
 def _input_shapes(case: Case) -> Iterator[tuple[KeyPath, Shape]]:
@@ -92,9 +108,9 @@ def _sizes(case: Case) -> Iterator[Problem]:
     for index, run in enumerate(case.dynamic.run if case.dynamic else ()):
         shapes["dynamic", "run", index] = run
     for path, shape in shapes.items():
-        elements = math.prod(shape)
-        if elements > MAX_ELEMENTS:
-            yield path, f"{dotted(path)}: {list(shape)} has {elements} elements, more than the {MAX_ELEMENTS} allowed"
+        elements, most = math.prod(shape), 2 * MAX_ELEMENTS if case.large else MAX_ELEMENTS
+        if elements > most:
+            yield path, f"{dotted(path)}: {list(shape)} has {elements} elements, more than the {most} allowed"
 
 
 def _ranks(case: Case, refused: bool) -> Iterator[Problem]:
@@ -143,11 +159,13 @@ def _contents(case: Case, refused: bool) -> Iterator[Problem]:
 def _quantization(case: Case) -> Iterator[Problem]:
     quantize = case.quantize
     if quantize is None:
-        if case.precision == "int8":
-            yield ("precision",), "precision int8 needs quantize with its scales"
+        if case.precision in QUANTISED:
+            yield ("precision",), f"precision {case.precision} needs quantize with its scales"
         return
-    if case.precision != "int8":
-        yield ("quantize",), f"quantize is for precision int8, but the case also runs in {case.precision}"
+    if case.precision not in QUANTISED:
+        yield ("quantize",), f"quantize is for precision int8 and fp8, but the case also runs in {case.precision}"
+    if case.weights != "set_input":
+        yield ("weights",), 'quantize needs weights = "set_input": only a kernel given as a tensor passes through Q/DQ'
     maps = case.kernel.shape[0]
     if len(quantize.kernel) not in (1, maps):
         given = counted(len(quantize.kernel), "scale")
@@ -170,6 +188,11 @@ def _rejection(case: Case) -> Iterator[Problem]:
         yield ("reject",), f'reject has "{present}" but not "{absent}": both or neither'
     elif case.reject.phase is None and not case.reject.on:
         yield ("reject",), "reject says nothing: expected phase and error, or on"
+    if case.reject.neighbour is None:
+        yield ("reject",), 'reject names no "neighbour": the accepted case beside it, which differs in one thing'
+    phases = {case.reject.phase, *(rejection.phase for rejection in case.reject.on.values())}
+    if case.misuse is not None and phases - {None} != {"run"}:
+        yield ("misuse",), "misuse: what is wrong with a run is refused in phase run, and in no other"
     patterns: dict[KeyPath, str | None] = {("reject", "error"): case.reject.error}
     for target, rejection in case.reject.on.items():
         patterns["reject", "on", target, "error"] = rejection.error
@@ -245,8 +268,13 @@ def _dynamic(case: Case) -> Iterator[Problem]:
             if given not in (-1, size):
                 yield path, f"{dotted(path)}[{axis}] is {size}, but dynamic.shape fixes it at {given}"
         inside = all(a <= b <= c for a, b, c in zip(low, shape, high, strict=True))
-        if path[0] == "dynamic" and not inside:
+        if path[0] == "dynamic" and not inside and not _leaves_profile(case, path):
             yield path, f"{dotted(path)} {list(shape)} is outside the profile: min {list(low)}, max {list(high)}"
+
+
+def _leaves_profile(case: Case, path: KeyPath) -> bool:
+    """Whether a run outside of the profile is what is to be refused."""
+    return path[1] == "run" and case.reject is not None and case.reject.phase == "run"
 
 
 def _expectation(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
@@ -291,6 +319,9 @@ def _distinguishes(case: Case) -> Iterator[Problem]:
 
 
 def _output_sizes(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
-    for (path, _), output in zip(_input_shapes(case), outputs, strict=False):
-        if not 0 < math.prod(output) <= MAX_ELEMENTS:
+    most = 2 * MAX_ELEMENTS if case.large else MAX_ELEMENTS
+    for (path, shape), output in zip(_input_shapes(case), outputs, strict=False):
+        # An empty batch proves nothing but its shape: other runs of the case must have elements.
+        empty_batch = math.prod(shape[: -case.spatial_rank - 1]) == 0 and any(map(math.prod, outputs))
+        if not (0 < math.prod(output) <= most or empty_batch):
             yield path, f"the output {list(output)} has {math.prod(output)} elements, expected 1 to {MAX_ELEMENTS}"

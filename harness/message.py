@@ -17,7 +17,7 @@ def number(value: float) -> str:
 def headline(case: Case, phase: str) -> str:
     """Which case failed, in which phase, and where it is written."""
     title = f"{case.base_id} [{case.precision}] FAILED in {phase}"
-    return f"{title:<56}({case.location})"
+    return f"{title:<55} ({case.location})"
 
 
 def mismatch(c: Comparison, what: str = "output") -> list[str]:

@@ -19,7 +19,7 @@ from harness.checks import Subject, judged
 from harness.compare import compare, structure_faults
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, case_data
 from harness.exactness import inexact
-from harness.model import AttributeValue, Case, Dynamic, TensorSpec
+from harness.model import AttributeValue, Case, Dynamic, Formats, TensorSpec
 from harness.reference.shape import extent, resolve
 from harness.relations import group_slices
 from harness.targets.base import Unsupported
@@ -298,6 +298,9 @@ def _fitting(name: str, bases: Sequence[Sequence[Case]], limit: int) -> list[Cas
 
 def _fits(name: str, case: Case) -> bool:
     if case.dynamic or case.deprecated or len(case.input.shape) != case.spatial_rank + 2:
+        return False
+    # What is lifted, sliced or given in another way has to be the layer alone, its bias a weight, its tensors linear.
+    if case.after or case.bias_by_set_input or case.formats != Formats() or case.declared_first:
         return False
     derivation = RELATIONS[name](case)
     return derivation is not None and all(step.is_exact for step in derivation.steps)

@@ -10,15 +10,15 @@ import hashlib
 import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 PHASES = ("lint", "network", "build", "run", "compare", "latency")
 Phase = Literal["lint", "network", "build", "run", "compare", "latency"]
-RejectPhase = Literal["network", "build", "run"]
-Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8"]
-DataType = Literal["float32", "float16", "bfloat16", "int8"]
+RejectPhase = Literal["set", "network", "build", "run"]
+Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8", "fp8"]
+DataType = Literal["float32", "float16", "bfloat16", "int8", "float8"]
 PaddingMode = Literal[
     "EXPLICIT_ROUND_DOWN",
     "EXPLICIT_ROUND_UP",
@@ -43,6 +43,8 @@ Fill = Literal[
     "int8_ties",
 ]
 
+Format = Literal["LINEAR", "CHW2", "CHW4", "CHW16", "CHW32", "HWC", "HWC8", "HWC16", "DHWC", "DHWC8", "CDHW32"]
+
 # The tensor type a precision reads and writes. Q/DQ networks read and write float32 around int8.
 DATA_TYPE: dict[Precision, DataType] = {
     "fp32": "float32",
@@ -50,7 +52,11 @@ DATA_TYPE: dict[Precision, DataType] = {
     "fp16": "float16",
     "bf16": "bfloat16",
     "int8": "float32",
+    "fp8": "float32",
 }
+
+# Precisions that compute between Q/DQ.
+QUANTISED: tuple[Precision, ...] = ("int8", "fp8")
 
 # A tensor of more elements than this is refused by the linter: TensorRT's own limit (2^31 elements).
 MAX_ELEMENTS = 2**31
@@ -93,7 +99,7 @@ class BiasSpec(Model):
 
 
 class Quantize(Model):
-    """Q/DQ around the layer's input and kernel, and optionally behind its output.
+    """Q/DQ around the layer's input and kernel, and optionally behind its output; to the type the precision names.
 
     Scales are build-time constants; ``kernel`` holds one scale, or one for each output map.
     """
@@ -101,6 +107,32 @@ class Quantize(Model):
     input: Annotated[float, Field(gt=0)]
     kernel: Floats
     output: Annotated[float, Field(gt=0)] | None = None
+
+
+class Formats(Model):
+    """Memory layouts of the network's input and output, and what lies in the places of the input that pad a vector."""
+
+    input: Format = "LINEAR"
+    output: Format = "LINEAR"
+    padding: Literal["zeros", "nan"] = "zeros"
+
+
+class Types(Model):
+    """Types that the network's input or the layer's kernel have against the precision: what a network may not mix."""
+
+    input: Literal["int32", "float16", "float32"] | None = None
+    kernel: Literal["float16", "float32", "float64"] | None = None
+
+
+class After(Model):
+    """An operation behind the layer: an activation, or one that joins the network's own input to the output.
+
+    relu: max(y, 0). clip: y within [low, high]. add: y + input. concat: y, then the input, along C.
+    """
+
+    op: Literal["relu", "clip", "add", "concat"]
+    low: float | None = None
+    high: float | None = None
 
 
 class Dynamic(Model):
@@ -114,18 +146,25 @@ class Dynamic(Model):
 
 
 class Rejection(Model):
-    """The phase in which a target refuses, and a regular expression found in its error."""
+    """The phase in which a target refuses, and a regular expression found in its error.
+
+    set: a setter of the layer logs the error and keeps the value it had.
+    """
 
     phase: RejectPhase
     error: Annotated[str, Field(min_length=8)]
 
 
 class Reject(Model):
-    """What is refused: everywhere alike (`phase`, `error`), or by target (`on`, a glob on the target's name)."""
+    """What is refused: everywhere alike (`phase`, `error`), or by target (`on`, a glob on the target's name).
+
+    ``neighbour`` is the accepted case beside it, which differs in the one thing that is refused.
+    """
 
     phase: RejectPhase | None = None
     error: Annotated[str, Field(min_length=8)] | None = None
     on: dict[str, Rejection] = {}
+    neighbour: str | None = None
 
 
 class LayerAttributes(Model):
@@ -177,7 +216,8 @@ class Case(Model):
     ``set`` holds the layer's attributes in the order they are assigned. ``exact`` says that no sum is rounded, so
     that no error is allowed; ``distinguishes`` names the arithmetic that gives the output's first element each value.
     ``batch`` is the first dimension of the input where the file lists several. A case with ``latency`` is timed, and
-    run only where that is asked for.
+    run only where that is asked for; so is a ``large`` one. ``misuse`` is what is wrong with how the engine is run.
+    ``declared_first`` is a shape that the network's input has until its layer is added.
     """
 
     id: str
@@ -197,11 +237,19 @@ class Case(Model):
     precision: Precision = "fp32"
     batch: _Positive | None = None
     latency: bool = False
+    large: bool = False
     weights: Literal["constructor", "setters", "set_input"] = "constructor"
-    empty_weights: Literal["trt.Weights()", "np.array([])"] = "trt.Weights()"
+    bias_by_set_input: bool = False
+    empty_weights: Literal["trt.Weights()", "np.array([])", "the kernel"] = "trt.Weights()"
     quantize: Quantize | None = None
+    typing: Literal["weak", "strong"] | None = None
+    types: Types = Types()
+    formats: Formats = Formats()
+    after: Annotated[tuple[After, ...], Field(strict=False)] = ()
     dynamic: Dynamic | None = None
-    runs_in: Literal["int8", "fp32", "tf32", "fp16", "bf16"] | None = None
+    declared_first: Shape | None = None
+    misuse: Literal["other_name", "other_type", "other_shape", "misaligned"] | None = None
+    runs_in: Precision | None = None
     exact: bool = False
     distinguishes: dict[ArithmeticName, float] = {}
 
@@ -254,7 +302,7 @@ class Case(Model):
 
     def data_hash(self) -> str:
         """SHA-256 over what decides the reference output: tensors, attributes, types and run shapes."""
-        parts = {
+        parts: dict[str, Any] = {
             "input": self.input.model_dump(exclude_defaults=True),
             "kernel": self.kernel.model_dump(exclude_defaults=True),
             "bias": self.bias if isinstance(self.bias, str) else self.bias.model_dump(exclude_defaults=True),
@@ -263,6 +311,8 @@ class Case(Model):
             "runs": self.run_shapes,
             "data_type": self.data_type,
         }
+        if self.precision == "fp8":
+            parts["quantized_to"] = "fp8"
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -127,8 +127,8 @@ def normwise_bound(
     Raises:
         ValueError: the case is quantised, or its window too large for a Winograd transform.
     """
-    if case.precision == "int8":
-        raise ValueError("no int8 kernel transforms its operands")
+    if case.quantize is not None:
+        raise ValueError("no quantised kernel transforms its operands")
     arithmetic = arithmetic_of(case)
     limits = []
     for data in runs_of(case, result):
@@ -189,7 +189,7 @@ def _channel_sums(x: Float64, w: Float64, case: Case) -> Float64:
     return np.asarray((images * maps).sum(axis=-1).reshape(len(x), len(w)))
 
 
-Basis = Literal["winograd", "fft", "fp32", "fp16", "int32"]
+Basis = Literal["winograd", "fft", "fp32", "fp16", "fp22", "int32"]
 """What a bound rests on: a transform, or the type in which an elementwise sum is accumulated."""
 
 # xmma names end their types with the one that is computed in; cuDNN's h kernels accumulate in half precision.
@@ -201,6 +201,8 @@ def basis(case: Case, kernel: str = "", ran: str = "") -> Basis:
     name = kernel.lower()
     if case.precision == "int8":
         return "int32" if ran == "int8" else "fp32"
+    if case.precision == "fp8":
+        return "fp22" if ran == "fp8" else "fp32"
     if "winograd" in name or "wngd" in name:
         return "winograd"
     if "fft" in name:

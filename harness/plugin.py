@@ -25,8 +25,9 @@ from harness.targets.base import DefinesNetworks, HasDeprecatedNames, Target
 from harness.verdict import Verdict
 
 SELECTIONS: dict[str, Callable[[Case], bool]] = {
-    "accepted": lambda case: case.reject is None,
-    "stored": lambda case: case.reject is None and not case.latency,
+    "accepted": lambda case: case.reject is None and not case.large,
+    "stored": lambda case: case.reject is None and not case.latency and not case.large,
+    "large": lambda case: case.large,
     "timed": lambda case: case.latency,
     "rejected": lambda case: case.reject is not None,
     "printed": lambda case: case.reject is None and case.expect.printed is not None,
@@ -34,7 +35,7 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "related": lambda case: bool(case.relations),
     "exact": lambda case: case.reject is None and case.exact,
     "deprecated": lambda case: case.deprecated is not None,
-    "claimed_printed": lambda case: case.expect.printed is not None and case.precision in ("fp32", "int8"),
+    "claimed_printed": lambda case: case.expect.printed is not None and case.precision in ("fp32", "int8", "fp8"),
 }
 NEEDS: dict[str, Callable[[Target], bool]] = {
     "nothing": lambda target: True,
@@ -76,6 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=tuple(TIERS),
         help="how large the padding truth table is (default: ci, and smoke on TensorRT 8, which infers slowly)",
     )
+    group.addoption("--large", action="store_true", help="run the cases of very large tensors too")
     group.addoption("--latency", action="store_true", help="run the timed cases too, and time them")
     group.addoption(
         "--latency-mode",

@@ -58,9 +58,11 @@ class Run:
     def cases(self) -> tuple[Case, ...]:
         globs = self.config.getoption("case")
         matching = self.catalog.select(globs) if globs else self.catalog.cases
-        chosen = [case for case in matching if self.is_timing or not case.latency]
+        large = bool(self.config.getoption("large"))
+        chosen = [case for case in matching if (self.is_timing or not case.latency) and (large or not case.large)]
         if matching and not chosen:
-            raise ConformanceError(f"--case {' '.join(globs)}: only timed cases match; add --latency to run them")
+            kind, option = ("large", "--large") if all(case.large for case in matching) else ("timed", "--latency")
+            raise ConformanceError(f"--case {' '.join(globs)}: only {kind} cases match; add {option} to run them")
         if not chosen and not any(fnmatchcase(name, glob) for name in self.generated for glob in globs):
             raise ConformanceError(f"--case {' '.join(globs)}: no case matches; see `trt-conformance cases list`")
         return tuple(chosen)

@@ -7,8 +7,9 @@ A sum of n products, computed in any order, fused or not, obeys
 where u bounds the error of one step (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed.,
 Lemma 3.1 and section 3.1). Rounding to nearest gives u = 2^-24 in float32. A tensor core aligns its
 accumulator and the exact products to the largest of them and truncates each to 24 bits or more: below one
-unit for each product, u = 2^-23. A float16 accumulator errs at most one unit too, u = 2^-10. TF32 operands
-are read by dropping bits, u = 2^-10. (Fasi, Higham, Mikaitis and Pranesh, Numerical behavior of NVIDIA tensor
+unit for each product, u = 2^-23. A float16 accumulator errs at most one unit too, u = 2^-10. An FP8 tensor core
+keeps 13 bits of fraction when it aligns, u = 2^-13 (DeepSeek-V3 technical report, arXiv:2412.19437, section 3.3.2;
+Hopper). TF32 operands are read by dropping bits, u = 2^-10. (Fasi, Higham, Mikaitis and Pranesh, Numerical behavior of NVIDIA tensor
 cores, PeerJ CS 7:e330, 2021; Blanchard, Higham, Lopez, Mary and Pranesh, Mixed precision block fused
 multiply-add, SIAM J. Sci. Comput. 42(3), 2020.)
 
@@ -26,19 +27,19 @@ from numpy.typing import NDArray
 
 from harness.data import NUMPY_TYPE, Array, CaseData, case_data
 from harness.model import Case, Precision
-from harness.reference.quantization import QUOTIENT_ERROR, dequantize, quantize, scales
+from harness.reference.quantization import QUOTIENT_ERROR, Grid, dequantize, grid_of, quantize, scales
 from harness.reference.result import Result
 from harness.reference.shape import output_shape
 
 Float64 = NDArray[np.float64]
-Accumulation = Literal["fp32", "fp16", "int32"]
+Accumulation = Literal["fp32", "fp16", "int32", "fp22"]
 
 FLOAT32_ROUNDOFF = 2.0**-24
 FLOAT32_MIN_NORMAL = 2.0**-126
 REFERENCE_ROUNDOFF = 2.0**-53
 
 EPILOGUE_STEPS = 6
-"""Roundings behind an int8 sum: converting it, the product of the scales over the output's (3), times it, the bias."""
+"""Roundings behind a quantised sum: converting it, the product of the scales over the output's (3), times it, the bias."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Arithmetic:
     write_tiny: float = 0.0
 
 
-# int8 in fp32 is the network's own meaning, floats between Q/DQ; int32 is what an int8 kernel does.
+# int8 or fp8 in fp32 is the network's own meaning, floats between Q/DQ; int32 and fp22 are what their kernels do.
 ARITHMETIC: dict[tuple[Precision, Accumulation], Arithmetic] = {
     ("fp32", "fp32"): Arithmetic(step=2.0**-24),
     ("tf32", "fp32"): Arithmetic(step=2.0**-23, read=2.0**-10, read_bits=11),
@@ -67,6 +68,8 @@ ARITHMETIC: dict[tuple[Precision, Accumulation], Arithmetic] = {
     ("bf16", "fp32"): Arithmetic(step=2.0**-23, write=2.0**-8, write_tiny=FLOAT32_MIN_NORMAL),
     ("int8", "fp32"): Arithmetic(step=2.0**-24, read=2.0**-24),
     ("int8", "int32"): Arithmetic(step=2.0**-24),
+    ("fp8", "fp32"): Arithmetic(step=2.0**-24, read=2.0**-24),
+    ("fp8", "fp22"): Arithmetic(step=2.0**-13, step_bits=14),
 }
 
 
@@ -126,18 +129,18 @@ def _bound(case: Case, result: Result, data: CaseData, arithmetic: Arithmetic, a
     if reading == 1 or arithmetic.read_bits == arithmetic.step_bits:
         spread = np.where(_exact(case, result, (x, w, b), arithmetic), 0.0, spread)
     if case.quantize is not None and case.quantize.output is not None:
-        return _quantized(result, spread, scales(case.quantize.output, result.output.ndim))
+        return _quantized(result, spread, scales(case.quantize.output, result.output.ndim), grid_of(case.precision))
     rounded = (spread > 0) | ~_representable(result.real, case)
     writing = arithmetic.write * (np.abs(result.real) + spread) + arithmetic.write_tiny
     return np.asarray(spread + rounded * writing)
 
 
-def _quantized(result: Result, spread: Float64, scale: Float64) -> Float64:
+def _quantized(result: Result, spread: Float64, scale: Float64, grid: Grid) -> Float64:
     """How far the output may move where the sum behind it moves by ``spread``; never between steps."""
     dyadic = np.frexp(scale)[0] == 0.5
     # Over a power of two an exact sum meets its ties exactly; any other quotient may fall to either side of one.
     spread = np.where(dyadic & (spread == 0), 0.0, spread + QUOTIENT_ERROR * (np.abs(result.real) + spread))
-    below, above = (dequantize(quantize(result.real + d, scale), scale) for d in (-spread, spread))
+    below, above = (dequantize(quantize(result.real + d, scale, grid), scale) for d in (-spread, spread))
     written = np.where(dyadic, 0.0, FLOAT32_ROUNDOFF * np.maximum(np.abs(below), np.abs(above)))
     return np.asarray(np.maximum(result.output - below, above - result.output) + written)
 
@@ -146,16 +149,23 @@ def operands(case: Case, data: CaseData) -> tuple[Float64, Float64, Float64]:
     """Input and kernel as the layer reads them, behind Q/DQ, and the bias shaped for the output (zeros without one)."""
     x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
     if case.quantize is not None:
-        x_scale, w_scale = scales(case.quantize.input, x.ndim), scales(case.quantize.kernel, w.ndim)
-        x, w = dequantize(quantize(x, x_scale), x_scale), dequantize(quantize(w, w_scale), w_scale)
+        x, w = quantized_operands(case, x, w)
     b = np.zeros(w.shape[0]) if data.bias is None else data.bias.astype(np.float64)
     return x, w, b.reshape(-1, *(1,) * case.spatial_rank)
+
+
+def quantized_operands(case: Case, x: Float64, w: Float64) -> tuple[Float64, Float64]:
+    """Input and kernel behind their Q/DQ, in float64."""
+    assert case.quantize is not None
+    grid = grid_of(case.precision)
+    x_scale, w_scale = scales(case.quantize.input, x.ndim), scales(case.quantize.kernel, w.ndim)
+    return dequantize(quantize(x, x_scale, grid), x_scale), dequantize(quantize(w, w_scale, grid), w_scale)
 
 
 def _exact(case: Case, result: Result, tensors: tuple[Float64, ...], arithmetic: Arithmetic) -> NDArray[np.bool_]:
     """Where every partial sum, a multiple of one power of two, fits the accumulator; operands read in full."""
     x, w, b = tensors
-    if case.quantize is not None:  # the scales' product is one of the operands, too
+    if case.precision == "int8" and case.quantize is not None:  # the scales' product is one of the operands, too
         x, w = scales(case.quantize.input, 1), scales(case.quantize.kernel, 1)
     unit = min(grain(x) * grain(w), grain(b))
     if min(unit, grain(x), grain(w)) < arithmetic.step_tiny:

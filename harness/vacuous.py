@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 
 from harness.explain import Problem
-from harness.model import Attributes, BiasSpec, Case, Quantize, TensorSpec
-from harness.reference import quantization
+from harness.model import After, Attributes, BiasSpec, Case, Precision, Quantize, TensorSpec
+from harness.reference import after, quantization
 from harness.reference.convolution import convolve
 from harness.reference.shape import extent, resolve
 from harness.tensors import Float64, content
@@ -39,7 +39,8 @@ def vacuous(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
         if math.prod(output) < 2 or not is_cheap(case, shape, output):
             continue
         source = case.input.model_copy(update={"shape": shape})
-        weakness = _weakness(source, case.kernel, bias, case.attributes, case.quantize, case.exact)
+        kind: Precision = "fp8" if case.precision == "fp8" else "int8"
+        weakness = _weakness(source, case.kernel, bias, case.attributes, case.quantize, kind, case.after, case.exact)
         if weakness:
             yield ("dynamic", "run", index) if case.dynamic else (), f"proves little: {weakness}"
 
@@ -61,23 +62,28 @@ def _weakness(
     bias: BiasSpec | None,
     attributes: Attributes,
     quantize: Quantize | None,
+    precision: Precision,
+    steps: tuple[After, ...],
     exact: bool,
 ) -> str | None:
     """What is weak about an expected output; remembered, because cases and their precisions share data."""
 
     def rounded(values: Float64, scale: Sequence[float] | float) -> Float64:
-        steps = quantization.scales(scale, values.ndim)
-        return quantization.dequantize(quantization.quantize(values, steps), steps)
+        factors = quantization.scales(scale, values.ndim)
+        grid = quantization.grid_of(precision)
+        return quantization.dequantize(quantization.quantize(values, factors, grid), factors)
 
     with np.errstate(all="ignore"):
         x = content(source.shape, source.fill, source.values, source.seed)
         w = content(kernel.shape, kernel.fill, kernel.values, kernel.seed)
         b = content(kernel.shape[:1], bias.fill, bias.values, bias.seed) if bias else None
+        given = x
         if quantize is not None:
             x, w = rounded(x, quantize.input), rounded(w, quantize.kernel)
         output = convolve(x, w, b, attributes)
         if quantize is not None and quantize.output is not None:
             output = rounded(output, quantize.output)
+        output = after.apply_steps(steps, len(kernel.shape) - 2, output, given)
     zeros = output.size - int((output != 0).sum())
     if (output == output.flat[0]).all():
         return f"each of the {output.size} expected values is {output.flat[0]:g}"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.data import case_data
-from harness.reference.quantization import dequantize, is_near_tie, quantize, scales
+from harness.reference.quantization import dequantize, near_tie_step, quantize, scales
 from harness.reference.result import reference
 from tests.helpers import make_case
 
@@ -85,7 +85,7 @@ def test_near_ties_are_where_float32_may_round_either_way(whole, scale, step):
     x = np.float32((whole + 0.5) * scale)
     x = np.nextafter(x, np.float32(step * np.inf)) if step else x
     exact = Fraction(float(x)) / Fraction(float(scale))
-    near = is_near_tie(np.asarray([float(x)]), scales(float(scale), 1)).item()
+    near = near_tie_step(np.asarray([float(x)]), scales(float(scale), 1)).item()
     if exact - Fraction(1, 2) == int(exact - Fraction(1, 2)):
         assert not near
         return
@@ -97,12 +97,12 @@ def test_near_ties_are_where_float32_may_round_either_way(whole, scale, step):
 def test_finds_a_near_tie():
     assert Fraction(NEAR) / Fraction(float(np.float32(0.1))) < Fraction(5, 2)
     assert np.float32(NEAR) / np.float32(0.1) == 2.5
-    assert is_near_tie(np.asarray([NEAR]), scales(0.1, 1)).all()
+    assert near_tie_step(np.asarray([NEAR]), scales(0.1, 1)).all()
 
 
 @pytest.mark.parametrize("x", [0.5, 2.5, -127.5, 0.50001, 2.0, 0.0, 127.5000001, -128.5000001, np.inf, np.nan])
 def test_says_no_to_what_is_sure(x):
-    assert not is_near_tie(np.asarray([x]), scales(1.0, 1)).any()
+    assert not near_tie_step(np.asarray([x]), scales(1.0, 1)).any()
 
 
 def case(**fields):

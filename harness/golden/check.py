@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.compare import place
 from harness.golden.store import Array, Attribute, Content, Kind, Node, describe
 from harness.model import Case
-from harness.reference.quantization import dequantize, quantize, scales
+from harness.reference.quantization import dequantize, grid_of, quantize, scales
 
 UNIT_ROUNDOFF = 2.0**-53
 SUMS = ("output", "real", "magnitude", "slack")
@@ -110,7 +110,8 @@ def _accepted(name: str, old: Array, fresh: Node, terms: int, case: Case) -> NDA
     equal = (old == new) | (np.isnan(old) & np.isnan(new))
     if name == "output" and case.quantize is not None and case.quantize.output is not None:
         real, scale = fresh.datasets["real"], scales(case.quantize.output, new.ndim)
-        low, high = (dequantize(quantize(real + shift, scale), scale) for shift in (-spread, spread))
+        grid = grid_of(case.precision)
+        low, high = (dequantize(quantize(real + shift, scale, grid), scale) for shift in (-spread, spread))
         return np.asarray(equal | ((low <= old) & (old <= high)))
     return np.asarray(equal | (np.isfinite(spread) & (np.abs(old - new) <= spread)))
 

@@ -14,7 +14,7 @@ from harness import __version__
 from harness.data import Array, case_data
 from harness.errors import InvalidConvolution
 from harness.golden.store import SCHEMA_VERSION, Attribute, Content, GoldenError, Node, fingerprint
-from harness.model import BiasSpec, Case, TensorSpec
+from harness.model import QUANTISED, BiasSpec, Case, TensorSpec
 from harness.printed import parse
 from harness.reference.result import reference
 from harness.reference.shape import output_shape
@@ -34,7 +34,7 @@ def file_of(case: Case) -> str:
 
 def group_of(case: Case) -> str:
     """The group that cases of the same content share: ``h2_w2/float32`` for fp32 and tf32."""
-    return f"{name_of(case)}/{'int8' if case.precision == 'int8' else case.data_type}"
+    return f"{name_of(case)}/{case.precision if case.precision in QUANTISED else case.data_type}"
 
 
 def name_of(case: Case) -> str:
@@ -87,8 +87,8 @@ def plan(cases: Iterable[Case]) -> dict[str, dict[str, Golden]]:
 
 
 def sources_of(case: Case) -> tuple[Source, ...]:
-    """Which goldens a case has: none where it is timed, is refused everywhere, or is no convolution."""
-    if case.latency:
+    """Which goldens a case has: none where it is timed or large, is refused everywhere, or is no convolution."""
+    if case.latency or case.large:
         return ()
     if case.reject is not None and case.reject.phase is not None:
         return ()

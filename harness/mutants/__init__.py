@@ -1,6 +1,6 @@
 """Wrong convolutions, and the score that the suite reaches on them."""
 
-from harness.mutants import arithmetic, geometry, interactions, operands, quantized, refusals, results
+from harness.mutants import after, arithmetic, fp8, geometry, interactions, operands, quantized, refusals, results
 from harness.mutants.mutant import UNMUTATED, Mutant, MutantTarget
 from harness.mutants.scoring import Outcome, check_unmutated, score, small
 
@@ -9,6 +9,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *operands.MUTANTS,
     *arithmetic.MUTANTS,
     *quantized.MUTANTS,
+    *fp8.MUTANTS,
+    *after.MUTANTS,
     *results.MUTANTS,
     *refusals.MUTANTS,
     *interactions.MUTANTS,

@@ -61,6 +61,11 @@ def quantized(case: Case) -> bool:
     return case.quantize is not None
 
 
+def followed_by(op: str) -> Condition:
+    """Something of this kind stands behind the layer."""
+    return lambda case: any(step.op == op for step in case.after)
+
+
 def dynamic(case: Case) -> bool:
     return case.dynamic is not None
 

@@ -14,8 +14,9 @@ from harness.errors import InvalidConvolution
 from harness.model import Attributes, Case, PaddingMode, Quantize
 from harness.mutants.conditions import Condition, always
 from harness.reference import quantization
+from harness.reference.after import apply
 from harness.reference.convolution import convolve
-from harness.reference.quantization import dequantize
+from harness.reference.quantization import Grid, dequantize
 from harness.reference.shape import Axis, extent, resolve_axis
 from harness.targets.base import Refused
 from harness.targets.numpy import TF32_DROPPED_BITS, NumpyTarget
@@ -70,9 +71,9 @@ def add_bias(y: Array, bias: Array, case: Case) -> Array:
     return np.asarray(y + per_map(bias, case))
 
 
-def quantize(x: Array, scale: Array, role: Role) -> Array:
+def quantize(x: Array, scale: Array, role: Role, grid: Grid) -> Array:
     """Quantises as the reference does, whichever tensor it is."""
-    return quantization.quantize(x, scale)
+    return quantization.quantize(x, scale, grid)
 
 
 def per_map(values: Array, case: Case) -> Array:
@@ -92,9 +93,9 @@ class Mutant:
 
     It is wrong only in cases to which it ``applies``. The stages, in the order in which they act: ``refuse`` raises
     what a build raises; ``attributes`` are those after every assignment; ``kernel`` and ``input`` change the operands
-    in the case's type; ``scales`` and ``quantize`` act in int8; ``axis`` changes a resolved axis; ``pad`` surrounds
-    the input; ``multiply`` sums the products; ``sums`` changes these; ``bias`` adds the bias; ``output`` changes the
-    result in the output's type. ``engine`` runs the stages.
+    in the case's type; ``scales`` and ``quantize`` act in int8 and FP8; ``axis`` changes a resolved axis; ``pad`` surrounds
+    the input; ``multiply`` sums the products; ``sums`` changes these; ``bias`` adds the bias; ``after`` is what stands
+    behind the layer; ``output`` changes the result in the output's type. ``engine`` runs the stages.
     """
 
     name: str
@@ -105,12 +106,13 @@ class Mutant:
     kernel: Change = unchanged
     input: Change = unchanged
     scales: Callable[[Quantize], Quantize | None] = lambda quantize: quantize
-    quantize: Callable[[Array, Array, Role], Array] = quantize
+    quantize: Callable[[Array, Array, Role, Grid], Array] = quantize
     axis: Callable[[Axis, Given], Axis] = as_resolved
     pad: Callable[[Array, Widths], Array] = zeros
     multiply: Callable[[Array, Array, Attributes, Case], Array] = multiply
     sums: Change = unchanged
     bias: Callable[[Array, Array, Case], Array] = add_bias
+    after: Callable[[Case, Array, Array], Array] = apply
     output: Change = unchanged
     engine: type[MutantEngine] | None = None
 
@@ -134,7 +136,7 @@ class MutantEngine:
             y = self._float(x) if scales is None else self._quantized(x, scales)
         except InvalidConvolution as fault:  # a mutant's attributes may no longer go together
             raise Refused("run", str(fault)) from None
-        return {OUTPUT: mutant.output(y, case)}
+        return {OUTPUT: mutant.output(mutant.after(case, y, x), case)}
 
     def close(self) -> None:
         return None
@@ -147,14 +149,15 @@ class MutantEngine:
 
     def _quantized(self, x: Array, given: Quantize) -> Array:
         rank, mutant = x.ndim, self.mutant
-        x_scale, w_scale = quantization.scales(given.input, rank), quantization.scales(given.kernel, rank)
-        q = mutant.quantize(x.astype(np.float64), x_scale, "input")
-        w = mutant.quantize(self._kernel.astype(np.float64), w_scale, "kernel")
+        x_scale, w_scale = quantization.scales(given.input, rank), quantization.scales(given.kernel, self._kernel.ndim)
+        grid = quantization.grid_of(self.case.precision)
+        q = mutant.quantize(x.astype(np.float64), x_scale, "input", grid)
+        w = mutant.quantize(self._kernel.astype(np.float64), w_scale, "kernel", grid)
         scale = per_map((x_scale.ravel() * w_scale.ravel()).astype(np.float32), self.case)
         y = self._biased(self._sums(q, w).astype(np.float32) * scale)
         if given.output is not None:
             y_scale = quantization.scales(given.output, rank)
-            y = dequantize(mutant.quantize(y.astype(np.float64), y_scale, "output"), y_scale)
+            y = dequantize(mutant.quantize(y.astype(np.float64), y_scale, "output", grid), y_scale)
         return y.astype(np.float32)
 
     def _sums(self, x: Array, kernel: Array) -> Array:

@@ -13,7 +13,7 @@ from harness.model import Case
 from harness.mutants import conditions
 from harness.mutants.arithmetic import HALF, kept, through
 from harness.mutants.mutant import Change, Mutant, Role, add_bias, per_map, quantize
-from harness.reference.quantization import HIGH, LOW
+from harness.reference.quantization import HIGH, LOW, Grid
 
 Rule = Callable[[Array, Array], Array]
 
@@ -58,11 +58,12 @@ RULES: dict[str, tuple[str, Rule]] = {
 def _per_tensor() -> Iterator[Mutant]:
     for role in get_args(Role):
         for what, (doc, rule) in RULES.items():
-            yield Mutant(f"int8_{role}_{what}", f"the {role}'s quantisation {doc}", quantize=_for(role, rule))
+            yield Mutant(f"int8_{role}_{what}", f"the {role}'s quantisation {doc}", quantize=in_role(role, rule))
 
 
-def _for(wrong: Role, rule: Rule) -> Callable[[Array, Array, Role], Array]:
-    return lambda x, scale, role: rule(x, scale) if role == wrong else quantize(x, scale, role)
+def in_role(wrong: Role, rule: Rule) -> Callable[[Array, Array, Role, Grid], Array]:
+    """Quantises one tensor by another rule."""
+    return lambda x, scale, role, grid: rule(x, scale) if role == wrong else quantize(x, scale, role, grid)
 
 
 def bias_before_scaling(y: Array, bias: Array, case: Case) -> Array:
@@ -87,11 +88,13 @@ def _per_scale() -> Iterator[Mutant]:
     """Each scale left out, or applied twice, when integers become real numbers again."""
     for what, doc, power in (("dropped", "is not applied", -1), ("squared", "is applied twice", 1)):
         for role in ("input", "kernel"):
-            yield Mutant(f"int8_{role}_scale_{what}", f"the {role}'s scale {doc}", sums=_times(role, power))
-        yield Mutant(f"int8_output_scale_{what}", f"the output's scale {doc}", output=_times("output", power))
+            yield Mutant(f"int8_{role}_scale_{what}", f"the {role}'s scale {doc}", sums=scaled_again(role, power))
+        yield Mutant(f"int8_output_scale_{what}", f"the output's scale {doc}", output=scaled_again("output", power))
 
 
-def _times(role: Role, power: int) -> Change:
+def scaled_again(role: Role, power: int) -> Change:
+    """A scale applied once more (1), or taken back (-1)."""
+
     def times(y: Array, case: Case) -> Array:
         assert case.quantize is not None
         scale = np.atleast_1d(np.asarray(getattr(case.quantize, role) or 1.0, dtype=np.float32))
@@ -104,6 +107,11 @@ _ALL: tuple[Mutant, ...] = (
     *_per_tensor(),
     *_per_scale(),
     Mutant("int8_not_quantised", "int8 computes in float, without quantising", scales=lambda q: None),
+    Mutant(
+        "int8_kernel_neither_rounded_nor_saturated",
+        "the kernel stays as it is while the input is quantised",
+        quantize=in_role("kernel", lambda x, scale: x / scale),
+    ),
     Mutant(
         "int8_output_not_quantised",
         "the output stays unquantised",
@@ -136,4 +144,4 @@ _ALL: tuple[Mutant, ...] = (
     Mutant("int8_scale_in_fp16", "the product of the scales is rounded to float16", sums=rescaled),
 )
 
-MUTANTS = tuple(replace(mutant, applies=conditions.quantized) for mutant in _ALL)
+MUTANTS = tuple(replace(mutant, applies=conditions.in_precision("int8")) for mutant in _ALL)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.data import OUTPUT, Array
+from harness.data import INPUT, OUTPUT, Array
 from harness.model import Case
 from harness.mutants import conditions
 from harness.mutants.mutant import Change, Mutant, MutantEngine
@@ -124,6 +124,20 @@ class Accumulating(Remembering):
         return np.asarray(y + last) if y.shape == last.shape else y
 
 
+class CachedByShape(MutantEngine):
+    """Keeps the first output of each shape of input, and gives it to every later input of that shape."""
+
+    def __init__(self, case: Case, mutant: Mutant) -> None:
+        super().__init__(case, mutant)
+        self.held: dict[tuple[int, ...], dict[str, Array]] = {}
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        shape = feeds[INPUT].shape
+        if shape not in self.held:
+            self.held[shape] = super().run(feeds)
+        return {name: y.copy() for name, y in self.held[shape].items()}
+
+
 class FirstShape(MutantEngine):
     """Keeps the output's shape of its first run."""
 
@@ -219,6 +233,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant("opt_shape_always", "every run computes the profile's opt shape", conditions.dynamic, input=as_opt),
     Mutant("first_shape_always", "every run gives the shape of the first", conditions.dynamic, engine=FirstShape),
+    Mutant("output_cached_by_shape", "an input gets the output of the first one of its shape", engine=CachedByShape),
     Mutant("output_of_run_before", "a second run gives the first one's output", engine=Stale),
     Mutant("output_added_to", "a second run adds to the first one's output", engine=Accumulating),
     Mutant("output_in_float64", "the output's type is float64", output=lambda y, case: y.astype(np.float64)),

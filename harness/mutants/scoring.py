@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 
 from harness.catalog import Catalog
-from harness.checks import Golden, Subject, check_forward, check_printed, check_reject
+from harness.checks import Golden, Subject, check_forward, check_printed
 from harness.engines import Engines
 from harness.errors import ConformanceError
 from harness.golden import GoldenError, read_reference
@@ -20,7 +20,9 @@ from harness.mutants.mutant import UNMUTATED, Mutant, MutantTarget
 from harness.plugin import SELECTIONS
 from harness.reference.result import Result, reference
 from harness.reference.shape import output_shape
+from harness.rejections import check_reject
 from harness.relations import Find, check_relation
+from harness.second_input import check_inputs
 from harness.vacuous import is_cheap
 from harness.verdict import Verdict
 
@@ -88,6 +90,8 @@ def _faults(mutant: Mutant, cases: Sequence[Case], golden: Golden, find: Find) -
 def _checks(case: Case, find: Find) -> Iterator[tuple[str, Check]]:
     if SELECTIONS["accepted"](case):
         yield "forward", check_forward
+    if SELECTIONS["exact"](case):
+        yield "inputs", check_inputs
     if SELECTIONS["printed"](case):
         yield "printed", check_printed
     if SELECTIONS["rejected"](case):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.data import case_data
 from harness.model import Case
 from harness.reference.convolution import convolve
-from harness.reference.quantization import dequantize, is_near_tie, quantize, scales
+from harness.reference.quantization import dequantize, grid_of, near_tie_step, quantize, scales
 from harness.tensors import content
 
 Float64 = NDArray[np.float64]
@@ -22,7 +22,7 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Result:
-    """The output ``(N, K, *spatial)`` of a case in float64, and the terms of its bound.
+    """The layer's output ``(N, K, *spatial)`` in float64, before what a case has ``after`` it; the terms of its bound.
 
     ``real`` is the sum before any quantisation of the output (``output`` itself where there is none);
     ``magnitude`` is sum |x||w| + |b|; ``terms`` the number of products and additions behind an element;
@@ -47,12 +47,12 @@ def reference(case: Case, run_shape: Sequence[int] | None = None) -> Result:
     b = None if data.bias is None else data.bias.astype(np.float64)
     attributes = case.attributes
     terms = math.prod(case.kernel.shape[1:]) + (0 if b is None else 1)
-    slack = None
+    slack, grid = None, grid_of(case.precision)
     if case.quantize is not None:
         x_scale = scales(case.quantize.input, x.ndim)
         w_scale = scales(case.quantize.kernel, w.ndim)
-        x_step, w_step = is_near_tie(x, x_scale) * x_scale, is_near_tie(w, w_scale) * w_scale
-        x, w = dequantize(quantize(x, x_scale), x_scale), dequantize(quantize(w, w_scale), w_scale)
+        x_step, w_step = near_tie_step(x, x_scale, grid), near_tie_step(w, w_scale, grid)
+        x, w = dequantize(quantize(x, x_scale, grid), x_scale), dequantize(quantize(w, w_scale, grid), w_scale)
         if x_step.any() or w_step.any():
             slack = convolve(x_step, np.abs(w) + w_step, None, attributes)
             slack += convolve(np.abs(x), w_step, None, attributes)
@@ -61,7 +61,7 @@ def reference(case: Case, run_shape: Sequence[int] | None = None) -> Result:
     output = real
     if case.quantize is not None and case.quantize.output is not None:
         scale = scales(case.quantize.output, real.ndim)
-        output = dequantize(quantize(real, scale), scale)
+        output = dequantize(quantize(real, scale, grid), scale)
     return Result(output, real, magnitude, np.zeros_like(real) if slack is None else slack, terms)
 
 

@@ -154,6 +154,15 @@ class RunsInWays(Protocol):
 
 
 @runtime_checkable
+class RunsMisaligned(Protocol):
+    """An engine that is given addresses, and can be given ones that its API does not allow."""
+
+    def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run with the input one element behind an aligned address. Raises Refused where that is refused."""
+        ...
+
+
+@runtime_checkable
 class Timed(Protocol):
     """An engine that measures its own latency."""
 

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from harness.errors import InvalidConvolution
-from harness.model import Case
+from harness.model import Case, Formats
 from harness.reference.shape import output_shape
 from harness.targets.base import Refused
 
 
-def lacks(case: Case, refuses: bool = False) -> str | None:
+def lacks(case: Case, name: str = "", refuses: bool = False) -> str | None:
     """Why a case says nothing about an implementation other than TensorRT; None where it does.
 
-    ``refuses`` says that the implementation refuses what the reference refuses, in its words.
+    A case may state the refusal of a target by its ``name``. ``refuses`` says that the implementation refuses what
+    the reference refuses, in its words.
     """
     if case.deprecated is not None:
         return f"`{case.deprecated.name}` is a name of TensorRT's API"
-    if case.reject is not None and not (refuses and case.reject.phase is not None):
-        return "the rule under test is TensorRT's own"
+    if case.formats != Formats():
+        return "memory layouts of tensors are TensorRT's own"
+    if case.declared_first is not None:
+        return "declaring an input anew is TensorRT's own"
+    if case.typing is not None:
+        return "typing a network is TensorRT's own"
+    if case.reject is not None:
+        named = any(fnmatchcase(name, pattern) for pattern in case.reject.on)
+        if not named and not (refuses and case.reject.phase == "network"):
+            return "the rule under test is TensorRT's own"
     return None
 
 
 def refuse_invalid(case: Case) -> None:
     """Raises Refused in phase network where the reference finds the configuration to be none."""
-    if case.network_shape[-case.spatial_rank - 1] == -1:
+    if case.dynamic is not None and case.dynamic.shape[-case.spatial_rank - 1] == -1:
         raise Refused("network", "the channel dimension must be a build-time constant, not -1")
     try:
         for shape in case.run_shapes:

@@ -14,8 +14,9 @@ from harness.data import INPUT, OUTPUT, Array, case_data
 from harness.latency import host
 from harness.latency.measurement import Measurement, Mode, Plan
 from harness.model import Case
+from harness.reference import after
 from harness.reference.convolution import convolve
-from harness.reference.quantization import dequantize, quantize, scales
+from harness.reference.quantization import dequantize, grid_of, quantize, scales
 from harness.targets.foreign import lacks, refuse_invalid
 
 TF32_DROPPED_BITS = np.uint32(0xFFFFE000)
@@ -29,23 +30,27 @@ class NumpyEngine:
         self._data = case_data(case)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        case, x, w, b = self._case, feeds[INPUT], self._data.kernel, self._data.bias
-        if case.quantize is not None:
-            return {OUTPUT: self._quantized(x)}
+        x = feeds[INPUT]
+        y = self._quantized(x) if self._case.quantize is not None else self._float(x)
+        return {OUTPUT: after.apply(self._case, y, x)}
+
+    def _float(self, x: Array) -> Array:
+        case, w, b = self._case, self._data.kernel, self._data.bias
+        dtype = x.dtype
         if case.precision == "tf32":
             x, w = _tf32(x), _tf32(w)
         wide = [None if t is None else t.astype(np.float32) for t in (x, w, b)]
         assert wide[0] is not None and wide[1] is not None
         result: Array = convolve(wide[0], wide[1], wide[2], case.attributes)
-        return {OUTPUT: result.astype(x.dtype)}
+        return result.astype(dtype)
 
     def _quantized(self, x: Array) -> Array:
         case, w, b = self._case, self._data.kernel, self._data.bias
         assert case.quantize is not None
+        grid = grid_of(case.precision)
         x_scale, w_scale = scales(case.quantize.input, x.ndim), scales(case.quantize.kernel, w.ndim)
-        sums = convolve(
-            quantize(x.astype(np.float64), x_scale), quantize(w.astype(np.float64), w_scale), None, case.attributes
-        )
+        q, r = quantize(x.astype(np.float64), x_scale, grid), quantize(w.astype(np.float64), w_scale, grid)
+        sums = convolve(q, r, None, case.attributes)
         shape = (-1, *(1,) * case.spatial_rank)
         y = sums.astype(np.float32) * (x_scale.ravel() * w_scale.ravel()).astype(np.float32).reshape(shape)
         if b is not None:
@@ -53,7 +58,7 @@ class NumpyEngine:
         if case.quantize.output is None:
             return np.asarray(y, dtype=np.float32)
         scale = scales(case.quantize.output, y.ndim)
-        return dequantize(quantize(y.astype(np.float64), scale), scale).astype(np.float32)
+        return dequantize(quantize(y.astype(np.float64), scale, grid), scale).astype(np.float32)
 
     def modes(self) -> tuple[Mode, ...]:
         return host.MODES
@@ -71,7 +76,7 @@ class NumpyTarget:
     name = "numpy"
 
     def supports(self, case: Case) -> str | None:
-        return lacks(case, refuses=True)
+        return lacks(case, self.name, refuses=True)
 
     def build(self, case: Case) -> NumpyEngine:
         refuse_invalid(case)

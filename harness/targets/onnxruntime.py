@@ -6,12 +6,12 @@ auto_pad with dilation, and ONNX has no rounding modes for convolution.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from harness.data import INPUT, OUTPUT, Array, CaseData, case_data
+from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, CaseData, case_data
 from harness.errors import ConformanceError, InvalidConvolution
 from harness.latency import host
 from harness.latency.measurement import Measurement, Mode, Plan
@@ -20,7 +20,7 @@ from harness.reference.shape import extent, resolve
 from harness.targets.base import NetworkFacts, Refused
 from harness.targets.foreign import lacks
 
-OPSET = 17
+OPSET, FP8_OPSET = 17, 19
 THREADS = 1
 
 
@@ -33,6 +33,7 @@ def onnx_model(case: Case) -> bytes:
     from onnx import TensorProto, checker, helper, numpy_helper
 
     data = case_data(case)
+    is_fp8 = case.precision == "fp8"
     element = TensorProto.FLOAT16 if case.precision == "fp16" else TensorProto.FLOAT
     nodes: list[Any] = []
     constants: dict[str, Array] = {}
@@ -41,7 +42,7 @@ def onnx_model(case: Case) -> bytes:
         per_axis = len(scale) > 1
         shape = np.asarray(scale if per_axis else scale[0], dtype=np.float32)
         constants[f"{result}_scale"] = shape
-        constants[f"{result}_zero"] = np.zeros(shape.shape, dtype=np.int8)
+        constants[f"{result}_zero"] = np.zeros(shape.shape, dtype=NUMPY_TYPE["float8" if is_fp8 else "int8"])
         inputs = [f"{result}_scale", f"{result}_zero"]
         axis: dict[str, Any] = {"axis": 0} if per_axis else {}
         nodes.append(helper.make_node("QuantizeLinear", [source, *inputs], [f"{result}_q"], **axis))
@@ -52,11 +53,13 @@ def onnx_model(case: Case) -> bytes:
     constants["kernel"] = data.kernel
     if case.quantize is not None:
         x, w = qdq(INPUT, [case.quantize.input], "input_dq"), qdq("kernel", case.quantize.kernel, "kernel_dq")
-    quantized_output = case.quantize is not None and case.quantize.output is not None
-    result = "sum" if quantized_output else OUTPUT
+    scale = case.quantize.output if case.quantize is not None else None
+    layer = f"{OUTPUT}_0" if case.after else OUTPUT
+    result = "sum" if scale is not None else layer
     nodes.append(helper.make_node("Conv", _inputs(x, w, data, constants), [result], **_attributes(case)))
-    if case.quantize is not None and case.quantize.output is not None:
-        qdq("sum", [case.quantize.output], OUTPUT)
+    if scale is not None:
+        qdq("sum", [scale], layer)
+    nodes += _followed(case, constants)
     declared = [None if n == -1 else n for n in case.network_shape]
     graph = helper.make_graph(
         nodes,
@@ -66,9 +69,31 @@ def onnx_model(case: Case) -> bytes:
         [helper.make_tensor_value_info(OUTPUT, element, [None] * len(declared))],
         [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    opset = helper.make_opsetid("", FP8_OPSET if is_fp8 else OPSET)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=9 if is_fp8 else 8)
     checker.check_model(model)
     return bytes(model.SerializeToString())
+
+
+def _followed(case: Case, constants: dict[str, Array]) -> Iterator[Any]:
+    """A node for each operation behind the layer, from ``output_0`` on to the output."""
+    from onnx import helper
+
+    last = len(case.after)
+    for index, step in enumerate(case.after, start=1):
+        source, result = f"{OUTPUT}_{index - 1}", OUTPUT if index == last else f"{OUTPUT}_{index}"
+        match step.op:
+            case "relu":
+                yield helper.make_node("Relu", [source], [result])
+            case "clip":
+                names = [f"{result}_low", f"{result}_high"]
+                for name, value in zip(names, (step.low, step.high), strict=True):
+                    constants[name] = np.asarray(value, dtype=NUMPY_TYPE[case.data_type])
+                yield helper.make_node("Clip", [source, *names], [result])
+            case "add":
+                yield helper.make_node("Add", [source, INPUT], [result])
+            case "concat":
+                yield helper.make_node("Concat", [source, INPUT], [result], axis=-case.spatial_rank - 1)
 
 
 def _inputs(x: str, w: str, data: CaseData, constants: dict[str, Array]) -> list[str]:
@@ -120,8 +145,14 @@ class OnnxRuntimeEngine:
             raise Refused("build", str(fault)) from None
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Raises Refused for an input of another name, type or shape than the model's."""
+        from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
         names = [output.name for output in self._session.get_outputs()]
-        return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+        try:
+            return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+        except (InvalidArgument, ValueError) as fault:
+            raise Refused("run", str(fault)) from None
 
     def modes(self) -> tuple[Mode, ...]:
         return host.MODES
@@ -155,11 +186,13 @@ class OnnxRuntimeTarget:
         self.name = f"onnxruntime-{'.'.join(onnxruntime.__version__.split('.')[:2])}-cpu"
 
     def supports(self, case: Case) -> str | None:
-        reason = lacks(case)
+        reason = lacks(case, self.name)
         if reason is not None:
             return reason
         if case.precision in ("tf32", "bf16"):
             return f"the CPU provider has no {case.precision} convolution"
+        if len(case.input.shape) != case.spatial_rank + 2:
+            return "ONNX convolves one batch dimension"
         if case.dynamic is not None and not case.attributes.mode.endswith("ROUND_DOWN"):
             return "ONNX pads are constants, and this padding depends on the input's size"
         return None

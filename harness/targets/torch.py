@@ -84,7 +84,7 @@ class TorchEngine:
                 source = x if even else torch.nn.functional.pad(x, flat)
                 source = source.reshape(-1, *source.shape[-case.spatial_rank - 1 :])
                 y = self._function(source, kernel, bias, a.stride, padding, a.dilation, a.groups)
-                return y.reshape(*batch, *y.shape[1:])
+                return _followed(case, y.reshape(*batch, *y.shape[1:]), x)
 
         return call
 
@@ -123,11 +123,11 @@ class TorchTarget:
         self.name = f"torch-{'.'.join(torch.__version__.split('.')[:2])}-{where}"
 
     def supports(self, case: Case) -> str | None:
-        reason = lacks(case)
+        reason = lacks(case, self.name)
         if reason is not None:
             return reason
-        if case.precision == "int8":
-            return "PyTorch has no int8 convolution with Q/DQ"
+        if case.quantize is not None:
+            return f"PyTorch has no {case.precision} convolution with Q/DQ"
         if case.precision == "tf32" and self._sm < 80:
             return "TF32 needs a GPU of SM 8.0 or newer"
         return None
@@ -146,6 +146,23 @@ def _pads(case: Case, shape: tuple[int, ...]) -> list[tuple[int, int]]:
     reach = [(a.size - 1) * a.stride + extent(f, a.dilation) for a, f in zip(axes, case.kernel.shape[2:], strict=True)]
     sizes = zip(axes, reach, shape[-len(axes) :], strict=True)
     return [(axis.before, max(0, end - size - axis.before)) for axis, end, size in sizes]
+
+
+def _followed(case: Case, y: Any, x: Any) -> Any:
+    """What stands behind the layer."""
+    import torch
+
+    for step in case.after:
+        match step.op:
+            case "relu":
+                y = torch.relu(y)
+            case "clip":
+                y = torch.clamp(y, step.low, step.high)
+            case "add":
+                y = y + x
+            case "concat":
+                y = torch.cat([y, x], dim=-case.spatial_rank - 1)
+    return y
 
 
 def _array(tensor: Any) -> Array:

@@ -6,9 +6,15 @@ import re
 from importlib import import_module
 from typing import Any
 
-from harness.model import DataType
+from harness.model import Case, DataType
 
-_TYPE_NAME: dict[DataType, str] = {"float32": "FLOAT", "float16": "HALF", "bfloat16": "BF16", "int8": "INT8"}
+_TYPE_NAME: dict[DataType, str] = {
+    "float32": "FLOAT",
+    "float16": "HALF",
+    "bfloat16": "BF16",
+    "int8": "INT8",
+    "float8": "FP8",
+}
 
 # Said by calls that look for a device, on a machine without one, RTX 1.4 and 1.5 with no cause; not about the network.
 _NO_DEVICE = re.compile(
@@ -58,14 +64,28 @@ class Api:
     def data_type(self, name: DataType) -> Any | None:
         return self.member("DataType", _TYPE_NAME[name])
 
+    def is_strongly_typed(self, case: Case) -> bool:
+        """Whether a case's network is made strongly typed: as it says, else wherever that exists (9 and later, RTX)."""
+        return self._has_strong_typing if case.typing is None else case.typing == "strong"
+
+    def lacks_typing(self, case: Case) -> str | None:
+        """Why this version cannot type a case's network as it must be; None where it can."""
+        version = f"{self.flavour} {self.version}"
+        strong = case.typing == "strong" or case.precision == "fp8"
+        if strong and not self._has_strong_typing:
+            return f"{version} has no strongly typed networks" + ("" if case.typing else ", which FP8 needs")
+        if case.typing == "weak" and self.member("BuilderFlag", "FP16") is None:
+            return f"{version} has no weakly typed networks"
+        return None
+
     @property
-    def strongly_typed(self) -> bool:
-        """Whether networks are made strongly typed: wherever the flag exists (9 and later, RTX)."""
+    def _has_strong_typing(self) -> bool:
         return self.member("NetworkDefinitionCreationFlag", "STRONGLY_TYPED") is not None
 
-    def create_network(self) -> Any:
+    def create_network(self, strongly_typed: bool = True) -> Any:
+        """An empty network, strongly typed where that is wanted and exists."""
         flags = 0
-        for name in ("EXPLICIT_BATCH", "STRONGLY_TYPED"):
+        for name in ("EXPLICIT_BATCH", *(["STRONGLY_TYPED"] if strongly_typed else [])):
             flag = self.member("NetworkDefinitionCreationFlag", name)
             if flag is not None:
                 flags |= 1 << int(flag)

@@ -35,7 +35,7 @@ class PlanBuilder:
         config = builder.create_builder_config()
         config.profiling_verbosity = api.trt.ProfilingVerbosity.DETAILED
         self._set_flag(config, "TF32", case.precision == "tf32")
-        if not api.strongly_typed:
+        if not api.is_strongly_typed(case):
             for name in WEAK_FLAGS.get(case.precision, ()):
                 self._set_flag(config, name, True)
         if self._ahead_for is not None:

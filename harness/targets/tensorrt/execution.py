@@ -18,6 +18,7 @@ from harness.latency.yardstick import spin_seconds
 from harness.model import Case
 from harness.targets.base import EngineFacts, NotRun, Refused
 from harness.targets.tensorrt.api import Api
+from harness.targets.tensorrt.formats import pack, packed_shape, unpack
 from harness.targets.tensorrt.inspector import engine_facts
 
 Launch = Callable[[Callable[[], None]], None]
@@ -54,6 +55,10 @@ class AheadOfTimeEngine:
         """Raises NotRun."""
         raise NotRun(self.reason)
 
+    def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
     def close(self) -> None:
         return None
 
@@ -68,6 +73,7 @@ class TensorRTEngine:
         """
         self._api, self._ceilings = api, ceilings
         self._dtype = NUMPY_TYPE[case.data_type]
+        self._formats = case.formats
         self._resources = ExitStack()
         api.take_errors()
         self._engine = self._loaded(plan)
@@ -93,7 +99,7 @@ class TensorRTEngine:
         """Run by tensor names (`execute_async_v3`).
 
         Raises:
-            Refused: a shape outside the profile, or an enqueue that failed.
+            Refused: a name or type that the engine does not have, a shape outside the profile, a failed enqueue.
             OutOfBounds: the guards around the output were written to.
             CudaError: CUDA failed.
         """
@@ -106,6 +112,10 @@ class TensorRTEngine:
         """Run in one of `ways`. Raises as `run` does, and KeyError for another name."""
         return self._ways[way](feeds)
 
+    def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run with the input's address one element behind an aligned one. Raises as `run` does."""
+        return self._run(feeds, self._made(self._engine.create_execution_context()), offset=self._dtype.itemsize)
+
     def describe(self) -> EngineFacts | None:
         return engine_facts(self._api, self._engine)
 
@@ -116,7 +126,7 @@ class TensorRTEngine:
         """Time the engine on these inputs; seconds for one enqueue. Raises as `run` does."""
         ceilings, before = self._ceilings(), spin_seconds()
         self.run(feeds)
-        timed = _Timed(self, np.ascontiguousarray(feeds[INPUT]))
+        timed = _Timed(self, pack(feeds[INPUT], self._formats.input))
         try:
             measured = gpu.measure(timed, plan)
         finally:
@@ -177,23 +187,34 @@ class TensorRTEngine:
         return self._run(feeds, context, launch)
 
     def _run(
-        self, feeds: Mapping[str, Array], context: Any, launch: Launch = lambda enqueue: enqueue()
+        self,
+        feeds: Mapping[str, Array],
+        context: Any,
+        launch: Launch = lambda enqueue: enqueue(),
+        offset: int = 0,
     ) -> dict[str, Array]:
-        x = np.ascontiguousarray(feeds[INPUT])
+        """``offset`` is how many bytes behind an aligned address the input lies."""
+        ((name, given),) = feeds.items()
         self._api.take_errors()
-        if not context.set_input_shape(INPUT, x.shape):
-            raise Refused("run", self._errors(f"input shape {x.shape} was refused"))
+        if not context.set_input_shape(name, given.shape):
+            raise Refused("run", self._errors(f"input {name!r} of shape {given.shape} was refused"))
+        if given.dtype != self._dtype:  # TensorRT is given an address, and cannot see what lies there
+            raise Refused("run", f"the input is {given.dtype}, but the engine reads {self._dtype}")
+        formats = self._formats
+        x = pack(given, formats.input, np.nan if formats.padding == "nan" else 0.0)
         shape = tuple(int(n) for n in context.get_tensor_shape(OUTPUT))
-        source = self._buffer(INPUT, x.nbytes)
-        target = self._buffer(OUTPUT, math.prod(shape) * self._dtype.itemsize)
-        context.set_tensor_address(INPUT, source.address)
-        context.set_tensor_address(OUTPUT, target.address)
-        source.upload(x, self._stream)
+        size = math.prod(packed_shape(shape, formats.output))
+        source = self._buffer(INPUT, x.nbytes + offset)
+        target = self._buffer(OUTPUT, size * self._dtype.itemsize)
+        for tensor, address in ((INPUT, source.address + offset), (OUTPUT, target.address)):
+            if not context.set_tensor_address(tensor, address):
+                raise Refused("run", self._errors(f"the address of {tensor!r} was refused"))
+        source.upload(x, self._stream, offset)
         target.poison(self._stream)
         launch(lambda: self._enqueued(context.execute_async_v3(self._stream.handle)))
         guarded = target.download_guarded(self._stream)
         self._stream.synchronize()
-        return {OUTPUT: _unwrapped(guarded, self._dtype).reshape(shape)}
+        return {OUTPUT: unpack(_unwrapped(guarded, self._dtype), formats.output, shape)}
 
     def _buffer(self, name: str, nbytes: int) -> cuda.Buffer:
         """A buffer of exactly this size, so that its guards touch the tensor."""

@@ -20,6 +20,7 @@ _TYPES = (
 # Operand types in the names of kernels: "..._fp32fp32_...", "..._f16f16_f32f32_f16_...", "..._i8f32_i8i32_...".
 _KERNEL_TYPES = (
     ("int8", re.compile(r"(?:_i8|int8)")),
+    ("fp8", re.compile(r"(?:_e4m3|fp8)")),
     ("fp16", re.compile(r"(?:_f16|fp16|_h884|_h1688|_h16816)")),
     ("bf16", re.compile(r"(?:_bf16)")),
     ("fp32", re.compile(r"(?:_f32|fp32|ffma|scudnn|sgemm)")),

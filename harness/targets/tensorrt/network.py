@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from harness.data import INPUT, OUTPUT, Array, CaseData, case_data
-from harness.model import Case
+from harness.model import After, Case, DataType, Format
 from harness.targets.base import NetworkFacts, Refused, Unsupported
 from harness.targets.tensorrt.api import Api
 
@@ -39,22 +39,23 @@ class Definition:
 
 
 def define(api: Api, case: Case) -> Definition:
-    """Define the network: input, Q/DQ where the case quantises, the layer, the output.
+    """Define the network: input, Q/DQ where the case quantises, the layer, what stands behind it, the output.
 
     Raises:
         Unsupported: this version lacks something the case uses.
-        Refused: TensorRT refused the layer or found no output shape; with its logged errors.
+        Refused: TensorRT refused a value of the layer or the layer itself, or found no output shape; with its
+            logged errors.
     """
     api.take_errors()
     given: list[warnings.WarningMessage]
     with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always", DeprecationWarning)
-        network = api.create_network()
+        network = api.create_network(api.is_strongly_typed(case))
         drafting = _Draft(api, case, network)
         layer = drafting.convolution()
         output = drafting.output(layer)
     shape = _shape(output)
-    errors = api.take_errors()
+    errors = (*drafting.errors, *api.take_errors())
     if shape is None:
         raise Refused("network", "\n".join(errors) or "the output has no shape, and nothing was logged")
     facts = NetworkFacts(
@@ -70,16 +71,23 @@ class _Draft:
     def __init__(self, api: Api, case: Case, network: Any) -> None:
         self.api, self.case, self.network = api, case, network
         self.keep: list[Any] = []
-        self.data: CaseData = case_data(case)
+        self.errors: list[str] = []
+        self.strong = api.is_strongly_typed(case)
+        self.data = self._typed(case_data(case))
         self.dtype = api.data_type(case.data_type)
         if self.dtype is None:
             raise Unsupported(f"{case.data_type} does not exist in {api.flavour} {api.version}")
 
     def convolution(self) -> Any:
         case, data = self.case, self.data
-        x = self.network.add_input(INPUT, self.dtype, case.network_shape)
+        given = case.types.input
+        dtype = getattr(self.api.trt, given) if given is not None else self.dtype
+        with self._binding_errors():
+            x = self.network.add_input(INPUT, dtype, case.declared_first or case.network_shape)
         if x is None:
             self._refuse("the input was refused")
+        self.input = x
+        self._lay_out(x, case.formats.input)
         if case.quantize is not None:
             x = self._quantized(x, (case.quantize.input,))
         layer = self._layer(x)
@@ -87,8 +95,8 @@ class _Draft:
             self._refuse("the layer was refused")
         layer.name = "convolution"
         if case.weights == "setters":
-            layer.num_output_maps = case.kernel.shape[0]
-            setattr(layer, self._name("kernel_size_nd"), case.kernel.shape[2:])
+            self._set(layer, "num_output_maps", case.kernel.shape[0])
+            self._set(layer, self._name("kernel_size_nd"), case.kernel.shape[2:])
             layer.kernel = self._weights(data.kernel)
             if data.bias is not None:
                 layer.bias = self._weights(data.bias)
@@ -97,10 +105,16 @@ class _Draft:
             if case.quantize is not None:
                 constant = self._quantized(constant, case.quantize.kernel)
             layer.set_input(1, constant)
+        if case.bias_by_set_input and data.bias is not None:
+            layer.set_input(2, self.network.add_constant(data.bias.shape, self._weights(data.bias)).get_output(0))
         for name, value in case.set.items():
             self._assign(layer, name, value)
         self._type(layer)
         return layer
+
+    def _typed(self, data: CaseData) -> CaseData:
+        kernel = self.case.types.kernel
+        return data if kernel is None else replace(data, kernel=data.kernel.astype(kernel))
 
     def _layer(self, x: Any) -> Any:
         case, data = self.case, self.data
@@ -114,7 +128,7 @@ class _Draft:
                 return add(x, 1, (1,) * case.spatial_rank, self._weights(placeholder))
         kernel = self._empty(data) if case.weights == "set_input" else self._weights(data.kernel)
         arguments = [x, maps, window, kernel]
-        if data.bias is not None:
+        if data.bias is not None and not case.bias_by_set_input:
             arguments.append(self._weights(data.bias))
         with self._binding_errors():
             return add(*arguments)
@@ -122,6 +136,8 @@ class _Draft:
     def _empty(self, data: CaseData) -> Any:
         if self.case.empty_weights == "np.array([])":
             return np.array([], dtype=data.kernel.dtype)
+        if self.case.empty_weights == "the kernel":
+            return self._weights(data.kernel)
         return self.api.trt.Weights()
 
     def output(self, layer: Any) -> Any:
@@ -129,11 +145,40 @@ class _Draft:
         quantize = self.case.quantize
         if quantize is not None and quantize.output is not None:
             output = self._quantized(output, (quantize.output,))
+        for step in self.case.after:
+            output = self._followed(output, step)
+        if self.case.declared_first is not None:
+            _shape(output)  # asked for, so that a stale answer would have been kept
+            self.input.shape = self.case.network_shape
         output.name = OUTPUT
         self.network.mark_output(output)
-        if not self.api.strongly_typed:
+        if not self.strong:
             output.dtype = self.dtype
+        self._lay_out(output, self.case.formats.output)
         return output
+
+    def _followed(self, tensor: Any, step: After) -> Any:
+        trt, network = self.api.trt, self.network
+        if step.op == "add":
+            layer = network.add_elementwise(tensor, self.input, trt.ElementWiseOperation.SUM)
+        elif step.op == "concat":
+            layer = network.add_concatenation([tensor, self.input])
+            layer.axis = len(self.case.network_shape) - self.case.spatial_rank - 1
+        else:
+            layer = network.add_activation(tensor, getattr(trt.ActivationType, step.op.upper()))
+            if step.op == "clip":
+                layer.alpha, layer.beta = step.low, step.high
+        if layer is None:
+            self._refuse(f"{step.op} was refused")
+        return layer.get_output(0)
+
+    def _lay_out(self, tensor: Any, name: Format) -> None:
+        if name == "LINEAR":
+            return
+        layout = self.api.member("TensorFormat", name)
+        if layout is None:
+            raise Unsupported(f"TensorFormat.{name} does not exist in {self.api.flavour} {self.api.version}")
+        tensor.allowed_formats = 1 << int(layout)
 
     def _assign(self, layer: Any, name: str, value: Any) -> None:
         if not hasattr(layer, name):
@@ -143,20 +188,35 @@ class _Draft:
             if mode is None:
                 raise Unsupported(f"PaddingMode.{value} does not exist in {self.api.flavour} {self.api.version}")
             value = mode
+        self._set(layer, name, value)
+
+    def _set(self, layer: Any, name: str, value: Any) -> None:
+        """Set an attribute. TensorRT refuses by logging an error and keeping the value it has."""
+        self.errors += self.api.take_errors()
+        before = _plain(getattr(layer, name))
         with self._binding_errors():
             setattr(layer, name, value)
+        errors = self.api.take_errors()
+        if not errors:
+            return
+        after = _plain(getattr(layer, name))
+        if after != before:
+            changed = f"`{name}` logged an error, and yet changed from {before} to {after}"
+            raise Refused("network", "\n".join([changed, *errors]))
+        raise Refused("set", "\n".join(errors))
 
     def _quantized(self, tensor: Any, scales: tuple[float, ...]) -> Any:
         """Q and DQ with the same scales, per tensor or along axis 0."""
         values = self._hold(np.asarray(scales, dtype=np.float32))
         shape = [] if len(scales) == 1 else [len(scales)]
-        quantized = self._qdq("add_quantize", tensor, shape, values, "int8")
+        to: DataType = "float8" if self.case.precision == "fp8" else "int8"
+        quantized = self._qdq("add_quantize", tensor, shape, values, to)
         return self._qdq("add_dequantize", quantized, shape, values, "float32")
 
-    def _qdq(self, method: str, tensor: Any, shape: list[int], scales: Array, to: Any) -> Any:
+    def _qdq(self, method: str, tensor: Any, shape: list[int], scales: Array, to: DataType) -> Any:
         scale = self.network.add_constant(shape, self._weights(scales)).get_output(0)
         add = getattr(self.network, method)
-        layer = add(tensor, scale, self.api.data_type(to)) if self.api.strongly_typed else add(tensor, scale)
+        layer = add(tensor, scale, self.api.data_type(to)) if self.strong else add(tensor, scale)
         if layer is None:
             self._refuse(f"{method} was refused")
         layer.axis = 0
@@ -164,7 +224,7 @@ class _Draft:
 
     def _type(self, layer: Any) -> None:
         """Weakly typed networks are told the precision of the layer; strongly typed ones read it off the types."""
-        if not self.api.strongly_typed and self.case.precision == "fp16":
+        if not self.strong and self.case.precision == "fp16":
             layer.precision = self.dtype
             layer.set_output_type(0, self.dtype)
 
@@ -181,7 +241,8 @@ class _Draft:
         held = self._hold(array)
         if held.dtype.kind == "V" or held.dtype.name == "bfloat16":
             return self.api.trt.Weights(self.dtype, held.ctypes.data, held.size)
-        return self.api.trt.Weights(held)
+        with self._binding_errors():
+            return self.api.trt.Weights(held)
 
     def _refuse(self, what: str) -> None:
         raise Refused("network", "\n".join(self.api.take_errors()) or f"{what}, and nothing was logged")

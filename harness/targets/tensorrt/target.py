@@ -50,6 +50,11 @@ class TensorRTTarget:
     def supports(self, case: Case) -> str | None:
         if case.reject is not None and case.rejection_on(self.name) is None:
             return "the case states no refusal for this target"
+        untyped = self._api.lacks_typing(case)
+        if untyped is not None:
+            return untyped
+        if case.precision == "fp8" and self._gpu is not None and (self._gpu.major, self._gpu.minor) < (8, 9):
+            return f"FP8 needs a GPU of SM 8.9 or newer, and {self._gpu.name} has {self._gpu.sm.upper()}"
         missing = self.missing_name(case)
         return f"`{missing}` does not exist in {self._api.flavour} {self._api.version}" if missing else None
 
