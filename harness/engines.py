@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from harness.model import Case
-from harness.targets.base import Engine, Target
+from harness.targets.base import BuildsAhead, Engine, Target
 
 LIVE_ENGINES = 32
 
@@ -30,6 +31,11 @@ class Engines:
         if isinstance(held, Exception):
             raise held
         return held
+
+    def expect(self, cases: Sequence[Case]) -> None:
+        """Let a target that can build these ahead do so, but for those that are here."""
+        if isinstance(self.target, BuildsAhead):
+            self.target.expect([case for case in cases if case.id not in self._held])
 
     def condemn(self, case: Case, fault: Exception) -> None:
         """Let every later check of a case report this fault: its engine took the process with it."""
