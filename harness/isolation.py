@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from harness.cuda import CudaError
 from harness.data import Array
 from harness.errors import ConformanceError
+from harness.host_memory import keep_freed
 from harness.model import Case
 from harness.targets.base import Engine, EngineFacts, HasOrigin, NotRun, Refused, Target, Unsupported
 from harness.targets.options import Options
@@ -286,6 +287,7 @@ def _label(message: tuple[Any, ...]) -> str:
 def _serve(connection: Connection, spec: str, options: Options) -> None:
     """The worker's loop: resolves the target, then answers calls until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed()
     state = _Served(spec, options)
     while True:
         try:
