@@ -34,6 +34,7 @@ from harness.targets.base import (
     Engine,
     EngineFacts,
     HasDeprecatedNames,
+    HasOrigin,
     NotRun,
     Refused,
     RunsInWays,
@@ -376,15 +377,16 @@ def check_deprecated(subject: Subject) -> Verdict:
 
 
 def _describe(engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
+    origin = dict(engine.origin) if isinstance(engine, HasOrigin) else {}
     facts = engine.describe() if isinstance(engine, Describes) else None
     if facts is None:
-        return None, {}
+        return None, origin
     kernel = facts.convolution.kernel if facts.convolution else ""
     layers = [
         {"name": x.name, "type": x.type, "kernel": x.kernel, "reads": list(x.reads), "writes": list(x.writes)}
         for x in facts.layers
     ]
-    return facts, {"ran_in": facts.precision, "kernel": kernel, "layers": layers}
+    return facts, {"ran_in": facts.precision, "kernel": kernel, "layers": layers, **origin}
 
 
 def _figures(found: Comparison) -> dict[str, Any]:

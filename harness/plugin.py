@@ -246,8 +246,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=order)
     shard: Shard | None = config.getoption("shard")
     if shard is not None:
-        run.shard = shard.describe(items)
-        items[:], others = shard.choose(items)
+        items[:], others = shard.choose(items, [case.id for case in run.cases])
         config.hook.pytest_deselected(items=others)
     run.lookahead = Lookahead(items)
     terminal = config.pluginmanager.get_plugin("terminalreporter")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pytest
 from platformdirs import user_cache_path
@@ -26,11 +26,15 @@ from harness.model import Case
 from harness.padding_table import Tier, tier_of
 from harness.paths import relative
 from harness.record import RecordWriter
+from harness.shard import Shard
 from harness.targets.base import Target
 from harness.targets.options import Options
 from harness.targets.registry import REGISTERED
-from harness.verdict import Verdict
+from harness.verdict import NEUTRAL, Verdict
 
+# Figures that the closing summary needs, and what progress needs of a report.
+SUMMARISED = ("engine", "cache")
+TOLD = frozenset(("status", "known"))
 # Four builder threads are 3.4 times as fast as one on TensorRT 8.6; more gain nothing.
 MOST_BUILDERS = 4
 # Cases to look ahead for each builder: one in work, one waiting, so that none is ever idle.
@@ -40,6 +44,11 @@ AHEAD = 2
 def usable_cpus() -> int:
     """CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _interned(verdict: Verdict) -> str:
+    """Reasons, which repeat, are listed at the end; other messages are shown by pytest."""
+    return sys.intern(verdict.message) if verdict.status in NEUTRAL else ""
 
 
 @dataclass
@@ -54,7 +63,6 @@ class Run:
     fault: ConformanceError | None = None
     without_values: set[str] = field(default_factory=set)
     lookahead: Lookahead | None = None
-    shard: dict[str, Any] | None = None
     _foreseen: tuple[str, list[Case]] = ("", [])
     _is_prepared: bool = False
 
@@ -149,14 +157,19 @@ class Run:
         return self._engines.setdefault(target.name, Engines(target, limit))
 
     def note(self, verdict: Verdict) -> None:
-        """Keep a verdict, and write it at once."""
-        self.verdicts.append(verdict)
+        """Write a verdict at once, and keep of it what the summary says: memory must not grow with the record."""
+        kept = {name: verdict.figures[name] for name in SUMMARISED if name in verdict.figures}
+        self.verdicts.append(replace(verdict, figures=kept, message=_interned(verdict)))
         if self.config.getoption("no_record"):
             return
         if self.writer is None:
+            shard: Shard | None = self.config.getoption("shard")
             names = [target.name for target in self.targets]
             self.writer = RecordWriter(
-                Path(self.config.getoption("record_root")), names, environment.describe(list(self.targets))
+                Path(self.config.getoption("record_root")),
+                names,
+                environment.describe(list(self.targets)),
+                shard.describe([case.id for case in self.cases], self.config) if shard else None,
             )
         self.writer.write(verdict)
 
@@ -176,6 +189,8 @@ class Controller:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for entry in getattr(report, "verdicts", ()):
             self.run.note(Verdict(**entry | {"claims": tuple(entry["claims"])}))
+            for told in set(entry) - TOLD:  # pytest keeps each report to the end
+                del entry[told]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         # A run that was interrupted cannot tell what would not have been met.
@@ -185,7 +200,14 @@ class Controller:
         if self.unused:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
         if self.run.writer is not None:
-            self.run.writer.close({"counts": dict(summary.counts(self.run.verdicts)), "exit": int(session.exitstatus)})
+            engines = {target: dict(counted) for target, counted in summary.engines(self.run.verdicts).items()}
+            self.run.writer.close(
+                {
+                    "counts": dict(summary.counts(self.run.verdicts)),
+                    "exit": int(session.exitstatus),
+                    **({"engines": engines} if engines else {}),
+                }
+            )
 
     @cached_property
     def unused(self) -> list[str]:
@@ -202,6 +224,7 @@ class Controller:
         for title, lines in (
             ("", summary.claims(run.verdicts, run.catalog.claims)),
             ("known differences (cases/expectations):", summary.known(run.verdicts)),
+            ("", summary.engine_lines(run.verdicts)),
             ("without a result:", summary.reasons(run.verdicts)),
         ):
             if lines:

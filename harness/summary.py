@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from harness.model import PHASES
 from harness.verdict import NEUTRAL, Verdict
@@ -69,3 +70,25 @@ def known(verdicts: Sequence[Verdict]) -> list[str]:
     """The known differences that a run met."""
     found = Counter((v.target, v.known) for v in verdicts if v.known)
     return [f"{target}: {name} ({n})" for (target, name), n in sorted(found.items())]
+
+
+def engines(verdicts: Iterable[Verdict]) -> dict[str, Counter[str]]:
+    """Per target: how many cases' engines were built, came from the cache, or had something wrong with their entry."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for v in verdicts:
+        if "engine" in v.figures:
+            found.setdefault((v.target, v.case), v.figures)
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    for (target, _), figures in found.items():
+        counted[target][figures["engine"]] += 1
+        if "cache" in figures:
+            counted[target]["cache faults"] += 1
+    return dict(counted)
+
+
+def engine_lines(verdicts: Iterable[Verdict]) -> list[str]:
+    """``tensorrt-8.6.1-sm90: engines: 12 built, 507 cached``."""
+    return [
+        f"{target}: engines: {', '.join(f'{n} {word}' for word, n in sorted(counted.items()))}"
+        for target, counted in sorted(engines(verdicts).items())
+    ]
