@@ -33,13 +33,13 @@ class Lookahead:
         self._place = {item.nodeid: place for place, item in enumerate(items)}
 
     def after(self, item: pytest.Item, count: int) -> list[Case]:
-        """The next ``count`` cases whose engines tests on the same target ask for, the item's own left out."""
+        """The next ``count`` cases whose engines this test and those after it, on the same target, ask for."""
         here = subject_of(item)
         return [] if here is None else list(islice(self._next(item, here), count))
 
     def _next(self, item: pytest.Item, here: Pair) -> Iterator[Case]:
-        seen = {here[0].id}
-        for place in range(self._place[item.nodeid] + 1, len(self._items)):
+        seen: set[str] = set()
+        for place in range(self._place[item.nodeid], len(self._items)):
             there = subject_of(self._items[place])
             if there is None or there[1] is not here[1]:
                 return

@@ -145,7 +145,7 @@ class Run:
         if found is None or self.lookahead is None or not self.options.builders:
             return
         target = found[1]
-        count = AHEAD * self.options.builders
+        count = 1 + AHEAD * self.options.builders
         upcoming = self.lookahead.after(item, count) if builds(item) or not self.is_timing else []
         if (target.name, upcoming) != self._foreseen:
             self._foreseen = (target.name, upcoming)
