@@ -143,6 +143,8 @@ class TensorRTEngine:
         return replace(measured, facts=measured.facts | facts)
 
     def close(self) -> None:
+        if self._context is not None:
+            self._stream.synchronize()  # the buffers' memory serves others next
         # TensorRT wants the context gone before its engine, and both before the stream.
         self._ways.clear()
         self._context = self._engine = None
