@@ -91,6 +91,9 @@ class Subject:
         """A verdict; a fault's lines get the headline, anything else is kept as it is."""
         if isinstance(lines, list):
             lines = message.failure(self.case, phase, lines)
+        note = self.engines.take_note()
+        if note:
+            figures["cache"] = note
         return verdict(self.case, self.engines.target.name, phase, status, lines, **figures)
 
 
@@ -377,7 +380,7 @@ def check_deprecated(subject: Subject) -> Verdict:
 
 
 def _describe(engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
-    origin = dict(engine.origin) if isinstance(engine, HasOrigin) else {}
+    origin = {k: v for k, v in engine.origin.items() if k != "cache"} if isinstance(engine, HasOrigin) else {}
     facts = engine.describe() if isinstance(engine, Describes) else None
     if facts is None:
         return None, origin

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from harness.model import PHASES
 from harness.verdict import NEUTRAL, Verdict
@@ -73,16 +72,15 @@ def known(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def engines(verdicts: Iterable[Verdict]) -> dict[str, Counter[str]]:
-    """Per target: how many cases' engines were built, came from the cache, or had something wrong with their entry."""
-    found: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for v in verdicts:
-        if "engine" in v.figures:
-            found.setdefault((v.target, v.case), v.figures)
+    """Per target: how many cases' engines were built or came from the cache, and how often the cache was at fault."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
-    for (target, _), figures in found.items():
-        counted[target][figures["engine"]] += 1
-        if "cache" in figures:
-            counted[target]["cache faults"] += 1
+    seen = set()
+    for v in verdicts:
+        if "engine" in v.figures and (v.target, v.case) not in seen:
+            seen.add((v.target, v.case))
+            counted[v.target][v.figures["engine"]] += 1
+        if "cache" in v.figures:
+            counted[v.target]["cache faults"] += 1
     return dict(counted)
 
 
