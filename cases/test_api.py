@@ -5,6 +5,7 @@ import pytest
 from harness.checks import check_deprecated
 
 
+@pytest.mark.no_engine
 @pytest.mark.cases("deprecated", needs="api")
 def test_deprecated(subject, judge):
     judge(check_deprecated(subject))

@@ -5,6 +5,7 @@ import pytest
 from harness.checks import check_network
 
 
+@pytest.mark.no_engine
 @pytest.mark.cases("accepted", needs="networks")
 def test_network(subject, judge):
     judge(check_network(subject))

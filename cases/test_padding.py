@@ -3,6 +3,8 @@
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+import pytest
+
 from harness.checks import check_build, check_forward, check_network
 from harness.padding_sample import check_edge, edges, golden, sample
 from harness.padding_table import MODES, RANKS, check_fresh, check_table, table_id, tier_of
@@ -43,6 +45,7 @@ def test_fresh(table, judge):
     judge(check_fresh(*table))
 
 
+@pytest.mark.no_engine
 def test_network(subject, judge):
     judge(check_network(subject))
 

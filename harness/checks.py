@@ -34,6 +34,7 @@ from harness.targets.base import (
     Engine,
     EngineFacts,
     HasDeprecatedNames,
+    HasOrigin,
     NotRun,
     Refused,
     RunsInWays,
@@ -91,6 +92,9 @@ class Subject:
         phase = "network" if phase == "set" else phase
         if isinstance(lines, list):
             lines = message.failure(self.case, phase, lines)
+        note = self.engines.take_note()
+        if note:
+            figures["cache"] = note
         return verdict(self.case, self.engines.target.name, phase, status, lines, **figures)
 
 
@@ -361,15 +365,16 @@ def check_deprecated(subject: Subject) -> Verdict:
 
 
 def _describe(engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
+    origin = {k: v for k, v in engine.origin.items() if k != "cache"} if isinstance(engine, HasOrigin) else {}
     facts = engine.describe() if isinstance(engine, Describes) else None
     if facts is None:
-        return None, {}
+        return None, origin
     kernel = facts.convolution.kernel if facts.convolution else ""
     layers = [
         {"name": x.name, "type": x.type, "kernel": x.kernel, "reads": list(x.reads), "writes": list(x.writes)}
         for x in facts.layers
     ]
-    return facts, {"ran_in": facts.precision, "kernel": kernel, "layers": layers}
+    return facts, {"ran_in": facts.precision, "kernel": kernel, "layers": layers, **origin}
 
 
 def figures_of(found: Comparison) -> dict[str, Any]:

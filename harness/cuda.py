@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.device_memory import Blocks
+
 
 class CudaError(RuntimeError):
     """A CUDA call that did not succeed. ``sticky`` errors end every later call of the process too."""
@@ -122,10 +124,13 @@ class Pinned:
 
 
 class Stream:
-    """A CUDA stream, destroyed by `close`."""
+    """A CUDA stream, destroyed by `close`.
+
+    It does not wait for the default stream, on which builders in other threads may time their kernels.
+    """
 
     def __init__(self) -> None:
-        self._stream: Any = call("cudaStreamCreate")
+        self._stream: Any = call("cudaStreamCreateWithFlags", runtime().cudaStreamNonBlocking)
 
     @property
     def handle(self) -> int:
@@ -216,6 +221,9 @@ GUARD_PATTERN = 0xA5
 POISON = 0xFF
 
 
+_BLOCKS = Blocks(lambda nbytes: int(call("cudaMalloc", nbytes)), lambda address: call("cudaFree", address))
+
+
 class Buffer:
     """Device memory with a guard on both sides, so that a write outside of it is seen.
 
@@ -224,7 +232,7 @@ class Buffer:
 
     def __init__(self, nbytes: int) -> None:
         self.nbytes = nbytes
-        self._base: int | None = int(call("cudaMalloc", nbytes + 2 * GUARD_BYTES))
+        self._base: int | None = _BLOCKS.take(nbytes + 2 * GUARD_BYTES)
 
     @property
     def address(self) -> int:
@@ -256,6 +264,7 @@ class Buffer:
         return host
 
     def close(self) -> None:
+        """Give the memory to the next buffer; what runs on it must have ended."""
         if self._base is not None:
             base, self._base = self._base, None
-            call("cudaFree", base)
+            _BLOCKS.give(base, self.nbytes + 2 * GUARD_BYTES)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from harness.model import Case
-from harness.targets.base import Engine, Target
+from harness.targets.base import BuildsAhead, Engine, HasOrigin, Target
 
 LIVE_ENGINES = 32
 
@@ -17,6 +18,7 @@ class Engines:
         self.target = target
         self._limit = limit
         self._held: OrderedDict[str, Engine | Exception] = OrderedDict()
+        self._note = ""
 
     def get(self, case: Case) -> Engine:
         """The engine of a case, built at most once. Raises what the build raised."""
@@ -31,6 +33,16 @@ class Engines:
             raise held
         return held
 
+    def expect(self, cases: Sequence[Case]) -> None:
+        """Let a target that can build these ahead do so, but for those that are here."""
+        if isinstance(self.target, BuildsAhead):
+            self.target.expect([case for case in cases if case.id not in self._held])
+
+    def take_note(self) -> str:
+        """What was wrong with the cache since the last call."""
+        note, self._note = self._note, ""
+        return note
+
     def condemn(self, case: Case, fault: Exception) -> None:
         """Let every later check of a case report this fault: its engine took the process with it."""
         self._held[case.id] = fault
@@ -42,7 +54,10 @@ class Engines:
 
     def _build(self, case: Case) -> Engine | Exception:
         try:
-            return self.target.build(case)
+            engine = self.target.build(case)
+            if isinstance(engine, HasOrigin):
+                self._note = engine.origin.get("cache", self._note)
+            return engine
         except Exception as fault:  # kept, so that a second check of the case reports the same fault
             return fault.with_traceback(None)
 

@@ -95,6 +95,11 @@ def _nvml() -> dict[str, Any]:
         pynvml.nvmlShutdown()
 
 
+def driver() -> str:
+    """The version of NVIDIA's driver; empty where it is not known."""
+    return str(_nvml().get("driver", ""))
+
+
 def _without_folders(argument: str) -> str:
     """An argument with an absolute path cut to its last part: where a checkout lies is nobody's business."""
     return Path(argument).name if Path(argument).is_absolute() else argument

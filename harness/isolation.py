@@ -2,30 +2,37 @@
 
 The parent sends method calls through a pipe and waits. If the worker dies, hangs past its time limit, or
 meets a CUDA error that ends every later call, the call raises and the next one starts a fresh worker;
-engines built in the old one are built again when they are asked for.
+engines built in the old one are built again when they are asked for. What broke while engines were built
+ahead is tried once more without, so that a build that crashes costs its own case and not the one beside it.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.cuda import CudaError
 from harness.data import Array
 from harness.errors import ConformanceError
+from harness.host_memory import keep_freed
 from harness.model import Case
-from harness.targets.base import Engine, NotRun, Refused, Target, Unsupported
+from harness.targets.base import Engine, EngineFacts, HasOrigin, NotRun, Refused, Target, Unsupported
+from harness.targets.options import Options
 from harness.targets.registry import resolve
 
-TARGET_CAPABILITIES = ("define", "missing_name", "environment", "infer_shapes")
+T = TypeVar("T")
+
+TARGET_CAPABILITIES = ("define", "missing_name", "environment", "infer_shapes", "expect")
 ENGINE_CAPABILITIES = ("describe", "ways", "run_way", "measure", "modes", "run_misaligned")
 KNOWN_FAULTS = (Refused, Unsupported, NotRun, ConformanceError)
 TIME_LIMIT = 300.0
+CLOSE_S = 30.0
 
 
 class TargetCrashed(RuntimeError):
@@ -40,14 +47,26 @@ class TargetFault(RuntimeError):
     """An exception of the target that is none of the protocol's; its type is part of the message."""
 
 
-def open_target(spec: str, isolated: bool = True, time_limit: float = TIME_LIMIT) -> Target:
+class TargetLost(TargetFault):
+    """A CUDA error after which no later call of the worker succeeds; the worker was ended."""
+
+
+LOST = (TargetCrashed, TargetHung, TargetLost)
+
+
+def open_target(
+    spec: str,
+    isolated: bool = True,
+    time_limit: float = TIME_LIMIT,
+    options: Options = Options(),  # noqa: B008 - frozen
+) -> Target:
     """The target of a spec, in a process of its own unless it is the plain NumPy reference.
 
     ``time_limit`` in seconds is for one build or one run.
 
     Raises ConformanceError as `resolve` does.
     """
-    return IsolatedTarget(spec, time_limit) if isolated and spec != "numpy" else resolve(spec)
+    return IsolatedTarget(spec, time_limit, options) if isolated and spec != "numpy" else resolve(spec, options)
 
 
 def named(fault: Exception) -> str:
@@ -58,16 +77,27 @@ def named(fault: Exception) -> str:
 class IsolatedTarget:
     """A target in a worker process, with the same protocols as the target itself."""
 
-    def __init__(self, spec: str, time_limit: float = TIME_LIMIT) -> None:
+    def __init__(
+        self,
+        spec: str,
+        time_limit: float = TIME_LIMIT,
+        options: Options = Options(),  # noqa: B008 - frozen
+    ) -> None:
         """Raises ConformanceError as `resolve(spec)` does."""
-        self.spec = spec
+        self.spec, self.options = spec, options
         self.time_limit = time_limit
+        self._ahead: set[str] = set()
+        self._distrusted: set[str] = set()
         self._worker: _Worker | None = None
         self.generation = 0
+        self._asked_of: Case | None = None
+        self._reason: str | None = None
         name, capabilities = self.call("hello")
         self.name: str = name
         for capability in capabilities:
             setattr(self, capability, _Method(self, "target", capability))
+        if "expect" in capabilities:
+            self.expect = self._expect
 
     @property
     def is_alive(self) -> bool:
@@ -75,11 +105,38 @@ class IsolatedTarget:
         return self._worker is not None
 
     def supports(self, case: Case) -> str | None:
-        reason: str | None = self.call("target", "supports", case)
-        return reason
+        if case is not self._asked_of:  # each check of a case asks
+            self._reason = self.guarded(lambda: self.call("target", "supports", case))
+            self._asked_of = case
+        return self._reason
 
     def build(self, case: Case) -> IsolatedEngine:
         return IsolatedEngine(self, case)
+
+    def _expect(self, cases: Sequence[Case]) -> None:
+        """Let the worker build these ahead, but none that may have broken one."""
+
+        def tell() -> set[str]:
+            trusted = [case for case in cases if case.id not in self._distrusted]
+            self.call("target", "expect", trusted)
+            return {case.id for case in trusted}
+
+        self._ahead = self.guarded(tell)
+
+    def guarded(self, attempt: Callable[[], T]) -> T:
+        """Attempt something; once more, with nothing built beside it, where that may be what ended the worker."""
+        try:
+            return attempt()
+        except LOST:
+            if not self._ahead:
+                raise
+            self._distrusted |= self._ahead
+            self._ahead = set()
+            return attempt()
+
+    def claimed(self, case: Case) -> None:
+        """A case is asked for: what breaks from now on may be its own doing."""
+        self._ahead.discard(case.id)
 
     def call(self, *message: Any) -> Any:
         """Call the worker, starting it where there is none.
@@ -90,7 +147,7 @@ class IsolatedTarget:
             Refused, Unsupported, NotRun, ConformanceError: as the target raised them.
         """
         if self._worker is None:
-            self._worker = _Worker(self.spec)
+            self._worker = _Worker(self.spec, self.options)
             self.generation += 1
         try:
             kind, payload = self._worker.ask(message, self.time_limit)
@@ -103,7 +160,7 @@ class IsolatedTarget:
         if kind == "sticky":
             self._worker.kill()
             self._worker = None
-            raise TargetFault(payload)
+            raise TargetLost(payload)
         if kind == "fault":
             raise TargetFault(payload)
         if kind == "raise":
@@ -111,10 +168,17 @@ class IsolatedTarget:
         return payload
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker at once."""
         if self._worker is not None:
             self._worker.kill()
             self._worker = None
+
+    def finish(self) -> None:
+        """Let the target save what it learnt, then end the worker."""
+        if self._worker is not None:
+            with suppress(*LOST):
+                self._worker.ask(("finish",), CLOSE_S)
+        self.close()
 
 
 class IsolatedEngine:
@@ -125,17 +189,31 @@ class IsolatedEngine:
         self._build()
 
     def _build(self) -> None:
-        self._number, capabilities = self._target.call("build", self._case)
+        self._target.claimed(self._case)
+        answer = self._target.guarded(lambda: self._target.call("build", self._case))
+        self._number, capabilities, self.origin = answer
+        self._facts: EngineFacts | None = None
         self._generation = self._target.generation
         self._closed = False
         for capability in capabilities:
             setattr(self, capability, _Method(self, "engine", capability))
+        if "describe" in capabilities:
+            self.describe = self._describe
+
+    def _describe(self) -> EngineFacts | None:
+        """What the engine says of itself, asked for once."""
+        if self._facts is None:
+            self._facts = self.call("engine", "describe")
+        return self._facts
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         outputs: dict[str, Array] = self.call("engine", "run", dict(feeds))
         return outputs
 
     def call(self, kind: str, method: str, *arguments: Any) -> Any:
+        return self._target.guarded(lambda: self._call(kind, method, *arguments))
+
+    def _call(self, kind: str, method: str, *arguments: Any) -> Any:
         if not self._is_here:
             self._build()
         return self._target.call(kind, self._number, method, *arguments)
@@ -164,10 +242,10 @@ class _Method:
 class _Worker:
     """The process and the parent's end of its pipe."""
 
-    def __init__(self, spec: str) -> None:
+    def __init__(self, spec: str, options: Options) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(target=_serve, args=(theirs, spec), daemon=True)
+        self._process: BaseProcess = context.Process(target=_serve, args=(theirs, spec, options), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -206,10 +284,11 @@ def _label(message: tuple[Any, ...]) -> str:
     return " ".join(["in", *words[-1:], case]).strip()
 
 
-def _serve(connection: Connection, spec: str) -> None:
+def _serve(connection: Connection, spec: str, options: Options) -> None:
     """The worker's loop: resolves the target, then answers calls until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    state = _Served(spec)
+    keep_freed()
+    state = _Served(spec, options)
     while True:
         try:
             message = connection.recv()
@@ -232,8 +311,8 @@ def _answer(state: _Served, message: tuple[Any, ...]) -> tuple[str, Any]:
 class _Served:
     """The target and its engines, inside the worker."""
 
-    def __init__(self, spec: str) -> None:
-        self._spec = spec
+    def __init__(self, spec: str, options: Options) -> None:
+        self._spec, self._options = spec, options
         self._target: Target | None = None
         self._engines: dict[int, Engine] = {}
         self._numbers = count(1)
@@ -241,7 +320,7 @@ class _Served:
     @property
     def target(self) -> Target:
         if self._target is None:
-            self._target = resolve(self._spec)
+            self._target = resolve(self._spec, self._options)
         return self._target
 
     def handle(self, kind: str, *arguments: Any) -> Any:
@@ -251,16 +330,19 @@ class _Served:
             return _plain(getattr(self.target, arguments[0])(*arguments[1:]))
         if kind == "build":
             return self._keep(self.target.build(arguments[0]))
+        if kind == "finish":
+            return getattr(self.target, "close", lambda: None)()
         number, *rest = arguments
         if kind == "close":
             self._engines.pop(number).close()
             return None
         return getattr(self._engines[number], rest[0])(*rest[1:])
 
-    def _keep(self, engine: Engine) -> tuple[int, list[str]]:
+    def _keep(self, engine: Engine) -> tuple[int, list[str], Mapping[str, Any]]:
         number = next(self._numbers)
         self._engines[number] = engine
-        return number, [name for name in ENGINE_CAPABILITIES if hasattr(engine, name)]
+        origin = engine.origin if isinstance(engine, HasOrigin) else {}
+        return number, [name for name in ENGINE_CAPABILITIES if hasattr(engine, name)], origin
 
 
 def _plain(value: Any) -> Any:

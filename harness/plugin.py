@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,19 +10,23 @@ from typing import Any
 
 import pytest
 
+from harness import pool
 from harness.catalog import Catalog
 from harness.checks import Subject
 from harness.data_checks import REFERENCE
 from harness.isolation import TIME_LIMIT
 from harness.latency.check import computed_reference
 from harness.latency.measurement import MODES, Plan
+from harness.lookahead import Lookahead, subject_of
 from harness.metamorphic import choose
 from harness.model import Case
 from harness.padding_table import TIERS
 from harness.paths import ROOT, RUNS, relative
 from harness.progress import CHOICES, progress_for
-from harness.session import Controller, Run
+from harness.session import MOST_BUILDERS, Controller, Run
+from harness.shard import Shard
 from harness.targets.base import DefinesNetworks, HasDeprecatedNames, Target
+from harness.targets.options import CACHE_LIMIT, TACTICS
 from harness.verdict import Verdict
 
 SELECTIONS: dict[str, Callable[[Case], bool]] = {
@@ -48,7 +53,8 @@ RUN = pytest.StashKey[Run]()
 VERDICTS = pytest.StashKey[list[Verdict]]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.register(pool, "conformance-pool")
     group = parser.getgroup("conformance", "TensorRT convolution conformance")
     group.addoption(
         "--target",
@@ -94,6 +100,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="sampling of one case ends after this, precise or not (default: %(default)g)",
     )
+    group.addoption(
+        "--tactics",
+        choices=TACTICS,
+        default="default",
+        help="how long TensorRT looks for kernels: builder_optimization_level 1, its own, or 5",
+    )
+    group.addoption(
+        "--builders",
+        type=_count,
+        metavar="N",
+        help=f"engines built at once, ahead of the tests; 0 builds each when its test runs (default: one a CPU, "
+        f"{MOST_BUILDERS} at most)",
+    )
+    group.addoption("--no-cache", action="store_true", help="neither use nor write built engines and tactics' timings")
+    group.addoption(
+        "--cache-dir",
+        dest="engine_cache_dir",
+        metavar="DIR",
+        help="where built engines and tactics' timings are kept (default: trt-conformance in the user's cache folder)",
+    )
+    group.addoption(
+        "--cache-limit",
+        type=float,
+        default=CACHE_LIMIT / 2**30,
+        metavar="GIB",
+        help="size of the built engines kept, least recently used removed first (default: %(default)g)",
+    )
+    group.addoption(
+        "--shard",
+        type=_shard,
+        metavar="I/N",
+        help="run the I-th of N parts, each with its own cases; `trt-conformance merge` puts their records together",
+    )
     group.addoption("--record-root", default=str(RUNS), metavar="DIR", help="where the run's record is written")
     group.addoption("--no-record", action="store_true", help="write no run record")
     group.addoption(
@@ -103,6 +142,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="while the suite runs, show in place of dots: one line in place on a terminal and nothing new elsewhere "
         "(auto, the default), now and then a plain line (plain), nothing new (off); -v and -s turn it off",
     )
+
+
+def _shard(text: str) -> Shard:
+    try:
+        return Shard.parse(text)
+    except ValueError as fault:
+        raise argparse.ArgumentTypeError(str(fault)) from None
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of builders")
+    return int(text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -187,14 +239,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     first: dict[tuple[str, str], int] = {}
 
     def order(item: pytest.Item) -> tuple[int, int]:
-        callspec = getattr(item, "callspec", None)
-        subject = callspec.params.get("subject") if callspec is not None else None
-        if not isinstance(subject, tuple):
+        subject = subject_of(item)
+        if subject is None:
             return (0, 0)
-        case, target = subject[:2]
+        case, target = subject
         return (1, first.setdefault((target.name, case.id), len(first)))
 
     items.sort(key=order)
+    shard: Shard | None = config.getoption("shard")
+    if shard is not None:
+        items[:], others = shard.choose(items, [case.id for case in run.cases])
+        config.hook.pytest_deselected(items=others)
+    run.lookahead = Lookahead(items)
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if first and terminal is not None:
         terminal.showfspath = False  # the module changes with every check: its name would stand on every line
@@ -220,6 +276,7 @@ def subject(request: pytest.FixtureRequest, run: Run) -> Subject:
     from harness.golden import read_reference
 
     case, target = request.param
+    run.foresee(request.node)
     return Subject(case, run.engines(target), computed_reference if case.latency else read_reference)
 
 

@@ -24,7 +24,9 @@ FILE_NAME = "record.jsonl"
 class RecordWriter:
     """Writes one run's record into ``<root>/<time>-<targets>/record.jsonl``."""
 
-    def __init__(self, root: Path, targets: Sequence[str], environment: Mapping[str, Any]) -> None:
+    def __init__(
+        self, root: Path, targets: Sequence[str], environment: Mapping[str, Any], shard: Mapping[str, Any] | None = None
+    ) -> None:
         now = datetime.now(timezone.utc)
         name = f"{now:%Y%m%dT%H%M%S}-{'+'.join(targets) or 'reference'}"
         self.folder = _fresh(root, name)
@@ -37,6 +39,7 @@ class RecordWriter:
                 "started": now.isoformat(timespec="seconds"),
                 "targets": list(targets),
                 "environment": dict(environment),
+                **({"shard": dict(shard)} if shard else {}),
             }
         )
 

@@ -69,7 +69,8 @@ class Figures(Line):
 
     ``fraction`` is the part of the bound that the worst element uses, ``ran_in`` the precision that the
     engine reports, ``arithmetic`` the one that the output's own digits show, and ``output_sha256`` the
-    first 16 hexadecimal digits of the hash of all output bits.
+    first 16 hexadecimal digits of the hash of all output bits. ``engine`` tells whether the engine was built,
+    in ``build_s`` seconds, or came from a cache; ``cache`` what was wrong with the cache.
     """
 
     fraction: Number | None = None
@@ -79,6 +80,17 @@ class Figures(Line):
     output_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     evidence: Evidence | None = None
     rerun: str | None = None
+    engine: Literal["built", "cached"] | None = None
+    build_s: float | None = None
+    cache: str | None = None
+
+
+class Shard(Line):
+    """Which part of a run this is: ``tests`` hashes the names of the tests of all its parts."""
+
+    index: Annotated[int, Field(ge=1)]
+    of: Annotated[int, Field(ge=1)]
+    tests: str
 
 
 class Environment(Line):
@@ -93,14 +105,26 @@ class Environment(Line):
     arguments: list[str] = []
 
 
+class Part(Line):
+    """One of the records that a merged record was made of, and where it ran. ``targets`` are its names for them."""
+
+    started: Time
+    ended: Time | None
+    shard: Shard | None
+    targets: dict[str, str]
+    environment: Environment
+
+
 class RunLine(Line):
-    """The first line."""
+    """The first line. Where shards were merged, ``environment`` holds what their machines share."""
 
     kind: Literal["run"]
     schema_version: Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)]
     started: Time
     targets: list[str]
     environment: Environment
+    shard: Shard | None = None
+    merged: list[Part] | None = None
 
 
 class VerdictLine(Line):
@@ -126,6 +150,7 @@ class EndLine(Line):
     ended: Time
     counts: dict[str, int] = {}
     exit: int | None = None
+    engines: dict[str, dict[str, int]] = {}
 
 
 _LINE: TypeAdapter[Any] = TypeAdapter(Annotated[RunLine | VerdictLine | EndLine, Field(discriminator="kind")])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
 import pytest
+from platformdirs import user_cache_path
 
-from harness import cuda, environment, padding_sample, summary
+from harness import cuda, environment, padding_sample, pool, summary
 from harness.catalog import Catalog
 from harness.catalog import load as load_catalog
 from harness.engines import LIVE_ENGINES, Engines
@@ -18,13 +21,34 @@ from harness.errors import ConformanceError
 from harness.expectations import Expectations
 from harness.expectations import load as load_expectations
 from harness.isolation import IsolatedTarget, open_target
+from harness.lookahead import Lookahead, builds, subject_of
 from harness.model import Case
 from harness.padding_table import Tier, tier_of
 from harness.paths import relative
 from harness.record import RecordWriter
+from harness.shard import Shard
 from harness.targets.base import Target
+from harness.targets.options import Options
 from harness.targets.registry import REGISTERED
-from harness.verdict import Verdict
+from harness.verdict import NEUTRAL, Verdict
+
+# Figures that the closing summary needs, and what progress needs of a report.
+SUMMARISED = ("engine", "cache")
+TOLD = frozenset(("status", "known"))
+# Four builder threads are 3.4 times as fast as one on TensorRT 8.6; more gain nothing.
+MOST_BUILDERS = 4
+# Cases to look ahead for each builder: one in work, one waiting, so that none is ever idle.
+AHEAD = 2
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _interned(verdict: Verdict) -> str:
+    """Reasons, which repeat, are listed at the end; other messages are shown by pytest."""
+    return sys.intern(verdict.message) if verdict.status in NEUTRAL else ""
 
 
 @dataclass
@@ -38,6 +62,8 @@ class Run:
 
     fault: ConformanceError | None = None
     without_values: set[str] = field(default_factory=set)
+    lookahead: Lookahead | None = None
+    _foreseen: tuple[str, list[Case]] = ("", [])
     _is_prepared: bool = False
 
     def prepare(self) -> None:
@@ -93,12 +119,39 @@ class Run:
         limit = float(self.config.getoption("time_limit"))
         asked = self.config.getoption("target")
         if asked:
-            return tuple(open_target(spec, isolated, limit) for spec in dict.fromkeys(asked))
+            return tuple(open_target(spec, isolated, limit, self.options) for spec in dict.fromkeys(asked))
         found = []
         for family in REGISTERED:
             with suppress(ConformanceError):
-                found.append(open_target(family, isolated, limit))
+                found.append(open_target(family, isolated, limit, self.options))
         return tuple(found)
+
+    @cached_property
+    def options(self) -> Options:
+        """How targets build. Without isolation nothing is built ahead: debuggers want one thing at a time."""
+        option = self.config.getoption
+        asked = Path(option("engine_cache_dir") or user_cache_path("trt-conformance"))
+        builders = option("builders")
+        if builders is None:
+            builders = max(1, min(MOST_BUILDERS, usable_cpus() // pool.size_of(self.config)))
+        return Options(
+            tactics=option("tactics"),
+            cache=None if option("no_cache") else asked,
+            cache_limit=round(option("cache_limit") * 2**30),
+            builders=0 if option("no_isolation") else builders,
+        )
+
+    def foresee(self, item: pytest.Item) -> None:
+        """Let the target of a test about to run build what the tests after it need; nothing beside what is timed."""
+        found = subject_of(item)
+        if found is None or self.lookahead is None or not self.options.builders:
+            return
+        target = found[1]
+        count = 1 + AHEAD * self.options.builders
+        upcoming = self.lookahead.after(item, count) if builds(item) or not self.is_timing else []
+        if (target.name, upcoming) != self._foreseen:
+            self._foreseen = (target.name, upcoming)
+            self.engines(target).expect(upcoming)
 
     def engines(self, target: Target) -> Engines:
         # Engines of timed cases hold large buffers.
@@ -106,14 +159,19 @@ class Run:
         return self._engines.setdefault(target.name, Engines(target, limit))
 
     def note(self, verdict: Verdict) -> None:
-        """Keep a verdict, and write it at once."""
-        self.verdicts.append(verdict)
+        """Write a verdict at once, and keep of it what the summary says: memory must not grow with the record."""
+        kept = {name: verdict.figures[name] for name in SUMMARISED if name in verdict.figures}
+        self.verdicts.append(replace(verdict, figures=kept, message=_interned(verdict)))
         if self.config.getoption("no_record"):
             return
         if self.writer is None:
+            shard: Shard | None = self.config.getoption("shard")
             names = [target.name for target in self.targets]
             self.writer = RecordWriter(
-                Path(self.config.getoption("record_root")), names, environment.describe(list(self.targets))
+                Path(self.config.getoption("record_root")),
+                names,
+                environment.describe(list(self.targets)),
+                shard.describe([case.id for case in self.cases], self.config) if shard else None,
             )
         self.writer.write(verdict)
 
@@ -121,7 +179,7 @@ class Run:
         for engines in self._engines.values():
             engines.close()
             if isinstance(engines.target, IsolatedTarget):
-                engines.target.close()
+                engines.target.finish()
 
 
 class Controller:
@@ -133,6 +191,8 @@ class Controller:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for entry in getattr(report, "verdicts", ()):
             self.run.note(Verdict(**entry | {"claims": tuple(entry["claims"])}))
+            for told in set(entry) - TOLD:  # pytest keeps each report to the end
+                del entry[told]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         # A run that was interrupted cannot tell what would not have been met.
@@ -142,7 +202,14 @@ class Controller:
         if self.unused:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
         if self.run.writer is not None:
-            self.run.writer.close({"counts": dict(summary.counts(self.run.verdicts)), "exit": int(session.exitstatus)})
+            engines = {target: dict(counted) for target, counted in summary.engines(self.run.verdicts).items()}
+            self.run.writer.close(
+                {
+                    "counts": dict(summary.counts(self.run.verdicts)),
+                    "exit": int(session.exitstatus),
+                    **({"engines": engines} if engines else {}),
+                }
+            )
 
     @cached_property
     def unused(self) -> list[str]:
@@ -160,6 +227,7 @@ class Controller:
             ("", summary.claims(run.verdicts, run.catalog.claims)),
             ("largest part of an error bound that an output used:", summary.bounds(run.verdicts)),
             ("known differences (cases/expectations):", summary.known(run.verdicts)),
+            ("", summary.engine_lines(run.verdicts)),
             ("without a result:", summary.reasons(run.verdicts)),
         ):
             if lines:

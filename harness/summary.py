@@ -79,3 +79,24 @@ def known(verdicts: Sequence[Verdict]) -> list[str]:
     """The known differences that a run met."""
     found = Counter((v.target, v.known) for v in verdicts if v.known)
     return [f"{target}: {name} ({n})" for (target, name), n in sorted(found.items())]
+
+
+def engines(verdicts: Iterable[Verdict]) -> dict[str, Counter[str]]:
+    """Per target: how many cases' engines were built or came from the cache, and how often the cache was at fault."""
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    seen = set()
+    for v in verdicts:
+        if "engine" in v.figures and (v.target, v.case) not in seen:
+            seen.add((v.target, v.case))
+            counted[v.target][v.figures["engine"]] += 1
+        if "cache" in v.figures:
+            counted[v.target]["cache faults"] += 1
+    return dict(counted)
+
+
+def engine_lines(verdicts: Iterable[Verdict]) -> list[str]:
+    """``tensorrt-8.6.1-sm90: engines: 12 built, 507 cached``."""
+    return [
+        f"{target}: engines: {', '.join(f'{n} {word}' for word, n in sorted(counted.items()))}"
+        for target, counted in sorted(engines(verdicts).items())
+    ]

@@ -1,6 +1,7 @@
 """A crash, a hang or exhausted memory costs one case; the others, and the record, are whole."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def run_suite(tmp_path, name, *arguments):
         ("Exhausts", "MemoryError", ()),
         ("Sticky", "cudaErrorIllegalAddress", ()),
         ("CrashesWhenBuilding", "SIGSEGV", ()),
+        ("CrashesAhead", "SIGSEGV", ()),
     ],
 )
 def test_costs_one_case(tmp_path, name, cause, arguments):
@@ -42,7 +44,7 @@ def test_costs_one_case(tmp_path, name, cause, arguments):
     verdicts = [line for line in lines if line["kind"] == "verdict" and line["check"] == "forward"]
     (victim,) = [v for v in verdicts if v["case"] == VICTIM]
     assert victim["status"] == "error"
-    assert victim["phase"] == ("build" if name == "CrashesWhenBuilding" else "run")
+    assert victim["phase"] == ("build" if name in ("CrashesWhenBuilding", "CrashesAhead") else "run")
     assert cause in victim["message"]
     again = [line for line in lines if line.get("case") == VICTIM and line["check"] == "printed"]
     assert [v["message"] for v in again] == [victim["message"]]
@@ -80,6 +82,26 @@ def test_engines_survive_their_worker():
         assert (engine.run(feeds)["output"] == before).all()
         engine.close()
         engine.close()
+    finally:
+        target.close()
+
+
+def test_a_crash_beside_a_build_ahead_is_not_blamed_on_what_was_asked():
+    """The worker dies of a build that nobody asked for yet: the call is made again; in its turn it costs its case."""
+    target = open_target(f"{MISBEHAVING}:CrashesAhead")
+    try:
+        case, victim = make_case(), make_case().model_copy(update={"id": VICTIM})
+        engine = target.build(case)
+        target.expect([victim])
+        time.sleep(0.5)
+        assert engine.run(feeds_of(case))["output"].shape == (1, 1, 4, 7)
+        before = target.generation
+        target.expect([victim])  # no longer trusted, so not even told
+        time.sleep(0.2)
+        engine.run(feeds_of(case))
+        assert target.generation == before
+        with pytest.raises(TargetCrashed, match=f"SIGSEGV.*{VICTIM}"):
+            target.build(victim)
     finally:
         target.close()
 

@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from harness.cli import cases, compare, doctor, export, golden, history, mutants, report
+from harness.cli import cases, compare, doctor, export, golden, history, merge, mutants, report
 from harness.errors import ConformanceError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command()(compare.compare)
 app.command()(doctor.doctor)
 app.command()(export.export)
 app.command()(history.history)
+app.command()(merge.merge)
 app.command()(mutants.mutants)
 app.command()(report.report)
 

@@ -14,7 +14,7 @@ from harness.reference.result import Result, reference
 from harness.targets.base import Timed
 from harness.verdict import Verdict
 
-DESCRIBED = ("ran_in", "kernel", "layers")
+DESCRIBED = ("ran_in", "kernel", "layers", "engine", "build_s")
 
 
 @judged("latency")

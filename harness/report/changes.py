@@ -246,7 +246,7 @@ def between(base: Record, new: Record, pairs: Sequence[str] = ()) -> Changes:
     partner = dict(paired)
     # A base target without a partner keeps its checks to itself, even where the new run uses its name.
     partner |= {name: f"{name} (base)" for name in _targets(base) if name not in partner and name in _targets(new)}
-    old, current = _keyed(base, partner), _keyed(new, {})
+    old, current = keyed(base, partner), keyed(new, {})
     checks = tuple(Check(key[1], key[2], old.get(key), current.get(key)) for key in dict.fromkeys((*old, *current)))
     return Changes(base, new, paired, checks)
 
@@ -282,7 +282,7 @@ def _family(target: str) -> str:
     return target.partition("-")[0]
 
 
-def _keyed(record: Record, partner: Mapping[str, str]) -> dict[tuple[str, str, str, int], Verdict]:
+def keyed(record: Record, partner: Mapping[str, str]) -> dict[tuple[str, str, str, int], Verdict]:
     """Verdicts by target (the new run's name), case, check, and number, since a check may judge a case twice."""
     seen: Counter[tuple[str, str, str]] = Counter()
     found = {}

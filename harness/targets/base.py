@@ -7,7 +7,7 @@ second way) it offers through the further protocols here; a check asks for the o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -129,6 +129,22 @@ class InfersShapes(Protocol):
             Unsupported: a padding mode does not exist in this version.
         """
         ...
+
+
+@runtime_checkable
+class BuildsAhead(Protocol):
+    """A target that builds engines before they are asked for."""
+
+    def expect(self, cases: Sequence[Case]) -> None:
+        """These will be built next, in this order, and none that was expected before and is not among them."""
+        ...
+
+
+@runtime_checkable
+class HasOrigin(Protocol):
+    """An engine that knows whether it was built now or came from a cache."""
+
+    origin: Mapping[str, Any]
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.errors import ConformanceError
 from harness.targets.base import Target
+from harness.targets.options import Options
 
 INSTALL = {
     "tensorrt": "pip install -e '.[tensorrt]' (newest), '.[tensorrt10]' or '.[tensorrt8]', given an NVIDIA GPU",
@@ -21,37 +22,37 @@ INSTALL = {
 }
 
 
-def _numpy() -> Target:
+def _numpy(options: Options) -> Target:
     from harness.targets.numpy import NumpyTarget
 
     return NumpyTarget()
 
 
-def _onnxruntime() -> Target:
+def _onnxruntime(options: Options) -> Target:
     from harness.targets.onnxruntime import OnnxRuntimeTarget
 
     return OnnxRuntimeTarget()
 
 
-def _torch() -> Target:
+def _torch(options: Options) -> Target:
     from harness.targets.torch import TorchTarget
 
     return TorchTarget()
 
 
-def _tensorrt() -> Target:
+def _tensorrt(options: Options) -> Target:
     from harness.targets.tensorrt import TensorRTTarget
 
-    return TensorRTTarget("tensorrt")
+    return TensorRTTarget("tensorrt", options)
 
 
-def _tensorrt_rtx() -> Target:
+def _tensorrt_rtx(options: Options) -> Target:
     from harness.targets.tensorrt import TensorRTTarget
 
-    return TensorRTTarget("tensorrt_rtx")
+    return TensorRTTarget("tensorrt_rtx", options)
 
 
-REGISTERED: dict[str, Callable[[], Target]] = {
+REGISTERED: dict[str, Callable[[Options], Target]] = {
     "tensorrt": _tensorrt,
     "tensorrt_rtx": _tensorrt_rtx,
     "onnxruntime": _onnxruntime,
@@ -72,18 +73,18 @@ class Found:
 
 def discover() -> tuple[Found, ...]:
     """Every registered family, in order of interest."""
-    return tuple(_find(family) for family in REGISTERED)
+    return tuple(_find(family, Options()) for family in REGISTERED)
 
 
-def _find(family: str) -> Found:
+def _find(family: str, options: Options) -> Found:
     try:
-        return Found(family, REGISTERED[family]())
+        return Found(family, REGISTERED[family](options))
     except ConformanceError as fault:
         return Found(family, None, str(fault), INSTALL.get(family, ""))
 
 
-def resolve(spec: str) -> Target:
-    """The target a user asked for: a family, a full name, or ``path/to/file.py:Class``.
+def resolve(spec: str, options: Options = Options()) -> Target:  # noqa: B008 - frozen
+    """The target a user asked for: a family, a full name, or ``path/to/file.py:Class``, which knows no options.
 
     Raises:
         ConformanceError: there is no such target, or it cannot work on this machine.
@@ -98,7 +99,7 @@ def resolve(spec: str) -> Target:
         raise ConformanceError(
             f"--target {spec}: no such target{hint} (there are {', '.join(REGISTERED)}, and path/to/file.py:Class)"
         )
-    found = _find(family)
+    found = _find(family, options)
     if found.target is None:
         raise ConformanceError(f"--target {spec}: {found.reason}; to get it: {found.advice}")
     if spec not in (family, found.target.name):

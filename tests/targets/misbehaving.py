@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import threading
 import time
 
 from harness.targets.numpy import NumpyTarget
@@ -105,3 +106,24 @@ class CrashesWhenBuilding(_Target):
         if case.id == VICTIM:
             ctypes.string_at(0)
         return self.right.build(case)
+
+
+class CrashesAhead:
+    """Builds ahead as it is told to, and dies of the victim's build: soon where it is expected, at once where asked."""
+
+    name = "crashes_ahead"
+
+    def __init__(self):
+        self.right = NumpyTarget()
+
+    def supports(self, case):
+        return self.right.supports(case)
+
+    def expect(self, cases):
+        if any(case.id == VICTIM for case in cases):
+            threading.Timer(0.05, ctypes.string_at, (0,)).start()
+
+    def build(self, case):
+        if case.id == VICTIM:
+            ctypes.string_at(0)
+        return _Engine(self.right.build(case), case, lambda: None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from importlib import import_module
 from typing import Any
 
@@ -22,10 +23,25 @@ _NO_DEVICE = re.compile(
 )
 
 
-class Api:
-    """A TensorRT module with its single logger and builder.
+# The first Builder of TensorRT 8.6 takes 10 to 14 seconds (it loads 1.2 GB): one thread makes it, the others wait.
+_FIRST_BUILDER = threading.Lock()
 
-    The first ``Builder`` of TensorRT 8.6 takes 10 to 14 seconds (it loads 1.2 GB), so a process keeps one.
+
+class _Logged(threading.local):
+    """The errors logged in each thread that has an `Api`, by flavour."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, list[str]] = {}
+
+
+_LOGGED = _Logged()
+
+
+class Api:
+    """A TensorRT module with a logger and a builder, for the thread that made it.
+
+    TensorRT sends some messages to the first logger that a process gave it, whoever caused them. So an error
+    belongs to the thread in which it was logged; one logged in a thread of TensorRT's own, to its logger's `Api`.
     """
 
     def __init__(self, flavour: str, has_gpu: bool) -> None:
@@ -35,14 +51,16 @@ class Api:
         self.trt = import_module(flavour)
         self.version: str = self.trt.__version__
         self.release = tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
-        self.logger = _make_logger(self.trt, has_gpu)
+        self.logger = _make_logger(self.trt, flavour, has_gpu)
+        _LOGGED.errors.setdefault(flavour, [])  # from now on this thread's errors are told apart
         self._builder: Any = None
         self._runtime: Any = None
 
     @property
     def builder(self) -> Any:
         if self._builder is None:
-            self._builder = self.trt.Builder(self.logger)
+            with _FIRST_BUILDER:
+                self._builder = self.trt.Builder(self.logger)
         return self._builder
 
     @property
@@ -52,10 +70,12 @@ class Api:
         return self._runtime
 
     def take_errors(self) -> tuple[str, ...]:
-        """The errors logged since the last call."""
-        errors = tuple(self.logger.errors)
-        self.logger.errors.clear()
-        return errors
+        """The errors logged since the last call, in this thread and in TensorRT's own."""
+        found: list[str] = []
+        for errors in (_LOGGED.errors.setdefault(self.flavour, []), self.logger.errors):
+            found += errors
+            errors.clear()
+        return tuple(found)
 
     def member(self, enum: str, name: str) -> Any | None:
         """A member of an enumeration, or None where this version does not have it."""
@@ -92,7 +112,7 @@ class Api:
         return self.builder.create_network(flags)
 
 
-def _make_logger(trt: Any, has_gpu: bool) -> Any:
+def _make_logger(trt: Any, flavour: str, has_gpu: bool) -> Any:
     class Logger(trt.ILogger):  # type: ignore[misc]
         """Keeps errors; TensorRT reports most faults here and nowhere else."""
 
@@ -104,6 +124,6 @@ def _make_logger(trt: Any, has_gpu: bool) -> Any:
             if severity not in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
                 return
             if has_gpu or not _NO_DEVICE.search(message):
-                self.errors.append(message.strip())
+                _LOGGED.errors.get(flavour, self.errors).append(message.strip())
 
     return Logger()

@@ -7,29 +7,49 @@ from typing import Any
 from harness.data import INPUT
 from harness.model import Case
 from harness.targets.base import Refused, Unsupported
+from harness.targets.options import Tactics
 from harness.targets.tensorrt.api import Api
-from harness.targets.tensorrt.network import Definition
+from harness.targets.tensorrt.network import Definition, define
+from harness.targets.tensorrt.timing_cache import TimingCache
 
 # Preferred, not obeyed: where TensorRT has no kernel of the precision it falls back, and the verdict says so.
 WEAK_FLAGS = {"fp16": ("FP16", "PREFER_PRECISION_CONSTRAINTS"), "bf16": ("BF16",), "int8": ("INT8",)}
 
 
-class PlanBuilder:
-    """Builds engines of one TensorRT; keeps its timing cache, which makes later builds faster."""
+# 0 ignores a timing cache and takes the first kernel that works; 5 compiles and times every one.
+LEVELS: dict[Tactics, int] = {"fast": 1, "exhaustive": 5}
+# TensorRT 8.5 has no levels: kernels come from the sources that it is given.
+FAST_SOURCES = ("CUDNN", "CUBLAS")
 
-    def __init__(self, api: Api, ahead_for: str | None) -> None:
+
+class PlanBuilder:
+    """Builds engines with one `Api`, in its thread."""
+
+    def __init__(self, api: Api, ahead_for: str | None, tactics: Tactics, timings: TimingCache | None) -> None:
         """``ahead_for`` names a compute capability (``SM120``) to build for without a GPU, else None."""
         self._api = api
         self._ahead_for = ahead_for
-        self._timing_cache: Any = None
+        self._tactics = tactics
+        self._timings = timings
 
-    def build(self, definition: Definition, case: Case) -> bytes:
-        """A serialised engine.
+    def build(self, case: Case) -> bytes:
+        """A case's network as a serialised engine.
 
         Raises:
-            Refused: TensorRT built nothing; with its logged errors.
+            Refused: TensorRT refused the network, or built nothing; with its logged errors.
             Unsupported: the version cannot be told what the case needs.
         """
+        definition = define(self._api, case)
+        if definition.facts.errors:
+            raise Refused("network", "\n".join(definition.facts.errors))
+        return self._serialized(definition, case)
+
+    def close(self) -> None:
+        """Save what was learnt of tactics."""
+        if self._timings is not None:
+            self._timings.save()
+
+    def _serialized(self, definition: Definition, case: Case) -> bytes:
         api, builder = self._api, self._api.builder
         api.take_errors()
         config = builder.create_builder_config()
@@ -38,11 +58,12 @@ class PlanBuilder:
         if not api.is_strongly_typed(case):
             for name in WEAK_FLAGS.get(case.precision, ()):
                 self._set_flag(config, name, True)
+        choose_tactics(api, config, self._tactics)
         if self._ahead_for is not None:
             config.num_compute_capabilities = 1
             config.set_compute_capability(api.member("ComputeCapability", self._ahead_for), 0)
-        else:
-            self._use_timing_cache(config)
+        if self._timings is not None:
+            self._timings.attach(config)
         if case.dynamic is not None:
             profile = builder.create_optimization_profile()
             profile.set_shape(INPUT, case.dynamic.min, case.dynamic.opt, case.dynamic.max)
@@ -64,7 +85,14 @@ class PlanBuilder:
         else:
             config.clear_flag(flag)
 
-    def _use_timing_cache(self, config: Any) -> None:
-        if self._timing_cache is None:
-            self._timing_cache = config.create_timing_cache(b"")
-        config.set_timing_cache(self._timing_cache, ignore_mismatch=False)
+
+def choose_tactics(api: Api, config: Any, tactics: Tactics) -> None:
+    """Tell a builder's configuration how long to look for kernels."""
+    if tactics == "default":
+        return
+    if hasattr(config, "builder_optimization_level"):
+        config.builder_optimization_level = LEVELS[tactics]
+        return
+    sources = api.trt.TacticSource.__members__
+    names = FAST_SOURCES if tactics == "fast" else tuple(sources)
+    config.set_tactic_sources(sum(1 << int(sources[name]) for name in names if name in sources))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,13 +13,15 @@ import numpy as np
 from harness import cuda
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array
 from harness.latency import gpu
-from harness.latency.measurement import Measurement, Mode, Plan
+from harness.latency.measurement import Measurement, Mode
+from harness.latency.measurement import Plan as Timing
 from harness.latency.yardstick import spin_seconds
 from harness.model import Case
 from harness.targets.base import EngineFacts, NotRun, Refused
 from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.formats import pack, packed_shape, unpack
 from harness.targets.tensorrt.inspector import engine_facts
+from harness.targets.tensorrt.plans import Plan
 
 Launch = Callable[[Callable[[], None]], None]
 
@@ -32,8 +34,12 @@ class OutOfBounds(RuntimeError):
 class AheadOfTimeEngine:
     """An engine for a GPU that this machine does not have: built and serialised, not run."""
 
-    plan: bytes
+    plan: Plan
     reason: str
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        return self.plan.origin
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Raises NotRun."""
@@ -51,7 +57,7 @@ class AheadOfTimeEngine:
         """Raises NotRun."""
         raise NotRun(self.reason)
 
-    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+    def measure(self, feeds: Mapping[str, Array], plan: Timing) -> Measurement:
         """Raises NotRun."""
         raise NotRun(self.reason)
 
@@ -66,17 +72,25 @@ class AheadOfTimeEngine:
 class TensorRTEngine:
     """A deserialised engine with its context, stream and device buffers."""
 
-    def __init__(self, api: Api, plan: bytes, case: Case, ceilings: Callable[[], dict[str, float]]) -> None:
-        """``ceilings`` gives what the GPU can do at most, asked for when the engine is timed.
+    def __init__(
+        self,
+        api: Api,
+        plan: Plan,
+        case: Case,
+        ceilings: Callable[[], dict[str, float]],
+        quiet: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        """``ceilings`` gives what the GPU can do at most, asked for when the engine is timed; ``quiet`` stops builds.
 
         Raises Refused in phase run where TensorRT does not load its own plan.
         """
-        self._api, self._ceilings = api, ceilings
+        self._api, self._ceilings, self._quiet = api, ceilings, quiet
+        self.origin = plan.origin
         self._dtype = NUMPY_TYPE[case.data_type]
         self._formats = case.formats
         self._resources = ExitStack()
         api.take_errors()
-        self._engine = self._loaded(plan)
+        self._engine = self._loaded(plan.content)
         self._context = self._made(self._engine.create_execution_context())
         self._stream = cuda.Stream()
         self._resources.callback(self._stream.close)
@@ -122,8 +136,12 @@ class TensorRTEngine:
     def modes(self) -> tuple[Mode, ...]:
         return gpu.modes()
 
-    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
-        """Time the engine on these inputs; seconds for one enqueue. Raises as `run` does."""
+    def measure(self, feeds: Mapping[str, Array], plan: Timing) -> Measurement:
+        """Time the engine on these inputs while nothing is built; seconds for one enqueue. Raises as `run` does."""
+        with self._quiet():
+            return self._measured(feeds, plan)
+
+    def _measured(self, feeds: Mapping[str, Array], plan: Timing) -> Measurement:
         ceilings, before = self._ceilings(), spin_seconds()
         self.run(feeds)
         timed = _Timed(self, pack(feeds[INPUT], self._formats.input))
@@ -135,6 +153,8 @@ class TensorRTEngine:
         return replace(measured, facts=measured.facts | facts)
 
     def close(self) -> None:
+        if self._context is not None:
+            self._stream.synchronize()  # the buffers' memory serves others next
         # TensorRT wants the context gone before its engine, and both before the stream.
         self._ways.clear()
         self._context = self._engine = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,10 @@ READ_BACK = (
 )
 
 
+# Python keeps one list of warnings for all threads.
+_WARNINGS = threading.Lock()
+
+
 @dataclass
 class Definition:
     """A defined network. ``keep`` holds the weights' memory, which TensorRT reads until the build ends."""
@@ -48,7 +53,7 @@ def define(api: Api, case: Case) -> Definition:
     """
     api.take_errors()
     given: list[warnings.WarningMessage]
-    with warnings.catch_warnings(record=True) as given:
+    with _WARNINGS, warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always", DeprecationWarning)
         network = api.create_network(api.is_strongly_typed(case))
         drafting = _Draft(api, case, network)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 from typing import Any
 
-from harness import cuda
+from harness import cuda, environment
 from harness.data import INPUT, case_data
+from harness.disk_cache import DiskCache
 from harness.errors import ConformanceError
 from harness.latency.measurement import Plan
 from harness.latency.yardstick import copy_rate
 from harness.model import Case, Precision
-from harness.targets.base import Configuration, NetworkFacts, Refused, Unsupported
+from harness.targets.base import Configuration, NetworkFacts, Unsupported
+from harness.targets.options import Options
 from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.build import PlanBuilder
 from harness.targets.tensorrt.ceilings import PRODUCT_FLOP, large_product
 from harness.targets.tensorrt.execution import AheadOfTimeEngine, TensorRTEngine
-from harness.targets.tensorrt.network import Definition, define
+from harness.targets.tensorrt.network import define
+from harness.targets.tensorrt.plans import Plans, timing_file
 from harness.targets.tensorrt.shapes import infer_shapes
+from harness.targets.tensorrt.timing_cache import TimingCache
 
 AHEAD_OF_TIME = "SM120"
 
@@ -26,7 +31,7 @@ AHEAD_OF_TIME = "SM120"
 class TensorRTTarget:
     """Target ``tensorrt-8.6.1-sm90`` or ``tensorrt_rtx-1.7.1-aot``: flavour, version, and GPU or ``aot``."""
 
-    def __init__(self, flavour: str) -> None:
+    def __init__(self, flavour: str, options: Options = Options()) -> None:  # noqa: B008 - frozen
         """Raises ConformanceError where the flavour cannot work on this machine; the message says what to do."""
         gpus, no_gpu = cuda.gpus()
         gpu = gpus[0] if gpus else None
@@ -45,7 +50,13 @@ class TensorRTTarget:
         self._ceilings: dict[str, float] = {}
         version = ".".join(str(part) for part in self._api.release)
         self.name = f"{flavour}-{version}-{self._gpu.sm if self._gpu else 'aot'}"
-        self._plans = PlanBuilder(self._api, None if self._gpu else AHEAD_OF_TIME)
+        self._options = options
+        self._identity = self._facts() | {"driver": environment.driver() if self._gpu else ""}
+        self._timings = timing_file(options.cache, self._identity) if options.cache else None
+        built = DiskCache(options.cache / "engines", options.cache_limit) if options.cache else None
+        self._plans = Plans(
+            self._builder, options.builders, built, self._identity | {"name": self.name, "tactics": options.tactics}
+        )
 
     def supports(self, case: Case) -> str | None:
         if case.reject is not None and case.rejection_on(self.name) is None:
@@ -66,19 +77,26 @@ class TensorRTTarget:
         return None if hasattr(owner, name) else name
 
     def define(self, case: Case) -> NetworkFacts:
-        return self._define(case).facts
+        self._check(case)
+        return define(self._api, case).facts
 
     def infer_shapes(self, configurations: Iterable[Configuration]) -> Iterator[tuple[int, ...] | None]:
         return infer_shapes(self._api, configurations)
 
+    def expect(self, cases: Sequence[Case]) -> None:
+        """Build these ahead, since they will be asked for next."""
+        self._plans.expect([case for case in cases if self.supports(case) is None])
+
     def build(self, case: Case) -> TensorRTEngine | AheadOfTimeEngine:
-        definition = self._define(case)
-        if definition.facts.errors:
-            raise Refused("network", "\n".join(definition.facts.errors))
-        plan = self._plans.build(definition, case)
+        self._check(case)
+        plan = self._plans.get(case)
         if self._gpu is None:
             return AheadOfTimeEngine(plan, f"built ahead of time for {AHEAD_OF_TIME}: {self._no_gpu}")
-        return TensorRTEngine(self._api, plan, case, lambda: self.ceilings(case.precision))
+        return TensorRTEngine(self._api, plan, case, lambda: self.ceilings(case.precision), self._plans.quiet)
+
+    def close(self) -> None:
+        """End the builders."""
+        self._plans.close()
 
     def ceilings(self, precision: Precision) -> dict[str, float]:
         """Bytes a second of a large copy (``memory``) and FLOP a second of a large product in the precision."""
@@ -86,7 +104,7 @@ class TensorRTTarget:
             self._ceilings["memory"] = copy_rate()
         if precision not in self._ceilings:
             case = large_product(precision)
-            engine = TensorRTEngine(self._api, self._plans.build(self._define(case), case), case, dict)
+            engine = TensorRTEngine(self._api, self._plans.get(case), case, dict, self._plans.quiet)
             try:
                 samples = engine.measure({INPUT: case_data(case).input}, Plan("graph", limit_s=2.0)).samples
             finally:
@@ -95,7 +113,11 @@ class TensorRTTarget:
         return {name: self._ceilings[name] for name in ("memory", precision)}
 
     def environment(self) -> dict[str, Any]:
-        """Version of TensorRT, and the GPU or what the engines are built for."""
+        """Version of TensorRT, the GPU or what the engines are built for, and how they are built."""
+        caches = "engines and timings" if self._keeps_timings else "engines"
+        return self._facts() | {"tactics": self._options.tactics, "cache": caches if self._options.cache else "none"}
+
+    def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"flavour": self._api.flavour, "version": self._api.version}
         if self._gpu is None:
             return facts | {"built_for": AHEAD_OF_TIME, "no_gpu": self._no_gpu}
@@ -106,8 +128,19 @@ class TensorRTTarget:
             "multiprocessors": self._gpu.multiprocessors,
         }
 
-    def _define(self, case: Case) -> Definition:
+    @property
+    def _keeps_timings(self) -> bool:
+        """TensorRT-RTX times no tactics when it builds: its timing cache does nothing."""
+        return self._gpu is not None and self._api.flavour == "tensorrt"
+
+    def _builder(self) -> PlanBuilder:
+        """A builder for the calling thread."""
+        is_first = threading.current_thread() is threading.main_thread()
+        api = self._api if is_first else Api(self._api.flavour, self._api.has_gpu)
+        timings = TimingCache(api, self._timings) if self._keeps_timings else None
+        return PlanBuilder(api, None if self._gpu else AHEAD_OF_TIME, self._options.tactics, timings)
+
+    def _check(self, case: Case) -> None:
         reason = self.supports(case)
         if reason is not None:
             raise Unsupported(reason)
-        return define(self._api, case)
