@@ -137,7 +137,7 @@ def _bound(case: Case, result: Result, data: CaseData, arithmetic: Arithmetic, a
 
 def _quantized(result: Result, spread: Float64, scale: Float64, grid: Grid) -> Float64:
     """How far the output may move where the sum behind it moves by ``spread``; never between steps."""
-    dyadic = np.frexp(scale)[0] == 0.5
+    dyadic = _dyadic(scale)
     # Over a power of two an exact sum meets its ties exactly; any other quotient may fall to either side of one.
     spread = np.where(dyadic & (spread == 0), 0.0, spread + QUOTIENT_ERROR * (np.abs(result.real) + spread))
     below, above = (dequantize(quantize(result.real + d, scale, grid), scale) for d in (-spread, spread))
@@ -163,14 +163,23 @@ def quantized_operands(case: Case, x: Float64, w: Float64) -> tuple[Float64, Flo
 
 
 def _exact(case: Case, result: Result, tensors: tuple[Float64, ...], arithmetic: Arithmetic) -> NDArray[np.bool_]:
-    """Where every partial sum, a multiple of one power of two, fits the accumulator; operands read in full."""
+    """Where every partial sum, a multiple of one power of two, fits the accumulator; operands read in full.
+
+    Kernels multiply by the reciprocal of a scale as well as by the scale: both are exact for a power of two alone.
+    """
     x, w, b = tensors
+    folded = np.asarray(True)
     if case.precision == "int8" and case.quantize is not None:  # the scales' product is one of the operands, too
         x, w = scales(case.quantize.input, 1), scales(case.quantize.kernel, 1)
+        folded = _dyadic(x).all() & _dyadic(scales(case.quantize.kernel, case.spatial_rank + 1))
     unit = min(grain(x) * grain(w), grain(b))
     if min(unit, grain(x), grain(w)) < arithmetic.step_tiny:
         return np.zeros(result.magnitude.shape, dtype=bool)
-    return np.asarray((result.magnitude <= 2.0**arithmetic.step_bits * unit) & (result.slack == 0))
+    return np.asarray((result.magnitude <= 2.0**arithmetic.step_bits * unit) & (result.slack == 0) & folded)
+
+
+def _dyadic(scale: Float64) -> NDArray[np.bool_]:
+    return np.asarray(np.frexp(scale)[0] == 0.5)
 
 
 def grain(values: Array) -> float:

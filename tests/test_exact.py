@@ -175,6 +175,7 @@ def test_int8_data_reach_every_corner():
             ties |= {(value > 0, np.floor(abs(value)) % 2 == 0) for value in halves}
             ends |= {end for end, hit in ((-128, (ratio <= -128.5).any()), (127, (ratio > 127.5).any())) if hit}
             ends |= {"-128 itself"} if (ratio == -128).any() else set()
+    for case in INT8:
         scales |= {case.quantize.input, *case.quantize.kernel}
     assert ties == set(product((False, True), repeat=2))
     assert ends == {-128, 127, "-128 itself"}

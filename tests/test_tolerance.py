@@ -467,7 +467,15 @@ def test_an_exact_sum_of_unsure_operands_is_not_sure():
     assert reference(case).output == 6
     assert judge(case, 3.0).passed
     assert not judge(case, 0.0).passed
-    assert bound(single(4.6, 1.0, input=3.0, kernel=[1.0]), reference(single(4.6, 1.0, input=3.0, kernel=[1.0]))) == 0
+
+
+def test_a_scale_that_is_no_power_of_two_may_be_multiplied_by_its_reciprocal():
+    case = single(14.0, 1.0, input=7.0, kernel=[0.875])
+    step = np.float32(7.0) / (np.float32(1) / np.float32(0.875))
+    assert reference(case).output == 2 * 7.0 * 0.875 != 2 * step
+    assert judge(case, float(2 * step)).passed
+    assert not judge(case, 3 * 7.0 * 0.875).passed
+    assert bound(single(4.6, 1.0, input=4.0, kernel=[0.5]), reference(single(4.6, 1.0, input=4.0, kernel=[0.5]))) == 0
 
 
 def test_scales_of_each_map():
