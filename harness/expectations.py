@@ -22,7 +22,7 @@ from harness.verdict import Verdict
 
 
 class Expectation(Model):
-    """A difference that targets are known to have in one check of some cases.
+    """A difference that targets are known to have in some checks of some cases.
 
     deviation: differs from the document. unsupported: refused although documented. bug: reported, with link.
     """
@@ -34,7 +34,7 @@ class Expectation(Model):
     targets: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     versions: str = ""
     cases: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-    check: str
+    checks: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     phase: Phase
     difference: Annotated[str, Field(min_length=4)]
 
@@ -61,7 +61,7 @@ class Expectation(Model):
 
     def concerns(self, target: str, case: str, check: str) -> bool:
         """Whether it speaks of this check of this case on this target."""
-        if check != self.check or not any(fnmatchcase(case, pattern) for pattern in self.cases):
+        if check not in self.checks or not any(fnmatchcase(case, pattern) for pattern in self.cases):
             return False
         if not any(fnmatchcase(target, pattern) for pattern in self.targets):
             return False

@@ -40,7 +40,7 @@ KNOWN = Expectation(
     link="https://example.org/1",
     targets=("tensorrt-*",),
     cases=("*",),
-    check="forward",
+    checks=("forward",),
     phase="compare",
     difference="differs",
 )
