@@ -95,9 +95,11 @@ def _nvml() -> dict[str, Any]:
         pynvml.nvmlShutdown()
 
 
-def driver() -> str:
-    """The version of NVIDIA's driver; empty where it is not known."""
-    return str(_nvml().get("driver", ""))
+def libraries() -> dict[str, str]:
+    """The driver and NVIDIA's libraries, as far as they are installed as packages: what engines depend on."""
+    found = {str(one.metadata["Name"]): one.version for one in metadata.distributions()}
+    mine = {name: found[name] for name in sorted(found) if name.lower().startswith(("tensorrt", "nvidia"))}
+    return mine | {"driver": str(_nvml().get("driver", ""))}
 
 
 def _without_folders(argument: str) -> str:

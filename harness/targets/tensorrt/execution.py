@@ -188,7 +188,10 @@ class TensorRTEngine:
         def launch(enqueue: Callable[[], None]) -> None:
             enqueue()
             self._buffers[OUTPUT].poison(stream)
-            with cuda.Graph(stream, enqueue) as graph:
+            # While a stream is captured, nobody may wait for the whole device, as a builder does.
+            with self._quiet():
+                graph = cuda.Graph(stream, enqueue)
+            with graph:
                 graph.launch()
                 stream.synchronize()
 

@@ -51,7 +51,7 @@ class TensorRTTarget:
         version = ".".join(str(part) for part in self._api.release)
         self.name = f"{flavour}-{version}-{self._gpu.sm if self._gpu else 'aot'}"
         self._options = options
-        self._identity = self._facts() | {"driver": environment.driver() if self._gpu else ""}
+        self._identity = {k: v for k, v in self._facts().items() if k != "no_gpu"} | environment.libraries()
         self._timings = timing_file(options.cache, self._identity) if options.cache else None
         built = DiskCache(options.cache / "engines", options.cache_limit) if options.cache else None
         self._plans = Plans(

@@ -1,0 +1,174 @@
+"""How fast a run is on this machine: cold, warm, with several workers, and beside ``polygraphy run``.
+
+    python benchmarks/fast_runs.py --target tensorrt --json figures.json -- --case 'cases/exact/*'
+
+runs pytest as users do, over the forward checks of whatever the arguments after ``--`` select, with caches in a
+temporary folder; then ``polygraphy run MODEL --trt --onnxrt`` on some of the same cases as ONNX models. It needs no
+network. For TensorRT 8.6 on Python 3.11 have these wheels installed beside ``.[tensorrt8]``: polygraphy, tensorrt
+8.6.1.post1 with tensorrt_bindings and tensorrt_libs, nvidia-cublas-cu12, nvidia-cudnn-cu12 8.9, onnx, onnxruntime.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import environment
+from harness.errors import ConformanceError
+from harness.model import Case
+from harness.paths import ROOT
+
+FLAGS = {"fp16": ["--fp16"], "tf32": ["--tf32"], "int8": ["--int8"]}
+
+
+def run_pytest(folder: Path, name: str, workers: int, arguments: Sequence[str]) -> dict[str, Any]:
+    """One run of the forward checks. Raises ConformanceError where pytest did not run them."""
+    meter = folder / f"{name}.json"
+    command = [sys.executable, "-m", "pytest", "cases/test_forward.py::test_forward", "-q", "-p",
+               "benchmarks.meter", "--meter", str(meter), "--record-root", str(folder / name), "--no-header",
+               "--cache-dir", str(folder / "cache"), "-n", str(workers), *arguments]  # fmt: skip
+    started = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    wall = time.perf_counter() - started
+    if done.returncode not in (0, 1) or not list((folder / name).rglob("record.jsonl")):
+        raise ConformanceError(f"{' '.join(command)}\nexit code {done.returncode}\n{done.stdout}{done.stderr}")
+    (record,) = (folder / name).rglob("record.jsonl")
+    verdicts = [line for line in map(json.loads, record.open()) if line["kind"] == "verdict"]
+    end = json.loads(record.read_text().splitlines()[-1])
+    cases = len({v["case"] for v in verdicts})
+    parts = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{name}*.json"))]
+    found = {
+        "name": name,
+        "workers": workers,
+        "cases": cases,
+        "wall_s": wall,
+        "cases_per_s": cases / wall,
+        "loop_s": max(part["loop_s"] for part in parts),
+        "cases_per_s_in_loop": cases / max(part["loop_s"] for part in parts),
+        "statuses": end["counts"],
+        "engines": end.get("engines", {}),
+        "peak_rss_mib": max(part["peak_rss_mib"] for part in parts),
+        "peak_rss_of_one_child_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+    }
+    if workers == 0:
+        (part,) = parts
+        found |= {f"{key}_ms_per_case": 1e3 * part[f"{key}_s"] / cases for key in ("harness", "harness_cpu")}
+        found["calls_ms_per_case"] = {call: 1e3 * s / cases for call, s in part["calls_s"].items()}
+    return found
+
+
+def exportable(target: str, arguments: Sequence[str], count: int) -> list[Case]:
+    """Some of the selected cases, evenly spread, that ONNX can express."""
+    from harness.catalog import load
+    from harness.targets.onnxruntime import OnnxRuntimeTarget
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--case", action="append", default=[])
+    globs = parser.parse_known_args(arguments)[0].case
+    catalog = load()
+    onnx = OnnxRuntimeTarget()
+    chosen = [
+        case
+        for case in (catalog.select(globs) if globs else catalog.cases)
+        if case.reject is None and not case.latency and not case.dynamic and onnx.supports(case) is None
+    ]
+    return chosen[:: max(1, len(chosen) // count)][:count]
+
+
+def run_polygraphy(folder: Path, cases: Sequence[Case], backends: Sequence[str]) -> dict[str, Any]:
+    """Build, run and compare each case by a ``polygraphy run`` of its own, as its users do."""
+    from harness.targets.onnxruntime import onnx_model
+
+    seconds, failed = [], []
+    for case in cases:
+        model = folder / "case.onnx"
+        model.write_bytes(onnx_model(case))
+        command = [shutil.which("polygraphy") or "polygraphy", "run", str(model), *backends]
+        command += FLAGS.get(case.precision, []) if "--trt" in backends else []
+        started = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds.append(time.perf_counter() - started)
+        if done.returncode:
+            failed.append(f"{case.id}: {(done.stdout + done.stderr).strip().splitlines()[-1][:200]}")
+    mean = sum(seconds) / len(seconds)
+    return {"cases": [case.id for case in cases], "s_per_case": mean, "cases_per_s": 1 / mean, "failed": failed}
+
+
+def main() -> int:
+    """Print the figures, and write them as JSON where asked."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--target", default="tensorrt")
+    parser.add_argument("--workers", type=int, nargs="*", default=[2, 4], help="also run with these many workers")
+    parser.add_argument("--polygraphy", type=int, default=20, metavar="N", help="cases for polygraphy; 0 for none")
+    parser.add_argument("--backends", default="--trt --onnxrt", help="what polygraphy compares (default: %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("selection", nargs="*", metavar="ARGUMENT", help="what pytest runs, after --")
+    options = parser.parse_args()
+    arguments = ["--target", options.target, *options.selection]
+    found: dict[str, Any] = {
+        "machine": {"platform": platform.platform(), "device": environment.gpu(), "source": environment.commit()},
+        "arguments": arguments,
+        "runs": [],
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        try:
+            for workers in (0, *options.workers):
+                shutil.rmtree(folder / "cache", ignore_errors=True)
+                for kind in ("cold", "warm"):
+                    found["runs"].append(run_pytest(folder, f"{kind}{workers}", workers, arguments))
+                    print(_line(found["runs"][-1]), flush=True)
+            if options.polygraphy:
+                cases = exportable(options.target, options.selection, options.polygraphy)
+                few = ["--target", options.target, *(part for case in cases for part in ("--case", case.id))]
+                shutil.rmtree(folder / "cache", ignore_errors=True)
+                same = run_pytest(folder, "same", 0, few)
+                theirs = run_polygraphy(folder, cases, options.backends.split())
+                theirs["ours_on_the_same_s_per_case"] = same["wall_s"] / same["cases"]
+                theirs["times_as_fast"] = {
+                    "on the same cases, startup included": theirs["s_per_case"] * same["cases_per_s"],
+                    "in the whole cold run": theirs["s_per_case"] * found["runs"][0]["cases_per_s"],
+                }
+                found["polygraphy"] = theirs
+                print(_beside(theirs))
+        except ConformanceError as fault:
+            print(fault, file=sys.stderr)
+            return 2
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _line(run: dict[str, Any]) -> str:
+    ours = _share(run) if "harness_ms_per_case" in run else ""
+    return (
+        f"{run['name']:<7} {run['cases']} cases, {run['workers']} workers: {run['wall_s']:.1f} s, "
+        f"{run['cases_per_s']:.1f} cases/s ({run['cases_per_s_in_loop']:.1f} without startup){ours}, "
+        f"peak {run['peak_rss_mib']:.0f} MiB, {run['peak_rss_of_one_child_mib']:.0f} MiB in its largest process"
+    )
+
+
+def _share(run: dict[str, Any]) -> str:
+    return f", harness {run['harness_ms_per_case']:.1f} ms a case ({run['harness_cpu_ms_per_case']:.1f} of CPU)"
+
+
+def _beside(found: dict[str, Any]) -> str:
+    ratios = ", ".join(f"{ratio:.1f} ({what})" for what, ratio in found["times_as_fast"].items())
+    lines = [
+        f"polygraphy run: {found['s_per_case']:.2f} s a case on {len(found['cases'])} cases; times as fast: {ratios}"
+    ]
+    return "\n".join([*lines, *(f"  polygraphy failed: {failure}" for failure in found["failed"])])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

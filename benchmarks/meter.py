@@ -1,0 +1,68 @@
+"""A pytest plugin that tells where a run's time goes: ``pytest -p benchmarks.meter --meter FILE …``.
+
+What happens in the target's process (TensorRT, CUDA, and copying to and from it) is told apart by call; the rest of
+the loop is the harness and pytest. Each worker of pytest-xdist writes a file of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import isolation
+
+CALLS: defaultdict[str, float] = defaultdict(float)
+COUNTS: defaultdict[str, int] = defaultdict(int)
+# Calls in which the target does nothing but answer: their time is the harness's and the pipe's.
+OURS = ("supports", "expect", "hello", "close")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--meter", metavar="FILE", required=True)
+
+
+def pytest_configure() -> None:
+    ask = isolation._Worker.ask
+
+    def timed(self: Any, message: tuple[Any, ...], time_limit: float) -> Any:
+        word = {"target": 1, "engine": 2}.get(message[0], 0)
+        started = time.perf_counter()
+        try:
+            return ask(self, message, time_limit)
+        finally:
+            CALLS[str(message[word])] += time.perf_counter() - started
+            COUNTS[str(message[word])] += 1
+
+    isolation._Worker.ask = timed  # type: ignore[method-assign]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
+    CALLS.clear()
+    COUNTS.clear()
+    started, cpu = time.perf_counter(), time.process_time()
+    result = yield
+    loop, used = time.perf_counter() - started, time.process_time() - cpu
+    elsewhere = sum(seconds for call, seconds in CALLS.items() if call not in OURS)
+    found = {
+        "tests": len(session.items),
+        "loop_s": loop,
+        "harness_s": loop - elsewhere,
+        "harness_cpu_s": used,
+        "calls_s": dict(CALLS),
+        "calls": dict(COUNTS),
+        "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker or not session.config.getoption("numprocesses", None):
+        path = Path(session.config.getoption("meter"))
+        path.with_suffix(f"{'.' + worker if worker else ''}.json").write_text(json.dumps(found), encoding="utf-8")
+    return result

@@ -1,0 +1,110 @@
+"""What is built ahead is what the next checks ask for, and nothing beside what is timed."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from harness.lookahead import Lookahead
+from harness.plugin import RUN
+from harness.report.changes import between
+from harness.session import Run
+from harness.targets.options import Options
+from tests.helpers import make_case
+from tests.runs import TARGET, record, verdict
+
+
+class Target:
+    name = "recording"
+
+    def __init__(self):
+        self.told = []
+
+    def supports(self, case):
+        return None
+
+    def build(self, case):
+        raise NotImplementedError
+
+    def expect(self, cases):
+        self.told.append([case.id for case in cases])
+
+
+def item(number, case, target, timed=False, engine=True):
+    return SimpleNamespace(
+        nodeid=str(number),
+        callspec=SimpleNamespace(params={"subject": (case, target)}),
+        fixturenames=["timing"] if timed else [],
+        get_closest_marker=lambda name: None if engine else name,
+    )
+
+
+CASES = [make_case(id=f"example/case_{n}") for n in range(6)]
+IDS = [case.id for case in CASES]
+
+
+def test_the_next_cases_of_the_same_target():
+    one, two = Target(), Target()
+    items = [item(n, case, one) for n, case in enumerate(CASES)] + [item(9, CASES[0], two)]
+    assert [c.id for c in Lookahead(items).after(items[0], 3)] == IDS[:3]
+    assert [c.id for c in Lookahead(items).after(items[4], 3)] == IDS[4:]
+
+
+def test_what_builds_no_engine_or_is_timed_is_left_out():
+    target = Target()
+    items = [
+        item(0, CASES[0], target),
+        item(1, CASES[0], target),
+        item(2, CASES[1], target, engine=False),
+        item(3, CASES[2], target, timed=True),
+        item(4, CASES[3], target),
+    ]
+    assert [c.id for c in Lookahead(items).after(items[0], 9)] == [IDS[0], IDS[3]]
+
+
+def running(target, items, timing, builders=1):
+    config = SimpleNamespace(getoption=lambda name, default=None: timing if name == "latency" else default)
+    run = Run(config, lookahead=Lookahead(items))
+    run.__dict__["options"] = Options(builders=builders)
+    return run
+
+
+def test_a_timed_check_calls_builds_off():
+    target = Target()
+    items = [item(0, CASES[0], target), item(1, CASES[1], target, timed=True), item(2, CASES[2], target)]
+    run = running(target, items, timing=True)
+    for one in items:
+        run.foresee(one)
+    assert target.told == [[IDS[0], IDS[2]], [], [IDS[2]]]
+
+
+def test_told_once_a_case_and_never_without_builders():
+    target = Target()
+    items = [item(n, CASES[n // 3], target) for n in range(9)]
+    run = running(target, items, timing=False)
+    for one in items:
+        run.foresee(one)
+    assert target.told == [IDS[:3], IDS[1:3], IDS[2:3]]
+    silent = Target()
+    items = [item(0, CASES[0], silent)]
+    running(silent, items, timing=False, builders=0).foresee(items[0])
+    assert silent.told == []
+
+
+@pytest.mark.parametrize(("base", "new", "told"), [("fast", "exhaustive", True), ("fast", "fast", False)])
+def test_compare_tells_tactics_apart(base, new, told):
+    runs = [record(verdict(), targets={TARGET: {"version": "8.6.1", "tactics": tactics}}) for tactics in (base, new)]
+    found = [(before, now) for name, before, now in between(*runs).environment if name.endswith("tactics")]
+    assert found == ([(base, new)] if told else [])
+
+
+def test_workers_of_one_run_get_neighbours(pytestconfig):
+    from harness import pool
+
+    assert pytestconfig.stash.get(RUN, None) is not None
+    for given, dist in ((2, "worksteal"), ("auto", "worksteal"), (None, "no"), (0, "no")):
+        config = SimpleNamespace(option=SimpleNamespace(numprocesses=given, dist="no", distload=False))
+        pool.pytest_cmdline_main(config)
+        assert config.option.dist == dist
+    config = SimpleNamespace(option=SimpleNamespace(numprocesses=2, dist="loadfile", distload=False))
+    pool.pytest_cmdline_main(config)
+    assert config.option.dist == "loadfile"
