@@ -8,7 +8,7 @@ from harness.errors import ConformanceError
 from harness.latency.check import check_latency, computed_reference
 from harness.latency.measurement import Plan
 from harness.targets.base import Refused, Timed
-from harness.targets.registry import REGISTERED, resolve
+from harness.targets.registry import resolve
 from tests.helpers import make_case
 
 UNIFORM = {"input": {"shape": [2, 4, 7, 9], "fill": "uniform"}, "kernel": {"shape": [6, 2, 3, 3], "fill": "uniform"}}
@@ -18,7 +18,7 @@ VOLUME = {"input": {"shape": [4, 5, 6, 7], "fill": "uniform"}, "kernel": {"shape
 @pytest.fixture(scope="module")
 def target():
     pytest.importorskip("torch")
-    return REGISTERED["torch"]()
+    return resolve("torch")
 
 
 def subject(target, **fields):
