@@ -26,7 +26,7 @@ def evidence(
 ) -> dict[str, Any]:
     """A small crop of an output around its worst element, and that element's terms; JSON values only.
 
-    ``actual`` and ``bound`` have the shape of what is ``expected``; ``run_shape`` is the input's in the run that failed.
+    ``actual`` and ``bound`` have the shape of ``expected``; ``run_shape`` is the input's in the run that failed.
     """
     window = crop(actual.shape, worst)
     values, wanted, limits = actual[window].astype(np.float64), expected[window], bound[window]
