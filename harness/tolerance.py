@@ -10,8 +10,8 @@ accumulator and the exact products to the largest of them and truncates each to 
 unit for each product, u = 2^-23. A float16 accumulator errs at most one unit too, u = 2^-10. An FP8 tensor core
 keeps 13 bits of fraction when it aligns, u = 2^-13 (DeepSeek-V3 technical report, arXiv:2412.19437, section 3.3.2;
 Hopper). TF32 operands are read by dropping bits, u = 2^-10. (Fasi, Higham, Mikaitis and Pranesh, Numerical
-behavior of NVIDIA tensor cores, PeerJ CS 7:e330, 2021; Blanchard, Higham, Lopez, Mary and Pranesh, Mixed precision block fused
-multiply-add, SIAM J. Sci. Comput. 42(3), 2020.)
+behavior of NVIDIA tensor cores, PeerJ CS 7:e330, 2021; Blanchard, Higham, Lopez, Mary and Pranesh, Mixed
+precision block fused multiply-add, SIAM J. Sci. Comput. 42(3), 2020.)
 
 Where every partial sum is representable no step rounds, and the bound is 0 but for the output's rounding.
 """
