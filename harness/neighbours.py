@@ -11,7 +11,7 @@ from harness.model import Case
 
 # What a case says of itself and of what it expects, and not of the network.
 _SAID = {"id", "name", "file", "line", "section", "doc", "claims", "source", "errata", "expect", "relations", "reject"}
-_EXPECTED = {"runs_in", "exact", "distinguishes", "latency", "large"}
+_EXPECTED = {"runs_in", "exact", "distinguishes", "latency", "large", "special_values"}
 # What counts as one thing: a number of channels stands in both shapes, and a tensor's content is a fill or values.
 _AS_ONE = {"input.shape": "shapes", "kernel.shape": "shapes"} | {
     f"{tensor}.{part}": f"{tensor}" for tensor in ("input", "kernel", "bias") for part in ("fill", "values", "seed")
