@@ -9,6 +9,7 @@ from harness.checks import Subject, check_forward
 from harness.compare import compare
 from harness.data import case_data
 from harness.engines import Engines
+from harness.mutants import MUTANTS, MutantTarget
 from harness.reference.after import apply, network_result, network_shape, spread
 from harness.reference.result import reference
 from harness.targets.numpy import NumpyTarget
@@ -103,6 +104,15 @@ def test_an_exact_sum_may_not_be_rounded_and_a_copy_not_at_all():
     assert (rounding[:, :3] >= 1.0).all()
     assert (rounding[:, :3] < 1.1).all()
     assert not rounding[:, 3:].any()
+
+
+def test_a_wrong_copy_behind_the_layers_maps_fails_with_evidence():
+    given = case(STEPS["concat"])
+    mutant = next(mutant for mutant in MUTANTS if mutant.name == "concat_from_first_image")
+    verdict = check_forward(Subject(given, Engines(MutantTarget(mutant)), lambda c, index: reference(c)))
+    assert verdict.status == "fail"
+    assert verdict.figures["worst"][1] >= 3
+    assert verdict.figures["evidence"]["terms"] == []
 
 
 class Without(NumpyTarget):
