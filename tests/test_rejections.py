@@ -155,3 +155,13 @@ def test_a_careless_target_fails_the_suite() -> None:
     )
     assert done.returncode == 1
     assert f"{len(RUNS)} failed" in done.stdout
+
+
+def test_a_layout_that_a_version_does_not_hold_in_a_type_is_unsupported(rtx: object) -> None:
+    from harness.targets.base import Refused, Unsupported
+
+    given = CASES["builds/chw2_of_float32"]
+    with pytest.raises(Refused, match="unsupported by tensor's allowed TensorFormats"):
+        rtx.build(given)  # type: ignore[attr-defined]
+    with pytest.raises(Unsupported, match="unsupported by tensor's allowed TensorFormats"):
+        rtx.build(given.model_copy(update={"reject": None}))  # type: ignore[attr-defined]
