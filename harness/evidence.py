@@ -19,6 +19,7 @@ Float64 = NDArray[np.float64]
 MAX_ELEMENTS = 256
 MAX_TERMS = 64
 EDGE = 16
+NO_SUM: dict[str, Any] = {"terms": [], "terms_total": 0, "bias": 0.0}
 
 
 def evidence(
@@ -26,7 +27,7 @@ def evidence(
 ) -> dict[str, Any]:
     """A small crop of an output around its worst element, and that element's terms; JSON values only.
 
-    ``actual`` and ``bound`` have the shape of what is ``expected``; ``run_shape`` is the input's in the run that failed.
+    ``actual`` and ``bound`` have the shape of ``expected``; ``run_shape`` is the input's in the run that failed.
     """
     window = crop(actual.shape, worst)
     values, wanted, limits = actual[window].astype(np.float64), expected[window], bound[window]
@@ -39,7 +40,8 @@ def evidence(
         "actual": _numbers(values, 9),
         "expected": _numbers(wanted, 9),
         "fraction": _numbers(fractions(values, wanted, limits), 4),
-        **receptive_field(case, run_shape, worst),
+        # Behind other operations an element is no sum of the layer's products.
+        **(NO_SUM if case.after else receptive_field(case, run_shape, worst)),
     }
 
 

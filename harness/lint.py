@@ -164,7 +164,7 @@ def _quantization(case: Case) -> Iterator[Problem]:
         return
     if case.precision not in QUANTISED:
         yield ("quantize",), f"quantize is for precision int8 and fp8, but the case also runs in {case.precision}"
-    if case.weights != "set_input":
+    elif case.weights != "set_input":
         yield ("weights",), 'quantize needs weights = "set_input": only a kernel given as a tensor passes through Q/DQ'
     maps = case.kernel.shape[0]
     if len(quantize.kernel) not in (1, maps):
@@ -188,8 +188,6 @@ def _rejection(case: Case) -> Iterator[Problem]:
         yield ("reject",), f'reject has "{present}" but not "{absent}": both or neither'
     elif case.reject.phase is None and not case.reject.on:
         yield ("reject",), "reject says nothing: expected phase and error, or on"
-    if case.reject.neighbour is None:
-        yield ("reject",), 'reject names no "neighbour": the accepted case beside it, which differs in one thing'
     phases = {case.reject.phase, *(rejection.phase for rejection in case.reject.on.values())}
     if case.misuse is not None and phases - {None} != {"run"}:
         yield ("misuse",), "misuse: what is wrong with a run is refused in phase run, and in no other"

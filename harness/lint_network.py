@@ -16,6 +16,8 @@ Shape = tuple[int, ...]
 
 def lint_network(case: Case) -> Iterator[Problem]:
     """What is wrong whatever the shapes are."""
+    if case.special_values and (case.quantize is not None or case.after or case.dynamic is not None):
+        yield ("special_values",), "special_values: such a case is the layer alone, in one shape, and not quantised"
     if case.bias_by_set_input and case.bias == "none":
         yield ("bias_by_set_input",), "bias_by_set_input: there is no bias to be given"
     if case.bias_by_set_input and case.weights == "setters":

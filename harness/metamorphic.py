@@ -19,7 +19,7 @@ from harness.checks import Subject, judged
 from harness.compare import compare, structure_faults
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, case_data
 from harness.exactness import inexact
-from harness.model import AttributeValue, Case, Dynamic, Formats, TensorSpec
+from harness.model import QUANTISED, AttributeValue, Case, Dynamic, Formats, TensorSpec
 from harness.reference.shape import extent, resolve
 from harness.relations import group_slices
 from harness.targets.base import Unsupported
@@ -30,7 +30,7 @@ Index = tuple[Any, ...]
 
 ALL: Index = (...,)
 FLOATS, QUANTIZED = 12, 2
-"""Cases for each relation, float and int8: on a GPU each engine takes up to a second to build."""
+"""Cases for each relation, float and of each quantised type: on a GPU each engine takes up to a second to build."""
 
 
 @dataclass(frozen=True)
@@ -276,11 +276,11 @@ def check_metamorphic(subject: Subject, name: str) -> Verdict:
 def choose(cases: Sequence[Case]) -> list[tuple[str, Case]]:
     """Relations with cases that they fit: a few of each, from as many files and in as many precisions as there are."""
     floats = list(_spread(case for case in cases if not case.quantize))
-    quantized = list(_spread(case for case in cases if case.quantize))
+    quantized = [list(_spread(case for case in cases if case.precision == precision)) for precision in QUANTISED]
     return [
         (name, case)
         for turn, name in enumerate(RELATIONS)
-        for bases, limit in ((floats, FLOATS), (quantized, QUANTIZED))
+        for bases, limit in ((floats, FLOATS), *((group, QUANTIZED) for group in quantized))
         for case in _fitting(name, bases[turn:] + bases[:turn], limit)
     ]
 
@@ -300,7 +300,7 @@ def _fits(name: str, case: Case) -> bool:
     if case.dynamic or case.deprecated or len(case.input.shape) != case.spatial_rank + 2:
         return False
     # What is lifted, sliced or given in another way has to be the layer alone, its bias a weight, its tensors linear.
-    if case.after or case.bias_by_set_input or case.formats != Formats() or case.declared_first:
+    if case.after or case.bias_by_set_input or case.formats != Formats() or case.declared_first or case.typing:
         return False
     derivation = RELATIONS[name](case)
     return derivation is not None and all(step.is_exact for step in derivation.steps)

@@ -214,10 +214,11 @@ class Case(Model):
     """One configuration of the convolution layer with its data.
 
     ``set`` holds the layer's attributes in the order they are assigned. ``exact`` says that no sum is rounded, so
-    that no error is allowed; ``distinguishes`` names the arithmetic that gives the output's first element each value.
-    ``batch`` is the first dimension of the input where the file lists several. A case with ``latency`` is timed, and
-    run only where that is asked for; so is a ``large`` one. ``misuse`` is what is wrong with how the engine is run.
-    ``declared_first`` is a shape that the network's input has until its layer is added.
+    that no error is allowed; ``special_values`` asks how NaN and infinities travel; ``distinguishes`` names the
+    arithmetic that gives the output's first element each value. ``batch`` is the first dimension of the input where
+    the file lists several. A case with ``latency`` is timed, and run only where that is asked for; so is a ``large``
+    one. ``misuse`` is what is wrong with how the engine is run. ``declared_first`` is a shape that the network's
+    input has until its layer is added.
     """
 
     id: str
@@ -251,6 +252,7 @@ class Case(Model):
     misuse: Literal["other_name", "other_type", "other_shape", "misaligned"] | None = None
     runs_in: Precision | None = None
     exact: bool = False
+    special_values: bool = False
     distinguishes: dict[ArithmeticName, float] = {}
 
     expect: Expect = Expect()

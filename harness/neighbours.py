@@ -11,16 +11,18 @@ from harness.model import Case
 
 # What a case says of itself and of what it expects, and not of the network.
 _SAID = {"id", "name", "file", "line", "section", "doc", "claims", "source", "errata", "expect", "relations", "reject"}
-_EXPECTED = {"runs_in", "exact", "distinguishes", "latency", "large"}
-# A number of channels stands in both shapes.
-_SHAPES = {"input.shape", "kernel.shape"}
+_EXPECTED = {"runs_in", "exact", "distinguishes", "latency", "large", "special_values"}
+# What counts as one thing: a number of channels stands in both shapes, and a tensor's content is a fill or values.
+_AS_ONE = {"input.shape": "shapes", "kernel.shape": "shapes"} | {
+    f"{tensor}.{part}": f"{tensor}" for tensor in ("input", "kernel", "bias") for part in ("fill", "values", "seed")
+}
 
 
 def differences(case: Case, other: Case) -> list[str]:
-    """The fields in which the networks of two cases, or how they are run, differ; both shapes count as one."""
+    """The fields in which the networks of two cases, or how they are run, differ; some count as one."""
     ours, theirs = (dict(_fields(c.model_dump(exclude=_SAID | _EXPECTED))) for c in (case, other))
     names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
-    return list(dict.fromkeys("shapes" if name in _SHAPES else name for name in names))
+    return list(dict.fromkeys(_AS_ONE.get(name, name) for name in names))
 
 
 def check_neighbours(cases: Sequence[tuple[Entry, Case]], every: Iterable[Entry], unread: set[str]) -> None:
@@ -28,8 +30,15 @@ def check_neighbours(cases: Sequence[tuple[Entry, Case]], every: Iterable[Entry]
     known = {base_id for entry in every for base_id in entry.base_ids}
     by_id = {case.id: case for _, case in cases}
     for entry, case in cases:
-        wanted = case.reject.neighbour if case.reject is not None else None
-        if wanted is None or wanted.partition("/")[0] in unread:
+        if case.reject is None:
+            continue
+        wanted = case.reject.neighbour
+        if wanted is None:
+            entry.fault(
+                ("reject",), 'reject names no "neighbour": the accepted case beside it, which differs in one thing'
+            )
+            continue
+        if wanted.partition("/")[0] in unread:
             continue
         path, what = ("reject", "neighbour"), f"neighbour {shown(wanted)}:"
         other = by_id.get(f"{wanted}-{case.precision}")

@@ -33,6 +33,7 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "accepted": lambda case: case.reject is None and not case.large,
     "stored": lambda case: case.reject is None and not case.latency and not case.large,
     "large": lambda case: case.large,
+    "special": lambda case: case.special_values,
     "timed": lambda case: case.latency,
     "rejected": lambda case: case.reject is not None,
     "printed": lambda case: case.reject is None and case.expect.printed is not None,

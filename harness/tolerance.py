@@ -9,9 +9,9 @@ Lemma 3.1 and section 3.1). Rounding to nearest gives u = 2^-24 in float32. A te
 accumulator and the exact products to the largest of them and truncates each to 24 bits or more: below one
 unit for each product, u = 2^-23. A float16 accumulator errs at most one unit too, u = 2^-10. An FP8 tensor core
 keeps 13 bits of fraction when it aligns, u = 2^-13 (DeepSeek-V3 technical report, arXiv:2412.19437, section 3.3.2;
-Hopper). TF32 operands are read by dropping bits, u = 2^-10. (Fasi, Higham, Mikaitis and Pranesh, Numerical behavior of NVIDIA tensor
-cores, PeerJ CS 7:e330, 2021; Blanchard, Higham, Lopez, Mary and Pranesh, Mixed precision block fused
-multiply-add, SIAM J. Sci. Comput. 42(3), 2020.)
+Hopper). TF32 operands are read by dropping bits, u = 2^-10. (Fasi, Higham, Mikaitis and Pranesh, Numerical
+behavior of NVIDIA tensor cores, PeerJ CS 7:e330, 2021; Blanchard, Higham, Lopez, Mary and Pranesh, Mixed
+precision block fused multiply-add, SIAM J. Sci. Comput. 42(3), 2020.)
 
 Where every partial sum is representable no step rounds, and the bound is 0 but for the output's rounding.
 """
@@ -39,7 +39,7 @@ FLOAT32_MIN_NORMAL = 2.0**-126
 REFERENCE_ROUNDOFF = 2.0**-53
 
 EPILOGUE_STEPS = 6
-"""Roundings behind a quantised sum: converting it, the product of the scales over the output's (3), times it, the bias."""
+"""Roundings behind a quantised sum: converting it, the scales' product over the output's (3), times it, the bias."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def make_case(**fields: Any) -> Case:
         "kernel": {"shape": [1, 1, 3, 3], "fill": "powers_of_ten"},
     }
     if precision == "int8":
-        given["quantize"] = {"input": 1.0, "kernel": [1.0]}
+        given |= {"quantize": {"input": 1.0, "kernel": [1.0]}, "weights": "set_input"}
     return Case.model_validate(given | fields)
 
 

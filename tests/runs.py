@@ -81,7 +81,7 @@ def flipped(case: Case | None = None, target: str = "flipped_kernel") -> Verdict
     actual = convolve(data.input, np.ascontiguousarray(kernel), data.bias, case.attributes)
     limits = bound(case, golden)
     found = compare(actual, golden.output, limits)
-    shown = evidence(case, case.run_shapes[0], actual=actual, golden=golden, bound=limits, worst=found.worst)
+    shown = evidence(case, case.run_shapes[0], actual=actual, expected=golden.output, bound=limits, worst=found.worst)
     return verdict(
         case.id,
         target=target,

@@ -157,15 +157,16 @@ def test_relation_finds_its_case_in_the_same_precision(tmp_path: Path) -> None:
 
 
 def test_refused_case_need_be_no_convolution(tmp_path: Path) -> None:
-    reject = 'reject = { phase = "network", error = "some error" }'
+    reject = 'reject = { phase = "network", error = "some error", neighbour = "one/good" }'
     text = (
-        case("rank", reject, "kernel.shape = [1, 1, 3]")
+        case("good")
+        + case("rank", reject, "kernel.shape = [1, 1, 3]")
         + case("large", reject, "kernel.shape = [1, 1, 7, 7]")
         + case("count", reject, "kernel.values = [1, 2]")
         + case("stride", reject, "set.stride_nd = [0, 2, 2]")
         + case("constant", reject, 'kernel.fill = "zeros"')
     )
-    assert len(loaded(tmp_path, text).cases) == 5
+    assert len(loaded(tmp_path, text).cases) == 6
 
 
 def test_dynamic_case_is_accepted(tmp_path: Path) -> None:
@@ -363,7 +364,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "int8 without scales": (['precision = ["int8"]  # here'], "precision int8 needs quantize"),
     "scales without int8": (
         ['precision = ["fp16"]', "quantize = { input = 1.0, kernel = [1.0] }  # here"],
-        "quantize is for precision int8, but the case also runs in fp16",
+        "quantize is for precision int8 and fp8, but the case also runs in fp16",
     ),
     "two scales for one map": (
         [INT8, "quantize = { input = 1.0, kernel = [1.0, 2.0] }  # here"],
@@ -665,7 +666,8 @@ def test_fault_of_the_claims(claims: str, line: int, message: str, tmp_path: Pat
 
 
 def test_relation_to_a_refused_case(tmp_path: Path) -> None:
-    refused = case("b", 'reject = { phase = "build", error = "some error" }')
+    reject = 'reject = { phase = "build", error = "some error", neighbour = "one/c" }'
+    refused = case("c") + case("b", "set.stride_nd = [2, 2]", reject)
     write(tmp_path, one=HEADER + refused + case("a", 'relations = [{ kind = "equal", to = "one/b" }]'))
     (fault,) = faults(tmp_path)
     assert fault[2] == 'relation to "one/b": it is refused, so it has no output'
@@ -734,7 +736,9 @@ PATHS = [
     *(f"quantize.{key}" for key in ("input", "kernel", "output")),
     *(f"dynamic.{key}" for key in ("shape", "min", "opt", "max", "run")),
     *(f"expect.{key}" for key in ("shape", "printed", "ideal", "attributes")),
-    *(f"reject.{key}" for key in ("phase", "error", "on")),
+    *(f"reject.{key}" for key in ("phase", "error", "on", "neighbour")),
+    *(f"formats.{key}" for key in ("input", "output", "padding")),
+    *(f"types.{key}" for key in ("input", "kernel")),
     *(f"deprecated.{key}" for key in ("name", "new", "warning")),
 ]
 

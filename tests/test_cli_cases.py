@@ -41,7 +41,8 @@ run = [[1, 1, 3, 9], [1, 1, 6, 9]]
 id = "refused"
 doc = "a window that does not fit"
 kernel.shape = [1, 1, 7, 7]
-reject = { phase = "build", error = "image size is smaller" }
+set = { stride_nd = [2, 2] }
+reject = { phase = "build", error = "image size is smaller", neighbour = "one/stride" }
 """
 CLAIMS = """\
 [[claim]]
@@ -126,7 +127,7 @@ def test_lint_counts_what_it_found_right(root: Path) -> None:
 
 def test_lint_names_every_fault_and_ends_with_2(root: Path) -> None:
     (root / "two.toml").write_text("section = \n", encoding="utf-8")
-    (root / "three.toml").write_text(CASES.replace("stride_nd =", "strides ="), encoding="utf-8")
+    (root / "three.toml").write_text(CASES.replace("stride_nd =", "strides =", 1), encoding="utf-8")
     result = run("cases", "lint", "--root", root)
     assert (result.returncode, result.stderr) == (2, "")
     assert result.stdout.splitlines() == [

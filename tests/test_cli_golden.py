@@ -34,8 +34,9 @@ set.padding_nd = [1, 1]
 [[case]]
 id = "refused"
 doc = "a window that does not fit"
-kernel.shape = [1, 1, 7, 7]
-reject = { phase = "build", error = "image size is smaller" }
+kernel.shape = [1, 1, 9, 9]
+set.padding_nd = [1, 1]
+reject = { phase = "build", error = "image size is smaller", neighbour = "one/padding" }
 """
 FAILING = """\
 class Breaks:

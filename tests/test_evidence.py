@@ -96,7 +96,7 @@ def test_evidence_is_json_and_small():
     actual = golden.output.astype(np.float32)
     actual[0, 2, 17, 30] = np.nan
     found = evidence(
-        case, case.run_shapes[0], actual=actual, golden=golden, bound=bound(case, golden), worst=(0, 2, 17, 30)
+        case, case.run_shapes[0], actual=actual, expected=golden.output, bound=bound(case, golden), worst=(0, 2, 17, 30)
     )
     assert len(json.dumps(found, allow_nan=False)) < 20_000
     place = np.ravel_multi_index(

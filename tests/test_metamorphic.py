@@ -11,7 +11,7 @@ from harness.data import INPUT, OUTPUT
 from harness.engines import Engines
 from harness.exactness import inexact
 from harness.metamorphic import FLOATS, QUANTIZED, RELATIONS, check_metamorphic, choose
-from harness.model import DATA_TYPE
+from harness.model import DATA_TYPE, QUANTISED
 from harness.reference.result import reference
 from harness.targets.numpy import NumpyTarget
 from tests.helpers import make_case
@@ -170,13 +170,14 @@ def test_choice_is_small_and_wide(name):
     cases = chosen(name)
     floats = [case for case in cases if not case.quantize]
     assert FLOATS <= len(floats) <= FLOATS + len(DATA_TYPE)
-    assert len(cases) - len(floats) <= QUANTIZED
-    assert {case.precision for case in floats} == set(DATA_TYPE) - {"int8"}
+    assert all(sum(case.precision == precision for case in cases) <= QUANTIZED for precision in QUANTISED)
+    assert {case.precision for case in floats} == set(DATA_TYPE) - set(QUANTISED)
     assert len({case.id for case in cases}) == len(cases)
 
 
-def test_choice_includes_int8_wherever_a_relation_fits_it():
-    without = {name for name in RELATIONS if not any(case.quantize for case in chosen(name))}
+@pytest.mark.parametrize("precision", QUANTISED)
+def test_choice_includes_quantised_cases_wherever_a_relation_fits_them(precision):
+    without = {name for name in RELATIONS if not any(case.precision == precision for case in chosen(name))}
     assert without == {"constructor_as_setters", "constructor_as_set_input", "multiple_of_input", "sum_of_inputs"}
 
 

@@ -17,10 +17,12 @@ import harness.mutants
 from harness.catalog import Catalog, load
 from harness.checks import feeds_of
 from harness.cli import app
+from harness.data import INPUT
 from harness.errors import ConformanceError
 from harness.model import Case
 from harness.mutants import MUTANTS, UNMUTATED, Mutant, MutantTarget, Outcome, check_unmutated, score, small
 from harness.paths import ROOT
+from harness.second_input import other_input
 from harness.targets.base import Refused, Target
 from harness.targets.numpy import NumpyTarget
 from tests.helpers import make_case, run_pytest
@@ -48,10 +50,15 @@ def mutant(name: str) -> Mutant:
 
 
 def answers(target: Target, case: Case) -> Any:
-    """What a target does with a case: every run twice, down to names, types, shapes and bytes; or how it refuses."""
+    """What a target does with a case: every run and a second input, each twice, to the byte; or how it refuses."""
     try:
         engine = target.build(case)
-        runs = [engine.run(feeds_of(case, index)) for index in range(len(case.run_shapes)) for _ in range(2)]
+        feeds = [
+            given
+            for index, shape in enumerate(case.run_shapes)
+            for given in (feeds_of(case, index), {INPUT: other_input(case, shape)})
+        ]
+        runs = [engine.run(given) for given in feeds for _ in range(2)]
     except Refused as refusal:
         return refusal.phase, refusal.message
     return [{name: (y.dtype, y.shape, y.tobytes()) for name, y in outputs.items()} for outputs in runs]

@@ -46,7 +46,7 @@ def with_first(value):
 
 
 def test_every_precision_has_a_probe():
-    assert {case.precision for case in PROBES.values()} == {"fp32", "tf32", "fp16", "bf16", "int8"}
+    assert {case.precision for case in PROBES.values()} == {"fp32", "tf32", "fp16", "bf16", "int8", "fp8"}
 
 
 @pytest.mark.parametrize("case", PROBES.values(), ids=PROBES)

@@ -29,7 +29,7 @@ def on_grid(ratio: Array, rounding: np.ufunc) -> Array:
 
 def half_away(x: Array, scale: Array) -> Array:
     ratio = x / scale
-    nudged = np.nextafter(ratio, np.sign(ratio) * np.inf)
+    nudged = np.nextafter(ratio, np.copysign(np.inf, ratio))
     return quantize(nudged, np.ones(()), FP8)
 
 

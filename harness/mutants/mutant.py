@@ -93,9 +93,9 @@ class Mutant:
 
     It is wrong only in cases to which it ``applies``. The stages, in the order in which they act: ``refuse`` raises
     what a build raises; ``attributes`` are those after every assignment; ``kernel`` and ``input`` change the operands
-    in the case's type; ``scales`` and ``quantize`` act in int8 and FP8; ``axis`` changes a resolved axis; ``pad`` surrounds
-    the input; ``multiply`` sums the products; ``sums`` changes these; ``bias`` adds the bias; ``after`` is what stands
-    behind the layer; ``output`` changes the result in the output's type. ``engine`` runs the stages.
+    in the case's type; ``scales`` and ``quantize`` act in int8 and FP8; ``axis`` changes a resolved axis; ``pad``
+    surrounds the input; ``multiply`` sums the products; ``sums`` changes these; ``bias`` adds the bias; ``after`` is
+    what stands behind the layer; ``output`` changes the result in the output's type. ``engine`` runs the stages.
     """
 
     name: str

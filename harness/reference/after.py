@@ -83,7 +83,8 @@ def _applied(step: After, y: Array, x: Array, axis: int) -> Array:
         return np.maximum(y, np.zeros((), y.dtype))
     if step.op == "clip":
         # numpy.clip widens bfloat16.
-        return np.minimum(np.maximum(y, np.asarray(step.low, y.dtype)), np.asarray(step.high, y.dtype))
+        raised = np.maximum(y, np.asarray(step.low, y.dtype))
+        return np.asarray(np.minimum(raised, np.asarray(step.high, y.dtype)))
     if step.op == "add":
         return np.asarray(y + x)
     return np.concatenate([y, x], axis=axis)

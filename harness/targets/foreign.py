@@ -26,7 +26,7 @@ def lacks(case: Case, name: str = "", refuses: bool = False) -> str | None:
         return "typing a network is TensorRT's own"
     if case.reject is not None:
         named = any(fnmatchcase(name, pattern) for pattern in case.reject.on)
-        if not named and not (refuses and case.reject.phase == "network"):
+        if not named and not (refuses and case.reject.phase in ("network", "build")):
             return "the rule under test is TensorRT's own"
     return None
 

@@ -15,6 +15,9 @@ from harness.targets.tensorrt.timing_cache import TimingCache
 # Preferred, not obeyed: where TensorRT has no kernel of the precision it falls back, and the verdict says so.
 WEAK_FLAGS = {"fp16": ("FP16", "PREFER_PRECISION_CONSTRAINTS"), "bf16": ("BF16",), "int8": ("INT8",)}
 
+# Versions differ in the types that a memory layout holds; a case that is to be refused so says it.
+UNBOUND_FORMAT = "unsupported by tensor's allowed TensorFormats"
+
 
 # 0 ignores a timing cache and takes the first kernel that works; 5 compiles and times every one.
 LEVELS: dict[Tactics, int] = {"fast": 1, "exhaustive": 5}
@@ -71,6 +74,8 @@ class PlanBuilder:
                 raise Refused("build", "\n".join(api.take_errors()) or "the optimisation profile was refused")
         plan = builder.build_serialized_network(definition.network, config)
         errors = api.take_errors()
+        if plan is None and case.reject is None and any(UNBOUND_FORMAT in error for error in errors):
+            raise Unsupported("\n".join(errors))
         if plan is None:
             raise Refused("build", "\n".join(errors) or "no engine was built, and nothing was logged")
         return bytes(plan)
