@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from harness.expectations import Expectations
 from harness.expectations import load as load_expectations
 from harness.isolation import IsolatedTarget, open_target
 from harness.model import Case
+from harness.model import Tier as TierName
 from harness.padding_table import Tier, tier_of
 from harness.paths import relative
 from harness.record import RecordWriter
@@ -52,7 +53,13 @@ class Run:
 
     @cached_property
     def catalog(self) -> Catalog:
-        return load_catalog()
+        return load_catalog(tier=None)
+
+    @property
+    def tier(self) -> TierName:
+        """The tier of generated cases."""
+        asked: TierName | None = self.config.getoption("tier")
+        return asked or "smoke"
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
@@ -61,9 +68,26 @@ class Run:
         chosen = [case for case in matching if self.is_timing or not case.latency]
         if matching and not chosen:
             raise ConformanceError(f"--case {' '.join(globs)}: only timed cases match; add --latency to run them")
-        if not chosen and not any(fnmatchcase(name, glob) for name in self.generated for glob in globs):
+        unfiled = any(fnmatchcase(name, glob) for name in self.unfiled for glob in globs)
+        if not (chosen or self.generated or unfiled):
+            self._point_to_tier(globs)
             raise ConformanceError(f"--case {' '.join(globs)}: no case matches; see `trt-conformance cases list`")
         return tuple(chosen)
+
+    @cached_property
+    def generated(self) -> tuple[str, ...]:
+        """The ids of the sweeps' cases of the tier that was asked for. Each is made when it runs."""
+        globs = self.config.getoption("case")
+        names = (name for expanded in self.catalog.sweeps for name in expanded.names(self.tier))
+        return tuple(name for name in names if not globs or any(_names(name, glob) for glob in globs))
+
+    def _point_to_tier(self, globs: list[str]) -> None:
+        """Raises ConformanceError where the globs match generated cases of a larger tier than was asked for."""
+        for expanded in self.catalog.sweeps:
+            for case_id, row in expanded.ids.items():
+                if any(_names(case_id, glob) for glob in globs):
+                    tier = expanded.rows[row][0]
+                    raise ConformanceError(f"--case {' '.join(globs)}: {case_id} is of tier {tier}; add --tier {tier}")
 
     @property
     def is_timing(self) -> bool:
@@ -71,17 +95,18 @@ class Run:
 
     @cached_property
     def expectations(self) -> Expectations:
-        return load_expectations(self.catalog.cases, generated=self.generated)
+        of_any_tier = (case_id for expanded in self.catalog.sweeps for case_id in expanded.ids)
+        return load_expectations(self.catalog.cases, generated=(*self.unfiled, *of_any_tier))
 
     @cached_property
-    def generated(self) -> tuple[str, ...]:
+    def unfiled(self) -> tuple[str, ...]:
         """The ids of what is checked without a case file."""
         return padding_sample.ids(self.padding_tier)
 
     @property
     def padding_tier(self) -> Tier:
         """The tier that padding is sampled from."""
-        return tier_of(self.config.getoption("padding_tier"), "")
+        return tier_of(self.config.getoption("tier"), "")
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
@@ -104,8 +129,8 @@ class Run:
         return self._engines.setdefault(target.name, Engines(target, limit))
 
     def note(self, verdict: Verdict) -> None:
-        """Keep a verdict, and write it at once."""
-        self.verdicts.append(verdict)
+        """Write a verdict at once, and keep of it what the summary needs: a run may have tens of thousands."""
+        self.verdicts.append(replace(verdict, figures={}, message="" if verdict.status == "pass" else verdict.message))
         if self.config.getoption("no_record"):
             return
         if self.writer is None:
@@ -120,6 +145,11 @@ class Run:
             engines.close()
             if isinstance(engines.target, IsolatedTarget):
                 engines.target.close()
+
+
+def _names(case_id: str, glob: str) -> bool:
+    """Whether a glob matches a generated case, as it does one of a case file: by its id, with or without precision."""
+    return fnmatchcase(case_id, glob) or fnmatchcase(case_id.rpartition("-")[0], glob)
 
 
 class Controller:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, get_args
 
 from harness.catalog import Catalog
 from harness.data_checks import REFERENCE
+from harness.errors import ConformanceError
 from harness.expectations import Expectation
 from harness.model import Case, Precision
 from harness.record import Record
@@ -197,7 +199,16 @@ class View:
 
     @cached_property
     def cases(self) -> dict[str, Case]:
-        return {case.id: case for case in self.catalog.cases} if self.catalog else {}
+        """The cases of the case files, and the generated ones that ran."""
+        if self.catalog is None:
+            return {}
+        found = {case.id: case for case in self.catalog.cases}
+        for name in dict.fromkeys(verdict.case for record in self.records for verdict in record.verdicts):
+            with suppress(ConformanceError):  # of another checkout, perhaps
+                case = self.catalog.find(name)
+                if case is not None:
+                    found.setdefault(name, case)
+        return found
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
