@@ -8,7 +8,7 @@ import pytest
 
 from harness.catalog import load
 from harness.report.page import report_page
-from harness.report.sweeps import Section, sections, state_of
+from harness.report.sweeps import Section, listed, sections, state_of
 from harness.report.view import View
 from harness.sweeps.coverage import impossible
 from tests.runs import TARGET, record, verdict
@@ -90,3 +90,11 @@ def test_impossible_by_several_exclusions(tmp_path: Path) -> None:
     text = HEAD + "".join(reason % stride for stride in ("s1", "s2"))
     found = impossible(expanded(tmp_path, text + MATRIX).sweeps[0].sweep)
     assert found == {(("rank", "3d"), ("bias", "bias")): "several exclusions together leave no row"}
+
+
+def test_very_many_rows_are_listed_only_where_they_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = view(tmp_path, verdict(), verdict("tiny/2d_nobias-fp32"), verdict("tiny/2d_bias-fp32", status="fail"))
+    assert listed(of) == of.rows
+    monkeypatch.setattr("harness.report.sweeps.MOST_ROWS", 2)
+    assert {row.case for row in listed(of)} == {"stride_nd/h2_w2-fp32", "tiny/2d_bias-fp32"}
+    assert "1 more rows are not listed" in report_page(of)

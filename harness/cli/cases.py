@@ -27,9 +27,20 @@ Globs = Annotated[
 
 
 @app.command("list")
-def list_cases(case: Globs = None, root: Root = CASES, as_json: AsJson = False) -> None:
+def list_cases(
+    case: Globs = None,
+    tier: Annotated[
+        str,
+        typer.Option(metavar="TIER", help="Of sweeps, smoke, ci or nightly; with --case, any.", show_default="smoke"),
+    ] = "",
+    root: Root = CASES,
+    as_json: AsJson = False,
+) -> None:
     """List cases with their claims."""
-    chosen = select(load(root), case or [])
+    from harness.cli.coverage import tier_named
+
+    wanted = tier_named(tier or ("nightly" if case else "smoke"))
+    chosen = select(load(root, wanted), case or [])
     if as_json:
         keys = {"id", "precision", "file", "line", "section", "doc", "claims", "source"}
         print_json([found.model_dump(mode="json", include=keys) for found in chosen])

@@ -82,7 +82,9 @@ def show(
         print_json({name: facts(content) for name, content in stored.items()})
         return
     typer.echo(f"{found.id}: {found.doc} ({found.location})")
-    if not stored:
+    if found.tier is not None:
+        typer.echo(f"\n{golden.hash_line(found, store)}")
+    elif not stored:
         typer.echo("no goldens: the case is refused, or is no convolution")
     for name, content in stored.items():
         typer.echo(f"\n{name}")

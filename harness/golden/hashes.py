@@ -72,6 +72,12 @@ def read_generated(case: Case, run_index: int, root: Path = GOLDEN) -> Result:
     return result
 
 
+def hash_line(case: Case, root: Path = GOLDEN) -> str:
+    """What is stored of a generated case, for people. Raises GoldenError where its file cannot be read."""
+    entry = read(root / file_of(case.id)).get(case.id)
+    return f"{file_of(case.id)}: {_shown(entry) if entry else 'no golden of it'}"
+
+
 def compute(case: Case) -> Entry:
     """The golden of a case, computed anew.
 

@@ -54,6 +54,7 @@ def report_page(view: View) -> str:
         several=len(view.targets) > 1,
         coverage=coverage(view, view.targets),
         sweeps=sweeps.sections(view, view.targets),
+        listed=sweeps.listed(view),
         PAIR_WORDS=sweeps.WORDS,
         timed=timed,
         series=list(dict.fromkeys((one.series, one.column.name) for one in timed)),

@@ -15,6 +15,9 @@ from harness.verdict import FAULTS
 MOST_PAIRS = 60
 """Pairs of one state that are listed by name."""
 
+MOST_ROWS = 5000
+"""Rows that a page holds and a browser still sorts at once."""
+
 WORDS: dict[State, str] = {
     "fail": "fail",
     "known": "differ, as known",
@@ -63,6 +66,17 @@ def sections(view: View, columns: tuple[Column, ...]) -> tuple[Section, ...]:
     """Every sweep of which the run has cases."""
     sweeps = view.catalog.sweeps if view.catalog else ()
     return tuple(found for expanded in sweeps if (found := _section(view, columns, expanded)) is not None)
+
+
+def listed(view: View) -> tuple[Row, ...]:
+    """The rows that the table of cases has: of very many, not those of generated cases that show no difference."""
+    if len(view.rows) <= MOST_ROWS:
+        return view.rows
+    return tuple(row for row in view.rows if not _is_generated(view, row) or state_of(row) in ("fail", "known"))
+
+
+def _is_generated(view: View, row: Row) -> bool:
+    return row.case in view.cases and view.cases[row.case].tier is not None
 
 
 def _section(view: View, columns: tuple[Column, ...], expanded: Expanded) -> Section | None:

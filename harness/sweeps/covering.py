@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 
-from harness.errors import ConformanceError
 from harness.sweeps.model import STRENGTH, Block, Cover, Row, Sweep
 
 Where = Mapping[str, frozenset[str]]
@@ -38,21 +37,25 @@ class Possible:
         relevant = tuple(pair for pair in combination if pair[0] in self._axes)
         found = self._known.get(relevant)
         if found is None:
-            found = self._known[relevant] = self._completes(dict(relevant))
+            found = self._known[relevant] = self.complete(dict(relevant)) is not None
         return found
 
-    def _completes(self, values: dict[str, str]) -> bool:
-        """Search: give an axis of some exclusion that may still be met each value in turn."""
+    def complete(self, values: dict[str, str]) -> dict[str, str] | None:
+        """The values with one for each further axis, the first ones that may be; None where there are none.
+
+        Search: give an axis of some exclusion that may still be met each value in turn.
+        """
         undecided = None
         for where in self._exclusions:
             if all(values[axis] in listed for axis, listed in where.items() if axis in values):
                 free = [axis for axis in where if axis not in values]
                 if not free:
-                    return False
+                    return None
                 undecided = undecided or free[0]
         if undecided is None:
-            return True
-        return any(self._completes(values | {undecided: value}) for value in self._domains[undecided])
+            return {axis: values.get(axis, domain[0]) for axis, domain in self._domains.items()}
+        tried = (self.complete(values | {undecided: value}) for value in self._domains[undecided])
+        return next((found for found in tried if found is not None), None)
 
 
 def combinations_of(row: Iterable[tuple[str, str]], strength: int) -> Iterator[Combination]:
@@ -95,15 +98,19 @@ def matrix(sweep: Sweep, cover: Cover) -> Iterator[Row]:
 
 
 def generate(sweep: Sweep, block: Block, kept: Sequence[Row]) -> list[Row]:
-    """Rows that cover a block, beginning with as many of those kept as fit it.
+    """Rows that cover a block, beginning with as many of those kept as fit it."""
+    found = [row for row in kept if all(v in d for v, d in zip(row, block.domains.values(), strict=True))]
+    left = missed(sweep, block, found)
+    if len(left) > FEW * sum(1 for _ in all_combinations(block.domains, block.strength)):
+        found += _by_covertable(sweep, block, found)
+        left = missed(sweep, block, found)
+    return list(dict.fromkeys([*found, *_rest(sweep, block, left)]))
 
-    Raises:
-        ConformanceError: covertable left a possible combination out.
-    """
+
+def _by_covertable(sweep: Sweep, block: Block, presets: Sequence[Row]) -> list[Row]:
     from covertable import criteria
     from covertable.main import Controller
 
-    presets = [row for row in kept if all(v in d for v, d in zip(row, block.domains.values(), strict=True))]
     rows = Controller(
         {axis: list(values) for axis, values in block.domains.items()},
         strength=block.strength,
@@ -113,12 +120,27 @@ def generate(sweep: Sweep, block: Block, kept: Sequence[Row]) -> list[Row]:
         presets=[dict(zip(sweep.axes, row, strict=True)) for row in presets],
         constraints=[_condition(where) for where in sweep.exclusions],
     ).make()
-    found = list(dict.fromkeys([*presets, *(tuple(row[axis] for axis in sweep.axes) for row in rows)]))
-    if left := missed(sweep, block, found):
-        raise ConformanceError(
-            f"{sweep.file}: covertable covers {len(left)} possible combinations by no row: {left[0]}"
-        )
-    return found
+    return [tuple(row[axis] for axis in sweep.axes) for row in rows]
+
+
+def _rest(sweep: Sweep, block: Block, left: Sequence[Combination]) -> Iterator[Row]:
+    """Rows for the last combinations: each takes the first of them, and every other that goes with it."""
+    possible = Possible(block.domains, sweep.exclusions)
+    waiting = list(left)
+    while waiting:
+        values = dict(waiting[0])
+        for combination in waiting[1:]:
+            together = values | dict(combination)
+            if all(together[axis] == value for axis, value in values.items()) and possible(tuple(together.items())):
+                values = together
+        row = possible.complete(values)
+        assert row is not None, "only possible combinations are missed"
+        yield tuple(row[axis] for axis in sweep.axes)
+        waiting = [combination for combination in waiting if any(row[axis] != value for axis, value in combination)]
+
+
+FEW = 0.1
+"""The part of all combinations up to which rows are found here; covertable would take minutes for them."""
 
 
 def _condition(where: Where) -> dict[str, object]:
