@@ -15,7 +15,8 @@ from harness.reference import result as reference_module
 from tests.helpers import make_case
 from tests.test_sweeps import HEAD, MATRIX, expanded
 
-CASE = "tiny/3d_s2_bias-int8"
+NAME = "3d_s2_bias-int8"
+CASE = f"tiny/{NAME}"
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def edit(root: Path, old: str, new: str) -> None:
     """Change the line of CASE in the golden file."""
     path = root / "sweeps" / "tiny.tsv"
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    edited = [line.replace(old, new) if line.startswith(CASE) else line for line in lines]
+    edited = [line.replace(old, new) if line.startswith(NAME) else line for line in lines]
     assert edited != lines
     path.write_text("".join(edited), encoding="utf-8")
 
@@ -86,14 +87,14 @@ def test_wrong_sample(catalog: Catalog, root: Path) -> None:
 
 
 def test_golden_of_other_data(catalog: Catalog, root: Path) -> None:
-    edit(root, entry(root).case_hash, "0" * 16)
+    edit(root, entry(root).case_hash, "0" * 10)
     with pytest.raises(GoldenError, match="the case's data changed since: run `trt-conformance golden update"):
         read_generated(find(catalog), 0, root)
     assert kinds(catalog, root, recompute=False) == [("stale", CASE)]
 
 
 def test_missing_golden(catalog: Catalog, root: Path) -> None:
-    edit(root, CASE, "tiny/other-int8")
+    edit(root, NAME, "other-int8")
     with pytest.raises(GoldenError, match="has no golden of it"):
         read_generated(find(catalog), 0, root)
     assert kinds(catalog, root) == [("missing", CASE), ("extra", "tiny/other-int8")]
@@ -102,7 +103,7 @@ def test_missing_golden(catalog: Catalog, root: Path) -> None:
 
 
 def test_missing_golden_of_a_case_that_is_not_loaded(catalog: Catalog, root: Path, tmp_path: Path) -> None:
-    edit(root, CASE, "tiny/other-int8")
+    edit(root, NAME, "other-int8")
     assert kinds(load(tmp_path / "cases", tier=None), root) == [("missing", CASE), ("extra", "tiny/other-int8")]
 
 
@@ -111,7 +112,7 @@ def test_no_file(catalog: Catalog, root: Path) -> None:
     assert {kind for kind, _ in kinds(catalog, root)} == {"missing"}
 
 
-@pytest.mark.parametrize("line", ["too few\tparts\n", f"{CASE}\ta\tb\tc\n", "\n"])
+@pytest.mark.parametrize("line", ["too few\tparts\n", f"{NAME}\ta\tb\tc\n", "\n"])
 def test_line_that_is_no_golden(catalog: Catalog, root: Path, line: str) -> None:
     path = root / "sweeps" / "tiny.tsv"
     path.write_text(path.read_text(encoding="utf-8") + line, encoding="utf-8")

@@ -1,8 +1,8 @@
 """Goldens of generated cases: a hash of each run's reference output, and a few of its values.
 
-The tensors themselves are made again when they are needed. One text file a sweep, a line a case, sorted by id:
+The tensors themselves are made again when they are needed. One text file a sweep, a line a case, sorted by name, which is the id without the sweep:
 
-    id <tab> hash of the case's data <tab> hash of each run's output <tab> shape and values of the first output
+    name <tab> hash of the case's data <tab> hash of each run's output <tab> shape and values of the first output
 
 A hash is only good where the reference gives the same bits everywhere. So a case has a golden only if its sums are
 exact in float64, whatever the order in which a machine adds them; its shape and its float64 values are hashed.
@@ -32,7 +32,7 @@ from harness.tolerance import grain, operands
 
 FOLDER = "sweeps"
 _HEADER = "# Golden hashes of cases/sweeps/{name}.toml. Written by `trt-conformance golden update`.\n"
-_DIGITS = 16
+_DIGITS = 10
 _FLOAT64_BITS = 53
 
 
@@ -113,9 +113,10 @@ def read(path: Path) -> Entries:
         if line.startswith("#"):
             continue
         parts = line.split("\t")
-        if len(parts) != 4 or parts[0] in entries:
+        case_id = f"{path.stem}/{parts[0]}"
+        if len(parts) != 4 or case_id in entries:
             raise GoldenError(f"{relative(path)}:{number}: is no golden, or one that is there already")
-        entries[parts[0]] = Entry(parts[1], tuple(parts[2].split(",")), parts[3])
+        entries[case_id] = Entry(parts[1], tuple(parts[2].split(",")), parts[3])
     return entries
 
 
@@ -126,7 +127,8 @@ def write(root: Path, name: str, entries: Mapping[str, Entry]) -> None:
         path.unlink(missing_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = (f"{key}\t{e.case_hash}\t{','.join(e.outputs)}\t{e.sample}\n" for key, e in sorted(entries.items()))
+    named = sorted((key.partition("/")[2], entry) for key, entry in entries.items())
+    lines = (f"{key}\t{e.case_hash}\t{','.join(e.outputs)}\t{e.sample}\n" for key, e in named)
     with replacing(path) as temporary:
         temporary.write_text(_HEADER.format(name=name) + "".join(lines), encoding="utf-8", newline="\n")
 
