@@ -1,6 +1,7 @@
 """Goldens of generated cases: a hash of each run's reference output, and a few of its values.
 
-The tensors themselves are made again when they are needed. One text file a sweep, a line a case, sorted by name, which is the id without the sweep:
+The tensors themselves are made again when they are needed. One text file a sweep, a line a case, sorted by name,
+which is the id without the sweep's:
 
     name <tab> hash of the case's data <tab> hash of each run's output <tab> shape and values of the first output
 
