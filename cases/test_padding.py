@@ -17,7 +17,7 @@ SAMPLES = {"test_network": sample, "test_build": sample, "test_forward": sample,
 def pytest_generate_tests(metafunc):
     """The tables or the sampled cases on every target that infers shapes; values on every target."""
     run, check = metafunc.config.stash[RUN], metafunc.function.__name__
-    asked, globs = metafunc.config.getoption("padding_tier"), metafunc.config.getoption("case")
+    asked, globs = metafunc.config.getoption("tier"), metafunc.config.getoption("case")
     run.prepare()
     if run.fault is not None:
         return

@@ -23,7 +23,7 @@ from harness.toml_lines import KeyLines, KeyPath, TomlError, parse
 MAX_BYTES = 1_000_000
 
 # The loader fills these; a case file may not.
-_FILLED = {"name", "file", "line", "section"}
+_FILLED = {"name", "file", "line", "section", "tier"}
 FILE_KEYS = ["section", "source", "defaults", "case"]
 ENTRY_KEYS = [key for key in Case.model_fields if key not in _FILLED]
 DEFAULT_KEYS = [key for key in ENTRY_KEYS if key not in {"id", "doc", "claims"}]
@@ -116,7 +116,7 @@ class Entry:
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        return _merged(_known(self.defaults, DEFAULT_KEYS), _known(self.own, ENTRY_KEYS))
+        return merged(_known(self.defaults, DEFAULT_KEYS), _known(self.own, ENTRY_KEYS))
 
     @property
     def base_id(self) -> str:
@@ -278,7 +278,7 @@ def _findings(error: ValidationError) -> Iterator[Problem]:
         yield path, explain(detail, path, Case)
 
 
-def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """``own`` over ``defaults``, table by table."""
     result = dict(defaults)
     for key, value in own.items():
@@ -287,7 +287,7 @@ def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
             if key == "set":
                 # Assignments are applied in order: one written again moves behind the defaults.
                 under = {name: kept for name, kept in under.items() if name not in value}
-            result[key] = _merged(under, value)
+            result[key] = merged(under, value)
         else:
             result[key] = value
     for given, dropped in (("values", "fill"), ("fill", "values")):

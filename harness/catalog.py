@@ -14,9 +14,10 @@ from pydantic import Field, ValidationError
 from harness.case_file import CaseFileError, Entry, Fault, Source, entries, expand, read
 from harness.errors import ConformanceError
 from harness.explain import choice, closest, explain, shown
-from harness.model import Case, ClaimId, Model
+from harness.model import Case, ClaimId, Model, Tier
 from harness.neighbours import check_neighbours
 from harness.paths import CASES, relative
+from harness.sweeps.expand import Expanded, expand_sweep
 
 __all__ = ["CaseFileError", "Catalog", "Claim", "Fault", "load"]
 
@@ -31,10 +32,14 @@ class Claim(Model):
 
 @dataclass(frozen=True)
 class Catalog:
-    """All cases, in the order of files and entries, and the claims by id."""
+    """All cases, in the order of files and entries, the claims by id, and the sweeps.
+
+    Of a sweep's cases, those of the tier that was asked for are among the cases; `find` makes any other.
+    """
 
     cases: tuple[Case, ...]
     claims: dict[str, Claim]
+    sweeps: tuple[Expanded, ...] = ()
 
     def select(self, globs: Iterable[str]) -> tuple[Case, ...]:
         """The cases whose id, id without precision, or file matches any glob; all cases where none is given."""
@@ -47,9 +52,25 @@ class Catalog:
             if any(fnmatchcase(name, glob) for glob in globs for name in (case.id, case.base_id, case.file))
         )
 
+    def find(self, case_id: str) -> Case | None:
+        """The case of a full id, of whatever tier; None where there is none.
+
+        Raises:
+            ConformanceError: a sweep has the id, but its values make no case.
+        """
+        found = self._by_id.get(case_id)
+        if found is None:
+            owner = next((sweep for sweep in self.sweeps if case_id in sweep.ids), None)
+            found = None if owner is None else owner.case(case_id)
+        return found
+
     def by_base(self, base_id: str) -> tuple[Case, ...]:
         """The case in each of its precisions; empty where there is no such case."""
         return self._by_base.get(base_id, ())
+
+    @cached_property
+    def _by_id(self) -> dict[str, Case]:
+        return {case.id: case for case in self.cases}
 
     @cached_property
     def _by_base(self) -> dict[str, tuple[Case, ...]]:
@@ -59,8 +80,10 @@ class Catalog:
         return found
 
 
-def load(root: Path = CASES) -> Catalog:
-    """Read every ``*.toml`` below ``root`` but the expectations, and check it.
+def load(root: Path = CASES, tier: Tier | None = "nightly") -> Catalog:
+    """Read every ``*.toml`` below ``root`` but the expectations, and check it. Those in a folder ``sweeps`` are sweeps.
+
+    Sweeps give the cases of a tier; of no tier none, which is fast and leaves it to the catalog to find one.
 
     Raises:
         CaseFileError: with every fault of every file.
@@ -74,11 +97,15 @@ def load(root: Path = CASES) -> Catalog:
         raise ConformanceError(f"{relative(root)}: no case files (*.toml) below it")
 
     faults: list[Fault] = []
-    sources = _read_all(paths, faults)
-    unread = {path.stem for path in paths} - {source.stem for source in sources}
+    every_source = _read_all(paths, faults)
+    sources = [source for source in every_source if not _is_sweep(source)]
+    sweeps = [(source, expand_sweep(source)) for source in every_source if _is_sweep(source)]
+    generated = [case for source, sweep in sweeps if sweep and tier for case in sweep.cases(tier, source)]
+    unread = {path.stem for path in paths} - {source.stem for source in every_source}
     every = [entry for source in sources for entry in entries(source)]
     cases = [(entry, case) for entry in every for case in expand(entry)]
     _check_duplicates(every)
+    _check_names(sources, [source for source, _ in sweeps])
     _check_relations(cases, every, unread)
     check_neighbours(cases, every, unread)
 
@@ -87,15 +114,29 @@ def load(root: Path = CASES) -> Catalog:
     for source in claims_file:
         indexed = _claims(source)
         claims = {claim.id: claim for claim in indexed.values()}
-        if len(sources) == len(paths):
+        if len(every_source) == len(paths):
             _check_unused(source, indexed, every)
     if claims_file or not claims_path.exists():
         _check_claims(every, claims)
 
-    faults += [fault for source in (*sources, *claims_file) for fault in source.faults]
+    faults += [fault for source in (*every_source, *claims_file) for fault in source.faults]
     if faults:
         raise CaseFileError(faults)
-    return Catalog(tuple(case for _, case in cases), claims)
+    found = tuple(sweep for _, sweep in sweeps if sweep is not None)
+    return Catalog((*(case for _, case in cases), *generated), claims, found)
+
+
+def _is_sweep(source: Source) -> bool:
+    return source.file.split("/")[-2:-1] == ["sweeps"]
+
+
+def _check_names(sources: Iterable[Source], sweeps: Iterable[Source]) -> None:
+    """A sweep's name is no other file's: ids begin with it."""
+    names = {source.stem: source.file for source in sources}
+    for source in sweeps:
+        first = names.setdefault(source.stem, source.file)
+        if first != source.file:
+            source.fault((), f"the name {shown(source.stem)} is that of {first}, too: ids could not tell them apart")
 
 
 def _read_all(paths: Iterable[Path], faults: list[Fault]) -> list[Source]:

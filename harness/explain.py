@@ -83,7 +83,8 @@ def explain(detail: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         return choice(f"unknown key{owner}:" if owner else "unknown key", key, _fields(model, path[:-1]))
     if kind == "literal_error":
-        return choice(f"{where}unknown value", value, re.findall(r"'([^']*)'", limits["expected"]))
+        known = re.findall(r"'([^']*)'", limits["expected"]) or re.findall(r"\d+", limits["expected"])
+        return choice(f"{where}unknown value", value, known)
     if kind in _KINDS:
         rule = f"expected {_KINDS[kind]}"
     elif kind in _BOUNDS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 import pytest
@@ -10,14 +10,20 @@ import pytest
 from harness.model import Case
 from harness.targets.base import Target
 
-Pair = tuple[Case, Target]
+Pair = tuple[Case | str, Target]
 
 
 def subject_of(item: pytest.Item) -> Pair | None:
-    """The case and target of a test, if it has one."""
+    """The case and target of a test, if it has one; of a generated case the id."""
     callspec = getattr(item, "callspec", None)
     subject = callspec.params.get("subject") if callspec is not None else None
     return (subject[0], subject[1]) if isinstance(subject, tuple) else None
+
+
+def id_of(pair: Pair) -> str:
+    """The id of a test's case."""
+    case = pair[0]
+    return case if isinstance(case, str) else case.id
 
 
 def builds(item: pytest.Item) -> bool:
@@ -28,8 +34,9 @@ def builds(item: pytest.Item) -> bool:
 class Lookahead:
     """The cases of a run's tests, in their order; in a worker of pytest-xdist, too, neighbours follow each other."""
 
-    def __init__(self, items: Sequence[pytest.Item]) -> None:
-        self._items = items
+    def __init__(self, items: Sequence[pytest.Item], made: Callable[[str], Case]) -> None:
+        """``made`` gives a generated case by its id."""
+        self._items, self._made = items, made
         self._place = {item.nodeid: place for place, item in enumerate(items)}
 
     def after(self, item: pytest.Item, count: int) -> list[Case]:
@@ -43,6 +50,7 @@ class Lookahead:
             there = subject_of(self._items[place])
             if there is None or there[1] is not here[1]:
                 return
-            if there[0].id not in seen and builds(self._items[place]):
-                seen.add(there[0].id)
-                yield there[0]
+            name = id_of(there)
+            if name not in seen and builds(self._items[place]):
+                seen.add(name)
+                yield self._made(there[0]) if isinstance(there[0], str) else there[0]

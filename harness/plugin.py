@@ -17,14 +17,14 @@ from harness.data_checks import REFERENCE
 from harness.isolation import TIME_LIMIT
 from harness.latency.check import computed_reference
 from harness.latency.measurement import MODES, Plan
-from harness.lookahead import Lookahead, subject_of
+from harness.lookahead import Lookahead, id_of, subject_of
 from harness.metamorphic import choose
 from harness.model import Case
-from harness.padding_table import TIERS
 from harness.paths import ROOT, RUNS, relative
 from harness.progress import CHOICES, progress_for
 from harness.session import MOST_BUILDERS, Controller, Run
 from harness.shard import Shard
+from harness.sweeps.model import TIERS
 from harness.targets.base import DefinesNetworks, HasDeprecatedNames, Target
 from harness.targets.options import CACHE_LIMIT, TACTICS
 from harness.verdict import Verdict
@@ -43,6 +43,7 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "deprecated": lambda case: case.deprecated is not None,
     "claimed_printed": lambda case: case.expect.printed is not None and case.precision in ("fp32", "int8", "fp8"),
 }
+GENERATED = "generated"
 NEEDS: dict[str, Callable[[Target], bool]] = {
     "nothing": lambda target: True,
     "networks": lambda target: isinstance(target, DefinesNetworks),
@@ -80,9 +81,10 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         help="a build or run that takes longer counts as hung (default: %(default)g)",
     )
     group.addoption(
-        "--padding-tier",
-        choices=tuple(TIERS),
-        help="how large the padding truth table is (default: ci, and smoke on TensorRT 8, which infers slowly)",
+        "--tier",
+        choices=TIERS,
+        help="how many generated cases there are (default: smoke), and how large the padding truth table is (default: "
+        "ci, and smoke on TensorRT 8, which infers slowly)",
     )
     group.addoption("--large", action="store_true", help="run the cases of very large tensors too")
     group.addoption("--latency", action="store_true", help="run the timed cases too, and time them")
@@ -177,7 +179,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     run.prepare()
     if run.fault is not None:
         return
-    cases = [case for case in run.cases if SELECTIONS[marker.args[0]](case)]
+    selection = marker.args[0]
+    if selection == GENERATED:
+        parametrize_generated(metafunc, run)
+        return
+    cases = [case for case in run.cases if SELECTIONS[selection](case)]
     if "subject" not in metafunc.fixturenames:
         parametrize(metafunc, "case", cases, [case.id for case in cases])
         return
@@ -200,11 +206,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("timing", list(dict.fromkeys(modes)), indirect=True)
 
 
+def parametrize_generated(metafunc: pytest.Metafunc, run: Run) -> None:
+    """The generated cases by their ids, on each target."""
+    pairs = [(name, target) for name in run.generated for target in run.targets]
+    ids = run.generated if len(run.targets) == 1 else [f"{name}-{target.name}" for name, target in pairs]
+    parametrize(metafunc, "subject", pairs, ids, indirect=True)
+
+
 def parametrize(
     metafunc: pytest.Metafunc,
     names: str | tuple[str, ...],
     values: Sequence[Any],
-    ids: list[str],
+    ids: Sequence[str],
     indirect: bool | list[str] = False,
 ) -> None:
     """As pytest's, but a test without a value is left out rather than skipped."""
@@ -243,15 +256,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         subject = subject_of(item)
         if subject is None:
             return (0, 0)
-        case, target = subject
-        return (1, first.setdefault((target.name, case.id), len(first)))
+        return (1, first.setdefault((subject[1].name, id_of(subject)), len(first)))
 
     items.sort(key=order)
     shard: Shard | None = config.getoption("shard")
     if shard is not None:
-        items[:], others = shard.choose(items, [case.id for case in run.cases])
+        items[:], others = shard.choose(items, run.ids)
         config.hook.pytest_deselected(items=others)
-    run.lookahead = Lookahead(items)
+    run.lookahead = Lookahead(items, run.made)
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if first and terminal is not None:
         terminal.showfspath = False  # the module changes with every check: its name would stand on every line
@@ -274,10 +286,12 @@ def catalog(run: Run) -> Catalog:
 @pytest.fixture
 def subject(request: pytest.FixtureRequest, run: Run) -> Subject:
     """The test's case on its target."""
-    from harness.golden import read_reference
+    from harness.golden import read_generated, read_reference
 
     case, target = request.param
     run.foresee(request.node)
+    if isinstance(case, str):
+        return Subject(run.made(case), run.engines(target), read_generated)
     return Subject(case, run.engines(target), computed_reference if case.latency else read_reference)
 
 
@@ -295,17 +309,22 @@ def timing(request: pytest.FixtureRequest) -> dict[str, Any]:
 @pytest.fixture
 def find(catalog: Catalog) -> Callable[[str], Case]:
     """A case by its full id."""
-    by_id = {case.id: case for case in catalog.cases}
-    return by_id.__getitem__
+
+    def find(case_id: str) -> Case:
+        found = catalog.find(case_id)
+        assert found is not None, case_id
+        return found
+
+    return find
 
 
 @pytest.fixture
-def judge(request: pytest.FixtureRequest, run: Run) -> Callable[[Verdict], None]:
-    """Record a verdict, and pass, fail, skip or xfail the test by it."""
+def judge(request: pytest.FixtureRequest, run: Run) -> Callable[..., None]:
+    """Record a verdict, and pass, fail, skip or xfail the test by it. A test of several checks names each."""
 
-    def judge(found: Verdict) -> None:
+    def judge(found: Verdict, check: str = "") -> None:
         __tracebackhide__ = True
-        check = request.function.__name__.removeprefix("test_")
+        check = check or request.function.__name__.removeprefix("test_")
         found = run.expectations.apply(replace(found, check=check))
         if found.is_fault:
             found = replace(found, figures={**found.figures, "rerun": _rerun(request.node, found)})
@@ -325,9 +344,9 @@ def _rerun(node: pytest.Item, found: Verdict) -> str:
     name = node.name
     if target and name.endswith(f"-{found.target}]"):
         name = name.removesuffix(f"-{found.target}]") + "]"
-    tier = node.config.getoption("padding_tier")
-    table = f" --padding-tier {tier}" if tier else ""
-    return f'pytest "{relative(Path(node.path))}::{name}"{target}{table}'
+    tier = node.config.getoption("tier")
+    asked = f" --tier {tier}" if tier else ""
+    return f'pytest "{relative(Path(node.path))}::{name}"{target}{asked}'
 
 
 def _target_option(node: pytest.Item, name: str) -> str:

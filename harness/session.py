@@ -23,6 +23,7 @@ from harness.expectations import load as load_expectations
 from harness.isolation import IsolatedTarget, open_target
 from harness.lookahead import Lookahead, builds, subject_of
 from harness.model import Case
+from harness.model import Tier as TierName
 from harness.padding_table import Tier, tier_of
 from harness.paths import relative
 from harness.record import RecordWriter
@@ -33,10 +34,11 @@ from harness.targets.registry import REGISTERED
 from harness.verdict import NEUTRAL, Verdict
 
 # Figures that the closing summary needs, and what progress needs of a report.
-SUMMARISED = ("engine", "cache")
+SUMMARISED = ("engine", "cache", "fraction", "bound_for")
 TOLD = frozenset(("status", "known"))
 # Four builder threads are 3.4 times as fast as one on TensorRT 8.6; more gain nothing.
 MOST_BUILDERS = 4
+KEPT_CASES = 256
 # Cases to look ahead for each builder: one in work, one waiting, so that none is ever idle.
 AHEAD = 2
 
@@ -61,6 +63,7 @@ class Run:
     _engines: dict[str, Engines] = field(default_factory=dict)
 
     fault: ConformanceError | None = None
+    _made: dict[str, Case] = field(default_factory=dict)
     without_values: set[str] = field(default_factory=set)
     lookahead: Lookahead | None = None
     _foreseen: tuple[str, list[Case]] = ("", [])
@@ -78,7 +81,13 @@ class Run:
 
     @cached_property
     def catalog(self) -> Catalog:
-        return load_catalog()
+        return load_catalog(tier=None)
+
+    @property
+    def tier(self) -> TierName:
+        """The tier of generated cases."""
+        asked: TierName | None = self.config.getoption("tier")
+        return asked or "smoke"
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
@@ -89,9 +98,40 @@ class Run:
         if matching and not chosen:
             kind, option = ("large", "--large") if all(case.large for case in matching) else ("timed", "--latency")
             raise ConformanceError(f"--case {' '.join(globs)}: only {kind} cases match; add {option} to run them")
-        if not chosen and not any(fnmatchcase(name, glob) for name in self.generated for glob in globs):
+        unfiled = any(fnmatchcase(name, glob) for name in self.unfiled for glob in globs)
+        if not (chosen or self.generated or unfiled):
+            self._point_to_tier(globs)
             raise ConformanceError(f"--case {' '.join(globs)}: no case matches; see `trt-conformance cases list`")
         return tuple(chosen)
+
+    @cached_property
+    def generated(self) -> tuple[str, ...]:
+        """The ids of the sweeps' cases of the tier that was asked for. Each is made when it runs."""
+        globs = self.config.getoption("case")
+        names = (name for expanded in self.catalog.sweeps for name in expanded.names(self.tier))
+        return tuple(name for name in names if not globs or any(_names(name, glob) for glob in globs))
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all that may run, generated ones too."""
+        return [*(case.id for case in self.cases), *self.generated]
+
+    def made(self, case_id: str) -> Case:
+        """A generated case by its id. The last few are kept: looking ahead asks for each more than once."""
+        held = self._made.pop(case_id, None) or self.catalog.find(case_id)
+        assert held is not None
+        self._made[case_id] = held
+        while len(self._made) > KEPT_CASES:
+            del self._made[next(iter(self._made))]
+        return held
+
+    def _point_to_tier(self, globs: list[str]) -> None:
+        """Raises ConformanceError where the globs match generated cases of a larger tier than was asked for."""
+        for expanded in self.catalog.sweeps:
+            for case_id, row in expanded.ids.items():
+                if any(_names(case_id, glob) for glob in globs):
+                    tier = expanded.rows[row][0]
+                    raise ConformanceError(f"--case {' '.join(globs)}: {case_id} is of tier {tier}; add --tier {tier}")
 
     @property
     def is_timing(self) -> bool:
@@ -99,17 +139,18 @@ class Run:
 
     @cached_property
     def expectations(self) -> Expectations:
-        return load_expectations(self.catalog.cases, generated=self.generated)
+        of_any_tier = (case_id for expanded in self.catalog.sweeps for case_id in expanded.ids)
+        return load_expectations(self.catalog.cases, generated=(*self.unfiled, *of_any_tier))
 
     @cached_property
-    def generated(self) -> tuple[str, ...]:
+    def unfiled(self) -> tuple[str, ...]:
         """The ids of what is checked without a case file."""
         return padding_sample.ids(self.padding_tier)
 
     @property
     def padding_tier(self) -> Tier:
         """The tier that padding is sampled from."""
-        return tier_of(self.config.getoption("padding_tier"), "")
+        return tier_of(self.config.getoption("tier"), "")
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
@@ -171,7 +212,7 @@ class Run:
                 Path(self.config.getoption("record_root")),
                 names,
                 environment.describe(list(self.targets)),
-                shard.describe([case.id for case in self.cases], self.config) if shard else None,
+                shard.describe(self.ids, self.config) if shard else None,
             )
         self.writer.write(verdict)
 
@@ -180,6 +221,11 @@ class Run:
             engines.close()
             if isinstance(engines.target, IsolatedTarget):
                 engines.target.finish()
+
+
+def _names(case_id: str, glob: str) -> bool:
+    """Whether a glob matches a generated case, as it does one of a case file: by its id, with or without precision."""
+    return fnmatchcase(case_id, glob) or fnmatchcase(case_id.rpartition("-")[0], glob)
 
 
 class Controller:

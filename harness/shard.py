@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from harness.lookahead import id_of, subject_of
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -59,8 +61,10 @@ def _unit(item: pytest.Item) -> str:
     """What stays together: a case's id, or the test itself where it has no case."""
     callspec = getattr(item, "callspec", None)
     if callspec is not None:
-        subject = callspec.params.get("subject")
-        case = subject[0] if isinstance(subject, tuple) else callspec.params.get("case")
+        subject = subject_of(item)
+        if subject is not None:
+            return id_of(subject)
+        case = callspec.params.get("case")
         if hasattr(case, "id"):
             return str(case.id)
     return item.nodeid

@@ -73,6 +73,7 @@ _FILLS: dict[Fill, Callable[[Sequence[int], int], Float64]] = {
     "int8_full_range": lambda shape, seed: _integers(shape, seed, -128, 127),
     "int8_extremes": _extremes,
     "int8_ties": lambda shape, seed: _integers(shape, seed, -261, 261) / 2,
+    "uniform_20_bits": lambda shape, seed: _integers(shape, seed, -(2**20), 2**20 - 1) * 2.0**-20,
 }
 
 
@@ -84,7 +85,8 @@ def content(shape: Sequence[int], fill: Fill | None, values: Sequence[float] | N
     ``powers_of_ten_alternating`` (the same, sign alternating over the leading dimensions), ``zeros``,
     ``ones``, ``ramp`` (1, 2, 3, ...), ``uniform`` ([-1, 1)), ``exact_integers`` (-3..3), ``ternary`` (-1..1),
     ``sparse_ternary`` (the same, but 0 in 7 of 8 places), ``int8_full_range`` (-128..127), ``int8_extremes``
-    (values at the ends of int8) and ``int8_ties`` (multiples of one half, to both sides beyond int8).
+    (values at the ends of int8), ``int8_ties`` (multiples of one half, to both sides beyond int8) and
+    ``uniform_20_bits`` (multiples of 2^-20 in [-1, 1): float32 rounds their sums, float64 does not).
 
     Raises:
         ValueError: the values do not fit the shape, or neither fill nor values are given.

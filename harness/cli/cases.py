@@ -27,9 +27,20 @@ Globs = Annotated[
 
 
 @app.command("list")
-def list_cases(case: Globs = None, root: Root = CASES, as_json: AsJson = False) -> None:
+def list_cases(
+    case: Globs = None,
+    tier: Annotated[
+        str,
+        typer.Option(metavar="TIER", help="Of sweeps, smoke, ci or nightly; with --case, any.", show_default="smoke"),
+    ] = "",
+    root: Root = CASES,
+    as_json: AsJson = False,
+) -> None:
     """List cases with their claims."""
-    chosen = select(load(root), case or [])
+    from harness.cli.coverage import tier_named
+
+    wanted = tier_named(tier or ("nightly" if case else "smoke"))
+    chosen = select(load(root, wanted), case or [])
     if as_json:
         keys = {"id", "precision", "file", "line", "section", "doc", "claims", "source"}
         print_json([found.model_dump(mode="json", include=keys) for found in chosen])
@@ -41,6 +52,7 @@ def list_cases(case: Globs = None, root: Root = CASES, as_json: AsJson = False) 
 def lint(root: Root = CASES, as_json: AsJson = False) -> None:
     """Check every case file; exit code 2 where there is a fault."""
     from harness.catalog import CaseFileError, load  # brings NumPy and pydantic
+    from harness.cli.coverage import summary
     from harness.explain import counted
 
     try:
@@ -57,6 +69,46 @@ def lint(root: Root = CASES, as_json: AsJson = False) -> None:
     cases = counted(len(catalog.cases), "case")
     files = counted(len({found.file for found in catalog.cases}), "file")
     typer.echo(f"{cases} in {files}, {counted(len(catalog.claims), 'claim')}: no faults")
+    for expanded in catalog.sweeps:
+        typer.echo(summary(expanded))
+
+
+@app.command()
+def expand(
+    root: Root = CASES,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Find all rows anew: ids may change.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the rows of the covering arrays that sweeps declare, keeping those that are there, and write them."""
+    from harness.sweeps.update import expand_all
+
+    changes = expand_all(root, fresh)
+    if as_json:
+        print_json([vars(change) for change in changes])
+        return
+    for change in changes:
+        typer.echo(str(change))
+
+
+@app.command()
+def coverage(
+    tier: Annotated[str, typer.Option(metavar="TIER", help="smoke, ci or nightly.")] = "nightly",
+    root: Root = CASES,
+    as_json: AsJson = False,
+) -> None:
+    """Say which values, pairs and triples of values the sweeps' cases cover; exit code 1 where one is missed."""
+    from harness.cli.coverage import facts, lines, tier_named
+
+    wanted = tier_named(tier)
+    found = [facts(expanded, wanted) for expanded in load(root).sweeps]
+    if as_json:
+        print_json(found)
+    else:
+        for sweep in found:
+            for line in lines(sweep):
+                typer.echo(line)
+    if any(sweep["missed"] for sweep in found):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -10,14 +10,14 @@ from harness.errors import ConformanceError
 
 if TYPE_CHECKING:
     from harness.catalog import Catalog
-    from harness.model import Case
+    from harness.model import Case, Tier
 
 
-def load(root: Path) -> Catalog:
+def load(root: Path, tier: Tier = "nightly") -> Catalog:
     """The catalog under a folder. Raises CaseFileError with every fault."""
     from harness import catalog  # brings NumPy and pydantic
 
-    return catalog.load(root)
+    return catalog.load(root, tier)
 
 
 def select(catalog: Catalog, globs: Sequence[str]) -> tuple[Case, ...]:

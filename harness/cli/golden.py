@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,8 @@ app = typer.Typer(
     help="Check, compare, show and write the golden tensors.",
     no_args_is_help=True,
 )
+
+MOST_ALIKE = 20
 
 Root = Annotated[Path, typer.Option(metavar="DIR", help="Where the case files are.", show_default="cases/")]
 Store = Annotated[Path, typer.Option("--golden", metavar="DIR", help="Where the goldens are.", show_default="golden/")]
@@ -79,7 +82,9 @@ def show(
         print_json({name: facts(content) for name, content in stored.items()})
         return
     typer.echo(f"{found.id}: {found.doc} ({found.location})")
-    if not stored:
+    if found.tier is not None:
+        typer.echo(f"\n{golden.hash_line(found, store)}")
+    elif not stored:
         typer.echo("no goldens: the case is refused, or is no convolution")
     for name, content in stored.items():
         typer.echo(f"\n{name}")
@@ -114,10 +119,27 @@ def _print(found: Sequence[Problem | Change], none: str, as_json: bool) -> None:
     if as_json:
         print_json([asdict(entry) for entry in found])
         return
-    for entry in found:
-        typer.echo(str(entry))
+    for line in _lines(found):
+        typer.echo(line)
     if not found:
         typer.echo(none)
+
+
+def _lines(found: Sequence[Problem | Change]) -> Iterator[str]:
+    """A line each; many that say the same of generated cases, of which there are thousands, become one."""
+
+    def alike(entry: Problem | Change) -> tuple[str, ...]:
+        about = entry.case if isinstance(entry, golden.Problem) else entry.group
+        return (type(entry).__name__, entry.file, str(entry).replace(about, "") if about else "")
+
+    from harness import golden
+
+    for _, group in groupby(found, alike):
+        entries = list(group)
+        if len(entries) <= MOST_ALIKE:
+            yield from map(str, entries)
+        else:
+            yield f"{entries[0]} … and {len(entries) - 1} more like it"
 
 
 def _environment(target: Target) -> dict[str, str]:

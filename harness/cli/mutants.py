@@ -62,7 +62,8 @@ def _cases(catalog: Catalog, globs: Sequence[str]) -> tuple[Case, ...]:
     for glob in globs:
         if not catalog.select([glob]):
             raise ConformanceError(f"no case matches {glob!r} (`trt-conformance cases list` shows them)")
-    cases = small(catalog.select(globs))
+    chosen = catalog.select(globs) if globs else [case for case in catalog.cases if case.tier is None]
+    cases = small(chosen)
     if not cases:
         raise ConformanceError("every case chosen is too large: mutants run on small ones")
     return cases

@@ -3,6 +3,7 @@
 documented: printed in the document. reference: computed by `harness.reference`. observed: what a target gave.
 """
 
+from harness.golden.hashes import hash_line, read_generated
 from harness.golden.observed import write_observed
 from harness.golden.read import read_documented, read_reference, stored
 from harness.golden.store import GoldenError
@@ -14,7 +15,9 @@ __all__ = [
     "GoldenError",
     "Problem",
     "diff",
+    "hash_line",
     "read_documented",
+    "read_generated",
     "read_reference",
     "stored",
     "update",

@@ -87,8 +87,8 @@ def plan(cases: Iterable[Case]) -> dict[str, dict[str, Golden]]:
 
 
 def sources_of(case: Case) -> tuple[Source, ...]:
-    """Which goldens a case has: none where it is timed or large, is refused everywhere, or is no convolution."""
-    if case.latency or case.large:
+    """Which goldens a case has here: none if it is timed, large, generated, refused everywhere or no convolution."""
+    if case.latency or case.large or case.tier is not None:
         return ()
     if case.reject is not None and case.reject.phase is not None:
         return ()

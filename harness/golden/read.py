@@ -94,7 +94,9 @@ def stored(case: Case, root: Path = GOLDEN) -> dict[str, Content]:
 def _explaining(case: Case, source: Source, root: Path) -> Iterator[None]:
     """Name the case, its golden file, and what to do, in whatever is wrong with it."""
     if source not in sources_of(case):
-        raise GoldenError(f"{case.id}: it is refused, is no convolution, or is timed, so it has no golden", "missing")
+        raise GoldenError(
+            f"{case.id}: it is refused, generated, timed or no convolution, so it has no golden tensor", "missing"
+        )
     try:
         yield
     except GoldenError as fault:

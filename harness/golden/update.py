@@ -9,11 +9,14 @@ from typing import Literal
 
 from harness.catalog import Catalog
 from harness.errors import ConformanceError
-from harness.golden import manifest
+from harness.exactness import inexact
+from harness.golden import hashes, manifest
 from harness.golden.check import faults, largest_difference
 from harness.golden.plan import Golden, plan
 from harness.golden.store import Content, GoldenError, join, load, save, split
 from harness.golden.verify import files_in, kind_of
+from harness.lint import lint_case
+from harness.model import Case
 from harness.paths import GOLDEN
 
 Action = Literal["add", "change", "remove", "manifest"]
@@ -83,7 +86,62 @@ def _apply(catalog: Catalog, globs: tuple[str, ...], root: Path, writing: bool) 
     changes += _keep_up(root, lines, touched, rebuild=lost, drop=chosen is None)
     if writing and changes:
         manifest.write(root, lines)
-    return changes
+    return [*changes, *_generated(catalog, chosen, root, writing)]
+
+
+def _generated(catalog: Catalog, chosen: set[str] | None, root: Path, writing: bool) -> Iterator[Change]:
+    """Bring the hashes of generated cases up to date; files of sweeps that are gone go, too."""
+    ids = {expanded.sweep.name: expanded.ids for expanded in catalog.sweeps}
+    unsound: list[str] = []
+    for name, cases in hashes.generated(catalog).items():
+        path, file = root / hashes.FOLDER / f"{name}.tsv", f"{hashes.FOLDER}/{name}.tsv"
+        why = "new"
+        try:
+            stored = hashes.read(path)
+        except GoldenError as fault:
+            stored, why = {}, str(fault)
+        changes = []
+        if chosen is None:
+            for case_id in sorted(stored.keys() - ids[name].keys()):
+                del stored[case_id]
+                changes.append(Change("remove", file, case_id, "no case uses it"))
+        for case_id, case in cases.items():
+            if chosen is not None and case_id not in chosen:
+                continue
+            old, fresh = stored.get(case_id), hashes.compute(case)
+            if old == fresh:
+                continue
+            unsound += _unsound(case)
+            stored[case_id] = fresh
+            same = old is not None and old.case_hash == fresh.case_hash
+            reason = (
+                why
+                if old is None
+                else "the reference gives something else"
+                if same
+                else "the case's data changed since"
+            )
+            changes.append(Change("add" if old is None else "change", file, case_id, reason))
+        if unsound:
+            raise ConformanceError("\n".join(unsound))
+        if writing and changes:
+            hashes.write(root, name, stored)
+        yield from changes
+    for path in hashes.files_in(root) if chosen is None else ():
+        if path.stem not in ids:
+            if writing:
+                path.unlink()
+            yield Change("remove", f"{hashes.FOLDER}/{path.name}", "", "no sweep uses it")
+
+
+def _unsound(case: Case) -> Iterator[str]:
+    """A generated case is looked at in full only here: it gets no golden where it proves nothing or is not exact."""
+    # Of exact cases written by hand more is asked: that they are small, and that every run has many values.
+    found = lint_case(case.model_copy(update={"exact": False}))
+    problems = [message for path, message in found if path[:2] != ("dynamic", "run") or path[2] == 0]
+    if not problems and case.exact:
+        problems += filter(None, [inexact(case)])
+    yield from (f"{case.id} ({case.location}): {message}" for message in problems)
 
 
 def _chosen(catalog: Catalog, globs: tuple[str, ...]) -> set[str] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.catalog import Catalog
-from harness.golden import manifest
+from harness.golden import hashes, manifest
 from harness.golden.check import faults, hash_fault
 from harness.golden.observed import observed_file, observed_group
 from harness.golden.plan import Golden, plan
@@ -31,8 +31,10 @@ class Problem:
         return f"{self.kind}: {self.case + ': ' if self.case else ''}{self.file} {self.message}"
 
 
-def verify(catalog: Catalog, root: Path = GOLDEN) -> list[Problem]:
+def verify(catalog: Catalog, root: Path = GOLDEN, recompute_generated: bool = True) -> list[Problem]:
     """Every problem of the store at ``root``, by file; empty where the store is whole, right and used.
+
+    Outputs of generated cases need not be computed anew here: whoever runs such a case does that.
 
     Raises:
         GoldenError: two cases would share a golden but differ in what it holds.
@@ -61,7 +63,32 @@ def verify(catalog: Catalog, root: Path = GOLDEN) -> list[Problem]:
             problems += _unlisted(file, manifest.entries(file, content), listed)
     for file in sorted({manifest.file_of(key) for key in listed or ()} - {*wanted, *present}):
         problems.append(Problem("manifest", file, "", f"is listed in {manifest.NAME} but does not exist: {_update()}"))
-    return problems
+    return [*problems, *_generated(catalog, root, recompute_generated)]
+
+
+def _generated(catalog: Catalog, root: Path, recompute: bool) -> Iterator[Problem]:
+    """What is wrong with the hashes of generated cases. Of cases of a larger tier, only whether they have one."""
+    generated = hashes.generated(catalog)
+    sweeps = {f"{hashes.FOLDER}/{expanded.sweep.name}.tsv": expanded for expanded in catalog.sweeps}
+    present = [path.relative_to(root).as_posix() for path in hashes.files_in(root)]
+    for file in sorted({*sweeps, *present}):
+        if file not in sweeps:
+            yield Problem("extra", file, "", "is of no sweep: delete it")
+            continue
+        ids = sweeps[file].ids
+        try:
+            entries = hashes.read(root / file)
+        except GoldenError as fault:
+            yield Problem(fault.kind, file, "", f"{fault}: {_update(repr(sweeps[file].sweep.file))}")
+            continue
+        for case_id in sorted(ids.keys() - entries.keys()):
+            yield Problem("missing", file, case_id, f"has no golden of it: {_update(repr(case_id))}")
+        for case_id in sorted(entries.keys() - ids.keys()):
+            yield Problem("extra", file, case_id, f"is of no case: {_update()}")
+        for case_id, case in generated[sweeps[file].sweep.name].items():
+            found = hashes.fault(case, entries[case_id], recompute) if case_id in entries else None
+            if found is not None:
+                yield Problem(found.kind, file, case_id, f"{found.message}: {_update(repr(case_id))}")
 
 
 def files_in(root: Path) -> list[str]:

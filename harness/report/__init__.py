@@ -26,7 +26,7 @@ def view_of(records: Sequence[Record]) -> View:
     """Records with what this checkout states of their cases; without it where it states nothing that can be read."""
     catalog: Catalog | None = None
     with suppress(ConformanceError):
-        catalog = load_catalog()
+        catalog = load_catalog(tier=None)
     return View(tuple(records), catalog, _expectations())
 
 

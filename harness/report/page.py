@@ -16,7 +16,7 @@ from harness.data_checks import REFERENCE
 from harness.latency.gate import LatencyComparison, signed
 from harness.latency.statistics import percent, seconds
 from harness.record import Record
-from harness.report import compare_text, picture, timings
+from harness.report import compare_text, picture, sweeps, timings
 from harness.report.changes import GROUPS, REGRESSIONS, Changes
 from harness.report.coverage import coverage
 from harness.report.plot import plot
@@ -54,6 +54,9 @@ def report_page(view: View) -> str:
         columns=columns,
         several=len(view.targets) > 1,
         coverage=coverage(view, view.targets),
+        sweeps=sweeps.sections(view, view.targets),
+        listed=sweeps.listed(view),
+        PAIR_WORDS=sweeps.WORDS,
         timed=timed,
         series=list(dict.fromkeys((one.series, one.column.name) for one in timed)),
         strips=timings.strip_plot(timed) if timed else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from harness.bound_use import BoundUse, arithmetic, bound_use, fraction, precision_of
 from harness.catalog import Catalog
 from harness.data_checks import REFERENCE
+from harness.errors import ConformanceError
 from harness.expectations import Expectation
 from harness.model import Case
 from harness.record import Record
@@ -198,7 +200,16 @@ class View:
 
     @cached_property
     def cases(self) -> dict[str, Case]:
-        return {case.id: case for case in self.catalog.cases} if self.catalog else {}
+        """The cases of the case files, and the generated ones that ran."""
+        if self.catalog is None:
+            return {}
+        found = {case.id: case for case in self.catalog.cases}
+        for name in dict.fromkeys(verdict.case for record in self.records for verdict in record.verdicts):
+            with suppress(ConformanceError):  # of another checkout, perhaps
+                case = self.catalog.find(name)
+                if case is not None:
+                    found.setdefault(name, case)
+        return found
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
