@@ -27,12 +27,29 @@ NUMPY_TYPE: dict[DataType, np.dtype[Any]] = {
 
 
 @dataclass(frozen=True)
-class CaseData:
-    """Input ``(N, C, *spatial)``, kernel ``(K, C/groups, *window)`` and bias ``(K,)`` in the case's type."""
+class Parameters:
+    """Kernel ``(K, C/groups, *window)`` and bias ``(K,)`` in the case's type: all that a build needs."""
 
-    input: Array
     kernel: Array
     bias: Array | None
+
+
+@dataclass(frozen=True)
+class CaseData(Parameters):
+    """The parameters, and the input ``(N, C, *spatial)``."""
+
+    input: Array
+
+
+def parameters(case: Case) -> Parameters:
+    """Kernel and bias of a case."""
+    dtype = NUMPY_TYPE[case.data_type]
+    bias = None
+    if case.bias != "none":
+        maps = case.kernel.shape[:1]
+        bias = content(maps, case.bias.fill, case.bias.values, case.bias.seed).astype(dtype)
+    kernel = content(case.kernel.shape, case.kernel.fill, case.kernel.values, case.kernel.seed)
+    return Parameters(kernel.astype(dtype), bias)
 
 
 def case_data(case: Case, run_shape: Sequence[int] | None = None) -> CaseData:
@@ -40,12 +57,6 @@ def case_data(case: Case, run_shape: Sequence[int] | None = None) -> CaseData:
     dtype = NUMPY_TYPE[case.data_type]
     shape = case.run_shapes[0] if run_shape is None else run_shape
     values = case.input.values if tuple(shape) == case.input.shape else None
-    bias = None
-    if case.bias != "none":
-        maps = case.kernel.shape[:1]
-        bias = content(maps, case.bias.fill, case.bias.values, case.bias.seed).astype(dtype)
-    return CaseData(
-        content(shape, case.input.fill, values, case.input.seed).astype(dtype),
-        content(case.kernel.shape, case.kernel.fill, case.kernel.values, case.kernel.seed).astype(dtype),
-        bias,
-    )
+    given = parameters(case)
+    x = content(shape, case.input.fill, values, case.input.seed).astype(dtype)
+    return CaseData(given.kernel, given.bias, x)

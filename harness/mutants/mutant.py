@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from harness.data import INPUT, OUTPUT, Array, case_data
+from harness.data import INPUT, OUTPUT, Array, parameters
 from harness.errors import InvalidConvolution
 from harness.model import Attributes, Case, PaddingMode, Quantize
 from harness.mutants.conditions import Condition, always
@@ -125,7 +125,7 @@ class MutantEngine:
 
     def __init__(self, case: Case, mutant: Mutant) -> None:
         self.case, self.mutant = case, mutant
-        data = case_data(case)
+        data = parameters(case)
         self._kernel, self._bias = mutant.kernel(data.kernel, case), data.bias
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:

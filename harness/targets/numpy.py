@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from harness.data import INPUT, OUTPUT, Array, case_data
+from harness.data import INPUT, OUTPUT, Array, parameters
 from harness.latency import host
 from harness.latency.measurement import Measurement, Mode, Plan
 from harness.model import Case
@@ -27,7 +27,7 @@ class NumpyEngine:
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._data = case_data(case)
+        self._data = parameters(case)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         x = feeds[INPUT]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, CaseData, case_data
+from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, Parameters, parameters
 from harness.errors import ConformanceError, InvalidConvolution
 from harness.latency import host
 from harness.latency.measurement import Measurement, Mode, Plan
@@ -32,7 +32,7 @@ def onnx_model(case: Case) -> bytes:
     """
     from onnx import TensorProto, checker, helper, numpy_helper
 
-    data = case_data(case)
+    data = parameters(case)
     is_fp8 = case.precision == "fp8"
     element = TensorProto.FLOAT16 if case.precision == "fp16" else TensorProto.FLOAT
     nodes: list[Any] = []
@@ -96,7 +96,7 @@ def _followed(case: Case, constants: dict[str, Array]) -> Iterator[Any]:
                 yield helper.make_node("Concat", [source, INPUT], [result], axis=-case.spatial_rank - 1)
 
 
-def _inputs(x: str, w: str, data: CaseData, constants: dict[str, Array]) -> list[str]:
+def _inputs(x: str, w: str, data: Parameters, constants: dict[str, Array]) -> list[str]:
     if data.bias is None:
         return [x, w]
     constants["bias"] = data.bias

@@ -12,7 +12,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from harness.data import INPUT, OUTPUT, Array, case_data
+from harness.data import INPUT, OUTPUT, Array, parameters
 from harness.errors import ConformanceError
 from harness.latency import host
 from harness.latency.measurement import Measurement, Mode, Plan
@@ -31,7 +31,7 @@ class TorchEngine:
     def __init__(self, case: Case, device: str) -> None:
         import torch
 
-        data = case_data(case)
+        data = parameters(case)
         self._case, self._device = case, torch.device(device)
         self._kernel = self._tensor(data.kernel)
         self._bias = None if data.bias is None else self._tensor(data.bias)

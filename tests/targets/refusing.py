@@ -18,8 +18,8 @@ class _Checking(NumpyEngine):
         ((name, x),) = feeds.items()
         if name != INPUT:
             raise Refused("run", f"invalid tensor name: {name}")
-        if x.dtype != self._data.input.dtype:
-            raise Refused("run", f"the input is {x.dtype}, but the engine reads {self._data.input.dtype}")
+        if x.dtype != self._data.kernel.dtype:
+            raise Refused("run", f"the input is {x.dtype}, but the engine reads {self._data.kernel.dtype}")
         dynamic = self.case.dynamic
         if dynamic is None and x.shape != self.case.input.shape:
             raise Refused("run", "Static dimension mismatch while setting input shape.")
@@ -38,7 +38,7 @@ class _Careless(NumpyEngine):
 
     def run(self, feeds):
         (x,) = feeds.values()
-        return super().run({INPUT: x.astype(self._data.input.dtype)})
+        return super().run({INPUT: x.astype(self._data.kernel.dtype)})
 
     def run_misaligned(self, feeds):
         return self.run(feeds)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.data import INPUT, OUTPUT, Array, CaseData, case_data
+from harness.data import INPUT, OUTPUT, Array, Parameters, parameters
 from harness.model import After, Case, DataType, Format
 from harness.targets.base import NetworkFacts, Refused, Unsupported
 from harness.targets.tensorrt.api import Api
@@ -78,7 +78,7 @@ class _Draft:
         self.keep: list[Any] = []
         self.errors: list[str] = []
         self.strong = api.is_strongly_typed(case)
-        self.data = self._typed(case_data(case))
+        self.data = self._typed(parameters(case))
         self.dtype = api.data_type(case.data_type)
         if self.dtype is None:
             raise Unsupported(f"{case.data_type} does not exist in {api.flavour} {api.version}")
@@ -117,7 +117,7 @@ class _Draft:
         self._type(layer)
         return layer
 
-    def _typed(self, data: CaseData) -> CaseData:
+    def _typed(self, data: Parameters) -> Parameters:
         kernel = self.case.types.kernel
         return data if kernel is None else replace(data, kernel=data.kernel.astype(kernel))
 
@@ -138,7 +138,7 @@ class _Draft:
         with self._binding_errors():
             return add(*arguments)
 
-    def _empty(self, data: CaseData) -> Any:
+    def _empty(self, data: Parameters) -> Any:
         if self.case.empty_weights == "np.array([])":
             return np.array([], dtype=data.kernel.dtype)
         if self.case.empty_weights == "the kernel":
