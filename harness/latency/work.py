@@ -48,7 +48,7 @@ class Floor:
 def work(case: Case, run_shape: Sequence[int] | None = None) -> Work:
     """The work of one run of a case, by default in its first run shape.
 
-    Tensors count in the types the network reads and writes; an int8 kernel is held as int8.
+    Tensors count in the types the network reads and writes; a quantised kernel is held in its byte a value.
     """
     shape = tuple(case.run_shapes[0] if run_shape is None else run_shape)
     output = output_shape(shape, case.kernel.shape, case.attributes)
@@ -59,7 +59,7 @@ def work(case: Case, run_shape: Sequence[int] | None = None) -> Work:
     )
     itemsize = NUMPY_TYPE[case.data_type].itemsize
     bias = 0 if case.bias == "none" else case.kernel.shape[0]
-    kernel = math.prod(case.kernel.shape) * (1 if case.precision == "int8" else itemsize)
+    kernel = math.prod(case.kernel.shape) * (itemsize if case.quantize is None else 1)
     return Work(
         precision=case.precision,
         flops=2 * math.prod(output) * math.prod(case.kernel.shape[1:]),
