@@ -217,7 +217,9 @@ def test_show_of_no_single_case_is_one_line(wanted: str, message: str, root: Pat
 def test_the_suites_own_cases_are_the_default() -> None:
     result = run("cases", "lint")
     assert result.returncode == 0, result.stdout
-    assert result.stdout.endswith(": no faults\n")
+    first, *sweeps = result.stdout.splitlines()
+    assert first.endswith(": no faults")
+    assert all(line.startswith("cases/sweeps/") for line in sweeps)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_a_copy_without_git_is_not_run(checkout, monkeypatch, tmp_path_factory):
 
 
 def test_missing_goldens_fail(catalog, example, monkeypatch, tmp_path):
-    monkeypatch.setattr(data_checks, "verify", lambda catalog: verify(catalog, tmp_path))
+    monkeypatch.setattr(data_checks, "verify", lambda catalog, **_: verify(catalog, tmp_path))
     found = data_checks.check_store(Catalog((example,), {}))
     assert found.status == "fail"
     assert "example/values" in found.message

@@ -14,9 +14,8 @@ from harness.paths import CASES, ROOT
 from harness.schema import PATH, case_file_schema, rendered, write_schema
 from harness.toml_lines import parse
 
-CASE_FILES = [
-    path for path in sorted(CASES.rglob("*.toml")) if path.name != "claims.toml" and "expectations" not in path.parts
-]
+OTHERS = {"claims.toml", "expectations", "sweeps"}
+CASE_FILES = [path for path in sorted(CASES.rglob("*.toml")) if not OTHERS & set(path.parts)]
 HEADER = 'section = "s"\n'
 CASE = '[[case]]\nid = "a"\ndoc = "a case of the test"\n'
 

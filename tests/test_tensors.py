@@ -13,6 +13,7 @@ from harness.tensors import content
 
 # Of shape (2, 3, 4, 5) and seed 7, in float64. Another digest means that every golden changes.
 DIGESTS = {
+    "uniform_20_bits": "4ac62aa018ce677c170ba33d4199a82a5b5731689871e65f93cb6a226e81108d",
     "tiled_1_to_9": "274b43ed3b6366d4a45075f6855399f3ad9cd3a8adbcd4a9bb88ddf2964a83e4",
     "powers_of_ten": "f12bfae6921b7763a64ae39e2c00b7f00efc3315291774d44d86a86fd0497306",
     "powers_of_ten_alternating": "32139211a089080879a22b5705ebce8be5c3293ad4ed3cb22d341b0977d3681e",
