@@ -42,11 +42,30 @@ CASES = [make_case(id=f"example/case_{n}") for n in range(6)]
 IDS = [case.id for case in CASES]
 
 
+def made(case_id):
+    """A generated case, made when it is looked ahead to."""
+    return make_case(id=case_id)
+
+
 def test_the_next_cases_of_the_same_target():
     one, two = Target(), Target()
     items = [item(n, case, one) for n, case in enumerate(CASES)] + [item(9, CASES[0], two)]
-    assert [c.id for c in Lookahead(items).after(items[0], 3)] == IDS[:3]
-    assert [c.id for c in Lookahead(items).after(items[4], 3)] == IDS[4:]
+    assert [c.id for c in Lookahead(items, made).after(items[0], 3)] == IDS[:3]
+    assert [c.id for c in Lookahead(items, made).after(items[4], 3)] == IDS[4:]
+
+
+def test_generated_cases_are_made_as_they_are_looked_ahead_to():
+    target = Target()
+    names = ["sweep/a-fp32", "sweep/b-fp32", "sweep/c-fp32"]
+    items = [item(n, names[n // 2], target) for n in range(6)]
+    given = []
+
+    def counted(case_id):
+        given.append(case_id)
+        return made(case_id)
+
+    assert [c.id for c in Lookahead(items, counted).after(items[1], 2)] == names[:2]
+    assert given == names[:2]
 
 
 def test_what_builds_no_engine_or_is_timed_is_left_out():
@@ -58,12 +77,12 @@ def test_what_builds_no_engine_or_is_timed_is_left_out():
         item(3, CASES[2], target, timed=True),
         item(4, CASES[3], target),
     ]
-    assert [c.id for c in Lookahead(items).after(items[0], 9)] == [IDS[0], IDS[3]]
+    assert [c.id for c in Lookahead(items, made).after(items[0], 9)] == [IDS[0], IDS[3]]
 
 
 def running(target, items, timing, builders=1):
     config = SimpleNamespace(getoption=lambda name, default=None: timing if name == "latency" else default)
-    run = Run(config, lookahead=Lookahead(items))
+    run = Run(config, lookahead=Lookahead(items, made))
     run.__dict__["options"] = Options(builders=builders)
     return run
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from harness.model import Fill, Model, PaddingMode, Precision
+from harness.model import QUANTISED, Fill, Model, PaddingMode, Precision
 from harness.reference.shape import extent
 
 _Size = Annotated[int, Field(ge=1)]
@@ -67,7 +67,7 @@ class Layer(Model):
         }
         if self.bias:
             fields["bias"] = _bias(self, data, seed)
-        if precision == "int8":
+        if precision in QUANTISED:
             fields["quantize"] = {"input": data.input_scale, "kernel": data.kernel_scales}
             if self.quantize_output:
                 fields["quantize"]["output"] = data.output_scale
@@ -182,6 +182,11 @@ _EXACT_FILLS: dict[Precision, tuple[tuple[int, Fill, Fill], ...]] = {
     "fp32": ((10**6, "exact_integers", "exact_integers"),),
     "tf32": ((10**6, "exact_integers", "exact_integers"),),
     "fp16": (
+        (200, "exact_integers", "exact_integers"),
+        (2000, "ternary", "ternary"),
+        (20000, "ternary", "sparse_ternary"),
+    ),
+    "fp8": (
         (200, "exact_integers", "exact_integers"),
         (2000, "ternary", "ternary"),
         (20000, "ternary", "sparse_ternary"),

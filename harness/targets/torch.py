@@ -12,7 +12,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from harness.data import INPUT, OUTPUT, Array, parameters
+from harness.data import INPUT, OUTPUT, Array, case_data, parameters
 from harness.errors import ConformanceError
 from harness.latency import host
 from harness.latency.measurement import Measurement, Mode, Plan
