@@ -206,8 +206,9 @@ class Graph:
         finally:
             call("cudaGraphDestroy", graph)
 
-    def launch(self) -> None:
-        call("cudaGraphLaunch", self._executable, self._stream.handle)
+    def launch(self, stream: Stream | None = None) -> None:
+        """Enqueue it, on the stream it was captured from unless another is given."""
+        call("cudaGraphLaunch", self._executable, (stream or self._stream).handle)
 
     def __enter__(self) -> Graph:
         return self

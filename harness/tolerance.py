@@ -38,6 +38,9 @@ FLOAT32_ROUNDOFF = 2.0**-24
 FLOAT32_MIN_NORMAL = 2.0**-126
 REFERENCE_ROUNDOFF = 2.0**-53
 
+WRITING_STEPS = 3
+"""Roundings of a dequantised output: the reciprocal of its scale, the reciprocal of that, the product."""
+
 EPILOGUE_STEPS = 6
 """Roundings behind a quantised sum: converting it, the scales' product over the output's (3), times it, the bias."""
 
@@ -141,7 +144,7 @@ def _quantized(result: Result, spread: Float64, scale: Float64, grid: Grid) -> F
     # Over a power of two an exact sum meets its ties exactly; any other quotient may fall to either side of one.
     spread = np.where(dyadic & (spread == 0), 0.0, spread + QUOTIENT_ERROR * (np.abs(result.real) + spread))
     below, above = (dequantize(quantize(result.real + d, scale, grid), scale) for d in (-spread, spread))
-    written = np.where(dyadic, 0.0, FLOAT32_ROUNDOFF * np.maximum(np.abs(below), np.abs(above)))
+    written = np.where(dyadic, 0.0, gamma(WRITING_STEPS, FLOAT32_ROUNDOFF) * np.maximum(np.abs(below), np.abs(above)))
     return np.asarray(np.maximum(result.output - below, above - result.output) + written)
 
 

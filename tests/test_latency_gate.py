@@ -129,6 +129,19 @@ def test_noisy_runs_are_ambiguous_and_repeating_them_settles_it():
     assert answers(often)["different"] == 1
 
 
+def placed(spread):
+    return {"facts": {"placements": [1e-5 * (1 + spread * k) for k in (-1, -0.5, 0, 0.5, 1)]}}
+
+
+def test_where_memory_decides_a_few_percent_are_not_told_apart():
+    slower = {3: 1.08}
+    steady = compare_latency(run(1, **placed(0.001)), run(2, slower, **placed(0.001)))
+    swaying = compare_latency(run(1, **placed(0.04)), run(2, slower, **placed(0.04)))
+    assert change_of(steady, 3).answer == "different"
+    assert change_of(swaying, 3).answer == "ambiguous"
+    assert answers(swaying)["different"] == 0
+
+
 def test_within_the_tolerance_is_same():
     calibration = [run(i, cases=20, between=0.0005) for i in range(4)]
     base, new = run(8, cases=20, between=0.0005), run(9, {1: 1.01}, cases=20, between=0.0005)

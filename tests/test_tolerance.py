@@ -491,3 +491,14 @@ def test_scales_of_each_map():
     assert compare(result.output.astype(np.float32), result.output, bound(case, result)).passed
     shifted = result.output + scales(0.05, 4)
     assert not compare(shifted.astype(np.float32), result.output, bound(case, result)).passed
+
+
+def test_a_dequantised_output_may_come_of_the_reciprocal_of_its_scale():
+    case = single(16.0, 1.0, input=1.0, kernel=[1.0], output=0.34)
+    scale = np.float32(0.34)
+    written = np.float32(47) * (np.float32(1) / (np.float32(1) / scale))
+    assert reference(case).output == 47 * float(scale)
+    assert judge(case, float(written)).passed
+    assert judge(case, float(np.nextafter(np.float32(47) * scale, np.float32(0)))).passed
+    assert not judge(case, 47 * float(scale) * (1 - 2.0**-20)).passed
+    assert not judge(case, 46 * float(scale)).passed

@@ -3,8 +3,9 @@
 Two runs of the same thing differ by more than their samples tell: clocks, memory and the scheduler settle anew in
 each. So the spread between runs counts beside the spread within them (Kalibera and Jones, Quantifying Performance
 Changes with Effect Size Confidence Intervals, arXiv:2007.10899). The effect is the ratio of medians. The variance of
-a median's logarithm is the larger of two: the square of its standard error (`harness.latency.statistics`), and the
-variance between repeated runs (`harness.latency.calibration`). The interval is Student's.
+a median's logarithm is the largest of three: the square of its standard error (`harness.latency.statistics`), that of
+the mean over places in memory (`harness.latency.gpu`), and the variance between repeated runs
+(`harness.latency.calibration`). The interval is Student's.
 
 Of many cases some differ by chance, so p-values are corrected as Holm does (Scandinavian Journal of Statistics 6,
 1979). "Same" needs evidence too: the interval must lie within the tolerance (Schuirmann, Journal of Pharmacokinetics
@@ -237,8 +238,14 @@ class _Draft:
         for sign, side in ((-1, before), (1, after)):
             effect += sign * math.log(_median(side))
             within = sum(max(t.summary.error, RESOLUTION / t.summary.median) ** 2 for t in side) / len(side)
-            variance += max(within, between) / len(side)
-            freedoms.append(freedom if between >= within else sum(batches_of(t.summary.count) - 1 for t in side))
+            placed = sum(t.placing**2 for t in side) / len(side)
+            largest, known_by = max(
+                (within, sum(batches_of(t.summary.count) - 1 for t in side)),
+                (placed, sum(len(t.placements) - 1 for t in side)),
+                (between, freedom),
+            )
+            variance += largest / len(side)
+            freedoms.append(known_by)
         notes = [] if old == key else [f"base timed as {old.way}, new as {key.way}"]
         moved = _yardstick(before, after)
         if normalise and moved is None:

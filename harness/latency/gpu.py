@@ -5,14 +5,19 @@ around one enqueue, which reads about 10 microseconds too much on a small kernel
 device, enqueue, device to host; kernel: the durations of an enqueue's kernels as CUPTI records them in such a
 graph, without the time between them.
 A cold run writes twice the L2 cache between enqueues and subtracts the time of these writes.
+
+Where tensors lie in memory decides how they share the caches: the same kernel at the same clock was up to 5 % faster
+or slower in another process, and steady within it. So graph and kernel time several copies of the engine, each placed
+anew, and a sample is their mean (Mytkowicz, Diwan, Hauswirth and Sweeney, Producing wrong data without doing anything
+obviously wrong!, ASPLOS 2009).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from typing import Any, Protocol
 
 from harness import cuda
@@ -22,8 +27,10 @@ from harness.latency.measurement import Measurement, Mode, Plan
 from harness.latency.sampling import collect
 
 GRAPH_SECONDS = 2e-3
-MIN_GRAPH, MAX_GRAPH = 20, 1000
-TRACE_ENQUEUES = 20
+MIN_GRAPH, MAX_GRAPH = 4, 1000
+TRACE_ENQUEUES = 4
+ALONE = 5
+"""How often each copy is timed by itself, to tell how far they differ."""
 
 
 class GpuWork(Protocol):
@@ -38,10 +45,15 @@ class GpuWork(Protocol):
 
 @dataclass
 class _Setting:
-    work: GpuWork
+    works: Sequence[GpuWork]
     plan: Plan
     scope: ExitStack
     facts: dict[str, Any]
+
+    @property
+    def stream(self) -> cuda.Stream:
+        """Where everything is launched."""
+        return self.works[0].stream
 
 
 def modes() -> tuple[Mode, ...]:
@@ -50,8 +62,11 @@ def modes() -> tuple[Mode, ...]:
     return (*everywhere, "kernel") if KernelTrace.is_available() else everywhere
 
 
-def measure(work: GpuWork, plan: Plan) -> Measurement:
+def measure(works: Sequence[GpuWork], plan: Plan) -> Measurement:
     """Sample until the plan is met. Samples are seconds for one enqueue.
+
+    Args:
+        works: copies of one engine, each with memory of its own; enqueue and end_to_end time the first.
 
     Raises:
         CudaError: CUDA failed.
@@ -61,10 +76,11 @@ def measure(work: GpuWork, plan: Plan) -> Measurement:
         raise ValueError(f"mode {plan.mode} is not available here; there are {', '.join(modes())}")
     clocks = Clocks()
     with ExitStack() as scope:
-        setting = _Setting(work, plan, scope, {"transfers": plan.mode == "end_to_end", "cold_l2": plan.cold_l2})
-        work.upload()
-        work.enqueue()
-        work.stream.synchronize()
+        setting = _Setting(works, plan, scope, {"transfers": plan.mode == "end_to_end", "cold_l2": plan.cold_l2})
+        for work in works:
+            work.upload()
+            work.enqueue()
+            work.stream.synchronize()
         once = _SAMPLERS[plan.mode](setting)
 
         def sample() -> float | None:
@@ -76,62 +92,81 @@ def measure(work: GpuWork, plan: Plan) -> Measurement:
     return Measurement(plan.mode, plan.cold_l2, tuple(samples), discarded, stopped, facts)
 
 
-def _flusher(setting: _Setting) -> Callable[[], None]:
+def _flusher(setting: _Setting) -> Callable[[cuda.Stream], None]:
     """Writes twice the L2 cache, so that nothing of the work is left in it."""
     size = 2 * cuda.gpus()[0][0].l2_bytes
     scratch = cuda.Buffer(size)
     setting.scope.callback(scratch.close)
     setting.facts["flush_bytes"] = size
-    return lambda: cuda.call("cudaMemsetAsync", scratch.address, 0, size, setting.work.stream.handle)
+    return lambda stream: cuda.call("cudaMemsetAsync", scratch.address, 0, size, stream.handle)
 
 
 def _stopwatch(setting: _Setting) -> Callable[[Callable[[], None]], float]:
-    stopwatch = cuda.Stopwatch(setting.work.stream)
+    stopwatch = cuda.Stopwatch(setting.stream)
     setting.scope.callback(stopwatch.close)
     return stopwatch.time
 
 
+def _captured(setting: _Setting, work: GpuWork, step: Callable[[], None], length: int) -> cuda.Graph:
+    """A graph of many steps, captured from the work's own stream."""
+
+    def steps() -> None:
+        for _ in range(length):
+            step()
+
+    return setting.scope.enter_context(cuda.Graph(work.stream, steps))
+
+
 def _graph(setting: _Setting) -> Callable[[], float]:
-    work, stream = setting.work, setting.work.stream
+    works, stream = setting.works, setting.stream
     stopwatch = _stopwatch(setting)
-    single = min(stopwatch(work.enqueue) for _ in range(5))
+    single = min(stopwatch(works[0].enqueue) for _ in range(5))
     length = max(MIN_GRAPH, min(MAX_GRAPH, int(GRAPH_SECONDS / max(single, 1e-6))))
     setting.facts["graph_length"] = length
 
-    def captured(step: Callable[[], None]) -> cuda.Graph:
-        def steps() -> None:
-            for _ in range(length):
-                step()
+    def launch(graphs: Sequence[cuda.Graph]) -> float:
+        """Seconds of one step."""
 
-        return setting.scope.enter_context(cuda.Graph(stream, steps))
+        def every() -> None:
+            for graph in graphs:
+                graph.launch(stream)
+
+        return stopwatch(every) / (length * len(graphs))
 
     if not setting.plan.cold_l2:
-        graph = captured(work.enqueue)
-        setting.facts["nodes"] = graph.nodes // length
-        return lambda: stopwatch(graph.launch) / length
+        graphs = [_captured(setting, work, work.enqueue, length) for work in works]
+        setting.facts["nodes"] = graphs[0].nodes // length
+        setting.facts["placements"] = [median(launch([graph]) for _ in range(ALONE)) for graph in graphs]
+        return lambda: launch(graphs)
     flush = _flusher(setting)
 
-    def flushed() -> None:
-        flush()
-        work.enqueue()
+    def flushed(work: GpuWork) -> cuda.Graph:
+        def step() -> None:
+            flush(work.stream)
+            work.enqueue()
 
-    both, alone = captured(flushed), captured(flush)
-    return lambda: (stopwatch(both.launch) - stopwatch(alone.launch)) / length
+        return _captured(setting, work, step, length)
+
+    both = [flushed(work) for work in works]
+    alone = [_captured(setting, works[0], lambda: flush(stream), length)]
+    setting.facts["placements"] = [median(launch([one]) - launch(alone) for _ in range(ALONE)) for one in both]
+    return lambda: launch(both) - launch(alone)
 
 
 def _enqueue(setting: _Setting) -> Callable[[], float]:
     stopwatch = _stopwatch(setting)
-    flush = _flusher(setting) if setting.plan.cold_l2 else lambda: None
+    flush = _flusher(setting) if setting.plan.cold_l2 else None
 
     def once() -> float:
-        flush()
-        return stopwatch(setting.work.enqueue)
+        if flush is not None:
+            flush(setting.stream)
+        return stopwatch(setting.works[0].enqueue)
 
     return once
 
 
 def _end_to_end(setting: _Setting) -> Callable[[], float]:
-    work, stopwatch = setting.work, _stopwatch(setting)
+    work, stopwatch = setting.works[0], _stopwatch(setting)
 
     def there_and_back() -> None:
         work.upload()
@@ -142,42 +177,45 @@ def _end_to_end(setting: _Setting) -> Callable[[], float]:
 
 
 def _kernel(setting: _Setting) -> Callable[[], float]:
-    """Traces the kernels of a graph of enqueues, so that they follow each other as in mode graph."""
-    stream = setting.work.stream
-    flush = _flusher(setting) if setting.plan.cold_l2 else lambda: None
+    """Traces the kernels of graphs of enqueues, so that they follow each other as in mode graph."""
+    works, stream = setting.works, setting.stream
+    flush = _flusher(setting) if setting.plan.cold_l2 else None
 
-    def enqueues() -> None:
-        for _ in range(TRACE_ENQUEUES):
-            flush()
-            setting.work.enqueue()
+    def step_of(work: GpuWork) -> Callable[[], None]:
+        def step() -> None:
+            if flush is not None:
+                flush(work.stream)
+            work.enqueue()
 
-    graph = setting.scope.enter_context(cuda.Graph(stream, enqueues))
+        return step
+
+    graphs = [_captured(setting, work, step_of(work), TRACE_ENQUEUES) for work in works]
     trace = setting.scope.enter_context(KernelTrace())
     totals: dict[str, float] = {}
     gaps: list[float] = []
+    enqueues = TRACE_ENQUEUES * len(works)
 
-    def batches() -> Iterator[float]:
-        while True:
-            graph.launch()
-            stream.synchronize()
-            kernels = trace.take()
-            share = len(kernels) // TRACE_ENQUEUES
-            if share == 0 or len(kernels) != share * TRACE_ENQUEUES:
-                raise RuntimeError(f"CUPTI recorded {len(kernels)} kernels for {TRACE_ENQUEUES} enqueues")
-            gaps.append(idle(kernels))
-            for kernel in kernels:
-                totals[kernel.name] = totals.get(kernel.name, 0.0) + kernel.seconds
-            enqueued = len(gaps) * TRACE_ENQUEUES
-            setting.facts["kernels"] = [
-                {"name": name, "seconds": total / enqueued, "class": classify(name)} for name, total in totals.items()
-            ]
-            setting.facts["nodes"] = share
-            setting.facts["idle_s"] = median(gaps)
-            for start in range(0, len(kernels), share):
-                yield sum(kernel.seconds for kernel in kernels[start : start + share])
+    def once() -> float:
+        for graph in graphs:
+            graph.launch(stream)
+        stream.synchronize()
+        kernels = trace.take()
+        share = len(kernels) // enqueues
+        if share == 0 or len(kernels) != share * enqueues:
+            raise RuntimeError(f"CUPTI recorded {len(kernels)} kernels for {enqueues} enqueues")
+        each = share * TRACE_ENQUEUES
+        gaps.append(fmean(idle(kernels[start : start + each]) for start in range(0, len(kernels), each)))
+        for kernel in kernels:
+            totals[kernel.name] = totals.get(kernel.name, 0.0) + kernel.seconds
+        traced = len(gaps) * enqueues
+        setting.facts["kernels"] = [
+            {"name": name, "seconds": total / traced, "class": classify(name)} for name, total in totals.items()
+        ]
+        setting.facts["nodes"] = share
+        setting.facts["idle_s"] = median(gaps)
+        return sum(kernel.seconds for kernel in kernels) / enqueues
 
-    samples = batches()
-    return lambda: next(samples)
+    return once
 
 
 _SAMPLERS: dict[Mode, Callable[[_Setting], Callable[[], float]]] = {

@@ -45,9 +45,9 @@ class Measurement:
     ``facts`` hold JSON values, whichever the engine knows:
     clocks (a table; SM and memory clocks in MHz), kernels (name, seconds, and class: convolution, reformat or
     other), nodes (kernels, copies and fills of an enqueue), idle_s (mean seconds between two kernels, in which none
-    ran), graph_length, transfers, rotation (buffer copies), ceilings (``memory`` in bytes a second, and FLOP a
-    second by precision, measured in the same run), yardstick (seconds of a fixed kernel, each time it ran), notes
-    (texts).
+    ran), graph_length, placements (seconds in each copy of the engine, placed in memory anew), transfers, rotation
+    (buffer copies), ceilings (``memory`` in bytes a second, and FLOP a second by precision, measured in the same run),
+    yardstick (seconds of a fixed kernel, each time it ran), notes (texts).
     """
 
     mode: Mode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -38,12 +39,24 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Timing:
-    """One latency: of which target, its samples' summary, kernel names by source, and the yardstick in seconds."""
+    """One latency: of which target, its samples' summary, kernel names by source, and the yardstick in seconds.
+
+    ``placements`` are the medians of copies placed in memory anew, where there were several.
+    """
 
     target: str
     summary: Summary
     kernels: Mapping[str, frozenset[str]]
     yardstick: float | None
+    placements: tuple[float, ...] = ()
+
+    @property
+    def placing(self) -> float:
+        """The standard error that the places of tensors in memory leave, as a fraction of the median."""
+        if len(self.placements) < 2:
+            return 0.0
+        spread = np.std(self.placements, ddof=1) / np.median(self.placements)
+        return float(spread) / math.sqrt(len(self.placements))
 
 
 def timings(record: Record) -> dict[Key, Timing]:
@@ -91,6 +104,7 @@ def _timing(verdict: Verdict) -> Timing:
         summary=summarise(figures["samples"]),
         kernels={source: names for source, names in kernels.items() if names},
         yardstick=float(np.median(figures["yardstick"])) if figures.get("yardstick") else None,
+        placements=tuple(figures.get("facts", {}).get("placements", ())),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 from harness.latency.clocks import Clocks
@@ -16,12 +17,16 @@ from harness.latency.sampling import collect
 from harness.targets.base import Unsupported
 
 GRAPH_SECONDS = 2e-3
-MIN_GRAPH, MAX_GRAPH = 20, 1000
+MIN_GRAPH, MAX_GRAPH = 4, 1000
+PLACEMENTS, ALONE = 5, 5
 TRACED = 20
 
 
 def measure(prepare: Callable[[], Callable[[], Any]], plan: Plan) -> Measurement:
-    """Time the call that ``prepare`` gives, or in turn as many such calls as hold twice the L2 cache, for a cold one.
+    """Time calls that ``prepare`` gives, each on tensors of its own.
+
+    Several are captured in a graph each, and a sample is their mean, as `harness.latency.gpu` has it; for a cold cache
+    as many as hold twice the L2 cache take turns in one graph.
 
     Raises:
         Unsupported: another mode than graph.
@@ -41,24 +46,36 @@ def measure(prepare: Callable[[], Callable[[], Any]], plan: Plan) -> Measurement
         return float(first.elapsed_time(last)) * 1e-3
 
     single = min(seconds(calls[0]) for _ in range(5))
-    length = max(MIN_GRAPH, len(calls), min(MAX_GRAPH, int(GRAPH_SECONDS / max(single, 1e-6))))
-    graph = torch.cuda.CUDAGraph()
-    outputs: list[Any] = [None] * len(calls)
-    with torch.cuda.graph(graph):
-        for index in range(length):
-            # The last output of each call is held, so that calls in turn write to different memory.
-            outputs[index % len(calls)] = calls[index % len(calls)]()
+    length = max(MIN_GRAPH, len(calls) if plan.cold_l2 else 1, min(MAX_GRAPH, int(GRAPH_SECONDS / max(single, 1e-6))))
+    held: list[list[Any]] = []
+
+    def captured(turns: list[Callable[[], Any]]) -> Any:
+        graph, outputs = torch.cuda.CUDAGraph(), [None] * len(turns)
+        with torch.cuda.graph(graph):
+            for index in range(length):
+                # The last output of each call is held, so that calls in turn write to different memory.
+                outputs[index % len(turns)] = turns[index % len(turns)]()
+        held.append(outputs)
+        return graph
+
+    graphs = [captured(calls)] if plan.cold_l2 else [captured([call]) for call in calls]
     clocks = Clocks()
 
+    def launch(some: list[Any]) -> float:
+        """Seconds of one call."""
+        return seconds(lambda: [graph.replay() for graph in some]) / (length * len(some))
+
     def sample() -> float | None:
-        taken = seconds(graph.replay) / length
+        taken = launch(graphs)
         return None if clocks.is_throttled() else taken
 
+    placements = [median(launch([graph]) for _ in range(ALONE)) for graph in graphs]
     samples, discarded, stopped = collect(sample, plan)
     facts = {
         "transfers": False,
         "graph_length": length,
-        "rotation": len(calls),
+        "placements": placements,
+        "rotation": len(calls) // len(graphs),
         "clocks": clocks.facts(),
         "kernels": kernels(calls[0]),
         "notes": notes,
@@ -74,7 +91,7 @@ def _calls(prepare: Callable[[], Callable[[], Any]], cold: bool) -> tuple[list[C
     calls = [prepare()]
     output = calls[0]()
     used = torch.cuda.memory_allocated() - before
-    wanted = math.ceil(2 * torch.cuda.get_device_properties(0).L2_cache_size / used) if cold else 1
+    wanted = math.ceil(2 * torch.cuda.get_device_properties(0).L2_cache_size / used) if cold else PLACEMENTS
     calls += [prepare() for _ in range(min(wanted, MAX_GRAPH) - 1)]
     for call in calls:
         call()

@@ -10,63 +10,49 @@ under 30 microseconds are slowed by more than 3 %.
 
 from dataclasses import replace
 from statistics import median
-from typing import NamedTuple
 
 from harness import cuda
 from harness.latency.yardstick import Spin
 from harness.targets.tensorrt import TensorRTTarget
+from harness.targets.tensorrt.execution import TensorRTEngine
 
 DELAY = 0.03
 FEW, MANY, CHAIN = 1000, 5000, 50
 
 
+class _Engine(TensorRTEngine):
+    """An engine that runs the spinning kernel behind each enqueue that is timed."""
+
+    spin, steps = None, 0
+
+    def _measured(self, feeds, plan):
+        plain = super()._measured(feeds, replace(plan, mode="graph", limit_s=1.0))
+        self.spin = Spin()
+        try:
+            self.steps = _steps(self.spin, DELAY * median(plain.samples))
+            return super()._measured(feeds, plan)
+        finally:
+            self.steps = 0
+            self.spin.close()
+
+    def _copy(self):
+        copy = super()._copy()
+        copy.spin, copy.steps = self.spin, self.steps
+        return copy
+
+    def enqueue(self):
+        super().enqueue()
+        if self.steps:
+            self.spin.launch(self._stream, self.steps)
+
+
 class Slowed(TensorRTTarget):
     """The target ``tensorrt``, under its own name so that it is compared with the plain one."""
 
+    engine_type = _Engine
+
     def __init__(self):
         super().__init__("tensorrt")
-
-    def build(self, case):
-        return _Engine(super().build(case))
-
-
-class _Engine:
-    def __init__(self, engine):
-        self._engine = engine
-
-    def __getattr__(self, name):
-        return getattr(self._engine, name)
-
-    def measure(self, feeds, plan):
-        plain = self._engine.measure(feeds, replace(plan, mode="graph", limit_s=1.0))
-        spin, context = Spin(), self._engine._context
-        try:
-            self._engine._context = _Context(context, spin, _steps(spin, DELAY * median(plain.samples)))
-            return self._engine.measure(feeds, plan)
-        finally:
-            self._engine._context = context
-            spin.close()
-
-
-class _Context:
-    """An execution context that runs the spinning kernel behind each enqueue."""
-
-    def __init__(self, context, spin, steps):
-        self._context, self._spin, self._steps = context, spin, steps
-
-    def __getattr__(self, name):
-        return getattr(self._context, name)
-
-    def execute_async_v3(self, handle):
-        done = self._context.execute_async_v3(handle)
-        self._spin.launch(_Handle(handle), self._steps)
-        return done
-
-
-class _Handle(NamedTuple):
-    """A stream that is known by its handle alone."""
-
-    handle: int
 
 
 def _steps(spin, seconds):

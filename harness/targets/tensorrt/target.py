@@ -31,6 +31,8 @@ AHEAD_OF_TIME = "SM120"
 class TensorRTTarget:
     """Target ``tensorrt-8.6.1-sm90`` or ``tensorrt_rtx-1.7.1-aot``: flavour, version, and GPU or ``aot``."""
 
+    engine_type: type[TensorRTEngine] = TensorRTEngine
+
     def __init__(self, flavour: str, options: Options = Options()) -> None:  # noqa: B008 - frozen
         """Raises ConformanceError where the flavour cannot work on this machine; the message says what to do."""
         gpus, no_gpu = cuda.gpus()
@@ -92,7 +94,7 @@ class TensorRTTarget:
         plan = self._plans.get(case)
         if self._gpu is None:
             return AheadOfTimeEngine(plan, f"built ahead of time for {AHEAD_OF_TIME}: {self._no_gpu}")
-        return TensorRTEngine(self._api, plan, case, lambda: self.ceilings(case.precision), self._plans.quiet)
+        return self.engine_type(self._api, plan, case, lambda: self.ceilings(case.precision), self._plans.quiet)
 
     def close(self) -> None:
         """End the builders."""
