@@ -28,7 +28,8 @@ from harness.latency.sampling import collect
 
 GRAPH_SECONDS = 2e-3
 MIN_GRAPH, MAX_GRAPH = 4, 1000
-TRACE_ENQUEUES = 4
+TRACE_ENQUEUES = 20
+"""So many that the first, which finds the caches filled by another copy, hardly counts."""
 ALONE = 5
 """How often each copy is timed by itself, to tell how far they differ."""
 

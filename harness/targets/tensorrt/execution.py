@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
@@ -212,16 +213,18 @@ class TensorRTEngine:
         return self._run(feeds, self._context, launch)
 
     def _by_bindings(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """As TensorRT 8's own documents do: binding indices and `execute_async_v2`."""
+        """As TensorRT 8's own documents do: binding indices and `execute_async_v2`, deprecated as they are."""
         context, engine = self._context, self._engine
-        names = [engine.get_binding_name(i) for i in range(engine.num_bindings)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            names = [engine.get_binding_name(i) for i in range(engine.num_bindings)]
 
-        def launch(enqueue: Callable[[], None]) -> None:
-            context.set_binding_shape(names.index(INPUT), feeds[INPUT].shape)
-            bindings = [self._buffers[name].address for name in names]
-            self._enqueued(context.execute_async_v2(bindings, self._stream.handle))
+            def launch(enqueue: Callable[[], None]) -> None:
+                context.set_binding_shape(names.index(INPUT), feeds[INPUT].shape)
+                bindings = [self._buffers[name].address for name in names]
+                self._enqueued(context.execute_async_v2(bindings, self._stream.handle))
 
-        return self._run(feeds, context, launch)
+            return self._run(feeds, context, launch)
 
     def _run(
         self,
