@@ -13,7 +13,7 @@ conformance: $(STAMP) ## the main job: every case on every target that works on 
 	@$(RUN) pytest cases $(ARGS)
 
 test: $(STAMP) ## the harness's own tests, and the suite on this machine's targets
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest -n auto $(ARGS)
 
 gpu: $(STAMP) ## the main job, failing where no GPU is found
 	@$(RUN) pytest cases --require-gpu $(ARGS)

@@ -14,7 +14,7 @@ from tests.helpers import make_case
 
 @pytest.fixture(scope="module")
 def catalog():
-    return load()
+    return load(tier=None)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from harness.targets.registry import resolve
 from harness.verdict import Verdict
 from tests.helpers import make_case, run_pytest
 
-CASES = {case.base_id: case for case in load().cases if case.file.startswith("cases/rejected/")}
+CASES = {case.base_id: case for case in load(tier=None).cases if case.file.startswith("cases/rejected/")}
 RUNS = [name for name, case in CASES.items() if name.startswith("runs/") and case.reject is not None]
 SETTERS = [
     name

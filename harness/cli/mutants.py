@@ -34,7 +34,7 @@ def mutants(case: CaseGlobs = None, mutant: MutantGlobs = None, every: Every = F
     from harness.catalog import load
     from harness.mutants import check_unmutated, score
 
-    catalog = load()
+    catalog = load(tier=None)
     cases, chosen = _cases(catalog, case or ()), _mutants(mutant or ())
     check_unmutated(catalog, cases)
     width = max(len(one.name) for one in chosen)
