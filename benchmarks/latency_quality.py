@@ -5,8 +5,9 @@
 
 modes holds graph against the kernel durations that CUPTI recorded, for each case that was timed in both
 (``--latency-mode graph --latency-mode kernel``). Between two kernels nothing runs for a while: the graph's time holds
-these gaps, CUPTI's sum does not, so they are shown and left out. spread holds repeated runs of the same thing
-against each other: (largest - smallest) / median of their medians, a case a line.
+these gaps, CUPTI's sum does not; they are shown, and so are the graph's nodes, of which fills are no kernels. spread
+holds repeated runs of the same thing against each other: (largest - smallest) / median of their medians, a case a
+line.
 """
 
 from __future__ import annotations
@@ -31,20 +32,20 @@ def modes(record: Record, allowed_percent: float, allowed_us: float) -> int:
     for verdict in record.verdicts:
         if verdict.phase == "latency" and verdict.figures.get("samples"):
             found.setdefault((verdict.case, verdict.target), {})[verdict.figures["mode"]] = verdict
-    beyond = 0
-    print(f"{'case':44} {'graph us':>9} {'CUPTI us':>9} {'kernels':>7} {'gap us':>7} {'left us':>8} {'left':>7}")
+    beyond = counted = 0
+    print(f"{'case':40} {'graph us':>9} {'CUPTI us':>9} {'differ us':>17} {'nodes':>5} {'kernels':>7} {'gaps us':>7}")
     for (case, _), pair in sorted(found.items(), key=lambda item: _median(next(iter(item[1].values())))):
         if not {"graph", "kernel"} <= pair.keys():
             continue
         graph, kernel = _median(pair["graph"]), _median(pair["kernel"])
-        facts = pair["kernel"].figures["facts"]
-        gap = facts["nodes"] * facts["idle_s"] * MICRO
-        left = graph - kernel - gap
-        far = abs(left) > allowed_us and abs(left) > allowed_percent / 100 * kernel
+        facts, nodes = pair["kernel"].figures["facts"], pair["graph"].figures["facts"]["nodes"]
+        gaps, apart = facts["nodes"] * facts["idle_s"] * MICRO, graph - kernel
+        far = abs(apart) > allowed_us and abs(apart) > allowed_percent / 100 * kernel
         beyond += far
-        line = f"{case:44} {graph:9.2f} {kernel:9.2f} {facts['nodes']:7} {gap:7.2f} {left:+8.2f} {left / kernel:+7.1%}"
-        print(line + "  beyond" * far)
-    print(f"{beyond} beyond {allowed_percent:g} % and {allowed_us:g} us")
+        counted += 1
+        line = f"{case:40} {graph:9.2f} {kernel:9.2f} {apart:+9.2f} {apart / kernel:+7.1%} {nodes:5} {facts['nodes']:7}"
+        print(f"{line} {gaps:7.2f}{'  beyond' * far}")
+    print(f"{counted - beyond} of {counted} within {allowed_percent:g} % or {allowed_us:g} us")
     return beyond
 
 
