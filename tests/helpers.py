@@ -15,6 +15,15 @@ import numpy as np
 from harness.model import Attributes, Case
 from harness.paths import ROOT
 
+SMALL_FILE = """\
+section = "a section"
+source = "a source"
+[defaults]
+input = { shape = [1, 1, 6, 9], fill = "tiled_1_to_9" }
+kernel = { shape = [1, 1, 3, 3], fill = "powers_of_ten" }
+"""
+"""How a small case file of a test begins."""
+
 
 def make_case(**fields: Any) -> Case:
     """A case with the document's first example for whatever is not given.

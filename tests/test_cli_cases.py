@@ -11,13 +11,11 @@ from pathlib import Path
 import pytest
 
 from harness.paths import ROOT
+from tests.helpers import SMALL_FILE
 
-CASES = """\
-section = "a section"
-source = "a source"
-[defaults]
-input = { shape = [1, 1, 6, 9], fill = "tiled_1_to_9" }
-kernel = { shape = [1, 1, 3, 3], fill = "powers_of_ten" }
+CASES = (
+    SMALL_FILE
+    + """\
 [[case]]
 id = "stride"
 doc = "stride 2 on H and W [sic]"
@@ -44,6 +42,7 @@ kernel.shape = [1, 1, 7, 7]
 set = { stride_nd = [2, 2] }
 reject = { phase = "build", error = "image size is smaller", neighbour = "one/stride" }
 """
+)
 CLAIMS = """\
 [[claim]]
 id = "stride_nd.h2_w2"

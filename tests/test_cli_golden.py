@@ -11,13 +11,11 @@ from typer.testing import CliRunner
 
 from harness.cli.golden import app
 from harness.errors import ConformanceError
+from tests.helpers import SMALL_FILE
 
-CASES = """\
-section = "a section"
-source = "a source"
-[defaults]
-input = { shape = [1, 1, 6, 9], fill = "tiled_1_to_9" }
-kernel = { shape = [1, 1, 3, 3], fill = "powers_of_ten" }
+CASES = (
+    SMALL_FILE
+    + """\
 [[case]]
 id = "stride"
 doc = "stride 2 on H and W"
@@ -38,6 +36,7 @@ kernel.shape = [1, 1, 9, 9]
 set.padding_nd = [1, 1]
 reject = { phase = "build", error = "image size is smaller", neighbour = "one/padding" }
 """
+)
 FAILING = """\
 class Breaks:
     name = "breaks"

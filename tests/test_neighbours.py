@@ -9,14 +9,11 @@ import pytest
 from harness.case_file import CaseFileError
 from harness.catalog import load
 from harness.neighbours import differences
-from tests.helpers import make_case
+from tests.helpers import SMALL_FILE, make_case
 
-HEADER = """\
-section = "a section"
-source = "a source"
-[defaults]
-input = { shape = [1, 1, 6, 9], fill = "tiled_1_to_9" }
-kernel = { shape = [1, 1, 3, 3], fill = "powers_of_ten" }
+HEADER = (
+    SMALL_FILE
+    + """\
 [[case]]
 id = "good"
 doc = "an accepted case"
@@ -35,6 +32,7 @@ set.stride_nd = [1, 1]
 id = "bad"
 doc = "the refused case under test"
 """
+)
 
 
 def faults(root: Path, *lines: str) -> list[str]:
