@@ -23,7 +23,8 @@ def with_special(x: Array, value: float) -> Array:
     """The input with one element replaced: the middle one of its first image's first channel."""
     changed = x.copy()
     plane = x.shape[2:]
-    changed[(0, 0, *(size // 2 for size in plane))] = value
+    middle = (0, 0, *(size // 2 for size in plane))
+    changed[middle] = value
     return changed
 
 

@@ -36,7 +36,7 @@ def _powers(shape: Sequence[int], seed: int) -> Float64:
     window = math.prod(shape[-2:])
     exponents = 4 - np.arange(window)
     powers = np.asarray([float(f"1e{e}") for e in exponents]).reshape(shape[-2:])
-    return np.broadcast_to(powers, shape).copy()
+    return np.array(np.broadcast_to(powers, shape), dtype=np.float64)
 
 
 def _powers_alternating(shape: Sequence[int], seed: int) -> Float64:
@@ -65,7 +65,7 @@ _FILLS: dict[Fill, Callable[[Sequence[int], int], Float64]] = {
     "powers_of_ten_alternating": _powers_alternating,
     "zeros": lambda shape, seed: np.zeros(shape),
     "ones": lambda shape, seed: np.ones(shape),
-    "ramp": lambda shape, seed: np.arange(1.0, 1.0 + math.prod(shape)).reshape(shape),
+    "ramp": lambda shape, seed: np.arange(1.0, 1.0 + math.prod(shape), dtype=np.float64).reshape(shape),
     "uniform": _uniform,
     "exact_integers": lambda shape, seed: _integers(shape, seed, -3, 3),
     "ternary": lambda shape, seed: _integers(shape, seed, -1, 1),

@@ -56,7 +56,8 @@ def stepwise(keep: Keep) -> Callable[[Array, Array, Attributes, Case], Array]:
         total: Array | None = None
         for term in np.ndindex(kernel.shape[1:]):
             one = np.zeros_like(kernel)
-            one[(slice(None), *term)] = kernel[(slice(None), *term)]
+            place: Any = (slice(None), *term)
+            one[place] = kernel[place]
             product = sum_products(x, one, attributes, case)
             total = keep(product if total is None else total + product)
         return np.asarray(total)

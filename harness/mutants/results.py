@@ -38,7 +38,7 @@ def on_maps(change: Change) -> Change:
 def maps_interleaved(y: Array, case: Case) -> Array:
     """Maps written group after group in turn."""
     order = np.arange(len(y)).reshape(case.attributes.groups, -1).T.ravel()
-    return y[order]
+    return np.asarray(y[order])
 
 
 def groups_reversed(y: Array, case: Case) -> Array:

@@ -288,7 +288,8 @@ def keyed(record: Record, partner: Mapping[str, str]) -> dict[tuple[str, str, st
     found = {}
     for verdict in record.verdicts:
         key = (partner.get(verdict.target, verdict.target), verdict.case, verdict.check)
-        found[(*key, seen[key])] = verdict
+        place = (*key, seen[key])
+        found[place] = verdict
         seen[key] += 1
     return found
 
