@@ -41,7 +41,7 @@ def _powers(shape: Sequence[int], seed: int) -> Float64:
 
 def _powers_alternating(shape: Sequence[int], seed: int) -> Float64:
     leading = math.prod(shape[:-2])
-    signs = np.where(np.arange(leading) % 2 == 0, 1.0, -1.0).reshape(*shape[:-2], 1, 1)
+    signs: Float64 = np.where(np.arange(leading) % 2 == 0, 1.0, -1.0).reshape(*shape[:-2], 1, 1)
     return _powers(shape, seed) * signs
 
 
