@@ -1,7 +1,9 @@
 """The gate raises no false alarm on repeated runs, finds a planted slow-down, and says where it cannot tell."""
 
 import json
+import math
 from collections import Counter
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -9,10 +11,11 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.errors import ConformanceError
-from harness.latency.calibration import PRIOR, UNCALIBRATED, calibrate
+from harness.latency.calibration import ASSUMED, PRIOR, UNCALIBRATED, calibrate
 from harness.latency.gate import compare_latency, holm
 from harness.latency.recorded import timings
-from harness.record import Record, RecordWriter
+from harness.paths import ROOT
+from harness.record import Record, RecordWriter, read
 from harness.verdict import Verdict
 
 TARGET = "tensorrt-8.6.1-sm90"
@@ -217,18 +220,22 @@ def test_a_slower_device_is_no_regression():
 
 def test_calibration_learns_the_spread():
     thresholds = calibrate([run(i, between=0.004) for i in range(5)])
-    assert thresholds.typical**0.5 == pytest.approx(0.004, rel=0.15)
-    assert thresholds.freedom == 4 * CASES
+    typical = thresholds.typical["graph"]
+    assert typical.variance**0.5 == pytest.approx(0.004, rel=0.15)
+    assert typical.freedom == 4 * CASES
     key = next(iter(timings(run(0))))
     variance, freedom = thresholds.of(key)
     own, _ = thresholds.by_case[key]
     assert freedom == PRIOR + 4
-    assert min(own, thresholds.typical) <= variance <= max(own, thresholds.typical)
-    assert thresholds.of(key._replace(case="net/other-fp16")) == (thresholds.typical, thresholds.freedom)
+    assert min(own, typical.variance) <= variance <= max(own, typical.variance)
+    assert thresholds.of(key._replace(case="net/other-fp16")) == typical
+    assert thresholds.of(key._replace(mode="kernel")) == ASSUMED
 
 
 def test_nothing_repeated_assumes_a_spread():
-    assert calibrate([run(0)]).typical == UNCALIBRATED**2
+    thresholds, (key, *_) = calibrate([run(0)]), timings(run(0))
+    assert not thresholds.typical
+    assert thresholds.of(key) == (UNCALIBRATED**2, math.inf)
     assert "1% between runs is assumed" in compare_latency(run(0, cases=1), run(1, cases=1)).lines()[0]
 
 
@@ -283,3 +290,32 @@ def test_holm():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.6, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+PUBLISHED = ROOT / "reports" / "published"
+
+
+def h200(name):
+    return read(PUBLISHED / f"2026-11-22-tensorrt-8.6.1-h200-{name}")
+
+
+REPEATED = ("latency", "latency-again", "latency-repeat-1", "latency-repeat-2", "latency-repeat-3")
+
+
+@pytest.mark.parametrize(
+    ("base", "new"), list(combinations(REPEATED, 2)), ids=lambda name: name.removeprefix("latency-")
+)
+def test_repeated_runs_of_a_real_gpu_are_never_different(base, new):
+    others = [h200(name) for name in REPEATED if name not in (base, new)]
+    for calibration in ((), others):
+        found = compare_latency(h200(base), h200(new), calibration)
+        assert len(found.changes) >= 11
+        assert answers(found)["different"] == 0
+
+
+def test_a_planted_delay_on_a_real_gpu_is_found_in_every_layer():
+    calibration = [h200(name) for name in REPEATED if name != "latency-again"]
+    found = compare_latency(h200("latency-again"), h200("latency-slowed"), calibration)
+    assert [change.answer for change in found.changes] == ["different"] * 8
+    assert all(change.ratio > 1.02 for change in found.changes)
+    assert found.exit_code == 1

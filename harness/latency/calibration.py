@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from harness.errors import ConformanceError
+from harness.latency.measurement import Mode
 from harness.latency.recorded import Key, device_of, medians
 from harness.record import Record
 
@@ -17,26 +19,36 @@ UNCALIBRATED = 0.01
 PRIOR = 8
 
 
+class Typical(NamedTuple):
+    """The variance, between runs, of the logarithm of a median, with its degrees of freedom."""
+
+    variance: float
+    freedom: float
+
+
+ASSUMED = Typical(UNCALIBRATED**2, math.inf)
+
+
 @dataclass(frozen=True)
 class Thresholds:
-    """The variance, between runs, of the logarithm of a median, with its degrees of freedom: typical, and by case.
+    """The variance between runs: what is typical of a mode, and by case; assumed where a mode was not repeated.
 
     A few repetitions of a case estimate its own variance poorly, so it is drawn towards the typical one as if that
     had been seen in `PRIOR` further repetitions (Smyth, Statistical Applications in Genetics and Molecular
     Biology 3, 2004).
     """
 
-    typical: float
-    freedom: float
+    typical: Mapping[Mode, Typical] = field(default_factory=dict)
     by_case: Mapping[Key, tuple[float, int]] = field(default_factory=dict)
 
-    def of(self, key: Key) -> tuple[float, float]:
-        """(variance, degrees of freedom) of a case."""
+    def of(self, key: Key) -> Typical:
+        """Of a case."""
+        typical = self.typical.get(key.mode, ASSUMED)
         if key not in self.by_case:
-            return self.typical, self.freedom
+            return typical
         own, freedom = self.by_case[key]
-        prior = min(PRIOR, self.freedom)
-        return (prior * self.typical + freedom * own) / (prior + freedom), prior + freedom
+        prior = min(PRIOR, typical.freedom)
+        return Typical((prior * typical.variance + freedom * own) / (prior + freedom), prior + freedom)
 
 
 def calibrate(*groups: Iterable[Record]) -> Thresholds:
@@ -52,12 +64,18 @@ def calibrate(*groups: Iterable[Record]) -> Thresholds:
             if len(logs) > 1:
                 squares[key] = squares.get(key, 0.0) + float(np.var(logs)) * len(logs)
                 freedoms[key] = freedoms.get(key, 0) + len(logs) - 1
-    if not squares:
-        return Thresholds(UNCALIBRATED**2, math.inf)
     by_case = {key: (squares[key] / freedoms[key], freedoms[key]) for key in squares}
+    by_mode: dict[Mode, list[tuple[float, int]]] = {}
+    for key, found in by_case.items():
+        by_mode.setdefault(key.mode, []).append(found)
+    return Thresholds({mode: _typical(found) for mode, found in by_mode.items()}, by_case)
+
+
+def _typical(found: Sequence[tuple[float, int]]) -> Typical:
+    """Of several variances with their degrees of freedom."""
     # The median of a variance's estimates lies below it, by about the cube of Wilson and Hilferty.
-    typical = float(np.median([variance / (1 - 2 / (9 * freedom)) ** 3 for variance, freedom in by_case.values()]))
-    return Thresholds(typical, sum(freedoms.values()), by_case)
+    variance = float(np.median([variance / (1 - 2 / (9 * freedom)) ** 3 for variance, freedom in found]))
+    return Typical(variance, sum(freedom for _, freedom in found))
 
 
 def _logarithms(records: Iterable[Record]) -> dict[Key, list[float]]:

@@ -193,6 +193,7 @@ def _kernel(setting: _Setting) -> Callable[[], float]:
     graphs = [_captured(setting, work, step_of(work), TRACE_ENQUEUES) for work in works]
     trace = setting.scope.enter_context(KernelTrace())
     totals: dict[str, float] = {}
+    placed = [0.0] * len(works)
     gaps: list[float] = []
     enqueues = TRACE_ENQUEUES * len(works)
 
@@ -206,14 +207,16 @@ def _kernel(setting: _Setting) -> Callable[[], float]:
             raise RuntimeError(f"CUPTI recorded {len(kernels)} kernels for {enqueues} enqueues")
         each = share * TRACE_ENQUEUES
         gaps.append(fmean(idle(kernels[start : start + each]) for start in range(0, len(kernels), each)))
-        for kernel in kernels:
+        for number, kernel in enumerate(kernels):
             totals[kernel.name] = totals.get(kernel.name, 0.0) + kernel.seconds
+            placed[number // each] += kernel.seconds
         traced = len(gaps) * enqueues
         setting.facts["kernels"] = [
             {"name": name, "seconds": total / traced, "class": classify(name)} for name, total in totals.items()
         ]
         setting.facts["nodes"] = share
         setting.facts["idle_s"] = median(gaps)
+        setting.facts["placements"] = [total / (len(gaps) * TRACE_ENQUEUES) for total in placed]
         return sum(kernel.seconds for kernel in kernels) / enqueues
 
     return once
