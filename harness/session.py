@@ -20,6 +20,7 @@ from harness.engines import LIVE_ENGINES, Engines
 from harness.errors import ConformanceError
 from harness.expectations import Expectations
 from harness.expectations import load as load_expectations
+from harness.interrupts import uninterrupted
 from harness.isolation import IsolatedTarget, open_target
 from harness.lookahead import Lookahead, builds, subject_of
 from harness.model import Case
@@ -201,11 +202,7 @@ class Run:
 
     def note(self, verdict: Verdict) -> None:
         """Write a verdict at once, and keep of it what the summary says: memory must not grow with the record."""
-        kept = {name: verdict.figures[name] for name in SUMMARISED if name in verdict.figures}
-        self.verdicts.append(replace(verdict, figures=kept, message=_interned(verdict)))
-        if self.config.getoption("no_record"):
-            return
-        if self.writer is None:
+        if self.writer is None and not self.config.getoption("no_record"):
             shard: Shard | None = self.config.getoption("shard")
             names = [target.name for target in self.targets]
             self.writer = RecordWriter(
@@ -214,7 +211,11 @@ class Run:
                 environment.describe(list(self.targets)),
                 shard.describe(self.ids, self.config) if shard else None,
             )
-        self.writer.write(verdict)
+        kept = {name: verdict.figures[name] for name in SUMMARISED if name in verdict.figures}
+        with uninterrupted():
+            self.verdicts.append(replace(verdict, figures=kept, message=_interned(verdict)))
+            if self.writer is not None:
+                self.writer.write(verdict)
 
     def close(self) -> None:
         for engines in self._engines.values():
