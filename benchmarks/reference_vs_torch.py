@@ -37,7 +37,7 @@ def main() -> int:
     try:
         import torch
     except ImportError:
-        print("PyTorch is not installed: pip install torch (or its CPU wheel, from download.pytorch.org/whl/cpu)")
+        print("PyTorch is not installed: pip install torch")
         return 1
     x, w = content(INPUT, "uniform", seed=1), content(KERNEL, "uniform", seed=2)
     attributes = Attributes.after({"padding_nd": PADDING}, len(PADDING))
