@@ -16,10 +16,7 @@ from harness.model import Case
 from harness.paths import GOLDEN
 from harness.reference.result import exact, reference
 from harness.tolerance import bound, gamma
-from harness.verdict import Status, Verdict, verdict
-
-REFERENCE = "reference"
-"""Stands where a target's name stands."""
+from harness.verdict import REFERENCE, Status, Verdict, verdict
 
 
 def check_printed_values(case: Case) -> Verdict:

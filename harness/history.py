@@ -18,12 +18,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from harness.data_checks import REFERENCE
 from harness.errors import ConformanceError
 from harness.files import replacing
 from harness.latency.statistics import Summary, percent, seconds, summarise
 from harness.record import FILE_NAME, Record, read
-from harness.verdict import Verdict
+from harness.verdict import REFERENCE, Verdict
 
 APPLICATION_ID = 0x54435648
 """Marks a SQLite file as a history, so that no other is overwritten."""
@@ -290,8 +289,7 @@ def _split_families(records: Sequence[Record]) -> set[str]:
     """The flavours of which some run has two targets."""
     found = set()
     for record in records:
-        targets = dict.fromkeys((*record.header["targets"], *(v.target for v in record.verdicts)))
-        families = [target.partition("-")[0] for target in targets]
+        families = [target.partition("-")[0] for target in record.targets]
         found |= {family for family in families if families.count(family) > 1}
     return found
 

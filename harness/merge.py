@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from harness import summary
-from harness.data_checks import REFERENCE
 from harness.errors import ConformanceError
 from harness.files import replacing
 from harness.record import FILE_NAME, Record
@@ -90,11 +89,6 @@ def _source(record: Record) -> dict[str, Any]:
     return dict(record.header["environment"].get("source", {}))
 
 
-def _targets(record: Record) -> list[str]:
-    every = dict.fromkeys((*record.header["targets"], *(v.target for v in record.verdicts)))
-    return [name for name in every if name != REFERENCE]
-
-
 def _kind(record: Record, target: str) -> dict[str, str]:
     """The facts that make the kind of machine a target ran on."""
     environment = record.header["environment"]
@@ -107,7 +101,7 @@ def _target_names(records: Mapping[str, Record]) -> dict[str, dict[str, str]]:
     """Each record's targets by the names that they get: their own where they ran on machines of one kind."""
     kinds: dict[str, list[dict[str, str]]] = {}
     for record in records.values():
-        for target in _targets(record):
+        for target in record.targets:
             kinds.setdefault(target, []).append(_kind(record, target))
     told = {
         target: [k for k in found[0] if len({kind.get(k) for kind in found}) > 1] for target, found in kinds.items()
@@ -118,7 +112,7 @@ def _target_names(records: Mapping[str, Record]) -> dict[str, dict[str, str]]:
         apart = "-".join(kind.get(fact, "unknown") for fact in told[target][:2])
         return f"{target}@{apart.replace(' ', '_')}" if apart else target
 
-    return {file: {target: name(record, target) for target in _targets(record)} for file, record in records.items()}
+    return {file: {target: name(record, target) for target in record.targets} for file, record in records.items()}
 
 
 def _said(verdict: Verdict) -> tuple[Any, ...]:

@@ -13,7 +13,6 @@ import pytest
 from harness import pool
 from harness.catalog import Catalog
 from harness.checks import Subject
-from harness.data_checks import REFERENCE
 from harness.isolation import TIME_LIMIT
 from harness.latency.check import computed_reference
 from harness.latency.measurement import MODES, Plan
@@ -27,7 +26,7 @@ from harness.shard import Shard
 from harness.sweeps.model import TIERS
 from harness.targets.base import DefinesNetworks, HasDeprecatedNames, Target
 from harness.targets.options import CACHE_LIMIT, TACTICS
-from harness.verdict import Verdict
+from harness.verdict import REFERENCE, Verdict
 
 SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "accepted": lambda case: case.reject is None and not case.large,

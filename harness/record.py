@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from harness import record_schema
 from harness.errors import ConformanceError
 from harness.record_schema import SCHEMA_VERSION
-from harness.verdict import Verdict
+from harness.verdict import REFERENCE, Verdict
 
 FILE_NAME = "record.jsonl"
 
@@ -99,6 +99,12 @@ class Record:
     @property
     def complete(self) -> bool:
         return self.end is not None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets that were asked for or answered; the suite's own data is none."""
+        every = dict.fromkeys((*self.header["targets"], *(v.target for v in self.verdicts)))
+        return tuple(name for name in every if name != REFERENCE)
 
 
 _FIELDS = frozenset(field.name for field in fields(Verdict))

@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from harness.model import Case, Phase
 
+REFERENCE = "reference"
+"""Stands where a target's name stands, in verdicts on the suite's own data."""
+
 Status = Literal["pass", "fail", "error", "fallback", "unsupported", "not run"]
 
 # What a status means for the run: a fault, nothing learnt, or good.

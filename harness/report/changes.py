@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from harness.data_checks import REFERENCE
 from harness.errors import ConformanceError
 from harness.record import Record
 from harness.summary import outcome
@@ -242,21 +241,16 @@ def between(base: Record, new: Record, pairs: Sequence[str] = ()) -> Changes:
     Raises:
         ConformanceError: a stated pair names a target that is not there.
     """
-    paired = _pair(_targets(base), _targets(new), pairs)
+    paired = _pair(base.targets, new.targets, pairs)
     partner = dict(paired)
     # A base target without a partner keeps its checks to itself, even where the new run uses its name.
-    partner |= {name: f"{name} (base)" for name in _targets(base) if name not in partner and name in _targets(new)}
+    partner |= {name: f"{name} (base)" for name in base.targets if name not in partner and name in new.targets}
     old, current = keyed(base, partner), keyed(new, {})
     checks = tuple(Check(key[1], key[2], old.get(key), current.get(key)) for key in dict.fromkeys((*old, *current)))
     return Changes(base, new, paired, checks)
 
 
-def _targets(record: Record) -> list[str]:
-    every = dict.fromkeys((*record.header["targets"], *(v.target for v in record.verdicts)))
-    return [name for name in every if name != REFERENCE]
-
-
-def _pair(base: list[str], new: list[str], stated: Sequence[str]) -> tuple[tuple[str, str], ...]:
+def _pair(base: Sequence[str], new: Sequence[str], stated: Sequence[str]) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     for pair in stated:
         old, equals, current = pair.partition("=")

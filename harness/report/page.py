@@ -12,7 +12,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness import __version__
 from harness.bound_use import share
-from harness.data_checks import REFERENCE
 from harness.latency.gate import LatencyComparison, signed
 from harness.latency.statistics import percent, seconds
 from harness.record import Record
@@ -23,7 +22,7 @@ from harness.report.plot import plot
 from harness.report.view import ORDER, WORDS, Row, View
 from harness.report.words import answer, counted, of_target
 from harness.summary import outcome
-from harness.verdict import FAULTS, Verdict
+from harness.verdict import FAULTS, REFERENCE, Verdict
 
 MOST_CARDS = 300
 MOST_PICTURES = 60

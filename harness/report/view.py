@@ -11,13 +11,12 @@ from typing import Any
 
 from harness.bound_use import BoundUse, arithmetic, bound_use, fraction, precision_of
 from harness.catalog import Catalog
-from harness.data_checks import REFERENCE
 from harness.errors import ConformanceError
 from harness.expectations import Expectation
 from harness.model import Case
 from harness.record import Record
 from harness.summary import DECISIVE_CHECKS, outcome
-from harness.verdict import FAULTS, NEUTRAL, Verdict
+from harness.verdict import FAULTS, NEUTRAL, REFERENCE, Verdict
 
 # From worst to best: the first that a case has is its result.
 ORDER = ("error", "fail", "known", "fallback", "not run", "unsupported", "pass")
@@ -174,11 +173,11 @@ class View:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """Each run's targets, and behind them the suite's own data."""
-        names = Counter(name for record in self.records for name in _targets(record))
+        names = Counter(name for record in self.records for name in record.targets)
         found = []
         for number, record in enumerate(self.records, start=1):
             facts = record.header["environment"].get("targets", {})
-            for target in _targets(record):
+            for target in record.targets:
                 name = target if names[target] == 1 else f"{target} (run {number})"
                 mine = tuple(v for v in record.verdicts if v.target == target)
                 found.append(Column(name, target, number, mine, facts.get(target, {})))
@@ -314,11 +313,6 @@ class View:
     def bound_use(self) -> tuple[tuple[Column, BoundUse], ...]:
         """By target and arithmetic, how much of the bound was used."""
         return tuple((column, use) for column in self.targets for use in bound_use(column.verdicts))
-
-
-def _targets(record: Record) -> tuple[str, ...]:
-    every = dict.fromkeys((*record.header["targets"], *(v.target for v in record.verdicts)))
-    return tuple(name for name in every if name != REFERENCE)
 
 
 def _own(records: Iterable[Record]) -> Iterator[Verdict]:
