@@ -28,6 +28,8 @@ from harness.latency.sampling import collect
 
 GRAPH_SECONDS = 2e-3
 MIN_GRAPH, MAX_GRAPH = 4, 1000
+PLACEMENTS = 5
+"""Copies of an engine that are timed together."""
 TRACE_ENQUEUES = 20
 """So many that the first, which finds the caches filled by another copy, hardly counts."""
 ALONE = 5
@@ -61,6 +63,11 @@ def modes() -> tuple[Mode, ...]:
     """The modes this machine can measure in; kernel needs CUPTI."""
     everywhere: tuple[Mode, ...] = ("graph", "enqueue", "end_to_end")
     return (*everywhere, "kernel") if KernelTrace.is_available() else everywhere
+
+
+def graph_length(seconds: float) -> int:
+    """How many enqueues of so many seconds each a graph holds."""
+    return max(MIN_GRAPH, min(MAX_GRAPH, int(GRAPH_SECONDS / max(seconds, 1e-6))))
 
 
 def measure(works: Sequence[GpuWork], plan: Plan) -> Measurement:
@@ -121,8 +128,7 @@ def _captured(setting: _Setting, work: GpuWork, step: Callable[[], None], length
 def _graph(setting: _Setting) -> Callable[[], float]:
     works, stream = setting.works, setting.stream
     stopwatch = _stopwatch(setting)
-    single = min(stopwatch(works[0].enqueue) for _ in range(5))
-    length = max(MIN_GRAPH, min(MAX_GRAPH, int(GRAPH_SECONDS / max(single, 1e-6))))
+    length = graph_length(min(stopwatch(works[0].enqueue) for _ in range(5)))
     setting.facts["graph_length"] = length
 
     def launch(graphs: Sequence[cuda.Graph]) -> float:

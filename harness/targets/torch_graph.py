@@ -11,14 +11,12 @@ from statistics import median
 from typing import Any
 
 from harness.latency.clocks import Clocks
+from harness.latency.gpu import ALONE, MAX_GRAPH, PLACEMENTS, graph_length
 from harness.latency.kernels import classify
 from harness.latency.measurement import Measurement, Plan
 from harness.latency.sampling import collect
 from harness.targets.base import Unsupported
 
-GRAPH_SECONDS = 2e-3
-MIN_GRAPH, MAX_GRAPH = 4, 1000
-PLACEMENTS, ALONE = 5, 5
 TRACED = 20
 
 
@@ -45,8 +43,8 @@ def measure(prepare: Callable[[], Callable[[], Any]], plan: Plan) -> Measurement
         last.synchronize()
         return float(first.elapsed_time(last)) * 1e-3
 
-    single = min(seconds(calls[0]) for _ in range(5))
-    length = max(MIN_GRAPH, len(calls) if plan.cold_l2 else 1, min(MAX_GRAPH, int(GRAPH_SECONDS / max(single, 1e-6))))
+    length = graph_length(min(seconds(calls[0]) for _ in range(5)))
+    length = max(length, len(calls)) if plan.cold_l2 else length
     held: list[list[Any]] = []
 
     def captured(turns: list[Callable[[], Any]]) -> Any:

@@ -26,9 +26,6 @@ from harness.targets.tensorrt.plans import Plan
 
 Launch = Callable[[Callable[[], None]], None]
 
-PLACEMENTS = 5
-"""Copies of an engine that are timed together."""
-
 
 class OutOfBounds(RuntimeError):
     """A kernel wrote outside of its output."""
@@ -149,7 +146,7 @@ class TensorRTEngine:
     def _measured(self, feeds: Mapping[str, Array], plan: Timing) -> Measurement:
         ceilings, before = self._ceilings(), spin_seconds()
         with ExitStack() as scope:
-            copies = [scope.enter_context(closing(self._copy())) for _ in range(PLACEMENTS - 1)]
+            copies = [scope.enter_context(closing(self._copy())) for _ in range(gpu.PLACEMENTS - 1)]
             works = []
             for engine in (self, *copies):
                 engine.run(feeds)
