@@ -75,7 +75,7 @@ def exportable(target: str, arguments: Sequence[str], count: int) -> list[Case]:
     parser = argparse.ArgumentParser()
     parser.add_argument("--case", action="append", default=[])
     globs = parser.parse_known_args(arguments)[0].case
-    catalog = load()
+    catalog = load(tier=None)
     onnx = OnnxRuntimeTarget()
     chosen = [
         case

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,6 @@ class Run:
     _engines: dict[str, Engines] = field(default_factory=dict)
 
     fault: ConformanceError | None = None
-    _made: dict[str, Case] = field(default_factory=dict)
     without_values: set[str] = field(default_factory=set)
     lookahead: Lookahead | None = None
     _foreseen: tuple[str, list[Case]] = ("", [])
@@ -117,14 +117,17 @@ class Run:
         """The ids of all that may run, generated ones too."""
         return [*(case.id for case in self.cases), *self.generated]
 
-    def made(self, case_id: str) -> Case:
-        """A generated case by its id. The last few are kept: looking ahead asks for each more than once."""
-        held = self._made.pop(case_id, None) or self.catalog.find(case_id)
-        assert held is not None
-        self._made[case_id] = held
-        while len(self._made) > KEPT_CASES:
-            del self._made[next(iter(self._made))]
-        return held
+    @cached_property
+    def made(self) -> Callable[[str], Case]:
+        """Gives a generated case by its id. The last few are kept: looking ahead asks for each more than once."""
+
+        @lru_cache(KEPT_CASES)
+        def made(case_id: str) -> Case:
+            found = self.catalog.find(case_id)
+            assert found is not None
+            return found
+
+        return made
 
     def _point_to_tier(self, globs: list[str]) -> None:
         """Raises ConformanceError where the globs match generated cases of a larger tier than was asked for."""
