@@ -1,6 +1,7 @@
 """How fast a run is on this machine: cold, warm, with several workers, and beside ``polygraphy run``.
 
     python benchmarks/fast_runs.py --target tensorrt --json figures.json -- --case 'cases/exact/*'
+    python benchmarks/fast_runs.py --target tensorrt --tests cases/test_sweep.py -- --tier ci
 
 runs pytest as users do, over the forward checks of whatever the arguments after ``--`` select, with caches in a
 temporary folder; then ``polygraphy run MODEL --trt --onnxrt`` on some of the same cases as ONNX models. It needs no
@@ -31,12 +32,12 @@ from harness.paths import ROOT
 FLAGS = {"fp16": ["--fp16"], "tf32": ["--tf32"], "int8": ["--int8"]}
 
 
-def run_pytest(folder: Path, name: str, workers: int, arguments: Sequence[str]) -> dict[str, Any]:
-    """One run of the forward checks. Raises ConformanceError where pytest did not run them."""
+def run_pytest(folder: Path, name: str, workers: int, tests: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """One run of the tests. Raises ConformanceError where pytest did not run them."""
     meter = folder / f"{name}.json"
-    command = [sys.executable, "-m", "pytest", "cases/test_forward.py::test_forward", "-q", "-p",
-               "benchmarks.meter", "--meter", str(meter), "--record-root", str(folder / name), "--no-header",
-               "--cache-dir", str(folder / "cache"), "-n", str(workers), *arguments]  # fmt: skip
+    command = [sys.executable, "-m", "pytest", tests, "-q", "--no-header", "-n", str(workers),
+               "-p", "benchmarks.meter", "--meter", str(meter), "--record-root", str(folder / name),
+               "--cache-dir", str(folder / "cache"), *arguments]  # fmt: skip
     started = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     wall = time.perf_counter() - started
@@ -67,22 +68,17 @@ def run_pytest(folder: Path, name: str, workers: int, arguments: Sequence[str]) 
     return found
 
 
-def exportable(target: str, arguments: Sequence[str], count: int) -> list[Case]:
-    """Some of the selected cases, evenly spread, that ONNX can express."""
+def exportable(folder: Path, count: int) -> list[Case]:
+    """Some of the cases that passed in a run, evenly spread, that ONNX can express."""
     from harness.catalog import load
     from harness.targets.onnxruntime import OnnxRuntimeTarget
 
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--case", action="append", default=[])
-    globs = parser.parse_known_args(arguments)[0].case
-    catalog = load(tier=None)
-    onnx = OnnxRuntimeTarget()
-    chosen = [
-        case
-        for case in (catalog.select(globs) if globs else catalog.cases)
-        if case.reject is None and not case.latency and not case.dynamic and onnx.supports(case) is None
-    ]
-    return chosen[:: max(1, len(chosen) // count)][:count]
+    (record,) = folder.rglob("record.jsonl")
+    verdicts = [line for line in map(json.loads, record.open()) if line["kind"] == "verdict"]
+    catalog, onnx = load(tier=None), OnnxRuntimeTarget()
+    passed = dict.fromkeys(v["case"] for v in verdicts if v["check"] == "forward" and v["status"] == "pass")
+    cases = [case for case in map(catalog.find, passed) if case and not case.dynamic and onnx.supports(case) is None]
+    return cases[:: max(1, len(cases) // count)][:count]
 
 
 def run_polygraphy(folder: Path, cases: Sequence[Case], backends: Sequence[str]) -> dict[str, Any]:
@@ -93,7 +89,7 @@ def run_polygraphy(folder: Path, cases: Sequence[Case], backends: Sequence[str])
     for case in cases:
         model = folder / "case.onnx"
         model.write_bytes(onnx_model(case))
-        command = [shutil.which("polygraphy") or "polygraphy", "run", str(model), *backends]
+        command = ["polygraphy", "run", str(model), *backends]
         command += FLAGS.get(case.precision, []) if "--trt" in backends else []
         started = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -108,12 +104,16 @@ def main() -> int:
     """Print the figures, and write them as JSON where asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--target", default="tensorrt")
+    parser.add_argument("--tests", default="cases/test_forward.py::test_forward", help="what pytest is given")
     parser.add_argument("--workers", type=int, nargs="*", default=[2, 4], help="also run with these many workers")
     parser.add_argument("--polygraphy", type=int, default=20, metavar="N", help="cases for polygraphy; 0 for none")
     parser.add_argument("--backends", default="--trt --onnxrt", help="what polygraphy compares (default: %(default)s)")
+    parser.add_argument("--records", type=Path, metavar="FOLDER", help="keep the runs' records and reports there")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("selection", nargs="*", metavar="ARGUMENT", help="what pytest runs, after --")
     options = parser.parse_args()
+    if options.polygraphy and shutil.which("polygraphy") is None:
+        parser.error("no `polygraphy` on the PATH: install it, or run without it (--polygraphy 0)")
     arguments = ["--target", options.target, *options.selection]
     found: dict[str, Any] = {
         "machine": {"platform": platform.platform(), "device": environment.gpu(), "source": environment.commit()},
@@ -126,13 +126,13 @@ def main() -> int:
             for workers in (0, *options.workers):
                 shutil.rmtree(folder / "cache", ignore_errors=True)
                 for kind in ("cold", "warm"):
-                    found["runs"].append(run_pytest(folder, f"{kind}{workers}", workers, arguments))
+                    found["runs"].append(run_pytest(folder, f"{kind}{workers}", workers, options.tests, arguments))
                     print(_line(found["runs"][-1]), flush=True)
             if options.polygraphy:
-                cases = exportable(options.target, options.selection, options.polygraphy)
-                few = ["--target", options.target, *(part for case in cases for part in ("--case", case.id))]
+                cases = exportable(folder / "cold0", options.polygraphy)
+                few = [*_without_cases(arguments), *(part for case in cases for part in ("--case", case.id))]
                 shutil.rmtree(folder / "cache", ignore_errors=True)
-                same = run_pytest(folder, "same", 0, few)
+                same = run_pytest(folder, "same", 0, options.tests, few)
                 theirs = run_polygraphy(folder, cases, options.backends.split())
                 theirs["ours_on_the_same_s_per_case"] = same["wall_s"] / same["cases"]
                 theirs["times_as_fast"] = {
@@ -144,9 +144,18 @@ def main() -> int:
         except ConformanceError as fault:
             print(fault, file=sys.stderr)
             return 2
+        finally:
+            if options.records:
+                shutil.copytree(folder, options.records, ignore=shutil.ignore_patterns("cache"), dirs_exist_ok=True)
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _without_cases(arguments: Sequence[str]) -> list[str]:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--case", action="append")
+    return parser.parse_known_args(arguments)[1]
 
 
 def _line(run: dict[str, Any]) -> str:
