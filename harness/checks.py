@@ -6,11 +6,11 @@ The way of the data: case -> Target.build -> Engine.run -> compare -> verdict.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import Any, Concatenate, ParamSpec, get_args
+from typing import Any, Concatenate, ParamSpec, Protocol, get_args
 
 import numpy as np
 
@@ -48,15 +48,33 @@ P = ParamSpec("P")
 # Precisions that a target is told to use, and may silently leave. TF32 is only ever permitted.
 NARROW: dict[Precision, str] = {"fp16": "fp16", "bf16": "bf16", "int8": "int8", "fp8": "fp8"}
 Golden = Callable[[Case, int], Result]
+Diagnose = Callable[[Case, int, Array, Result], Sequence["Named"]]
+"""Gives what would explain the wrong output of a case's run, by its reference."""
+
+
+class Named(Protocol):
+    """A wrong convolution that somebody has thought of."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def doc(self) -> str: ...
+
+
+def undiagnosed(*_: Any) -> tuple[Named, ...]:
+    """Explains nothing."""
+    return ()
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A case on a target, with the engines already built there and the store of goldens."""
+    """A case on a target, with the engines built there, the store of goldens, and who explains what is wrong."""
 
     case: Case
     engines: Engines
     golden: Golden
+    diagnose: Diagnose = undiagnosed
 
     @property
     def target(self) -> Any:
@@ -228,6 +246,7 @@ def check_forward(subject: Subject) -> Verdict:
     worst: Comparison | None = None
     shown: dict[str, Any] = {}
     probed: str | None = None
+    suspects: Sequence[Named] = ()
     bits = hashlib.sha256()
     facts, described = _describe(subject.engine(case))
     rests_on = basis_of(case, facts)
@@ -251,12 +270,14 @@ def check_forward(subject: Subject) -> Verdict:
                 shown["evidence"] = evidence(
                     case, shape, actual=actual, expected=expected, bound=limits, worst=found.worst
                 )
+                suspects = subject.diagnose(case, index, actual, golden)
             break
     assert worst is not None
     figures = figures_of(worst) | {"bound_for": rests_on} | described | ({"arithmetic": probed} if probed else {})
     if not worst.passed:
         numbers = [f"these are the numbers of {probed}"] if probed and probed != UNKNOWN else []
-        lines = [*message.mismatch(worst), *numbers, *message.engine_line(facts)]
+        lines = [*message.mismatch(worst), *numbers, *message.as_if(suspects), *message.engine_line(facts)]
+        shown["as_if"] = [suspect.name for suspect in suspects]
         return subject.say("compare", "fail", lines, **figures, **shown)
     figures |= {"output_sha256": bits.hexdigest()[:16]}
     demanded = case.runs_in or NARROW.get(case.precision)

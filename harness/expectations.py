@@ -25,6 +25,9 @@ class Expectation(Model):
     """A difference that targets are known to have in some checks of some cases.
 
     deviation: differs from the document. unsupported: refused although documented. bug: reported, with link.
+
+    ``cases`` differ every time. Those of ``also`` may differ in the same way, or pass: whether they do depends on more
+    than a pattern of ids can say.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
@@ -34,6 +37,7 @@ class Expectation(Model):
     targets: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     versions: str = ""
     cases: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    also: Annotated[tuple[str, ...], Field(strict=False)] = ()
     checks: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     phase: Phase
     difference: Annotated[str, Field(min_length=4)]
@@ -60,8 +64,15 @@ class Expectation(Model):
         return SpecifierSet(self.versions)
 
     def concerns(self, target: str, case: str, check: str) -> bool:
-        """Whether it speaks of this check of this case on this target."""
-        if check not in self.checks or not any(fnmatchcase(case, pattern) for pattern in self.cases):
+        """Whether it says that this check of this case differs on this target."""
+        return self._speaks_of(self.cases, target, case, check)
+
+    def allows(self, target: str, case: str, check: str) -> bool:
+        """Whether it says that this check of this case may differ on this target."""
+        return self._speaks_of((*self.cases, *self.also), target, case, check)
+
+    def _speaks_of(self, cases: Sequence[str], target: str, case: str, check: str) -> bool:
+        if check not in self.checks or not any(fnmatchcase(case, pattern) for pattern in cases):
             return False
         if not any(fnmatchcase(target, pattern) for pattern in self.targets):
             return False
@@ -78,11 +89,12 @@ class Expectations:
     def apply(self, verdict: Verdict) -> Verdict:
         """Mark a fault as known, or fail a pass that an expectation says should differ."""
         for entry in self.entries:
-            if not entry.concerns(verdict.target, verdict.case, verdict.check):
+            where = verdict.target, verdict.case, verdict.check
+            if not entry.allows(*where):
                 continue
             if verdict.is_fault and verdict.phase == entry.phase and re.search(entry.difference, verdict.message):
                 return replace(verdict, known=entry.id)
-            if verdict.status == "pass":
+            if verdict.status == "pass" and entry.concerns(*where):
                 text = (
                     f"{verdict.case} passes on {verdict.target}, but expectation {entry.id!r} says it differs "
                     f"({entry.difference}): remove it from cases/expectations, or narrow its versions"
@@ -130,7 +142,7 @@ def load(cases: Sequence[Case], root: Path = CASES / "expectations", generated: 
                 continue
             faults += [
                 f"{where}: cases {pattern!r} match no case"
-                for pattern in entry.cases
+                for pattern in (*entry.cases, *entry.also)
                 if not any(fnmatchcase(case, pattern) for case in ids)
             ]
             if any(entry.id == other.id for other in entries):

@@ -1,4 +1,4 @@
-"""How a worker's process holds on to memory that it has freed."""
+"""How a process holds on to memory that it has freed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 
 
 def keep_freed() -> None:
-    """Let freed memory serve again rather than go back to the system; call it before any thread is started.
+    """Let freed memory serve again rather than go back to the system; call it before builders' threads are started.
 
     TensorRT-RTX takes 64 MiB for a build and frees them after it: mapping and clearing those pages anew takes
     half of the build's time. One arena, since only that one grows beyond 64 MiB. Does nothing without glibc.

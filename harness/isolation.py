@@ -20,9 +20,8 @@ from typing import Any, TypeVar
 from harness.cuda import CudaError
 from harness.data import Array
 from harness.errors import ConformanceError
-from harness.host_memory import keep_freed
 from harness.model import Case
-from harness.targets.base import Engine, EngineFacts, HasOrigin, NotRun, Refused, Target, Unsupported
+from harness.targets.base import Engine, EngineFacts, HasOrigin, NotRun, Refused, Target, Unsupported, WarmsUp
 from harness.targets.options import Options
 from harness.targets.registry import resolve
 
@@ -33,6 +32,7 @@ ENGINE_CAPABILITIES = ("describe", "ways", "run_way", "measure", "modes", "run_m
 KNOWN_FAULTS = (Refused, Unsupported, NotRun, ConformanceError)
 TIME_LIMIT = 300.0
 CLOSE_S = 30.0
+HELLO = ("hello",)
 
 
 class TargetCrashed(RuntimeError):
@@ -66,7 +66,15 @@ def open_target(
 
     Raises ConformanceError as `resolve` does.
     """
-    return IsolatedTarget(spec, time_limit, options) if isolated and spec != "numpy" else resolve(spec, options)
+    return start_target(spec, isolated, time_limit, options)()
+
+
+def start_target(spec: str, isolated: bool, time_limit: float, options: Options) -> Callable[[], Target]:
+    """Begin to open a target, which takes seconds. What is returned waits for it, and raises as `open_target` does."""
+    if not isolated or spec == "numpy":
+        return lambda: resolve(spec, options)
+    worker = _Worker(spec, options)
+    return lambda: IsolatedTarget(spec, time_limit, options, worker)
 
 
 def named(fault: Exception) -> str:
@@ -82,17 +90,18 @@ class IsolatedTarget:
         spec: str,
         time_limit: float = TIME_LIMIT,
         options: Options = Options(),  # noqa: B008 - frozen
+        worker: _Worker | None = None,
     ) -> None:
-        """Raises ConformanceError as `resolve(spec)` does."""
+        """``worker`` has been started for the same spec. Raises ConformanceError as `resolve(spec)` does."""
         self.spec, self.options = spec, options
         self.time_limit = time_limit
         self._ahead: set[str] = set()
         self._distrusted: set[str] = set()
-        self._worker: _Worker | None = None
+        self._worker = worker
         self.generation = 0
         self._asked_of: Case | None = None
         self._reason: str | None = None
-        name, capabilities = self.call("hello")
+        name, capabilities = self.call(*HELLO)
         self.name: str = name
         for capability in capabilities:
             setattr(self, capability, _Method(self, "target", capability))
@@ -287,7 +296,6 @@ def _label(message: tuple[Any, ...]) -> str:
 def _serve(connection: Connection, spec: str, options: Options) -> None:
     """The worker's loop: resolves the target, then answers calls until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    keep_freed()
     state = _Served(spec, options)
     while True:
         try:
@@ -295,6 +303,8 @@ def _serve(connection: Connection, spec: str, options: Options) -> None:
         except (EOFError, OSError):
             return
         connection.send(_answer(state, message))
+        if options.eager and message == HELLO:
+            state.warm_up()
 
 
 def _answer(state: _Served, message: tuple[Any, ...]) -> tuple[str, Any]:
@@ -309,22 +319,31 @@ def _answer(state: _Served, message: tuple[Any, ...]) -> tuple[str, Any]:
 
 
 class _Served:
-    """The target and its engines, inside the worker."""
+    """The target and its engines, inside the worker. What keeps it from opening is told whoever asks."""
 
     def __init__(self, spec: str, options: Options) -> None:
-        self._spec, self._options = spec, options
-        self._target: Target | None = None
         self._engines: dict[int, Engine] = {}
         self._numbers = count(1)
+        self._target: Target | Exception
+        try:
+            self._target = resolve(spec, options)
+        except Exception as fault:
+            self._target = fault
 
     @property
     def target(self) -> Target:
-        if self._target is None:
-            self._target = resolve(self._spec, self._options)
+        if isinstance(self._target, Exception):
+            raise self._target.with_traceback(None)
         return self._target
 
+    def warm_up(self) -> None:
+        """Do what is slow and done once. A fault shows again, and is told, when it is needed."""
+        if isinstance(self._target, WarmsUp):
+            with suppress(Exception):
+                self._target.warm_up()
+
     def handle(self, kind: str, *arguments: Any) -> Any:
-        if kind == "hello":
+        if kind == HELLO[0]:
             return self.target.name, [name for name in TARGET_CAPABILITIES if hasattr(self.target, name)]
         if kind == "target":
             return _plain(getattr(self.target, arguments[0])(*arguments[1:]))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from harness.compare import Comparison, place
 from harness.model import Case
 from harness.targets.base import EngineFacts
+
+if TYPE_CHECKING:
+    from harness.checks import Named
 
 
 def number(value: float) -> str:
@@ -34,6 +39,11 @@ def mismatch(c: Comparison, what: str = "output") -> list[str]:
         f"bound {c.bound:.3g} ({factor})  {c.ulp:.3g} ulp",
     ]
     return lines + ([c.where] if c.where else [])
+
+
+def as_if(suspects: Sequence[Named]) -> list[str]:
+    """What would explain the output: wrong convolutions that give it, by what is wrong with them and by name."""
+    return [f"as if: {suspect.doc} ({suspect.name})" for suspect in suspects]
 
 
 def engine_line(facts: EngineFacts | None) -> list[str]:

@@ -285,13 +285,15 @@ def catalog(run: Run) -> Catalog:
 @pytest.fixture
 def subject(request: pytest.FixtureRequest, run: Run) -> Subject:
     """The test's case on its target."""
+    from harness.diagnosis import diagnosis
     from harness.golden import read_generated, read_reference
 
     case, target = request.param
     run.foresee(request.node)
     if isinstance(case, str):
-        return Subject(run.made(case), run.engines(target), read_generated)
-    return Subject(case, run.engines(target), computed_reference if case.latency else read_reference)
+        return Subject(run.made(case), run.engines(target), read_generated, diagnosis)
+    golden = computed_reference if case.latency else read_reference
+    return Subject(case, run.engines(target), golden, diagnosis)
 
 
 @pytest.fixture

@@ -40,7 +40,9 @@ def check_inputs(subject: Subject) -> Verdict:
     faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
     if not faults:
         found = compare(outputs[OUTPUT], expected, limits)
-        faults = [] if found.passed else message.mismatch(found, "a second input of the same shape")
+        if not found.passed:
+            suspects = subject.diagnose(other, 0, outputs[OUTPUT], result)
+            faults = [*message.mismatch(found, "a second input of the same shape"), *message.as_if(suspects)]
     if not faults and not same_bits(first, again):
         faults = ["the first input has other bits after the second than before it"]
     return subject.say("compare", "fail" if faults else "pass", faults or "")

@@ -22,7 +22,7 @@ from harness.errors import ConformanceError
 from harness.expectations import Expectations
 from harness.expectations import load as load_expectations
 from harness.interrupts import uninterrupted
-from harness.isolation import IsolatedTarget, open_target
+from harness.isolation import IsolatedTarget, start_target
 from harness.lookahead import Lookahead, builds, subject_of
 from harness.model import Case
 from harness.model import Tier as TierName
@@ -76,7 +76,7 @@ class Run:
             return
         self._is_prepared = True
         try:
-            _ = self.cases, self.expectations, self.targets
+            _ = self._starting, self.cases, self.expectations, self.targets
         except ConformanceError as fault:
             self.fault = fault
 
@@ -157,18 +157,24 @@ class Run:
         return tier_of(self.config.getoption("tier"), "")
 
     @cached_property
-    def targets(self) -> tuple[Target, ...]:
+    def _starting(self) -> list[Callable[[], Target]]:
+        """The targets, which start while cases are read: TensorRT takes seconds to load."""
         if self.config.getoption("require_gpu") and not cuda.gpus()[0]:
             raise ConformanceError(f"--require-gpu: {cuda.gpus()[1]}")
         isolated = not self.config.getoption("no_isolation")
         limit = float(self.config.getoption("time_limit"))
-        asked = self.config.getoption("target")
-        if asked:
-            return tuple(open_target(spec, isolated, limit, self.options) for spec in dict.fromkeys(asked))
+        specs = dict.fromkeys(self.config.getoption("target") or REGISTERED)
+        return [start_target(spec, isolated, limit, self.options) for spec in specs]
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """Those that were asked for, or all that work on this machine."""
+        if self.config.getoption("target"):
+            return tuple(started() for started in self._starting)
         found = []
-        for family in REGISTERED:
+        for started in self._starting:
             with suppress(ConformanceError):
-                found.append(open_target(family, isolated, limit, self.options))
+                found.append(started())
         return tuple(found)
 
     @cached_property
@@ -184,7 +190,16 @@ class Run:
             cache=None if option("no_cache") else asked,
             cache_limit=round(option("cache_limit") * 2**30),
             builders=0 if option("no_isolation") else builders,
+            eager=self._runs_many,
         )
+
+    @property
+    def _runs_many(self) -> bool:
+        """Whether this process runs tests, and is not asked for some only."""
+        option, is_worker = self.config.getoption, hasattr(self.config, "workerinput")
+        if option("collectonly") or (option("numprocesses", None) and not is_worker):
+            return False
+        return not (option("case") or option("keyword") or any("::" in argument for argument in self.config.args))
 
     def foresee(self, item: pytest.Item) -> None:
         """Let the target of a test about to run build what the tests after it need; nothing beside what is timed."""

@@ -9,12 +9,15 @@ operands: float64 for verdicts, ``Fraction`` objects for exact arithmetic.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from harness.model import Attributes
 from harness.reference.shape import Axis, extent, resolve
@@ -23,6 +26,9 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 BLOCK = 2**21
 """Elements of the windows that one matrix product reads: they are copied, so they bound the memory used."""
+
+MANY_PRODUCTS = 2**28
+"""From here on a convolution is worth several threads: for tens of milliseconds after each product they spin."""
 
 
 def convolve(
@@ -54,15 +60,25 @@ def convolve(
     weights = np.ascontiguousarray(kernel).reshape(groups, maps // groups, terms)
     out = np.empty((len(images), groups, maps // groups, *sizes), dtype=x.dtype)
     rows = max(1, BLOCK // max(1, groups * terms * math.prod(sizes[1:])))
-    for image, first in product(range(len(images)), range(0, sizes[0], rows)):
-        block: Any = (image, ..., slice(first, first + rows), *(slice(None),) * (rank - 1))
-        seen, written = windows[block], out[block]
-        written[...] = (weights @ seen.reshape(groups, terms, -1)).reshape(written.shape)
+    with _threads(terms * out.size):
+        for image, first in product(range(len(images)), range(0, sizes[0], rows)):
+            block: Any = (image, ..., slice(first, first + rows), *(slice(None),) * (rank - 1))
+            seen, written = windows[block], out[block]
+            written[...] = (weights @ seen.reshape(groups, terms, -1)).reshape(written.shape)
 
     result = out.reshape(*batch, maps, *sizes)
     if bias is not None:
         result += bias.reshape(maps, *(1,) * rank)
     return result
+
+
+def _threads(products: int) -> AbstractContextManager[object]:
+    return nullcontext() if products >= MANY_PRODUCTS else _blas().limit(limits=1, user_api="blas")
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _windows(images: NDArray[Scalar], axes: tuple[Axis, ...], window: list[int]) -> NDArray[Scalar]:

@@ -141,6 +141,15 @@ class BuildsAhead(Protocol):
 
 
 @runtime_checkable
+class WarmsUp(Protocol):
+    """A target that is slow to begin with."""
+
+    def warm_up(self) -> None:
+        """Do now what the first build or network would have to do."""
+        ...
+
+
+@runtime_checkable
 class HasOrigin(Protocol):
     """An engine that knows whether it was built now or came from a cache."""
 

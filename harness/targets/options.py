@@ -20,9 +20,11 @@ class Options:
         cache: the folder of built engines and of tactics' timings; None for none.
         cache_limit: bytes that built engines may take there.
         builders: engines built at once, ahead of being asked for; 0 to build each when it is asked for.
+        eager: make ready to build before the first case asks, since many will.
     """
 
     tactics: Tactics = "default"
     cache: Path | None = None
     cache_limit: int = CACHE_LIMIT
     builders: int = 0
+    eager: bool = False

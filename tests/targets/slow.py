@@ -32,3 +32,29 @@ class Stuck(Slow):
 
     name = "stuck"
     pause_s = 3600.0
+
+
+class Starting(Slow):
+    """Target ``starting``: slow to open, and colder before `warm_up` than after."""
+
+    name = "starting"
+    is_warm = False
+
+    def __init__(self):
+        time.sleep(1.0)
+
+    def warm_up(self):
+        time.sleep(0.2)
+        self.is_warm = True
+
+    def supports(self, case):
+        return "warm" if self.is_warm else "cold"
+
+
+class FailsToWarm(Slow):
+    """Target ``fails_to_warm``."""
+
+    name = "fails_to_warm"
+
+    def warm_up(self):
+        raise RuntimeError("no kernels")

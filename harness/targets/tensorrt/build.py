@@ -9,6 +9,7 @@ from harness.model import Case
 from harness.targets.base import Refused, Unsupported
 from harness.targets.options import Tactics
 from harness.targets.tensorrt.api import Api
+from harness.targets.tensorrt.loading import Loaded, load
 from harness.targets.tensorrt.network import Definition, define
 from harness.targets.tensorrt.timing_cache import TimingCache
 
@@ -46,6 +47,10 @@ class PlanBuilder:
         if definition.facts.errors:
             raise Refused("network", "\n".join(definition.facts.errors))
         return self._serialized(definition, case)
+
+    def load(self, plan: bytes) -> Loaded | None:
+        """A plan where it can run; None where it was built for another machine's GPU. Raises Refused."""
+        return load(self._api, plan) if self._ahead_for is None else None
 
     def close(self) -> None:
         """Save what was learnt of tactics."""

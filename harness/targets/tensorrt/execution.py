@@ -22,6 +22,7 @@ from harness.targets.base import EngineFacts, NotRun, Refused
 from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.formats import pack, packed_shape, unpack
 from harness.targets.tensorrt.inspector import engine_facts
+from harness.targets.tensorrt.loading import load, made
 from harness.targets.tensorrt.plans import Plan
 
 Launch = Callable[[Callable[[], None]], None]
@@ -91,9 +92,7 @@ class TensorRTEngine:
         self._dtype = NUMPY_TYPE[case.data_type]
         self._formats = case.formats
         self._resources = ExitStack()
-        api.take_errors()
-        self._engine = self._loaded(plan.content)
-        self._context = self._made(self._engine.create_execution_context())
+        self._engine, self._context = plan.loaded or load(api, plan.content)
         self._stream = cuda.Stream()
         self._resources.callback(self._stream.close)
         self._buffers: dict[str, cuda.Buffer] = {}
@@ -105,9 +104,10 @@ class TensorRTEngine:
         has_bindings = hasattr(self._context, "execute_async_v2")
         # Up to TensorRT 9 the profile of a dynamic engine serves one context at a time.
         if case.dynamic is None or not has_bindings:
-            self._ways["second_context"] = self._in_second_context
             if hasattr(self._engine, "create_execution_context_without_device_memory"):
-                self._ways["poisoned_workspace"] = self._in_poisoned_workspace
+                self._ways["second_context_with_poisoned_workspace"] = self._in_poisoned_workspace
+            else:
+                self._ways["second_context"] = self._in_second_context
         if has_bindings:
             self._ways["bindings"] = self._by_bindings
 
@@ -130,7 +130,8 @@ class TensorRTEngine:
 
     def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run with the input's address one element behind an aligned one. Raises as `run` does."""
-        return self._run(feeds, self._made(self._engine.create_execution_context()), offset=self._dtype.itemsize)
+        context = made(self._api, self._engine.create_execution_context())
+        return self._run(feeds, context, offset=self._dtype.itemsize)
 
     def describe(self) -> EngineFacts | None:
         return engine_facts(self._api, self._engine)
@@ -173,16 +174,16 @@ class TensorRTEngine:
         self._resources.close()
 
     def _in_second_context(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        return self._run(feeds, self._made(self._engine.create_execution_context()))
+        return self._run(feeds, made(self._api, self._engine.create_execution_context()))
 
     def _reloaded(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        engine = self._loaded(bytes(self._engine.serialize()))
-        return self._run(feeds, self._made(engine.create_execution_context()))
+        again = load(self._api, bytes(self._engine.serialize()))
+        return self._run(feeds, again.context)
 
     def _in_poisoned_workspace(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Scratch memory full of NaN: a kernel that reads what it did not write shows it."""
+        """In a second context, its scratch memory full of NaN: a kernel that reads what it did not write shows it."""
         size = int(getattr(self._engine, "device_memory_size_v2", 0) or self._engine.device_memory_size)
-        context = self._made(self._engine.create_execution_context_without_device_memory())
+        context = made(self._api, self._engine.create_execution_context_without_device_memory())
         with ExitStack() as scope:
             workspace = cuda.Buffer(max(size, 1))
             scope.callback(workspace.close)
@@ -262,15 +263,6 @@ class TensorRTEngine:
             held = self._buffers[name] = cuda.Buffer(nbytes)
             self._resources.callback(held.close)
         return held
-
-    def _loaded(self, plan: bytes) -> Any:
-        return self._made(self._api.runtime.deserialize_cuda_engine(plan))
-
-    def _made(self, thing: Any) -> Any:
-        """An engine or context, which TensorRT gives as None where it failed."""
-        if thing is None:
-            raise Refused("run", self._errors("the engine did not load"))
-        return thing
 
     def _enqueued(self, success: bool) -> None:
         if not success:

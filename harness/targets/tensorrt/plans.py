@@ -1,4 +1,4 @@
-"""Where engines come from: a cache on disk, builders that work ahead, or a build on the spot."""
+"""Where engines come from: a cache on disk, builders that work ahead, or a build on the spot. They come loaded."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Any
 from harness.disk_cache import DiskCache
 from harness.model import Case
 from harness.targets.tensorrt.build import PlanBuilder
+from harness.targets.tensorrt.loading import Loaded
 
 # What a case says that no network depends on. Whatever else a case says now or later tells engines apart.
 _NOT_OF_THE_NETWORK = {
@@ -29,10 +30,14 @@ _SOURCES = ("targets/tensorrt", "model.py", "data.py", "tensors.py")
 
 @dataclass(frozen=True)
 class Plan:
-    """A serialised engine and where it came from: ``engine`` is built or cached, ``build_s`` the seconds it took."""
+    """A serialised engine and where it came from: ``engine`` is built or cached, ``build_s`` the seconds it took.
+
+    ``loaded`` is None where this machine has not the GPU that it was built for.
+    """
 
     content: bytes
     origin: dict[str, Any] = field(default_factory=dict)
+    loaded: Loaded | None = None
 
 
 class Plans:
@@ -51,7 +56,7 @@ class Plans:
         self._gate = Gate()
 
     def expect(self, cases: Sequence[Case]) -> None:
-        """Build these ahead, in this order, and drop what was expected before and is not among them."""
+        """Build or load these ahead, in this order, and drop what was expected before and is not among them."""
         if self._pool is None:
             return
         wanted = {self.key(case): case for case in cases}
@@ -62,7 +67,7 @@ class Plans:
                 self._ahead[key] = self._pool.submit(self._make, case, key, self._gate.open)
 
     def get(self, case: Case) -> Plan:
-        """A case's plan. Raises what `PlanBuilder.build` raises."""
+        """A case's plan. Raises what `PlanBuilder.build` and `PlanBuilder.load` raise."""
         key = self.key(case)
         ahead = self._ahead.pop(key, None)
         if ahead is not None and not ahead.cancel():
@@ -95,14 +100,18 @@ class Plans:
     def _make(self, case: Case, key: str, gate: Callable[[], Any]) -> Plan:
         content, note = self._cached.get(key) if self._cached is not None else (None, "")
         if content is not None:
-            return Plan(content, {"engine": "cached"})
+            with gate():
+                return Plan(content, {"engine": "cached"}, self._mine.load(content))
         with gate():
             started = time.perf_counter()
             content = self._mine.build(case)
             took = time.perf_counter() - started
+            loaded = self._mine.load(content)
         if self._cached is not None:
             note = self._cached.put(key, content) or note
-        return Plan(content, {"engine": "built", "build_s": round(took, 4), **({"cache": note} if note else {})})
+        return Plan(
+            content, {"engine": "built", "build_s": round(took, 4), **({"cache": note} if note else {})}, loaded
+        )
 
     @property
     def _mine(self) -> PlanBuilder:

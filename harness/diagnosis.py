@@ -1,0 +1,61 @@
+"""Says what a wrong output would be right for: the suite's mutants are wrong convolutions with names."""
+
+from __future__ import annotations
+
+import math
+from contextlib import closing
+from itertools import islice
+
+import numpy as np
+
+from harness.checks import feeds_of
+from harness.data import OUTPUT, Array
+from harness.model import Case, Precision
+from harness.mutants import MUTANTS, UNMUTATED, Mutant, MutantTarget, interactions
+from harness.reference.result import Result
+from harness.targets.base import Refused
+from harness.tolerance import FLOAT32_ROUNDOFF
+
+# Those of interactions are wrong as others are, but in some cases only.
+CANDIDATES = tuple(mutant for mutant in MUTANTS if mutant not in interactions.MUTANTS)
+MOST = 6
+MOST_PRODUCTS = 10_000_000
+
+# Rounding errors of a sum cancel: they grow with the root of its terms (Higham and Mary, A new approach to
+# probabilistic rounding error analysis, SIAM J. Sci. Comput. 41(5), 2019).
+TYPICAL = 8
+READ_OR_WRITTEN: dict[Precision, float] = {"tf32": 2.0**-11, "fp16": 2.0**-11, "bf16": 2.0**-8}
+
+
+def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mutant, ...]:
+    """The mutants that give a wrong output, but for rounding: at most ``MOST``.
+
+    None of a case of more than ``MOST_PRODUCTS``, and none where rounding is what is wrong.
+
+    Args:
+        case: the case that failed.
+        index: which of its run shapes did.
+        actual: the output that it gave.
+        result: the reference of that run.
+    """
+    if actual.size * result.terms > MOST_PRODUCTS:
+        return ()
+    found, feeds = actual.astype(np.float64), feeds_of(case, index)
+    rounding = TYPICAL * (math.sqrt(result.terms) * FLOAT32_ROUNDOFF + READ_OR_WRITTEN.get(case.precision, 0.0))
+
+    def gives(mutant: Mutant) -> bool:
+        try:
+            with closing(MutantTarget(mutant).build(case)) as engine, np.errstate(all="ignore"):
+                output = engine.run(feeds).get(OUTPUT)
+        except Refused:
+            return False
+        if output is None or output.shape != found.shape:
+            return False
+        y = output.astype(np.float64)
+        largest = np.abs(y).max(initial=result.magnitude.max(initial=0.0), where=np.isfinite(y))
+        return bool(np.isclose(y, found, rtol=0.0, atol=rounding * largest, equal_nan=True).all())
+
+    if gives(UNMUTATED):
+        return ()
+    suspects = (mutant for mutant in CANDIDATES if mutant.applies(case) and gives(mutant))
+    return tuple(islice(suspects, MOST))
