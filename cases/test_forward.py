@@ -21,6 +21,7 @@ def test_printed(subject, judge):
     judge(check_printed(subject))
 
 
+@pytest.mark.last
 @pytest.mark.cases("accepted", needs="api")
 def test_ways(subject, judge):
     judge(check_ways(subject))

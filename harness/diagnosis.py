@@ -11,13 +11,28 @@ import numpy as np
 from harness.checks import feeds_of
 from harness.data import OUTPUT, Array
 from harness.model import Case, Precision
-from harness.mutants import MUTANTS, UNMUTATED, Mutant, MutantTarget, interactions
+from harness.mutants import (
+    UNMUTATED,
+    Mutant,
+    MutantTarget,
+    after,
+    arithmetic,
+    fp8,
+    geometry,
+    operands,
+    quantized,
+    results,
+)
 from harness.reference.result import Result
 from harness.targets.base import Refused
 from harness.tolerance import FLOAT32_ROUNDOFF
 
-# Those of interactions are wrong as others are, but in some cases only.
-CANDIDATES = tuple(mutant for mutant in MUTANTS if mutant not in interactions.MUTANTS)
+# What the arithmetic explains is not looked for elsewhere. Mutants of interactions are wrong as others are, but in some
+# cases only; and those of refusals give no output.
+CANDIDATES: tuple[tuple[Mutant, ...], ...] = (
+    (*quantized.MUTANTS, *fp8.MUTANTS, *arithmetic.MUTANTS),
+    (*geometry.MUTANTS, *operands.MUTANTS, *after.MUTANTS, *results.MUTANTS),
+)
 MOST = 6
 MOST_PRODUCTS = 10_000_000
 
@@ -57,5 +72,8 @@ def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mu
 
     if gives(UNMUTATED):
         return ()
-    suspects = (mutant for mutant in CANDIDATES if mutant.applies(case) and gives(mutant))
-    return tuple(islice(suspects, MOST))
+    for group in CANDIDATES:
+        suspects = tuple(islice((mutant for mutant in group if mutant.applies(case) and gives(mutant)), MOST))
+        if suspects:
+            return suspects
+    return ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
@@ -32,6 +33,8 @@ ENGINE_CAPABILITIES = ("describe", "ways", "run_way", "measure", "modes", "run_m
 KNOWN_FAULTS = (Refused, Unsupported, NotRun, ConformanceError)
 TIME_LIMIT = 300.0
 CLOSE_S = 30.0
+# An answer waits so long at most for each thread that builds ahead to let go of the interpreter.
+SWITCH_S = 0.0005
 HELLO = ("hello",)
 
 
@@ -296,6 +299,7 @@ def _label(message: tuple[Any, ...]) -> str:
 def _serve(connection: Connection, spec: str, options: Options) -> None:
     """The worker's loop: resolves the target, then answers calls until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.setswitchinterval(SWITCH_S)
     state = _Served(spec, options)
     while True:
         try:

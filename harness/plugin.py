@@ -239,7 +239,8 @@ def _end_on_bad_input(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what times anything, where that is not asked for.
 
-    Let all checks of a case on a target follow each other, so that its engine is built once and kept briefly.
+    Let all checks of a case on a target follow each other, so that its engine is built once and kept briefly. Those
+    during which nothing may be built come last: their engines are then in the cache.
     """
     _end_on_bad_input(config)
     run = config.stash[RUN]
@@ -255,7 +256,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         subject = subject_of(item)
         if subject is None:
             return (0, 0)
-        return (1, first.setdefault((subject[1].name, id_of(subject)), len(first)))
+        is_last = item.get_closest_marker("last") is not None
+        return (1 + is_last, first.setdefault((subject[1].name, id_of(subject)), len(first)))
 
     items.sort(key=order)
     shard: Shard | None = config.getoption("shard")
@@ -356,6 +358,12 @@ def _target_option(node: pytest.Item, name: str) -> str:
         if ".py:" in spec and len(node.config.getoption("target")) == 1:
             return str(spec)
     return name
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell pytest-xdist's worker where the run keeps its engines."""
+    node.workerinput[pool.CACHE] = str(node.config.stash[RUN].options.cache)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,7 @@ from harness import cuda
 WORKERS_PER_GPU = 2
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 ASKED = "PYTEST_XDIST_AUTO_NUM_WORKERS"
+CACHE = "engine_cache"
 
 
 def size_of(config: pytest.Config) -> int:

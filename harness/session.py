@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import pytest
 from platformdirs import user_cache_path
@@ -187,11 +189,22 @@ class Run:
             builders = max(1, min(MOST_BUILDERS, usable_cpus() // pool.size_of(self.config)))
         return Options(
             tactics=option("tactics"),
-            cache=None if option("no_cache") else asked,
+            cache=self._cache_of_this_run if option("no_cache") else asked,
+            keeps=not option("no_cache"),
             cache_limit=round(option("cache_limit") * 2**30),
             builders=0 if option("no_isolation") else builders,
             eager=self._runs_many,
         )
+
+    @cached_property
+    def _cache_of_this_run(self) -> Path:
+        """A folder that ends with the run and that its workers share: each engine is built once and kept for nobody."""
+        given = getattr(self.config, "workerinput", {}).get(pool.CACHE)
+        if given is not None:
+            return Path(given)
+        made = mkdtemp(prefix="trt-conformance-")
+        self.config.add_cleanup(lambda: rmtree(made, ignore_errors=True))
+        return Path(made)
 
     @property
     def _runs_many(self) -> bool:

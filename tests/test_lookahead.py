@@ -9,7 +9,7 @@ from harness.plugin import RUN
 from harness.report.changes import between
 from harness.session import Run
 from harness.targets.options import Options
-from tests.helpers import make_case
+from tests.helpers import make_case, run_pytest
 from tests.runs import TARGET, record, verdict
 
 
@@ -127,3 +127,24 @@ def test_workers_of_one_run_get_neighbours(pytestconfig):
     config = SimpleNamespace(option=SimpleNamespace(numprocesses=2, dist="loadfile", distload=False))
     pool.pytest_cmdline_main(config)
     assert config.option.dist == "loadfile"
+
+
+def test_what_stops_the_builders_comes_last():
+    pytest.importorskip("tensorrt_rtx")
+    done = run_pytest(
+        "cases/test_forward.py", "--target", "onnxruntime", "--target", "tensorrt_rtx", "--collect-only", "-q"
+    )
+    names = [line.partition("[")[0] for line in done.stdout.splitlines() if "::" in line]
+    first = names.index("cases/test_forward.py::test_ways")
+    assert set(names[first:]) == {"cases/test_forward.py::test_ways"}
+    assert len(names) - first > 100
+    assert {"cases/test_forward.py::test_forward", "cases/test_forward.py::test_inputs"} <= set(names[:first])
+
+
+def test_without_a_cache_the_workers_of_a_run_share_one_that_ends_with_it(tmp_path, monkeypatch):
+    pytest.importorskip("tensorrt_rtx")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    options = ["--case", "num_groups/*", "--target", "tensorrt_rtx", "--no-cache", "--no-record", "-q", "-n", "2"]
+    done = run_pytest("cases/test_build.py", "cases/test_forward.py", *options)
+    assert done.returncode == 0, done.stdout
+    assert list(tmp_path.glob("trt-conformance-*")) == []

@@ -63,7 +63,7 @@ def test_what_keeps_a_target_from_opening_is_said_when_it_is_opened():
 def test_eager_is_a_process_that_runs_many_tests(given, many):
     plain = {
         "case": [], "keyword": "", "collectonly": False, "numprocesses": None, "engine_cache_dir": None, "builders": 2,
-        "tactics": "default", "no_cache": True, "cache_limit": 4.0, "no_isolation": False,
+        "tactics": "default", "no_cache": False, "cache_limit": 4.0, "no_isolation": False,
     }  # fmt: skip
     option = plain | {key: value for key, value in given.items() if key not in ("args", "workerinput")}
     config = SimpleNamespace(getoption=lambda name, default=None: option.get(name, default), args=given.get("args", []))

@@ -18,6 +18,7 @@ class Options:
     Attributes:
         tactics: how long to look for the fastest kernels.
         cache: the folder of built engines and of tactics' timings; None for none.
+        keeps: whether that folder outlasts the run.
         cache_limit: bytes that built engines may take there.
         builders: engines built at once, ahead of being asked for; 0 to build each when it is asked for.
         eager: make ready to build before the first case asks, since many will.
@@ -25,6 +26,7 @@ class Options:
 
     tactics: Tactics = "default"
     cache: Path | None = None
+    keeps: bool = True
     cache_limit: int = CACHE_LIMIT
     builders: int = 0
     eager: bool = False

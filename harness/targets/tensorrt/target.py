@@ -124,7 +124,8 @@ class TensorRTTarget:
     def environment(self) -> dict[str, Any]:
         """Version of TensorRT, the GPU or what the engines are built for, and how they are built."""
         caches = "engines and timings" if self._keeps_timings else "engines"
-        return self._facts() | {"tactics": self._options.tactics, "cache": caches if self._options.cache else "none"}
+        kept = self._options.cache is not None and self._options.keeps
+        return self._facts() | {"tactics": self._options.tactics, "cache": caches if kept else "none"}
 
     def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"flavour": self._api.flavour, "version": self._api.version}
