@@ -85,7 +85,7 @@ def exportable(folder: Path, count: int) -> list[Case]:
 def run_polygraphy(folder: Path, cases: Sequence[Case], backends: Sequence[str]) -> dict[str, Any]:
     """Build, run and compare each case by a ``polygraphy run`` of its own, as its users do.
 
-    Timed are those that ran to their end: a difference between two backends is an end, too.
+    Timed are those that ran to their end: a difference between two backends is an end, too. Ctrl-C ends it here.
     """
     from harness.targets.onnxruntime import onnx_model
 
@@ -96,7 +96,10 @@ def run_polygraphy(folder: Path, cases: Sequence[Case], backends: Sequence[str])
         command = ["polygraphy", "run", str(model), *backends]
         command += FLAGS.get(case.precision, []) if "--trt" in backends else []
         started = time.perf_counter()
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        except KeyboardInterrupt:
+            break
         took = time.perf_counter() - started
         (folder / f"polygraphy-{number}.txt").write_text(f"{shlex.join(command)}\n{done.stdout}\n{done.returncode}\n")
         if done.returncode == 0 or "Accuracy Summary" in done.stdout:
