@@ -295,7 +295,7 @@ def basis_of(case: Case, facts: EngineFacts | None) -> Basis:
     """What the bound for the kernel that ran rests on. An exact case demands exactness of every kernel."""
     if case.exact or facts is None or facts.convolution is None:
         return basis(case)
-    return basis(case, facts.convolution.kernel, facts.precision)
+    return basis(case, facts.convolution.kernel, facts.precision, facts.rounds_sums)
 
 
 def limits_of(case: Case, result: Result, engine: Engine) -> Float64:

@@ -189,15 +189,22 @@ def _channel_sums(x: Float64, w: Float64, case: Case) -> Float64:
     return np.asarray((images * maps).sum(axis=-1).reshape(len(x), len(w)))
 
 
-Basis = Literal["winograd", "fft", "fp32", "fp16", "fp22", "int32"]
+Basis = Literal["winograd", "fft", "fp32", "fp16", "fp22", "int32", "fp32_rounded"]
 """What a bound rests on: a transform, or the type in which an elementwise sum is accumulated."""
+
+# TensorRT 8.6 and cuDNN 9 share these kernels of float16: in the first layer of ResNet-50 at batch 8 their outputs are
+# what rounding the sum, adding the bias and rounding once more gives.
+_ROUNDS_SUMS = "image_first_layer"
 
 # xmma names end their types with the one that is computed in; cuDNN's h kernels accumulate in half precision.
 _HALF_ACCUMULATORS = re.compile(r"f16f16_f16f16|f16f16_f16_f16|h884|h1688|h16816|hcudnn")
 
 
-def basis(case: Case, kernel: str = "", ran: str = "") -> Basis:
-    """What the kernel that ran computes in, by its name and the precision the engine states for it."""
+def basis(case: Case, kernel: str = "", ran: str = "", rounds_sums: bool = False) -> Basis:
+    """What the kernel that ran computes in, by its name and by what the engine states for it.
+
+    ``ran`` is its precision; ``rounds_sums`` whether it rounds a sum before it adds the bias.
+    """
     name = kernel.lower()
     if case.precision == "int8":
         return "int32" if ran == "int8" else "fp32"
@@ -207,7 +214,10 @@ def basis(case: Case, kernel: str = "", ran: str = "") -> Basis:
         return "winograd"
     if "fft" in name:
         return "fft"
-    return "fp16" if case.precision == "fp16" and _HALF_ACCUMULATORS.search(name) else "fp32"
+    if case.precision == "fp16" and _HALF_ACCUMULATORS.search(name):
+        return "fp16"
+    is_half = case.precision in ("fp16", "bf16")
+    return "fp32_rounded" if is_half and (rounds_sums or _ROUNDS_SUMS in name) else "fp32"
 
 
 def bound_on(case: Case, result: Result, rests_on: Basis) -> Float64:

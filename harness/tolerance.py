@@ -32,7 +32,8 @@ from harness.reference.result import Result
 from harness.reference.shape import output_shape
 
 Float64 = NDArray[np.float64]
-Accumulation = Literal["fp32", "fp16", "int32", "fp22"]
+Accumulation = Literal["fp32", "fp16", "int32", "fp22", "fp32_rounded"]
+"""What a sum is accumulated in. fp32_rounded is fp32, rounded to the output's type before the bias is added."""
 
 FLOAT32_ROUNDOFF = 2.0**-24
 FLOAT32_MIN_NORMAL = 2.0**-126
@@ -68,7 +69,9 @@ ARITHMETIC: dict[tuple[Precision, Accumulation], Arithmetic] = {
     ("tf32", "fp32"): Arithmetic(step=2.0**-23, read=2.0**-10, read_bits=11),
     ("fp16", "fp32"): Arithmetic(step=2.0**-23, write=2.0**-11, write_tiny=2.0**-25),
     ("fp16", "fp16"): Arithmetic(step=2.0**-10, step_tiny=2.0**-24, step_bits=11, write=2.0**-11, write_tiny=2.0**-25),
+    ("fp16", "fp32_rounded"): Arithmetic(step=2.0**-23, write=2.0**-11, write_tiny=2.0**-25),
     ("bf16", "fp32"): Arithmetic(step=2.0**-23, write=2.0**-8, write_tiny=FLOAT32_MIN_NORMAL),
+    ("bf16", "fp32_rounded"): Arithmetic(step=2.0**-23, write=2.0**-8, write_tiny=FLOAT32_MIN_NORMAL),
     ("int8", "fp32"): Arithmetic(step=2.0**-24, read=2.0**-24),
     ("int8", "int32"): Arithmetic(step=2.0**-24),
     ("fp8", "fp32"): Arithmetic(step=2.0**-24, read=2.0**-24),
@@ -133,9 +136,15 @@ def _bound(case: Case, result: Result, data: CaseData, arithmetic: Arithmetic, a
         spread = np.where(_exact(case, result, (x, w, b), arithmetic), 0.0, spread)
     if case.quantize is not None and case.quantize.output is not None:
         return _quantized(result, spread, scales(case.quantize.output, result.output.ndim), grid_of(case.precision))
-    rounded = (spread > 0) | ~_representable(result.real, case)
-    writing = arithmetic.write * (np.abs(result.real) + spread) + arithmetic.write_tiny
-    return np.asarray(spread + rounded * writing)
+    if accumulation == "fp32_rounded" and case.bias != "none":
+        spread = _written(case, result.real - b, spread, arithmetic)
+    return _written(case, result.real, spread, arithmetic)
+
+
+def _written(case: Case, values: Float64, spread: Float64, arithmetic: Arithmetic) -> Float64:
+    """How far values that may be off by ``spread`` may be off in the output's type."""
+    rounded = (spread > 0) | ~_representable(values, case)
+    return np.asarray(spread + rounded * (arithmetic.write * (np.abs(values) + spread) + arithmetic.write_tiny))
 
 
 def _quantized(result: Result, spread: Float64, scale: Float64, grid: Grid) -> Float64:

@@ -243,6 +243,8 @@ def test_refuses_what_no_such_kernel_does():
         ("fp16", "sm50_xmma_fprop_conv2d_c1_k1_f16f16_f16_f16_nchwkcrs_nchw_tilesize10x40x8", "fp16", "fp16"),
         ("fp16", "turing_h1688cudnn_256x64_sliced1x2_ldg8_relu_exp_small_nhwc_tn_v1", "fp16", "fp16"),
         ("fp16", "sm80_xmma_fprop_implicit_gemm_f16f16_f16f32_f32_nhwckrsc_nhwc", "fp16", "fp32"),
+        ("fp16", "sm90_xmma_fprop_image_first_layer_f16f16_f32_f16_nhwckrsc_nhwc_tensor1688", "fp16", "fp32_rounded"),
+        ("fp32", "sm80_xmma_fprop_image_first_layer_f32f32", "fp32", "fp32"),
         ("int8", "sm80_xmma_fprop_implicit_gemm_i8f32_i8i32_f32_nhwckrsc_nhwc", "int8", "int32"),
         ("int8", "sm80_xmma_fprop_implicit_gemm_f32f32_f32f32_f32", "fp32", "fp32"),
         ("int8", "", "", "fp32"),

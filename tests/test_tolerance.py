@@ -502,3 +502,47 @@ def test_a_dequantised_output_may_come_of_the_reciprocal_of_its_scale():
     assert judge(case, float(np.nextafter(np.float32(47) * scale, np.float32(0)))).passed
     assert not judge(case, 47 * float(scale) * (1 - 2.0**-20)).passed
     assert not judge(case, 46 * float(scale)).passed
+
+
+def biased(precision, terms, **fields):
+    bias = {"values": [-0.8]}
+    return dots(terms, precision, bias=bias, **fields)
+
+
+def rounded_twice(case, x, w):
+    dtype = NUMPY_TYPE[case.data_type]
+    kept = sequential(np.float32)(x, w).astype(np.float32).astype(dtype).astype(np.float32)
+    return kept + case_data(case).bias.astype(np.float32)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+@pytest.mark.parametrize("terms", [1, 9, 147, 1000])
+def test_a_sum_that_is_rounded_before_the_bias_stays_inside_a_bound_of_its_own(precision, terms):
+    case = biased(precision, terms)
+    x, w = operands(case)
+    assert judge(case, rounded_twice(case, x, w), "fp32_rounded").passed
+    if terms < 1000:
+        beyond = judge(case, rounded_twice(case, x, w) * (1 + 3 * (2.0**-8 if precision == "bf16" else 2.0**-11)))
+        assert not beyond.passed
+
+
+def test_the_bound_for_a_rounded_sum_is_one_rounding_wider_and_no_more():
+    case = biased("fp16", 9)
+    result = reference(case)
+    sums = result.real - case_data(case).bias.astype(np.float64).reshape(-1, 1, 1)
+    wider = bound(case, result, "fp32_rounded") - bound(case, result)
+    assert (wider >= 2.0**-11 * np.abs(sums)).all()
+    assert (wider <= 1.01 * 2.0**-11 * np.abs(sums) + 2.0**-24).all()
+
+
+def test_without_a_bias_or_with_exact_sums_nothing_is_rounded_twice():
+    plain = dots(9, "fp16")
+    assert (bound(plain, reference(plain), "fp32_rounded") == bound(plain, reference(plain))).all()
+    whole = {"values": [1.0, 2.0, 3.0]}
+    case = make_case(
+        precision="fp16",
+        input={"shape": [1, 3, 1, 1], **whole},
+        kernel={"shape": [1, 3, 1, 1], **whole},
+        bias={"values": [5.0]},
+    )
+    assert (bound(case, reference(case), "fp32_rounded") == 0).all()

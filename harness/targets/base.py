@@ -63,11 +63,15 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class EngineFacts:
-    """What the engine inspector says: the layers, and the precision in which the convolution runs."""
+    """What the engine inspector says: the layers, and the precision in which the convolution runs.
+
+    ``rounds_sums``: sums are rounded to the output's type before the bias is added.
+    """
 
     layers: tuple[LayerFacts, ...]
     convolution: LayerFacts | None
     precision: str
+    rounds_sums: bool = False
 
 
 class Engine(Protocol):

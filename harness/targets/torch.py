@@ -52,7 +52,9 @@ class TorchEngine:
         found = kernels(call, times=1)
         names = " + ".join(kernel["name"] for kernel in found if kernel["class"] == "convolution")
         layers = tuple(LayerFacts(kernel["name"], kernel["class"], kernel["name"], (), ()) for kernel in found)
-        return EngineFacts(layers, LayerFacts("", "convolution", names, (), ()) if names else None, "unknown")
+        # PyTorch adds the bias to cuDNN's output by a kernel of its own.
+        convolution = LayerFacts("", "convolution", names, (), ()) if names else None
+        return EngineFacts(layers, convolution, "unknown", rounds_sums=self._bias is not None)
 
     def modes(self) -> tuple[Mode, ...]:
         return ("graph",) if self._device.type == "cuda" else host.MODES
