@@ -9,30 +9,19 @@ from itertools import islice
 import numpy as np
 
 from harness.checks import feeds_of
-from harness.data import OUTPUT, Array
+from harness.data import INPUT, OUTPUT, Array
 from harness.model import Case, Precision
-from harness.mutants import (
-    UNMUTATED,
-    Mutant,
-    MutantTarget,
-    after,
-    arithmetic,
-    fp8,
-    geometry,
-    operands,
-    quantized,
-    results,
-)
+from harness.mutants import after, arithmetic, fp8, geometry, operands, quantized, results
+from harness.mutants.mutant import UNMUTATED, Mutant, MutantEngine
 from harness.reference.result import Result
 from harness.targets.base import Refused
-from harness.tolerance import FLOAT32_ROUNDOFF
+from harness.tolerance import FLOAT32_ROUNDOFF, Float64
 
 # What the arithmetic explains is not looked for elsewhere. Mutants of interactions are wrong as others are, but in some
 # cases only; and those of refusals give no output.
-CANDIDATES: tuple[tuple[Mutant, ...], ...] = (
-    (*quantized.MUTANTS, *fp8.MUTANTS, *arithmetic.MUTANTS),
-    (*geometry.MUTANTS, *operands.MUTANTS, *after.MUTANTS, *results.MUTANTS),
-)
+ARITHMETIC: tuple[Mutant, ...] = (*quantized.MUTANTS, *fp8.MUTANTS, *arithmetic.MUTANTS)
+OTHERS: tuple[Mutant, ...] = (*geometry.MUTANTS, *operands.MUTANTS, *after.MUTANTS, *results.MUTANTS)
+EVERY = slice(None)
 MOST = 6
 MOST_PRODUCTS = 10_000_000
 
@@ -55,13 +44,14 @@ def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mu
     """
     if actual.size * result.terms > MOST_PRODUCTS:
         return ()
-    found, feeds = actual.astype(np.float64), feeds_of(case, index)
+    wrong, x = actual.astype(np.float64), feeds_of(case, index)[INPUT]
     rounding = TYPICAL * (math.sqrt(result.terms) * FLOAT32_ROUNDOFF + READ_OR_WRITTEN.get(case.precision, 0.0))
 
-    def gives(mutant: Mutant) -> bool:
+    def gives(mutant: Mutant, images: slice) -> bool:
+        found = wrong[images]
         try:
-            with closing(MutantTarget(mutant).build(case)) as engine, np.errstate(all="ignore"):
-                output = engine.run(feeds).get(OUTPUT)
+            with closing((mutant.engine or MutantEngine)(case, mutant)) as engine, np.errstate(all="ignore"):
+                output = engine.run({INPUT: x[images]}).get(OUTPUT)
         except Refused:
             return False
         if output is None or output.shape != found.shape:
@@ -70,10 +60,19 @@ def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mu
         largest = np.abs(y).max(initial=result.magnitude.max(initial=0.0), where=np.isfinite(y))
         return bool(np.isclose(y, found, rtol=0.0, atol=rounding * largest, equal_nan=True).all())
 
-    if gives(UNMUTATED):
+    if gives(UNMUTATED, EVERY):
         return ()
-    for group in CANDIDATES:
-        suspects = tuple(islice((mutant for mutant in group if mutant.applies(case) and gives(mutant)), MOST))
+    for group, images in ((ARITHMETIC, _worst_image(case, wrong, result)), (OTHERS, EVERY)):
+        suspects = tuple(islice((mutant for mutant in group if mutant.applies(case) and gives(mutant, images)), MOST))
         if suspects:
             return suspects
     return ()
+
+
+def _worst_image(case: Case, wrong: Float64, result: Result) -> slice:
+    """The image with the largest error, since arithmetic treats all alike; every one where that cannot be said."""
+    if case.after or wrong.shape != result.output.shape or wrong.ndim != case.spatial_rank + 2:
+        return EVERY
+    error = np.nan_to_num(np.abs(wrong - result.output), nan=np.inf)
+    worst = int(error.reshape(len(error), -1).max(axis=1).argmax())
+    return slice(worst, worst + 1)
