@@ -384,8 +384,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     progress = progress_for(config)
     if progress is not None:
         config.pluginmanager.register(progress, "conformance-progress")
-    if config.getoption("numprocesses", None):  # bad input is said once, not by each worker
-        run.prepare()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """In pytest-xdist's controller, whose workers have started meanwhile: say bad input once, not once a worker."""
+    config = session.config
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        config.stash[RUN].prepare()
         _end_on_bad_input(config)
 
 

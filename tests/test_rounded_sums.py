@@ -1,0 +1,45 @@
+"""What kernels on an H200 gave where they round a sum before they add the bias: within that bound, beyond the other."""
+
+import json
+
+import numpy as np
+import pytest
+
+from harness.catalog import load
+from harness.normwise import basis, bound_on
+from harness.paths import ROOT
+from harness.reference.result import reference
+from harness.tolerance import bound
+
+PUBLISHED = ROOT / "reports" / "published"
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    return load(tier=None)
+
+
+@pytest.mark.parametrize(
+    ("run", "case_id", "family"),
+    [
+        ("latency-modes", "resnet50/stem_n8-fp16", "tensorrt"),
+        ("latency-modes", "resnet50/stem_n1-fp16", "torch"),
+        ("latency", "resnet50/res2_expand_n1-fp16", "torch"),
+        ("latency", "resnet50/res5_expand_n1-fp16", "torch"),
+    ],
+)
+def test_the_bound_for_rounded_sums_holds(catalog, run, case_id, family):
+    record = PUBLISHED / f"2026-11-22-tensorrt-8.6.1-h200-{run}" / "record.jsonl"
+    lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines() if case_id in line]
+    failed = next(line for line in lines if line["status"] == "fail" and line["target"].startswith(family))
+    case, figures = catalog.find(case_id), failed["figures"]
+    rests_on = basis(case, figures["kernel"], figures["ran_in"], rounds_sums=family == "torch")
+    assert rests_on == "fp32_rounded"
+    shown = figures["evidence"]
+    window = tuple(slice(at, at + size) for at, size in zip(shown["offset"], shown["shape"], strict=True))
+    result = reference(case)
+    actual = np.asarray(shown["actual"], dtype=np.float64).reshape(shown["shape"])
+    error = np.abs(actual - result.output[window])
+    assert (error > bound(case, result)[window]).any()
+    assert (error <= bound_on(case, result, rests_on)[window]).all()
+    assert (error / bound_on(case, result, rests_on)[window]).max() > 0.5
