@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import shlex
@@ -70,7 +71,7 @@ def run_pytest(folder: Path, name: str, workers: int, tests: str, arguments: Seq
 
 
 def exportable(folder: Path, count: int) -> list[Case]:
-    """Some of the cases that passed in a run, evenly spread, that ONNX can express."""
+    """The cases that passed in a run and that ONNX can express: some evenly spread ones first, then the others."""
     from harness.catalog import load
     from harness.targets.onnxruntime import OnnxRuntimeTarget
 
@@ -79,40 +80,51 @@ def exportable(folder: Path, count: int) -> list[Case]:
     catalog, onnx = load(tier=None), OnnxRuntimeTarget()
     passed = dict.fromkeys(v["case"] for v in verdicts if v["check"] == "forward" and v["status"] == "pass")
     cases = [case for case in map(catalog.find, passed) if case and not case.dynamic and onnx.supports(case) is None]
-    return cases[:: max(1, len(cases) // count)][:count]
+    step = max(1, len(cases) // count)
+    return [case for first in range(step) for case in cases[first::step]]
 
 
-def run_polygraphy(folder: Path, cases: Sequence[Case], backends: Sequence[str]) -> dict[str, Any]:
-    """Build, run and compare each case by a ``polygraphy run`` of its own, as its users do.
+def run_polygraphy(folder: Path, cases: Sequence[Case], count: int, backends: Sequence[str]) -> dict[str, Any]:
+    """Build, run and compare so many of the cases, each by a ``polygraphy run`` of its own, as its users do.
 
-    Timed are those that ran to their end: a difference between two backends is an end, too. Ctrl-C ends it here.
+    Timed are those that ran to their end: a difference between two backends is an end, too. Where one cannot be run,
+    another takes its place, ``count`` times at most. Ctrl-C ends it here.
     """
     from harness.targets.onnxruntime import onnx_model
 
-    seconds, failed = [], []
+    timed: list[Case] = []
+    seconds: list[float] = []
+    failed: list[str] = []
+    environ = {**os.environ, "PYTHONFAULTHANDLER": "1"}
     for number, case in enumerate(cases):
+        if len(timed) == count or len(failed) > count:
+            break
         model = folder / "case.onnx"
         model.write_bytes(onnx_model(case))
         command = ["polygraphy", "run", str(model), *backends]
         command += FLAGS.get(case.precision, []) if "--trt" in backends else []
         started = time.perf_counter()
         try:
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            done = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, text=True, check=False
+            )
         except KeyboardInterrupt:
             break
         took = time.perf_counter() - started
         (folder / f"polygraphy-{number}.txt").write_text(f"{shlex.join(command)}\n{done.stdout}\n{done.returncode}\n")
         if done.returncode == 0 or "Accuracy Summary" in done.stdout:
+            timed.append(case)
             seconds.append(took)
         else:
-            why = [line for line in done.stdout.splitlines() if line.startswith(("[E]", "[!]", "[C]"))]
+            why = [
+                line for line in done.stdout.splitlines() if line.startswith(("[E]", "[!]", "[C]", "Fatal", "  File"))
+            ]
             failed.append(f"{case.id}: exit code {done.returncode}: {' '.join(why)[:300]}")
     if not seconds:
         raise ConformanceError("\n".join(["polygraphy ran none of the cases to the end:", *failed]))
     mean = sum(seconds) / len(seconds)
     return {
-        "cases": [case.id for case in cases],
-        "timed": len(seconds),
+        "cases": [case.id for case in timed],
         "s_per_case": mean,
         "cases_per_s": 1 / mean,
         "failed": failed,
@@ -149,10 +161,10 @@ def main() -> int:
                     print(_line(found["runs"][-1]), flush=True)
             if options.polygraphy:
                 cases = exportable(folder / "cold0", options.polygraphy)
-                few = [*_without_cases(arguments), *(part for case in cases for part in ("--case", case.id))]
+                theirs = run_polygraphy(folder, cases, options.polygraphy, options.backends.split())
+                few = [*_without_cases(arguments), *(part for case in theirs["cases"] for part in ("--case", case))]
                 shutil.rmtree(folder / "cache", ignore_errors=True)
                 same = run_pytest(folder, "same", 0, options.tests, few)
-                theirs = run_polygraphy(folder, cases, options.backends.split())
                 theirs["ours_on_the_same_s_per_case"] = same["wall_s"] / same["cases"]
                 theirs["times_as_fast"] = {
                     "on the same cases, startup included": theirs["s_per_case"] * same["cases_per_s"],
@@ -192,7 +204,9 @@ def _share(run: dict[str, Any]) -> str:
 
 def _beside(found: dict[str, Any]) -> str:
     ratios = ", ".join(f"{ratio:.1f} ({what})" for what, ratio in found["times_as_fast"].items())
-    lines = [f"polygraphy run: {found['s_per_case']:.2f} s a case on {found['timed']} cases; times as fast: {ratios}"]
+    lines = [
+        f"polygraphy run: {found['s_per_case']:.2f} s a case on {len(found['cases'])} cases; times as fast: {ratios}"
+    ]
     return "\n".join([*lines, *(f"  polygraphy failed: {failure}" for failure in found["failed"])])
 
 
