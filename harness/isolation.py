@@ -252,7 +252,7 @@ class _Method:
 
 
 class _Worker:
-    """The process and the parent's end of its pipe."""
+    """The process and the parent's end of its pipe. It opens its target, and makes it ready, before anybody waits."""
 
     def __init__(self, spec: str, options: Options) -> None:
         context = multiprocessing.get_context("spawn")
@@ -260,17 +260,28 @@ class _Worker:
         self._process: BaseProcess = context.Process(target=_serve, args=(theirs, spec, options), daemon=True)
         self._process.start()
         theirs.close()
+        self._greeting: tuple[str, Any] | None = None
+        with suppress(OSError):  # a worker that died so early is found when its answer is waited for
+            self._connection.send(HELLO)
 
     def ask(self, message: tuple[Any, ...], time_limit: float) -> tuple[str, Any]:
-        try:
+        if self._greeting is None:
+            self._greeting = self._answer(HELLO, time_limit)
+        if message == HELLO or self._greeting[0] != "result":
+            return self._greeting
+        with suppress(OSError):
             # A large message blocks until the worker reads it; a dead worker breaks the pipe.
             self._connection.send(message)
+        return self._answer(message, time_limit)
+
+    def _answer(self, message: tuple[Any, ...], time_limit: float) -> tuple[str, Any]:
+        try:
             if not self._connection.poll(time_limit):
                 self.kill()
                 raise TargetHung(f"no answer within {time_limit:g} s: the process was killed ({_label(message)})")
             answer: tuple[str, Any] = self._connection.recv()
             return answer
-        except (EOFError, BrokenPipeError, ConnectionResetError):
+        except (EOFError, OSError):
             self._process.join(timeout=10)
             raise TargetCrashed(f"the process died: {self._cause()} ({_label(message)})") from None
 
