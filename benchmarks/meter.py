@@ -22,7 +22,7 @@ from harness import isolation
 CALLS: defaultdict[str, float] = defaultdict(float)
 COUNTS: defaultdict[str, int] = defaultdict(int)
 # Calls in which the target does nothing but answer: their time is the harness's and the pipe's.
-OURS = ("supports", "expect", "hello", "close")
+OURS = ("supports", "expect", "hello")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -22,7 +22,17 @@ from harness.cuda import CudaError
 from harness.data import Array
 from harness.errors import ConformanceError
 from harness.model import Case
-from harness.targets.base import Engine, EngineFacts, HasOrigin, NotRun, Refused, Target, Unsupported, WarmsUp
+from harness.targets.base import (
+    BuildsAhead,
+    Engine,
+    EngineFacts,
+    HasOrigin,
+    NotRun,
+    Refused,
+    Target,
+    Unsupported,
+    WarmsUp,
+)
 from harness.targets.options import Options
 from harness.targets.registry import resolve
 
@@ -36,6 +46,7 @@ CLOSE_S = 30.0
 # An answer waits so long at most for each thread that builds ahead to let go of the interpreter.
 SWITCH_S = 0.0005
 HELLO = ("hello",)
+MOST_TOLD = 64
 
 
 class TargetCrashed(RuntimeError):
@@ -102,8 +113,7 @@ class IsolatedTarget:
         self._distrusted: set[str] = set()
         self._worker = worker
         self.generation = 0
-        self._asked_of: Case | None = None
-        self._reason: str | None = None
+        self._told: dict[str, tuple[Case, str | None]] = {}
         name, capabilities = self.call(*HELLO)
         self.name: str = name
         for capability in capabilities:
@@ -117,23 +127,27 @@ class IsolatedTarget:
         return self._worker is not None
 
     def supports(self, case: Case) -> str | None:
-        if case is not self._asked_of:  # each check of a case asks
-            self._reason = self.guarded(lambda: self.call("target", "supports", case))
-            self._asked_of = case
-        return self._reason
+        told, reason = self._told.get(case.id, (None, None))
+        if told is not case:
+            reason = self.guarded(lambda: self.call("target", "supports", case))
+            if len(self._told) > MOST_TOLD:
+                self._told.clear()
+            self._told[case.id] = case, reason
+        return reason
 
     def build(self, case: Case) -> IsolatedEngine:
         return IsolatedEngine(self, case)
 
     def _expect(self, cases: Sequence[Case]) -> None:
-        """Let the worker build these ahead, but none that may have broken one."""
+        """Let the worker build these ahead, but none that may have broken one; hear which of them it supports."""
 
-        def tell() -> set[str]:
+        def tell() -> list[Case]:
             trusted = [case for case in cases if case.id not in self._distrusted]
-            self.call("target", "expect", trusted)
-            return {case.id for case in trusted}
+            reasons = self.call("expect", trusted)
+            self._told = {case.id: (case, reason) for case, reason in zip(trusted, reasons, strict=True)}
+            return trusted
 
-        self._ahead = self.guarded(tell)
+        self._ahead = {case.id for case in self.guarded(tell)}
 
     def guarded(self, attempt: Callable[[], T]) -> T:
         """Attempt something; once more, with nothing built beside it, where that may be what ended the worker."""
@@ -178,6 +192,11 @@ class IsolatedTarget:
         if kind == "raise":
             raise payload
         return payload
+
+    def release(self, number: int) -> None:
+        """Let the worker close an engine, and do not wait for it."""
+        if self._worker is not None:
+            self._worker.tell(("close", number))
 
     def close(self) -> None:
         """End the worker at once."""
@@ -232,7 +251,7 @@ class IsolatedEngine:
 
     def close(self) -> None:
         if self._is_here and not self._closed:
-            self._target.call("close", self._number)
+            self._target.release(self._number)
         self._closed = True
 
     @property
@@ -261,18 +280,20 @@ class _Worker:
         self._process.start()
         theirs.close()
         self._greeting: tuple[str, Any] | None = None
-        with suppress(OSError):  # a worker that died so early is found when its answer is waited for
-            self._connection.send(HELLO)
+        self.tell(HELLO)
 
     def ask(self, message: tuple[Any, ...], time_limit: float) -> tuple[str, Any]:
         if self._greeting is None:
             self._greeting = self._answer(HELLO, time_limit)
         if message == HELLO or self._greeting[0] != "result":
             return self._greeting
-        with suppress(OSError):
-            # A large message blocks until the worker reads it; a dead worker breaks the pipe.
-            self._connection.send(message)
+        self.tell(message)
         return self._answer(message, time_limit)
+
+    def tell(self, message: tuple[Any, ...]) -> None:
+        """Send a message; a large one blocks until the worker reads it. That it has died, the next answer finds."""
+        with suppress(OSError):
+            self._connection.send(message)
 
     def _answer(self, message: tuple[Any, ...], time_limit: float) -> tuple[str, Any]:
         try:
@@ -317,6 +338,9 @@ def _serve(connection: Connection, spec: str, options: Options) -> None:
             message = connection.recv()
         except (EOFError, OSError):
             return
+        if message[0] == "close":
+            state.close(message[1])
+            continue
         connection.send(_answer(state, message))
         if options.eager and message == HELLO:
             state.warm_up()
@@ -339,6 +363,7 @@ class _Served:
     def __init__(self, spec: str, options: Options) -> None:
         self._engines: dict[int, Engine] = {}
         self._numbers = count(1)
+        self._late: Exception | None = None
         self._target: Target | Exception
         try:
             self._target = resolve(spec, options)
@@ -357,19 +382,30 @@ class _Served:
             with suppress(Exception):
                 self._target.warm_up()
 
+    def close(self, number: int) -> None:
+        """Close an engine. Nobody waits for it: a fault is told whoever asks next."""
+        try:
+            self._engines.pop(number).close()
+        except Exception as fault:
+            self._late = fault
+
     def handle(self, kind: str, *arguments: Any) -> Any:
+        if self._late is not None:
+            late, self._late = self._late, None
+            raise late
         if kind == HELLO[0]:
             return self.target.name, [name for name in TARGET_CAPABILITIES if hasattr(self.target, name)]
         if kind == "target":
             return _plain(getattr(self.target, arguments[0])(*arguments[1:]))
+        if kind == "expect":
+            assert isinstance(self.target, BuildsAhead)
+            self.target.expect(arguments[0])
+            return [self.target.supports(case) for case in arguments[0]]
         if kind == "build":
             return self._keep(self.target.build(arguments[0]))
         if kind == "finish":
             return getattr(self.target, "close", lambda: None)()
         number, *rest = arguments
-        if kind == "close":
-            self._engines.pop(number).close()
-            return None
         return getattr(self._engines[number], rest[0])(*rest[1:])
 
     def _keep(self, engine: Engine) -> tuple[int, list[str], Mapping[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 
 from harness.checks import feeds_of
 from harness.errors import ConformanceError
-from harness.isolation import IsolatedTarget, TargetCrashed, TargetHung, open_target
+from harness.isolation import MOST_TOLD, IsolatedTarget, TargetCrashed, TargetFault, TargetHung, open_target
 from harness.paths import ROOT
 from harness.targets.base import Refused, RunsInWays, Target
 from tests.helpers import make_case, run_pytest
@@ -131,3 +131,32 @@ def test_hang_is_killed():
 def test_unknown_targets_are_named(spec, text):
     with pytest.raises(ConformanceError, match=text):
         open_target(spec)
+
+
+def test_what_breaks_when_an_engine_is_closed_is_told_whoever_asks_next():
+    target = open_target(f"{MISBEHAVING}:BreaksWhenClosed")
+    try:
+        case = make_case()
+        engine = target.build(case)
+        engine.run(feeds_of(case))
+        engine.close()
+        with pytest.raises(TargetFault, match="RuntimeError: the memory is gone"):
+            target.build(case)
+        assert target.build(case).run(feeds_of(case))
+    finally:
+        target.close()
+
+
+def test_what_is_supported_is_heard_ahead_and_not_kept_without_end():
+    target = open_target(f"{MISBEHAVING}:CountsQuestions")
+    try:
+        cases = [make_case(id=f"example/case_{number}") for number in range(300)]
+        target.expect(cases[:8])
+        assert [target.supports(case) for case in cases[:8]] == [f"question {n}" for n in range(8)]
+        assert target.supports(cases[8]) == target.supports(cases[8]) == "question 8"
+        for case in cases:
+            target.supports(case)
+        assert len(target._told) <= MOST_TOLD + 1
+        assert target.supports(make_case(id="example/case_299", doc="another case of the same name")) == "question 300"
+    finally:
+        target.close()

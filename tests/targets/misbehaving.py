@@ -127,3 +127,35 @@ class CrashesAhead:
         if case.id == VICTIM:
             ctypes.string_at(0)
         return _Engine(self.right.build(case), case, lambda: None)
+
+
+class BreaksWhenClosed(NumpyTarget):
+    """Its first engine's end is a fault."""
+
+    name = "breaks_when_closed"
+    built = 0
+
+    def build(self, case):
+        self.built += 1
+        engine = super().build(case)
+        if self.built == 1:
+            engine.close = self.fail
+        return engine
+
+    @staticmethod
+    def fail():
+        raise RuntimeError("the memory is gone")
+
+
+class CountsQuestions(NumpyTarget):
+    """Counts how often it is asked what it supports."""
+
+    name = "counts_questions"
+    asked = 0
+
+    def expect(self, cases):
+        return None
+
+    def supports(self, case):
+        self.asked += 1
+        return f"question {self.asked - 1}"
