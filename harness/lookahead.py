@@ -1,4 +1,4 @@
-"""Which engines the tests after the current one will ask for, so that they can be built ahead."""
+"""In which order tests run, and which engines those after the current one will ask for, to be built ahead."""
 
 from __future__ import annotations
 
@@ -29,6 +29,26 @@ def id_of(pair: Pair) -> str:
 def builds(item: pytest.Item) -> bool:
     """Whether a test asks for the engine of its case, and times nothing."""
     return item.get_closest_marker("no_engine") is None and "timing" not in getattr(item, "fixturenames", ())
+
+
+def arranged(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Tests in the order in which they run: all of a case on a target follow each other, behind those of no case.
+
+    So an engine is built once and kept briefly. Those marked ``last``, during which nothing may be built, come behind
+    all others: their engines are then in the cache. Where several workers share the tests, each has such a row.
+    """
+    subjects = [subject_of(item) for item in items]
+    names = [None if subject is None else (subject[1].name, id_of(subject)) for subject in subjects]
+    places = {name: place for place, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
+
+    def order(index: int) -> tuple[int, bool, int]:
+        name = names[index]
+        if name is None:
+            return (-1, False, 0)
+        place = places[name]
+        return (place * workers // len(places), items[index].get_closest_marker("last") is not None, place)
+
+    return [items[index] for index in sorted(range(len(items)), key=order)]
 
 
 class Lookahead:

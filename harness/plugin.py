@@ -16,7 +16,7 @@ from harness.checks import Subject
 from harness.isolation import TIME_LIMIT
 from harness.latency.check import computed_reference
 from harness.latency.measurement import MODES, Plan
-from harness.lookahead import Lookahead, id_of, subject_of
+from harness.lookahead import Lookahead, arranged, subject_of
 from harness.metamorphic import choose
 from harness.model import Case
 from harness.paths import ROOT, RUNS, relative
@@ -237,11 +237,7 @@ def _end_on_bad_input(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what times anything, where that is not asked for.
-
-    Let all checks of a case on a target follow each other, so that its engine is built once and kept briefly. Those
-    during which nothing may be built come last: their engines are then in the cache.
-    """
+    """Leave out what times anything, where that is not asked for; let the checks of a case follow each other."""
     _end_on_bad_input(config)
     run = config.stash[RUN]
     timing = [item for item in items if "timing" in getattr(item, "fixturenames", ())]
@@ -250,23 +246,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = run.without_values | (set() if run.is_timing else {item.nodeid for item in timing})
     items[:] = [item for item in items if item.nodeid not in left_out]
 
-    first: dict[tuple[str, str], int] = {}
-
-    def order(item: pytest.Item) -> tuple[int, int]:
-        subject = subject_of(item)
-        if subject is None:
-            return (0, 0)
-        is_last = item.get_closest_marker("last") is not None
-        return (1 + is_last, first.setdefault((subject[1].name, id_of(subject)), len(first)))
-
-    items.sort(key=order)
+    items[:] = arranged(items, pool.size_of(config))
     shard: Shard | None = config.getoption("shard")
     if shard is not None:
         items[:], others = shard.choose(items, run.ids)
         config.hook.pytest_deselected(items=others)
     run.lookahead = Lookahead(items, run.made)
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    if first and terminal is not None:
+    if terminal is not None and any(subject_of(item) for item in items):
         terminal.showfspath = False  # the module changes with every check: its name would stand on every line
 
 

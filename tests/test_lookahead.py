@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.lookahead import Lookahead
+from harness.lookahead import Lookahead, arranged
 from harness.plugin import RUN
 from harness.report.changes import between
 from harness.session import Run
@@ -148,3 +148,25 @@ def test_without_a_cache_the_workers_of_a_run_share_one_that_ends_with_it(tmp_pa
     done = run_pytest("cases/test_build.py", "cases/test_forward.py", *options)
     assert done.returncode == 0, done.stdout
     assert list(tmp_path.glob("trt-conformance-*")) == []
+
+
+def marked(number, case, target, last):
+    found = item(number, case, target)
+    found.get_closest_marker = lambda name: name if last and name == "last" else None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("workers", "expected"),
+    [
+        (1, ["free", "0 forward", "1 forward", "2 forward", "3 forward", "0 ways", "1 ways", "2 ways", "3 ways"]),
+        (2, ["free", "0 forward", "1 forward", "0 ways", "1 ways", "2 forward", "3 forward", "2 ways", "3 ways"]),
+    ],
+)
+def test_each_worker_has_a_row_with_what_stops_builders_at_its_end(workers, expected):
+    target = Target()
+    free = SimpleNamespace(nodeid="free", get_closest_marker=lambda name: None)
+    items = [
+        marked(f"{n} {check}", CASES[n], target, check == "ways") for check in ("forward", "ways") for n in range(4)
+    ]
+    assert [found.nodeid for found in arranged([*items, free], workers)] == expected
