@@ -34,7 +34,7 @@ READ_OR_WRITTEN: dict[Precision, float] = {"tf32": 2.0**-11, "fp16": 2.0**-11, "
 def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mutant, ...]:
     """The mutants that give a wrong output, but for rounding: at most ``MOST``.
 
-    None of a case of more than ``MOST_PRODUCTS``, and none where rounding is what is wrong.
+    None of more than ``MOST_PRODUCTS`` products, and none where rounding is what is wrong.
 
     Args:
         case: the case that failed.
@@ -42,9 +42,8 @@ def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mu
         actual: the output that it gave.
         result: the reference of that run.
     """
-    if actual.size * result.terms > MOST_PRODUCTS:
-        return ()
     wrong, x = actual.astype(np.float64), feeds_of(case, index)[INPUT]
+    worst = _worst_image(case, wrong, result)
     rounding = TYPICAL * (math.sqrt(result.terms) * FLOAT32_ROUNDOFF + READ_OR_WRITTEN.get(case.precision, 0.0))
 
     def gives(mutant: Mutant, images: slice) -> bool:
@@ -60,12 +59,12 @@ def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mu
         largest = np.abs(y).max(initial=result.magnitude.max(initial=0.0), where=np.isfinite(y))
         return bool(np.isclose(y, found, rtol=0.0, atol=rounding * largest, equal_nan=True).all())
 
-    if gives(UNMUTATED, EVERY):
-        return ()
-    for group, images in ((ARITHMETIC, _worst_image(case, wrong, result)), (OTHERS, EVERY)):
+    for group, images in (((UNMUTATED,), worst), (ARITHMETIC, worst), (OTHERS, EVERY)):
+        if wrong[images].size * result.terms > MOST_PRODUCTS:
+            break
         suspects = tuple(islice((mutant for mutant in group if mutant.applies(case) and gives(mutant, images)), MOST))
         if suspects:
-            return suspects
+            return tuple(mutant for mutant in suspects if mutant is not UNMUTATED)
     return ()
 
 

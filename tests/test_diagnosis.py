@@ -64,6 +64,18 @@ def test_the_unheard_of_is_not_explained():
     assert diagnosis(case, 0, np.full_like(wrong, np.nan), reference(case)) == ()
 
 
+def test_of_many_images_one_is_enough_for_what_arithmetic_explains(monkeypatch):
+    case = make_case(**INT8)
+    result = reference(case)
+    monkeypatch.setattr("harness.diagnosis.MOST_PRODUCTS", result.output.size * result.terms - 1)
+    wrong = output_of(case, "int8_kernel_toward_zero")
+    assert [mutant.name for mutant in diagnosis(case, 0, wrong, result)] == ["int8_kernel_toward_zero"]
+    flipped = output_of(case, "kernel_flipped")
+    assert diagnosis(case, 0, flipped, result) == ()
+    monkeypatch.undo()
+    assert "kernel_flipped" in [mutant.name for mutant in diagnosis(case, 0, flipped, result)]
+
+
 def test_a_large_output_is_not_explained():
     case = make_case(**FLOAT)
     result = reference(case)
