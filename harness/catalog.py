@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -9,11 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field, ValidationError
 
 from harness.case_file import CaseFileError, Entry, Fault, Source, entries, expand, read
+from harness.disk_cache import DiskCache
 from harness.errors import ConformanceError
 from harness.explain import choice, closest, explain, shown
+from harness.files import content_hash
 from harness.model import Case, ClaimId, Model, Tier
 from harness.neighbours import check_neighbours
 from harness.paths import CASES, relative
@@ -80,10 +84,11 @@ class Catalog:
         return found
 
 
-def load(root: Path = CASES, tier: Tier | None = "nightly") -> Catalog:
+def load(root: Path = CASES, tier: Tier | None = "nightly", linted: DiskCache | None = None) -> Catalog:
     """Read every ``*.toml`` below ``root`` but the expectations, and check it. Those in a folder ``sweeps`` are sweeps.
 
-    Sweeps give the cases of a tier; of no tier none, which is fast and leaves it to the catalog to find one.
+    Sweeps give the cases of a tier; of no tier none, which is fast and leaves it to the catalog to find one. What
+    ``linted`` remembers as faultless, in the same files and by the same code, is not linted again.
 
     Raises:
         CaseFileError: with every fault of every file.
@@ -103,7 +108,9 @@ def load(root: Path = CASES, tier: Tier | None = "nightly") -> Catalog:
     generated = [case for source, sweep in sweeps if sweep and tier for case in sweep.cases(tier, source)]
     unread = {path.stem for path in paths} - {source.stem for source in every_source}
     every = [entry for source in sources for entry in entries(source)]
-    cases = [(entry, case) for entry in every for case in expand(entry)]
+    key = _linted_as(paths) if linted is not None and not faults else None
+    is_known = linted is not None and key is not None and linted.get(key)[0] is not None
+    cases = [(entry, case) for entry in every for case in expand(entry, lint=not is_known)]
     _check_duplicates(every)
     _check_names(sources, [source for source, _ in sweeps])
     _check_relations(cases, every, unread)
@@ -122,8 +129,16 @@ def load(root: Path = CASES, tier: Tier | None = "nightly") -> Catalog:
     faults += [fault for source in (*every_source, *claims_file) for fault in source.faults]
     if faults:
         raise CaseFileError(faults)
+    if linted is not None and key is not None and not is_known:
+        linted.put(key, b"")
     found = tuple(sweep for _, sweep in sweeps if sweep is not None)
     return Catalog((*(case for _, case in cases), *generated), claims, found)
+
+
+def _linted_as(paths: Iterable[Path]) -> str:
+    """A hash of all that linting depends on: the files, this package's code, and what computes."""
+    code = sorted(Path(__file__).parent.rglob("*.py"))
+    return content_hash((*paths, *code), sys.version, np.__version__)
 
 
 def _is_sweep(source: Source) -> bool:

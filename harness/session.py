@@ -19,6 +19,7 @@ from platformdirs import user_cache_path
 from harness import cuda, environment, padding_sample, pool, summary
 from harness.catalog import Catalog
 from harness.catalog import load as load_catalog
+from harness.disk_cache import DiskCache
 from harness.engines import LIVE_ENGINES, Engines
 from harness.errors import ConformanceError
 from harness.expectations import Expectations
@@ -43,6 +44,7 @@ TOLD = frozenset(("status", "known"))
 # Four builder threads are 3.4 times as fast as one on TensorRT 8.6; more gain nothing.
 MOST_BUILDERS = 4
 KEPT_CASES = 256
+KEPT_LINTED = 2**16
 # Cases to look ahead for each builder: one in work, one waiting, so that none is ever idle.
 AHEAD = 2
 
@@ -84,7 +86,8 @@ class Run:
 
     @cached_property
     def catalog(self) -> Catalog:
-        return load_catalog(tier=None)
+        known = None if self.config.getoption("no_cache") else DiskCache(self._kept / "linted", KEPT_LINTED)
+        return load_catalog(tier=None, linted=known)
 
     @property
     def tier(self) -> TierName:
@@ -183,18 +186,22 @@ class Run:
     def options(self) -> Options:
         """How targets build. Without isolation nothing is built ahead: debuggers want one thing at a time."""
         option = self.config.getoption
-        asked = Path(option("engine_cache_dir") or user_cache_path("trt-conformance"))
         builders = option("builders")
         if builders is None:
             builders = max(1, min(MOST_BUILDERS, usable_cpus() // pool.size_of(self.config)))
         return Options(
             tactics=option("tactics"),
-            cache=self._cache_of_this_run if option("no_cache") else asked,
+            cache=self._cache_of_this_run if option("no_cache") else self._kept,
             keeps=not option("no_cache"),
             cache_limit=round(option("cache_limit") * 2**30),
             builders=0 if option("no_isolation") else builders,
             eager=self._runs_many,
         )
+
+    @property
+    def _kept(self) -> Path:
+        """Where caches outlast a run."""
+        return Path(self.config.getoption("engine_cache_dir") or user_cache_path("trt-conformance"))
 
     @cached_property
     def _cache_of_this_run(self) -> Path:

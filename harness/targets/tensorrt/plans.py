@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.disk_cache import DiskCache
+from harness.files import content_hash
 from harness.model import Case
 from harness.targets.tensorrt.build import PlanBuilder
 from harness.targets.tensorrt.loading import Loaded
@@ -166,12 +167,8 @@ class Gate:
 @cache
 def _code() -> str:
     """A hash of the harness's own code that makes a network of a case."""
-    found = hashlib.sha256()
-    for source in _SOURCES:
-        path = Path(__file__).parents[2] / source
-        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
-            found.update(file.read_bytes())
-    return found.hexdigest()
+    paths = [Path(__file__).parents[2] / source for source in _SOURCES]
+    return content_hash(file for path in paths for file in (sorted(path.glob("*.py")) if path.is_dir() else [path]))
 
 
 def timing_file(folder: Path, identity: dict[str, Any]) -> Path:
