@@ -30,6 +30,7 @@ from harness import environment
 from harness.errors import ConformanceError
 from harness.model import Case
 from harness.paths import ROOT
+from harness.record import FILE_NAME, Record, read
 
 FLAGS = {"fp16": ["--fp16"], "tf32": ["--tf32"], "int8": ["--int8"]}
 
@@ -43,12 +44,11 @@ def run_pytest(folder: Path, name: str, workers: int, tests: str, arguments: Seq
     started = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     wall = time.perf_counter() - started
-    if done.returncode not in (0, 1) or not list((folder / name).rglob("record.jsonl")):
+    if done.returncode not in (0, 1) or not list((folder / name).rglob(FILE_NAME)):
         raise ConformanceError(f"{' '.join(command)}\nexit code {done.returncode}\n{done.stdout}{done.stderr}")
-    (record,) = (folder / name).rglob("record.jsonl")
-    verdicts = [line for line in map(json.loads, record.open()) if line["kind"] == "verdict"]
-    end = json.loads(record.read_text().splitlines()[-1])
-    cases = len({v["case"] for v in verdicts})
+    record = _record(folder / name)
+    end = record.end or {}
+    cases = len({verdict.case for verdict in record.verdicts})
     parts = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{name}*.json"))]
     found = {
         "name": name,
@@ -75,10 +75,9 @@ def exportable(folder: Path, count: int) -> list[Case]:
     from harness.catalog import load
     from harness.targets.onnxruntime import OnnxRuntimeTarget
 
-    (record,) = folder.rglob("record.jsonl")
-    verdicts = [line for line in map(json.loads, record.open()) if line["kind"] == "verdict"]
     catalog, onnx = load(tier=None), OnnxRuntimeTarget()
-    passed = dict.fromkeys(v["case"] for v in verdicts if v["check"] == "forward" and v["status"] == "pass")
+    forward = [verdict for verdict in _record(folder).verdicts if verdict.check == "forward"]
+    passed = dict.fromkeys(verdict.case for verdict in forward if verdict.status == "pass")
     cases = [case for case in map(catalog.find, passed) if case and not case.dynamic and onnx.supports(case) is None]
     step = max(1, len(cases) // count)
     return [case for first in range(step) for case in cases[first::step]]
@@ -181,6 +180,12 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _record(folder: Path) -> Record:
+    """The record of the one run below a folder."""
+    (path,) = folder.rglob(FILE_NAME)
+    return read(path)
 
 
 def _without_cases(arguments: Sequence[str]) -> list[str]:

@@ -108,8 +108,9 @@ def load(root: Path = CASES, tier: Tier | None = "nightly", linted: DiskCache | 
     generated = [case for source, sweep in sweeps if sweep and tier for case in sweep.cases(tier, source)]
     unread = {path.stem for path in paths} - {source.stem for source in every_source}
     every = [entry for source in sources for entry in entries(source)]
-    key = _linted_as(paths) if linted is not None and not faults else None
-    is_known = linted is not None and key is not None and linted.get(key)[0] is not None
+    known = None if faults else linted  # a file that cannot be read has no hash
+    key = _linted_as(paths) if known is not None else ""
+    is_known = known is not None and known.get(key)[0] is not None
     cases = [(entry, case) for entry in every for case in expand(entry, lint=not is_known)]
     _check_duplicates(every)
     _check_names(sources, [source for source, _ in sweeps])
@@ -129,8 +130,8 @@ def load(root: Path = CASES, tier: Tier | None = "nightly", linted: DiskCache | 
     faults += [fault for source in (*every_source, *claims_file) for fault in source.faults]
     if faults:
         raise CaseFileError(faults)
-    if linted is not None and key is not None and not is_known:
-        linted.put(key, b"")
+    if known is not None and not is_known:
+        known.put(key, b"")
     found = tuple(sweep for _, sweep in sweeps if sweep is not None)
     return Catalog((*(case for _, case in cases), *generated), claims, found)
 

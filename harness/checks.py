@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import Any, Concatenate, ParamSpec, Protocol, get_args
+from typing import Any, Concatenate, ParamSpec, get_args
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from harness.engines import Engines
 from harness.errors import ConformanceError
 from harness.evidence import evidence
 from harness.isolation import TargetCrashed, TargetHung, named
+from harness.message import Named
 from harness.model import Case, Phase, Precision, RejectPhase
 from harness.normwise import Basis, basis, bound_on
 from harness.printed import Printed, parse
@@ -48,18 +49,8 @@ P = ParamSpec("P")
 # Precisions that a target is told to use, and may silently leave. TF32 is only ever permitted.
 NARROW: dict[Precision, str] = {"fp16": "fp16", "bf16": "bf16", "int8": "int8", "fp8": "fp8"}
 Golden = Callable[[Case, int], Result]
-Diagnose = Callable[[Case, int, Array, Result], Sequence["Named"]]
+Diagnose = Callable[[Case, int, Array, Result], Sequence[Named]]
 """Gives what would explain the wrong output of a case's run, by its reference."""
-
-
-class Named(Protocol):
-    """A wrong convolution that somebody has thought of."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def doc(self) -> str: ...
 
 
 def undiagnosed(*_: Any) -> tuple[Named, ...]:

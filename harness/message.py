@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from harness.compare import Comparison, place
 from harness.model import Case
 from harness.targets.base import EngineFacts
 
-if TYPE_CHECKING:
-    from harness.checks import Named
+
+class Named(Protocol):
+    """A wrong convolution that somebody has thought of."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def doc(self) -> str: ...
 
 
 def number(value: float) -> str:

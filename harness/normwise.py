@@ -24,7 +24,7 @@ import numpy as np
 
 from harness.model import Case, Precision
 from harness.reference.result import Result
-from harness.tolerance import FLOAT32_ROUNDOFF, Float64, arithmetic_of, bound, gamma, operands, runs_of
+from harness.tolerance import FLOAT32_ROUNDOFF, HALVES, Float64, arithmetic_of, bound, gamma, operands, runs_of
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 
@@ -216,8 +216,8 @@ def basis(case: Case, kernel: str = "", ran: str = "", rounds_sums: bool = False
         return "fft"
     if case.precision == "fp16" and _HALF_ACCUMULATORS.search(name):
         return "fp16"
-    is_half = case.precision in ("fp16", "bf16")
-    return "fp32_rounded" if is_half and (rounds_sums or _ROUNDS_SUMS in name) else "fp32"
+    rounds_sums = rounds_sums or _ROUNDS_SUMS in name
+    return "fp32_rounded" if rounds_sums and case.precision in HALVES else "fp32"
 
 
 def bound_on(case: Case, result: Result, rests_on: Basis) -> Float64:

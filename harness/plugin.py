@@ -17,6 +17,7 @@ from harness.isolation import TIME_LIMIT
 from harness.latency.check import computed_reference
 from harness.latency.measurement import MODES, Plan
 from harness.lookahead import Lookahead, arranged, subject_of
+from harness.message import Named
 from harness.metamorphic import choose
 from harness.model import Case
 from harness.paths import ROOT, RUNS, relative
@@ -274,15 +275,21 @@ def catalog(run: Run) -> Catalog:
 @pytest.fixture
 def subject(request: pytest.FixtureRequest, run: Run) -> Subject:
     """The test's case on its target."""
-    from harness.diagnosis import diagnosis
     from harness.golden import read_generated, read_reference
 
     case, target = request.param
     run.foresee(request.node)
     if isinstance(case, str):
-        return Subject(run.made(case), run.engines(target), read_generated, diagnosis)
+        return Subject(run.made(case), run.engines(target), read_generated, _diagnosis)
     golden = computed_reference if case.latency else read_reference
-    return Subject(case, run.engines(target), golden, diagnosis)
+    return Subject(case, run.engines(target), golden, _diagnosis)
+
+
+def _diagnosis(*wrong: Any) -> Sequence[Named]:
+    """As `harness.diagnosis` does; its mutants are made once something is wrong."""
+    from harness.diagnosis import diagnosis
+
+    return diagnosis(*wrong)
 
 
 @pytest.fixture
@@ -377,7 +384,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_collection(session: pytest.Session) -> None:
     """In pytest-xdist's controller, whose workers have started meanwhile: say bad input once, not once a worker."""
     config = session.config
-    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+    if pool.is_controller(config):
         config.stash[RUN].prepare()
         _end_on_bad_input(config)
 

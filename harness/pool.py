@@ -25,6 +25,11 @@ def size_of(config: pytest.Config) -> int:
     return asked if isinstance(asked, int) and asked > 0 else 1
 
 
+def is_controller(config: pytest.Config) -> bool:
+    """Whether other processes run the tests of this one."""
+    return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
+
+
 def device_of(worker: int, gpus: int, visible: str | None) -> str:
     """What a worker's CUDA_VISIBLE_DEVICES must say: GPUs go round robin, among those that are visible."""
     names = [part.strip() for part in visible.split(",")] if visible else [str(i) for i in range(gpus)]

@@ -216,8 +216,8 @@ class Run:
     @property
     def _runs_many(self) -> bool:
         """Whether this process runs tests, and is not asked for some only."""
-        option, is_worker = self.config.getoption, hasattr(self.config, "workerinput")
-        if option("collectonly") or (option("numprocesses", None) and not is_worker):
+        option = self.config.getoption
+        if option("collectonly") or pool.is_controller(self.config):
             return False
         return not (option("case") or option("keyword") or any("::" in argument for argument in self.config.args))
 

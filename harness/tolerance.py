@@ -63,20 +63,22 @@ class Arithmetic:
     write_tiny: float = 0.0
 
 
+HALVES: tuple[Precision, ...] = ("fp16", "bf16")
+"""Precisions whose output type is narrower than the accumulator."""
+
 # int8 or fp8 in fp32 is the network's own meaning, floats between Q/DQ; int32 and fp22 are what their kernels do.
 ARITHMETIC: dict[tuple[Precision, Accumulation], Arithmetic] = {
     ("fp32", "fp32"): Arithmetic(step=2.0**-24),
     ("tf32", "fp32"): Arithmetic(step=2.0**-23, read=2.0**-10, read_bits=11),
     ("fp16", "fp32"): Arithmetic(step=2.0**-23, write=2.0**-11, write_tiny=2.0**-25),
     ("fp16", "fp16"): Arithmetic(step=2.0**-10, step_tiny=2.0**-24, step_bits=11, write=2.0**-11, write_tiny=2.0**-25),
-    ("fp16", "fp32_rounded"): Arithmetic(step=2.0**-23, write=2.0**-11, write_tiny=2.0**-25),
     ("bf16", "fp32"): Arithmetic(step=2.0**-23, write=2.0**-8, write_tiny=FLOAT32_MIN_NORMAL),
-    ("bf16", "fp32_rounded"): Arithmetic(step=2.0**-23, write=2.0**-8, write_tiny=FLOAT32_MIN_NORMAL),
     ("int8", "fp32"): Arithmetic(step=2.0**-24, read=2.0**-24),
     ("int8", "int32"): Arithmetic(step=2.0**-24),
     ("fp8", "fp32"): Arithmetic(step=2.0**-24, read=2.0**-24),
     ("fp8", "fp22"): Arithmetic(step=2.0**-13, step_bits=14),
 }
+ARITHMETIC |= {(half, "fp32_rounded"): ARITHMETIC[half, "fp32"] for half in HALVES}
 
 
 def arithmetic_of(case: Case, accumulation: Accumulation = "fp32") -> Arithmetic:

@@ -1,6 +1,6 @@
 """What kernels on an H200 gave where they round a sum before they add the bias: within that bound, beyond the other."""
 
-import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -8,10 +8,16 @@ import pytest
 from harness.catalog import load
 from harness.normwise import basis, bound_on
 from harness.paths import ROOT
+from harness.record import read
 from harness.reference.result import reference
 from harness.tolerance import bound
 
 PUBLISHED = ROOT / "reports" / "published"
+
+
+@cache
+def recorded(run):
+    return read(PUBLISHED / f"2026-11-22-tensorrt-8.6.1-h200-{run}")
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +35,9 @@ def catalog():
     ],
 )
 def test_the_bound_for_rounded_sums_holds(catalog, run, case_id, family):
-    record = PUBLISHED / f"2026-11-22-tensorrt-8.6.1-h200-{run}" / "record.jsonl"
-    lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines() if case_id in line]
-    failed = next(line for line in lines if line["status"] == "fail" and line["target"].startswith(family))
-    case, figures = catalog.find(case_id), failed["figures"]
+    failed = [v for v in recorded(run).verdicts if (v.case, v.status) == (case_id, "fail")]
+    figures = next(verdict.figures for verdict in failed if verdict.target.startswith(family))
+    case = catalog.find(case_id)
     rests_on = basis(case, figures["kernel"], figures["ran_in"], rounds_sums=family == "torch")
     assert rests_on == "fp32_rounded"
     shown = figures["evidence"]
