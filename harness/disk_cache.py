@@ -53,6 +53,10 @@ class DiskCache:
         self.folder, self._limit = folder, limit
         self._written = limit  # so that the first entry written looks at what is there
 
+    def has(self, key: str) -> bool:
+        """Whether there is an entry of a key; it may be damaged."""
+        return self._path(key).exists()
+
     def get(self, key: str) -> tuple[bytes | None, str]:
         """The content of a key, None where there is none; and what was wrong with it, if anything."""
         path = self._path(key)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from multiprocessing.connection import Connection
@@ -24,6 +24,7 @@ from harness.errors import ConformanceError
 from harness.model import Case
 from harness.targets.base import (
     BuildsAhead,
+    Describes,
     Engine,
     EngineFacts,
     HasOrigin,
@@ -114,6 +115,7 @@ class IsolatedTarget:
         self._worker = worker
         self.generation = 0
         self._told: dict[str, tuple[Case, str | None]] = {}
+        self._sent: dict[str, Case] = {}
         name, capabilities = self.call(*HELLO)
         self.name: str = name
         for capability in capabilities:
@@ -130,9 +132,7 @@ class IsolatedTarget:
         told, reason = self._told.get(case.id, (None, None))
         if told is not case:
             reason = self.guarded(lambda: self.call("target", "supports", case))
-            if len(self._told) > MOST_TOLD:
-                self._told.clear()
-            self._told[case.id] = case, reason
+            self._remember([(case, reason)])
         return reason
 
     def build(self, case: Case) -> IsolatedEngine:
@@ -143,11 +143,20 @@ class IsolatedTarget:
 
         def tell() -> list[Case]:
             trusted = [case for case in cases if case.id not in self._distrusted]
-            reasons = self.call("expect", trusted)
-            self._told = {case.id: (case, reason) for case, reason in zip(trusted, reasons, strict=True)}
+            held = self._sent if self.is_alive else {}
+            new = [case for case in trusted if held.get(case.id) is not case]
+            reasons = self.call("expect", [case.id for case in trusted], new)
+            self._remember(zip(new, reasons, strict=True))
+            self._sent = {case.id: case for case in trusted}
             return trusted
 
         self._ahead = {case.id for case in self.guarded(tell)}
+
+    def _remember(self, supported: Iterable[tuple[Case, str | None]]) -> None:
+        """Keep the worker's answers about cases, but not for ever."""
+        if len(self._told) > MOST_TOLD:
+            self._told.clear()
+        self._told |= {case.id: (case, reason) for case, reason in supported}
 
     def guarded(self, attempt: Callable[[], T]) -> T:
         """Attempt something; once more, with nothing built beside it, where that may be what ended the worker."""
@@ -222,8 +231,7 @@ class IsolatedEngine:
     def _build(self) -> None:
         self._target.claimed(self._case)
         answer = self._target.guarded(lambda: self._target.call("build", self._case))
-        self._number, capabilities, self.origin = answer
-        self._facts: EngineFacts | None = None
+        self._number, capabilities, self.origin, self._facts = answer
         self._generation = self._target.generation
         self._closed = False
         for capability in capabilities:
@@ -232,10 +240,9 @@ class IsolatedEngine:
             self.describe = self._describe
 
     def _describe(self) -> EngineFacts | None:
-        """What the engine says of itself, asked for once."""
-        if self._facts is None:
-            self._facts = self.call("engine", "describe")
-        return self._facts
+        """What the engine said of itself as it was built."""
+        facts: EngineFacts | None = self._facts
+        return facts
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         outputs: dict[str, Array] = self.call("engine", "run", dict(feeds))
@@ -362,6 +369,7 @@ class _Served:
 
     def __init__(self, spec: str, options: Options) -> None:
         self._engines: dict[int, Engine] = {}
+        self._expected: dict[str, Case] = {}
         self._numbers = count(1)
         self._late: Exception | None = None
         self._target: Target | Exception
@@ -398,9 +406,7 @@ class _Served:
         if kind == "target":
             return _plain(getattr(self.target, arguments[0])(*arguments[1:]))
         if kind == "expect":
-            assert isinstance(self.target, BuildsAhead)
-            self.target.expect(arguments[0])
-            return [self.target.supports(case) for case in arguments[0]]
+            return self._expect(*arguments)
         if kind == "build":
             return self._keep(self.target.build(arguments[0]))
         if kind == "finish":
@@ -408,11 +414,20 @@ class _Served:
         number, *rest = arguments
         return getattr(self._engines[number], rest[0])(*rest[1:])
 
-    def _keep(self, engine: Engine) -> tuple[int, list[str], Mapping[str, Any]]:
+    def _expect(self, ids: Sequence[str], new: Sequence[Case]) -> list[str | None]:
+        """Only what was not expected before comes through the pipe, and is answered for."""
+        assert isinstance(self.target, BuildsAhead)
+        known = self._expected | {case.id: case for case in new}
+        self._expected = {name: known[name] for name in ids}
+        self.target.expect(list(self._expected.values()))
+        return [self.target.supports(case) for case in new]
+
+    def _keep(self, engine: Engine) -> tuple[int, list[str], Mapping[str, Any], EngineFacts | None]:
         number = next(self._numbers)
         self._engines[number] = engine
         origin = engine.origin if isinstance(engine, HasOrigin) else {}
-        return number, [name for name in ENGINE_CAPABILITIES if hasattr(engine, name)], origin
+        facts = engine.describe() if isinstance(engine, Describes) else None
+        return number, [name for name in ENGINE_CAPABILITIES if hasattr(engine, name)], origin, facts
 
 
 def _plain(value: Any) -> Any:

@@ -9,10 +9,12 @@ import pytest
 from harness.disk_cache import DiskCache
 from harness.errors import ConformanceError
 from harness.model import Case
-from harness.targets.base import Refused
+from harness.targets.base import NetworkFacts, Refused, Unsupported
 from harness.targets.options import Options
 from harness.targets.tensorrt import TensorRTTarget
 from harness.targets.tensorrt.build import LEVELS, choose_tactics
+from harness.targets.tensorrt.kept import Kept
+from harness.targets.tensorrt.network import Definition
 from harness.targets.tensorrt.plans import Gate, Plans
 from tests.helpers import make_case
 
@@ -30,7 +32,13 @@ class Builder:
     def __init__(self, log, delay=0.0):
         self.log, self.delay = log, delay
 
-    def build(self, case):
+    def prepare(self, to_build):
+        self.log.append((f"ready to {'build' if to_build else 'load'}", "", threading.current_thread().name))
+
+    def define(self, case):
+        return Definition(None, None, NetworkFacts((1, 1, 4, case.kernel.shape[2])))
+
+    def build(self, definition, case):
         self.log.append(("begin", case.id, threading.current_thread().name))
         time.sleep(self.delay)
         if case.kernel.shape[2] > 5:
@@ -46,7 +54,7 @@ class Builder:
 
 
 def plans(log, builders=0, cached=None, delay=0.0):
-    return Plans(lambda: Builder(log, delay), builders, cached, {"version": "1"})
+    return Plans([Builder(log, delay) for _ in range(1 + builders)], Kept(cached), {"version": "1"})
 
 
 def case(number):
@@ -65,21 +73,134 @@ def test_the_cache_serves_the_second_run(tmp_path):
 def test_a_damaged_engine_is_built_anew_and_told(tmp_path):
     held = plans([], cached=DiskCache(tmp_path, 2**20))
     held.get(case(1))
-    (path,) = (p for p in tmp_path.rglob("*") if p.is_file())
-    path.write_bytes(path.read_bytes()[:-3])
+    damage(tmp_path, held.key(case(1)))
     found = held.get(case(1))
     assert found.origin["engine"] == "built"
     assert "damaged" in found.origin["cache"]
     assert held.get(case(1)).origin == {"engine": "cached"}
 
 
-def test_a_refusal_is_not_cached(tmp_path):
+def damage(folder, name):
+    (path,) = folder.rglob(name)
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def test_a_damaged_engine_is_built_anew_by_who_asks_where_nobody_was_ready_to_build(tmp_path):
+    plans([], cached=DiskCache(tmp_path, 2**20)).get(case(1))
     log: list[tuple[str, str, str]] = []
-    held = plans(log, cached=DiskCache(tmp_path, 2**20))
+    held = plans(log, builders=1, cached=DiskCache(tmp_path, 2**20))
+    damage(tmp_path, held.key(case(1)))
+    held.expect([case(1)])
+    assert "damaged" in held.get(case(1)).origin["cache"]
+    held.close()
+    assert ("begin", case(1).id, threading.main_thread().name) in log
+
+
+def test_builders_are_made_once_something_has_to_be_built(tmp_path):
+    log: list[tuple[str, str, str]] = []
+    first = plans(log, builders=2, cached=DiskCache(tmp_path, 2**20))
+    first.expect([case(1)])
+    first.get(case(1))
+    assert [what for what, _, _ in log if what.startswith("ready")] == ["ready to build"] * 3
+    log.clear()
+    again = plans(log, builders=2, cached=DiskCache(tmp_path, 2**20))
+    again.expect([case(1)])
+    assert again.define(case(1)) and again.get(case(1))
+    assert [what for what, _, _ in log] == ["ready to load"] * 3
+    again.expect([case(2)])
+    assert [what for what, _, _ in log].count("ready to build") == 3
+    first.close()
+    again.close()
+
+
+def test_what_keeps_a_builder_from_being_made_is_told_who_asks():
+    class Broken(Builder):
+        def prepare(self, to_build):
+            raise RuntimeError("no builder")
+
+    held = Plans([Broken([]), Broken([])], Kept(None), {})
+    held.expect([case(1)])
+    for ask in (held.get, held.define):
+        with pytest.raises(RuntimeError, match="no builder"):
+            ask(case(1))
+    held.close()
+
+
+def test_nothing_is_inside_while_builders_are_made():
+    """One that is made while another thread is inside TensorRT may wait for it for ever."""
+    inside: list[str] = []
+
+    class Careful(Builder):
+        def prepare(self, to_build):
+            assert not inside
+
+        def build(self, definition, case):
+            inside.append(case.id)
+            time.sleep(0.1)
+            inside.remove(case.id)
+            return b""
+
+    held = Plans([Careful([]), Careful([])], Kept(None), {})
+    held.expect([case(1)])
+    held._can_build = False
+    held.prepare()
+    assert held.get(case(1))
+    held.close()
+
+
+WRONG = {"kernel": {"shape": [1, 1, 6, 3], "fill": "ones"}}
+
+
+def test_a_refusal_is_remembered_and_says_so(tmp_path):
+    log: list[tuple[str, str, str]] = []
     for _ in range(2):
-        with pytest.raises(Refused, match="no implementation"):
-            held.get(make_case(kernel={"shape": [1, 1, 6, 3], "fill": "ones"}))
-    assert len(log) == 2
+        held = plans(log, cached=DiskCache(tmp_path, 2**20))
+        with pytest.raises(Refused, match="no implementation") as refused:
+            held.get(make_case(**WRONG))
+        assert refused.value.phase == "build"
+    assert [what for what, _, _ in log].count("begin") == 1
+    assert refused.value.message.endswith("with --no-cache it is asked again)")
+    assert held.define(make_case(**WRONG)).output_shape == (1, 1, 4, 6)
+
+
+def test_that_a_version_lacks_something_is_remembered(tmp_path):
+    kept = Kept(DiskCache(tmp_path, 2**20))
+    kept.keep_refusal("ab", Unsupported("no such format"))
+    found = Kept(DiskCache(tmp_path, 2**20)).refusal("ab")
+    assert isinstance(found, Unsupported) and "no such format" in str(found)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refused("build", "no implementation\nskipping tactic 3 due to insufficient memory on requested size of 5"),
+        Refused("build", "1: [wrapper.cpp] Error Code 1: Cuda Runtime (an illegal address was encountered)"),
+        Refused("run", "the engine did not load"),
+    ],
+)
+def test_a_refusal_whose_cause_may_pass_is_not_remembered(tmp_path, refusal):
+    kept = Kept(DiskCache(tmp_path, 2**20))
+    kept.keep_refusal("ab", refusal)
+    assert kept.refusal("ab") is None and not kept.has_build("ab")
+
+
+def test_what_a_network_said_is_kept_whole(tmp_path):
+    kept = Kept(DiskCache(tmp_path, 2**20))
+    facts = target().define(make_case(set={"stride_nd": [2, 1]}))
+    kept.keep_network("ab", facts)
+    assert facts.attributes["stride_nd"] == [2, 1]
+    assert kept.network("ab") == facts
+
+
+def test_that_memory_was_short_is_part_of_a_refusal():
+    from harness.targets.tensorrt.api import Api
+
+    api = Api("tensorrt_rtx", has_gpu=False)
+    level = api.trt.ILogger.Severity
+    api.logger.log(level.WARNING, "Skipping tactic 0x0 due to insufficient memory on requested size of 7 detected.")
+    api.logger.log(level.WARNING, "something else")
+    assert len(api.take_shortages()) == 1 and api.take_shortages() == ()
+    assert api.take_errors() == ()
 
 
 @pytest.mark.parametrize(
@@ -126,7 +247,7 @@ def test_the_order_of_assignments_and_the_target_count():
     one, two = {"padding_nd": [1, 1], "pre_padding": [2, 2]}, {"pre_padding": [2, 2], "padding_nd": [1, 1]}
     held = plans([])
     assert held.key(make_case(set=one)) != held.key(make_case(set=two))
-    other = Plans(lambda: Builder([]), 0, None, {"version": "2"})
+    other = Plans([Builder([])], Kept(None), {"version": "2"})
     assert held.key(case(1)) != other.key(case(1))
 
 

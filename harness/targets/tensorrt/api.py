@@ -21,17 +21,16 @@ _TYPE_NAME: dict[DataType, str] = {
 _NO_DEVICE = re.compile(
     r"cudaError (35|100)\b|CUDA driver version is insufficient|no CUDA-capable device|Cuda Runtime \(In catchCudaError "
 )
-
-
-# The first Builder of TensorRT 8.6 takes 10 to 14 seconds (it loads 1.2 GB): one thread makes it, the others wait.
-_FIRST_BUILDER = threading.Lock()
+# A warning, not an error, as kernels are left out that need more memory than the GPU has left.
+_SHORTAGE = "insufficient memory"
 
 
 class _Logged(threading.local):
-    """The errors logged in each thread that has an `Api`, by flavour."""
+    """What was logged in each thread that has an `Api`: errors by flavour, and a warning that memory was short."""
 
     def __init__(self) -> None:
         self.errors: dict[str, list[str]] = {}
+        self.shortage = ""
 
 
 _LOGGED = _Logged()
@@ -58,9 +57,9 @@ class Api:
 
     @property
     def builder(self) -> Any:
+        """The first one of a process takes 10 to 14 seconds in TensorRT 8.6: it loads 1.2 GB."""
         if self._builder is None:
-            with _FIRST_BUILDER:
-                self._builder = self.trt.Builder(self.logger)
+            self._builder = self.trt.Builder(self.logger)
         return self._builder
 
     @property
@@ -76,6 +75,11 @@ class Api:
             found += errors
             errors.clear()
         return tuple(found)
+
+    def take_shortages(self) -> tuple[str, ...]:
+        """The last warning since the last call that memory was short, if any."""
+        found, _LOGGED.shortage = _LOGGED.shortage, ""
+        return (found,) if found else ()
 
     def member(self, enum: str, name: str) -> Any | None:
         """A member of an enumeration, or None where this version does not have it."""
@@ -121,6 +125,8 @@ def _make_logger(trt: Any, flavour: str, has_gpu: bool) -> Any:
             self.errors: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
+            if severity == trt.ILogger.Severity.WARNING and _SHORTAGE in message:
+                _LOGGED.shortage = message.strip()
             if severity not in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
                 return
             if has_gpu or not _NO_DEVICE.search(message):

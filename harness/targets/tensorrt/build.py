@@ -36,14 +36,24 @@ class PlanBuilder:
         self._tactics = tactics
         self._timings = timings
 
-    def build(self, case: Case) -> bytes:
+    def prepare(self, to_build: bool) -> None:
+        """Call TensorRT's constructors: of what engines are loaded with and, if need be, built with."""
+        if self._ahead_for is None:
+            _ = self._api.runtime
+        if to_build:
+            _ = self._api.builder
+
+    def define(self, case: Case) -> Definition:
+        """A case's network. Raises Refused and Unsupported as `network.define` does."""
+        return define(self._api, case)
+
+    def build(self, definition: Definition, case: Case) -> bytes:
         """A case's network as a serialised engine.
 
         Raises:
             Refused: TensorRT refused the network, or built nothing; with its logged errors.
             Unsupported: the version cannot be told what the case needs.
         """
-        definition = define(self._api, case)
         if definition.facts.errors:
             raise Refused("network", "\n".join(definition.facts.errors))
         return self._serialized(definition, case)
@@ -82,7 +92,8 @@ class PlanBuilder:
         if plan is None and case.reject is None and any(UNBOUND_FORMAT in error for error in errors):
             raise Unsupported("\n".join(errors))
         if plan is None:
-            raise Refused("build", "\n".join(errors) or "no engine was built, and nothing was logged")
+            said = "\n".join(errors) or "no engine was built, and nothing was logged"
+            raise Refused("build", "\n".join([said, *api.take_shortages()]))
         return bytes(plan)
 
     def _set_flag(self, config: Any, name: str, on: bool) -> None:

@@ -21,7 +21,6 @@ from harness.model import Case
 from harness.targets.base import EngineFacts, NotRun, Refused
 from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.formats import pack, packed_shape, unpack
-from harness.targets.tensorrt.inspector import engine_facts
 from harness.targets.tensorrt.loading import load, made
 from harness.targets.tensorrt.plans import Plan
 
@@ -92,7 +91,7 @@ class TensorRTEngine:
         self._dtype = NUMPY_TYPE[case.data_type]
         self._formats = case.formats
         self._resources = ExitStack()
-        self._engine, self._context = plan.loaded or load(api, plan.content)
+        self._engine, self._context, self._facts = plan.loaded or load(api, plan.content)
         self._stream = cuda.Stream()
         self._resources.callback(self._stream.close)
         self._buffers: dict[str, cuda.Buffer] = {}
@@ -134,7 +133,7 @@ class TensorRTEngine:
         return self._run(feeds, context, offset=self._dtype.itemsize)
 
     def describe(self) -> EngineFacts | None:
-        return engine_facts(self._api, self._engine)
+        return self._facts
 
     def modes(self) -> tuple[Mode, ...]:
         return gpu.modes()

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from harness.targets.base import Refused
+from harness.targets.base import EngineFacts, Refused
 from harness.targets.tensorrt.api import Api
+from harness.targets.tensorrt.inspector import engine_facts
 
 
 class Loaded(NamedTuple):
-    """An engine on the GPU, and a context to run it in."""
+    """An engine on the GPU, a context to run it in, and what the engine says of itself, if anything."""
 
     engine: Any
     context: Any
+    facts: EngineFacts | None
 
 
 def load(api: Api, plan: bytes) -> Loaded:
     """An engine with its first context. Raises Refused in phase run where TensorRT does not load its own plan."""
     api.take_errors()
     engine = made(api, api.runtime.deserialize_cuda_engine(plan))
-    return Loaded(engine, made(api, engine.create_execution_context()))
+    return Loaded(engine, made(api, engine.create_execution_context()), engine_facts(api, engine))
 
 
 def made(api: Api, thing: Any) -> Any:

@@ -80,8 +80,6 @@ class _Draft:
         self.strong = api.is_strongly_typed(case)
         self.data = self._typed(parameters(case))
         self.dtype = api.data_type(case.data_type)
-        if self.dtype is None:
-            raise Unsupported(f"{case.data_type} does not exist in {api.flavour} {api.version}")
 
     def convolution(self) -> Any:
         case, data = self.case, self.data

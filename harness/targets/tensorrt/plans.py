@@ -6,19 +6,21 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.disk_cache import DiskCache
 from harness.files import content_hash
 from harness.model import Case
+from harness.targets.base import NetworkFacts, Refused, Unsupported
 from harness.targets.tensorrt.build import PlanBuilder
+from harness.targets.tensorrt.kept import Kept
 from harness.targets.tensorrt.loading import Loaded
+from harness.targets.tensorrt.network import Definition
 
 # What a case says that no network depends on. Whatever else a case says now or later tells engines apart.
 _NOT_OF_THE_NETWORK = {
@@ -42,38 +44,73 @@ class Plan:
 
 
 class Plans:
-    """Plans of one target. Each builder belongs to one thread; the first to the thread that asks."""
+    """Plans of one target.
 
-    def __init__(
-        self, builder: Callable[[], PlanBuilder], builders: int, cached: DiskCache | None, identity: dict[str, Any]
-    ) -> None:
-        """``builder`` makes one for the calling thread; ``identity`` is all, but the case, that engines depend on."""
-        self._builder = builder
-        self._cached, self._identity = cached, identity
+    TensorRT 8.6 holds Python's lock in its constructors. One of them that waits for a thread inside TensorRT, which
+    waits for Python's lock to log something, waits for ever: so all are called in one place, while nobody is inside.
+    """
+
+    def __init__(self, builders: Sequence[PlanBuilder], kept: Kept, identity: dict[str, Any]) -> None:
+        """``builders``: of the thread that asks, then of each that works ahead; ``identity`` is all, but the case,
+        that engines depend on."""
+        self._builders, self._kept, self._identity = builders, kept, identity
+        self._can_build = False
         self._own = threading.local()
-        self._every: list[PlanBuilder] = []
-        self._ahead: dict[str, Future[Plan]] = {}
-        self._pool = ThreadPoolExecutor(builders, "builder") if builders else None
+        self._own.builder, *others = builders
+        self._keys: dict[int, tuple[Case, str]] = {}
+        self._ahead: dict[str, Future[tuple[Plan | None, str]]] = {}
+        spare = iter(others)
+        self._pool = (
+            ThreadPoolExecutor(len(others), "builder", lambda: setattr(self._own, "builder", next(spare)))
+            if others
+            else None
+        )
         self._gate = Gate()
+
+    def prepare(self, to_build: bool = True) -> None:
+        """Make what engines are loaded with and, if need be, built with. The latter takes TensorRT 8.6 seconds."""
+        if self._can_build:
+            return
+        with self._gate.closed():
+            for builder in self._builders:
+                builder.prepare(to_build)
+        self._can_build = to_build
 
     def expect(self, cases: Sequence[Case]) -> None:
         """Build or load these ahead, in this order, and drop what was expected before and is not among them."""
         if self._pool is None:
             return
-        wanted = {self.key(case): case for case in cases}
+        self._keys = {id(case): (case, self._key(case)) for case in cases}
+        wanted = {key: case for case, key in self._keys.values()}
         for key in self._ahead.keys() - wanted.keys():
             self._ahead.pop(key).cancel()
-        for key, case in wanted.items():
-            if key not in self._ahead:
-                self._ahead[key] = self._pool.submit(self._make, case, key, self._gate.open)
+        new = {key: case for key, case in wanted.items() if key not in self._ahead}
+        with suppress(Exception):  # what keeps a builder from being made is told the first case that needs one
+            self.prepare(to_build=not all(map(self._kept.has_build, new)))
+        for key, case in new.items():
+            self._ahead[key] = self._pool.submit(self._made_ahead, case, key)
 
     def get(self, case: Case) -> Plan:
         """A case's plan. Raises what `PlanBuilder.build` and `PlanBuilder.load` raise."""
-        key = self.key(case)
+        key = self._key(case)
         ahead = self._ahead.pop(key, None)
-        if ahead is not None and not ahead.cancel():
-            return ahead.result()
-        return self._make(case, key, _at_once)
+        found, note = ahead.result() if ahead is not None and not ahead.cancel() else self._remembered(key)
+        if found is None:
+            self.prepare()
+            found = self._built(case, key, note)
+        return found
+
+    def define(self, case: Case) -> NetworkFacts:
+        """What TensorRT says of a case's network. Raises what `PlanBuilder.define` raises."""
+        key = self._key(case)
+        facts = self._kept.network(key)
+        if facts is None:
+            refusal = self._kept.refusal(key)
+            if refusal is not None:
+                raise refusal
+            self.prepare()
+            facts = self._defined(case, key).facts
+        return facts
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
@@ -88,7 +125,7 @@ class Plans:
         self._ahead.clear()
         if self._pool is not None:
             self._pool.shutdown()
-        for builder in self._every:
+        for builder in self._builders:
             builder.close()
 
     def key(self, case: Case) -> str:
@@ -98,35 +135,56 @@ class Plans:
         said.get("dynamic", {}).pop("run", None)
         return hashlib.sha256(json.dumps([said, self._identity, _code()]).encode()).hexdigest()
 
-    def _make(self, case: Case, key: str, gate: Callable[[], Any]) -> Plan:
-        content, note = self._cached.get(key) if self._cached is not None else (None, "")
+    def _key(self, case: Case) -> str:
+        known, key = self._keys.get(id(case), (None, ""))
+        return key if known is case else self.key(case)
+
+    def _made_ahead(self, case: Case, key: str) -> tuple[Plan | None, str]:
+        """A plan made in a builder's thread; None where it cannot build yet, and only the asking one may change that."""
+        with self._gate.open():
+            found, note = self._remembered(key)
+            if found is None and self._can_build:
+                found = self._built(case, key, note)
+            return found, note
+
+    def _remembered(self, key: str) -> tuple[Plan | None, str]:
+        """A cached plan, loaded, or None; and what was wrong with it. Raises a remembered refusal."""
+        content, note = self._kept.plan(key)
         if content is not None:
-            with gate():
-                return Plan(content, {"engine": "cached"}, self._mine.load(content))
-        with gate():
-            started = time.perf_counter()
-            content = self._mine.build(case)
-            took = time.perf_counter() - started
-            loaded = self._mine.load(content)
-        if self._cached is not None:
-            note = self._cached.put(key, content) or note
-        return Plan(
-            content, {"engine": "built", "build_s": round(took, 4), **({"cache": note} if note else {})}, loaded
-        )
+            return Plan(content, {"engine": "cached"}, self._mine.load(content)), ""
+        refusal = self._kept.refusal(key)
+        if refusal is not None:
+            raise refusal
+        return None, note
+
+    def _built(self, case: Case, key: str, note: str) -> Plan:
+        started = time.perf_counter()
+        definition = self._defined(case, key)
+        with self._refusals_kept(key):
+            content = self._mine.build(definition, case)
+        origin = {"engine": "built", "build_s": round(time.perf_counter() - started, 4)}
+        note = self._kept.keep_plan(key, content) or note
+        return Plan(content, origin | ({"cache": note} if note else {}), self._mine.load(content))
+
+    def _defined(self, case: Case, key: str) -> Definition:
+        with self._refusals_kept(key):
+            definition = self._mine.define(case)
+        self._kept.keep_network(key, definition.facts)
+        return definition
+
+    @contextmanager
+    def _refusals_kept(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except (Refused, Unsupported) as refusal:
+            self._kept.keep_refusal(key, refusal)
+            raise
 
     @property
     def _mine(self) -> PlanBuilder:
         """The builder of the calling thread."""
-        if not hasattr(self._own, "builder"):
-            self._own.builder = self._builder()
-            self._every.append(self._own.builder)
         builder: PlanBuilder = self._own.builder
         return builder
-
-
-@contextmanager
-def _at_once() -> Iterator[None]:
-    yield
 
 
 class Gate:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 from typing import Any
@@ -21,7 +20,7 @@ from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.build import PlanBuilder
 from harness.targets.tensorrt.ceilings import PRODUCT_FLOP, large_product
 from harness.targets.tensorrt.execution import AheadOfTimeEngine, TensorRTEngine
-from harness.targets.tensorrt.network import define
+from harness.targets.tensorrt.kept import Kept
 from harness.targets.tensorrt.plans import Plans, timing_file
 from harness.targets.tensorrt.shapes import infer_shapes
 from harness.targets.tensorrt.timing_cache import TimingCache
@@ -59,9 +58,9 @@ class TensorRTTarget:
         self._identity = {k: v for k, v in self._facts().items() if k != "no_gpu"} | environment.libraries()
         self._timings = timing_file(options.cache, self._identity) if options.cache else None
         built = DiskCache(options.cache / "engines", options.cache_limit) if options.cache else None
-        self._plans = Plans(
-            self._builder, options.builders, built, self._identity | {"name": self.name, "tactics": options.tactics}
-        )
+        apis = [self._api, *(Api(flavour, self._api.has_gpu) for _ in range(options.builders))]
+        identity = self._identity | {"name": self.name, "tactics": options.tactics}
+        self._plans = Plans([self._builder(api) for api in apis], Kept(built), identity)
 
     def supports(self, case: Case) -> str | None:
         if case.reject is not None and case.rejection_on(self.name) is None:
@@ -72,6 +71,8 @@ class TensorRTTarget:
         if case.precision == "fp8" and self._gpu is not None and (self._gpu.major, self._gpu.minor) < (8, 9):
             return f"FP8 needs a GPU of SM 8.9 or newer, and {self._gpu.name} has {self._gpu.sm.upper()}"
         missing = self.missing_name(case)
+        if missing is None and self._api.data_type(case.data_type) is None:
+            missing = case.data_type
         return f"`{missing}` does not exist in {self._api.flavour} {self._api.version}" if missing else None
 
     def missing_name(self, case: Case) -> str | None:
@@ -83,14 +84,18 @@ class TensorRTTarget:
 
     def define(self, case: Case) -> NetworkFacts:
         self._check(case)
-        return define(self._api, case).facts
+        return self._plans.define(case)
 
     def infer_shapes(self, configurations: Iterable[Configuration]) -> Iterator[tuple[int, ...] | None]:
+        self._plans.prepare()
         return infer_shapes(self._api, configurations)
 
     def warm_up(self) -> None:
-        """Make the first builder: it loads TensorRT's kernels, 10 to 14 seconds in 8.6."""
-        _ = self._api.builder
+        """Make the first builder: it loads TensorRT's kernels, 10 to 14 seconds in 8.6.
+
+        Where this TensorRT has built before, its engines are likely in the cache, and no builder may be needed.
+        """
+        self._plans.prepare(to_build=self._timings is None or not self._timings.exists())
 
     def expect(self, cases: Sequence[Case]) -> None:
         """Build these ahead, since they will be asked for next."""
@@ -143,10 +148,7 @@ class TensorRTTarget:
         """TensorRT-RTX times no tactics when it builds: its timing cache does nothing."""
         return self._gpu is not None and self._api.flavour == "tensorrt"
 
-    def _builder(self) -> PlanBuilder:
-        """A builder for the calling thread."""
-        is_first = threading.current_thread() is threading.main_thread()
-        api = self._api if is_first else Api(self._api.flavour, self._api.has_gpu)
+    def _builder(self, api: Api) -> PlanBuilder:
         timings = TimingCache(api, self._timings) if self._keeps_timings else None
         return PlanBuilder(api, None if self._gpu else AHEAD_OF_TIME, self._options.tactics, timings)
 
