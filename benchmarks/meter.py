@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from harness import isolation
+from harness.worker import HELLO, Worker
 
 CALLS: defaultdict[str, float] = defaultdict(float)
 COUNTS: defaultdict[str, int] = defaultdict(int)
@@ -30,12 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    ask = isolation._Worker.ask
+    ask = Worker.ask
     ready: set[int] = set()
 
     def timed(self: Any, message: tuple[Any, ...], time_limit: float) -> Any:
         name = str(message[{"target": 1, "engine": 2}.get(message[0], 0)])
-        if message != isolation.HELLO and id(self) not in ready:  # it waits for what the target loads before it answers
+        if message != HELLO and id(self) not in ready:  # it waits for what the target loads before it answers
             ready.add(id(self))
             name = "start"
         started = time.perf_counter()
@@ -45,7 +45,7 @@ def pytest_configure() -> None:
             CALLS[name] += time.perf_counter() - started
             COUNTS[name] += 1
 
-    isolation._Worker.ask = timed  # type: ignore[method-assign]
+    Worker.ask = timed  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(wrapper=True)

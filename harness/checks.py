@@ -20,7 +20,7 @@ from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, case_data
 from harness.engines import Engines
 from harness.errors import ConformanceError
 from harness.evidence import evidence
-from harness.isolation import TargetCrashed, TargetHung, named
+from harness.isolation import named
 from harness.message import Named
 from harness.model import Case, Phase, Precision, RejectPhase
 from harness.normwise import Basis, basis, bound_on
@@ -43,6 +43,7 @@ from harness.targets.base import (
 )
 from harness.tolerance import Float64, bound
 from harness.verdict import Verdict, verdict
+from harness.worker import TargetCrashed, TargetHung
 
 P = ParamSpec("P")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -256,6 +257,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and any(subject_of(item) for item in items):
         terminal.showfspath = False  # the module changes with every check: its name would stand on every line
+
+
+def pytest_collection_finish() -> None:
+    """Tests and cases live to the end of the run: the garbage collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,10 @@ import pytest
 
 from harness.checks import feeds_of
 from harness.errors import ConformanceError
-from harness.isolation import MOST_TOLD, IsolatedTarget, TargetCrashed, TargetFault, TargetHung, open_target
+from harness.isolation import MOST_TOLD, IsolatedTarget, TargetFault, open_target
 from harness.paths import ROOT
 from harness.targets.base import Refused, RunsInWays, Target
+from harness.worker import TargetCrashed, TargetHung
 from tests.helpers import make_case, run_pytest
 
 MISBEHAVING = ROOT / "tests" / "targets" / "misbehaving.py"
@@ -46,6 +47,8 @@ def test_costs_one_case(tmp_path, name, cause, arguments):
     assert victim["status"] == "error"
     assert victim["phase"] == ("build" if name in ("CrashesWhenBuilding", "CrashesAhead") else "run")
     assert cause in victim["message"]
+    if cause.startswith(("SIG", "no answer")):
+        assert "act (misbehaving.py:" in victim["message"]
     again = [line for line in lines if line.get("case") == VICTIM and line["check"] == "printed"]
     assert [v["message"] for v in again] == [victim["message"]]
     others = [v for v in verdicts if v["case"] != VICTIM]

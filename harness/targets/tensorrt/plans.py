@@ -52,7 +52,8 @@ class Plans:
 
     def __init__(self, builders: Sequence[PlanBuilder], kept: Kept, identity: dict[str, Any]) -> None:
         """``builders``: of the thread that asks, then of each that works ahead; ``identity`` is all, but the case,
-        that engines depend on."""
+        that engines depend on.
+        """
         self._builders, self._kept, self._identity = builders, kept, identity
         self._can_build = False
         self._own = threading.local()
@@ -140,7 +141,7 @@ class Plans:
         return key if known is case else self.key(case)
 
     def _made_ahead(self, case: Case, key: str) -> tuple[Plan | None, str]:
-        """A plan made in a builder's thread; None where it cannot build yet, and only the asking one may change that."""
+        """A plan made in a builder's thread; None where it cannot build yet, which only the asking thread changes."""
         with self._gate.open():
             found, note = self._remembered(key)
             if found is None and self._can_build:
