@@ -148,11 +148,12 @@ def judged(
                     return subject.say(phase, "unsupported", str(reason))
                 return check(subject, *args, **kwargs)
             except Unsupported as fault:
-                return subject.say(phase, "unsupported", str(fault))
+                return subject.say(phase, "unsupported", str(fault), **origin(fault))
             except NotRun as fault:
                 return subject.say(phase, "not run", str(fault))
             except Refused as fault:
-                return subject.say(fault.phase, "fail", ["refused, but should be accepted:", *_lines(fault.message)])
+                lines = ["refused, but should be accepted:", *_lines(fault.message)]
+                return subject.say(fault.phase, "fail", [*lines, *message.remembered(fault)], **origin(fault))
             except PhaseFault as fault:
                 return subject.say(fault.phase, "error", fault.lines)
             except Exception as fault:  # whatever a target raises is an error of this case alone
@@ -162,6 +163,11 @@ def judged(
         return run
 
     return decorate
+
+
+def origin(fault: Refused | Unsupported) -> dict[str, Any]:
+    """For a verdict's figures: whether the target was asked, or its answer remembered."""
+    return {"engine": "remembered"} if fault.remembered else {}
 
 
 def _lines(text: str) -> list[str]:

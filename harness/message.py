@@ -8,7 +8,7 @@ from typing import Protocol
 
 from harness.compare import Comparison, place
 from harness.model import Case
-from harness.targets.base import EngineFacts
+from harness.targets.base import EngineFacts, Refused, Unsupported
 
 
 class Named(Protocol):
@@ -59,6 +59,11 @@ def engine_line(facts: EngineFacts | None) -> list[str]:
         return []
     layer = facts.convolution
     return [f"engine: {layer.kernel or layer.name}  {facts.precision}, {len(facts.layers)} layers"]
+
+
+def remembered(fault: Refused | Unsupported) -> list[str]:
+    """That an answer is no new one, and how to get one."""
+    return ["(so answered when last asked; with --no-cache it is asked again)"] if fault.remembered else []
 
 
 def failure(case: Case, phase: str, lines: list[str]) -> str:

@@ -70,7 +70,8 @@ class Figures(Line):
     ``fraction`` is the part of the bound that the worst element uses, ``ran_in`` the precision that the
     engine reports, ``arithmetic`` the one that the output's own digits show, and ``output_sha256`` the
     first 16 hexadecimal digits of the hash of all output bits. ``engine`` tells whether the engine was built,
-    in ``build_s`` seconds, or came from a cache; ``cache`` what was wrong with the cache.
+    in ``build_s`` seconds, came from a cache, or was refused before, which is remembered; ``cache`` what was
+    wrong with the cache.
     """
 
     fraction: Number | None = None
@@ -80,7 +81,7 @@ class Figures(Line):
     output_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     evidence: Evidence | None = None
     rerun: str | None = None
-    engine: Literal["built", "cached"] | None = None
+    engine: Literal["built", "cached", "remembered"] | None = None
     build_s: float | None = None
     cache: str | None = None
 

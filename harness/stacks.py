@@ -1,4 +1,4 @@
-"""Where another process stood when it crashed or hung: Python's stacks, which `faulthandler` writes to a file.
+"""Where another process stood when it crashed or hung: Python's stacks, which `faulthandler` writes into a pipe.
 
 The handler runs in C and needs no lock of Python's, so it also tells of a process that waits for that lock for ever.
 """
@@ -9,56 +9,55 @@ import faulthandler
 import os
 import re
 import signal
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 
 MOST_FRAMES = 4
 MOST_THREADS = 6
 DUMP_S = 2.0
-_POLL_S = 0.02
+QUIET_S = 0.2
+# Windows has no such signal, and its pipes are no files to faulthandler.
+_CAN_TELL = hasattr(faulthandler, "register")
 _FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
 # Threads that wait for something to do say nothing.
 _IDLE = re.compile(r"in (wait|_recv|_worker|get) ")
 
 
 class Stacks:
-    """A file for one process's stacks. The process itself calls `watch` on its path."""
+    """A pipe for one process's stacks. The process itself calls `watch` on ``theirs``."""
 
-    def __init__(self) -> None:
-        handle, name = tempfile.mkstemp(prefix="trt-conformance-", suffix=".stacks")
-        os.close(handle)
-        self.path = Path(name)
+    def __init__(self, context: SpawnContext) -> None:
+        self._ours, self.theirs = context.Pipe(duplex=False)
 
-    def ask(self, pid: int | None) -> None:
-        """Let a living process write its stacks, and wait until it has; Windows has no way to ask."""
-        if pid is None or not hasattr(signal, "SIGUSR1"):
-            return
-        with suppress(OSError):
-            os.kill(pid, signal.SIGUSR1)
-        end, size = time.monotonic() + DUMP_S, -1
-        while time.monotonic() < end and (size <= 0 or size != self.path.stat().st_size):
-            size = self.path.stat().st_size
-            time.sleep(_POLL_S)
+    def ask(self, pid: int | None) -> list[str]:
+        """The innermost frames of each thread that is at work in a living process, a line a thread."""
+        if _CAN_TELL and pid is not None:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGUSR1)
+        return self.lines(DUMP_S)
 
-    def lines(self) -> list[str]:
-        """The innermost frames of each thread that was at work, a line a thread; nothing if none is known."""
-        with suppress(OSError):
-            return shown(self.path.read_text(encoding="utf-8", errors="replace"))
-        return []
+    def lines(self, patience: float = QUIET_S) -> list[str]:
+        """The same of a process that has crashed; nothing if it said nothing within so many seconds."""
+        said = b""
+        while _CAN_TELL and wait([self._ours], patience):
+            part = os.read(self._ours.fileno(), 2**16)
+            if not part:
+                break
+            said, patience = said + part, QUIET_S
+        return shown(said.decode(errors="replace"))
 
     def close(self) -> None:
-        self.path.unlink(missing_ok=True)
+        self._ours.close()
 
 
-def watch(path: Path) -> None:
-    """Write this process's stacks there when it crashes, and whenever another process asks."""
-    file = path.open("w", encoding="utf-8")  # open as long as the process lives
-    faulthandler.enable(file, all_threads=True)
-    if hasattr(signal, "SIGUSR1"):
-        faulthandler.register(signal.SIGUSR1, file, all_threads=True)
+def watch(pipe: Connection) -> None:
+    """Write this process's stacks there when it crashes, and whenever another process asks. The pipe stays open."""
+    if _CAN_TELL:
+        faulthandler.enable(pipe.fileno(), all_threads=True)
+        faulthandler.register(signal.SIGUSR1, pipe.fileno(), all_threads=True)
 
 
 def shown(dump: str) -> list[str]:

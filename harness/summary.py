@@ -82,7 +82,7 @@ def known(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def engines(verdicts: Iterable[Verdict]) -> dict[str, Counter[str]]:
-    """Per target: how many cases' engines were built or came from the cache, and how often the cache was at fault."""
+    """Per target: how many cases' engines were built or cached or their refusals remembered, and the cache's faults."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     seen = set()
     for v in verdicts:

@@ -10,7 +10,6 @@ from contextlib import suppress
 from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
 from harness.cuda import CudaError
@@ -54,11 +53,12 @@ class Worker:
     def __init__(self, spec: str, options: Options) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._stacks = Stacks()
-        arguments = (theirs, spec, options, self._stacks.path)
+        self._stacks = Stacks(context)
+        arguments = (theirs, spec, options, self._stacks.theirs)
         self._process: BaseProcess = context.Process(target=serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
+        self._stacks.theirs.close()
         self._greeting: tuple[str, Any] | None = None
         self.tell(HELLO)
 
@@ -78,21 +78,18 @@ class Worker:
     def _answer(self, message: tuple[Any, ...], time_limit: float) -> tuple[str, Any]:
         try:
             if not self._connection.poll(time_limit):
-                self._stacks.ask(self._process.pid)
-                where = self._where()
+                stacks = self._stacks.ask(self._process.pid)
                 self.kill()
                 said = f"no answer within {time_limit:g} s: the process was killed ({_label(message)})"
-                raise TargetHung(said + where)
+                raise TargetHung("\n".join([said, *stacks]))
             answer: tuple[str, Any] = self._connection.recv()
             return answer
         except (EOFError, OSError):
             self._process.join(timeout=10)
-            where = self._where()
+            said = f"the process died: {self._cause()} ({_label(message)})"
+            stacks = self._stacks.lines()
             self.kill()
-            raise TargetCrashed(f"the process died: {self._cause()} ({_label(message)}){where}") from None
-
-    def _where(self) -> str:
-        return "".join(f"\n{line}" for line in self._stacks.lines())
+            raise TargetCrashed("\n".join([said, *stacks])) from None
 
     def _cause(self) -> str:
         code = self._process.exitcode
@@ -117,7 +114,7 @@ def _label(message: tuple[Any, ...]) -> str:
     return " ".join(["in", *words[-1:], case]).strip()
 
 
-def serve(connection: Connection, spec: str, options: Options, stacks: Path) -> None:
+def serve(connection: Connection, spec: str, options: Options, stacks: Connection) -> None:
     """The worker's loop: resolves the target, then answers calls until the pipe closes."""
     watch(stacks)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -48,7 +48,7 @@ def test_costs_one_case(tmp_path, name, cause, arguments):
     assert victim["phase"] == ("build" if name in ("CrashesWhenBuilding", "CrashesAhead") else "run")
     assert cause in victim["message"]
     if cause.startswith(("SIG", "no answer")):
-        assert "act (misbehaving.py:" in victim["message"]
+        assert "(misbehaving.py:" in victim["message"]
     again = [line for line in lines if line.get("case") == VICTIM and line["check"] == "printed"]
     assert [v["message"] for v in again] == [victim["message"]]
     others = [v for v in verdicts if v["case"] != VICTIM]

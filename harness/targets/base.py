@@ -19,13 +19,20 @@ from harness.model import Case, PaddingMode, RejectPhase
 class Unsupported(Exception):
     """The target has no such feature; the message says which."""
 
+    remembered = False
+
 
 class NotRun(Exception):
     """The target could do it elsewhere, not on this machine; the message says why."""
 
 
 class Refused(Exception):
-    """The target refused a configuration, in a phase, with the messages it gave."""
+    """The target refused a configuration, in a phase, with the messages it gave.
+
+    ``remembered``: it did so when it was last asked, and was not asked again.
+    """
+
+    remembered = False
 
     def __init__(self, phase: RejectPhase, message: str) -> None:
         super().__init__(phase, message)

@@ -11,7 +11,6 @@ from harness.targets.base import NetworkFacts, Refused, Unsupported
 
 # What may go otherwise the next time: somebody else had the memory, or the GPU failed.
 _PASSING = re.compile(r"memory|cuda|alloc", re.IGNORECASE)
-_REMEMBERED = "(TensorRT's answer when it was last asked, remembered; with --no-cache it is asked again)"
 
 
 class Kept:
@@ -52,8 +51,9 @@ class Kept:
         if raw is None:
             return None
         said = json.loads(raw)
-        message = f"{said['message']}\n{_REMEMBERED}"
-        return Refused(said["phase"], message) if said["phase"] else Unsupported(message)
+        refusal = Refused(said["phase"], said["message"]) if said["phase"] else Unsupported(said["message"])
+        refusal.remembered = True
+        return refusal
 
     def keep_refusal(self, key: str, refusal: Refused | Unsupported) -> None:
         """Keep it, unless it may have had a cause that passes."""
