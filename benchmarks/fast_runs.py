@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import shlex
 import shutil
 import subprocess
@@ -42,10 +41,10 @@ def run_pytest(folder: Path, name: str, workers: int, tests: str, arguments: Seq
                "-p", "benchmarks.meter", "--meter", str(meter), "--record-root", str(folder / name),
                "--cache-dir", str(folder / "cache"), *arguments]  # fmt: skip
     started = time.perf_counter()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    code, said, peak = _run(command)
     wall = time.perf_counter() - started
-    if done.returncode not in (0, 1) or not list((folder / name).rglob(FILE_NAME)):
-        raise ConformanceError(f"{' '.join(command)}\nexit code {done.returncode}\n{done.stdout}{done.stderr}")
+    if code not in (0, 1) or not list((folder / name).rglob(FILE_NAME)):
+        raise ConformanceError(f"{' '.join(command)}\nexit code {code}\n{said}")
     record = _record(folder / name)
     end = record.end or {}
     cases = len({verdict.case for verdict in record.verdicts})
@@ -61,13 +60,27 @@ def run_pytest(folder: Path, name: str, workers: int, tests: str, arguments: Seq
         "statuses": end["counts"],
         "engines": end.get("engines", {}),
         "peak_rss_mib": max(part["peak_rss_mib"] for part in parts),
-        "peak_rss_of_one_child_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+        "peak_rss_of_largest_process_mib": peak,
     }
     if workers == 0:
         (part,) = parts
         found |= {f"{key}_ms_per_case": 1e3 * part[f"{key}_s"] / cases for key in ("harness", "harness_cpu")}
         found["calls_ms_per_case"] = {call: 1e3 * s / cases for call, s in part["calls_s"].items()}
     return found
+
+
+def _run(command: Sequence[str]) -> tuple[int, str, float]:
+    """A command's exit code, what it said, and the peak of the largest process that it waited for, in MiB."""
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            _, status, used = os.wait4(process.pid, 0)
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        return process.returncode, output.read().decode(errors="replace"), used.ru_maxrss / 1024
 
 
 def exportable(folder: Path, count: int) -> list[Case]:
@@ -79,6 +92,8 @@ def exportable(folder: Path, count: int) -> list[Case]:
     forward = [verdict for verdict in _record(folder).verdicts if verdict.check == "forward"]
     passed = dict.fromkeys(verdict.case for verdict in forward if verdict.status == "pass")
     cases = [case for case in map(catalog.find, passed) if case and not case.dynamic and onnx.supports(case) is None]
+    # The parser of TensorRT 8.6 takes the bias of a quantised convolution for its kernel.
+    cases = [case for case in cases if case.quantize is None or case.bias == "none"]
     step = max(1, len(cases) // count)
     return [case for first in range(step) for case in cases[first::step]]
 
@@ -199,7 +214,7 @@ def _line(run: dict[str, Any]) -> str:
     return (
         f"{run['name']:<7} {run['cases']} cases, {run['workers']} workers: {run['wall_s']:.1f} s, "
         f"{run['cases_per_s']:.1f} cases/s ({run['cases_per_s_in_loop']:.1f} without startup){ours}, "
-        f"peak {run['peak_rss_mib']:.0f} MiB, {run['peak_rss_of_one_child_mib']:.0f} MiB in its largest process"
+        f"peak {run['peak_rss_mib']:.0f} MiB, {run['peak_rss_of_largest_process_mib']:.0f} MiB in its largest process"
     )
 
 

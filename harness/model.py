@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -292,7 +293,7 @@ class Case(Model):
 
     @property
     def attributes(self) -> Attributes:
-        return Attributes.after(self.set, self.spatial_rank)
+        return _attributes(tuple(self.set.items()), self.spatial_rank)
 
     def rejection_on(self, target: str) -> Rejection | None:
         """The refusal expected of a target: the first matching ``on`` pattern, else the general one, if any."""
@@ -348,6 +349,12 @@ class Attributes(Model):
     def axes(self) -> Iterator[tuple[int, int, int, int]]:
         """(stride, pre-padding, post-padding, dilation) of each spatial axis."""
         return zip(self.stride, self.pre, self.post, self.dilation, strict=True)
+
+
+@lru_cache
+def _attributes(assignments: tuple[tuple[str, AttributeValue], ...], rank: int) -> Attributes:
+    """Those of a case, which every part of the harness asks for."""
+    return Attributes.after(dict(assignments), rank)
 
 
 # Which fields an assignable attribute writes; the keys are all that `set` may hold.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,10 @@ from numpy.typing import NDArray
 from harness.model import Fill
 
 Float64 = NDArray[np.float64]
+
+# A case's tensors are asked for by its run, its reference and its bound. The last few small ones are kept.
+KEPT = 16
+KEPT_ELEMENTS = 2**17
 
 
 def _words(count: int, seed: int) -> NDArray[np.uint64]:
@@ -78,7 +83,7 @@ _FILLS: dict[Fill, Callable[[Sequence[int], int], Float64]] = {
 
 
 def content(shape: Sequence[int], fill: Fill | None, values: Sequence[float] | None = None, seed: int = 0) -> Float64:
-    """A tensor of ``shape`` in float64, from literal values or a named fill.
+    """A tensor of ``shape`` in float64, from literal values or a named fill; not to be written to.
 
     Fills: ``tiled_1_to_9`` (the document's input: 1..9 tiled 3x3 over the last two dimensions),
     ``powers_of_ten`` (the document's kernel: 10^4, 10^3, ... over the last two dimensions),
@@ -97,4 +102,13 @@ def content(shape: Sequence[int], fill: Fill | None, values: Sequence[float] | N
         return np.asarray(values, dtype=np.float64).reshape(tuple(shape))
     if fill is None:
         raise ValueError("either fill or values must be given")
-    return _FILLS[fill](tuple(shape), seed)
+    return (_kept if math.prod(shape) <= KEPT_ELEMENTS else _drawn)(fill, tuple(shape), seed)
+
+
+def _drawn(fill: Fill, shape: tuple[int, ...], seed: int) -> Float64:
+    drawn = _FILLS[fill](shape, seed)
+    drawn.setflags(write=False)
+    return drawn
+
+
+_kept = lru_cache(KEPT)(_drawn)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from harness.model import Case, Phase
@@ -44,7 +44,7 @@ class Verdict:
         return self.status in FAULTS
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"claims": list(self.claims), "figures": dict(self.figures)}
+        return vars(self) | {"claims": list(self.claims), "figures": dict(self.figures)}
 
 
 def verdict(case: Case, target: str, phase: Phase, status: Status, message: str = "", **figures: Any) -> Verdict:

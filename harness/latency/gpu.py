@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Any, Protocol
 
@@ -52,6 +52,8 @@ class _Setting:
     plan: Plan
     scope: ExitStack
     facts: dict[str, Any]
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+    """What to measure behind the samples, when the GPU is as warm as it was for them."""
 
     @property
     def stream(self) -> cuda.Stream:
@@ -96,6 +98,8 @@ def measure(works: Sequence[GpuWork], plan: Plan) -> Measurement:
             return None if clocks.is_throttled() else seconds
 
         samples, discarded, stopped = collect(sample, plan)
+        for finish in setting.afterwards:
+            finish()
         facts = setting.facts | {"clocks": clocks.facts()}
     return Measurement(plan.mode, plan.cold_l2, tuple(samples), discarded, stopped, facts)
 
@@ -140,10 +144,13 @@ def _graph(setting: _Setting) -> Callable[[], float]:
 
         return stopwatch(every) / (length * len(graphs))
 
+    def tell_placements(seconds: Callable[[cuda.Graph], float], graphs: Sequence[cuda.Graph]) -> None:
+        setting.facts["placements"] = [median(seconds(graph) for _ in range(ALONE)) for graph in graphs]
+
     if not setting.plan.cold_l2:
         graphs = [_captured(setting, work, work.enqueue, length) for work in works]
         setting.facts["nodes"] = graphs[0].nodes // length
-        setting.facts["placements"] = [median(launch([graph]) for _ in range(ALONE)) for graph in graphs]
+        setting.afterwards.append(lambda: tell_placements(lambda graph: launch([graph]), graphs))
         return lambda: launch(graphs)
     flush = _flusher(setting)
 
@@ -156,7 +163,7 @@ def _graph(setting: _Setting) -> Callable[[], float]:
 
     both = [flushed(work) for work in works]
     alone = [_captured(setting, works[0], lambda: flush(stream), length)]
-    setting.facts["placements"] = [median(launch([one]) - launch(alone) for _ in range(ALONE)) for one in both]
+    setting.afterwards.append(lambda: tell_placements(lambda graph: launch([graph]) - launch(alone), both))
     return lambda: launch(both) - launch(alone)
 
 

@@ -67,8 +67,8 @@ def measure(prepare: Callable[[], Callable[[], Any]], plan: Plan) -> Measurement
         taken = launch(graphs)
         return None if clocks.is_throttled() else taken
 
-    placements = [median(launch([graph]) for _ in range(ALONE)) for graph in graphs]
     samples, discarded, stopped = collect(sample, plan)
+    placements = [median(launch([graph]) for _ in range(ALONE)) for graph in graphs]
     facts = {
         "transfers": False,
         "graph_length": length,

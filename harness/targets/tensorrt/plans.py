@@ -55,7 +55,7 @@ class Plans:
         that engines depend on.
         """
         self._builders, self._kept, self._identity = builders, kept, identity
-        self._can_build = False
+        self._can_load = self._can_build = False
         self._own = threading.local()
         self._own.builder, *others = builders
         self._keys: dict[int, tuple[Case, str]] = {}
@@ -70,12 +70,12 @@ class Plans:
 
     def prepare(self, to_build: bool = True) -> None:
         """Make what engines are loaded with and, if need be, built with. The latter takes TensorRT 8.6 seconds."""
-        if self._can_build:
+        if self._can_build or (self._can_load and not to_build):
             return
         with self._gate.closed():
             for builder in self._builders:
                 builder.prepare(to_build)
-        self._can_build = to_build
+        self._can_load, self._can_build = True, to_build
 
     def expect(self, cases: Sequence[Case]) -> None:
         """Build or load these ahead, in this order, and drop what was expected before and is not among them."""
