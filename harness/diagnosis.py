@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from harness.checks import feeds_of
 from harness.data import INPUT, OUTPUT, Array
-from harness.model import Case, Precision
+from harness.model import Attributes, Case, Precision
 from harness.mutants import after, arithmetic, fp8, geometry, operands, quantized, results
-from harness.mutants.mutant import UNMUTATED, Mutant, MutantEngine
+from harness.mutants.mutant import UNMUTATED, Mutant, MutantEngine, multiply
 from harness.reference.result import Result
 from harness.targets.base import Refused
 from harness.tolerance import FLOAT32_ROUNDOFF, Float64
@@ -46,8 +48,12 @@ def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mu
     worst = _worst_image(case, wrong, result)
     rounding = TYPICAL * (math.sqrt(result.terms) * FLOAT32_ROUNDOFF + READ_OR_WRITTEN.get(case.precision, 0.0))
 
+    products = _Products()
+
     def gives(mutant: Mutant, images: slice) -> bool:
         found = wrong[images]
+        if mutant.multiply is multiply:
+            mutant = replace(mutant, multiply=products.of)
         try:
             with closing((mutant.engine or MutantEngine)(case, mutant)) as engine, np.errstate(all="ignore"):
                 output = engine.run({INPUT: x[images]}).get(OUTPUT)
@@ -66,6 +72,19 @@ def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mu
         if suspects:
             return tuple(mutant for mutant in suspects if mutant is not UNMUTATED)
     return ()
+
+
+class _Products:
+    """Sums of products by what is multiplied: most mutants multiply the same, and are wrong elsewhere."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Array] = {}
+
+    def of(self, x: Array, kernel: Array, attributes: Attributes, case: Case) -> Array:
+        key = (attributes, *((t.dtype, t.shape, t.tobytes()) for t in (x, kernel)))
+        if key not in self._known:
+            self._known[key] = multiply(x, kernel, attributes, case)
+        return self._known[key].copy()
 
 
 def _worst_image(case: Case, wrong: Float64, result: Result) -> slice:

@@ -61,6 +61,15 @@ def quantized(case: Case) -> bool:
     return case.quantize is not None
 
 
+def quantized_to(case: Case) -> bool:
+    """The output is quantised, too."""
+    return case.quantize is not None and case.quantize.output is not None
+
+
+def scaled_by_map(case: Case) -> bool:
+    return case.quantize is not None and len(case.quantize.kernel) > 1
+
+
 def followed_by(op: str) -> Condition:
     """Something of this kind stands behind the layer."""
     return lambda case: any(step.op == op for step in case.after)

@@ -11,7 +11,7 @@ import numpy as np
 from harness.data import Array
 from harness.mutants import conditions
 from harness.mutants.mutant import Mutant, Role
-from harness.mutants.quantized import Rule, in_role, scaled_again
+from harness.mutants.quantized import Rule, in_role, scaled_again, where
 from harness.reference.quantization import FP8, INT8, Grid, quantize
 
 E5M2 = Grid(-57344.0, 57344.0, bits=3, smallest=-13)
@@ -58,18 +58,24 @@ RULES: dict[str, tuple[str, Rule]] = {
 def _per_tensor() -> Iterator[Mutant]:
     for role in get_args(Role):
         for what, (doc, rule) in RULES.items():
-            yield Mutant(f"fp8_{role}_{what}", f"the {role}'s FP8 quantisation {doc}", quantize=in_role(role, rule))
+            said = f"the {role}'s FP8 quantisation {doc}"
+            yield Mutant(f"fp8_{role}_{what}", said, where(role), quantize=in_role(role, rule))
 
 
 def _scales() -> Iterator[Mutant]:
     for role in ("input", "kernel"):
         yield Mutant(f"fp8_{role}_scale_dropped", f"the {role}'s FP8 scale is lost", sums=scaled_again(role, -1))
-    yield Mutant("fp8_output_scale_dropped", "the output's FP8 scale is lost", output=scaled_again("output", -1))
+    lost = scaled_again("output", -1)
+    yield Mutant("fp8_output_scale_dropped", "the output's FP8 scale is lost", where("output"), output=lost)
     yield Mutant(
         "fp8_scale_of_first_map",
         "every map has the first map's FP8 scale",
+        conditions.scaled_by_map,
         scales=lambda q: q.model_copy(update={"kernel": q.kernel[:1] * len(q.kernel)}),
     )
 
 
-MUTANTS = tuple(replace(m, applies=conditions.in_precision("fp8")) for m in (*_per_tensor(), *_scales()))
+MUTANTS = tuple(
+    replace(mutant, applies=conditions.both(conditions.in_precision("fp8"), mutant.applies))
+    for mutant in (*_per_tensor(), *_scales())
+)

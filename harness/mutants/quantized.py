@@ -12,6 +12,7 @@ from harness.data import Array
 from harness.model import Case
 from harness.mutants import conditions
 from harness.mutants.arithmetic import HALF, kept, through
+from harness.mutants.conditions import Condition
 from harness.mutants.mutant import Change, Mutant, Role, add_bias, per_map, quantize
 from harness.reference.quantization import HIGH, LOW, Grid
 
@@ -58,7 +59,13 @@ RULES: dict[str, tuple[str, Rule]] = {
 def _per_tensor() -> Iterator[Mutant]:
     for role in get_args(Role):
         for what, (doc, rule) in RULES.items():
-            yield Mutant(f"int8_{role}_{what}", f"the {role}'s quantisation {doc}", quantize=in_role(role, rule))
+            said = f"the {role}'s quantisation {doc}"
+            yield Mutant(f"int8_{role}_{what}", said, where(role), quantize=in_role(role, rule))
+
+
+def where(role: Role) -> Condition:
+    """Whether a case quantises the tensor: of a quantised convolution only the output may be left."""
+    return conditions.quantized_to if role == "output" else conditions.quantized
 
 
 def in_role(wrong: Role, rule: Rule) -> Callable[[Array, Array, Role, Grid], Array]:
@@ -89,7 +96,8 @@ def _per_scale() -> Iterator[Mutant]:
     for what, doc, power in (("dropped", "is not applied", -1), ("squared", "is applied twice", 1)):
         for role in ("input", "kernel"):
             yield Mutant(f"int8_{role}_scale_{what}", f"the {role}'s scale {doc}", sums=scaled_again(role, power))
-        yield Mutant(f"int8_output_scale_{what}", f"the output's scale {doc}", output=scaled_again("output", power))
+        applied = scaled_again("output", power)
+        yield Mutant(f"int8_output_scale_{what}", f"the output's scale {doc}", where("output"), output=applied)
 
 
 def scaled_again(role: Role, power: int) -> Change:
@@ -115,16 +123,19 @@ _ALL: tuple[Mutant, ...] = (
     Mutant(
         "int8_output_not_quantised",
         "the output stays unquantised",
+        where("output"),
         scales=lambda q: q.model_copy(update={"output": None}),
     ),
     Mutant(
         "int8_scale_of_next_map",
         "each map has the next map's kernel scale",
+        conditions.scaled_by_map,
         scales=lambda q: q.model_copy(update={"kernel": (*q.kernel[1:], q.kernel[0])}),
     ),
     Mutant(
         "int8_scale_of_first_map",
         "every map has the first map's kernel scale",
+        conditions.scaled_by_map,
         scales=lambda q: q.model_copy(update={"kernel": q.kernel[:1] * len(q.kernel)}),
     ),
     Mutant(
@@ -139,9 +150,16 @@ _ALL: tuple[Mutant, ...] = (
         sums=lambda y, case: np.clip(y, -(2.0**15), 2.0**15 - 1),
     ),
     Mutant("int8_sums_in_fp16", "sums are rounded to float16", sums=kept(through(HALF))),
-    Mutant("int8_bias_before_scaling", "the bias is added before the scales are applied", bias=bias_before_scaling),
-    Mutant("int8_bias_rounded", "the bias is rounded to an integer", bias=bias_rounded),
+    Mutant(
+        "int8_bias_before_scaling",
+        "the bias is added before the scales are applied",
+        conditions.biased,
+        bias=bias_before_scaling,
+    ),
+    Mutant("int8_bias_rounded", "the bias is rounded to an integer", conditions.biased, bias=bias_rounded),
     Mutant("int8_scale_in_fp16", "the product of the scales is rounded to float16", sums=rescaled),
 )
 
-MUTANTS = tuple(replace(mutant, applies=conditions.in_precision("int8")) for mutant in _ALL)
+MUTANTS = tuple(
+    replace(mutant, applies=conditions.both(conditions.in_precision("int8"), mutant.applies)) for mutant in _ALL
+)
