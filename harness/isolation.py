@@ -151,6 +151,7 @@ class IsolatedTarget:
         """
         if self._worker is None:
             self._worker = Worker(self.spec, self.options)
+            self._sent = {}
             self.generation += 1
         try:
             kind, payload = self._worker.ask(message, self.time_limit)

@@ -109,6 +109,25 @@ def test_a_crash_beside_a_build_ahead_is_not_blamed_on_what_was_asked():
         target.close()
 
 
+def test_a_new_worker_hears_what_the_old_one_was_told():
+    target = open_target(f"{MISBEHAVING}:SegfaultsExpecting")
+    try:
+        case, other = make_case(), make_case().model_copy(update={"id": "example/other"})
+        victim = case.model_copy(update={"id": VICTIM})
+        target.expect([case, other])
+        for one in (case, other):  # once asked for, they are not blamed for what breaks later
+            target.build(one)
+        engine = target.build(victim)
+        with pytest.raises(TargetCrashed, match="SIGSEGV"):
+            engine.run(feeds_of(victim))
+        assert target.build(case).run(feeds_of(case))["output"].shape == (1, 1, 4, 7)
+        target.expect([case, other])
+        target.expect([other])
+        assert target.supports(other) is None
+    finally:
+        target.close()
+
+
 def test_hang_is_killed():
     target = IsolatedTarget(f"{MISBEHAVING}:Hangs", time_limit=2)
     try:

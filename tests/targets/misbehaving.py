@@ -42,6 +42,15 @@ class Segfaults(_Target):
         ctypes.string_at(0)
 
 
+class SegfaultsExpecting(Segfaults):
+    """The same, and told what comes next."""
+
+    name = "segfaults_expecting"
+
+    def expect(self, cases):
+        assert all(case.kernel.shape for case in cases)
+
+
 class Aborts(_Target):
     name = "aborts"
 

@@ -22,6 +22,7 @@ from harness.targets.base import EngineFacts, NotRun, Refused
 from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.formats import pack, packed_shape, unpack
 from harness.targets.tensorrt.loading import load, made
+from harness.targets.tensorrt.network import WARNINGS
 from harness.targets.tensorrt.plans import Plan
 
 Launch = Callable[[Callable[[], None]], None]
@@ -212,7 +213,7 @@ class TensorRTEngine:
     def _by_bindings(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """As TensorRT 8's own documents do: binding indices and `execute_async_v2`, deprecated as they are."""
         context, engine = self._context, self._engine
-        with warnings.catch_warnings():
+        with WARNINGS, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             names = [engine.get_binding_name(i) for i in range(engine.num_bindings)]
 

@@ -30,7 +30,7 @@ READ_BACK = (
 
 
 # Python keeps one list of warnings for all threads.
-_WARNINGS = threading.Lock()
+WARNINGS = threading.Lock()
 
 
 @dataclass
@@ -53,7 +53,7 @@ def define(api: Api, case: Case) -> Definition:
     """
     api.take_errors()
     given: list[warnings.WarningMessage]
-    with _WARNINGS, warnings.catch_warnings(record=True) as given:
+    with WARNINGS, warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always", DeprecationWarning)
         network = api.create_network(api.is_strongly_typed(case))
         drafting = _Draft(api, case, network)
