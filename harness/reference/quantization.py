@@ -40,7 +40,7 @@ class Grid:
     def spacing(self, ratio: Float64) -> Float64:
         """The distance between neighbours around each value."""
         if self.bits is None:
-            return np.ones_like(ratio)
+            return np.ones(())
         exponent = np.maximum(np.frexp(ratio)[1], self.smallest)
         return np.asarray(np.ldexp(1.0, exponent - self.bits), dtype=np.float64)
 
@@ -65,9 +65,9 @@ def scales(values: Sequence[float] | float, rank: int, axis: int = 0) -> Float64
 
 def quantize(x: Float64, scale: Float64, grid: Grid = INT8) -> Float64:
     """Values of the grid, as float64. NaN becomes 0."""
-    ratio = np.clip(np.nan_to_num(x / scale, nan=0.0), grid.low, grid.high)
+    ratio = np.clip(x / scale, grid.low, grid.high)
     step = grid.spacing(ratio)
-    return np.asarray(np.rint(ratio / step) * step)
+    return np.where(np.isnan(ratio), 0.0, np.rint(ratio / step) * step)
 
 
 def dequantize(q: Float64, scale: Float64) -> Float64:
