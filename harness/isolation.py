@@ -123,7 +123,7 @@ class IsolatedTarget:
     def _remember(self, supported: Iterable[tuple[Case, str | None]]) -> None:
         """Keep the worker's answers about cases, but not for ever."""
         if len(self._told) > MOST_TOLD:
-            self._told.clear()
+            self._told = {name: told for name, told in self._told.items() if name in self._sent}
         self._told |= {case.id: (case, reason) for case, reason in supported}
 
     def guarded(self, attempt: Callable[[], T]) -> T:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from threading import Timer
 from typing import Any
 
 from harness.cuda import CudaError
@@ -37,6 +38,8 @@ KNOWN_FAULTS = (Refused, Unsupported, NotRun, ConformanceError)
 # An answer waits so long at most for each thread that builds ahead to let go of the interpreter.
 SWITCH_S = 0.0005
 HELLO = ("hello",)
+# What a pipe surely takes before anybody reads it.
+PIPE_BYTES = 2**15
 
 
 class TargetCrashed(RuntimeError):
@@ -67,7 +70,10 @@ class Worker:
             self._greeting = self._answer(HELLO, time_limit)
         if message == HELLO or self._greeting[0] != "result":
             return self._greeting
-        self.tell(message)
+        if _nbytes(message) > PIPE_BYTES:
+            self._send(message, time_limit)
+        else:
+            self.tell(message)
         return self._answer(message, time_limit)
 
     def tell(self, message: tuple[Any, ...]) -> None:
@@ -75,13 +81,30 @@ class Worker:
         with suppress(OSError):
             self._connection.send(message)
 
+    def _send(self, message: tuple[Any, ...], time_limit: float) -> None:
+        """Send what may block, since a worker that hangs does not read."""
+        stuck: list[str] = []
+
+        def end() -> None:
+            stuck.extend(self._stacks.ask(self._process.pid) or [""])
+            self._process.kill()
+
+        timer = Timer(time_limit, end)
+        timer.start()
+        self.tell(message)
+        timer.cancel()
+        if stuck:
+            raise self._hung(message, time_limit, stuck)
+
+    def _hung(self, message: tuple[Any, ...], time_limit: float, stacks: Sequence[str]) -> TargetHung:
+        self.kill()
+        said = f"no answer within {time_limit:g} s: the process was killed ({_label(message)})"
+        return TargetHung("\n".join(filter(None, [said, *stacks])))
+
     def _answer(self, message: tuple[Any, ...], time_limit: float) -> tuple[str, Any]:
         try:
             if not self._connection.poll(time_limit):
-                stacks = self._stacks.ask(self._process.pid)
-                self.kill()
-                said = f"no answer within {time_limit:g} s: the process was killed ({_label(message)})"
-                raise TargetHung("\n".join([said, *stacks]))
+                raise self._hung(message, time_limit, self._stacks.ask(self._process.pid))
             answer: tuple[str, Any] = self._connection.recv()
             return answer
         except (EOFError, OSError):
@@ -106,6 +129,12 @@ class Worker:
         self._process.kill()
         self._process.join(timeout=10)
         self._stacks.close()
+
+
+def _nbytes(message: tuple[Any, ...]) -> int:
+    """The bytes of the arrays of a message."""
+    feeds = (part for part in message if isinstance(part, dict))
+    return sum(getattr(array, "nbytes", 0) for part in feeds for array in part.values())
 
 
 def _label(message: tuple[Any, ...]) -> str:

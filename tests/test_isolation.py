@@ -4,6 +4,7 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.checks import feeds_of
@@ -105,6 +106,17 @@ def test_a_crash_beside_a_build_ahead_is_not_blamed_on_what_was_asked():
         assert target.generation == before
         with pytest.raises(TargetCrashed, match=f"SIGSEGV.*{VICTIM}"):
             target.build(victim)
+    finally:
+        target.close()
+
+
+def test_what_a_hanging_worker_does_not_read_is_not_sent_for_ever():
+    target = IsolatedTarget(f"{MISBEHAVING}:HangsWhenClosed", time_limit=2)
+    try:
+        engine, other = target.build(make_case()), target.build(make_case())
+        other.close()
+        with pytest.raises(TargetHung, match=r"(?s)no answer within 2 s.*run.*<lambda> \(misbehaving.py"):
+            engine.run({"input": np.zeros(2**22)})
     finally:
         target.close()
 

@@ -156,6 +156,17 @@ class BreaksWhenClosed(NumpyTarget):
         raise RuntimeError("the memory is gone")
 
 
+class HangsWhenClosed(NumpyTarget):
+    """Its engines never end."""
+
+    name = "hangs_when_closed"
+
+    def build(self, case):
+        engine = super().build(case)
+        engine.close = lambda: time.sleep(3600)
+        return engine
+
+
 class CountsQuestions(NumpyTarget):
     """Counts how often it is asked what it supports."""
 
