@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.checks import feeds_of
 from harness.data import INPUT, OUTPUT, Array
 from harness.model import Attributes, Case, Precision
 from harness.mutants import after, arithmetic, fp8, geometry, operands, quantized, results
 from harness.mutants.mutant import UNMUTATED, Mutant, MutantEngine, multiply
 from harness.reference.result import Result
+from harness.subject import feeds_of
 from harness.targets.base import Refused
 from harness.tolerance import FLOAT32_ROUNDOFF, Float64
 

@@ -12,13 +12,14 @@ from dataclasses import replace
 import numpy as np
 
 from harness import message
-from harness.checks import Subject, figures_of, judged, limits_of
+from harness.checks import figures_of, limits_of
 from harness.compare import Comparison, compare, structure_faults
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, case_data
 from harness.model import Case
 from harness.reference.after import network_result, network_shape
 from harness.reference.result import reference
 from harness.reference.shape import output_shape
+from harness.subject import Subject, judged
 from harness.verdict import Verdict
 
 

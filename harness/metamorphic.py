@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import message
-from harness.checks import Subject, judged
 from harness.compare import compare, structure_faults
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, case_data
 from harness.exactness import inexact
 from harness.model import QUANTISED, AttributeValue, Case, Dynamic, Formats, TensorSpec
 from harness.reference.shape import extent, resolve
 from harness.relations import group_slices
+from harness.subject import Subject, judged
 from harness.targets.base import Unsupported
 from harness.verdict import Verdict
 

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from harness.checks import Subject, check_build, judged
+from harness.checks import check_build
 from harness.compare import compare, structure_faults
 from harness.data import NUMPY_TYPE, OUTPUT
 from harness.message import mismatch
@@ -17,6 +17,7 @@ from harness.padding_table import DEVIATIONS, MODES, RANKS, Axis, Rank, Tier, sp
 from harness.paths import relative
 from harness.reference.result import Result, reference
 from harness.reference.shape import extent
+from harness.subject import Subject, judged
 from harness.targets.base import Configuration, NotRun, Refused
 from harness.tolerance import bound
 from harness.verdict import Verdict

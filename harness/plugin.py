@@ -13,7 +13,6 @@ import pytest
 
 from harness import pool
 from harness.catalog import Catalog
-from harness.checks import Subject
 from harness.isolation import TIME_LIMIT
 from harness.latency.check import computed_reference
 from harness.latency.measurement import MODES, Plan
@@ -25,6 +24,7 @@ from harness.paths import ROOT, RUNS, relative
 from harness.progress import CHOICES, progress_for
 from harness.session import MOST_BUILDERS, Controller, Run
 from harness.shard import Shard
+from harness.subject import Subject
 from harness.sweeps.model import TIERS
 from harness.targets.base import DefinesNetworks, HasDeprecatedNames, Target
 from harness.targets.options import CACHE_LIMIT, TACTICS

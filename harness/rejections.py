@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from harness import message
-from harness.checks import PhaseFault, Subject, feeds_of, origin
 from harness.data import INPUT, Array
 from harness.model import Case
+from harness.subject import PhaseFault, Subject, feeds_of, origin
 from harness.targets.base import NotRun, Refused, RunsMisaligned, Unsupported
 from harness.verdict import Verdict
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from harness import message
-from harness.checks import Subject, judged, same_bits
+from harness.checks import same_bits
 from harness.compare import compare, place
 from harness.data import OUTPUT, Array, case_data
 from harness.model import Case, Quantize, Relation
 from harness.reference.result import reference
 from harness.reference.shape import extent, resolve
+from harness.subject import Subject, judged
 from harness.targets.base import Describes
 from harness.tolerance import bound
 from harness.verdict import Verdict

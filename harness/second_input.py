@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from harness import message
-from harness.checks import Subject, judged, limits_of, same_bits
+from harness.checks import limits_of, same_bits
 from harness.compare import compare, structure_faults
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, case_data
 from harness.model import Case, TensorSpec
 from harness.reference.after import network_result
 from harness.reference.result import reference
+from harness.subject import Subject, judged
 from harness.verdict import Verdict
 
 

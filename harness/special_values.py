@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.checks import Subject, judged, limits_of
+from harness.checks import limits_of
 from harness.compare import structure_faults
 from harness.data import INPUT, NUMPY_TYPE, OUTPUT, Array, case_data
 from harness.reference.convolution import convolve
 from harness.reference.result import reference
+from harness.subject import Subject, judged
 from harness.verdict import Verdict
 
 SPECIAL = {"nan": np.nan, "inf": np.inf, "minus_inf": -np.inf}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.checks import Subject, check_forward
+from harness.checks import check_forward
 from harness.compare import compare
 from harness.data import case_data
 from harness.engines import Engines
 from harness.mutants import MUTANTS, MutantTarget
 from harness.reference.after import apply, network_result, network_shape, spread
 from harness.reference.result import reference
+from harness.subject import Subject
 from harness.targets.numpy import NumpyTarget
 from tests.helpers import make_case
 

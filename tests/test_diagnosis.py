@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from harness.checks import Subject, check_forward, feeds_of
+from harness.checks import check_forward
 from harness.data import OUTPUT
 from harness.diagnosis import MOST_PRODUCTS, diagnosis
 from harness.engines import Engines
 from harness.mutants import MUTANTS, MutantTarget
 from harness.reference.result import reference
 from harness.second_input import check_inputs
+from harness.subject import Subject, feeds_of
 from harness.targets.numpy import NumpyTarget
 from tests.helpers import make_case
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from harness.catalog import load
-from harness.checks import Subject, check_forward
+from harness.checks import check_forward
 from harness.data import INPUT, OUTPUT, case_data
 from harness.engines import Engines
 from harness.exactness import inexact
 from harness.lint import lint_case
 from harness.model import DATA_TYPE, QUANTISED
 from harness.reference.result import reference
+from harness.subject import Subject
 from harness.targets.numpy import NumpyTarget
 from harness.tensors import content
 from harness.tolerance import bound

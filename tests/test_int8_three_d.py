@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.catalog import load
-from harness.checks import Subject, check_forward
+from harness.checks import check_forward
 from harness.data import case_data
 from harness.engines import Engines
 from harness.mutants import UNMUTATED, MutantTarget
@@ -16,6 +16,7 @@ from harness.mutants.quantized import in_role
 from harness.reference.convolution import convolve
 from harness.reference.quantization import HIGH, LOW, quantize, scales
 from harness.reference.result import reference
+from harness.subject import Subject
 
 CASES = [case for case in load(tier=None).cases if case.file.endswith("routes/int8_three_d.toml")]
 SEEN = "exact_int8/kernel_ties-int8"

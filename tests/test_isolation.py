@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.checks import feeds_of
 from harness.errors import ConformanceError
 from harness.isolation import MOST_TOLD, IsolatedTarget, TargetFault, open_target
 from harness.paths import ROOT
+from harness.subject import feeds_of
 from harness.targets.base import Refused, RunsInWays, Target
 from harness.worker import TargetCrashed, TargetHung
 from tests.helpers import make_case, run_pytest

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from harness.catalog import load
-from harness.checks import Subject
 from harness.engines import Engines
 from harness.golden.plan import sources_of
 from harness.large import check_large, large_input
 from harness.lint import lint_case
 from harness.model import Relation
 from harness.mutants import Mutant, MutantTarget
+from harness.subject import Subject
 from harness.targets.numpy import NumpyTarget
 from tests.helpers import make_case, run_pytest
 

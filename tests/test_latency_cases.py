@@ -5,7 +5,6 @@ import json
 import pytest
 
 from harness.catalog import CaseFileError, load
-from harness.checks import Subject
 from harness.engines import Engines
 from harness.golden.plan import plan, sources_of
 from harness.latency.check import check_latency, computed_reference
@@ -16,6 +15,7 @@ from harness.latency.work import work
 from harness.plugin import pytest_configure
 from harness.record import Record, read
 from harness.reference.shape import output_shape
+from harness.subject import Subject
 from harness.targets.base import EngineFacts, LayerFacts, NotRun, Timed
 from harness.targets.numpy import NumpyEngine, NumpyTarget
 from tests.helpers import make_case, run_pytest

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from harness.catalog import load
-from harness.checks import Subject
 from harness.data import INPUT, OUTPUT
 from harness.engines import Engines
 from harness.exactness import inexact
 from harness.metamorphic import FLOATS, QUANTIZED, RELATIONS, check_metamorphic, choose
 from harness.model import DATA_TYPE, QUANTISED
 from harness.reference.result import reference
+from harness.subject import Subject
 from harness.targets.numpy import NumpyTarget
 from tests.helpers import make_case
 

@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 
 import harness.mutants
 from harness.catalog import Catalog, load
-from harness.checks import feeds_of
 from harness.cli import app
 from harness.data import INPUT
 from harness.errors import ConformanceError
@@ -23,6 +22,7 @@ from harness.model import Case
 from harness.mutants import MUTANTS, UNMUTATED, Mutant, MutantTarget, Outcome, check_unmutated, score, small
 from harness.paths import ROOT
 from harness.second_input import other_input
+from harness.subject import feeds_of
 from harness.targets.base import Refused, Target
 from harness.targets.numpy import NumpyTarget
 from tests.helpers import make_case, run_pytest

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.checks import Subject
 from harness.data import case_data
 from harness.engines import Engines
 from harness.errors import InvalidConvolution
@@ -31,6 +30,7 @@ from harness.paths import CASES
 from harness.reference import convolution, shape
 from harness.reference.result import reference
 from harness.reference.shape import Axis
+from harness.subject import Subject
 from harness.targets.base import Configuration, NetworkFacts, Refused, Unsupported
 from harness.targets.numpy import NumpyTarget
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from harness.catalog import load
-from harness.checks import Subject, check_forward
+from harness.checks import check_forward
 from harness.data import NUMPY_TYPE, OUTPUT, case_data
 from harness.engines import Engines
 from harness.lint import lint_case
 from harness.model import DATA_TYPE
 from harness.probes import UNKNOWN, arithmetic
 from harness.reference.result import reference
+from harness.subject import Subject
 from harness.targets.base import EngineFacts
 from harness.targets.numpy import NumpyTarget
 from tests.helpers import make_case

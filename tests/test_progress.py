@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.checks import feeds_of
 from harness.isolation import IsolatedTarget
 from harness.paths import ROOT
 from harness.progress import Progress
+from harness.subject import feeds_of
 from tests.helpers import make_case
 
 pty = pytest.importorskip("pty")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from harness.catalog import load
-from harness.checks import Subject, check_forward
+from harness.checks import check_forward
 from harness.engines import Engines
 from harness.isolation import open_target
 from harness.model import Case
 from harness.reference.result import reference
 from harness.rejections import check_reject
+from harness.subject import Subject
 from harness.targets.base import NotRun
 from harness.targets.numpy import NumpyTarget
 from harness.targets.registry import resolve

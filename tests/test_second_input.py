@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from harness.catalog import load
-from harness.checks import Subject
 from harness.data import case_data
 from harness.engines import Engines
 from harness.mutants import MUTANTS, MutantTarget
 from harness.reference.result import reference
 from harness.second_input import check_inputs, other_input
+from harness.subject import Subject
 from harness.targets.numpy import NumpyEngine, NumpyTarget
 from tests.helpers import make_case
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from harness.catalog import load
-from harness.checks import Subject
 from harness.engines import Engines
 from harness.mutants import Mutant, MutantTarget
 from harness.reference.result import reference
 from harness.special_values import check_special_values, travelled
+from harness.subject import Subject
 from harness.targets.numpy import NumpyTarget
 
 CASES = [case for case in load(tier=None).cases if case.special_values and case.precision == "fp32"]

@@ -2,11 +2,12 @@
 
 import pytest
 
-from harness.checks import Subject, check_forward
+from harness.checks import check_forward
 from harness.engines import Engines
 from harness.errors import ConformanceError
 from harness.latency.check import check_latency, computed_reference
 from harness.latency.measurement import Plan
+from harness.subject import Subject
 from harness.targets.base import Refused, Timed
 from harness.targets.registry import resolve
 from tests.helpers import make_case

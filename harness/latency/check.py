@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from harness.checks import Subject, check_forward, feeds_of, judged
+from harness.checks import check_forward
 from harness.latency.measurement import Measurement, Mode, Plan
 from harness.latency.statistics import Summary, percent, summarise
 from harness.latency.work import Floor, Work, floor, work
 from harness.model import Case
 from harness.reference.result import Result, reference
+from harness.subject import Subject, feeds_of, judged
 from harness.targets.base import Timed
 from harness.verdict import Verdict
 

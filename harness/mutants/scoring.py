@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 
 from harness.catalog import Catalog
-from harness.checks import Golden, Subject, check_forward, check_printed
+from harness.checks import check_forward, check_printed
 from harness.engines import Engines
 from harness.errors import ConformanceError
 from harness.golden import GoldenError, read_reference
@@ -23,6 +23,7 @@ from harness.reference.shape import output_shape
 from harness.rejections import check_reject
 from harness.relations import Find, check_relation
 from harness.second_input import check_inputs
+from harness.subject import Golden, Subject
 from harness.vacuous import is_cheap
 from harness.verdict import Verdict
 
