@@ -91,8 +91,10 @@ class Worker:
 
         timer = Timer(time_limit, end)
         timer.start()
-        self.tell(message)
-        timer.cancel()
+        try:
+            self.tell(message)
+        finally:
+            timer.cancel()
         if stuck:
             raise self._hung(message, time_limit, stuck)
 
