@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from harness.catalog import load
 from harness.disk_cache import DiskCache
 from harness.errors import ConformanceError
 from harness.model import Case
@@ -201,6 +202,15 @@ def test_that_memory_was_short_is_part_of_a_refusal():
     api.logger.log(level.WARNING, "something else")
     assert len(api.take_shortages()) == 1 and api.take_shortages() == ()
     assert api.take_errors() == ()
+
+
+def test_a_shortage_of_an_earlier_build_is_not_part_of_a_refusal():
+    refused = load(tier=None).find("builds/chw4_of_float32-fp32")
+    held = target()
+    held._api.logger.log(held._api.trt.ILogger.Severity.WARNING, "insufficient memory on requested size of 7")
+    with pytest.raises(Refused, match="TensorFormats") as refusal:
+        held.build(refused)
+    assert "insufficient" not in refusal.value.message
 
 
 @pytest.mark.parametrize(

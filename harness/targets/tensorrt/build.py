@@ -70,6 +70,7 @@ class PlanBuilder:
     def _serialized(self, definition: Definition, case: Case) -> bytes:
         api, builder = self._api, self._api.builder
         api.take_errors()
+        api.take_shortages()
         config = builder.create_builder_config()
         config.profiling_verbosity = api.trt.ProfilingVerbosity.DETAILED
         self._set_flag(config, "TF32", case.precision == "tf32")
