@@ -13,7 +13,7 @@ import numpy as np
 from harness.data import INPUT, OUTPUT, Array
 from harness.model import Attributes, Case, Precision
 from harness.mutants import after, arithmetic, fp8, geometry, operands, quantized, results
-from harness.mutants.mutant import UNMUTATED, Mutant, MutantEngine, multiply
+from harness.mutants.mutant import UNMUTATED, Mutant, multiply
 from harness.reference.result import Result
 from harness.subject import feeds_of
 from harness.targets.base import Refused
@@ -55,7 +55,7 @@ def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mu
         if mutant.multiply is multiply:
             mutant = replace(mutant, multiply=products.of)
         try:
-            with closing((mutant.engine or MutantEngine)(case, mutant)) as engine, np.errstate(all="ignore"):
+            with closing(mutant.on(case)) as engine, np.errstate(all="ignore"):
                 output = engine.run({INPUT: x[images]}).get(OUTPUT)
         except Refused:
             return False

@@ -200,18 +200,14 @@ class IsolatedEngine:
     def _build(self) -> None:
         self._target.claimed(self._case)
         answer = self._target.guarded(lambda: self._target.call("build", self._case))
-        self._number, capabilities, self.origin, self._facts = answer
+        self._number, capabilities, self.origin, facts = answer
         self._generation = self._target.generation
         self._closed = False
         for capability in capabilities:
             setattr(self, capability, _Method(self, "engine", capability))
         if "describe" in capabilities:
-            self.describe = self._describe
-
-    def _describe(self) -> EngineFacts | None:
-        """What the engine said of itself as it was built."""
-        facts: EngineFacts | None = self._facts
-        return facts
+            # What the engine said of itself came with it.
+            self.describe: Callable[[], EngineFacts | None] = lambda: facts
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         outputs: dict[str, Array] = self.call("engine", "run", dict(feeds))

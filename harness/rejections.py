@@ -39,19 +39,19 @@ def check_reject(subject: Subject) -> Verdict:
             subject.engine(case)
     except Refused as refusal:
         if refusal.phase != expected.phase:
-            fault = f"refused in phase {refusal.phase}, but the case {wanted}:"
+            wrong = f"refused in phase {refusal.phase}, but the case {wanted}:"
         elif not re.search(expected.error, refusal.message):
-            fault = f"another error than stated; the case {wanted}:"
+            wrong = f"another error than stated; the case {wanted}:"
         else:
             return subject.say(refusal.phase, "pass", error=refusal.message, **origin(refusal))
-        lines = [fault, *refusal.message.splitlines(), *message.remembered(refusal)]
+        lines = [wrong, *refusal.message.splitlines(), *message.remembered(refusal)]
         return subject.say(refusal.phase, "fail", lines, **origin(refusal))
-    except Unsupported as lack:
-        return subject.say(expected.phase, "unsupported", str(lack), **origin(lack))
-    except NotRun as reason:
-        return subject.say(expected.phase, "not run", str(reason))
-    except PhaseFault as broken:  # a crash is never a rejection
-        return subject.say(broken.phase, "error", broken.lines)
+    except Unsupported as fault:
+        return subject.say(expected.phase, "unsupported", str(fault), **origin(fault))
+    except NotRun as fault:
+        return subject.say(expected.phase, "not run", str(fault))
+    except PhaseFault as fault:  # a crash is never a rejection
+        return subject.say(fault.phase, "error", fault.lines)
     return subject.say(expected.phase, "fail", [f"accepted, but the case {wanted}"])
 
 

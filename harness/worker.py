@@ -83,10 +83,10 @@ class Worker:
 
     def _send(self, message: tuple[Any, ...], time_limit: float) -> None:
         """Send what may block, since a worker that hangs does not read."""
-        stuck: list[str] = []
+        stuck: list[list[str]] = []
 
         def end() -> None:
-            stuck.extend(self._stacks.ask(self._process.pid) or [""])
+            stuck.append(self._stacks.ask(self._process.pid))
             self._process.kill()
 
         timer = Timer(time_limit, end)
@@ -96,12 +96,12 @@ class Worker:
         finally:
             timer.cancel()
         if stuck:
-            raise self._hung(message, time_limit, stuck)
+            raise self._hung(message, time_limit, stuck[0])
 
     def _hung(self, message: tuple[Any, ...], time_limit: float, stacks: Sequence[str]) -> TargetHung:
         self.kill()
         said = f"no answer within {time_limit:g} s: the process was killed ({_label(message)})"
-        return TargetHung("\n".join(filter(None, [said, *stacks])))
+        return TargetHung("\n".join([said, *stacks]))
 
     def _answer(self, message: tuple[Any, ...], time_limit: float) -> tuple[str, Any]:
         try:

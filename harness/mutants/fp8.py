@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 
 from harness.data import Array
 from harness.mutants import conditions
-from harness.mutants.mutant import Mutant, Role
+from harness.mutants.mutant import Mutant, Role, confined
 from harness.mutants.quantized import Rule, in_role, scaled_again, where
 from harness.reference.quantization import FP8, INT8, Grid, quantize
 
@@ -75,7 +74,4 @@ def _scales() -> Iterator[Mutant]:
     )
 
 
-MUTANTS = tuple(
-    replace(mutant, applies=conditions.both(conditions.in_precision("fp8"), mutant.applies))
-    for mutant in (*_per_tensor(), *_scales())
-)
+MUTANTS = confined("fp8", (*_per_tensor(), *_scales()))

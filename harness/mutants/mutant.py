@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from harness.data import INPUT, OUTPUT, Array, parameters
 from harness.errors import InvalidConvolution
-from harness.model import Attributes, Case, PaddingMode, Quantize
+from harness.model import Attributes, Case, PaddingMode, Precision, Quantize
+from harness.mutants import conditions
 from harness.mutants.conditions import Condition, always
 from harness.reference import quantization
 from harness.reference.after import apply
@@ -116,6 +117,16 @@ class Mutant:
     output: Change = unchanged
     engine: type[MutantEngine] | None = None
 
+    def on(self, case: Case) -> MutantEngine:
+        """What runs the stages on a case, whether or not the mutant applies to it."""
+        return (self.engine or MutantEngine)(case, self)
+
+
+def confined(precision: Precision, mutants: Iterable[Mutant]) -> tuple[Mutant, ...]:
+    """Mutants that apply in one precision alone, where they applied before."""
+    within = conditions.in_precision(precision)
+    return tuple(replace(mutant, applies=conditions.both(within, mutant.applies)) for mutant in mutants)
+
 
 UNMUTATED = Mutant("unmutated", "every stage is right: it gives the bits of the numpy target")
 
@@ -205,4 +216,4 @@ class MutantTarget(NumpyTarget):
     def build(self, case: Case) -> MutantEngine:  # type: ignore[override]
         mutant = self.mutant if self.mutant.applies(case) else UNMUTATED
         mutant.refuse(case)
-        return (mutant.engine or MutantEngine)(case, mutant)
+        return mutant.on(case)

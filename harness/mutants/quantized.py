@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -13,7 +12,7 @@ from harness.model import Case
 from harness.mutants import conditions
 from harness.mutants.arithmetic import HALF, kept, through
 from harness.mutants.conditions import Condition
-from harness.mutants.mutant import Change, Mutant, Role, add_bias, per_map, quantize
+from harness.mutants.mutant import Change, Mutant, Role, add_bias, confined, per_map, quantize
 from harness.reference.quantization import HIGH, LOW, Grid
 
 Rule = Callable[[Array, Array], Array]
@@ -160,6 +159,4 @@ _ALL: tuple[Mutant, ...] = (
     Mutant("int8_scale_in_fp16", "the product of the scales is rounded to float16", sums=rescaled),
 )
 
-MUTANTS = tuple(
-    replace(mutant, applies=conditions.both(conditions.in_precision("int8"), mutant.applies)) for mutant in _ALL
-)
+MUTANTS = confined("int8", _ALL)

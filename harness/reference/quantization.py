@@ -38,7 +38,7 @@ class Grid:
     smallest: int = 0
 
     def spacing(self, ratio: Float64) -> Float64:
-        """The distance between neighbours around each value."""
+        """The distance between neighbours around each value; a single one where it is the same everywhere."""
         if self.bits is None:
             return np.ones(())
         exponent = np.maximum(np.frexp(ratio)[1], self.smallest)

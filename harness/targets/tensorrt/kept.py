@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict
+from typing import Any
 
 from harness.disk_cache import DiskCache
 from harness.targets.base import NetworkFacts, Refused, Unsupported
@@ -25,32 +26,29 @@ class Kept:
 
     def plan(self, key: str) -> tuple[bytes | None, str]:
         """The serialised engine, None where there is none; and what was wrong with it, if anything."""
-        return self._cache.get(key) if self._cache is not None else (None, "")
+        return self._get(key)
 
     def keep_plan(self, key: str, content: bytes) -> str:
         """Returns why it could not be kept, if so."""
-        return self._cache.put(key, content) if self._cache is not None else ""
+        return self._put(key, content)
 
     def network(self, key: str) -> NetworkFacts | None:
         """What TensorRT said as the network was defined."""
-        raw = self._cache.get(_network(key))[0] if self._cache is not None else None
-        if raw is None:
+        said = self._said(_network(key))
+        if said is None:
             return None
-        said = json.loads(raw)
         return NetworkFacts(
             tuple(said["output_shape"]), said["attributes"], tuple(said["errors"]), tuple(said["warnings"])
         )
 
     def keep_network(self, key: str, facts: NetworkFacts) -> None:
-        if self._cache is not None:
-            self._cache.put(_network(key), json.dumps(asdict(facts)).encode())
+        self._say(_network(key), asdict(facts))
 
     def refusal(self, key: str) -> Refused | Unsupported | None:
         """What TensorRT answered in place of an engine."""
-        raw = self._cache.get(_refusal(key))[0] if self._cache is not None else None
-        if raw is None:
+        said = self._said(_refusal(key))
+        if said is None:
             return None
-        said = json.loads(raw)
         refusal = Refused(said["phase"], said["message"]) if said["phase"] else Unsupported(said["message"])
         refusal.remembered = True
         return refusal
@@ -58,8 +56,21 @@ class Kept:
     def keep_refusal(self, key: str, refusal: Refused | Unsupported) -> None:
         """Keep it, unless it may have had a cause that passes."""
         phase = refusal.phase if isinstance(refusal, Refused) else None
-        if self._cache is not None and phase != "run" and not _PASSING.search(str(refusal)):
-            self._cache.put(_refusal(key), json.dumps({"phase": phase, "message": str(refusal)}).encode())
+        if phase != "run" and not _PASSING.search(str(refusal)):
+            self._say(_refusal(key), {"phase": phase, "message": str(refusal)})
+
+    def _said(self, name: str) -> dict[str, Any] | None:
+        raw, _ = self._get(name)
+        return None if raw is None else dict(json.loads(raw))
+
+    def _say(self, name: str, said: dict[str, Any]) -> None:
+        self._put(name, json.dumps(said).encode())
+
+    def _get(self, name: str) -> tuple[bytes | None, str]:
+        return self._cache.get(name) if self._cache is not None else (None, "")
+
+    def _put(self, name: str, content: bytes) -> str:
+        return self._cache.put(name, content) if self._cache is not None else ""
 
 
 def _network(key: str) -> str:
