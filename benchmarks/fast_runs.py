@@ -15,13 +15,16 @@ import argparse
 import json
 import os
 import platform
+import resource
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ from harness.model import Case
 from harness.paths import ROOT
 from harness.record import FILE_NAME, Record, read
 
+SAMPLING_S = 0.02
 FLAGS = {"fp16": ["--fp16"], "tf32": ["--tf32"], "int8": ["--int8"]}
 
 
@@ -41,7 +45,7 @@ def run_pytest(folder: Path, name: str, workers: int, tests: str, arguments: Seq
                "-p", "benchmarks.meter", "--meter", str(meter), "--record-root", str(folder / name),
                "--cache-dir", str(folder / "cache"), *arguments]  # fmt: skip
     started = time.perf_counter()
-    code, said, peak = _run(command)
+    code, said, memory = _run(command)
     wall = time.perf_counter() - started
     if code not in (0, 1) or not list((folder / name).rglob(FILE_NAME)):
         raise ConformanceError(f"{' '.join(command)}\nexit code {code}\n{said}")
@@ -60,7 +64,7 @@ def run_pytest(folder: Path, name: str, workers: int, tests: str, arguments: Seq
         "statuses": end["counts"],
         "engines": end.get("engines", {}),
         "peak_rss_mib": max(part["peak_rss_mib"] for part in parts),
-        "peak_rss_of_largest_process_mib": peak,
+        **memory,
     }
     if workers == 0:
         (part,) = parts
@@ -69,18 +73,52 @@ def run_pytest(folder: Path, name: str, workers: int, tests: str, arguments: Seq
     return found
 
 
-def _run(command: Sequence[str]) -> tuple[int, str, float]:
-    """A command's exit code, what it said, and the peak of the largest process that it waited for, in MiB."""
+def _run(command: Sequence[str]) -> tuple[int, str, dict[str, float]]:
+    """A command's exit code, what it said, and its peaks in MiB: of the largest process, pages of files included,
+    and, where ``/proc`` tells, of all its processes together without them.
+    """
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        ended, own = threading.Event(), [0.0]
+        sampler = threading.Thread(target=_sample, args=(process.pid, ended, own))
+        sampler.start()
         try:
             _, status, used = os.wait4(process.pid, 0)
         except KeyboardInterrupt:
             process.terminate()
             raise
+        finally:
+            ended.set()
+            sampler.join()
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
-        return process.returncode, output.read().decode(errors="replace"), used.ru_maxrss / 1024
+        memory = {"peak_rss_of_largest_process_mib": used.ru_maxrss / 1024}
+        if own[0]:
+            memory["peak_own_of_all_processes_mib"] = own[0]
+        return process.returncode, output.read().decode(errors="replace"), memory
+
+
+def _sample(pid: int, ended: threading.Event, peak: list[float]) -> None:
+    while not ended.wait(SAMPLING_S):
+        peak[0] = max(peak[0], sum(map(_own_mib, _family(pid))))
+
+
+def _family(pid: int) -> Iterator[int]:
+    """A process and those that descend from it."""
+    yield pid
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                yield from _family(int(child))
+
+
+def _own_mib(pid: int) -> float:
+    """A process's resident memory that belongs to no file and that it does not share."""
+    try:
+        resident, shared = map(int, Path(f"/proc/{pid}/statm").read_text().split()[1:3])
+    except OSError:
+        return 0.0
+    return (resident - shared) * resource.getpagesize() / 2**20
 
 
 def exportable(folder: Path, count: int) -> list[Case]:
@@ -213,10 +251,13 @@ def _without_cases(arguments: Sequence[str]) -> list[str]:
 
 def _line(run: dict[str, Any]) -> str:
     ours = _share(run) if "harness_ms_per_case" in run else ""
+    own = run.get("peak_own_of_all_processes_mib")
+    own = f", {own:.0f} MiB without files in all together" if own else ""
     return (
         f"{run['name']:<7} {run['cases']} cases, {run['workers']} workers: {run['wall_s']:.1f} s, "
         f"{run['cases_per_s']:.1f} cases/s ({run['cases_per_s_in_loop']:.1f} without startup){ours}, "
         f"peak {run['peak_rss_mib']:.0f} MiB, {run['peak_rss_of_largest_process_mib']:.0f} MiB in its largest process"
+        f"{own}"
     )
 
 
