@@ -164,9 +164,14 @@ def basis_of(case: Case, facts: EngineFacts | None) -> Basis:
     return basis(case, facts.convolution.kernel, facts.precision, facts.rounds_sums)
 
 
+def basis_on(case: Case, engine: Engine) -> Basis:
+    """What the bound rests on for the kernel that an engine runs, where it says which."""
+    return basis_of(case, _describe(engine)[0])
+
+
 def limits_of(case: Case, result: Result, engine: Engine) -> Float64:
     """The bound around the layer's result for the kernel that an engine runs, where it says which."""
-    return bound_on(case, result, basis_of(case, _describe(engine)[0]))
+    return bound_on(case, result, basis_on(case, engine))
 
 
 @judged("compare")

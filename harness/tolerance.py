@@ -125,9 +125,8 @@ def _bound(case: Case, result: Result, data: CaseData, arithmetic: Arithmetic, a
         steps += EPILOGUE_STEPS
     if accumulation == "int32":
         steps, size = EPILOGUE_STEPS, np.abs(result.real - b) + np.abs(b)
-    reading = (1 + arithmetic.read * _exceeds(x, arithmetic.read_bits)) * (
-        1 + arithmetic.read * _exceeds(w, arithmetic.read_bits)
-    )
+    rounded = sum(_exceeds(values, arithmetic.read_bits) for values in (x, w)) if arithmetic.read else 0
+    reading = (1 + arithmetic.read) ** rounded
     relative = reading * (1 + gamma(steps, arithmetic.step)) - 1
     # Operands below the normal range may be flushed as well as sums.
     tiny = result.terms * arithmetic.step_tiny * (1 + np.abs(x).max(initial=0.0) + np.abs(w).max(initial=0.0))
@@ -186,8 +185,9 @@ def _exact(case: Case, result: Result, tensors: tuple[Float64, ...], arithmetic:
     if case.precision == "int8" and case.quantize is not None:  # the scales' product is one of the operands, too
         x, w = scales(case.quantize.input, 1), scales(case.quantize.kernel, 1)
         folded = _dyadic(x).all() & _dyadic(scales(case.quantize.kernel, case.spatial_rank + 1))
-    unit = min(grain(x) * grain(w), grain(b))
-    if min(unit, grain(x), grain(w)) < arithmetic.step_tiny:
+    of_x, of_w = grain(x), grain(w)
+    unit = min(of_x * of_w, grain(b))
+    if min(unit, of_x, of_w) < arithmetic.step_tiny:
         return np.zeros(result.magnitude.shape, dtype=bool)
     return np.asarray((result.magnitude <= 2.0**arithmetic.step_bits * unit) & (result.slack == 0) & folded)
 

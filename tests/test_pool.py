@@ -18,14 +18,14 @@ def gpus(monkeypatch):
     pool._alike.cache_clear()
 
 
-def test_auto_gives_each_gpu_its_workers(gpus, monkeypatch):
+def test_auto_gives_each_gpu_its_worker(gpus, monkeypatch):
     monkeypatch.delenv(pool.ASKED, raising=False)
     gpus()
     assert pool.pytest_xdist_auto_num_workers() is None  # pytest-xdist decides
     gpus("H100", "H100", "H100")
-    assert pool.pytest_xdist_auto_num_workers() == 3 * pool.WORKERS_PER_GPU
+    assert pool.pytest_xdist_auto_num_workers() == 3
     gpus("H100", "H100", "L4", "H100")
-    assert pool.pytest_xdist_auto_num_workers() == 2 * pool.WORKERS_PER_GPU
+    assert pool.pytest_xdist_auto_num_workers() == 2
     monkeypatch.setenv(pool.ASKED, "5")
     assert pool.pytest_xdist_auto_num_workers() is None
 

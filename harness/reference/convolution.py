@@ -72,8 +72,14 @@ def convolve(
     return result
 
 
+def one_thread() -> AbstractContextManager[object]:
+    """BLAS uses one thread meanwhile, in whatever thread it is called."""
+    limit: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
+    return limit
+
+
 def _threads(products: int) -> AbstractContextManager[object]:
-    return nullcontext() if products >= MANY_PRODUCTS else _blas().limit(limits=1, user_api="blas")
+    return nullcontext() if products >= MANY_PRODUCTS else one_thread()
 
 
 @cache
