@@ -372,6 +372,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if call.when == "call":
         report.verdicts = [verdict.to_json() for verdict in item.stash.get(VERDICTS, [])]
+        item.stash.setdefault(VERDICTS, []).clear()  # pytest keeps each item to the end
     return report
 
 
