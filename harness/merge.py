@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from harness import summary
 from harness.errors import ConformanceError
-from harness.files import replacing
-from harness.record import FILE_NAME, Record
+from harness.record import Record
 from harness.record_schema import SCHEMA_VERSION
 from harness.report.changes import keyed
 from harness.verdict import Verdict
@@ -58,16 +55,6 @@ def merge(records: Mapping[str, Record]) -> Merged:
     found = tuple(verdict for _, verdict in verdicts.values())
     missing = tuple(_missing(records, names))
     return Merged(Record(_header(records, names), found, None if missing else _end(records, found)), missing)
-
-
-def write(folder: Path, record: Record) -> Path:
-    """Write a record into a folder, whole or not at all. Returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [record.header, *({"kind": "verdict", **v.to_json()} for v in record.verdicts)]
-    lines += [record.end] if record.end else []
-    with replacing(folder / FILE_NAME) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
-    return folder / FILE_NAME
 
 
 def _check_whole(records: Mapping[str, Record]) -> None:

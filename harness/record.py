@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from harness import record_schema
 from harness.errors import ConformanceError
+from harness.files import replacing
 from harness.record_schema import SCHEMA_VERSION
 from harness.verdict import REFERENCE, Verdict
 
@@ -30,8 +31,7 @@ class RecordWriter:
         now = datetime.now(timezone.utc)
         name = f"{now:%Y%m%dT%H%M%S}-{'+'.join(targets) or 'reference'}"
         self.folder = _fresh(root, name)
-        # What no UTF-8 can carry (half a surrogate pair in a target's message) becomes JSON's own escape.
-        self._file: TextIO = self.path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
+        self._file: BinaryIO = self.path.open("wb")
         self._line(
             {
                 "kind": "run",
@@ -57,12 +57,17 @@ class RecordWriter:
         self._file.close()
 
     def _line(self, entry: Mapping[str, Any]) -> None:
-        try:
-            line = json.dumps(entry, ensure_ascii=False, allow_nan=False)
-        except ValueError:
-            line = json.dumps(_finite(entry), ensure_ascii=False, allow_nan=False)
-        self._file.write(line + "\n")
+        self._file.write(_encoded(entry))
         self._file.flush()
+
+
+def _encoded(entry: Mapping[str, Any]) -> bytes:
+    try:
+        line = json.dumps(entry, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        line = json.dumps(_finite(entry), ensure_ascii=False, allow_nan=False)
+    # What no UTF-8 can carry (half a surrogate pair in a target's message) becomes JSON's own escape.
+    return (line + "\n").encode("utf-8", "backslashreplace")
 
 
 def _finite(value: Any) -> Any:
@@ -105,6 +110,16 @@ class Record:
         """The targets that were asked for or answered; the suite's own data is none."""
         every = dict.fromkeys((*self.header["targets"], *(v.target for v in self.verdicts)))
         return tuple(name for name in every if name != REFERENCE)
+
+
+def save(folder: Path, record: Record) -> Path:
+    """Write a record into a folder, whole or not at all. Returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE_NAME
+    entries = [record.header, *({"kind": "verdict", **verdict.to_json()} for verdict in record.verdicts)]
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.writelines(map(_encoded, [*entries, record.end] if record.end else entries))
+    return path
 
 
 _FIELDS = frozenset(field.name for field in fields(Verdict))

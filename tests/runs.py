@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ from harness.evidence import evidence
 from harness.latency.work import Work, floor
 from harness.message import failure, mismatch
 from harness.model import Case
-from harness.record import FILE_NAME, Record
+from harness.record import Record
 from harness.reference.convolution import convolve
 from harness.reference.result import reference
 from harness.tolerance import bound
@@ -62,15 +60,6 @@ def record(*verdicts: Verdict, complete: bool = True, asked: Sequence[str] = (),
     }
     end = {"kind": "end", "ended": "2026-11-22T13:51:31+00:00", "counts": {}, "exit": 0}
     return Record(header, tuple(verdicts), end if complete else None)
-
-
-def save(folder: Path, run: Record) -> Path:
-    """Write a run into a folder of its own, as a run does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [run.header, *({"kind": "verdict", **v.to_json()} for v in run.verdicts), *([run.end] if run.end else [])]
-    path = folder / FILE_NAME
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    return path
 
 
 def flipped(case: Case | None = None, target: str = "flipped_kernel") -> Verdict:

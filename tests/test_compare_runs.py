@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from harness.cli import app, main
 from harness.errors import ConformanceError
+from harness.record import save
 from harness.report.changes import GROUPS, between
 from harness.report.compare_text import markdown, sentence, terminal
 from harness.report.page import compare_page
-from tests.runs import ENVIRONMENT, TARGET, flipped, record, save, verdict
+from tests.runs import ENVIRONMENT, TARGET, flipped, record, verdict
 from tests.test_report import Page
 
 OUTCOMES = {

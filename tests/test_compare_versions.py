@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from harness.cli import app, main
 from harness.latency.gate import latency_section
-from harness.record import FILE_NAME, read
+from harness.record import FILE_NAME, read, save
 from harness.report.changes import REGRESSIONS, between
 from harness.report.compare_text import sentence
 from harness.report.page import compare_page
-from tests.runs import record, save
+from tests.runs import record
 from tests.test_latency_gate import run as timed
 from tests.test_report import Page
 

@@ -17,9 +17,10 @@ from harness import report as reports
 from harness.cli import app
 from harness.cli.export import Format
 from harness.errors import ConformanceError
+from harness.record import save
 from harness.report.formats import CSV_COLUMNS, FORMATS, github_benchmark, junit, markdown, parquet, prometheus
 from harness.report.view import View
-from tests.runs import TARGET, flipped, record, save, verdict
+from tests.runs import TARGET, flipped, record, verdict
 from tests.test_report import CATALOG
 
 NASTY = "control \x00\x1b[31m and \ud800, quotes \" ' and <markup> & ]]> | pipe\nsecond line ``` \\"

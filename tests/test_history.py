@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from harness.cli import app, main
 from harness.errors import ConformanceError
 from harness.history import history
+from harness.record import save
 from harness.report.trend import history_page
-from tests.runs import record, save, timed, verdict
+from tests.runs import record, timed, verdict
 from tests.test_report import Page
 
 CASE = "net/layer-fp16"

@@ -9,8 +9,8 @@ import pytest
 
 from harness import record_schema
 from harness.errors import ConformanceError
-from harness.record import RecordWriter, read
-from tests.runs import ENVIRONMENT, TARGET, flipped, record, save, verdict
+from harness.record import RecordWriter, read, save
+from tests.runs import ENVIRONMENT, TARGET, flipped, record, verdict
 
 
 @pytest.fixture
@@ -152,6 +152,12 @@ def test_any_text_survives(writer, text):
 def test_half_a_surrogate_pair_stops_no_run(writer):
     writer.write(verdict(message="from a target: \udcff"))
     assert read(writer.path).verdicts[0].message == "from a target: \udcff"
+
+
+def test_what_is_read_is_saved_again_to_the_byte(writer, tmp_path):
+    writer.write(verdict(message="from a target: \udcff", figures={"fraction": math.inf}))
+    writer.close({"counts": {"pass": 1}, "exit": 0})
+    assert save(tmp_path / "again", read(writer.path)).read_bytes() == writer.path.read_bytes()
 
 
 @pytest.mark.parametrize(

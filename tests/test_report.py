@@ -18,6 +18,7 @@ from harness.cli import app, main
 from harness.errors import ConformanceError
 from harness.expectations import Expectation
 from harness.paths import ROOT
+from harness.record import save
 from harness.report.page import report_page, rerun
 from harness.report.picture import pictures, sum_picture
 from harness.report.plot import plot
@@ -26,7 +27,7 @@ from harness.report.timings import timed as timings_of
 from harness.report.view import View
 from harness.report.words import answer
 from tests.helpers import make_case
-from tests.runs import TARGET, flipped, record, save, timed, verdict
+from tests.runs import TARGET, flipped, record, timed, verdict
 
 CLAIMS = {
     name: Claim(id=name, section="stride_nd", statement=f"the document states {name}")

@@ -13,11 +13,12 @@ import axe_core_python
 import pytest
 
 from harness.history import history
+from harness.record import save
 from harness.report.changes import between
 from harness.report.page import compare_page, report_page
 from harness.report.trend import history_page
 from harness.report.view import View
-from tests.runs import TARGET, flipped, record, save, verdict
+from tests.runs import TARGET, flipped, record, verdict
 from tests.test_report import CATALOG, latencies
 
 NAMES = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chrome")

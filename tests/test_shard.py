@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import ConformanceError
-from harness.merge import merge, write
-from harness.record import read
+from harness.merge import merge
+from harness.record import read, save
 from harness.shard import Shard
 from tests.helpers import run_pytest
 from tests.runs import ENVIRONMENT, TARGET, record, verdict
@@ -56,7 +56,7 @@ def test_shards_make_the_whole(tmp_path):
     assert all(len(numbers) == 1 for numbers in owners.values())
     cases = [len({v.case for v in part.verdicts if "/" in v.case and v.location}) for part in parts]
     assert max(cases) - min(cases) <= 1
-    again = read(write(tmp_path / "merged", merged.record).parent)
+    again = read(save(tmp_path / "merged", merged.record).parent)
     assert lines(again) == lines(whole)
     assert again.complete
 

@@ -22,7 +22,7 @@ def merge(records: Records, output: Output, partial: Partial = False) -> None:
     from harness import merge as merging
     from harness.errors import ConformanceError
     from harness.paths import relative
-    from harness.record import read
+    from harness.record import read, save
 
     merged = merging.merge({relative(path): read(path) for path in records})
     if merged.missing and not partial:
@@ -30,5 +30,5 @@ def merge(records: Records, output: Output, partial: Partial = False) -> None:
         raise ConformanceError(f"not merged:\n  {lines}\n--partial merges what is there")
     for line in merged.missing:
         typer.echo(f"warning: {line}", err=True)
-    path = merging.write(output, merged.record)
+    path = save(output, merged.record)
     typer.echo(f"{relative(path)}: {len(merged.record.verdicts)} verdicts of {len(records)} records")
