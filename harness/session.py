@@ -175,7 +175,12 @@ class Run:
     def targets(self) -> tuple[Target, ...]:
         """Those that were asked for, or all that work on this machine."""
         if self.config.getoption("target"):
-            return tuple(started() for started in self._starting)
+            asked = tuple(started() for started in self._starting)
+            names = [target.name for target in asked]
+            for name in names:
+                if names.count(name) > 1:
+                    raise ConformanceError(f"--target: {names.count(name)} of them are called {name}; rename one")
+            return asked
         found = []
         for started in self._starting:
             with suppress(ConformanceError):

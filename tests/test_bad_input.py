@@ -52,3 +52,14 @@ def test_every_fault_of_case_files_is_named(checkout, parallel):
 def test_arguments_that_name_nothing(tmp_path, arguments, message):
     done = run_pytest("cases", "--record-root", str(tmp_path / "records"), *arguments)
     assert_refused(done, tmp_path, message)
+
+
+def test_targets_of_one_name_are_refused(tmp_path):
+    """Engines and verdicts are known by it: the first one's engines would answer for both."""
+    source = "from harness.targets.numpy import NumpyTarget\nclass {}(NumpyTarget):\n    name = 'mine'\n"
+    targets = []
+    for name in ("One", "Other"):
+        (tmp_path / f"{name}.py").write_text(source.format(name))
+        targets += ["--target", f"{tmp_path / name}.py:{name}"]
+    done = run_pytest("cases/test_forward.py", "--record-root", str(tmp_path / "records"), *targets)
+    assert_refused(done, tmp_path, "2 of them are called mine")
