@@ -110,6 +110,16 @@ def test_a_crash_beside_a_build_ahead_is_not_blamed_on_what_was_asked():
         target.close()
 
 
+def test_a_crash_beside_a_network_is_not_blamed_on_it():
+    target = open_target(f"{MISBEHAVING}:CrashesAhead")
+    try:
+        target.expect([make_case().model_copy(update={"id": VICTIM})])
+        assert target.define(make_case()).output_shape == (1, 1, 4, 7)
+        assert target.generation == 1
+    finally:
+        target.close()
+
+
 def test_what_a_hanging_worker_does_not_read_is_not_sent_for_ever():
     target = IsolatedTarget(f"{MISBEHAVING}:HangsWhenClosed", time_limit=2)
     try:
