@@ -10,6 +10,7 @@ from contextlib import suppress
 from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from threading import Timer
 from typing import Any
 
@@ -70,19 +71,23 @@ class Worker:
             self._greeting = self._answer(HELLO, time_limit)
         if message == HELLO or self._greeting[0] != "result":
             return self._greeting
-        if _nbytes(message) > PIPE_BYTES:
-            self._send(message, time_limit)
-        else:
-            self.tell(message)
+        self._send(message, time_limit)
         return self._answer(message, time_limit)
 
     def tell(self, message: tuple[Any, ...]) -> None:
         """Send a message; a large one blocks until the worker reads it. That it has died, the next answer finds."""
+        self._tell(ForkingPickler.dumps(message))
+
+    def _tell(self, pickled: memoryview) -> None:
         with suppress(OSError):
-            self._connection.send(message)
+            self._connection.send_bytes(pickled)
 
     def _send(self, message: tuple[Any, ...], time_limit: float) -> None:
-        """Send what may block, since a worker that hangs does not read."""
+        """Send a message; what may block not for ever, since a worker that hangs does not read."""
+        pickled = ForkingPickler.dumps(message)
+        if len(pickled) <= PIPE_BYTES:
+            self._tell(pickled)
+            return
         stuck: list[list[str]] = []
 
         def end() -> None:
@@ -92,7 +97,7 @@ class Worker:
         timer = Timer(time_limit, end)
         timer.start()
         try:
-            self.tell(message)
+            self._tell(pickled)
         finally:
             timer.cancel()
         if stuck:
@@ -131,12 +136,6 @@ class Worker:
         self._process.kill()
         self._process.join(timeout=10)
         self._stacks.close()
-
-
-def _nbytes(message: tuple[Any, ...]) -> int:
-    """The bytes of the arrays of a message."""
-    feeds = (part for part in message if isinstance(part, dict))
-    return sum(getattr(array, "nbytes", 0) for part in feeds for array in part.values())
 
 
 def _label(message: tuple[Any, ...]) -> str:

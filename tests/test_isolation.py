@@ -120,13 +120,19 @@ def test_a_crash_beside_a_network_is_not_blamed_on_it():
         target.close()
 
 
-def test_what_a_hanging_worker_does_not_read_is_not_sent_for_ever():
+@pytest.mark.parametrize("what", ["run", "infer_shapes"])
+def test_what_a_hanging_worker_does_not_read_is_not_sent_for_ever(what):
+    """Nor is a list of many small things."""
     target = IsolatedTarget(f"{MISBEHAVING}:HangsWhenClosed", time_limit=2)
     try:
         engine, other = target.build(make_case()), target.build(make_case())
         other.close()
-        with pytest.raises(TargetHung, match=r"(?s)no answer within 2 s.*run.*<lambda> \(misbehaving.py"):
-            engine.run({"input": np.zeros(2**22)})
+        ask = {
+            "run": lambda: engine.run({"input": np.zeros(2**22)}),
+            "infer_shapes": lambda: target.infer_shapes([(n, str(n)) for n in range(2**18)]),
+        }
+        with pytest.raises(TargetHung, match=rf"(?s)no answer within 2 s.*{what}.*<lambda> \(misbehaving.py"):
+            ask[what]()
     finally:
         target.close()
 
