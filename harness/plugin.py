@@ -253,14 +253,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if shard is not None:
         items[:], others = shard.choose(items, run.ids)
         config.hook.pytest_deselected(items=others)
-    run.lookahead = Lookahead(items, run.made)
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and any(subject_of(item) for item in items):
         terminal.showfspath = False  # the module changes with every check: its name would stand on every line
 
 
-def pytest_collection_finish() -> None:
-    """Tests and cases live to the end of the run: the garbage collector need not look at them again and again."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Look ahead among the tests that are left (-k, --lf and others choose after us).
+
+    They and the cases live to the end of the run: the garbage collector need not look at them again and again.
+    """
+    run = session.config.stash[RUN]
+    run.lookahead = Lookahead(session.items, run.made)
     gc.collect()
     gc.freeze()
 

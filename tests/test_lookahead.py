@@ -109,6 +109,29 @@ def test_told_once_a_case_and_never_without_builders():
     assert silent.told == []
 
 
+TOLD = """
+from pathlib import Path
+from harness.targets.numpy import NumpyTarget
+
+class Told(NumpyTarget):
+    name = "told"
+
+    def expect(self, cases):
+        with Path(__file__).with_suffix(".txt").open("a") as file:
+            file.write(" ".join(case.id for case in cases) + "\\n")
+"""
+
+
+def test_what_is_looked_ahead_to_is_what_is_left_to_run(tmp_path):
+    """-k and --lf choose after the tests have been arranged."""
+    (tmp_path / "told.py").write_text(TOLD)
+    options = ["--target", f"{tmp_path}/told.py:Told", "--builders", "2", "--no-record", "-q"]
+    done = run_pytest("cases/test_forward.py::test_forward", *options, "-k", "stride_nd and h2_w and fp32")
+    assert done.returncode == 0, done.stdout
+    names = ["stride_nd/h2_w2-fp32", "stride_nd/h2_w1-fp32"]
+    assert [line.split() for line in (tmp_path / "told.txt").read_text().splitlines()] == [names, names[1:]]
+
+
 @pytest.mark.parametrize(("base", "new", "told"), [("fast", "exhaustive", True), ("fast", "fast", False)])
 def test_compare_tells_tactics_apart(base, new, told):
     runs = [record(verdict(), targets={TARGET: {"version": "8.6.1", "tactics": tactics}}) for tactics in (base, new)]
