@@ -90,16 +90,27 @@ def _target_names(records: Mapping[str, Record]) -> dict[str, dict[str, str]]:
     for record in records.values():
         for target in record.targets:
             kinds.setdefault(target, []).append(_kind(record, target))
-    told = {
-        target: [k for k in found[0] if len({kind.get(k) for kind in found}) > 1] for target, found in kinds.items()
-    }
+    told = {target: _telling(found) for target, found in kinds.items()}
 
     def name(record: Record, target: str) -> str:
         kind = _kind(record, target)
-        apart = "-".join(kind.get(fact, "unknown") for fact in told[target][:2])
+        apart = "-".join(kind.get(fact, "unknown") for fact in told[target])
         return f"{target}@{apart.replace(' ', '_')}" if apart else target
 
     return {file: {target: name(record, target) for target in record.targets} for file, record in records.items()}
+
+
+def _telling(kinds: Sequence[Mapping[str, str]]) -> list[str]:
+    """The first facts, and no more than it takes, that tell all these kinds apart."""
+    told: list[str] = []
+
+    def groups(facts: Sequence[str]) -> int:
+        return len({tuple(kind.get(fact) for fact in facts) for kind in kinds})
+
+    for fact in dict.fromkeys(fact for kind in kinds for fact in kind):
+        if groups([*told, fact]) > groups(told):
+            told.append(fact)
+    return told
 
 
 def _said(verdict: Verdict) -> tuple[Any, ...]:

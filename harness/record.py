@@ -113,12 +113,19 @@ class Record:
 
 
 def save(folder: Path, record: Record) -> Path:
-    """Write a record into a folder, whole or not at all. Returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a record into a folder, whole or not at all. Returns its path.
+
+    Raises:
+        ConformanceError: it cannot be written there.
+    """
     path = folder / FILE_NAME
     entries = [record.header, *({"kind": "verdict", **verdict.to_json()} for verdict in record.verdicts)]
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.writelines(map(_encoded, [*entries, record.end] if record.end else entries))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            file.writelines(map(_encoded, [*entries, record.end] if record.end else entries))
+    except OSError as fault:
+        raise ConformanceError(f"{folder}: cannot be written: {fault.strerror or fault}") from None
     return path
 
 

@@ -136,6 +136,34 @@ def test_machines_of_different_kinds_are_kept_apart():
     assert merged.missing == ()
 
 
+def test_as_many_facts_as_it_takes_tell_machines_apart():
+    def machine(gpu, memory, driver):
+        device = ENVIRONMENT["device"] | {"gpu": gpu, "memory_bytes": memory, "driver": driver}
+        return {"device": device, "targets": {TARGET: {"version": "8.6.1", "gpu": gpu}}}
+
+    merged = merge(
+        {
+            "a": part(1, verdict("x/a-fp32"), **machine("H100", 80, "535")),
+            "b": part(2, verdict("x/a-fp32", status="fail"), **machine("H100", 80, "580")),
+            "c": part(1, verdict("x/a-fp32"), **machine("H200", 141, "535")),
+        }
+    )
+    names = [f"{TARGET}@{kind}" for kind in ("H100-535", "H100-580", "H200-535")]
+    assert [v.target for v in merged.record.verdicts] == merged.record.header["targets"] == names
+
+
+def test_half_a_surrogate_pair_is_merged(tmp_path):
+    merged = merge({"a": record(verdict(message="from a target: \udcff"))})
+    assert read(save(tmp_path, merged.record)).verdicts[0].message == "from a target: \udcff"
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ConformanceError, match="cannot be written"):
+            save(folder, record(verdict()))
+
+
 def test_tactics_are_a_kind_of_their_own():
     merged = merge(
         {
