@@ -164,6 +164,24 @@ def test_a_refusal_is_remembered_and_says_so(tmp_path):
     assert held.define(make_case(**WRONG)).output_shape == (1, 1, 4, 6)
 
 
+def test_a_refusal_to_build_is_none_of_the_network(tmp_path):
+    """Entries are removed one by one."""
+    held = plans([], cached=DiskCache(tmp_path, 2**20))
+    with pytest.raises(Refused, match="no implementation"):
+        held.get(make_case(**WRONG))
+    (facts,) = tmp_path.rglob("*.network")
+    facts.unlink()
+    assert held.define(make_case(**WRONG)).output_shape == (1, 1, 4, 6)
+
+
+def test_what_is_unsupported_may_be_stated_as_a_refusal_later(tmp_path):
+    stated = load(tier=None).find("builds/chw4_of_float32-fp32")
+    with pytest.raises(Unsupported, match="TensorFormats"):
+        target(cache=tmp_path).build(stated.model_copy(update={"reject": None}))
+    with pytest.raises(Refused, match="TensorFormats"):
+        target(cache=tmp_path).build(stated)
+
+
 def test_that_a_version_lacks_something_is_remembered(tmp_path):
     kept = Kept(DiskCache(tmp_path, 2**20))
     kept.keep_refusal("ab", Unsupported("no such format"))

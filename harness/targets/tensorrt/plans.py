@@ -107,7 +107,7 @@ class Plans:
         facts = self._kept.network(key)
         if facts is None:
             refusal = self._kept.refusal(key)
-            if refusal is not None:
+            if refusal is not None and getattr(refusal, "phase", "") != "build":  # which says nothing of the network
                 raise refusal
             self.prepare()
             facts = self._defined(case, key).facts
@@ -134,6 +134,7 @@ class Plans:
         said = case.model_dump(mode="json", exclude=_NOT_OF_THE_NETWORK, exclude_defaults=True)
         said["input"] = said["input"]["shape"]  # its values are fed, not built in
         said.get("dynamic", {}).pop("run", None)
+        said["is_refused"] = case.reject is not None  # else a type that a layout does not hold is unsupported
         return hashlib.sha256(json.dumps([said, self._identity, _code()]).encode()).hexdigest()
 
     def _key(self, case: Case) -> str:
