@@ -279,6 +279,13 @@ def test_the_order_of_assignments_and_the_target_count():
     assert held.key(case(1)) != other.key(case(1))
 
 
+def test_what_keeps_libraries_from_tf32_counts(monkeypatch):
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
+    plain = target()._plans.key(case(1))
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    assert target()._plans.key(case(1)) != plain
+
+
 def test_builds_ahead_in_other_threads_and_drops_what_is_not_expected():
     log: list[tuple[str, str, str]] = []
     held = plans(log, builders=2, delay=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 from typing import Any
@@ -26,6 +27,8 @@ from harness.targets.tensorrt.shapes import infer_shapes
 from harness.targets.tensorrt.timing_cache import TimingCache
 
 AHEAD_OF_TIME = "SM120"
+# 0 keeps NVIDIA's libraries from TF32, whatever a builder is told: engines differ by it.
+TF32_OVERRIDE = "NVIDIA_TF32_OVERRIDE"
 
 
 class TensorRTTarget:
@@ -56,6 +59,7 @@ class TensorRTTarget:
         self.name = f"{flavour}-{version}-{self._gpu.sm if self._gpu else 'aot'}"
         self._options = options
         self._identity = {k: v for k, v in self._facts().items() if k != "no_gpu"} | environment.libraries()
+        self._identity[TF32_OVERRIDE] = os.environ.get(TF32_OVERRIDE, "")
         self._timings = timing_file(options.cache, self._identity) if options.cache else None
         built = DiskCache(options.cache / "engines", options.cache_limit) if options.cache else None
         apis = [self._api, *(Api(flavour, self._api.has_gpu) for _ in range(options.builders))]
