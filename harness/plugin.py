@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     )
     group.addoption(
         "--time-limit",
-        type=float,
+        type=_within(0.1, 1e6),
         default=TIME_LIMIT,
         metavar="SECONDS",
         help="a build or run that takes longer counts as hung (default: %(default)g)",
@@ -126,7 +127,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     )
     group.addoption(
         "--cache-limit",
-        type=float,
+        type=_within(0, 1e6),
         default=CACHE_LIMIT / 2**30,
         metavar="GIB",
         help="size of the built engines kept, least recently used removed first (default: %(default)g)",
@@ -159,6 +160,18 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no number of builders")
     return int(text)
+
+
+def _within(low: float, high: float) -> Callable[[str], float]:
+    """Reads a number of that range."""
+
+    def number(text: str) -> float:
+        with suppress(ValueError):
+            if low <= float(text) <= high:
+                return float(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {low:g} to {high:g}")
+
+    return number
 
 
 def pytest_configure(config: pytest.Config) -> None:

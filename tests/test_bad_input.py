@@ -54,6 +54,15 @@ def test_arguments_that_name_nothing(tmp_path, arguments, message):
     assert_refused(done, tmp_path, message)
 
 
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "1e9", "long"])
+@pytest.mark.parametrize("option", ["--time-limit", "--cache-limit"])
+def test_a_limit_that_is_none_is_said_in_one_line(option, text):
+    done = run_pytest("cases", f"{option}={text}")
+    assert done.returncode == 4
+    assert f"argument {option}: '{text}' is no number from" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_targets_of_one_name_are_refused(tmp_path):
     """Engines and verdicts are known by it: the first one's engines would answer for both."""
     source = "from harness.targets.numpy import NumpyTarget\nclass {}(NumpyTarget):\n    name = 'mine'\n"
