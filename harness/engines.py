@@ -19,6 +19,7 @@ class Engines:
         self._limit = limit
         self._held: OrderedDict[str, Engine | Exception] = OrderedDict()
         self._note = ""
+        self._late: Exception | None = None
 
     def get(self, case: Case) -> Engine:
         """The engine of a case, built at most once. Raises what the build raised."""
@@ -34,9 +35,15 @@ class Engines:
         return held
 
     def expect(self, cases: Sequence[Case]) -> None:
-        """Let a target that can build these ahead do so, but for those that are here."""
+        """Let a target that can build these ahead do so, but for those that are here.
+
+        A fault is that of the next case to be built.
+        """
         if isinstance(self.target, BuildsAhead):
-            self.target.expect([case for case in cases if case.id not in self._held])
+            try:
+                self.target.expect([case for case in cases if case.id not in self._held])
+            except Exception as fault:  # nobody has asked for anything yet: it has no verdict to be told in
+                self._late = fault.with_traceback(None)
 
     def take_note(self) -> str:
         """What was wrong with the cache since the last call."""
@@ -53,6 +60,9 @@ class Engines:
             self._release(self._held.popitem()[1])
 
     def _build(self, case: Case) -> Engine | Exception:
+        late, self._late = self._late, None
+        if late is not None:
+            return late
         try:
             engine = self.target.build(case)
             if isinstance(engine, HasOrigin):

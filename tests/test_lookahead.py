@@ -6,6 +6,7 @@ import pytest
 
 from harness.lookahead import Lookahead, arranged
 from harness.plugin import RUN
+from harness.record import read
 from harness.report.changes import between
 from harness.session import Run
 from harness.targets.options import Options
@@ -130,6 +131,27 @@ def test_what_is_looked_ahead_to_is_what_is_left_to_run(tmp_path):
     assert done.returncode == 0, done.stdout
     names = ["stride_nd/h2_w2-fp32", "stride_nd/h2_w1-fp32"]
     assert [line.split() for line in (tmp_path / "told.txt").read_text().splitlines()] == [names, names[1:]]
+
+
+BREAKS = """
+from harness.targets.numpy import NumpyTarget
+
+class Breaks(NumpyTarget):
+    name = "breaks"
+
+    def expect(self, cases):
+        raise RuntimeError("cannot look ahead")
+"""
+
+
+def test_what_breaks_ahead_has_a_verdict(tmp_path):
+    (tmp_path / "breaks.py").write_text(BREAKS)
+    options = ["--target", f"{tmp_path}/breaks.py:Breaks", "--builders", "1", "-q", "--record-root", str(tmp_path)]
+    done = run_pytest("cases/test_forward.py::test_forward", *options, "--case", "stride_nd/h2_w2")
+    (path,) = tmp_path.rglob("record.jsonl")
+    found = {(v.status, v.phase, v.message.splitlines()[-1].strip()) for v in read(path).verdicts}
+    assert found == {("error", "build", "RuntimeError: cannot look ahead")}
+    assert "Traceback" not in done.stdout and " error" not in done.stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize(("base", "new", "told"), [("fast", "exhaustive", True), ("fast", "fast", False)])
