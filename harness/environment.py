@@ -108,8 +108,11 @@ def _without_folders(argument: str) -> str:
 
 
 def target_facts(target: Target) -> dict[str, Any]:
-    """What a target says of its versions and device."""
-    return dict(target.environment()) if isinstance(target, HasEnvironment) else {}
+    """What a target says of its versions and device; the reason where it fails to, which ends no run."""
+    try:
+        return dict(target.environment()) if isinstance(target, HasEnvironment) else {}
+    except Exception as fault:
+        return {"environment": f"not available: {fault}"}
 
 
 def describe(targets: list[Target]) -> dict[str, Any]:

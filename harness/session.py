@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
@@ -248,17 +248,28 @@ class Run:
         if self.writer is None and not self.config.getoption("no_record"):
             shard: Shard | None = self.config.getoption("shard")
             names = [target.name for target in self.targets]
-            self.writer = RecordWriter(
-                Path(self.config.getoption("record_root")),
-                names,
-                environment.describe(list(self.targets)),
-                shard.describe(self.ids, self.config) if shard else None,
-            )
+            with self.recording():
+                self.writer = RecordWriter(
+                    Path(self.config.getoption("record_root")),
+                    names,
+                    environment.describe(list(self.targets)),
+                    shard.describe(self.ids, self.config) if shard else None,
+                )
         kept = {name: verdict.figures[name] for name in SUMMARISED if name in verdict.figures}
         with uninterrupted():
             self.verdicts.append(replace(verdict, figures=kept, message=_interned(verdict)))
             if self.writer is not None:
-                self.writer.write(verdict)
+                with self.recording():
+                    self.writer.write(verdict)
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Writing to the record. Where that cannot be done the run ends: what it finds would be lost."""
+        try:
+            yield
+        except OSError as fault:
+            self.writer = None
+            pytest.exit(f"the record cannot be written: {fault.strerror or fault}", returncode=2)
 
     def close(self) -> None:
         for engines in self._engines.values():
@@ -293,13 +304,13 @@ class Controller:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
         if self.run.writer is not None:
             engines = {target: dict(counted) for target, counted in summary.engines(self.run.verdicts).items()}
-            self.run.writer.close(
-                {
-                    "counts": dict(summary.counts(self.run.verdicts)),
-                    "exit": int(session.exitstatus),
-                    **({"engines": engines} if engines else {}),
-                }
-            )
+            end = {
+                "counts": dict(summary.counts(self.run.verdicts)),
+                "exit": int(session.exitstatus),
+                **({"engines": engines} if engines else {}),
+            }
+            with self.run.recording():
+                self.run.writer.close(end)
 
     @cached_property
     def unused(self) -> list[str]:

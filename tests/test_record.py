@@ -10,6 +10,7 @@ import pytest
 from harness import record_schema
 from harness.errors import ConformanceError
 from harness.record import RecordWriter, read, save
+from tests.helpers import run_pytest
 from tests.runs import ENVIRONMENT, TARGET, flipped, record, verdict
 
 
@@ -210,3 +211,37 @@ def test_the_published_schema_accepts_records_and_refuses_others(tmp_path):
     for change in ({"status": "passed"}, {"case": 1}, {"figures": {"output_sha256": "XYZ"}}, {"kind": "other"}):
         assert not validator.is_valid(good | change)
         assert record_schema.fault(good | change)
+
+
+def test_a_target_that_cannot_say_what_it_is_ends_no_run(tmp_path):
+    (tmp_path / "silent.py").write_text(
+        "from harness.targets.numpy import NumpyTarget\n"
+        "class Silent(NumpyTarget):\n    name = 'silent'\n    def environment(self):\n        raise OSError('gone')\n"
+    )
+    options = ["--target", f"{tmp_path}/silent.py:Silent", "--case", "stride_nd/h2_w2", "--record-root", str(tmp_path)]
+    done = run_pytest("cases/test_forward.py::test_forward", "-q", *options)
+    assert done.returncode == 0, done.stdout
+    (path,) = tmp_path.rglob("record.jsonl")
+    facts = read(path).header["environment"]["targets"]["silent"]
+    assert facts == {"environment": "not available: OSError: gone"}
+
+
+def test_a_record_that_cannot_be_made_ends_the_run_in_words(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    options = ["--target", "numpy", "--case", "stride_nd/*", "--record-root", str(tmp_path / "file" / "runs")]
+    done = run_pytest("cases/test_forward.py", "-q", *options)
+    assert done.returncode == 2, done.stdout
+    assert "the record cannot be written: Not a directory" in done.stdout
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["alone", "parallel"])
+def test_a_full_disk_ends_the_run_and_leaves_what_was_written(tmp_path, parallel):
+    options = ["--target", "numpy", "--case", "stride_nd/*", "--record-root", str(tmp_path), *parallel]
+    done = run_pytest("-p", "tests.full_disk", "cases/test_forward.py", "-q", *options)
+    assert done.returncode == 2, done.stdout
+    assert "the record cannot be written: No space left on device" in done.stdout
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+    (path,) = tmp_path.rglob("record.jsonl")
+    assert len(read(path).verdicts) == 3
+    assert not read(path).complete
