@@ -137,7 +137,7 @@ def _missing(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str
             listed = ", ".join(f"{index}/{found[0]['of']}" for index in absent)
             yield f"{owner + ': ' if owner else ''}shard {listed} is missing"
     for file, record in records.items():
-        if not record.complete:
+        if record.end is None or record.end.get("stopped"):
             yield f"{file}: the run was cut short"
 
 

@@ -145,12 +145,16 @@ class VerdictLine(Line):
 
 
 class EndLine(Line):
-    """The last line; a record without one belongs to a run that was killed."""
+    """The last line; a record without one belongs to a run that was killed.
+
+    stopped: it ended before all its tests had run, by Ctrl-C or after a failure (-x).
+    """
 
     kind: Literal["end"]
     ended: Time
     counts: dict[str, int] = {}
     exit: int | None = None
+    stopped: bool = False
     engines: dict[str, dict[str, int]] = {}
 
 

@@ -41,6 +41,7 @@ from harness.verdict import NEUTRAL, Verdict
 # Figures that the closing summary needs, and what progress needs of a report.
 SUMMARISED = ("engine", "cache", "fraction", "bound_for")
 TOLD = frozenset(("status", "known"))
+INTERRUPTED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 # Four builder threads are 3.4 times as fast as one on TensorRT 8.6; more gain nothing.
 MOST_BUILDERS = 4
 KEPT_CASES = 256
@@ -304,9 +305,11 @@ class Controller:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
         if self.run.writer is not None:
             engines = {target: dict(counted) for target, counted in summary.engines(self.run.verdicts).items()}
+            stopped = session.shouldfail or session.shouldstop or session.exitstatus in INTERRUPTED
             end = {
                 "counts": dict(summary.counts(self.run.verdicts)),
                 "exit": int(session.exitstatus),
+                **({"stopped": True} if stopped else {}),
                 **({"engines": engines} if engines else {}),
             }
             with self.run.recording():

@@ -6,6 +6,7 @@ import pytest
 
 from harness.errors import ConformanceError
 from harness.merge import merge
+from harness.paths import ROOT
 from harness.record import read, save
 from harness.shard import Shard
 from tests.helpers import run_pytest
@@ -81,6 +82,20 @@ def test_a_missing_shard_is_told_and_leaves_the_record_open():
 def test_a_shard_that_was_cut_short_is_told():
     merged = merge({"a": part(1, verdict("x/a-fp32")), "b": part(2, verdict("x/b-fp32"), complete=False)})
     assert merged.missing == ("b: the run was cut short",)
+
+
+def test_a_shard_that_was_stopped_is_told(tmp_path):
+    """Its record has a closing line: -x ended it in good order, before all its cases had run."""
+    options = ["--target", f"{ROOT}/tests/targets/flipped.py:FlippedKernel", "--case", "stride_nd/*", "-q"]
+    for name, arguments in (("whole", ()), ("stopped", ("-x",))):
+        folder = tmp_path / name
+        run_pytest("cases/test_forward.py", *options, *arguments, "--shard", "1/1", "--record-root", str(folder))
+    whole, stopped = (read(next(tmp_path.glob(f"{name}/*"))) for name in ("whole", "stopped"))
+    assert (whole.complete, stopped.complete) == (True, True)
+    assert merge({"whole": whole}).missing == ()
+    merged = merge({"stopped": stopped})
+    assert merged.missing == ("stopped: the run was cut short",)
+    assert not merged.record.complete
 
 
 @pytest.mark.parametrize(
