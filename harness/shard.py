@@ -54,6 +54,8 @@ class Shard:
     def describe(self, cases: Sequence[str], config: pytest.Config) -> dict[str, Any]:
         """For the run's record, with a hash of what all shards choose from: only parts of one whole are merged."""
         whole = [*cases, *config.args, config.getoption("keyword"), config.getoption("markexpr")]
+        whole += config.getoption("deselect", None) or []
+        whole += ["only what failed last"] if config.getoption("lf", False) else []
         return asdict(self) | {"tests": hashlib.sha256("\n".join(whole).encode()).hexdigest()[:16]}
 
 

@@ -1,6 +1,7 @@
 """A run in parts gives what the whole gives; parts that do not fit together are not put together."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,6 +61,16 @@ def test_shards_make_the_whole(tmp_path):
     again = read(save(tmp_path / "merged", merged.record).parent)
     assert lines(again) == lines(whole)
     assert again.complete
+
+
+@pytest.mark.parametrize("option", [{"lf": True}, {"deselect": ["cases/test_forward.py"]}, {"keyword": "h2"}])
+def test_what_leaves_tests_out_makes_another_whole(option):
+    def tests(**given):
+        options = {"keyword": "", "markexpr": ""} | given
+        config = SimpleNamespace(args=["cases"], getoption=lambda name, default=None: options.get(name, default))
+        return Shard(1, 2).describe(["x/a-fp32"], config)["tests"]
+
+    assert tests(**option) == tests(**option) != tests()
 
 
 def part(index, *verdicts, of=2, tests="0123456789abcdef", complete=True, **environment):
