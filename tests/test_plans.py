@@ -81,6 +81,21 @@ def test_a_damaged_engine_is_built_anew_and_told(tmp_path):
     assert held.get(case(1)).origin == {"engine": "cached"}
 
 
+def test_a_cached_engine_that_does_not_load_is_built_anew_and_told(tmp_path):
+    class Another(Builder):
+        def load(self, content):
+            if not self.log:
+                raise Refused("run", "the version of the library is another")
+
+    plans([], cached=DiskCache(tmp_path, 2**20)).get(case(1))
+    log: list[tuple[str, str, str]] = []
+    held = Plans([Another(log)], Kept(DiskCache(tmp_path, 2**20)), {"version": "1"})
+    found = held.get(case(1))
+    assert found.origin["engine"] == "built"
+    assert "does not load and is built anew: the version of the library" in found.origin["cache"]
+    assert held.get(case(1)).origin == {"engine": "cached"}
+
+
 def damage(folder, name):
     (path,) = folder.rglob(name)
     path.write_bytes(path.read_bytes()[:-3])

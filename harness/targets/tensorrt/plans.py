@@ -150,10 +150,16 @@ class Plans:
             return found, note
 
     def _remembered(self, key: str) -> tuple[Plan | None, str]:
-        """A cached plan, loaded, or None; and what was wrong with it. Raises a remembered refusal."""
+        """A cached plan, loaded, or None; and what was wrong with it. Raises a remembered refusal.
+
+        That it does not load may be the cache's fault: another library than the one that the key names built it.
+        """
         content, note = self._kept.plan(key)
         if content is not None:
-            return Plan(content, {"engine": "cached"}, self._mine.load(content)), ""
+            try:
+                return Plan(content, {"engine": "cached"}, self._mine.load(content)), ""
+            except Refused as fault:
+                return None, f"the cache's engine does not load and is built anew: {fault}"
         refusal = self._kept.refusal(key)
         if refusal is not None:
             raise refusal
