@@ -22,6 +22,7 @@ from harness.targets.tensorrt.build import PlanBuilder
 from harness.targets.tensorrt.ceilings import PRODUCT_FLOP, large_product
 from harness.targets.tensorrt.execution import AheadOfTimeEngine, TensorRTEngine
 from harness.targets.tensorrt.kept import Kept
+from harness.targets.tensorrt.library import loaded_version
 from harness.targets.tensorrt.plans import Plans, timing_file
 from harness.targets.tensorrt.shapes import infer_shapes
 from harness.targets.tensorrt.timing_cache import TimingCache
@@ -138,6 +139,9 @@ class TensorRTTarget:
 
     def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"flavour": self._api.flavour, "version": self._api.version}
+        library = loaded_version(self._api.flavour)
+        if library:
+            facts["library"] = library
         if self._gpu is None:
             return facts | {"built_for": AHEAD_OF_TIME, "no_gpu": self._no_gpu}
         return facts | {
