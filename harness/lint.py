@@ -178,6 +178,11 @@ def _quantization(case: Case) -> Iterator[Problem]:
             # An engine holds scales in float32.
             if scale is not None and not 2.0**-126 <= scale < 2.0**128:
                 yield ("quantize", name), f"quantize.{name}: a scale must be a positive float32, got {scale:g}"
+    if quantize.by_caller and case.after:
+        yield (
+            ("after",),
+            "after: with quantize.by_caller the network ends in the layer or its Q, and its input is quantised",
+        )
 
 
 def _rejection(case: Case) -> Iterator[Problem]:

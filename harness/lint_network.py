@@ -37,21 +37,25 @@ def lint_network(case: Case) -> Iterator[Problem]:
 
 
 def _formats(case: Case) -> Iterator[Problem]:
-    names = {"input": case.formats.input, "output": case.formats.output}
-    for side, name in names.items():
+    for side, name, held in (
+        ("input", case.formats.input, case.input_type),
+        ("output", case.formats.output, case.output_type),
+    ):
         if name == "LINEAR":
             continue
         path, layout = ("formats", side), LAYOUTS[name]
         if layout.rank > case.spatial_rank:
             yield path, f"{dotted(path)}: {name} is for tensors of {layout.rank} spatial axes"
-        if case.data_type not in layout.types:
+        if held not in layout.types:
             types = ", ".join(layout.types)
-            yield path, f"{dotted(path)}: {name} holds {types}, but the case also runs in {case.precision}"
+            yield path, f"{dotted(path)}: {name} holds {types}, but in {case.precision} the case has {held} there"
     if case.formats.padding == "nan":
         name = case.formats.input
         channels = 0 if name == "LINEAR" else case.network_shape[-LAYOUTS[name].rank - 1] % LAYOUTS[name].vector
         if channels == 0:
             yield ("formats", "padding"), "formats.padding: no vector of the input is padded"
+        if case.input_type == "int8":
+            yield ("formats", "padding"), "formats.padding: int8 has no NaN"
 
 
 def _step(case: Case, step: After) -> Iterator[Problem]:

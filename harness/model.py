@@ -104,12 +104,14 @@ class BiasSpec(Model):
 class Quantize(Model):
     """Q/DQ around the layer's input and kernel, and optionally behind its output; to the type the precision names.
 
-    Scales are build-time constants; ``kernel`` holds one scale, or one for each output map.
+    Scales are build-time constants; ``kernel`` holds one scale, or one for each output map. ``by_caller``: the
+    network reads its input quantised, and writes its output so where that has a scale; the caller does the rest.
     """
 
     input: Annotated[float, Field(gt=0)]
     kernel: Floats
     output: Annotated[float, Field(gt=0)] | None = None
+    by_caller: bool = False
 
 
 class Formats(Model):
@@ -278,6 +280,23 @@ class Case(Model):
         return DATA_TYPE[self.precision]
 
     @property
+    def quantized_type(self) -> DataType:
+        """What Q of a quantised precision gives."""
+        return "float8" if self.precision == "fp8" else "int8"
+
+    @property
+    def input_type(self) -> DataType:
+        """What the network reads."""
+        return self.quantized_type if self.quantize is not None and self.quantize.by_caller else self.data_type
+
+    @property
+    def output_type(self) -> DataType:
+        """What the network writes."""
+        quantize = self.quantize
+        by_caller = quantize is not None and quantize.by_caller and quantize.output is not None
+        return self.quantized_type if by_caller else self.data_type
+
+    @property
     def spatial_rank(self) -> int:
         return len(self.kernel.shape) - 2
 
@@ -313,7 +332,9 @@ class Case(Model):
             "kernel": self.kernel.model_dump(exclude_defaults=True),
             "bias": self.bias if isinstance(self.bias, str) else self.bias.model_dump(exclude_defaults=True),
             "attributes": self.attributes.model_dump(),
-            "quantize": self.quantize.model_dump(exclude_defaults=True) if self.quantize else None,
+            "quantize": self.quantize.model_dump(exclude_defaults=True, exclude={"by_caller"})
+            if self.quantize
+            else None,
             "runs": self.run_shapes,
             "data_type": self.data_type,
         }

@@ -366,6 +366,26 @@ BAD: dict[str, tuple[list[str], str]] = {
         ['precision = ["fp16"]', "quantize = { input = 1.0, kernel = [1.0] }  # here"],
         "quantize is for precision int8 and fp8, but the case also runs in fp16",
     ),
+    "an operation behind a quantised output": (
+        [INT8, "quantize = { input = 1.0, kernel = [1.0], by_caller = true }", 'after = [{ op = "relu" }]  # here'],
+        "after: with quantize.by_caller the network ends in the layer or its Q",
+    ),
+    "CHW4 of a float output": (
+        [
+            INT8,
+            "quantize = { input = 1.0, kernel = [1.0], by_caller = true }",
+            'formats = { input = "CHW4", output = "CHW4" }  # here',
+        ],
+        "formats.output: CHW4 holds float16, int8, but in int8 the case has float32 there",
+    ),
+    "NaN in int8": (
+        [
+            INT8,
+            "quantize = { input = 1.0, kernel = [1.0], by_caller = true }",
+            'formats = { input = "CHW4", padding = "nan" }  # here',
+        ],
+        "formats.padding: int8 has no NaN",
+    ),
     "two scales for one map": (
         [INT8, "quantize = { input = 1.0, kernel = [1.0, 2.0] }  # here"],
         "quantize.kernel has 2 scales, expected 1, or one for each output map (1)",

@@ -31,6 +31,15 @@ def test_int8_holds_its_kernel_as_int8():
     assert work(case).bytes == 4 * (8 * 16 + 16 + 16 * 16) + 16 * 8
 
 
+def test_what_the_caller_quantises_is_read_and_written_as_int8():
+    given = {"precision": "int8", "weights": "set_input", "bias": True}
+    scales = {"input": 1.0, "kernel": [1.0], "by_caller": True}
+    case = layer([1, 8, 4, 4], [16, 8, 1, 1], quantize=scales, **given)
+    assert work(case).bytes == 8 * 16 + 4 * (16 + 16 * 16) + 16 * 8
+    both = layer([1, 8, 4, 4], [16, 8, 1, 1], quantize=scales | {"output": 1.0}, **given)
+    assert work(both).bytes == 8 * 16 + 4 * 16 + 16 * 16 + 16 * 8
+
+
 def test_groups():
     case = layer([1, 144, 56, 56], [144, 1, 3, 3], set={"padding_nd": [1, 1], "num_groups": 144})
     assert work(case).flops == 2 * 144 * 56 * 56 * 9

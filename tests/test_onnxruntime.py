@@ -176,7 +176,7 @@ def test_refuses_what_is_no_convolution(target):
 
 def test_a_model_it_cannot_load_is_refused_in_the_build():
     with pytest.raises(Refused) as refusal:
-        OnnxRuntimeEngine(b"no model")
+        OnnxRuntimeEngine(make_case(), b"no model")
     assert refusal.value.phase == "build"
     assert refusal.value.message
 

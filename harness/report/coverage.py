@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from harness.model import Case, PaddingMode, Precision
+from harness.model import Case, Format, PaddingMode, Precision
 from harness.report.view import Column, View
 from harness.verdict import FAULTS
 
@@ -19,6 +19,8 @@ DOMAINS: dict[str, tuple[str, ...]] = {
     "padding_mode": ("default", *get_args(PaddingMode)),
     "weights": WEIGHTS,
     "dimensions": ("2D", "3D"),
+    "input format": get_args(Format),
+    "output format": get_args(Format),
 }
 MOST_VALUES = 24
 
@@ -115,16 +117,28 @@ def _settings(case: Case) -> Iterator[tuple[str, str]]:
     yield "dimensions", f"{case.spatial_rank}D"
     yield "kernel_size_nd", _text(case.kernel.shape[2:])
     yield "num_output_maps", str(case.kernel.shape[0])
-    yield "bias", "none" if case.bias == "none" else "given"
+    yield "bias", "none" if case.bias == "none" else "a tensor" if case.bias_by_set_input else "weights"
     yield "weights", case.weights
-    yield "shapes", "dynamic" if case.dynamic else "static"
+    yield "typing", case.typing or "default"
+    yield "dynamic dimensions", _dynamic(case)
     yield "quantization", _quantization(case)
+    yield "input format", case.formats.input
+    yield "output format", case.formats.output
+    yield "behind the layer", ", ".join(step.op for step in case.after) or "nothing"
+
+
+def _dynamic(case: Case) -> str:
+    """Their names, dimensions before N as *."""
+    names = ("*",) * (len(case.network_shape) - case.spatial_rank - 2) + ("N", "C", *"DHW"[-case.spatial_rank :])
+    return " ".join(name for name, n in zip(names, case.network_shape, strict=False) if n == -1) or "none"
 
 
 def _quantization(case: Case) -> str:
     if case.quantize is None:
         return "none"
-    return "one scale a tensor" if len(case.quantize.kernel) == 1 else "one scale an output map"
+    kernel = "a scale a tensor" if len(case.quantize.kernel) == 1 else "a scale an output map"
+    output = "float output" if case.quantize.output is None else "quantised output"
+    return ", ".join((kernel, output, *(("by the caller",) if case.quantize.by_caller else ())))
 
 
 def _text(value: Any) -> str:

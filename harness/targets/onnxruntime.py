@@ -18,6 +18,7 @@ from harness.latency.measurement import Measurement, Mode, Plan
 from harness.model import Case
 from harness.reference.shape import extent, resolve
 from harness.targets.base import NetworkFacts, Refused
+from harness.targets.by_caller import dequantized, quantized
 from harness.targets.foreign import lacks
 
 OPSET, FP8_OPSET = 17, 19
@@ -34,39 +35,53 @@ def onnx_model(case: Case) -> bytes:
 
     data = parameters(case)
     is_fp8 = case.precision == "fp8"
-    element = TensorProto.FLOAT16 if case.precision == "fp16" else TensorProto.FLOAT
+    elements = {
+        "float32": TensorProto.FLOAT,
+        "float16": TensorProto.FLOAT16,
+        "int8": TensorProto.INT8,
+        "float8": TensorProto.FLOAT8E4M3FN,
+    }
     nodes: list[Any] = []
     constants: dict[str, Array] = {}
 
-    def qdq(source: str, scale: Sequence[float], result: str) -> str:
+    def scaled(op: str, source: str, scale: Sequence[float], result: str) -> str:
         per_axis = len(scale) > 1
         shape = np.asarray(scale if per_axis else scale[0], dtype=np.float32)
         constants[f"{result}_scale"] = shape
-        constants[f"{result}_zero"] = np.zeros(shape.shape, dtype=NUMPY_TYPE["float8" if is_fp8 else "int8"])
-        inputs = [f"{result}_scale", f"{result}_zero"]
+        constants[f"{result}_zero"] = np.zeros(shape.shape, dtype=NUMPY_TYPE[case.quantized_type])
         axis: dict[str, Any] = {"axis": 0} if per_axis else {}
-        nodes.append(helper.make_node("QuantizeLinear", [source, *inputs], [f"{result}_q"], **axis))
-        nodes.append(helper.make_node("DequantizeLinear", [f"{result}_q", *inputs], [result], **axis))
+        nodes.append(helper.make_node(op, [source, f"{result}_scale", f"{result}_zero"], [result], **axis))
         return result
+
+    def q(source: str, scale: Sequence[float], result: str) -> str:
+        return scaled("QuantizeLinear", source, scale, result)
+
+    def dq(source: str, scale: Sequence[float], result: str) -> str:
+        return scaled("DequantizeLinear", source, scale, result)
 
     x, w = INPUT, "kernel"
     constants["kernel"] = data.kernel
-    if case.quantize is not None:
-        x, w = qdq(INPUT, [case.quantize.input], "input_dq"), qdq("kernel", case.quantize.kernel, "kernel_dq")
-    scale = case.quantize.output if case.quantize is not None else None
+    quantize = case.quantize
+    if quantize is not None:
+        x = x if quantize.by_caller else q(x, [quantize.input], "input_q")
+        x = dq(x, [quantize.input], "input_dq")
+        w = dq(q(w, quantize.kernel, "kernel_q"), quantize.kernel, "kernel_dq")
+    scale = quantize.output if quantize is not None else None
     layer = f"{OUTPUT}_0" if case.after else OUTPUT
     result = "sum" if scale is not None else layer
     nodes.append(helper.make_node("Conv", _inputs(x, w, data, constants), [result], **_attributes(case)))
-    if scale is not None:
-        qdq("sum", [scale], layer)
+    if scale is not None and case.output_type != case.data_type:
+        q("sum", [scale], layer)
+    elif scale is not None:
+        dq(q("sum", [scale], "sum_q"), [scale], layer)
     nodes += _followed(case, constants)
     declared = [None if n == -1 else n for n in case.network_shape]
     graph = helper.make_graph(
         nodes,
         "case",
-        [helper.make_tensor_value_info(INPUT, element, declared)],
+        [helper.make_tensor_value_info(INPUT, elements[case.input_type], declared)],
         # Dimensions without values: the output's shape is for ONNX to infer.
-        [helper.make_tensor_value_info(OUTPUT, element, [None] * len(declared))],
+        [helper.make_tensor_value_info(OUTPUT, elements[case.output_type], [None] * len(declared))],
         [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
     )
     opset = helper.make_opsetid("", FP8_OPSET if is_fp8 else OPSET)
@@ -131,8 +146,11 @@ def _pads(case: Case, shape: Sequence[int]) -> list[int]:
 class OnnxRuntimeEngine:
     """An inference session on the CPU."""
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, case: Case, model: bytes) -> None:
+        """Raises Refused where ONNX Runtime does not take the model."""
         import onnxruntime as ort
+
+        self._case = case
 
         options = ort.SessionOptions()
         options.log_severity_level = 4
@@ -146,11 +164,17 @@ class OnnxRuntimeEngine:
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Raises Refused for an input of another name, type or shape than the model's."""
+        return {name: dequantized(self._case, y) for name, y in self._written(self._read(feeds)).items()}
+
+    def _read(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        return {name: quantized(self._case, x) for name, x in feeds.items()}
+
+    def _written(self, feeds: dict[str, Array]) -> dict[str, Array]:
         from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
         names = [output.name for output in self._session.get_outputs()]
         try:
-            return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+            return dict(zip(names, self._session.run(names, feeds), strict=True))
         except (InvalidArgument, ValueError) as fault:
             raise Refused("run", str(fault)) from None
 
@@ -162,9 +186,10 @@ class OnnxRuntimeEngine:
         import onnxruntime as ort
 
         binding = self._session.io_binding()
-        for name, value in feeds.items():
+        read = self._read(feeds)
+        for name, value in read.items():
             binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value)))
-        for name, value in self.run(feeds).items():
+        for name, value in self._written(read).items():
             binding.bind_ortvalue_output(name, ort.OrtValue.ortvalue_from_numpy(value))
         return host.measure(lambda: self._session.run_with_iobinding(binding), plan, threads=THREADS)
 
@@ -191,6 +216,8 @@ class OnnxRuntimeTarget:
             return reason
         if case.precision in ("tf32", "bf16"):
             return f"the CPU provider has no {case.precision} convolution"
+        if "float8" in (case.input_type, case.output_type):
+            return "its Python bindings take and give no FP8 arrays"
         if len(case.input.shape) != case.spatial_rank + 2:
             return "ONNX convolves one batch dimension"
         if case.dynamic is not None and not case.attributes.mode.endswith("ROUND_DOWN"):
@@ -205,7 +232,7 @@ class OnnxRuntimeTarget:
         return NetworkFacts(tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims))
 
     def build(self, case: Case) -> OnnxRuntimeEngine:
-        return OnnxRuntimeEngine(self._model(case))
+        return OnnxRuntimeEngine(case, self._model(case))
 
     def environment(self) -> dict[str, Any]:
         return dict(self._versions)

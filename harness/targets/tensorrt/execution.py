@@ -19,6 +19,7 @@ from harness.latency.measurement import Plan as Timing
 from harness.latency.yardstick import spin_seconds
 from harness.model import Case
 from harness.targets.base import EngineFacts, NotRun, Refused
+from harness.targets.by_caller import dequantized, quantized
 from harness.targets.tensorrt.api import Api
 from harness.targets.tensorrt.formats import pack, packed_shape, unpack
 from harness.targets.tensorrt.loading import load, made
@@ -89,7 +90,6 @@ class TensorRTEngine:
         self._api, self._ceilings, self._quiet = api, ceilings, quiet
         self.origin = plan.origin
         self._case = case
-        self._dtype = NUMPY_TYPE[case.data_type]
         self._formats = case.formats
         self._resources = ExitStack()
         self._engine, self._context, self._facts = plan.loaded or load(api, plan.content)
@@ -131,7 +131,7 @@ class TensorRTEngine:
     def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run with the input's address one element behind an aligned one. Raises as `run` does."""
         context = made(self._api, self._engine.create_execution_context())
-        return self._run(feeds, context, offset=self._dtype.itemsize)
+        return self._run(feeds, context, offset=NUMPY_TYPE[self._case.input_type].itemsize)
 
     def describe(self) -> EngineFacts | None:
         return self._facts
@@ -151,7 +151,7 @@ class TensorRTEngine:
             works = []
             for engine in (self, *copies):
                 engine.run(feeds)
-                works.append(scope.enter_context(closing(_Timed(engine, pack(feeds[INPUT], self._formats.input)))))
+                works.append(scope.enter_context(closing(_Timed(engine, self._packed(feeds[INPUT])))))
             measured = gpu.measure(works, plan)
         facts = {"ceilings": ceilings, "yardstick": [before, spin_seconds()]}
         return replace(measured, facts=measured.facts | facts)
@@ -236,14 +236,15 @@ class TensorRTEngine:
         self._api.take_errors()
         if not context.set_input_shape(name, given.shape):
             raise Refused("run", self._errors(f"input {name!r} of shape {given.shape} was refused"))
-        if given.dtype != self._dtype:  # TensorRT is given an address, and cannot see what lies there
-            raise Refused("run", f"the input is {given.dtype}, but the engine reads {self._dtype}")
-        formats = self._formats
-        x = pack(given, formats.input, np.nan if formats.padding == "nan" else 0.0)
+        dtype = NUMPY_TYPE[self._case.data_type]
+        if given.dtype != dtype:  # TensorRT is given an address, and cannot see what lies there
+            raise Refused("run", f"the input is {given.dtype}, but the engine reads {dtype}")
+        x = self._packed(given)
         shape = tuple(int(n) for n in context.get_tensor_shape(OUTPUT))
-        size = math.prod(packed_shape(shape, formats.output))
+        written = NUMPY_TYPE[self._case.output_type]
+        size = math.prod(packed_shape(shape, self._formats.output))
         source = self._buffer(INPUT, x.nbytes + offset)
-        target = self._buffer(OUTPUT, size * self._dtype.itemsize)
+        target = self._buffer(OUTPUT, size * written.itemsize)
         for tensor, address in ((INPUT, source.address + offset), (OUTPUT, target.address)):
             if not context.set_tensor_address(tensor, address):
                 raise Refused("run", self._errors(f"the address of {tensor!r} was refused"))
@@ -252,7 +253,13 @@ class TensorRTEngine:
         launch(lambda: self._enqueued(context.execute_async_v3(self._stream.handle)))
         guarded = target.download_guarded(self._stream)
         self._stream.synchronize()
-        return {OUTPUT: unpack(_unwrapped(guarded, self._dtype), formats.output, shape)}
+        y = unpack(_unwrapped(guarded, written), self._formats.output, shape)
+        return {OUTPUT: dequantized(self._case, y)}
+
+    def _packed(self, x: Array) -> Array:
+        """The input as it lies in memory."""
+        padding = np.nan if self._formats.padding == "nan" else 0.0
+        return pack(quantized(self._case, x), self._formats.input, padding)
 
     def _buffer(self, name: str, nbytes: int) -> cuda.Buffer:
         """A buffer of exactly this size, so that its guards touch the tensor."""

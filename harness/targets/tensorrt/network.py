@@ -84,7 +84,7 @@ class _Draft:
     def convolution(self) -> Any:
         case, data = self.case, self.data
         given = case.types.input
-        dtype = getattr(self.api.trt, given) if given is not None else self.dtype
+        dtype = getattr(self.api.trt, given) if given is not None else self.api.data_type(case.input_type)
         with self._binding_errors():
             x = self.network.add_input(INPUT, dtype, case.declared_first or case.network_shape)
         if x is None:
@@ -92,7 +92,8 @@ class _Draft:
         self.input = x
         self._lay_out(x, case.formats.input)
         if case.quantize is not None:
-            x = self._quantized(x, (case.quantize.input,))
+            scales = (case.quantize.input,)
+            x = self._dequantized(x if case.quantize.by_caller else self._quantized(x, scales), scales)
         layer = self._layer(x)
         if layer is None:
             self._refuse("the layer was refused")
@@ -107,6 +108,7 @@ class _Draft:
             constant = self.network.add_constant(case.kernel.shape, self._weights(data.kernel)).get_output(0)
             if case.quantize is not None:
                 constant = self._quantized(constant, case.quantize.kernel)
+                constant = self._dequantized(constant, case.quantize.kernel)
             layer.set_input(1, constant)
         if case.bias_by_set_input and data.bias is not None:
             layer.set_input(2, self.network.add_constant(data.bias.shape, self._weights(data.bias)).get_output(0))
@@ -147,7 +149,9 @@ class _Draft:
         output = layer.get_output(0)
         quantize = self.case.quantize
         if quantize is not None and quantize.output is not None:
-            output = self._quantized(output, (quantize.output,))
+            scales = (quantize.output,)
+            output = self._quantized(output, scales)
+            output = output if quantize.by_caller else self._dequantized(output, scales)
         for step in self.case.after:
             output = self._followed(output, step)
         if self.case.declared_first is not None:
@@ -156,7 +160,7 @@ class _Draft:
         output.name = OUTPUT
         self.network.mark_output(output)
         if not self.strong:
-            output.dtype = self.dtype
+            output.dtype = self.api.data_type(self.case.output_type)
         self._lay_out(output, self.case.formats.output)
         return output
 
@@ -209,15 +213,16 @@ class _Draft:
         raise Refused("set", "\n".join(errors))
 
     def _quantized(self, tensor: Any, scales: tuple[float, ...]) -> Any:
-        """Q and DQ with the same scales, per tensor or along axis 0."""
-        values = self._hold(np.asarray(scales, dtype=np.float32))
-        shape = [] if len(scales) == 1 else [len(scales)]
-        to: DataType = "float8" if self.case.precision == "fp8" else "int8"
-        quantized = self._qdq("add_quantize", tensor, shape, values, to)
-        return self._qdq("add_dequantize", quantized, shape, values, "float32")
+        return self._qdq("add_quantize", tensor, scales, self.case.quantized_type)
 
-    def _qdq(self, method: str, tensor: Any, shape: list[int], scales: Array, to: DataType) -> Any:
-        scale = self.network.add_constant(shape, self._weights(scales)).get_output(0)
+    def _dequantized(self, tensor: Any, scales: tuple[float, ...]) -> Any:
+        return self._qdq("add_dequantize", tensor, scales, self.case.data_type)
+
+    def _qdq(self, method: str, tensor: Any, scales: tuple[float, ...], to: DataType) -> Any:
+        """Q or DQ, per tensor or along axis 0."""
+        shape = [] if len(scales) == 1 else [len(scales)]
+        values = self._weights(np.asarray(scales, dtype=np.float32))
+        scale = self.network.add_constant(shape, values).get_output(0)
         add = getattr(self.network, method)
         layer = add(tensor, scale, self.api.data_type(to)) if self.strong else add(tensor, scale)
         if layer is None:
