@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.data import NUMPY_TYPE
 from harness.explain import Problem, dotted
-from harness.model import After, Case, Types
+from harness.model import After, Case, Shapes, Types
 from harness.targets.tensorrt.formats import LAYOUTS
 
 Shape = tuple[int, ...]
@@ -31,6 +31,8 @@ def lint_network(case: Case) -> Iterator[Problem]:
     if case.reject is None:
         if case.types != Types():
             yield ("types",), "types: mixing them is refused, and the case has no reject that says so"
+        if case.shapes != Shapes():
+            yield ("shapes",), "shapes: weights of other shapes are refused, and the case has no reject that says so"
         yield from _formats(case)
     for index, step in enumerate(case.after):
         yield from ((("after", index, *path), text) for path, text in _step(case, step))

@@ -129,6 +129,13 @@ class Types(Model):
     kernel: Literal["float16", "float32", "float64"] | None = None
 
 
+class Shapes(Model):
+    """Shapes in which the layer is given its kernel and bias against those its attributes ask for: what is refused."""
+
+    kernel: Shape | None = None
+    bias: Shape | None = None
+
+
 class After(Model):
     """An operation behind the layer: an activation, or one that joins the network's own input to the output.
 
@@ -247,10 +254,11 @@ class Case(Model):
     large: bool = False
     weights: Literal["constructor", "setters", "set_input"] = "constructor"
     bias_by_set_input: bool = False
-    empty_weights: Literal["trt.Weights()", "np.array([])", "the kernel"] = "trt.Weights()"
+    empty_weights: Literal["trt.Weights()", "np.array([])", "the kernel", "the bias"] = "trt.Weights()"
     quantize: Quantize | None = None
     typing: Literal["weak", "strong"] | None = None
     types: Types = Types()
+    shapes: Shapes = Shapes()
     formats: Formats = Formats()
     after: Annotated[tuple[After, ...], Field(strict=False)] = ()
     dynamic: Dynamic | None = None

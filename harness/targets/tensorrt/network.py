@@ -78,7 +78,7 @@ class _Draft:
         self.keep: list[Any] = []
         self.errors: list[str] = []
         self.strong = api.is_strongly_typed(case)
-        self.data = self._typed(parameters(case))
+        self.data = self._given(parameters(case))
         self.dtype = api.data_type(case.data_type)
 
     def convolution(self) -> Any:
@@ -105,7 +105,7 @@ class _Draft:
             if data.bias is not None:
                 layer.bias = self._weights(data.bias)
         elif case.weights == "set_input":
-            constant = self.network.add_constant(case.kernel.shape, self._weights(data.kernel)).get_output(0)
+            constant = self.network.add_constant(data.kernel.shape, self._weights(data.kernel)).get_output(0)
             if case.quantize is not None:
                 constant = self._quantized(constant, case.quantize.kernel)
                 constant = self._dequantized(constant, case.quantize.kernel)
@@ -117,9 +117,17 @@ class _Draft:
         self._type(layer)
         return layer
 
-    def _typed(self, data: Parameters) -> Parameters:
-        kernel = self.case.types.kernel
-        return data if kernel is None else replace(data, kernel=data.kernel.astype(kernel))
+    def _given(self, data: Parameters) -> Parameters:
+        """What the layer is given: of another type or shape where that is what is to be refused."""
+        kernel, bias = data.kernel, data.bias
+        types, shapes = self.case.types, self.case.shapes
+        if types.kernel is not None:
+            kernel = kernel.astype(types.kernel)
+        if shapes.kernel is not None:
+            kernel = np.resize(kernel, shapes.kernel)
+        if bias is not None and shapes.bias is not None:
+            bias = np.resize(bias, shapes.bias)
+        return replace(data, kernel=kernel, bias=bias)
 
     def _layer(self, x: Any) -> Any:
         case, data = self.case, self.data
@@ -133,7 +141,7 @@ class _Draft:
                 return add(x, 1, (1,) * case.spatial_rank, self._weights(placeholder))
         kernel = self._empty(data) if case.weights == "set_input" else self._weights(data.kernel)
         arguments = [x, maps, window, kernel]
-        if data.bias is not None and not case.bias_by_set_input:
+        if data.bias is not None and (not case.bias_by_set_input or case.empty_weights == "the bias"):
             arguments.append(self._weights(data.bias))
         with self._binding_errors():
             return add(*arguments)
