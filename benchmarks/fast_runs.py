@@ -229,6 +229,9 @@ def main() -> int:
         except ConformanceError as fault:
             print(fault, file=sys.stderr)
             return 2
+        except KeyboardInterrupt:
+            print("stopped; the runs that ended are kept", file=sys.stderr)
+            return 130
         finally:
             if options.records:
                 shutil.copytree(folder, options.records, ignore=shutil.ignore_patterns("cache"), dirs_exist_ok=True)

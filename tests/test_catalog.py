@@ -386,6 +386,10 @@ BAD: dict[str, tuple[list[str], str]] = {
         ],
         "formats.padding: int8 has no NaN",
     ),
+    "a kernel of another shape": (
+        ["shapes.kernel = [2, 1, 3, 3]  # here"],
+        "shapes: weights of other shapes are refused",
+    ),
     "two scales for one map": (
         [INT8, "quantize = { input = 1.0, kernel = [1.0, 2.0] }  # here"],
         "quantize.kernel has 2 scales, expected 1, or one for each output map (1)",
@@ -753,12 +757,13 @@ PATHS = [
     *(f"{key}" for key in Case.model_fields if key not in {"id", "doc"}),
     *(f"set.{key}" for key in ATTRIBUTE_FIELDS),
     *(f"{tensor}.{key}" for tensor in ("input", "kernel", "bias") for key in ("shape", "fill", "values", "seed")),
-    *(f"quantize.{key}" for key in ("input", "kernel", "output")),
+    *(f"quantize.{key}" for key in ("input", "kernel", "output", "by_caller")),
     *(f"dynamic.{key}" for key in ("shape", "min", "opt", "max", "run")),
     *(f"expect.{key}" for key in ("shape", "printed", "ideal", "attributes")),
     *(f"reject.{key}" for key in ("phase", "error", "on", "neighbour")),
     *(f"formats.{key}" for key in ("input", "output", "padding")),
     *(f"types.{key}" for key in ("input", "kernel")),
+    *(f"shapes.{key}" for key in ("kernel", "bias")),
     *(f"deprecated.{key}" for key in ("name", "new", "warning")),
 ]
 
