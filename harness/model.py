@@ -123,10 +123,11 @@ class Formats(Model):
 
 
 class Types(Model):
-    """Types that the network's input or the layer's kernel have against the precision: what a network may not mix."""
+    """Types that the network's input or the layer's weights have against the precision: what a network may not mix."""
 
     input: Literal["int32", "float16", "float32"] | None = None
     kernel: Literal["float16", "float32", "float64"] | None = None
+    bias: Literal["float16", "float32"] | None = None
 
 
 class Shapes(Model):

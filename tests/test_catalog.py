@@ -762,7 +762,7 @@ PATHS = [
     *(f"expect.{key}" for key in ("shape", "printed", "ideal", "attributes")),
     *(f"reject.{key}" for key in ("phase", "error", "on", "neighbour")),
     *(f"formats.{key}" for key in ("input", "output", "padding")),
-    *(f"types.{key}" for key in ("input", "kernel")),
+    *(f"types.{key}" for key in ("input", "kernel", "bias")),
     *(f"shapes.{key}" for key in ("kernel", "bias")),
     *(f"deprecated.{key}" for key in ("name", "new", "warning")),
 ]

@@ -125,6 +125,8 @@ class _Draft:
             kernel = kernel.astype(types.kernel)
         if shapes.kernel is not None:
             kernel = np.resize(kernel, shapes.kernel)
+        if bias is not None and types.bias is not None:
+            bias = bias.astype(types.bias)
         if bias is not None and shapes.bias is not None:
             bias = np.resize(bias, shapes.bias)
         return replace(data, kernel=kernel, bias=bias)
