@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +43,8 @@ SWITCH_S = 0.0005
 HELLO = ("hello",)
 # What a pipe surely takes before anybody reads it.
 PIPE_BYTES = 2**15
+# <linux/prctl.h>
+PR_SET_PDEATHSIG = 1
 
 
 class TargetCrashed(RuntimeError):
@@ -146,6 +150,7 @@ def _label(message: tuple[Any, ...]) -> str:
 
 def serve(connection: Connection, spec: str, options: Options, stacks: Connection) -> None:
     """The worker's loop: resolves the target, then answers calls until the pipe closes."""
+    _end_with_parent()
     watch(stacks)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.setswitchinterval(SWITCH_S)
@@ -161,6 +166,19 @@ def serve(connection: Connection, spec: str, options: Options, stacks: Connectio
         connection.send(_answer(state, message))
         if options.eager and message == HELLO:
             state.warm_up()
+
+
+def _end_with_parent() -> None:
+    """Let Linux end this process with the thread that started it: one that hangs sees no pipe close, and holds a GPU.
+
+    Elsewhere it ends once it reads from the pipe again.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid != os.getppid():
+        os._exit(1)
 
 
 def _answer(state: Served, message: tuple[Any, ...]) -> tuple[str, Any]:

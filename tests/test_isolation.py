@@ -1,6 +1,8 @@
 """A crash, a hang or exhausted memory costs one case; the others, and the record, are whole."""
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -165,6 +167,38 @@ def test_hang_is_killed():
             engine.run({})
     finally:
         target.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_worker_that_hangs_does_not_outlive_its_parent():
+    program = f"""
+from harness.isolation import IsolatedTarget
+from tests.helpers import make_case
+case = make_case().model_copy(update={{"id": {VICTIM!r}}})
+engine = IsolatedTarget({f"{MISBEHAVING}:Hangs"!r}, time_limit=600).build(case)
+print("built", flush=True)
+engine.run({{}})
+"""
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout.readline() == "built\n"
+        children = [
+            int(pid) for path in Path(f"/proc/{parent.pid}/task").glob("*/children") for pid in path.read_text().split()
+        ]
+        workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        assert workers
+        time.sleep(0.5)  # the run is sent, and hangs
+        parent.kill()
+    ended = time.monotonic() + 10
+    while any(map(alive, workers)) and time.monotonic() < ended:
+        time.sleep(0.05)
+    assert not any(map(alive, workers))
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @pytest.mark.parametrize(
