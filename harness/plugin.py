@@ -388,8 +388,9 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
     if call.when == "call":
-        report.verdicts = [verdict.to_json() for verdict in item.stash.get(VERDICTS, [])]
-        item.stash.setdefault(VERDICTS, []).clear()  # pytest keeps each item to the end
+        verdicts = item.stash.get(VERDICTS, [])
+        report.verdicts = [verdict.to_json() for verdict in verdicts]
+        verdicts.clear()  # pytest keeps each item to the end
     return report
 
 

@@ -57,14 +57,14 @@ def work(case: Case, run_shape: Sequence[int] | None = None) -> Work:
     read = math.prod(shape[:-rank]) * math.prod(
         _read(axis, size, window) for axis, size, window in zip(axes, shape[-rank:], case.kernel.shape[2:], strict=True)
     )
-    sizes = {name: NUMPY_TYPE[name].itemsize for name in (case.data_type, case.input_type, case.output_type)}
+    itemsize = NUMPY_TYPE[case.data_type].itemsize
     bias = 0 if case.bias == "none" else case.kernel.shape[0]
-    kernel = math.prod(case.kernel.shape) * (sizes[case.data_type] if case.quantize is None else 1)
-    tensors = sizes[case.input_type] * read + sizes[case.output_type] * math.prod(output)
+    kernel = math.prod(case.kernel.shape) * (itemsize if case.quantize is None else 1)
+    tensors = NUMPY_TYPE[case.input_type].itemsize * read + NUMPY_TYPE[case.output_type].itemsize * math.prod(output)
     return Work(
         precision=case.precision,
         flops=2 * math.prod(output) * math.prod(case.kernel.shape[1:]),
-        bytes=tensors + sizes[case.data_type] * bias + kernel,
+        bytes=tensors + itemsize * bias + kernel,
     )
 
 

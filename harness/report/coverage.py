@@ -138,7 +138,7 @@ def _quantization(case: Case) -> str:
         return "none"
     kernel = "a scale a tensor" if len(case.quantize.kernel) == 1 else "a scale an output map"
     output = "float output" if case.quantize.output is None else "quantised output"
-    return ", ".join((kernel, output, *(("by the caller",) if case.quantize.by_caller else ())))
+    return f"{kernel}, {output}{', by the caller' if case.quantize.by_caller else ''}"
 
 
 def _text(value: Any) -> str:

@@ -31,16 +31,11 @@ def onnx_model(case: Case) -> bytes:
     Raises:
         InvalidConvolution: the case's shapes and attributes do not go together.
     """
-    from onnx import TensorProto, checker, helper, numpy_helper
+    from onnx import checker, helper, numpy_helper
 
     data = parameters(case)
     is_fp8 = case.precision == "fp8"
-    elements = {
-        "float32": TensorProto.FLOAT,
-        "float16": TensorProto.FLOAT16,
-        "int8": TensorProto.INT8,
-        "float8": TensorProto.FLOAT8E4M3FN,
-    }
+    read, written = (helper.np_dtype_to_tensor_dtype(NUMPY_TYPE[name]) for name in (case.input_type, case.output_type))
     nodes: list[Any] = []
     constants: dict[str, Array] = {}
 
@@ -79,9 +74,9 @@ def onnx_model(case: Case) -> bytes:
     graph = helper.make_graph(
         nodes,
         "case",
-        [helper.make_tensor_value_info(INPUT, elements[case.input_type], declared)],
+        [helper.make_tensor_value_info(INPUT, read, declared)],
         # Dimensions without values: the output's shape is for ONNX to infer.
-        [helper.make_tensor_value_info(OUTPUT, elements[case.output_type], [None] * len(declared))],
+        [helper.make_tensor_value_info(OUTPUT, written, [None] * len(declared))],
         [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
     )
     opset = helper.make_opsetid("", FP8_OPSET if is_fp8 else OPSET)
@@ -151,7 +146,6 @@ class OnnxRuntimeEngine:
         import onnxruntime as ort
 
         self._case = case
-
         options = ort.SessionOptions()
         options.log_severity_level = 4
         # Node by node: fusing Q/DQ would round the bias to an integer, which the model does not say.

@@ -119,16 +119,9 @@ class _Draft:
 
     def _given(self, data: Parameters) -> Parameters:
         """What the layer is given: of another type or shape where that is what is to be refused."""
-        kernel, bias = data.kernel, data.bias
         types, shapes = self.case.types, self.case.shapes
-        if types.kernel is not None:
-            kernel = kernel.astype(types.kernel)
-        if shapes.kernel is not None:
-            kernel = np.resize(kernel, shapes.kernel)
-        if bias is not None and types.bias is not None:
-            bias = bias.astype(types.bias)
-        if bias is not None and shapes.bias is not None:
-            bias = np.resize(bias, shapes.bias)
+        kernel = _changed(data.kernel, types.kernel, shapes.kernel)
+        bias = None if data.bias is None else _changed(data.bias, types.bias, shapes.bias)
         return replace(data, kernel=kernel, bias=bias)
 
     def _layer(self, x: Any) -> Any:
@@ -280,6 +273,12 @@ def _shape(tensor: Any) -> tuple[int, ...] | None:
         return tuple(int(n) for n in tensor.shape) or None
     except (ValueError, RuntimeError, OverflowError):
         return None
+
+
+def _changed(weights: Array, dtype: str | None, shape: tuple[int, ...] | None) -> Array:
+    """Weights in another type and another shape, their values repeated as it takes; None leaves either as it is."""
+    typed = weights if dtype is None else weights.astype(dtype)
+    return typed if shape is None else np.resize(typed, shape)
 
 
 def _plain(value: Any) -> Any:
