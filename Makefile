@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed$(if $(EXTRA),-$(EXTRA))
 .PHONY: conformance test gpu lint doctor clean
 
 conformance: $(STAMP) ## the main job: every case on every target that works on this machine
-	@$(RUN) harness.cli doctor --brief
+	@$(RUN) trt_conformance.cli doctor --brief
 	@$(RUN) pytest cases $(ARGS)
 
 test: $(STAMP) ## the harness's own tests, and the suite on this machine's targets
@@ -18,11 +18,11 @@ test: $(STAMP) ## the harness's own tests, and the suite on this machine's targe
 gpu: $(STAMP) ## the main job, failing where no GPU is found
 	@$(RUN) pytest cases --require-gpu $(ARGS)
 
-lint: $(STAMP) ## ruff and mypy
-	@$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy
+lint: $(STAMP) ## ruff, mypy and the import contracts
+	@$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(VENV)/bin/lint-imports
 
 doctor: $(STAMP) ## what this machine has
-	@$(RUN) harness.cli doctor
+	@$(RUN) trt_conformance.cli doctor
 
 $(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; set PYTHON=")'

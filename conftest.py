@@ -1,1 +1,1 @@
-pytest_plugins = ["harness.plugin"]
+pytest_plugins = [f"trt_conformance.runner.{name}" for name in ("options", "parametrize", "fixtures", "plugin")]

@@ -28,11 +28,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness import environment
-from harness.errors import ConformanceError
-from harness.model import Case
-from harness.paths import ROOT
-from harness.record import FILE_NAME, Record, read
+from trt_conformance.core import git
+from trt_conformance.core.case import Case
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import ROOT
+from trt_conformance.results.record.record import FILE_NAME, Record, read
+from trt_conformance.targets.device import machine as environment
 
 SAMPLING_S = 0.02
 FLAGS = {"fp16": ["--fp16"], "tf32": ["--tf32"], "int8": ["--int8"]}
@@ -123,8 +124,8 @@ def _own_mib(pid: int) -> float:
 
 def exportable(folder: Path, count: int) -> list[Case]:
     """The cases that passed in a run and that ONNX can express: some evenly spread ones first, then the others."""
-    from harness.catalog import load
-    from harness.targets.onnxruntime import OnnxRuntimeTarget
+    from trt_conformance.catalog.catalog import load
+    from trt_conformance.targets.onnxruntime import OnnxRuntimeTarget
 
     catalog, onnx = load(tier=None), OnnxRuntimeTarget()
     forward = [verdict for verdict in _record(folder).verdicts if verdict.check == "forward"]
@@ -142,7 +143,7 @@ def run_polygraphy(folder: Path, cases: Sequence[Case], count: int, backends: Se
     Timed are those that ran to their end: a difference between two backends is an end, too. Where one cannot be run,
     another takes its place, ``count`` times at most. Ctrl-C ends it here.
     """
-    from harness.targets.onnxruntime import onnx_model
+    from trt_conformance.targets.onnxruntime import onnx_model
 
     timed: list[Case] = []
     seconds: list[float] = []
@@ -199,7 +200,7 @@ def main() -> int:
         parser.error("no `polygraphy` on the PATH: install it, or run without it (--polygraphy 0)")
     arguments = ["--target", options.target, *options.selection]
     found: dict[str, Any] = {
-        "machine": {"platform": platform.platform(), "device": environment.gpu(), "source": environment.commit()},
+        "machine": {"platform": platform.platform(), "device": environment.gpu(), "source": git.commit()},
         "arguments": arguments,
         "runs": [],
     }

@@ -19,9 +19,9 @@ from statistics import median
 
 import numpy as np
 
-from harness.latency.recorded import Key, medians
-from harness.record import Record, read
-from harness.verdict import Verdict
+from trt_conformance.core.verdict import Verdict
+from trt_conformance.results.latency.recorded import Key, medians
+from trt_conformance.results.record.record import Record, read
 
 MICRO = 1e6
 

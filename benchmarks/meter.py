@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from harness.worker import HELLO, Worker
+from trt_conformance.targets.isolation.worker import HELLO, Worker
 
 CALLS: defaultdict[str, float] = defaultdict(float)
 COUNTS: defaultdict[str, int] = defaultdict(int)

@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.model import Attributes
-from harness.reference.convolution import convolve
-from harness.tensors import content
+from trt_conformance.core.attributes import Attributes
+from trt_conformance.core.fills import content
+from trt_conformance.numerics.reference.convolution import convolve
 
 INPUT, KERNEL, PADDING = (8, 64, 56, 56), (64, 64, 3, 3), (1, 1)
 

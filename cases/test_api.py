@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.checks import check_deprecated
+from trt_conformance.checks.deprecated import check_deprecated
 
 
 @pytest.mark.no_engine

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.checks import check_build
+from trt_conformance.checks.build import check_build
 
 
 @pytest.mark.cases("accepted", needs="networks")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.data_checks import check_ideal_values, check_printed_values
+from trt_conformance.checks.own_data import check_ideal_values, check_printed_values
 
 
 @pytest.mark.cases("claimed_printed")

@@ -2,8 +2,10 @@
 
 import pytest
 
-from harness.checks import check_forward, check_printed, check_ways
-from harness.second_input import check_inputs
+from trt_conformance.checks.forward import check_forward
+from trt_conformance.checks.printed import check_printed
+from trt_conformance.checks.second_input import check_inputs
+from trt_conformance.checks.ways import check_ways
 
 
 @pytest.mark.cases("accepted")

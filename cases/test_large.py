@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.large import check_large
+from trt_conformance.checks.large import check_large
 
 
 @pytest.mark.cases("large")

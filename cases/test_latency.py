@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.latency.check import check_latency
-from harness.latency.clock import DeviceClock
+from trt_conformance.checks.latency import check_latency
+from trt_conformance.runner.benchmark_clock import DeviceClock
 
 CLOCK = DeviceClock()
 

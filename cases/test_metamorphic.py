@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.metamorphic import check_metamorphic
+from trt_conformance.checks.metamorphic import check_metamorphic
 
 
 @pytest.mark.cases("exact", relations=True)

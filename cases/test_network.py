@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.checks import check_network
+from trt_conformance.checks.network import check_network
 
 
 @pytest.mark.no_engine

@@ -5,11 +5,15 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from harness.checks import check_build, check_forward, check_network
-from harness.padding_sample import check_edge, edges, golden, sample
-from harness.padding_table import MODES, RANKS, check_fresh, check_table, table_id, tier_of
-from harness.plugin import RUN, parametrize
-from harness.targets.base import InfersShapes
+from trt_conformance.checks.build import check_build
+from trt_conformance.checks.forward import check_forward
+from trt_conformance.checks.network import check_network
+from trt_conformance.checks.padding.sample import check_edge, edges, golden, sample
+from trt_conformance.checks.padding.table import check_fresh, check_table
+from trt_conformance.checks.padding.tiers import MODES, RANKS, table_id, tier_of
+from trt_conformance.runner.keys import RUN
+from trt_conformance.runner.parametrize import parametrize
+from trt_conformance.targets.protocols import InfersShapes
 
 SAMPLES = {"test_network": sample, "test_build": sample, "test_forward": sample, "test_edge": edges}
 

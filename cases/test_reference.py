@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.data_checks import check_committed, check_golden, check_store
+from trt_conformance.checks.own_data import check_committed, check_golden, check_store
 
 
 @pytest.mark.cases("stored")

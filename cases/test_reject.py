@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.rejections import check_reject
+from trt_conformance.checks.rejections import check_reject
 
 
 @pytest.mark.cases("rejected")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.relations import check_relation
+from trt_conformance.checks.relations import check_relation
 
 
 @pytest.mark.cases("related")

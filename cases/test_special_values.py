@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.special_values import check_special_values
+from trt_conformance.checks.special_values import check_special_values
 
 
 @pytest.mark.cases("special")

@@ -2,8 +2,10 @@
 
 import pytest
 
-from harness.checks import check_build, check_forward, check_network
-from harness.targets.base import DefinesNetworks
+from trt_conformance.checks.build import check_build
+from trt_conformance.checks.forward import check_forward
+from trt_conformance.checks.network import check_network
+from trt_conformance.targets.protocols import DefinesNetworks
 
 
 @pytest.mark.cases("generated")

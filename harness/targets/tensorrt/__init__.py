@@ -1,5 +1,0 @@
-"""TensorRT 8.5 to 11 and TensorRT-RTX behind one adapter, gated by probing for what a version has."""
-
-from harness.targets.tensorrt.target import TensorRTTarget
-
-__all__ = ["TensorRTTarget"]

@@ -1,0 +1,99 @@
+"""Finds cases that cannot fail: an expected output that is constant, or hardly anything but zeros.
+
+Of an exact case more is asked: three different values at least, and fewer zeros than other values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import numpy as np
+
+from trt_conformance.catalog.explain import Problem
+from trt_conformance.core.arrays import Float64
+from trt_conformance.core.attributes import Attributes
+from trt_conformance.core.case import After, BiasSpec, Case, Quantize, TensorSpec
+from trt_conformance.core.fills import content
+from trt_conformance.core.types import Precision
+from trt_conformance.numerics.reference import network as after
+from trt_conformance.numerics.reference import quantization
+from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.shape import extent, resolve
+
+Shape = tuple[int, ...]
+
+# Above this many products or elements the expected output is not computed while linting.
+CHEAP = 1_000_000
+MOSTLY_ZEROS = 0.9
+HALF_ZEROS = 0.5
+FEW_VALUES = 3
+
+
+def vacuous(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
+    """Expected outputs (one shape for each of ``case.run_shapes``) that a wrong implementation would give too.
+
+    Sums that cancel are the point of channel_sum, and large tensors are left out.
+    """
+    if any(relation.kind == "channel_sum" for relation in case.relations):
+        return
+    bias = None if case.bias == "none" else case.bias
+    for index, (shape, output) in enumerate(zip(case.run_shapes, outputs, strict=True)):
+        if math.prod(output) < 2 or not is_cheap(case, shape, output):
+            continue
+        source = case.input.model_copy(update={"shape": shape})
+        kind: Precision = "fp8" if case.precision == "fp8" else "int8"
+        weakness = _weakness(source, case.kernel, bias, case.attributes, case.quantize, kind, case.after, case.exact)
+        if weakness:
+            yield ("dynamic", "run", index) if case.dynamic else (), f"proves little: {weakness}"
+
+
+def is_cheap(case: Case, shape: Shape, output: Shape) -> bool:
+    """Whether the reference takes little time and memory, most of all for its padded input."""
+    window = case.kernel.shape[2:]
+    axes = resolve(shape, case.kernel.shape, case.attributes)
+    reach = [(axis.size - 1) * axis.stride + extent(f, axis.dilation) for axis, f in zip(axes, window, strict=True)]
+    padded = math.prod(shape[: -len(axes)]) * math.prod(reach)
+    products = math.prod(output) * math.prod(case.kernel.shape[1:])
+    return max(products, padded, math.prod(shape), 1000 * math.prod(window)) < CHEAP
+
+
+@cache
+def _weakness(
+    source: TensorSpec,
+    kernel: TensorSpec,
+    bias: BiasSpec | None,
+    attributes: Attributes,
+    quantize: Quantize | None,
+    precision: Precision,
+    steps: tuple[After, ...],
+    exact: bool,
+) -> str | None:
+    """What is weak about an expected output; remembered, because cases and their precisions share data."""
+
+    def rounded(values: Float64, scale: Sequence[float] | float) -> Float64:
+        factors = quantization.scales(scale, values.ndim)
+        grid = quantization.grid_of(precision)
+        return quantization.dequantize(quantization.quantize(values, factors, grid), factors)
+
+    with np.errstate(all="ignore"):
+        x = content(source.shape, source.fill, source.values, source.seed)
+        w = content(kernel.shape, kernel.fill, kernel.values, kernel.seed)
+        b = content(kernel.shape[:1], bias.fill, bias.values, bias.seed) if bias else None
+        given = x
+        if quantize is not None:
+            x, w = rounded(x, quantize.input), rounded(w, quantize.kernel)
+        output = convolve(x, w, b, attributes)
+        if quantize is not None and quantize.output is not None:
+            output = rounded(output, quantize.output)
+        output = after.apply_steps(steps, len(kernel.shape) - 2, output, given)
+    zeros = output.size - int((output != 0).sum())
+    if (output == output.flat[0]).all():
+        return f"each of the {output.size} expected values is {output.flat[0]:g}"
+    if zeros > MOSTLY_ZEROS * output.size or (exact and zeros >= HALF_ZEROS * output.size):
+        return f"{zeros} of the {output.size} expected values are 0"
+    different = len(np.unique(output)) if exact else FEW_VALUES
+    if different < min(FEW_VALUES, output.size):
+        return f"the {output.size} expected values are only {different} different ones"
+    return None

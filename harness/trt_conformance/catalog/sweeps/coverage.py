@@ -1,0 +1,93 @@
+"""What a sweep's cases cover: each value, each pair of values; and how each went where cases were run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import Literal
+
+from trt_conformance.catalog.sweeps.covering import Combination, Possible, all_combinations, combinations_of
+from trt_conformance.catalog.sweeps.expand import Expanded
+from trt_conformance.catalog.sweeps.model import TIERS, Row, Sweep
+from trt_conformance.core.types import Tier
+
+State = Literal["fail", "known", "pass", "fallback", "built", "never"]
+STATES: tuple[State, ...] = ("fail", "known", "pass", "fallback", "built", "never")
+"""What was found of a combination, the first that any of its cases has: a failure counts even beside passes."""
+
+NEVER: State = "never"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The combinations of some of a sweep's rows.
+
+    ``states`` holds what was found of each row that counts; rows that merely exist are ``never``.
+    """
+
+    sweep: Sweep
+    states: Mapping[Row, State]
+
+    @cached_property
+    def values(self) -> dict[str, dict[str, Counter[State]]]:
+        """How many rows have each value of each axis, by what was found of them."""
+        found = {axis: {value: Counter[State]() for value in values} for axis, values in self.sweep.domains.items()}
+        for row, state in self.states.items():
+            for axis, value in zip(self.sweep.axes, row, strict=True):
+                found[axis][value][state] += 1
+        return found
+
+    def combinations(self, strength: int = 2) -> dict[Combination, State | None]:
+        """What was found of each possible combination; None where no row has it."""
+        possible = Possible(self.sweep.domains, self.sweep.exclusions)
+        found: dict[Combination, State | None] = {
+            combination: None for combination in all_combinations(self.sweep.domains, strength) if possible(combination)
+        }
+        for row, state in self.states.items():
+            for combination in combinations_of(tuple(zip(self.sweep.axes, row, strict=True)), strength):
+                before = found[combination]
+                found[combination] = state if before is None else min(before, state, key=STATES.index)
+        return found
+
+    @cached_property
+    def pairs(self) -> dict[Combination, State | None]:
+        return self.combinations(2)
+
+    def by_axes(self) -> dict[tuple[str, str], Counter[State | None]]:
+        """For each two axes, how many possible pairs of their values have each state."""
+        found = {pair: Counter[State | None]() for pair in combinations(self.sweep.axes, 2)}
+        for ((first, _), (second, _)), state in self.pairs.items():
+            found[first, second][state] += 1
+        return found
+
+
+def impossible(sweep: Sweep) -> dict[Combination, str]:
+    """The pairs that no row may have, and why."""
+    possible = Possible(sweep.domains, sweep.exclusions)
+    return {pair: _reason(sweep, dict(pair)) for pair in all_combinations(sweep.domains, 2) if not possible(pair)}
+
+
+def _reason(sweep: Sweep, pair: dict[str, str]) -> str:
+    for exclude, where in zip(sweep.excludes, sweep.exclusions, strict=True):
+        if all(pair.get(axis) in listed for axis, listed in where.items()):
+            return exclude.doc
+    return "several exclusions together leave no row"
+
+
+def of_tier(expanded: Expanded, tier: Tier) -> Coverage:
+    """What the cases of a tier, and of the smaller ones, cover."""
+    wanted = TIERS[: TIERS.index(tier) + 1]
+    return Coverage(expanded.sweep, {row: NEVER for row, (smallest, _) in expanded.rows.items() if smallest in wanted})
+
+
+def of_run(expanded: Expanded, states: Iterable[tuple[str, State]]) -> Coverage:
+    """What a run's cases cover, given what was found of each by its id."""
+    return Coverage(expanded.sweep, {expanded.ids[name]: state for name, state in states if name in expanded.ids})
+
+
+def shown(combination: Combination) -> str:
+    """``precision int8 × route ctor``."""
+    return " × ".join(f"{axis} {value}" for axis, value in combination)

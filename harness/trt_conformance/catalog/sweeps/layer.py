@@ -1,0 +1,224 @@
+"""What a sweep says of the layer in a few independent words, and the fields of a case that follow from all of them.
+
+Whatever the words, the result is a valid convolution: an input in which the window would not fit grows until it does.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import cycle, islice
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from trt_conformance.core.types import QUANTISED, Fill, Model, PaddingMode, Precision
+from trt_conformance.numerics.reference.shape import extent
+
+_Size = Annotated[int, Field(ge=1)]
+_Pad = Annotated[int, Field(ge=0)]
+Sizes = Annotated[tuple[_Size, _Size, _Size], Field(strict=False)]
+Pads = Annotated[tuple[_Pad, _Pad, _Pad], Field(strict=False)] | Literal["half", "full"]
+
+
+class Layer(Model):
+    """The words. Triples are depth, height and width: two dimensions leave out the depth, one also the height.
+
+    One dimension is computed as two of which the height is 1. ``size`` is the input's, or where that is too small for
+    the window, the stride or the dilation, the smallest that is not: a size of 1 makes the kernel as large as its
+    padded input. Padding is ``half``
+    for an output of the input's size, ``full`` for windows that hold a single element of the input.
+    ``data`` is ``exact`` for integers of which no sum is rounded, ``uniform`` for numbers of 20 bits.
+    ``quantize`` says of which the kernel has a scale. ``dynamic`` dimensions have a profile from the input's shape to
+    one more of each, ``wide`` one from the smallest valid shape to twice the input's.
+    """
+
+    rank: Literal[1, 2, 3] = 2
+    batch: _Size = 1
+    channels: _Size = 1
+    maps: _Size = 1
+    groups: _Size = 1
+    size: Sizes = (1, 1, 1)
+    window: Sizes = (1, 1, 1)
+    stride: Sizes = (1, 1, 1)
+    dilation: Sizes = (1, 1, 1)
+    pre: Pads = (0, 0, 0)
+    post: Pads = (0, 0, 0)
+    mode: PaddingMode = "EXPLICIT_ROUND_DOWN"
+    data: Literal["exact", "uniform"] = "exact"
+    bias: bool = False
+    quantize: Literal["tensor", "channel"] = "tensor"
+    quantize_output: bool = False
+    dynamic: Literal["none", "batch", "spatial", "all", "wide"] = "none"
+
+    def fields(self, precision: Precision, seed: int) -> dict[str, Any]:
+        """The fields of a case: tensors, attributes, dynamic shapes, scales."""
+        axes = [self._axis(index) for index in range(3)][-max(self.rank, 2) :]
+        if self.rank == 1:
+            axes[0] = Axis(1, 1, 1, 1, 0, 0, 1)
+        window = tuple(axis.window for axis in axes)
+        kernel = (self.maps, self.channels // self.groups, *window)
+        shape = (self.batch, self.channels, *(axis.size for axis in axes))
+        data = _Data.of(self, precision, math.prod(kernel[1:]))
+        fields: dict[str, Any] = {
+            "input": {"shape": shape, "fill": data.input, "seed": seed},
+            "kernel": {"shape": kernel, **_kernel(data, math.prod(kernel), seed + 1)},
+            "set": dict(self._assignments(axes)),
+            "exact": self.data == "exact",
+        }
+        if self.bias:
+            fields["bias"] = _bias(self, data, seed)
+        if precision in QUANTISED:
+            fields["quantize"] = {"input": data.input_scale, "kernel": data.kernel_scales}
+            if self.quantize_output:
+                fields["quantize"]["output"] = data.output_scale
+        if self.dynamic != "none":
+            fields["dynamic"] = self._dynamic(shape, axes)
+        return fields
+
+    def _axis(self, index: int) -> Axis:
+        window, stride, dilation = self.window[index], self.stride[index], self.dilation[index]
+        span = extent(window, dilation)
+        pre, post = _pad(self.pre, index, span, 0), _pad(self.post, index, span, 1)
+        if self.mode.startswith("SAME"):
+            least = 1
+        else:
+            least = max(1, span - pre - (pre if self.mode.startswith("CAFFE") else post))
+        least = max(least, stride, dilation)  # so that some window reads some of the input, and not padding alone
+        return Axis(max(self.size[index], least), window, stride, dilation, pre, post, least)
+
+    def _assignments(self, axes: list[Axis]) -> Any:
+        stride, dilation, pre, post = (tuple(axis[place] for axis in axes) for place in (2, 3, 4, 5))
+        if max(stride) > 1:
+            yield "stride_nd", stride
+        if max(dilation) > 1:
+            yield "dilation_nd", dilation
+        if pre == post:
+            if any(pre):
+                yield "padding_nd", pre
+        else:
+            yield "pre_padding", pre
+            yield "post_padding", post
+        if self.mode != "EXPLICIT_ROUND_DOWN":
+            yield "padding_mode", self.mode
+        if self.groups > 1:
+            yield "num_groups", self.groups
+
+    def _dynamic(self, shape: tuple[int, ...], axes: list[Axis]) -> dict[str, Any]:
+        """A profile, and two shapes to run. The height of one dimension stays 1."""
+        wide = self.dynamic == "wide"
+        free = [wide or self.dynamic in ("batch", "all"), False]
+        free += [self.dynamic != "batch" and not (self.rank == 1 and place == 0) for place in range(len(axes))]
+        least = (1, shape[1], *(axis.least for axis in axes))
+        more = (shape[0] + 1, shape[1], *(axis.size + axis.stride for axis in axes))
+
+        def where_free(sizes: tuple[int, ...]) -> tuple[int, ...]:
+            return tuple(size if is_free else given for size, given, is_free in zip(sizes, shape, free, strict=True))
+
+        low = where_free(least) if wide else shape
+        high = where_free(tuple(2 * size for size in shape)) if wide else where_free(more)
+        other = low if wide else high
+        return {
+            "shape": tuple(-1 if is_free else size for is_free, size in zip(free, shape, strict=True)),
+            "min": low,
+            "opt": shape,
+            "max": high,
+            "run": (shape,) if other == shape else (shape, other),
+        }
+
+
+class Axis(NamedTuple):
+    """One spatial axis; ``least`` is the smallest valid size."""
+
+    size: int
+    window: int
+    stride: int
+    dilation: int
+    pre: int
+    post: int
+    least: int
+
+
+def _pad(pads: Pads, index: int, span: int, side: int) -> int:
+    if pads == "half":
+        return (span - 1 + side) // 2
+    return span - 1 if pads == "full" else pads[index]
+
+
+class _Data(NamedTuple):
+    """Fills, and scales of few bits, so that a sum in float64 is exact in any order."""
+
+    input: Fill
+    kernel: Fill
+    input_scale: float
+    kernel_scales: tuple[float, ...]
+    output_scale: float
+
+    @classmethod
+    def of(cls, layer: Layer, precision: Precision, terms: int) -> _Data:
+        uniform = layer.data == "uniform"
+        inputs, kernel = _UNIFORM_FILLS if uniform else _exact_fills(precision, terms)
+        scales = _UNIFORM_SCALES if uniform else _EXACT_SCALES
+        count = layer.maps if layer.quantize == "channel" else 1
+        spread = math.sqrt(terms) * _PRODUCT_SPREAD[kernel]
+        output = (1.25 if uniform else 1.0) * 2.0 ** round(math.log2(spread / _STEPS_OF_SPREAD))
+        return cls(inputs, kernel, 1.25 * 2.0**-7 if uniform else 1.0, tuple(islice(cycle(scales), count)), output)
+
+
+_UNIFORM_FILLS: tuple[Fill, Fill] = ("uniform_20_bits", "uniform_20_bits")
+_UNIFORM_SCALES = (1.125 * 2.0**-7, 0.75 * 2.0**-7, 1.5 * 2.0**-7, 2.0**-7)
+_EXACT_SCALES = (1.0, 0.5, 2.0, 4.0)
+# The standard deviation of a product of input and kernel, and how many steps of a quantised output that of a sum is.
+_PRODUCT_SPREAD: dict[Fill, float] = {
+    "uniform_20_bits": 1 / 3,
+    "exact_integers": 4.0,
+    "ternary": 2 / 3,
+    "sparse_ternary": 0.29,
+    "int8_full_range": 5460.0,
+}
+_STEPS_OF_SPREAD = 48
+
+# The largest number of products for which each pair of fills stays exact in the narrowest accumulator and output.
+_EXACT_FILLS: dict[Precision, tuple[tuple[int, Fill, Fill], ...]] = {
+    "fp32": ((10**6, "exact_integers", "exact_integers"),),
+    "tf32": ((10**6, "exact_integers", "exact_integers"),),
+    "fp16": (
+        (200, "exact_integers", "exact_integers"),
+        (2000, "ternary", "ternary"),
+        (20000, "ternary", "sparse_ternary"),
+    ),
+    "fp8": (
+        (200, "exact_integers", "exact_integers"),
+        (2000, "ternary", "ternary"),
+        (20000, "ternary", "sparse_ternary"),
+    ),
+    "bf16": (
+        (25, "exact_integers", "exact_integers"),
+        (1000, "ternary", "ternary"),
+        (20000, "ternary", "sparse_ternary"),
+    ),
+    "int8": ((1000, "int8_full_range", "int8_full_range"), (10**5, "exact_integers", "exact_integers")),
+}
+
+
+def _exact_fills(precision: Precision, terms: int) -> tuple[Fill, Fill]:
+    ladder = _EXACT_FILLS[precision]
+    return next(((x, w) for most, x, w in ladder if terms <= most), ladder[-1][1:])
+
+
+def _kernel(data: _Data, size: int, seed: int) -> dict[str, Any]:
+    """A fill, but where that may well be all zeros, numbers that are not."""
+    if size > _FEW or data.kernel not in _WEIGHT:
+        return {"fill": data.kernel, "seed": seed}
+    return {"values": tuple(float(_WEIGHT[data.kernel] * (1 + i % 3) * (-1) ** i) for i in range(size))}
+
+
+_FEW = 8
+_WEIGHT: dict[Fill, int] = {"exact_integers": 1, "int8_full_range": 42}
+
+
+def _bias(layer: Layer, data: _Data, seed: int) -> dict[str, Any]:
+    """Numbers that an output shows: of the size of a quantised output's step."""
+    if layer.data == "uniform":
+        return {"fill": "uniform_20_bits", "seed": seed + 2}
+    unit = data.output_scale if layer.quantize_output else 1.0
+    return {"values": tuple(unit * (1 + k % 7) * (-1) ** k for k in range(layer.maps))}

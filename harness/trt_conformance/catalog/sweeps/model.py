@@ -1,0 +1,90 @@
+"""What a sweep file may say: axes with their values, what is excluded, and how each tier covers the rest."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, Literal, NamedTuple, get_args
+
+from pydantic import Field
+
+from trt_conformance.core.types import Model, Tier
+
+TIERS: tuple[Tier, ...] = get_args(Tier)
+"""From the smallest to the largest; each contains those before it."""
+
+How = Literal["matrix", "pairwise", "threeway"]
+STRENGTH: dict[str, int] = {"pairwise": 2, "threeway": 3}
+
+Row = tuple[str, ...]
+"""The name of one value of each axis, in the order of the axes."""
+
+_Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+
+
+class Exclude(Model):
+    """Combinations that are no cases: where each named axis has one of the listed values. ``doc`` says why."""
+
+    doc: Annotated[str, Field(min_length=8)]
+    where: Annotated[dict[str, _Names], Field(min_length=1)]
+
+
+class Cover(Model):
+    """How a tier covers the axes: every combination, or each pair or triple of values at least once.
+
+    ``only`` narrows axes to some of their values. ``each`` names axes for each combination of whose values the
+    others are covered anew.
+    """
+
+    tier: Tier
+    how: How
+    only: dict[str, _Names] = Field(default_factory=dict)
+    each: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+
+class Block(NamedTuple):
+    """One covering array: its axes' values, of which those of ``each`` are one only."""
+
+    domains: dict[str, tuple[str, ...]]
+    strength: int
+
+
+class Sweep(Model):
+    """A sweep file, read and checked.
+
+    ``base`` is what all its cases share, ``axes`` holds what each value of each axis adds. ``usual`` names values
+    that an id leaves out. ``lines`` are those of ``covers`` in the file.
+    """
+
+    file: str
+    name: str
+    section: str
+    source: str
+    seed: Annotated[int, Field(ge=0)]
+    base: dict[str, Any]
+    axes: dict[str, dict[str, dict[str, Any]]]
+    usual: dict[str, str]
+    excludes: tuple[Exclude, ...]
+    covers: tuple[Cover, ...]
+    lines: tuple[int, ...]
+
+    @cached_property
+    def domains(self) -> dict[str, tuple[str, ...]]:
+        """The values of each axis."""
+        return {axis: tuple(values) for axis, values in self.axes.items()}
+
+    @cached_property
+    def axis_of(self) -> dict[str, str]:
+        """The axis of each value: a value's name is of one axis only."""
+        return {value: axis for axis, values in self.axes.items() for value in values}
+
+    @cached_property
+    def exclusions(self) -> tuple[dict[str, frozenset[str]], ...]:
+        return tuple({axis: frozenset(values) for axis, values in e.where.items()} for e in self.excludes)
+
+    def excluded_by(self, row: Row) -> Exclude | None:
+        """The first exclusion that a row meets."""
+        values = dict(zip(self.axes, row, strict=True))
+        for exclude, where in zip(self.excludes, self.exclusions, strict=True):
+            if all(values[axis] in listed for axis, listed in where.items()):
+                return exclude
+        return None

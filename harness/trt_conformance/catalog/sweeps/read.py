@@ -1,0 +1,185 @@
+"""Reads a sweep file; what is wrong with it goes to the file's faults, with its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from trt_conformance.catalog.case_file import DEFAULT_KEYS
+from trt_conformance.catalog.explain import explain
+from trt_conformance.catalog.lint.case import lint_assignments
+from trt_conformance.catalog.source import Source
+from trt_conformance.catalog.sweeps.covering import Possible
+from trt_conformance.catalog.sweeps.layer import Layer
+from trt_conformance.catalog.sweeps.model import STRENGTH, Cover, Exclude, Sweep
+from trt_conformance.core.toml import KeyPath
+from trt_conformance.core.types import Model
+from trt_conformance.core.words import choice, shown
+
+KEYS = ["section", "source", "seed", "usual", "base", "axis", "exclude", "cover"]
+FIELDS = ["layer", *(key for key in DEFAULT_KEYS if key not in ("batch", "source", "latency", "relations"))]
+
+_VALUE = re.compile("[a-z0-9]+")
+
+
+def read_sweep(source: Source) -> Sweep | None:
+    """The sweep of a file, None where anything is wrong with it."""
+    return _Reader(source).sweep()
+
+
+class _Reader:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.document = source.document
+
+    def fault(self, path: KeyPath, message: str) -> None:
+        self.source.fault(path, message)
+
+    def sweep(self) -> Sweep | None:
+        self._head()
+        axes = self._axes()
+        excludes = self._entries("exclude", Exclude)
+        covers = self._entries("cover", Cover)
+        if not self.document.get("cover"):
+            self.fault((), "no covers: expected at least one [[cover]]")
+        usual = self._usual(axes)
+        for index, exclude in enumerate(excludes):
+            self._values(("exclude", index, "where"), exclude.where, axes)
+        for index, cover in enumerate(covers):
+            self._cover(index, cover, axes)
+        if self.source.faults:
+            return None
+        sweep = Sweep(
+            file=self.source.file,
+            name=self.source.stem,
+            section=self.document["section"],
+            source=self.document["source"],
+            seed=self.document["seed"],
+            base=self.document.get("base", {}),
+            axes=axes,
+            usual=usual,
+            excludes=excludes,
+            covers=covers,
+            lines=tuple(self.source.line(("cover", index)) for index in range(len(covers))),
+        )
+        self._satisfiable(sweep)
+        return None if self.source.faults else sweep
+
+    def _head(self) -> None:
+        for key in self.document:
+            if key not in KEYS:
+                self.fault((key,), choice("unknown key", key, KEYS))
+        if not re.fullmatch("[a-z0-9][a-z0-9_]*", self.source.stem):
+            stem = shown(self.source.stem)
+            self.fault((), f"the file's name {stem} must be lower-case letters, digits and underscores")
+        for key in ("section", "source"):
+            if not isinstance(self.document.get(key), str) or not self.document[key]:
+                self.fault((key,), f"{key}: expected a string, got {shown(self.document.get(key))}")
+        seed = self.document.get("seed")
+        if type(seed) is not int or seed < 0:
+            self.fault(("seed",), f"seed: expected an integer of at least 0, got {shown(seed)}")
+        self._fields(("base",), self.document.get("base", {}))
+
+    def _axes(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """The axes; those of the wrong type are left out."""
+        given = self.document.get("axis")
+        if not isinstance(given, dict) or len(given) < 2:
+            self.fault(("axis",), "expected at least two axes: [axis.NAME] tables of values")
+            return {}
+        axes: dict[str, dict[str, dict[str, Any]]] = {}
+        first: dict[str, str] = {}
+        for axis, values in given.items():
+            path = ("axis", axis)
+            if not isinstance(values, dict) or not values:
+                self.fault(path, f"axis {shown(axis)}: expected a table of values, got {shown(values)}")
+                continue
+            axes[axis] = values
+            for value, fields in values.items():
+                if not _VALUE.fullmatch(value):
+                    self.fault((*path, value), f"value {shown(value)}: must be lower-case letters and digits")
+                elif first.setdefault(value, axis) != axis:
+                    other = shown(first[value])
+                    message = f"value {shown(value)} is a value of axis {other}, too: ids could not tell them apart"
+                    self.fault((*path, value), message)
+                self._fields((*path, value), fields)
+        return axes
+
+    def _fields(self, path: KeyPath, fields: object) -> None:
+        """What a value sets: fields of a case, and words about the layer."""
+        if not isinstance(fields, dict):
+            self.fault(path, f"expected a table of a case's fields, got {shown(fields)}")
+            return
+        for key, value in fields.items():
+            if key not in FIELDS:
+                self.fault((*path, key), choice("unknown field of a case:", key, FIELDS))
+            elif key == "layer":
+                self._validated((*path, key), value, Layer)
+            elif key == "set" and isinstance(value, dict):
+                for where, message in lint_assignments(value):
+                    self.fault((*path, *where), message)
+
+    def _entries(self, key: str, model: Callable[..., Any]) -> tuple[Any, ...]:
+        given = self.document.get(key, [])
+        if not isinstance(given, list):
+            self.fault((key,), f"{key}: expected [[{key}]] tables, got {shown(given)}")
+            return ()
+        found = (self._validated((key, index), entry, model) for index, entry in enumerate(given))
+        return tuple(entry for entry in found if entry is not None)
+
+    def _validated(self, path: KeyPath, value: object, model: Any) -> Model | None:
+        try:
+            validated: Model = model.model_validate(value)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                place: KeyPath = detail["loc"]
+                self.fault((*path, *place), explain(detail, place or path[-1:], model))
+            return None
+        return validated
+
+    def _usual(self, axes: dict[str, Any]) -> dict[str, str]:
+        usual = self.document.get("usual", {})
+        if not isinstance(usual, dict):
+            self.fault(("usual",), f"usual: expected a table of axes with a value each, got {shown(usual)}")
+            return {}
+        self._values(("usual",), {axis: (value,) for axis, value in usual.items()}, axes)
+        if axes and all(axis in usual for axis in axes):
+            self.fault(("usual",), "usual: at least one axis must not be here, or a row of usual values has no name")
+        return usual
+
+    def _values(self, path: KeyPath, named: dict[str, tuple[str, ...]], axes: dict[str, Any]) -> None:
+        for axis, values in named.items():
+            if axis not in axes:
+                self.fault((*path, axis), choice("unknown axis", axis, axes))
+                continue
+            for value in values:
+                if value not in axes[axis]:
+                    self.fault((*path, axis), choice(f"axis {axis} has no value", value, axes[axis]))
+
+    def _cover(self, index: int, cover: Cover, axes: dict[str, Any]) -> None:
+        path: KeyPath = ("cover", index)
+        self._values((*path, "only"), cover.only, axes)
+        for axis in cover.each:
+            if axis not in axes:
+                self.fault((*path, "each"), choice("unknown axis", axis, axes))
+        if cover.how == "matrix" and cover.each:
+            self.fault((*path, "each"), "each: a matrix holds every combination already")
+        if STRENGTH.get(cover.how, 0) > len(axes) > 1:
+            self.fault((*path, "how"), f"how: {cover.how} needs {STRENGTH[cover.how]} axes, but there are {len(axes)}")
+
+    def _satisfiable(self, sweep: Sweep) -> None:
+        """Every value is in some row of the sweep, and of each cover that lists it."""
+        possible = Possible(sweep.domains, sweep.exclusions)
+        for axis, values in sweep.domains.items():
+            for value in values:
+                if not possible(((axis, value),)):
+                    self.fault(("axis", axis, value), f"value {shown(value)} is in no row: all are excluded")
+        for index, cover in enumerate(sweep.covers):
+            within = Possible(sweep.domains | cover.only, sweep.exclusions)
+            for axis in {*cover.only, *cover.each}:
+                for value in cover.only.get(axis, sweep.domains[axis]):
+                    if not within(((axis, value),)):
+                        message = f"{axis} {shown(value)} is in no row of this cover: all are excluded"
+                        self.fault(("cover", index), message)

@@ -1,0 +1,111 @@
+"""What the picture of a failure is drawn from: the output around its worst element, and the sum behind that element."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.core.case import Case
+from trt_conformance.core.tensors import case_data
+from trt_conformance.numerics.bounds.elementwise import quantized_operands
+from trt_conformance.numerics.reference.shape import resolve
+
+MAX_ELEMENTS = 256
+MAX_TERMS = 64
+EDGE = 16
+NO_SUM: dict[str, Any] = {"terms": [], "terms_total": 0, "bias": 0.0}
+
+
+def evidence(
+    case: Case, run_shape: Sequence[int], *, actual: Array, expected: Float64, bound: Float64, worst: tuple[int, ...]
+) -> dict[str, Any]:
+    """A small crop of an output around its worst element, and that element's terms; JSON values only.
+
+    ``actual`` and ``bound`` have the shape of ``expected``; ``run_shape`` is the input's in the run that failed.
+    """
+    window = crop(actual.shape, worst)
+    values, wanted, limits = actual[window].astype(np.float64), expected[window], bound[window]
+    return {
+        "input_shape": list(run_shape),
+        "output_shape": list(actual.shape),
+        "worst": list(worst),
+        "offset": [part.start for part in window],
+        "shape": list(values.shape),
+        "actual": _numbers(values, 9),
+        "expected": _numbers(wanted, 9),
+        "fraction": _numbers(fractions(values, wanted, limits), 4),
+        # Behind other operations an element is no sum of the layer's products.
+        **(NO_SUM if case.after else receptive_field(case, run_shape, worst)),
+    }
+
+
+def crop(shape: Sequence[int], centre: Sequence[int]) -> tuple[slice, ...]:
+    """At most MAX_ELEMENTS elements around one: rows and columns first, then as many planes as there is room for."""
+    room, parts = MAX_ELEMENTS, []
+    for size, middle in zip(reversed(shape), reversed(centre), strict=True):
+        length = min(size, EDGE, room)
+        room //= length
+        start = min(max(0, middle - length // 2), size - length)
+        parts.append(slice(start, start + length))
+    return tuple(reversed(parts))
+
+
+def fractions(actual: Float64, expected: Float64, bound: Float64) -> Float64:
+    """|actual - expected| / bound by element: infinite where a value is not finite, or wrong at a bound of 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.abs(actual - expected)
+        fraction = np.where(error == 0, 0.0, error / bound)
+    return np.where(np.isfinite(actual) & ~np.isnan(fraction), fraction, np.inf)
+
+
+def receptive_field(case: Case, run_shape: Sequence[int], index: tuple[int, ...]) -> dict[str, Any]:
+    """The products that one output element sums: where each is read, and the real values that are multiplied.
+
+    Positions are ``(channel, *spatial)`` of the input, outside it where padding is read, and of the
+    kernel. Of more than MAX_TERMS products those of largest magnitude are kept.
+    """
+    data = case_data(case, run_shape)
+    x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
+    if case.quantize is not None:
+        x, w = quantized_operands(case, x, w)
+    rank = case.spatial_rank
+    image, kernel = x[index[: -rank - 1]], w[index[-rank - 1]]
+    terms = list(_terms(case, image, kernel, index[-rank - 1 :]))
+    kept = terms
+    if len(terms) > MAX_TERMS:
+        largest = sorted(range(len(terms)), key=lambda i: -abs(terms[i]["product"]))[:MAX_TERMS]
+        kept = [terms[i] for i in sorted(largest)]
+    bias = 0.0 if data.bias is None else float(data.bias[index[-rank - 1]])
+    return {"terms": kept, "terms_total": len(terms), "bias": bias}
+
+
+def _terms(case: Case, image: Float64, kernel: Float64, element: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    """Every product behind output element ``(k, *spatial)``, of an image ``(C, *spatial)`` and that map's kernel."""
+    axes = resolve((1, *image.shape), case.kernel.shape, case.attributes)
+    per_group = kernel.shape[0]
+    first = element[0] // (case.kernel.shape[0] // case.attributes.groups) * per_group
+    for tap in product(*map(range, kernel.shape)):
+        at = (
+            first + tap[0],
+            *(o * a.stride + f * a.dilation - a.before for o, f, a in zip(element[1:], tap[1:], axes, strict=True)),
+        )
+        inside = all(0 <= i < size for i, size in zip(at, image.shape, strict=True))
+        x, w = float(image[at]) if inside else 0.0, float(kernel[tap])
+        values = {"x": _number(x, 9), "w": _number(w, 9), "product": _number(x * w, 9)}
+        yield {"x_at": list(at), "w_at": list(tap), **values}
+
+
+def _numbers(values: Float64, digits: int) -> list[float | str]:
+    return [_number(value, digits) for value in values.ravel().tolist()]
+
+
+def _number(value: float, digits: int) -> Any:
+    """A number for JSON, shortened; text where JSON has none."""
+    if not np.isfinite(value):
+        return str(value)
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short.is_integer() and abs(short) < 2**53 else short

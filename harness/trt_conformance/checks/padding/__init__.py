@@ -1,0 +1,1 @@
+"""The padding truth table: a target's shape inference against the documented formulas."""

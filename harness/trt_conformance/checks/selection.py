@@ -1,0 +1,29 @@
+"""Which cases each check runs for, and what it needs of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trt_conformance.core.case import Case
+from trt_conformance.targets.protocols import DefinesNetworks, HasDeprecatedNames, Target
+
+SELECTIONS: dict[str, Callable[[Case], bool]] = {
+    "accepted": lambda case: case.reject is None and not case.large,
+    "stored": lambda case: case.reject is None and not case.latency and not case.large,
+    "large": lambda case: case.large,
+    "special": lambda case: case.special_values,
+    "timed": lambda case: case.latency,
+    "rejected": lambda case: case.reject is not None,
+    "printed": lambda case: case.reject is None and case.expect.printed is not None,
+    "ideal": lambda case: case.expect.ideal is not None and case.precision == "fp32",
+    "related": lambda case: bool(case.relations),
+    "exact": lambda case: case.reject is None and case.exact,
+    "deprecated": lambda case: case.deprecated is not None,
+    "claimed_printed": lambda case: case.expect.printed is not None and case.precision in ("fp32", "int8", "fp8"),
+}
+GENERATED = "generated"
+NEEDS: dict[str, Callable[[Target], bool]] = {
+    "nothing": lambda target: True,
+    "networks": lambda target: isinstance(target, DefinesNetworks),
+    "api": lambda target: isinstance(target, HasDeprecatedNames),
+}

@@ -1,0 +1,117 @@
+"""``trt-conformance compare``: what changed from one run to another, and a gate for CI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trt_conformance.cli.output import AsJson, print_json
+from trt_conformance.core.errors import ConformanceError
+
+Base = Annotated[Path, typer.Argument(metavar="BASE", help="The run record that was, or its folder.")]
+New = Annotated[Path, typer.Argument(metavar="NEW", help="The run record that is, or its folder.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown, as for a CI job's page.")]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained HTML file as well.")
+]
+Gate = Annotated[bool, typer.Option("--gate", help="Exit with 1 where there is a regression.")]
+Pairs = Annotated[
+    list[str] | None,
+    typer.Option("--pair", metavar="OLD=NEW", help="Compare target OLD of BASE with target NEW of NEW. Repeatable."),
+]
+Calibration = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--calibration",
+        metavar="RECORD",
+        help="One of several runs of the same thing: how far latencies vary. Repeatable.",
+    ),
+]
+Settings = Annotated[
+    Path | None,
+    typer.Option("--settings", metavar="FILE", help="A TOML file with the options on latencies, in a table [latency]."),
+]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(min=0.001, help="The change of a latency, as a fraction, that is let pass.", show_default="0.02"),
+]
+Normalise = Annotated[
+    bool | None, typer.Option("--normalise", help="Hold latencies against the fixed kernel timed beside them.")
+]
+AcrossDevices = Annotated[bool | None, typer.Option("--across-devices", help="Compare latencies of different devices.")]
+AcrossModes = Annotated[bool | None, typer.Option("--across-modes", help="Compare latencies timed in different modes.")]
+Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="How many changes of the error fraction to list.")]
+
+
+def compare(
+    base: Base,
+    new: New,
+    markdown: AsMarkdown = False,
+    html: Html = None,
+    as_json: AsJson = False,
+    gate: Gate = False,
+    pair: Pairs = None,
+    top: Top = 10,
+    settings: Settings = None,
+    calibration: Calibration = None,
+    tolerance: Tolerance = None,
+    normalise: Normalise = None,
+    across_devices: AcrossDevices = None,
+    across_modes: AcrossModes = None,
+) -> None:
+    """Say what changed from one run to another.
+
+    Results, output bits, kernels, precisions, use of the error bound,
+    versions, and cases that only one run holds.
+
+    Targets of different versions are paired where that is plain.
+
+    --gate: exit code 1 where a check newly fails or errs, or passed in BASE
+    and is not run in NEW or absent from it, or a latency became longer; 3
+    where no more is wrong than that latencies cannot be told apart or are
+    not comparable; 0 otherwise.
+    A pass that becomes unsupported is listed and stops nothing.
+    Without it too: 2 where a record cannot be read.
+    """
+    from trt_conformance.results import report as reports
+    from trt_conformance.results.changes import between
+    from trt_conformance.results.latency.gate import latency_section
+    from trt_conformance.results.latency.settings import read_settings
+    from trt_conformance.results.record.record import read
+    from trt_conformance.results.report import compare_text
+    from trt_conformance.results.report.page import compare_page
+
+    if markdown and as_json:
+        raise ConformanceError("give --markdown or --json, not both")
+    options = {
+        "calibration": [str(path) for path in calibration] if calibration else None,
+        "tolerance": tolerance,
+        "normalise": normalise,
+        "across_devices": across_devices,
+        "across_modes": across_modes,
+    }
+    judging = read_settings(settings, options)
+    before, after = read(base), read(new)
+    changes = between(before, after, pair or ())
+    latency = latency_section(
+        before,
+        after,
+        [read(Path(path)) for path in judging.calibration],
+        tolerance=judging.tolerance,
+        normalise=judging.normalise,
+        across_devices=judging.across_devices,
+        across_modes=judging.across_modes,
+    )
+    if html:
+        reports.write(html, compare_page(changes, top, latency))
+    if as_json:
+        print_json(changes.to_json(top) | {"latency": latency.to_json()})
+    else:
+        say = compare_text.markdown if markdown else compare_text.terminal
+        typer.echo(say(changes, top, len(latency.regressions)).rstrip())
+        for line in latency.lines():
+            typer.echo(f"- {line}" if markdown else line)
+    if gate and (changes.regressions or latency.exit_code):
+        raise typer.Exit(1 if changes.regressions else latency.exit_code)

@@ -1,0 +1,47 @@
+"""``trt-conformance export``: a run for other programs."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trt_conformance.core.errors import ConformanceError
+
+
+class Format(str, Enum):
+    """What `results.report.exports.FORMATS` offers; named here so that ``--help`` imports nothing heavy."""
+
+    junit = "junit"
+    markdown = "markdown"
+    csv = "csv"
+    parquet = "parquet"
+    prometheus = "prometheus"
+    github_benchmark = "github-benchmark"
+
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run record, or the folder that holds it.")]
+Chosen = Annotated[Format, typer.Option("--format", "-f", help="The form to write.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write; stdout by default.")
+]
+
+
+def export(run: Run, form: Chosen, output: Output = None) -> None:
+    """Write a run as JUnit XML, Markdown, CSV, Parquet, Prometheus metrics, or github-action-benchmark's JSON."""
+    from trt_conformance.results import report as reports
+    from trt_conformance.results.record.record import read
+    from trt_conformance.results.report.exports import FORMATS, parquet
+
+    if form is Format.parquet:
+        if output is None:
+            raise ConformanceError("Parquet is no text: say where to write it with --output FILE")
+        reports.write(output, parquet(reports.view_of([read(run)])))
+        return
+    text = FORMATS[form.value](reports.view_of([read(run)]))
+    if output:
+        reports.write(output, text)
+    else:
+        typer.echo(text, nl=False)

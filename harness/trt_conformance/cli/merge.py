@@ -1,0 +1,34 @@
+"""``trt-conformance merge``: the records of a run's shards as one record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Records = Annotated[list[Path], typer.Argument(metavar="RECORD...", help="The shards' records, or their folders.")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write the record into.")]
+Partial = Annotated[bool, typer.Option("--partial", help="Merge although shards are missing or were cut short.")]
+
+
+def merge(records: Records, output: Output, partial: Partial = False) -> None:
+    """Put the records of shards together into one that report, compare, history and export read.
+
+    Targets that ran on machines of different kinds are kept apart. Refused: records that contradict each
+    other, come from different commits, or are no parts of one run. With --partial the record stays without
+    its closing line, as that of a run that was cut short.
+    """
+    from trt_conformance.core.errors import ConformanceError
+    from trt_conformance.core.paths import relative
+    from trt_conformance.results.record import merge as merging
+    from trt_conformance.results.record.record import read, save
+
+    merged = merging.merge({relative(path): read(path) for path in records})
+    if merged.missing and not partial:
+        lines = "\n  ".join(merged.missing)
+        raise ConformanceError(f"not merged:\n  {lines}\n--partial merges what is there")
+    for line in merged.missing:
+        typer.echo(f"warning: {line}", err=True)
+    path = save(output, merged.record)
+    typer.echo(f"{relative(path)}: {len(merged.record.verdicts)} verdicts of {len(records)} records")

@@ -1,0 +1,85 @@
+"""The closed sets of names that cases and verdicts use, and the base of all models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PHASES = ("lint", "network", "build", "run", "compare", "latency")
+Phase = Literal["lint", "network", "build", "run", "compare", "latency"]
+RejectPhase = Literal["set", "network", "build", "run"]
+Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8", "fp8"]
+DataType = Literal["float32", "float16", "bfloat16", "int8", "float8"]
+Tier = Literal["smoke", "ci", "nightly"]
+PaddingMode = Literal[
+    "EXPLICIT_ROUND_DOWN",
+    "EXPLICIT_ROUND_UP",
+    "SAME_UPPER",
+    "SAME_LOWER",
+    "CAFFE_ROUND_DOWN",
+    "CAFFE_ROUND_UP",
+]
+Fill = Literal[
+    "tiled_1_to_9",
+    "powers_of_ten",
+    "powers_of_ten_alternating",
+    "zeros",
+    "ones",
+    "ramp",
+    "uniform",
+    "exact_integers",
+    "ternary",
+    "sparse_ternary",
+    "int8_full_range",
+    "int8_extremes",
+    "int8_ties",
+    "uniform_20_bits",
+]
+
+Format = Literal["LINEAR", "CHW2", "CHW4", "CHW16", "CHW32", "HWC", "HWC8", "HWC16", "DHWC", "DHWC8", "CDHW32"]
+
+# The tensor type a precision reads and writes. Q/DQ networks read and write float32 around int8.
+DATA_TYPE: dict[Precision, DataType] = {
+    "fp32": "float32",
+    "tf32": "float32",
+    "fp16": "float16",
+    "bf16": "bfloat16",
+    "int8": "float32",
+    "fp8": "float32",
+}
+
+# Precisions that compute between Q/DQ.
+QUANTISED: tuple[Precision, ...] = ("int8", "fp8")
+
+# A tensor of more elements than this is refused by the linter: TensorRT's own limit (2^31 elements).
+MAX_ELEMENTS = 2**31
+
+_Int = Annotated[int, Field(strict=True)]
+_Positive = Annotated[int, Field(strict=True, ge=1)]
+_Size = Annotated[int, Field(strict=True, ge=0)]
+# TOML arrays arrive as lists; a strict tuple would refuse them.
+Ints = Annotated[tuple[_Int, ...], Field(strict=False, min_length=1, max_length=8)]
+Shape = Annotated[tuple[_Size, ...], Field(strict=False, min_length=1, max_length=8)]
+Floats = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
+AttributeValue = _Int | Ints | PaddingMode
+CaseName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=80)]
+ArithmeticName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+ClaimId = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")]
+
+
+class Model(BaseModel):
+    """Strict (no coercion), frozen and closed (an unknown key is an error)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Mode = Literal["kernel", "graph", "enqueue", "end_to_end", "host"]
+"""What is timed.
+
+kernel: the durations of an enqueue's kernels on the device, summed. graph: many enqueues in one CUDA graph,
+divided by their number. enqueue: one enqueue between two events. end_to_end: one enqueue with the transfers
+around it. host: one call, by the host's clock.
+"""
+MODES: tuple[Mode, ...] = get_args(Mode)

@@ -1,0 +1,28 @@
+"""The store of goldens: tensors with their provenance, of three kinds.
+
+documented: printed in the document. reference: computed by `numerics.reference`. observed: what a target gave.
+"""
+
+from __future__ import annotations
+
+from trt_conformance.golden.hashes import hash_line, read_generated
+from trt_conformance.golden.observed import write_observed
+from trt_conformance.golden.read import read_documented, read_reference, stored
+from trt_conformance.golden.store import GoldenError
+from trt_conformance.golden.update import Change, diff, update
+from trt_conformance.golden.verify import Problem, verify
+
+__all__ = [
+    "Change",
+    "GoldenError",
+    "Problem",
+    "diff",
+    "hash_line",
+    "read_documented",
+    "read_generated",
+    "read_reference",
+    "stored",
+    "update",
+    "verify",
+    "write_observed",
+]

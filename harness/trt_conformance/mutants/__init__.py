@@ -1,0 +1,25 @@
+"""Wrong convolutions, and the score that the suite reaches on them."""
+
+from __future__ import annotations
+
+from trt_conformance.mutants import arithmetic, fp8, geometry, interactions, operands, refusals
+from trt_conformance.mutants import int8 as quantized
+from trt_conformance.mutants import network as after
+from trt_conformance.mutants import outputs as results
+from trt_conformance.mutants.mutant import UNMUTATED, Mutant, MutantTarget
+from trt_conformance.mutants.scoring import Outcome, check_unmutated, score, small
+
+MUTANTS: tuple[Mutant, ...] = (
+    *geometry.MUTANTS,
+    *operands.MUTANTS,
+    *arithmetic.MUTANTS,
+    *quantized.MUTANTS,
+    *fp8.MUTANTS,
+    *after.MUTANTS,
+    *results.MUTANTS,
+    *refusals.MUTANTS,
+    *interactions.MUTANTS,
+)
+"""Every mutant, by what it gets wrong."""
+
+__all__ = ["MUTANTS", "UNMUTATED", "Mutant", "MutantTarget", "Outcome", "check_unmutated", "score", "small"]

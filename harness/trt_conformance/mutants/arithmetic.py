@@ -1,0 +1,133 @@
+"""Mutants that compute with too few bits, or change the values of a right sum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.attributes import Attributes
+from trt_conformance.core.case import Case
+from trt_conformance.core.types import Precision
+from trt_conformance.mutants import conditions
+from trt_conformance.mutants.mutant import Change, Mutant, truncated
+from trt_conformance.mutants.mutant import multiply as sum_products
+
+Keep = Callable[[Array], Array]
+
+HALF, BRAIN = np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)
+# Types narrower than the one that a precision demands. TF32 reads float32 operands with 10 of 23 fraction bits.
+NARROWER: dict[Precision, tuple[str, ...]] = {
+    "fp32": ("tf32", "fp16", "bf16"),
+    "tf32": ("bf16",),
+    "fp16": ("bf16",),
+}
+
+
+def through(dtype: np.dtype[Any]) -> Keep:
+    """Rounded to a type and back; what is too large becomes infinite."""
+
+    def keep(values: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return values.astype(np.float32).astype(dtype).astype(values.dtype)
+
+    return keep
+
+
+SUMS: tuple[tuple[Precision, str], ...] = (
+    ("fp32", "fp16"),
+    ("fp32", "bf16"),
+    ("tf32", "bf16"),
+    ("fp16", "fp16"),
+    ("bf16", "bf16"),
+)
+KEEP: dict[str, Keep] = {"tf32": lambda v: truncated(v).astype(v.dtype), "fp16": through(HALF), "bf16": through(BRAIN)}
+
+
+def kept(keep: Keep) -> Change:
+    return lambda tensor, case: keep(tensor)
+
+
+def stepwise(keep: Keep) -> Callable[[Array, Array, Attributes, Case], Array]:
+    """Sums one tap of one channel after the other, and keeps less of each partial sum."""
+
+    def multiply(x: Array, kernel: Array, attributes: Attributes, case: Case) -> Array:
+        total: Array | None = None
+        for term in np.ndindex(kernel.shape[1:]):
+            one = np.zeros_like(kernel)
+            place: Any = (slice(None), *term)
+            one[place] = kernel[place]
+            product = sum_products(x, one, attributes, case)
+            total = keep(product if total is None else total + product)
+        return np.asarray(total)
+
+    return multiply
+
+
+def next_up(values: Array) -> Array:
+    """The next larger value of the type."""
+    if values.dtype != BRAIN:
+        return np.asarray(np.nextafter(values, np.asarray(np.inf, values.dtype)))
+    bits = values.view(np.uint16)
+    return np.where(values >= 0, bits + 1, bits - 1).astype(np.uint16).view(BRAIN)
+
+
+def toward_zero(dtype: np.dtype[Any]) -> Change:
+    """Sums cut, not rounded, to an output type."""
+
+    def cut(sums: Array, case: Case) -> Array:
+        dropped = np.uint32(0xFFFFE000 if dtype == HALF else 0xFFFF0000)
+        return (np.ascontiguousarray(sums).view(np.uint32) & dropped).view(np.float32)
+
+    return cut
+
+
+def _narrow() -> Iterator[Mutant]:
+    for precision, types in NARROWER.items():
+        applies = conditions.in_precision(precision)
+        for name in types:
+            keep = kept(KEEP[name])
+            yield Mutant(f"{precision}_input_in_{name}", f"{precision} reads its input in {name}", applies, input=keep)
+            yield Mutant(
+                f"{precision}_kernel_in_{name}", f"{precision} reads its kernel in {name}", applies, kernel=keep
+            )
+            yield Mutant(
+                f"{precision}_output_in_{name}", f"{precision} writes its output in {name}", applies, output=keep
+            )
+    for precision, name in SUMS:
+        doc = f"{precision} rounds each partial sum to {name}"
+        applies = conditions.in_precision(precision)
+        yield Mutant(f"{precision}_sums_in_{name}", doc, applies, multiply=stepwise(KEEP[name]))
+
+
+def _last_places() -> Iterator[Mutant]:
+    for precision in ("fp32", "tf32", "fp16", "bf16"):
+        doc = f"{precision} outputs are one unit in the last place too large"
+        applies = conditions.in_precision(precision)
+        yield Mutant(f"{precision}_one_ulp_up", doc, applies, output=kept(next_up))
+    for precision, dtype in (("fp16", HALF), ("bf16", BRAIN)):
+        doc = f"{precision} outputs are cut, not rounded"
+        yield Mutant(f"{precision}_cut", doc, conditions.in_precision(precision), sums=toward_zero(dtype))
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    *_narrow(),
+    *_last_places(),
+    Mutant("negative_outputs_zero", "a ReLU follows", output=lambda y, case: np.maximum(y, 0).astype(y.dtype)),
+    Mutant("output_magnitude", "the output's signs are lost", output=lambda y, case: np.abs(y)),
+    Mutant("output_negated", "the output's signs are turned", output=lambda y, case: -y),
+    Mutant(
+        "output_grown",
+        "the output is multiplied by 1 + 2^-20",
+        output=lambda y, case: (y.astype(np.float64) * (1 + 2.0**-20)).astype(y.dtype),
+    ),
+    Mutant("output_shifted", "2^-10 is added to the output", output=lambda y, case: (y + 2.0**-10).astype(y.dtype)),
+    Mutant(
+        "output_squashed",
+        "outputs saturate at the largest float16",
+        output=lambda y, case: np.clip(y, -65504, 65504).astype(y.dtype),
+    ),
+)

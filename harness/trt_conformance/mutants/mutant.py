@@ -1,0 +1,222 @@
+"""What a mutant is: the right convolution cut into stages, one or more of them replaced by a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.attributes import Attributes
+from trt_conformance.core.case import Case, Quantize
+from trt_conformance.core.errors import InvalidConvolution
+from trt_conformance.core.tensors import INPUT, OUTPUT, parameters
+from trt_conformance.core.types import PaddingMode, Precision
+from trt_conformance.mutants import conditions
+from trt_conformance.mutants.conditions import Condition, always
+from trt_conformance.numerics.reference import quantization
+from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.network import apply
+from trt_conformance.numerics.reference.quantization import Grid, dequantize
+from trt_conformance.numerics.reference.shape import Axis, extent, resolve_axis
+from trt_conformance.targets.errors import Refused
+from trt_conformance.targets.numpy import TF32_DROPPED_BITS, NumpyTarget
+
+Role = Literal["input", "kernel", "output"]
+
+
+class Given(NamedTuple):
+    """What one spatial axis is given, in the order of `resolve_axis`."""
+
+    size: int
+    window: int
+    stride: int
+    pre: int
+    post: int
+    dilation: int
+    mode: PaddingMode
+
+
+Change = Callable[[Array, Case], Array]
+Widths = Sequence[tuple[int, int]]
+
+
+def unchanged(tensor: Array, case: Case) -> Array:
+    """The right stage wherever a tensor passes through as it is."""
+    return tensor
+
+
+def as_resolved(axis: Axis, given: Given) -> Axis:
+    """The right axis."""
+    return axis
+
+
+def refuse(case: Case) -> None:
+    """Refuses what the numpy target refuses."""
+    NumpyTarget().build(case)
+
+
+def zeros(x: Array, widths: Widths) -> Array:
+    """Pads with zeros."""
+    return np.pad(x, widths)
+
+
+def multiply(x: Array, kernel: Array, attributes: Attributes, case: Case) -> Array:
+    """Sums the products of a padded input and a kernel."""
+    sums: Array = convolve(x, kernel, None, attributes)
+    return sums
+
+
+def add_bias(y: Array, bias: Array, case: Case) -> Array:
+    """Adds one value to each output map."""
+    return np.asarray(y + per_map(bias, case))
+
+
+def quantize(x: Array, scale: Array, role: Role, grid: Grid) -> Array:
+    """Quantises as the reference does, whichever tensor it is."""
+    return quantization.quantize(x, scale, grid)
+
+
+def per_map(values: Array, case: Case) -> Array:
+    """One value a map, shaped to broadcast over an output."""
+    return values.reshape(-1, *(1,) * case.spatial_rank)
+
+
+def truncated(values: Array) -> Array:
+    """TF32 by truncation, in float32."""
+    bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
+    return np.asarray((bits & TF32_DROPPED_BITS).view(np.float32))
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A wrong convolution: its name, what is wrong, and the stages that differ. Every default is right.
+
+    It is wrong only in cases to which it ``applies``. The stages, in the order in which they act: ``refuse`` raises
+    what a build raises; ``attributes`` are those after every assignment; ``kernel`` and ``input`` change the operands
+    in the case's type; ``scales`` and ``quantize`` act in int8 and FP8; ``axis`` changes a resolved axis; ``pad``
+    surrounds the input; ``multiply`` sums the products; ``sums`` changes these; ``bias`` adds the bias; ``after`` is
+    what stands behind the layer; ``output`` changes the result in the output's type. ``engine`` runs the stages.
+    """
+
+    name: str
+    doc: str
+    applies: Condition = always
+    refuse: Callable[[Case], None] = refuse
+    attributes: Callable[[Case], Attributes] = attrgetter("attributes")
+    kernel: Change = unchanged
+    input: Change = unchanged
+    scales: Callable[[Quantize], Quantize | None] = lambda quantize: quantize
+    quantize: Callable[[Array, Array, Role, Grid], Array] = quantize
+    axis: Callable[[Axis, Given], Axis] = as_resolved
+    pad: Callable[[Array, Widths], Array] = zeros
+    multiply: Callable[[Array, Array, Attributes, Case], Array] = multiply
+    sums: Change = unchanged
+    bias: Callable[[Array, Array, Case], Array] = add_bias
+    after: Callable[[Case, Array, Array], Array] = apply
+    output: Change = unchanged
+    engine: type[MutantEngine] | None = None
+
+    def on(self, case: Case) -> MutantEngine:
+        """What runs the stages on a case, whether or not the mutant applies to it."""
+        return (self.engine or MutantEngine)(case, self)
+
+
+def confined(precision: Precision, mutants: Iterable[Mutant]) -> tuple[Mutant, ...]:
+    """Mutants that apply in one precision alone, where they applied before."""
+    within = conditions.in_precision(precision)
+    return tuple(replace(mutant, applies=conditions.both(within, mutant.applies)) for mutant in mutants)
+
+
+UNMUTATED = Mutant("unmutated", "every stage is right: it gives the bits of the numpy target")
+
+
+class MutantEngine:
+    """Runs the stages of a mutant on one case."""
+
+    def __init__(self, case: Case, mutant: Mutant) -> None:
+        self.case, self.mutant = case, mutant
+        data = parameters(case)
+        self._kernel, self._bias = mutant.kernel(data.kernel, case), data.bias
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        case, mutant = self.case, self.mutant
+        x = mutant.input(feeds[INPUT], case)
+        scales = mutant.scales(case.quantize) if case.quantize is not None else None
+        try:
+            y = self._float(x) if scales is None else self._quantized(x, scales)
+        except InvalidConvolution as fault:  # a mutant's attributes may no longer go together
+            raise Refused("run", str(fault)) from None
+        return {OUTPUT: mutant.output(mutant.after(case, y, x), case)}
+
+    def close(self) -> None:
+        return None
+
+    def _float(self, x: Array) -> Array:
+        operands = x, self._kernel
+        if self.case.precision == "tf32":
+            operands = truncated(x), truncated(self._kernel)
+        return self._biased(self._sums(*(t.astype(np.float32) for t in operands))).astype(x.dtype)
+
+    def _quantized(self, x: Array, given: Quantize) -> Array:
+        rank, mutant = x.ndim, self.mutant
+        x_scale, w_scale = quantization.scales(given.input, rank), quantization.scales(given.kernel, self._kernel.ndim)
+        grid = quantization.grid_of(self.case.precision)
+        q = mutant.quantize(x.astype(np.float64), x_scale, "input", grid)
+        w = mutant.quantize(self._kernel.astype(np.float64), w_scale, "kernel", grid)
+        scale = per_map((x_scale.ravel() * w_scale.ravel()).astype(np.float32), self.case)
+        y = self._biased(self._sums(q, w).astype(np.float32) * scale)
+        if given.output is not None:
+            y_scale = quantization.scales(given.output, rank)
+            y = dequantize(mutant.quantize(y.astype(np.float64), y_scale, "output", grid), y_scale)
+        return y.astype(np.float32)
+
+    def _sums(self, x: Array, kernel: Array) -> Array:
+        """Pads the input as the resolved axes say, and convolves what that gives without any padding."""
+        case, mutant = self.case, self.mutant
+        attributes = mutant.attributes(case)
+        rank, window = case.spatial_rank, kernel.shape[2:]
+        given = [
+            Given(size, f, *values, attributes.mode)
+            for size, f, values in zip(x.shape[-rank:], window, attributes.axes(), strict=True)
+        ]
+        axes = [mutant.axis(resolve_axis(*one), one) for one in given]
+        widths = [_widths(axis, one) for axis, one in zip(axes, given, strict=True)]
+        inside: Any = (
+            ...,
+            *(slice(max(0, -b), one.size - max(0, -a)) for (b, a), one in zip(widths, given, strict=True)),
+        )
+        around = [(0, 0)] * (x.ndim - rank) + [(max(0, b), max(0, a)) for b, a in widths]
+        resolved = Attributes(
+            stride=tuple(axis.stride for axis in axes),
+            pre=(0,) * rank,
+            post=(0,) * rank,
+            dilation=tuple(axis.dilation for axis in axes),
+            groups=attributes.groups,
+        )
+        return mutant.sums(mutant.multiply(mutant.pad(x[inside], around), kernel, resolved, case), case)
+
+    def _biased(self, y: Array) -> Array:
+        return y if self._bias is None else self.mutant.bias(y, self._bias.astype(np.float32), self.case)
+
+
+def _widths(axis: Axis, given: Given) -> tuple[int, int]:
+    """Elements before and after the input that the windows read; negative where they leave some out."""
+    reach = (axis.size - 1) * axis.stride + extent(given.window, axis.dilation)
+    return axis.before, reach - axis.before - given.size
+
+
+class MutantTarget(NumpyTarget):
+    """A mutant as a target, under the name ``mutant-…``."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self.mutant = mutant
+        self.name = f"mutant-{mutant.name}"
+
+    def build(self, case: Case) -> MutantEngine:  # type: ignore[override]
+        mutant = self.mutant if self.mutant.applies(case) else UNMUTATED
+        mutant.refuse(case)
+        return mutant.on(case)

@@ -1,0 +1,1 @@
+"""How far right arithmetic may lie from the exact result."""

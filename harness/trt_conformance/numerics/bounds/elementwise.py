@@ -1,0 +1,216 @@
+"""Elementwise error bounds, derived from the arithmetic that a precision declares.
+
+A sum of n products, computed in any order, fused or not, obeys
+
+    |computed - exact| <= ((1 + u)^n - 1) * sum |x||w|
+
+where u bounds the error of one step (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed.,
+Lemma 3.1 and section 3.1). Rounding to nearest gives u = 2^-24 in float32. A tensor core aligns its
+accumulator and the exact products to the largest of them and truncates each to 24 bits or more: below one
+unit for each product, u = 2^-23. A float16 accumulator errs at most one unit too, u = 2^-10. An FP8 tensor core
+keeps 13 bits of fraction when it aligns, u = 2^-13 (DeepSeek-V3 technical report, arXiv:2412.19437, section 3.3.2;
+Hopper). TF32 operands are read by dropping bits, u = 2^-10. (Fasi, Higham, Mikaitis and Pranesh, Numerical
+behavior of NVIDIA tensor cores, PeerJ CS 7:e330, 2021; Blanchard, Higham, Lopez, Mary and Pranesh, Mixed
+precision block fused multiply-add, SIAM J. Sci. Comput. 42(3), 2020.)
+
+Where every partial sum is representable no step rounds, and the bound is 0 but for the output's rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.core.case import Case
+from trt_conformance.core.tensors import NUMPY_TYPE, CaseData, case_data
+from trt_conformance.core.types import Precision
+from trt_conformance.numerics.reference.quantization import QUOTIENT_ERROR, Grid, dequantize, grid_of, quantize, scales
+from trt_conformance.numerics.reference.result import Result
+from trt_conformance.numerics.reference.shape import output_shape
+
+Accumulation = Literal["fp32", "fp16", "int32", "fp22", "fp32_rounded"]
+"""What a sum is accumulated in. fp32_rounded is fp32, rounded to the output's type before the bias is added."""
+
+FLOAT32_ROUNDOFF = 2.0**-24
+FLOAT32_MIN_NORMAL = 2.0**-126
+REFERENCE_ROUNDOFF = 2.0**-53
+
+WRITING_STEPS = 3
+"""Roundings of a dequantised output: the reciprocal of its scale, the reciprocal of that, the product."""
+
+EPILOGUE_STEPS = 6
+"""Roundings behind a quantised sum: converting it, the scales' product over the output's (3), times it, the bias."""
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Relative errors of reading an operand of more than ``read_bits`` bits, of a step, and of writing the output.
+
+    ``step_tiny`` and ``write_tiny`` are the absolute errors below the normal range, where float32 and bfloat16
+    may flush to zero. Sums of up to ``step_bits`` bits are exact.
+    """
+
+    step: float
+    step_tiny: float = FLOAT32_MIN_NORMAL
+    step_bits: int = 24
+    read: float = 0.0
+    read_bits: int = 24
+    write: float = 0.0
+    write_tiny: float = 0.0
+
+
+HALVES: tuple[Precision, ...] = ("fp16", "bf16")
+"""Precisions whose output type is narrower than the accumulator."""
+
+# int8 or fp8 in fp32 is the network's own meaning, floats between Q/DQ; int32 and fp22 are what their kernels do.
+ARITHMETIC: dict[tuple[Precision, Accumulation], Arithmetic] = {
+    ("fp32", "fp32"): Arithmetic(step=2.0**-24),
+    ("tf32", "fp32"): Arithmetic(step=2.0**-23, read=2.0**-10, read_bits=11),
+    ("fp16", "fp32"): Arithmetic(step=2.0**-23, write=2.0**-11, write_tiny=2.0**-25),
+    ("fp16", "fp16"): Arithmetic(step=2.0**-10, step_tiny=2.0**-24, step_bits=11, write=2.0**-11, write_tiny=2.0**-25),
+    ("bf16", "fp32"): Arithmetic(step=2.0**-23, write=2.0**-8, write_tiny=FLOAT32_MIN_NORMAL),
+    ("int8", "fp32"): Arithmetic(step=2.0**-24, read=2.0**-24),
+    ("int8", "int32"): Arithmetic(step=2.0**-24),
+    ("fp8", "fp32"): Arithmetic(step=2.0**-24, read=2.0**-24),
+    ("fp8", "fp22"): Arithmetic(step=2.0**-13, step_bits=14),
+}
+ARITHMETIC |= {(half, "fp32_rounded"): ARITHMETIC[half, "fp32"] for half in HALVES}
+
+
+def arithmetic_of(case: Case, accumulation: Accumulation = "fp32") -> Arithmetic:
+    """Raises ValueError where the case's precision knows no such accumulator."""
+    found = ARITHMETIC.get((case.precision, accumulation))
+    if found is None:
+        raise ValueError(f"{case.precision} does not accumulate in {accumulation}")
+    return found
+
+
+def gamma(n: int, u: float) -> float:
+    """(1 + u)^n - 1: what n steps of relative error u amount to; at most the usual n*u / (1 - n*u), for any n."""
+    return math.expm1(n * math.log1p(u))
+
+
+def bound(case: Case, result: Result, accumulation: Accumulation = "fp32") -> Float64:
+    """The largest difference from the reference, element by element, that right arithmetic can show.
+
+    Args:
+        case: decides the arithmetic and the output's quantisation.
+        result: the reference result of one of its run shapes, output ``(N, K, *spatial)``.
+        accumulation: what the engine's kernel adds in, where that is known. int8 in fp32 allows for int32 too.
+
+    Returns:
+        Non-negative float64 of the output's shape.
+    """
+    arithmetic = arithmetic_of(case, accumulation)
+    limits = [_bound(case, result, data, arithmetic, accumulation) for data in runs_of(case, result)]
+    return np.asarray(np.max(limits, axis=0))
+
+
+def runs_of(case: Case, result: Result) -> list[CaseData]:
+    """The tensors of every run that may have given the result: one, unless two run shapes give the same output's."""
+    same = [s for s in case.run_shapes if output_shape(s, case.kernel.shape, case.attributes) == result.output.shape]
+    if not same:
+        raise ValueError(f"no run shape of {case.id} gives an output of shape {result.output.shape}")
+    return [case_data(case, shape) for shape in same]
+
+
+def _bound(case: Case, result: Result, data: CaseData, arithmetic: Arithmetic, accumulation: Accumulation) -> Float64:
+    x, w, b = operands(case, data)
+    steps, size = result.terms, result.magnitude
+    if case.quantize is not None:
+        steps += EPILOGUE_STEPS
+    if accumulation == "int32":
+        steps, size = EPILOGUE_STEPS, np.abs(result.real - b) + np.abs(b)
+    rounded = sum(_exceeds(values, arithmetic.read_bits) for values in (x, w)) if arithmetic.read else 0
+    reading = (1 + arithmetic.read) ** rounded
+    relative = reading * (1 + gamma(steps, arithmetic.step)) - 1
+    # Operands below the normal range may be flushed as well as sums.
+    tiny = result.terms * arithmetic.step_tiny * (1 + np.abs(x).max(initial=0.0) + np.abs(w).max(initial=0.0))
+    own = gamma(result.terms, REFERENCE_ROUNDOFF) * result.magnitude
+    spread = relative * (size + result.slack) + result.slack + own + tiny
+
+    if reading == 1 or arithmetic.read_bits == arithmetic.step_bits:
+        spread = np.where(_exact(case, result, (x, w, b), arithmetic), 0.0, spread)
+    if case.quantize is not None and case.quantize.output is not None:
+        return _quantized(result, spread, scales(case.quantize.output, result.output.ndim), grid_of(case.precision))
+    if accumulation == "fp32_rounded" and case.bias != "none":
+        spread = _written(case, result.real - b, spread, arithmetic)
+    return _written(case, result.real, spread, arithmetic)
+
+
+def _written(case: Case, values: Float64, spread: Float64, arithmetic: Arithmetic) -> Float64:
+    """How far values that may be off by ``spread`` may be off in the output's type."""
+    rounded = (spread > 0) | ~_representable(values, case)
+    return np.asarray(spread + rounded * (arithmetic.write * (np.abs(values) + spread) + arithmetic.write_tiny))
+
+
+def _quantized(result: Result, spread: Float64, scale: Float64, grid: Grid) -> Float64:
+    """How far the output may move where the sum behind it moves by ``spread``; never between steps."""
+    dyadic = _dyadic(scale)
+    # Over a power of two an exact sum meets its ties exactly; any other quotient may fall to either side of one.
+    spread = np.where(dyadic & (spread == 0), 0.0, spread + QUOTIENT_ERROR * (np.abs(result.real) + spread))
+    below, above = (dequantize(quantize(result.real + d, scale, grid), scale) for d in (-spread, spread))
+    written = np.where(dyadic, 0.0, gamma(WRITING_STEPS, FLOAT32_ROUNDOFF) * np.maximum(np.abs(below), np.abs(above)))
+    return np.asarray(np.maximum(result.output - below, above - result.output) + written)
+
+
+def operands(case: Case, data: CaseData) -> tuple[Float64, Float64, Float64]:
+    """Input and kernel as the layer reads them, behind Q/DQ, and the bias shaped for the output (zeros without one)."""
+    x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
+    if case.quantize is not None:
+        x, w = quantized_operands(case, x, w)
+    b = np.zeros(w.shape[0]) if data.bias is None else data.bias.astype(np.float64)
+    return x, w, b.reshape(-1, *(1,) * case.spatial_rank)
+
+
+def quantized_operands(case: Case, x: Float64, w: Float64) -> tuple[Float64, Float64]:
+    """Input and kernel behind their Q/DQ, in float64."""
+    assert case.quantize is not None
+    grid = grid_of(case.precision)
+    x_scale, w_scale = scales(case.quantize.input, x.ndim), scales(case.quantize.kernel, w.ndim)
+    return dequantize(quantize(x, x_scale, grid), x_scale), dequantize(quantize(w, w_scale, grid), w_scale)
+
+
+def _exact(case: Case, result: Result, tensors: tuple[Float64, ...], arithmetic: Arithmetic) -> NDArray[np.bool_]:
+    """Where every partial sum, a multiple of one power of two, fits the accumulator; operands read in full.
+
+    Kernels multiply by the reciprocal of a scale as well as by the scale: both are exact for a power of two alone.
+    """
+    x, w, b = tensors
+    folded = np.asarray(True)
+    if case.precision == "int8" and case.quantize is not None:  # the scales' product is one of the operands, too
+        x, w = scales(case.quantize.input, 1), scales(case.quantize.kernel, 1)
+        folded = _dyadic(x).all() & _dyadic(scales(case.quantize.kernel, case.spatial_rank + 1))
+    of_x, of_w = grain(x), grain(w)
+    unit = min(of_x * of_w, grain(b))
+    if min(unit, of_x, of_w) < arithmetic.step_tiny:
+        return np.zeros(result.magnitude.shape, dtype=bool)
+    return np.asarray((result.magnitude <= 2.0**arithmetic.step_bits * unit) & (result.slack == 0) & folded)
+
+
+def _dyadic(scale: Float64) -> NDArray[np.bool_]:
+    return np.asarray(np.frexp(scale)[0] == 0.5)
+
+
+def grain(values: Array) -> float:
+    """The largest power of two of which every value is a multiple; infinite where all are 0."""
+    mantissa, exponent = np.frexp(values[values != 0])
+    whole = np.ldexp(mantissa, 53).astype(np.int64)
+    lowest = np.ldexp((whole & -whole).astype(np.float64), exponent - 53)
+    return float(lowest.min(initial=math.inf))
+
+
+def _exceeds(values: Float64, bits: int) -> bool:
+    """Whether any value has more significant bits."""
+    mantissa = np.ldexp(np.frexp(values)[0], bits)
+    return bool((mantissa != np.rint(mantissa)).any())
+
+
+def _representable(values: Float64, case: Case) -> NDArray[np.bool_]:
+    with np.errstate(over="ignore"):
+        return np.asarray(values.astype(NUMPY_TYPE[case.data_type]).astype(np.float64) == values)

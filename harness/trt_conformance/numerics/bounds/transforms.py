@@ -1,0 +1,190 @@
+"""Error bounds for kernels that transform: Winograd and FFT. They hold for the largest element, not for each.
+
+Such kernels compute a tile's outputs from sums over the whole tile, so the error of an element scales with the
+largest values around it, not with its own products.
+
+Winograd: Barabasz, Anderson, Soodhalter and Gregg, Error analysis and improving the accuracy of Winograd
+convolution for deep neural networks, ACM Trans. Math. Softw. 46(4), 2020: along each axis
+
+    |computed - exact| <= ((1 + u)^steps - 1) * |A^T| (|G||w| * |B^T||x|)
+
+FFT: Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., Theorem 24.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from trt_conformance.core.arrays import Float64
+from trt_conformance.core.case import Case
+from trt_conformance.core.types import Precision
+from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF, arithmetic_of, gamma, operands, runs_of
+from trt_conformance.numerics.reference.result import Result
+
+Matrix = tuple[tuple[Fraction, ...], ...]
+
+POINTS = tuple(map(Fraction, ("0", "1", "-1", "2", "-2", "1/2", "-1/2")))
+"""Where Lavin and Gray (Fast algorithms for convolutional neural networks, CVPR 2016) evaluate, infinity aside."""
+
+# Six is as far as the points go with a window of three; in fewer bits than float32, larger tiles than two lose all.
+LARGEST_TILE: dict[Precision, int] = {"fp32": 6, "tf32": 2, "fp16": 2, "bf16": 2}
+
+TRANSFORM_ROUNDOFF: dict[Precision, float] = {"fp32": 2.0**-24, "tf32": 2.0**-24, "fp16": 2.0**-11, "bf16": 2.0**-8}
+"""Of the steps of a Winograd transform, in the type its results are kept in. An FFT is computed in float32."""
+
+
+class Transforms(NamedTuple):
+    """F(m, r) in one dimension: ``m`` outputs are A^T ((G w) * (B^T x)), ``*`` elementwise."""
+
+    output: Matrix
+    kernel: Matrix
+    input: Matrix
+
+
+class Growth(NamedTuple):
+    """How large transformed values get over the products of the largest operands, and the roundings on the way."""
+
+    factor: float
+    steps: int
+
+
+def transforms(tile: int, window: int) -> Transforms:
+    """The Toom-Cook matrices of F(tile, window).
+
+    Raises:
+        ValueError: there are too few points for so large a tile and window.
+    """
+    finite = tile + window - 2
+    if finite > len(POINTS):
+        raise ValueError(f"F({tile}, {window}) needs {finite} points, there are {len(POINTS)}")
+    points = POINTS[:finite]
+    others = [[q for q in points if q != p] for p in points]
+    at_infinity = [Fraction(0)] * finite + [Fraction(1)]
+    output = [[p**i for p in points] + [Fraction(i == tile - 1)] for i in range(tile)]
+    kernel = [
+        [p**k / math.prod((p - q for q in rest), start=Fraction(1)) for k in range(window)]
+        for p, rest in zip(points, others, strict=True)
+    ]
+    inputs = [[*_polynomial(rest), Fraction(0)] for rest in others]
+    return Transforms(
+        _matrix(output), _matrix([*kernel, at_infinity[-window:]]), _matrix([*inputs, _polynomial(points)])
+    )
+
+
+def _polynomial(roots: Sequence[Fraction]) -> list[Fraction]:
+    """Coefficients of the product of all (x - root), constant first."""
+    coefficients = [Fraction(1)]
+    for root in roots:
+        shifted, scaled = [Fraction(0), *coefficients], [*(-root * c for c in coefficients), Fraction(0)]
+        coefficients = [a + b for a, b in zip(shifted, scaled, strict=True)]
+    return coefficients
+
+
+def _matrix(rows: Sequence[Sequence[Fraction]]) -> Matrix:
+    return tuple(tuple(row) for row in rows)
+
+
+@cache
+def winograd_growth(tile: int, window: int) -> Growth:
+    """Of F(tile, window) along one axis; rescaling rows of G against those of B^T does not change it."""
+    if window == 1:
+        return Growth(1.0, 0)
+    matrices = transforms(tile, window)
+    kernel, inputs = (np.asarray(_row_sums(m)) for m in (matrices.kernel, matrices.input))
+    factor = max(sum(abs(a) * v for a, v in zip(row, kernel * inputs, strict=True)) for row in matrices.output)
+    return Growth(float(factor), sum(_steps(matrix) for matrix in matrices))
+
+
+def _row_sums(matrix: Matrix) -> list[Fraction]:
+    return [sum(map(abs, row), start=Fraction(0)) for row in matrix]
+
+
+def _steps(matrix: Matrix) -> int:
+    """Roundings behind a transformed value: a product and an addition for each entry, and an inexact entry's own."""
+    inexact = any(entry.denominator & (entry.denominator - 1) for row in matrix for entry in row)
+    return max(sum(entry != 0 for entry in row) for row in matrix) + inexact
+
+
+def normwise_bound(
+    case: Case, result: Result, algorithm: Literal["winograd", "fft"] = "winograd", tile: int | None = None
+) -> Float64:
+    """The largest error of any element that a transforming kernel can show, one value a map of an image.
+
+    Args:
+        case: decides the arithmetic.
+        result: the reference result of one of its run shapes.
+        algorithm: Winograd in tiles, or FFT over the whole image or any part of it.
+        tile: the most outputs of a Winograd tile along an axis; by default the largest of use in the precision.
+
+    Returns:
+        Non-negative float64 of the output's shape.
+
+    Raises:
+        ValueError: the case is quantised, or its window too large for a Winograd transform.
+    """
+    if case.quantize is not None:
+        raise ValueError("no quantised kernel transforms its operands")
+    arithmetic = arithmetic_of(case)
+    limits = []
+    for data in runs_of(case, result):
+        x, w, b = operands(case, data)
+        images = x.reshape(-1, *x.shape[-case.spatial_rank - 1 :])
+        if algorithm == "winograd":
+            size, error = _winograd(images, w, case, tile or LARGEST_TILE[case.precision])
+        else:
+            size, error = _fft(images, w, case)
+        adding = (1 + arithmetic.read) ** 2 * (1 + gamma(w.shape[1] + 1, arithmetic.step))
+        largest = size.reshape(*x.shape[: -case.spatial_rank - 1], *b.shape) + np.abs(b)
+        limits.append(((1 + error) * adding - 1) * largest)
+    spread = np.max(limits, axis=0) + result.terms * arithmetic.step_tiny
+    return np.asarray(spread + arithmetic.write * (np.abs(result.real) + spread) + arithmetic.write_tiny)
+
+
+def _winograd(x: Float64, w: Float64, case: Case, tile: int) -> tuple[Float64, float]:
+    """The largest transformed sum of each map, and the relative error of its transforms and products."""
+    largest = [Growth(1.0, 0)]
+    for window in case.kernel.shape[2:]:
+        tiles = range(1, min(tile, len(POINTS) + 2 - window) + 1)
+        if not tiles:
+            raise ValueError(f"no Winograd transform has a window of {window}")
+        options = [winograd_growth(m, window) for m in tiles]
+        largest.append(Growth(max(g.factor for g in options), max(g.steps for g in options)))
+    spatial = tuple(range(2, x.ndim))
+    size = _channel_sums(np.abs(x).max(axis=spatial, initial=0.0), np.abs(w).max(axis=spatial, initial=0.0), case)
+    error = gamma(1 + sum(g.steps for g in largest), TRANSFORM_ROUNDOFF[case.precision])
+    return size * math.prod(g.factor for g in largest), error
+
+
+def _fft(x: Float64, w: Float64, case: Case) -> tuple[Float64, float]:
+    """The norm of each map's transformed sum, and the relative error of three transforms and their product.
+
+    In the 2-norm a transform of N points scales by sqrt(N); so |x w| <= sqrt(N) |x| |w| after the way back.
+    """
+    a = case.attributes
+    spans = [
+        size + 2 * max(pre, post) + d * f
+        for size, pre, post, d, f in zip(x.shape[2:], a.pre, a.post, a.dilation, w.shape[2:], strict=True)
+    ]
+    levels = sum(math.ceil(math.log2(span)) for span in spans)
+    roundoff = FLOAT32_ROUNDOFF
+    butterfly = roundoff + gamma(4, roundoff) * (math.sqrt(2) + roundoff)
+    transform = gamma(levels, butterfly)
+    product = 1 + math.sqrt(2) * gamma(2, roundoff)
+    spatial = tuple(range(2, x.ndim))
+    norms = [np.sqrt((t**2).sum(axis=spatial)) for t in (x, w)]
+    size = 2.0 ** (levels / 2) * _channel_sums(norms[0], norms[1], case)
+    return size, (1 + transform) ** 3 * product - 1
+
+
+def _channel_sums(x: Float64, w: Float64, case: Case) -> Float64:
+    """``(N, K)``: over the channels that a map reads, the sum of what is in the image times what the map weighs."""
+    groups = case.attributes.groups
+    images = x.reshape(len(x), groups, 1, w.shape[1])
+    maps = w.reshape(1, groups, len(w) // groups, w.shape[1])
+    return np.asarray((images * maps).sum(axis=-1).reshape(len(x), len(w)))

@@ -1,0 +1,132 @@
+"""Compares what a target gave with what it should have given: name, shape and type before values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.numerics.places import pattern
+
+# Significant bits, and the exponent frexp gives the smallest normal number.
+FORMATS = {"float64": (53, -1021), "float32": (24, -125), "float16": (11, -13), "bfloat16": (8, -125)}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Figures of one comparison; the worst element is the one that uses most of its bound.
+
+    ``fraction`` is |error| / bound there: infinite for an error where the bound is 0, or where one of them
+    is not finite. ``ulp`` counts units in the last place of the compared type.
+    """
+
+    elements: int
+    beyond: int
+    worst: tuple[int, ...]
+    actual: float
+    expected: float
+    error: float
+    bound: float
+    fraction: float
+    ulp: float
+    where: str
+
+    @property
+    def passed(self) -> bool:
+        return self.beyond == 0 and self.elements > 0
+
+
+def structure_faults(
+    outputs: Mapping[str, Array], name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> list[str]:
+    """What is wrong with an engine's outputs before any value is looked at."""
+    if set(outputs) != {name}:
+        return [f"outputs are {sorted(outputs)}, but should be ['{name}']"]
+    actual = outputs[name]
+    faults = []
+    if actual.shape != shape:
+        faults.append(f"{name}.shape is {actual.shape}, but should be {shape}")
+    if actual.dtype != dtype:
+        faults.append(f"{name}.dtype is {actual.dtype}, but should be {dtype}")
+    return faults
+
+
+def compare(actual: Array, expected: Float64, bound: Float64) -> Comparison:
+    """Compare elementwise: |actual - expected| <= bound. What is not finite, on either side, passes nowhere.
+
+    Args:
+        actual: what the target gave, in its own type.
+        expected: float64 of the same shape.
+        bound: the largest error allowed, float64 of the same shape.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if not actual.shape == expected.shape == bound.shape:
+        raise ValueError(f"shapes differ: {actual.shape}, {expected.shape}, {bound.shape}")
+    if actual.size == 0:
+        return Comparison(0, 0, (), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, "")
+    values = actual.astype(np.float64)
+    finite = np.isfinite(values) & np.isfinite(expected)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        error = np.where(finite, np.abs(values - expected), np.inf)
+        fraction = np.where(error == 0, 0.0, error / bound)
+    wrong = ~((error <= bound) & np.isfinite(bound))
+    fraction = np.where(wrong & ~(fraction > 1), np.inf, fraction)
+    worst = _worst(fraction, error)
+    return Comparison(
+        elements=int(actual.size),
+        beyond=int(wrong.sum()),
+        worst=worst,
+        actual=float(values[worst]),
+        expected=float(expected[worst]),
+        error=float(error[worst]),
+        bound=float(bound[worst]),
+        fraction=float(fraction[worst]),
+        ulp=float(error[worst]) / _spacing(float(expected[worst]), actual.dtype),
+        where=pattern(wrong),
+    )
+
+
+def _worst(fraction: Float64, error: Float64) -> tuple[int, ...]:
+    """Where most of the bound is used; of several such places (two infinite fractions, say), the largest error."""
+    candidates = np.where(fraction == np.max(fraction), error, -1.0)
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(candidates)), error.shape))
+
+
+def _spacing(value: float, dtype: np.dtype[Any]) -> float:
+    """The distance between neighbouring values of a type around ``value``; 1 for integers."""
+    if dtype.name not in FORMATS:
+        return 1.0
+    bits, smallest = FORMATS[dtype.name]
+    exponent = math.frexp(value)[1] if math.isfinite(value) else smallest
+    return math.ldexp(1.0, max(exponent, smallest) - bits)
+
+
+def same_bits(a: Array, b: Array) -> bool:
+    """Shape, type and every byte equal."""
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def figures_of(found: Comparison) -> dict[str, Any]:
+    """A comparison for a verdict's figures."""
+    return {
+        "elements": found.elements,
+        "beyond": found.beyond,
+        "worst": list(found.worst),
+        "actual": _json(found.actual),
+        "expected": _json(found.expected),
+        "error": _json(found.error),
+        "bound": _json(found.bound),
+        "fraction": _json(found.fraction),
+        "ulp": _json(found.ulp),
+    }
+
+
+def _json(value: float) -> float | str:
+    """JSON has no infinities and no NaN: they are written as text."""
+    return value if np.isfinite(value) else str(value)

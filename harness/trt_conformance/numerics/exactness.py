@@ -1,0 +1,48 @@
+"""Verifies what an exact case promises: that nothing is rounded, so that no error is allowed in any implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case
+from trt_conformance.core.fills import content
+from trt_conformance.core.tensors import case_data
+from trt_conformance.core.types import Precision
+from trt_conformance.numerics.bounds.elementwise import Accumulation, bound
+from trt_conformance.numerics.places import place
+from trt_conformance.numerics.reference.result import reference
+
+# A kernel may add in less than is declared: exact sums are exact in the narrowest accumulator of each precision.
+NARROWEST: dict[Precision, Accumulation] = {"fp16": "fp16", "fp8": "fp22"}
+
+
+def inexact(case: Case) -> str | None:
+    """Where right arithmetic may round in some run of a case, with numbers; None where it is exact throughout."""
+    for shape in case.run_shapes:
+        for name, given, read in _tensors(case, shape):
+            rounded = given[read.astype(np.float64) != given]
+            if rounded.size:
+                return f"{rounded.size} values of the {name}, {rounded[0]:g} for one, are rounded to {read.dtype}"
+        result = reference(case, shape)
+        limits = bound(case, result, NARROWEST.get(case.precision, "fp32"))
+        if limits.any():
+            worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(limits)), limits.shape))
+            return (
+                f"{case.precision} may be off by {limits[worst]:.3g} at {place(worst)}, "
+                f"where sum |x||w| + |b| is {result.magnitude[worst]:g} and the output {result.output[worst]:g}"
+            )
+    return None
+
+
+def _tensors(case: Case, shape: tuple[int, ...]) -> Iterator[tuple[str, Array, Array]]:
+    """Name, content before any rounding, and what the layer reads, of each tensor."""
+    data = case_data(case, shape)
+    values = case.input.values if shape == case.input.shape else None
+    yield "input", content(shape, case.input.fill, values, case.input.seed), data.input
+    kernel = case.kernel
+    yield "kernel", content(kernel.shape, kernel.fill, kernel.values, kernel.seed), data.kernel
+    if case.bias != "none" and data.bias is not None:
+        yield "bias", content(data.bias.shape, case.bias.fill, case.bias.values, case.bias.seed), data.bias

@@ -1,0 +1,48 @@
+"""Where in a tensor the mismatches lie, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+AXES = {4: ("n", "k", "h", "w"), 5: ("n", "k", "d", "h", "w")}
+
+
+def axis_names(rank: int) -> tuple[str, ...]:
+    """Names of an output's dimensions: n, k, then d, h, w as far as it has them."""
+    return AXES.get(rank, tuple(f"i{axis}" for axis in range(rank)))
+
+
+def place(index: tuple[int, ...]) -> str:
+    """An index as people read it: (n=0, k=0, h=0, w=4)."""
+    return "(" + ", ".join(f"{name}={i}" for name, i in zip(axis_names(len(index)), index, strict=True)) + ")"
+
+
+HINTS = {
+    "last": "look at post-padding and rounding",
+    "first": "look at pre-padding",
+}
+
+
+def pattern(wrong: NDArray[np.bool_]) -> str:
+    """How the wrong elements lie, where they lie in a pattern that hints at a cause; else an empty text."""
+    if not wrong.any():
+        return ""
+    if wrong.all():
+        return "every element is beyond its bound"
+    places = np.argwhere(wrong)
+    names = {"n": "batch row", "k": "output map", "d": "slice", "h": "row", "w": "column"}
+    for axis, name in reversed(list(enumerate(axis_names(wrong.ndim)))):
+        hit, size = np.unique(places[:, axis]), wrong.shape[axis]
+        if len(hit) == 1 and size > 1:
+            word = names.get(name, f"axis-{axis} index")
+            side = "first" if hit[0] == 0 else "last" if hit[0] == size - 1 else None
+            which = f"the {side} {word}" if side else f"{word} {hit[0]}"
+            hint = f": {HINTS[side]}" if side and name in "dhw" else ""
+            return f"every mismatch lies in {which}{hint}"
+    spatial, sizes = places[:, 2:], np.asarray(wrong.shape[2:])
+    # Along an axis of one or two elements everything is border, so lying there says nothing.
+    edge = ((spatial == 0) | (spatial == sizes - 1)) & (sizes > 2)
+    if edge.any(axis=1).all():
+        return "every mismatch lies on the border: look at padding"
+    return ""

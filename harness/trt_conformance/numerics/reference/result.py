@@ -1,0 +1,81 @@
+"""The reference result of a case: the values, and what an error bound needs to know of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trt_conformance.core.arrays import Float64
+from trt_conformance.core.case import Case
+from trt_conformance.core.fills import content
+from trt_conformance.core.tensors import case_data
+from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.quantization import dequantize, grid_of, near_tie_step, quantize, scales
+
+
+@dataclass(frozen=True)
+class Result:
+    """The layer's output ``(N, K, *spatial)`` in float64, before what a case has ``after`` it; the terms of its bound.
+
+    ``real`` is the sum before any quantisation of the output (``output`` itself where there is none);
+    ``magnitude`` is sum |x||w| + |b|; ``terms`` the number of products and additions behind an element;
+    ``slack`` what quantisation near a tie may shift.
+    """
+
+    output: Float64
+    real: Float64
+    magnitude: Float64
+    slack: Float64
+    terms: int
+
+
+def reference(case: Case, run_shape: Sequence[int] | None = None) -> Result:
+    """What a right implementation gives for a case.
+
+    Raises:
+        InvalidConvolution: the case's shapes and attributes do not go together.
+    """
+    data = case_data(case, run_shape)
+    x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
+    b = None if data.bias is None else data.bias.astype(np.float64)
+    attributes = case.attributes
+    terms = math.prod(case.kernel.shape[1:]) + (0 if b is None else 1)
+    slack, grid = None, grid_of(case.precision)
+    if case.quantize is not None:
+        x_scale = scales(case.quantize.input, x.ndim)
+        w_scale = scales(case.quantize.kernel, w.ndim)
+        x_step, w_step = near_tie_step(x, x_scale, grid), near_tie_step(w, w_scale, grid)
+        x, w = dequantize(quantize(x, x_scale, grid), x_scale), dequantize(quantize(w, w_scale, grid), w_scale)
+        if x_step.any() or w_step.any():
+            slack = convolve(x_step, np.abs(w) + w_step, None, attributes)
+            slack += convolve(np.abs(x), w_step, None, attributes)
+    real = convolve(x, w, b, attributes)
+    magnitude = convolve(np.abs(x), np.abs(w), None if b is None else np.abs(b), attributes)
+    output = real
+    if case.quantize is not None and case.quantize.output is not None:
+        scale = scales(case.quantize.output, real.ndim)
+        output = dequantize(quantize(real, scale, grid), scale)
+    return Result(output, real, magnitude, np.zeros_like(real) if slack is None else slack, terms)
+
+
+def exact(case: Case) -> NDArray[Any]:
+    """The output in rational arithmetic, from the decimal values of the fills before any rounding."""
+
+    def rational(values: Float64) -> NDArray[Any]:
+        return np.asarray([Fraction(repr(float(v))) for v in values.flat], dtype=object).reshape(values.shape)
+
+    bias = None
+    if case.bias != "none":
+        bias = rational(content(case.kernel.shape[:1], case.bias.fill, case.bias.values, case.bias.seed))
+    return convolve(
+        rational(content(case.input.shape, case.input.fill, case.input.values, case.input.seed)),
+        rational(content(case.kernel.shape, case.kernel.fill, case.kernel.values, case.kernel.seed)),
+        bias,
+        case.attributes,
+    )

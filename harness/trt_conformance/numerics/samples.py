@@ -1,0 +1,134 @@
+"""What a series of latencies says: its median, never without how sure it is and how far the samples spread.
+
+The error of the median is the larger of two estimates of its standard error:
+
+- from order statistics, for samples independent of each other: (x[n-c] - x[c-1]) / (2 z), where x[c-1] and x[n-c]
+  of the sorted samples bound a 95 % confidence interval of the median and z is 1.96 (McKean and Schrader,
+  Communications in Statistics B 13, 1984). It assumes no distribution.
+- from batches, for samples that depend on their neighbours, as clocks and caches make them: the series is cut
+  into batches in the order taken, and the standard deviation of the batches' medians is divided by the root of
+  their number (Schmeiser, Operations Research 30, 1982, on their size and number).
+
+Percentiles interpolate linearly between order statistics (Hyndman and Fan's definition 7, as NumPy's).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from trt_conformance.core.arrays import Float64
+from trt_conformance.core.words import percent, seconds
+
+CONFIDENCE = 0.95
+MIN_BATCHES, MAX_BATCHES = 5, 20
+PERCENTILES = (1, 5, 25, 75, 95, 99)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A series of ``count`` latencies. Times in seconds; ``error``, ``cv`` and ``drift`` are fractions.
+
+    ``error``: the standard error of the median over the median. ``cv``: standard deviation over mean.
+    ``drift``: how far the median of the second half of the series lies above that of the first.
+    """
+
+    count: int
+    median: float
+    error: float
+    minimum: float
+    maximum: float
+    mean: float
+    cv: float
+    iqr: float
+    p1: float
+    p5: float
+    p25: float
+    p75: float
+    p95: float
+    p99: float
+    drift: float
+
+    def text(self) -> str:
+        """``67.1 µs ±0.3 % (n=200)``: the median, its standard error, and the number of samples."""
+        return f"{seconds(self.median)} ±{percent(self.error)} (n={self.count})"
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values: an unknown error, which is infinite, as text."""
+        return {key: value if math.isfinite(value) else str(value) for key, value in asdict(self).items()}
+
+
+def summarise(samples: Sequence[float]) -> Summary:
+    """Raises ValueError where there are no samples, one is not finite, or their median is not positive."""
+    x = np.asarray(samples, dtype=np.float64)
+    if not x.size or not np.isfinite(x).all() or np.median(x) <= 0:
+        raise ValueError("a latency needs samples, finite and with a positive median")
+    median, mean = float(np.median(x)), float(x.mean())
+    p1, p5, p25, p75, p95, p99 = (float(value) for value in np.percentile(x, PERCENTILES))
+    return Summary(
+        count=x.size,
+        median=median,
+        error=standard_error(x) / median,
+        minimum=float(x.min()),
+        maximum=float(x.max()),
+        mean=mean,
+        cv=float(x.std(ddof=1)) / mean if x.size > 1 else 0.0,
+        iqr=p75 - p25,
+        p1=p1,
+        p5=p5,
+        p25=p25,
+        p75=p75,
+        p95=p95,
+        p99=p99,
+        drift=drift(x),
+    )
+
+
+def standard_error(x: Float64) -> float:
+    """The standard error of the median of a series, in its unit; infinite where it is too short to tell."""
+    return max(error_if_independent(x), error_by_batches(x))
+
+
+def error_if_independent(x: Float64) -> float:
+    """From order statistics; infinite below six samples, which bound no 95 % interval."""
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    # Rank of the lower bound, from 1: the binomial distribution of samples below the median, made normal.
+    rank = math.floor((x.size + 1) / 2 - z * math.sqrt(x.size) / 2)
+    if rank < 1:
+        return math.inf
+    low, high = np.partition(x, (rank - 1, x.size - rank))[[rank - 1, x.size - rank]]
+    return float(high - low) / (2 * z)
+
+
+def error_by_batches(x: Float64) -> float:
+    """From the medians of batches in the order taken; infinite where there are fewer samples than batches."""
+    medians = batch_medians(x)
+    return float(medians.std(ddof=1)) / math.sqrt(medians.size) if medians.size else math.inf
+
+
+def batch_medians(x: Float64) -> Float64:
+    """The medians of 5 to 20 equal batches, about as many as each has samples; empty below five samples."""
+    if x.size < MIN_BATCHES:
+        return np.empty(0)
+    count = batches_of(x.size)
+    size = x.size // count
+    return np.asarray(np.median(x[: count * size].reshape(count, size), axis=1))
+
+
+def batches_of(count: int) -> int:
+    """How many batches a series of ``count`` samples is cut into."""
+    return min(MAX_BATCHES, max(MIN_BATCHES, math.isqrt(count)))
+
+
+def drift(x: Float64) -> float:
+    """The second half's median over the first half's, less 1; 0 where that has no meaning."""
+    if x.size < 2:
+        return 0.0
+    first, second = np.median(x[: x.size // 2]), np.median(x[x.size // 2 :])
+    # Cold samples are differences, and their median may be 0.
+    return float(second / first - 1) if first else 0.0

@@ -1,0 +1,81 @@
+"""How much of their error bounds outputs use: a bound that is hardly used hides faults, one nearly used up is close
+to being crossed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import get_args
+
+from trt_conformance.core.types import Precision
+from trt_conformance.core.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class BoundUse:
+    """Outputs of one target in one arithmetic. ``used`` and ``largest`` are fractions of the bound.
+
+    ``used`` is the median over the outputs that are not exact, None where all are; ``case`` has the largest.
+    """
+
+    target: str
+    arithmetic: str
+    outputs: int
+    exact: int
+    used: float | None
+    largest: float
+    case: str
+
+
+def precision_of(case: str) -> str:
+    """The precision that a case's id ends with, if any."""
+    word = case.rpartition("-")[2]
+    return word if word in get_args(Precision) else ""
+
+
+def arithmetic(verdict: Verdict) -> str:
+    """The precision that was asked for, and what else the bound rests on: a transform, or sums in float16."""
+    precision, rests_on = precision_of(verdict.case), verdict.figures.get("bound_for", "")
+    if rests_on in ("winograd", "fft"):
+        return f"{precision}, {rests_on}"
+    return "fp16, fp16 sums" if precision == rests_on == "fp16" else precision
+
+
+def fraction(verdict: Verdict) -> float | None:
+    """The part of the bound that the worst element uses, infinite for NaN; None where no output was compared."""
+    if verdict.check != "forward" or verdict.figures.get("fraction") is None:
+        return None
+    value = float(verdict.figures["fraction"])
+    return math.inf if math.isnan(value) else value
+
+
+def bound_use(verdicts: Iterable[Verdict]) -> list[BoundUse]:
+    """By target and arithmetic."""
+    found: dict[tuple[str, str], list[tuple[float, str]]] = {}
+    for verdict in verdicts:
+        used = fraction(verdict)
+        if used is not None:
+            found.setdefault((verdict.target, arithmetic(verdict) or "other"), []).append((used, verdict.case))
+    return [_summarised(*key, outputs) for key, outputs in sorted(found.items())]
+
+
+def _summarised(target: str, arithmetic: str, outputs: Sequence[tuple[float, str]]) -> BoundUse:
+    inexact = [used for used, _ in outputs if used]
+    largest, case = max(outputs)
+    used = median(inexact) if inexact else None
+    return BoundUse(target, arithmetic, len(outputs), len(outputs) - len(inexact), used, largest, case)
+
+
+def share(fraction: float) -> str:
+    """A part of the bound as people read it: 27 %, or 3.9× where it is more than all of it."""
+    if math.isinf(fraction):
+        return "∞"
+    if fraction >= 1000:
+        digits, _, exponent = f"{fraction:.1e}".partition("e+")
+        return f"{digits}e{int(exponent)}×"
+    if fraction > 1:
+        return f"{fraction:.3g}×"
+    return f"{100 * fraction:.2g} %" if fraction else "0"

@@ -1,0 +1,291 @@
+"""What changed from one run to another: results, output bits, kernels, precisions, errors, and where they ran."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.verdict import FAULTS, Verdict
+from trt_conformance.results.record.keys import _family, keyed
+from trt_conformance.results.record.record import Record
+from trt_conformance.results.summary import outcome
+
+ABSENT = "absent"
+# What always differs between two runs, or says nothing of what was tested.
+UNTOLD = ("arguments", "device.clock_sm_mhz", "device.clock_memory_mhz")
+
+Group = Literal["failing", "erroring", "lost", "passing", "other"]
+GROUPS: dict[Group, str] = {
+    "failing": "newly failing",
+    "erroring": "newly erroring",
+    "lost": "passed before, not run now",
+    "passing": "newly passing",
+    "other": "other changes of a result",
+}
+REGRESSIONS: tuple[Group, ...] = ("failing", "erroring", "lost")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of one case, before and now; None where a run does not hold it."""
+
+    case: str
+    check: str
+    base: Verdict | None
+    new: Verdict | None
+
+    @property
+    def target(self) -> str:
+        found = self.new or self.base
+        assert found is not None
+        return found.target
+
+    @property
+    def before(self) -> str:
+        return outcome(self.base) if self.base else ABSENT
+
+    @property
+    def now(self) -> str:
+        return outcome(self.new) if self.new else ABSENT
+
+    @property
+    def message(self) -> str:
+        """Why it is no pass now, in one line."""
+        if self.new is None:
+            return "the new run does not hold it"
+        if self.is_known_otherwise:
+            assert self.base is not None
+            return f"known as {self.base.known} before, as {self.new.known} now"
+        stripped = (line.strip() for line in self.new.message.splitlines())
+        lines = [line for line in stripped if line and " FAILED in " not in line]
+        # A line that only announces the next one says nothing alone.
+        return " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+
+    @property
+    def is_known_otherwise(self) -> bool:
+        """Whether it differs as known in both runs, but in another way."""
+        known = (self.base.known, self.new.known) if self.base and self.new else ("", "")
+        return all(known) and known[0] != known[1]
+
+    @property
+    def group(self) -> Group | None:
+        """Which kind of change; None where the result is the same, or the check is new and no fault."""
+        before, now = self.before, self.now
+        if before == now:
+            return "other" if self.is_known_otherwise else None
+        if now == "error":
+            return "erroring"
+        if now == "fail" and before not in FAULTS:
+            return "failing"
+        if before == "pass" and now in ("not run", ABSENT):
+            return "lost"
+        if now == "pass" and before not in ("pass", ABSENT):
+            return "passing"
+        return None if ABSENT in (before, now) else "other"
+
+    def figure(self, name: str) -> tuple[Any, Any]:
+        """A figure before and now; None where a verdict has none."""
+        return self.base and self.base.figures.get(name), self.new and self.new.figures.get(name)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A fact that differs."""
+
+    case: str
+    target: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A part of the error bound that a case uses, before and now."""
+
+    case: str
+    target: str
+    before: float
+    now: float
+
+    @property
+    def size(self) -> float:
+        """How far it moved; infinities that stay have not moved."""
+        return 0.0 if self.before == self.now else abs(self.now - self.before)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Everything that differs between two runs whose targets are paired."""
+
+    base: Record
+    new: Record
+    pairs: tuple[tuple[str, str], ...]
+    checks: tuple[Check, ...]
+
+    @cached_property
+    def groups(self) -> dict[Group, tuple[Check, ...]]:
+        """The checks whose result changed, by kind."""
+        return {group: tuple(check for check in self.checks if check.group == group) for group in GROUPS}
+
+    @property
+    def regressions(self) -> tuple[Check, ...]:
+        """What a gate stops: newly failing, newly erroring, and passed before but not run or absent now."""
+        return tuple(check for group in REGRESSIONS for check in self.groups[group])
+
+    @cached_property
+    def both(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.base and check.new)
+
+    @cached_property
+    def bits(self) -> tuple[Change, ...]:
+        """Outputs that lie within their bounds in both runs and differ in their bits."""
+        return tuple(self._changed("output_sha256"))
+
+    @cached_property
+    def compared_bits(self) -> int:
+        return sum(all(check.figure("output_sha256")) for check in self.both)
+
+    @cached_property
+    def kernels(self) -> tuple[Change, ...]:
+        return tuple(dict.fromkeys(self._changed("kernel")))
+
+    @cached_property
+    def precisions(self) -> tuple[Change, ...]:
+        return tuple(dict.fromkeys(self._changed("ran_in")))
+
+    def _changed(self, figure: str) -> Iterator[Change]:
+        for check in self.both:
+            before, now = check.figure(figure)
+            if before and now and before != now:
+                yield Change(check.case, check.target, str(before), str(now))
+
+    @cached_property
+    def drifts(self) -> tuple[Drift, ...]:
+        """Changes of the part of the bound in use, largest first."""
+        found = []
+        for check in self.both:
+            before, now = check.figure("fraction")
+            if check.check == "forward" and before is not None and now is not None:
+                drift = Drift(check.case, check.target, _number(before), _number(now))
+                found += [drift] if drift.size > 0 else []
+        return tuple(sorted(found, key=lambda drift: -drift.size))
+
+    @cached_property
+    def environment(self) -> tuple[tuple[str, str, str], ...]:
+        """Facts of where the runs ran: name, before, now."""
+        base = dict(_facts(self.base.header["environment"], dict(self.pairs)))
+        new = dict(_facts(self.new.header["environment"], {}))
+        names = [name for name in dict.fromkeys((*base, *new)) if name not in UNTOLD]
+        return tuple((n, base.get(n, "-"), new.get(n, "-")) for n in names if base.get(n) != new.get(n))
+
+    @cached_property
+    def only_base(self) -> tuple[tuple[str, str], ...]:
+        """Cases (with their target) that the base run alone holds."""
+        return self._alone(lambda check: check.base)
+
+    @cached_property
+    def only_new(self) -> tuple[tuple[str, str], ...]:
+        return self._alone(lambda check: check.new)
+
+    def _alone(self, side: Callable[[Check], Verdict | None]) -> tuple[tuple[str, str], ...]:
+        found: dict[tuple[str, str], bool] = {}
+        for check in self.checks:
+            key = (check.case, check.target)
+            alone = side(check) is not None and (check.base is None or check.new is None)
+            found[key] = found.get(key, True) and alone
+        return tuple(key for key, alone in found.items() if alone)
+
+    def to_json(self, top: int | None = None) -> dict[str, Any]:
+        """Everything as JSON values."""
+        return {
+            "pairs": [{"base": old, "new": new} for old, new in self.pairs],
+            "complete": {"base": self.base.complete, "new": self.new.complete},
+            "regressions": len(self.regressions),
+            **{
+                group: [
+                    {
+                        "case": c.case,
+                        "target": c.target,
+                        "check": c.check,
+                        "before": c.before,
+                        "now": c.now,
+                        "message": c.message,
+                    }
+                    for c in checks
+                ]
+                for group, checks in self.groups.items()
+            },
+            "bits": [vars(change) for change in self.bits],
+            "kernels": [vars(change) for change in self.kernels],
+            "precisions": [vars(change) for change in self.precisions],
+            "fractions": [
+                {"case": d.case, "target": d.target, "before": _json(d.before), "now": _json(d.now)}
+                for d in self.drifts[:top]
+            ],
+            "environment": [{"name": n, "before": before, "now": now} for n, before, now in self.environment],
+            "only_base": [{"case": case, "target": target} for case, target in self.only_base],
+            "only_new": [{"case": case, "target": target} for case, target in self.only_new],
+        }
+
+
+def between(base: Record, new: Record, pairs: Sequence[str] = ()) -> Changes:
+    """Compare two runs check by check.
+
+    Targets are paired as stated ("OLD=NEW"), then by name, then by what is left: one of the same flavour
+    on each side, or one on each side at all.
+
+    Raises:
+        ConformanceError: a stated pair names a target that is not there.
+    """
+    paired = _pair(base.targets, new.targets, pairs)
+    partner = dict(paired)
+    # A base target without a partner keeps its checks to itself, even where the new run uses its name.
+    partner |= {name: f"{name} (base)" for name in base.targets if name not in partner and name in new.targets}
+    old, current = keyed(base, partner), keyed(new, {})
+    checks = tuple(Check(key[1], key[2], old.get(key), current.get(key)) for key in dict.fromkeys((*old, *current)))
+    return Changes(base, new, paired, checks)
+
+
+def _pair(base: Sequence[str], new: Sequence[str], stated: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    for pair in stated:
+        old, equals, current = pair.partition("=")
+        if not equals or old not in base or current not in new:
+            raise ConformanceError(
+                f"--pair {pair}: give OLD=NEW with OLD one of {', '.join(base)} and NEW one of {', '.join(new)}"
+            )
+        found.append((old, current))
+    found += [(name, name) for name in base if name in new and not _taken(found, name, name)]
+    for family in dict.fromkeys((*map(_family, base), "")):
+        left = [name for name in base if family in ("", _family(name)) and name not in dict(found)]
+        right = [name for name in new if family in ("", _family(name)) and name not in dict(found).values()]
+        if len(left) == len(right) == 1:
+            found.append((left[0], right[0]))
+    return tuple(found)
+
+
+def _taken(found: list[tuple[str, str]], old: str, new: str) -> bool:
+    return any(old == one or new == other for one, other in found)
+
+
+def _facts(environment: Mapping[str, Any], partner: Mapping[str, str], path: str = "") -> Iterator[tuple[str, str]]:
+    """Each fact by its path, the base run's targets under the names of their partners."""
+    for key, value in environment.items():
+        name = partner.get(key, key) if path == "targets." else key
+        if isinstance(value, Mapping):
+            yield from _facts(value, partner, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    return math.inf if math.isnan(number) else number
+
+
+def _json(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)

@@ -1,0 +1,191 @@
+"""Latency and use of the error bound over many runs: a SQLite database made of their records, and the trends in it.
+
+A target's name holds its version, so that a trend is named by the flavour before the first ``-``; where some run has
+two targets of a flavour, by the full name.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.files import replacing
+from trt_conformance.core.verdict import REFERENCE, Verdict
+from trt_conformance.numerics.samples import Summary, summarise
+from trt_conformance.results.record.record import FILE_NAME, Record, read
+from trt_conformance.results.trends import History, Point, Run, Trend, _changed
+
+APPLICATION_ID = 0x54435648
+"""Marks a SQLite file as a history, so that no other is overwritten."""
+
+_TABLES = """
+create table run (id integer primary key, path text not null, started text not null, complete integer not null);
+create table fact (run integer not null references run, target text not null, name text not null, value text not null,
+    primary key (run, target, name)) without rowid;
+create table latency (run integer not null references run, case_id text not null, target text not null,
+    series text not null, mode text not null, cold_l2 integer not null, count integer not null, median real not null,
+    error real, p1 real not null, p5 real not null, p25 real not null, p75 real not null, p95 real not null,
+    p99 real not null, primary key (run, case_id, target, mode, cold_l2));
+create table fraction (run integer not null references run, case_id text not null, target text not null,
+    series text not null, fraction real not null, primary key (run, case_id, target));
+"""
+_COLUMNS = ("count", "median", "error", "p1", "p5", "p25", "p75", "p95", "p99")
+# What a fact of the device is called among the changes; of a target all plain facts count.
+_DEVICE = {"gpu": "GPU", "driver": "driver", "cuda_driver": "CUDA driver", "cuda_runtime": "CUDA runtime"}
+
+
+def history(paths: Sequence[Path], database: Path | None = None) -> History:
+    """The history of runs, kept in a file where one is named, which is rebuilt whole or left as it was.
+
+    Args:
+        paths: run records, their folders, or folders of such folders.
+
+    Raises:
+        ConformanceError: a record cannot be read or used, or the file is no history or cannot be written.
+    """
+    found = [(path, read(path)) for path in dict.fromkeys(part.resolve() for path in paths for part in _records(path))]
+    found.sort(key=lambda one: datetime.fromisoformat(one[1].header["started"]))
+    if database is None:
+        with closing(sqlite3.connect(":memory:")) as connection:
+            _fill(connection, found)
+            return _load(connection)
+    _check_ours(database)
+    try:
+        with replacing(database) as partial, closing(sqlite3.connect(partial)) as connection:
+            _fill(connection, found)
+            return _load(connection)
+    except (OSError, sqlite3.Error) as fault:
+        raise ConformanceError(f"{database}: cannot be written: {fault}") from None
+
+
+def _records(path: Path) -> list[Path]:
+    """The records that a path stands for; itself where it is none, so that reading it says what is wrong."""
+    if path.is_dir() and not (path / FILE_NAME).exists():
+        below = sorted(path.glob(f"*/{FILE_NAME}"))
+        if not below:
+            raise ConformanceError(f"{path}: holds no run record")
+        return below
+    return [path / FILE_NAME if path.is_dir() else path]
+
+
+def _check_ours(database: Path) -> None:
+    if not database.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            (found,) = connection.execute("pragma application_id").fetchone()
+    except (OSError, sqlite3.Error) as fault:
+        raise ConformanceError(f"{database}: exists and is no history, so it is left as it is: {fault}") from None
+    if found != APPLICATION_ID:
+        raise ConformanceError(f"{database}: exists and is no history, so it is left as it is")
+
+
+def _fill(connection: sqlite3.Connection, found: Sequence[tuple[Path, Record]]) -> None:
+    connection.executescript(f"pragma application_id = {APPLICATION_ID};{_TABLES}")
+    split = _split_families([record for _, record in found])
+    with connection:
+        for number, (path, record) in enumerate(found, start=1):
+            row = (number, str(path), record.header["started"], record.complete)
+            connection.execute("insert into run values (?, ?, ?, ?)", row)
+            with _usable(f"{path}: the environment"):
+                facts = ((number, *fact) for fact in _facts(record))
+                connection.executemany("insert into fact values (?, ?, ?, ?)", facts)
+            for verdict in record.verdicts:
+                if verdict.target != REFERENCE:
+                    family = verdict.target.partition("-")[0]
+                    with _usable(f"{path}: {verdict.case} on {verdict.target}"):
+                        _insert(connection, number, verdict.target if family in split else family, verdict)
+
+
+@contextmanager
+def _usable(what: str) -> Iterator[None]:
+    """Says of which part of a record no use can be made."""
+    try:
+        yield
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as fault:
+        raise ConformanceError(f"{what}: cannot be used: {fault!r}") from None
+
+
+def _insert(connection: sqlite3.Connection, number: int, series: str, verdict: Verdict) -> None:
+    figures = verdict.figures
+    key = (number, verdict.case, verdict.target, series)
+    if verdict.phase == "latency" and verdict.status in ("pass", "fallback") and figures.get("samples"):
+        summary: Summary = summarise(figures["samples"])
+        values = [getattr(summary, name) for name in _COLUMNS]
+        row = (*key, str(figures["mode"]), bool(figures["cold_l2"]), *values)
+        connection.execute(f"insert or replace into latency values ({', '.join('?' * len(row))})", row)  # noqa: S608
+    elif verdict.check == "forward" and figures.get("fraction") is not None:
+        fraction = float(figures["fraction"])
+        row = (*key, math.inf if math.isnan(fraction) else fraction)
+        connection.execute("insert or replace into fraction values (?, ?, ?, ?, ?)", row)
+
+
+def _split_families(records: Sequence[Record]) -> set[str]:
+    """The flavours of which some run has two targets."""
+    found = set()
+    for record in records:
+        families = [target.partition("-")[0] for target in record.targets]
+        found |= {family for family in families if families.count(family) > 1}
+    return found
+
+
+def _facts(record: Record) -> Iterator[tuple[str, str, str]]:
+    """Versions and devices: target (empty for the machine), name, value."""
+    environment = record.header["environment"]
+    device = environment.get("device", {})
+    yield from (("", label, str(device[name])) for name, label in _DEVICE.items() if device.get(name))
+    for target, facts in environment.get("targets", {}).items():
+        for name, value in facts.items():
+            if isinstance(value, str | int | float):
+                yield target, name, str(value)
+
+
+def _load(connection: sqlite3.Connection) -> History:
+    facts: dict[int, dict[tuple[str, str], str]] = {}
+    for run, target, name, value in connection.execute("select run, target, name, value from fact"):
+        facts.setdefault(run, {})[target, name] = value
+    rows = connection.execute("select id, path, started, complete from run order by id")
+    runs = tuple(Run(run, path, started, bool(complete), facts.get(run, {})) for run, path, started, complete in rows)
+    trends = [*_latencies(connection, facts), *_fractions(connection, facts)]
+    trends.sort(key=lambda trend: (len(trend.points) < 2, not trend.moved, -trend.size, trend.case, trend.series))
+    return History(runs, tuple(trends))
+
+
+_Facts = Mapping[int, Mapping[tuple[str, str], str]]
+
+
+def _latencies(connection: sqlite3.Connection, facts: _Facts) -> Iterator[Trend]:
+    groups: dict[tuple[str, str, str], list[Point]] = {}
+    rows = connection.execute(
+        "select case_id, series, mode, cold_l2, run, target, median, p5, p95, error, count from latency order by run"
+    )
+    for case, series, mode, cold, *point in rows:
+        way = f"{mode}, {'cold' if cold else 'warm'}"
+        groups.setdefault((case, series, way), []).append(Point(*point))
+    for (case, series, way), points in groups.items():
+        yield Trend("latency", case, series, way, _marked(points, facts))
+
+
+def _fractions(connection: sqlite3.Connection, facts: _Facts) -> Iterator[Trend]:
+    groups: dict[tuple[str, str], list[Point]] = {}
+    rows = connection.execute("select case_id, series, run, target, fraction from fraction order by run")
+    for case, series, run, target, fraction in rows:
+        groups.setdefault((case, series), []).append(Point(run, target, fraction, fraction, fraction, 0.0, 1))
+    for (case, series), points in groups.items():
+        yield Trend("error fraction", case, series, "", _marked(points, facts))
+
+
+def _marked(points: Sequence[Point], facts: _Facts) -> tuple[Point, ...]:
+    """The points with what changed since the one before."""
+    found = [points[0]]
+    for before, now in pairwise(points):
+        changed = _changed(facts.get(before.run, {}), facts.get(now.run, {}), (before.target, now.target))
+        found.append(replace(now, changed=changed))
+    return tuple(found)

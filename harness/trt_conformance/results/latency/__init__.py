@@ -1,0 +1,1 @@
+"""Latencies of records: what was measured, calibration, and the gate."""

@@ -1,0 +1,324 @@
+"""Whether one run's latencies differ from another's, by how much, and whether that can be known at all.
+
+Two runs of the same thing differ by more than their samples tell: clocks, memory and the scheduler settle anew in
+each. So the spread between runs counts beside the spread within them (Kalibera and Jones, Quantifying Performance
+Changes with Effect Size Confidence Intervals, arXiv:2007.10899). The effect is the ratio of medians. The variance of
+a median's logarithm is the largest of three: the square of its standard error (`numerics.samples`), that of
+the mean over places in memory (`targets.timing.gpu`), and the variance between repeated runs
+(`results.latency.calibration`). The interval is Student's.
+
+Of many cases some differ by chance, so p-values are corrected as Holm does (Scandinavian Journal of Statistics 6,
+1979). "Same" needs evidence too: the interval must lie within the tolerance (Schuirmann, Journal of Pharmacokinetics
+and Biopharmaceutics 15, 1987). What is neither is ambiguous.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.types import Mode
+from trt_conformance.core.words import seconds
+from trt_conformance.numerics.samples import batches_of
+from trt_conformance.results.latency.calibration import UNCALIBRATED, Thresholds, calibrate
+from trt_conformance.results.latency.recorded import (
+    Key,
+    SameKernels,
+    Timing,
+    device_of,
+    kernel_change,
+    medians,
+    timings,
+)
+from trt_conformance.results.latency.student_t import quantile, two_sided
+from trt_conformance.results.record.record import Record
+
+Answer = Literal["same", "different", "ambiguous"]
+
+TOLERANCE = 0.02
+"""A change of less than this fraction is let pass."""
+CONFIDENCE = 0.95
+RESOLUTION = 0.5e-9
+"""Records keep samples to a nanosecond."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one latency. ``ratio`` is new over base with its 95 % interval, ``p`` as Holm corrects it."""
+
+    case: str
+    mode: Mode
+    cold_l2: bool
+    base_target: str
+    new_target: str
+    base_median: float
+    new_median: float
+    ratio: float
+    low: float
+    high: float
+    p: float
+    answer: Answer
+    kernels: SameKernels
+    base_kernels: tuple[str, ...] = ()
+    new_kernels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_regression(self) -> bool:
+        return self.answer == "different" and self.ratio > 1
+
+    @property
+    def word(self) -> str:
+        """The answer, with its direction."""
+        return ("slower" if self.ratio > 1 else "faster") if self.answer == "different" else self.answer
+
+    def text(self) -> str:
+        """One line for people."""
+        times = f"{seconds(self.base_median)} -> {seconds(self.new_median)}"
+        parts = [f"{self.word}: {times}, {signed(self.ratio)} ({signed(self.low)} to {signed(self.high)})"]
+        if self.kernels == "other kernel":
+            parts.append(f"other kernel: {' + '.join(self.base_kernels)} -> {' + '.join(self.new_kernels)}")
+        elif self.kernels == "same kernel" and self.answer == "different":
+            parts.append("same kernel")
+        return f"{self.case} [{self.mode}] {'; '.join([*parts, *self.notes])}"
+
+
+@dataclass(frozen=True)
+class LatencyComparison:
+    """Every latency that both runs have, the largest ratio first, and the ones that only one has."""
+
+    changes: tuple[Change, ...]
+    only_base: tuple[str, ...]
+    only_new: tuple[str, ...]
+    tolerance: float
+    calibrated: bool
+    refused: str = ""
+
+    @property
+    def regressions(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.is_regression)
+
+    @property
+    def exit_code(self) -> int:
+        """1 where something became slower, 3 where that is ambiguous or the comparison was refused, else 0."""
+        if self.regressions:
+            return 1
+        return 3 if self.refused or any(change.answer == "ambiguous" for change in self.changes) else 0
+
+    @property
+    def summary(self) -> str:
+        """How many of each answer, or why there is none; empty where nothing was timed."""
+        if self.refused:
+            return self.refused
+        if not (self.changes or self.only_base or self.only_new):
+            return ""
+        answers = [change.answer for change in self.changes]
+        counts = ", ".join(f"{answers.count(answer)} {answer}" for answer in ("same", "different", "ambiguous"))
+        how = "" if self.calibrated else f"; no repeated runs given, so {UNCALIBRATED:.0%} between runs is assumed"
+        return f"{counts} (tolerance {self.tolerance:.1%}{how})"
+
+    def lines(self) -> list[str]:
+        """For people: how many of each answer, then all that is not the same. Nothing where nothing was timed."""
+        if not self.summary:
+            return []
+        lines = [f"latency: {self.summary}"]
+        lines += [c.text() for c in self.changes if c.answer != "same" or c.kernels == "other kernel"]
+        for name, only in (("base", self.only_base), ("new", self.only_new)):
+            if only:
+                lines.append(f"only in {name}: {', '.join(only[:3])}{', ...' if len(only) > 3 else ''} ({len(only)})")
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"exit_code": self.exit_code}
+
+
+def compare_latency(
+    base: Record | Sequence[Record],
+    new: Record | Sequence[Record],
+    calibration: Sequence[Record] = (),
+    *,
+    tolerance: float = TOLERANCE,
+    normalise: bool = False,
+    across_devices: bool = False,
+    across_modes: bool = False,
+) -> LatencyComparison:
+    """Compare each latency of ``new`` with that of ``base``; several records of a side are repetitions of it.
+
+    Args:
+        calibration: further repeated runs of one thing. Where nothing at all is repeated, a spread is assumed.
+        tolerance: the change, as a fraction, that is let pass.
+        normalise: divide each latency by its yardstick, the fixed kernel that was timed beside it.
+        across_devices, across_modes: compare what ran on another device, or was timed in another way.
+
+    Raises:
+        ConformanceError: the devices differ, or a case was timed in different ways, and neither was asked for.
+    """
+    bases, news = ([side] if isinstance(side, Record) else list(side) for side in (base, new))
+    devices = {device_of(record) for record in (*bases, *news) if medians(record)}
+    if len(devices) > 1 and not across_devices:
+        raise ConformanceError(f"latencies of different devices are not compared: {', '.join(sorted(devices))}")
+    thresholds = calibrate(calibration, *(() if across_devices else (bases, news)))
+    befores, afters = _gathered(bases), _gathered(news)
+    pairs = list(_pairs(befores, afters, across_modes))
+    drafts = [_Draft.of(old, befores[old], key, afters[key], thresholds, normalise) for old, key in pairs]
+    corrected = holm([draft.p for draft in drafts])
+    changes = [draft.change(p, tolerance) for draft, p in zip(drafts, corrected, strict=True)]
+    return LatencyComparison(
+        changes=tuple(sorted(changes, key=lambda change: -change.ratio)),
+        only_base=tuple(str(key) for key in befores if key not in {old for old, _ in pairs}),
+        only_new=tuple(str(key) for key in afters if key not in {key for _, key in pairs}),
+        tolerance=tolerance,
+        calibrated=bool(thresholds.by_case),
+    )
+
+
+def latency_section(base: Record, new: Record, calibration: Sequence[Record] = (), **options: Any) -> LatencyComparison:
+    """As `compare_latency`, but what it refuses is part of the answer: results can be compared where times cannot."""
+    try:
+        return compare_latency(base, new, calibration, **options)
+    except ConformanceError as fault:
+        return LatencyComparison((), (), (), options.get("tolerance", TOLERANCE), False, str(fault))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """P-values corrected for their number: that any at all is below alpha by chance has probability alpha at most."""
+    corrected = [1.0] * len(p)
+    largest = 0.0
+    for rank, index in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
+        corrected[index] = largest
+    return corrected
+
+
+def _gathered(records: Iterable[Record]) -> dict[Key, list[Timing]]:
+    found: dict[Key, list[Timing]] = {}
+    for record in records:
+        for key, timing in timings(record).items():
+            found.setdefault(key, []).append(timing)
+    return found
+
+
+def _pairs(befores: Iterable[Key], afters: Iterable[Key], across_modes: bool) -> Iterator[tuple[Key, Key]]:
+    """Keys of both sides to compare: equal ones, and of a case that has none, any two where that is asked for."""
+    by_case: dict[tuple[str, str], tuple[list[Key], list[Key]]] = {}
+    for side, keys in enumerate((befores, afters)):
+        for key in keys:
+            by_case.setdefault((key.case, key.family), ([], []))[side].append(key)
+    for (case, _), (old, new) in by_case.items():
+        equal = [key for key in old if key in new]
+        yield from ((key, key) for key in equal)
+        if equal or not old or not new:
+            continue
+        if not across_modes:
+            raise ConformanceError(f"{case} was timed as {old[0].way} and as {new[0].way}: these are not compared")
+        yield old[0], new[0]
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A change before its p-value is corrected. ``effect`` and its standard ``error`` are of the ratio's logarithm."""
+
+    key: Key
+    before: Sequence[Timing]
+    after: Sequence[Timing]
+    effect: float
+    error: float
+    freedom: float
+    moved: float | None
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        old: Key,
+        before: Sequence[Timing],
+        key: Key,
+        after: Sequence[Timing],
+        thresholds: Thresholds,
+        normalise: bool,
+    ) -> _Draft:
+        between, freedom = thresholds.of(key)
+        effect, variance, freedoms = 0.0, 0.0, []
+        for sign, side in ((-1, before), (1, after)):
+            effect += sign * math.log(_median(side))
+            within = sum(max(t.summary.error, RESOLUTION / t.summary.median) ** 2 for t in side) / len(side)
+            placed = sum(t.placing**2 for t in side) / len(side)
+            largest, known_by = max(
+                (within, sum(batches_of(t.summary.count) - 1 for t in side)),
+                (placed, sum(len(t.placements) - 1 for t in side)),
+                (between, freedom),
+            )
+            variance += largest / len(side)
+            freedoms.append(known_by)
+        notes = [] if old == key else [f"base timed as {old.way}, new as {key.way}"]
+        moved = _yardstick(before, after)
+        if normalise and moved is None:
+            notes.append("no yardstick: not normalised")
+        elif normalise and moved is not None:
+            effect, moved = effect - moved, None
+        return cls(key, before, after, effect, math.sqrt(variance), min(freedoms), moved, tuple(notes))
+
+    @property
+    def p(self) -> float:
+        return two_sided(self.effect / self.error, self.freedom)
+
+    def change(self, p: float, tolerance: float) -> Change:
+        half = quantile(CONFIDENCE, self.freedom) * self.error
+        limit = math.log1p(tolerance)
+        answer: Answer = "ambiguous"
+        notes = list(self.notes)
+        if abs(self.effect) + half <= limit:
+            answer = "same"
+        elif p > 1 - CONFIDENCE or abs(self.effect) < limit:
+            notes.append(self._advice(half, limit))
+        elif self.moved is not None and self.moved * self.effect > 0 and abs(self.moved) >= abs(self.effect) / 2:
+            notes.append(f"the yardstick moved by {signed(math.exp(self.moved))}: the device itself changed")
+        else:
+            answer = "different"
+        kernels, base_kernels, new_kernels = kernel_change(self.before[0], self.after[0])
+        return Change(
+            case=self.key.case,
+            mode=self.key.mode,
+            cold_l2=self.key.cold_l2,
+            base_target=self.before[0].target,
+            new_target=self.after[0].target,
+            base_median=_median(self.before),
+            new_median=_median(self.after),
+            ratio=math.exp(self.effect),
+            low=math.exp(self.effect - half),
+            high=math.exp(min(self.effect + half, 700.0)),
+            p=p,
+            answer=answer,
+            kernels=kernels,
+            base_kernels=base_kernels,
+            new_kernels=new_kernels,
+            notes=tuple(notes),
+        )
+
+    def _advice(self, half: float, limit: float) -> str:
+        """How many runs of each side would make the interval as narrow as the tolerance."""
+        if not math.isfinite(half):
+            return "too few samples to tell"
+        runs = math.ceil(min(len(self.before), len(self.after)) * (2 * half / limit) ** 2)
+        return f"to tell, repeat both runs: about {max(2, runs)} of each"
+
+
+def _median(side: Sequence[Timing]) -> float:
+    """The geometric mean of the medians of repeated runs, in seconds."""
+    return math.exp(sum(math.log(timing.summary.median) for timing in side) / len(side))
+
+
+def _yardstick(before: Sequence[Timing], after: Sequence[Timing]) -> float | None:
+    """The logarithm of how the yardstick's time changed."""
+    sides = [[timing.yardstick for timing in side if timing.yardstick] for side in (before, after)]
+    return math.log(float(np.median(sides[1]) / np.median(sides[0]))) if all(sides) else None
+
+
+def signed(ratio: float) -> str:
+    """``+3.1 %`` for a ratio of 1.031."""
+    return f"{100 * (ratio - 1):+.1f} %" if ratio < 100 else "? %"

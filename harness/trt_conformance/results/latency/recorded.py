@@ -1,0 +1,114 @@
+"""The latencies of a run record, as they are compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from trt_conformance.core.types import Mode
+from trt_conformance.core.verdict import Verdict
+from trt_conformance.numerics.samples import Summary, summarise
+from trt_conformance.results.record.record import Record
+
+SameKernels = Literal["same kernel", "other kernel", "unknown"]
+
+# Where a kernel's name comes from: the trace of a run, the engine's layers, or its convolution alone.
+_SOURCES = {"kernels": "name", "layers": "kernel", "kernel": ""}
+
+
+class Key(NamedTuple):
+    """What must agree for two latencies to be compared. ``family`` is a target's name without version and GPU."""
+
+    case: str
+    family: str
+    mode: Mode
+    cold_l2: bool
+
+    @property
+    def way(self) -> str:
+        """``graph, warm``."""
+        return f"{self.mode}, {'cold' if self.cold_l2 else 'warm'}"
+
+    def __str__(self) -> str:
+        return f"{self.case} [{self.family}, {self.way}]"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One latency: of which target, its samples' summary, kernel names by source, and the yardstick in seconds.
+
+    ``placements`` are the medians of copies placed in memory anew, where there were several.
+    """
+
+    target: str
+    summary: Summary
+    kernels: Mapping[str, frozenset[str]]
+    yardstick: float | None
+    placements: tuple[float, ...] = ()
+
+    @property
+    def placing(self) -> float:
+        """The standard error that the places of tensors in memory leave, as a fraction of the median."""
+        if len(self.placements) < 2:
+            return 0.0
+        spread = np.std(self.placements, ddof=1) / np.median(self.placements)
+        return float(spread) / math.sqrt(len(self.placements))
+
+
+def timings(record: Record) -> dict[Key, Timing]:
+    """The latencies of a record."""
+    return {_key(verdict): _timing(verdict) for verdict in record.verdicts if _is_latency(verdict)}
+
+
+def medians(record: Record) -> dict[Key, float]:
+    """The medians alone, in seconds."""
+    return {_key(v): float(np.median(v.figures["samples"])) for v in record.verdicts if _is_latency(v)}
+
+
+def device_of(record: Record) -> str:
+    """The GPU of a run, or the machine where there is none."""
+    environment = record.header.get("environment", {})
+    gpu = environment.get("device", {}).get("gpu")
+    return str(gpu or f"{environment.get('machine', 'a machine')} without a GPU")
+
+
+def kernel_change(before: Timing, after: Timing) -> tuple[SameKernels, tuple[str, ...], tuple[str, ...]]:
+    """Whether both ran the same kernels, by the best source that both have; and the names of one side alone."""
+    for source in _SOURCES:
+        if source in before.kernels and source in after.kernels:
+            old, new = before.kernels[source], after.kernels[source]
+            same: SameKernels = "same kernel" if old == new else "other kernel"
+            return same, tuple(sorted(old - new)), tuple(sorted(new - old))
+    return "unknown", (), ()
+
+
+def _is_latency(verdict: Verdict) -> bool:
+    measured = verdict.phase == "latency" and verdict.status in ("pass", "fallback")
+    return measured and bool(verdict.figures.get("samples")) and "mode" in verdict.figures
+
+
+def _key(verdict: Verdict) -> Key:
+    figures = verdict.figures
+    return Key(verdict.case, verdict.target.split("-")[0], figures["mode"], bool(figures.get("cold_l2")))
+
+
+def _timing(verdict: Verdict) -> Timing:
+    figures = verdict.figures
+    kernels = {source: _names(figures.get(source), name) for source, name in _SOURCES.items()}
+    return Timing(
+        target=verdict.target,
+        summary=summarise(figures["samples"]),
+        kernels={source: names for source, names in kernels.items() if names},
+        yardstick=float(np.median(figures["yardstick"])) if figures.get("yardstick") else None,
+        placements=tuple(figures.get("facts", {}).get("placements", ())),
+    )
+
+
+def _names(given: Any, name: str) -> frozenset[str]:
+    if isinstance(given, str):
+        return frozenset({given} - {""})
+    return frozenset(part[name] for part in given or () if part.get(name))

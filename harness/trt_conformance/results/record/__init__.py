@@ -1,0 +1,1 @@
+"""The record of a run: a JSONL file with a header, a verdict a line, and a closing line."""

@@ -1,0 +1,197 @@
+"""One record of several: the shards of a run, on one machine or on machines of different kinds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.verdict import Verdict
+from trt_conformance.results import summary
+from trt_conformance.results.record.keys import keyed
+from trt_conformance.results.record.record import Record
+from trt_conformance.results.record.schema import SCHEMA_VERSION
+
+# Facts that say on what kind of machine a target ran; others may differ between machines of one kind.
+DEVICE = ("gpu", "compute_capability", "memory_bytes", "driver", "cuda_driver", "cuda_runtime")
+NOT_OF_THE_KIND = ("no_gpu", "cache")
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The record of all, and what it lacks: a line for each shard that is missing or was cut short."""
+
+    record: Record
+    missing: tuple[str, ...]
+
+
+def merge(records: Mapping[str, Record]) -> Merged:
+    """Put records, by the names that users know them by, together into one.
+
+    A target's verdicts from machines of different kinds are kept apart, by an ``@`` and what tells them apart.
+
+    Raises:
+        ConformanceError: they are not parts of one whole, come from different commits, or contradict each other.
+    """
+    _check_whole(records)
+    names = _target_names(records)
+    verdicts: dict[tuple[str, str, str, int], tuple[str, Verdict]] = {}
+    contradictions: list[str] = []
+    for file, record in records.items():
+        for key, verdict in keyed(record, names[file]).items():
+            first_file, first = verdicts.setdefault(key, (file, replace(verdict, target=key[0])))
+            if _said(first) != _said(verdict):
+                contradictions.append(
+                    f"{verdict.case}, {verdict.check} on {key[0]}: "
+                    f"{_text(first)} in {first_file}, {_text(verdict)} in {file}"
+                )
+    if contradictions:
+        more = [f"and {len(contradictions) - SHOWN} more"] if len(contradictions) > SHOWN else []
+        lines = "\n  ".join([*contradictions[:SHOWN], *more])
+        raise ConformanceError(f"the records contradict each other:\n  {lines}")
+    found = tuple(verdict for _, verdict in verdicts.values())
+    missing = tuple(_missing(records, names))
+    return Merged(Record(_header(records, names), found, None if missing else _end(records, found)), missing)
+
+
+def _check_whole(records: Mapping[str, Record]) -> None:
+    for what, values in (
+        ("shards of different runs", {file: _shard(r)["tests"] for file, r in records.items() if _shard(r)}),
+        ("shards of different numbers of parts", {file: _shard(r)["of"] for file, r in records.items() if _shard(r)}),
+        ("runs of different commits", {file: _source(r).get("commit") for file, r in records.items()}),
+    ):
+        if len(set(values.values())) > 1:
+            lines = "\n  ".join(f"{file}: {value}" for file, value in values.items())
+            raise ConformanceError(f"these are {what}, and no parts of one whole:\n  {lines}")
+
+
+def _shard(record: Record) -> dict[str, Any]:
+    return dict(record.header.get("shard") or {})
+
+
+def _source(record: Record) -> dict[str, Any]:
+    return dict(record.header["environment"].get("source", {}))
+
+
+def _kind(record: Record, target: str) -> dict[str, str]:
+    """The facts that make the kind of machine a target ran on."""
+    environment = record.header["environment"]
+    device = {name: environment.get("device", {}).get(name) for name in DEVICE}
+    facts = environment.get("targets", {}).get(target, {})
+    return {k: str(v) for k, v in (device | facts).items() if k not in NOT_OF_THE_KIND}
+
+
+def _target_names(records: Mapping[str, Record]) -> dict[str, dict[str, str]]:
+    """Each record's targets by the names that they get: their own where they ran on machines of one kind."""
+    kinds: dict[str, list[dict[str, str]]] = {}
+    for record in records.values():
+        for target in record.targets:
+            kinds.setdefault(target, []).append(_kind(record, target))
+    told = {target: _telling(found) for target, found in kinds.items()}
+
+    def name(record: Record, target: str) -> str:
+        kind = _kind(record, target)
+        apart = "-".join(kind.get(fact, "unknown") for fact in told[target])
+        return f"{target}@{apart.replace(' ', '_')}" if apart else target
+
+    return {file: {target: name(record, target) for target in record.targets} for file, record in records.items()}
+
+
+def _telling(kinds: Sequence[Mapping[str, str]]) -> list[str]:
+    """The first facts, and no more than it takes, that tell all these kinds apart."""
+    told: list[str] = []
+
+    def groups(facts: Sequence[str]) -> int:
+        return len({tuple(kind.get(fact) for fact in facts) for kind in kinds})
+
+    for fact in dict.fromkeys(fact for kind in kinds for fact in kind):
+        if groups([*told, fact]) > groups(told):
+            told.append(fact)
+    return told
+
+
+def _said(verdict: Verdict) -> tuple[Any, ...]:
+    return (verdict.phase, verdict.status, verdict.known, verdict.figures.get("output_sha256"))
+
+
+def _text(verdict: Verdict) -> str:
+    bits = verdict.figures.get("output_sha256")
+    return f"{verdict.known or verdict.status} in {verdict.phase}" + (f" with output {bits}" if bits else "")
+
+
+def _missing(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str]]) -> Iterable[str]:
+    """What is not there. One job array may run on machines of several kinds; several arrays must each be whole."""
+    shards = {file: _shard(record) for file, record in records.items()}
+    arrays: dict[str, list[dict[str, Any]]] = {}
+    numbers = Counter(shard["index"] for shard in shards.values() if shard)
+    for file, shard in shards.items():
+        owners = names[file].values() if max(numbers.values(), default=1) > 1 else [""]
+        for owner in owners if shard else ():
+            arrays.setdefault(owner, []).append(shard)
+    for owner, found in arrays.items():
+        absent = sorted(set(range(1, found[0]["of"] + 1)) - {shard["index"] for shard in found})
+        if absent:
+            listed = ", ".join(f"{index}/{found[0]['of']}" for index in absent)
+            yield f"{owner + ': ' if owner else ''}shard {listed} is missing"
+    for file, record in records.items():
+        if record.end is None or record.end.get("stopped"):
+            yield f"{file}: the run was cut short"
+
+
+def _header(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    headers = [record.header for record in records.values()]
+    facts: dict[str, Any] = {}
+    for file, record in records.items():
+        for target, name in names[file].items():
+            of_machine = record.header["environment"].get("device", {})
+            apart = {k: of_machine[k] for k in DEVICE if k in of_machine} if name != target else {}
+            facts.setdefault(name, record.header["environment"].get("targets", {}).get(target, {}) | apart)
+    shared = _shared([header["environment"] for header in headers])
+    gpus = dict.fromkeys(str(header["environment"].get("device", {}).get("gpu")) for header in headers)
+    if len(gpus) > 1:
+        shared.setdefault("device", {})["gpu"] = ", ".join(gpus)
+    return {
+        "kind": "run",
+        "schema_version": SCHEMA_VERSION,
+        "started": min(header["started"] for header in headers),
+        "targets": list(dict.fromkeys(name for own in names.values() for name in own.values())),
+        "environment": shared | {"targets": facts},
+        "merged": [
+            {
+                "started": record.header["started"],
+                "ended": record.end["ended"] if record.end else None,
+                "shard": record.header.get("shard"),
+                "targets": dict(names[file]),
+                "environment": record.header["environment"],
+            }
+            for file, record in records.items()
+        ],
+    }
+
+
+def _shared(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The facts on which all agree."""
+    first, *others = environments
+    shared: dict[str, Any] = {}
+    for key, value in first.items():
+        every = [other.get(key) for other in others]
+        if isinstance(value, Mapping):
+            shared[key] = _shared([value, *(v if isinstance(v, Mapping) else {} for v in every)])
+        elif all(value == other for other in every):
+            shared[key] = value
+    return shared
+
+
+def _end(records: Mapping[str, Record], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    ends = [record.end for record in records.values() if record.end]
+    engines = {target: dict(counted) for target, counted in summary.engines(verdicts).items()}
+    return {
+        "kind": "end",
+        "ended": max(end["ended"] for end in ends),
+        "counts": dict(summary.counts(verdicts)),
+        "exit": max(end.get("exit") or 0 for end in ends),
+        **({"engines": engines} if engines else {}),
+    }

@@ -1,0 +1,59 @@
+"""What is made of run records: the report, the comparison of two runs, and forms for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from trt_conformance.catalog.catalog import Catalog
+from trt_conformance.catalog.catalog import load as load_catalog
+from trt_conformance.catalog.expectations import Expectation
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.files import replacing
+from trt_conformance.core.paths import CASES
+from trt_conformance.core.toml import TomlError, parse
+from trt_conformance.results.record.record import Record, read
+from trt_conformance.results.report.page import report_page
+from trt_conformance.results.report.view import View
+
+FILE_NAME = "report.html"
+
+
+def view_of(records: Sequence[Record]) -> View:
+    """Records with what this checkout states of their cases; without it where it states nothing that can be read."""
+    catalog: Catalog | None = None
+    with suppress(ConformanceError):
+        catalog = load_catalog(tier=None)
+    return View(tuple(records), catalog, _expectations())
+
+
+def _expectations(root: Path = CASES / "expectations") -> tuple[Expectation, ...]:
+    """The known differences as far as they can be read: a report only quotes them, a run checks them."""
+    found = []
+    for path in sorted(root.glob("*.toml")):
+        try:
+            entries = parse(path.read_text(encoding="utf-8")).get("expectation", ())
+            found += [Expectation.model_validate(entry) for entry in entries]
+        except (OSError, UnicodeDecodeError, TomlError, ValidationError):
+            continue
+    return tuple(found)
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all. Raises ConformanceError where that cannot be done."""
+    data = content if isinstance(content, bytes) else content.encode("utf-8", errors="backslashreplace")
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as fault:
+        raise ConformanceError(f"{path}: cannot be written: {fault.strerror or fault}") from None
+
+
+def write_beside(record: Path, catalog: Catalog, expectations: Sequence[Expectation]) -> Path:
+    """The report of one run, beside its record."""
+    path = record.with_name(FILE_NAME)
+    write(path, report_page(View((read(record),), catalog, tuple(expectations))))
+    return path

@@ -1,0 +1,98 @@
+"""The answer of a run in one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trt_conformance.results.report.view import Column, View
+
+Tone = Literal["pass", "fail", "open"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A sentence, and whether it is good news."""
+
+    tone: Tone
+    text: str
+
+
+def answer(view: View) -> Answer:
+    """What the runs say, for all targets together."""
+    own = view.reference
+    if own is not None and own.faults:
+        text = f"{counted(own.faults, 'check')} of the suite's own data {_verb(own.faults)}, so no other answer counts."
+        return Answer("fail", text)
+    targets = view.targets
+    if not any(column.verdicts for column in targets):
+        text = "No target was tested" if not targets else f"Nothing was run on {_list([c.name for c in targets])}"
+        return Answer("open", f"{text}.")
+    told = of_target(view, targets[0]) if len(targets) == 1 else _of_targets(view, targets)
+    if all(record.complete for record in view.records):
+        return told
+    tone: Tone = "fail" if told.tone == "fail" else "open"
+    killed = "The run was" if len(view.records) == 1 else "A run was"
+    return Answer(tone, f"{killed} killed before its end. Until then: {told.text[0].lower()}{told.text[1:]}")
+
+
+def of_target(view: View, column: Column) -> Answer:
+    """What the runs say of one target."""
+    if not column.verdicts:
+        return Answer("open", f"Nothing was run on {column.name}.")
+    failing, total = column.faults, len(column.verdicts)
+    compared = any(v.phase in ("compare", "latency") and (v.status == "pass" or v.is_fault) for v in column.verdicts)
+    if failing:
+        start = f"{failing} of {counted(total, 'check')} {_verb(failing)}"
+    else:
+        start = "No check fails" if compared else "No check fails, but no output was compared"
+    tone: Tone = "fail" if failing else "pass" if compared else "open"
+    claims = _claims(view, column)
+    return Answer(tone, f"{start}: {column.name} {claims}." if claims else f"{start} on {column.name}.")
+
+
+def _claims(view: View, column: Column) -> str:
+    found, total = view.claim_counts(column), len(view.claim_ids)
+    if not total or found["open"] == total:
+        return ""
+    parts = [f"does what the document says in {found['holds']} of {counted(total, 'claim')}"]
+    if found["differs"]:
+        parts.append(f"differs in {found['differs']}")
+    if found["known"]:
+        parts.append(f"differs as known in {found['known']}")
+    if found["built"]:
+        parts.append(f"holds {found['built']} more as far as building goes")
+    if found["fallback"]:
+        parts.append(f"gives right values in a wider precision in {found['fallback']}")
+    missing = found["not run"] + found["unsupported"] + found["open"]
+    tail = f"; {missing} {'has' if missing == 1 else 'have'} no result" if missing else ""
+    return _list(parts) + tail
+
+
+def _of_targets(view: View, targets: tuple[Column, ...]) -> Answer:
+    by_tone: dict[str, list[str]] = {"fail": [], "pass": [], "open": []}
+    for column in targets:
+        by_tone[of_target(view, column).tone].append(column.name)
+    failing, passing, unclear = by_tone["fail"], by_tone["pass"], by_tone["open"]
+    parts = []
+    if failing:
+        parts.append(f"{_list(failing)} {_verb(len(failing))}")
+    if passing:
+        parts.append(f"{_list(passing)} {'passes' if len(passing) == 1 else 'pass'}")
+    if unclear:
+        parts.append(f"nothing was compared on {_list(unclear)}")
+    start = f"{len(failing)} of {len(targets)} targets fail" if failing else "No check fails"
+    return Answer("fail" if failing else "open" if unclear else "pass", f"{start}: {_list(parts)}.")
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: 1 check, 2 checks."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _verb(count: int) -> str:
+    return "fails" if count == 1 else "fail"
+
+
+def _list(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,118 @@
+"""The changes between two runs as text: for a terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from trt_conformance.results.bound_use import share
+from trt_conformance.results.changes import GROUPS, REGRESSIONS, Changes, Check
+from trt_conformance.results.report.answer import counted
+
+TERMINAL_ROWS = 20
+MARKDOWN_ROWS = 100
+
+Table = tuple[str, Sequence[str], list[Sequence[str]]]
+"""A title, the columns' names, and the rows."""
+
+
+def sentence(changes: Changes, slower: int = 0) -> str:
+    """The answer in one sentence; ``slower`` is how many latencies became longer."""
+    regressions = len(changes.regressions)
+    if not changes.both:
+        lost = f"{counted(regressions, 'regression')}. " if regressions else ""
+        return f"{lost}The runs have no check in common."
+    start = f"{counted(regressions, 'regression')}" if regressions else "No regression"
+    if slower:
+        start += f" of results, {'and' if regressions else 'but'} {counted(slower, 'case')} slower"
+    passing = len(changes.groups["passing"])
+    better = f"; {passing} of them newly {'passes' if passing == 1 else 'pass'}" if passing else ""
+    return f"{start}. The runs share {counted(len(changes.both), 'check')}{better}."
+
+
+def tables(changes: Changes, top: int) -> Iterator[Table]:
+    """What changed, one table a question; empty ones are left out."""
+    for group, title in GROUPS.items():
+        rows = [_row(check) for check in changes.groups[group]]
+        if rows:
+            mark = " (regressions)" if group in REGRESSIONS else ""
+            yield f"{title}{mark}", ("case", "target", "check", "before", "now", "message"), rows
+    for title, found in (
+        ("changed output bits", changes.bits),
+        ("changed kernels", changes.kernels),
+        ("changed precision", changes.precisions),
+    ):
+        if found:
+            yield title, ("case", "target", "before", "now"), [(c.case, c.target, c.before, c.now) for c in found]
+    drifts = [(d.case, d.target, share(d.before), share(d.now)) for d in changes.drifts[:top]]
+    if drifts:
+        rest = len(changes.drifts) - len(drifts)
+        more = f" (the largest of {len(changes.drifts)})" if rest else ""
+        yield f"changed use of the error bound{more}", ("case", "target", "before", "now"), [*drifts]
+    if changes.environment:
+        yield "environment", ("fact", "before", "now"), [*changes.environment]
+    for title, alone in (("only in the base run", changes.only_base), ("only in the new run", changes.only_new)):
+        if alone:
+            yield title, ("case", "target"), [*alone]
+
+
+def _row(check: Check) -> Sequence[str]:
+    return check.case, check.target, check.check, check.before, check.now, check.message
+
+
+def notes(changes: Changes) -> list[str]:
+    """What a reader must know before the tables."""
+    found = [f"{old} is compared with {new}" for old, new in changes.pairs if old != new]
+    for name, record in (("base", changes.base), ("new", changes.new)):
+        if not record.complete:
+            found.append(f"the {name} run was killed before its end")
+    if not changes.compared_bits:
+        found.append("output bits were not compared: no output has a hash in both runs")
+    return found
+
+
+def terminal(changes: Changes, top: int, slower: int = 0) -> str:
+    """Plain text, columns aligned, long tables cut."""
+    lines = [sentence(changes, slower), *notes(changes)]
+    for title, columns, rows in tables(changes, top):
+        lines += ["", f"{title}: {len(rows)}"]
+        shown = [columns, *rows[:TERMINAL_ROWS]]
+        widths = [max(len(row[i]) for row in shown) for i in range(len(columns) - 1)]
+        for row in shown:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+            lines.append("  " + "  ".join((*cells, row[-1])).rstrip())
+        lines += _rest(rows, TERMINAL_ROWS, "  ")
+    return "\n".join(lines)
+
+
+def markdown(changes: Changes, top: int, slower: int = 0) -> str:
+    """GitHub's Markdown; tables are folded, and long ones cut."""
+    lines = [f"**{sentence(changes, slower)}**", *(f"- {note}" for note in notes(changes))]
+    for title, columns, rows in tables(changes, top):
+        lines += [
+            "",
+            f"<details{' open' if 'regressions' in title else ''}><summary>{title}: {len(rows)}</summary>",
+            "",
+        ]
+        lines += markdown_table(columns, rows[:MARKDOWN_ROWS])
+        lines += ["", *_rest(rows, MARKDOWN_ROWS), "</details>"]
+    return "\n".join(lines) + "\n"
+
+
+def _rest(rows: Sequence[Sequence[str]], shown: int, indent: str = "") -> list[str]:
+    return [f"{indent}and {len(rows) - shown} more; --html and --json hold them all"] if len(rows) > shown else []
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table."""
+    return [_cells(columns), _cells(["---"] * len(columns)), *map(_cells, rows)]
+
+
+def _cells(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
+
+
+def _escape(text: str) -> str:
+    """Text that means nothing to Markdown or HTML."""
+    for sign in "\\`*_|[]":
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")

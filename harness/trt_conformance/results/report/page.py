@@ -1,0 +1,212 @@
+"""Renders the views as one HTML file each, which needs nothing from outside itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from trt_conformance import __version__
+from trt_conformance.core.verdict import FAULTS, REFERENCE, Verdict
+from trt_conformance.core.words import percent, seconds
+from trt_conformance.results.bound_use import share
+from trt_conformance.results.changes import GROUPS, REGRESSIONS, Changes
+from trt_conformance.results.latency.gate import LatencyComparison, signed
+from trt_conformance.results.record.record import Record
+from trt_conformance.results.report import compare_text, picture, roofline, sweeps, timings
+from trt_conformance.results.report.answer import answer, counted, of_target
+from trt_conformance.results.report.bound_plot import plot
+from trt_conformance.results.report.coverage import coverage
+from trt_conformance.results.report.view import ORDER, WORDS, Row, View
+from trt_conformance.results.summary import outcome
+
+MOST_CARDS = 300
+MOST_PICTURES = 60
+MOST_OPEN = 4
+MOST_TERMS = 12
+
+SIGNS = {
+    "holds": "✓",
+    "differs": "✗",
+    "known": "≠",
+    "built": "◐",
+    "fallback": "~",
+    "not run": "○",
+    "unsupported": "–",
+    "open": "·",
+}
+
+
+def report_page(view: View) -> str:
+    """The report of one or more runs."""
+    columns = view.columns
+    timed = timings.timed(view)
+    return render(
+        "report.html.j2",
+        view=view,
+        answer=answer(view),
+        sentences={column: of_target(view, column) for column in view.targets},
+        columns=columns,
+        several=len(view.targets) > 1,
+        coverage=coverage(view, view.targets),
+        sweeps=sweeps.sections(view, view.targets),
+        listed=sweeps.listed(view),
+        PAIR_WORDS=sweeps.WORDS,
+        timed=timed,
+        series=list(dict.fromkeys((one.series, one.column.name) for one in timed)),
+        strips=timings.strip_plot(timed) if timed else None,
+        rooflines=roofline.rooflines(timed),
+        plot=plot(view.rows, with_target=len(view.targets) > 1),
+        runs=[_run(record) for record in view.records],
+        statuses={row.status for row in view.rows},
+        precisions=sorted({row.precision for row in view.rows if row.precision}),
+        carded={row.number for row in view.failures[:MOST_CARDS]},
+    )
+
+
+def compare_page(changes: Changes, top: int, latency: LatencyComparison | None = None) -> str:
+    """The comparison of two runs; with their latencies, where these were compared."""
+    return render(
+        "compare.html.j2",
+        changes=changes,
+        sentence=compare_text.sentence(changes, len(latency.regressions) if latency else 0),
+        notes=compare_text.notes(changes),
+        tables=list(compare_text.tables(changes, top)),
+        latency=latency if latency and latency.summary else None,
+        base=_run(changes.base),
+        new=_run(changes.new),
+        GROUPS=GROUPS,
+        REGRESSIONS=REGRESSIONS,
+    )
+
+
+def render(name: str, **content: Any) -> str:
+    """A page from its template."""
+    return _environment().get_template(name).render(version=__version__, **content)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("trt_conformance.results.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.globals |= {
+        "SIGNS": SIGNS,
+        "WORDS": WORDS,
+        "ORDER": ORDER,
+        "MOST_CARDS": MOST_CARDS,
+        "MOST_PICTURES": MOST_PICTURES,
+        "MOST_OPEN": MOST_OPEN,
+        "MOST_TERMS": MOST_TERMS,
+        "pictures": picture.pictures,
+        "sum_picture": picture.sum_picture,
+        "is_padding": picture.is_padding,
+        "largest": _largest,
+        "rerun": rerun,
+        "evidence": _evidence,
+        "where": where,
+    }
+    environment.filters |= {
+        "share": share,
+        "seconds": seconds,
+        "percent": percent,
+        "short": lambda value: picture.short(float(value)),
+        "body": _body,
+        "outcome": outcome,
+        "kind": _kind,
+        "counted": counted,
+        "flat": _flat,
+        "fact": _fact,
+        "finite": math.isfinite,
+        "signed": signed,
+        "faults": lambda counts: sum(counts[status] for status in FAULTS),
+    }
+    return environment
+
+
+def where(**wanted: str) -> str:
+    """The link to the cases that a filter leaves."""
+    return "#cases:" + "&".join(f"{key}={quote(value, safe='')}" for key, value in wanted.items() if value)
+
+
+def rerun(verdict: Verdict) -> str:
+    """The command that runs a check again."""
+    if verdict.figures.get("rerun"):
+        return str(verdict.figures["rerun"])
+    target = "" if verdict.target == REFERENCE else f" --target {verdict.target}"
+    return f'pytest cases -k "test_{verdict.check}" --case "{verdict.case}"{target}'
+
+
+def _evidence(row: Row) -> Any:
+    """What the pictures of a row are drawn from; None where its record holds none."""
+    return next((v.figures["evidence"] for v in row.faults if v.figures.get("evidence")), None)
+
+
+def _largest(terms: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(terms, key=lambda term: -abs(float(term["product"])))[:MOST_TERMS]
+
+
+def _body(message: str) -> str:
+    """A message without the headline that names its case."""
+    first, *rest = message.splitlines() or [""]
+    return "\n".join(line.removeprefix("  ") for line in rest) if rest and " FAILED in " in first else message
+
+
+def _kind(status: str) -> str:
+    """A status as the class of a style."""
+    return status.replace(" ", "-")
+
+
+def _flat(value: Any) -> str:
+    """A JSON value in one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_flat(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def _fact(value: Any, key: str) -> str:
+    """A fact of an environment in one line, bytes in GiB."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_fact(part, name)}" for name, part in value.items()) or "unknown"
+    if "memory" in key and "clock" not in key and isinstance(value, int):
+        return f"{value / 2**30:.1f} GiB"
+    return _flat(value)
+
+
+def _run(record: Record) -> dict[str, Any]:
+    """What a run says of itself, in words."""
+    environment = record.header["environment"]
+    source, device = environment.get("source", {}), environment.get("device", {})
+    started = datetime.fromisoformat(record.header["started"])
+    commit = str(source.get("commit", ""))[:12]
+    state = {True: "clean", False: "with uncommitted changes"}.get(source.get("clean"), "")
+    seconds = (datetime.fromisoformat(record.end["ended"]) - started).total_seconds() if record.end else None
+    gpu = device.get("gpu") or device.get("reason") or "no GPU"
+    return {
+        "started": started,
+        "seconds": seconds,
+        "complete": record.complete,
+        "commit": f"commit {commit} {state}".strip() if commit else "commit unknown",
+        "gpu": gpu,
+        "driver": device.get("driver", ""),
+        "cuda": device.get("cuda_runtime", ""),
+        "has_gpu": bool(device.get("gpu")),
+        "python": environment.get("python", ""),
+        "numpy": environment.get("packages", {}).get("numpy", ""),
+        "targets": record.header["targets"],
+        "facts": {key: value for key, value in environment.items() if key != "targets"},
+        "by_target": environment.get("targets", {}),
+        "verdicts": len(record.verdicts),
+        "exit": record.end.get("exit") if record.end else None,
+    }

@@ -1,0 +1,118 @@
+"""Rooflines: measured rates against the copy bandwidth and the matrix rate of the same GPU."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from trt_conformance.numerics.roofline import MEMORY
+from trt_conformance.results.report.timings import Axis, Tick, Timed
+
+
+@dataclass(frozen=True)
+class Point:
+    """A latency in the roofline plot; ``low`` and ``high`` are where its 95th and 5th percentile lie."""
+
+    timed: Timed
+    x: float
+    y: float
+    low: float
+    high: float
+
+
+class Roof(NamedTuple):
+    """A ceiling as a line."""
+
+    name: str
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """FLOP a second over FLOP for each byte, of one precision on one device. ``links`` join a case's targets."""
+
+    device: str
+    precision: str
+    points: tuple[Point, ...]
+    links: tuple[tuple[float, float, float], ...]
+    roofs: tuple[Roof, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    left: float = 62
+    right: float = 500
+    top: float = 14
+    bottom: float = 290
+    width: float = 520
+    height: float = 330
+
+
+def rooflines(found: Sequence[Timed]) -> tuple[Roofline, ...]:
+    """A plot for each precision and device; of ceilings measured more than once, the highest."""
+    groups: dict[tuple[str, str], list[Timed]] = {}
+    for one in found:
+        if one.intensity:
+            groups.setdefault((one.device, one.precision), []).append(one)
+    return tuple(_roofline(device, precision, mine) for (device, precision), mine in groups.items())
+
+
+def _roofline(device: str, precision: str, mine: Sequence[Timed]) -> Roofline:
+    memory, compute = (max((one.ceilings.get(name, 0.0) for one in mine), default=0.0) for name in (MEMORY, precision))
+    ridge = [compute / memory] if memory and compute else []
+    x = Axis([*(one.intensity or 0.0 for one in mine), *ridge], Roofline.left, Roofline.right)
+    speeds = [_speed(one, part) for one in mine for part in (one.summary.p5, one.summary.median, one.summary.p95)]
+    least = min(one.intensity or math.inf for one in mine)
+    tops = [top for top in (compute, min(compute or math.inf, memory * least)) if top]
+    y = Axis([*speeds, *tops], Roofline.bottom, Roofline.top, roomy=60)
+
+    points = []
+    for one in mine:
+        places = (_speed(one, part) for part in (one.summary.median, one.summary.p95, one.summary.p5))
+        points.append(Point(one, x.at(one.intensity or 0.0), *map(y.at, places)))
+    peers: dict[tuple[str, float], list[float]] = {}
+    for point in points:
+        peers.setdefault((point.timed.case, point.x), []).append(point.y)
+    return Roofline(
+        device,
+        precision,
+        tuple(points),
+        tuple((at, min(ys), max(ys)) for (_, at), ys in peers.items() if len(ys) > 1),
+        tuple(_roofs(memory, compute, x, y, precision)),
+        tuple(Tick(x.at(place), _digits(place)) for place in x.ticks()),
+        tuple(Tick(y.at(place), _rate(place)) for place in y.ticks()),
+    )
+
+
+def _speed(one: Timed, taken: float) -> float:
+    """FLOP a second; the time of a cold run is a difference, so that single samples may not be positive."""
+    return float(one.work["flops"] / taken) if taken > 0 else math.inf
+
+
+def _roofs(memory: float, compute: float, x: Axis, y: Axis, precision: str) -> Iterator[Roof]:
+    """Each ceiling as far as it is the lower one; the axes' ends cut what is beyond them."""
+    (left, right), (bottom, top) = x.ends, y.ends
+    if memory:
+        start = max(left, bottom / memory)
+        end = min(right, (compute or top) / memory, top / memory)
+        if start < end:
+            yield Roof("memory", x.at(start), y.at(start * memory), x.at(end), y.at(end * memory))
+    if compute:
+        start = min(right, max(left, compute / memory)) if memory else left
+        yield Roof(f"{precision} compute", x.at(start), y.at(compute), x.at(right), y.at(compute))
+
+
+def _rate(flops_per_s: float) -> str:
+    """FLOP a second in the unit that fits: ``20 T``."""
+    for sign, size in (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6)):
+        if flops_per_s >= 0.9995 * size:
+            return f"{_digits(flops_per_s / size)} {sign}"
+    return _digits(flops_per_s)
+
+
+def _digits(value: float) -> str:
+    """A number in three digits: ``10000``, ``0.125``."""
+    return f"{float(f'{value:.3g}'):g}"

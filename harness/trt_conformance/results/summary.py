@@ -1,0 +1,102 @@
+"""The closing summary of a run: per target and phase, claims, causes, and how far bounds were used."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from trt_conformance.core.types import PHASES
+from trt_conformance.core.verdict import NEUTRAL, Verdict
+from trt_conformance.results.bound_use import bound_use, share
+
+COLUMNS = ("pass", "fail", "error", "fallback", "known", "unsupported", "not run")
+
+
+def outcome(verdict: Verdict) -> str:
+    """The status, or ``known`` for a difference that an expectation states."""
+    return "known" if verdict.known else verdict.status
+
+
+def counts(verdicts: Iterable[Verdict]) -> Counter[str]:
+    return Counter(outcome(v) for v in verdicts)
+
+
+def table(verdicts: Sequence[Verdict]) -> list[str]:
+    """A line for each target and phase."""
+    cells: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for v in verdicts:
+        cells[v.target, v.phase][outcome(v)] += 1
+    width = max((len(v.target) for v in verdicts), default=6)
+    lines = [f"{'target':<{width}}  {'phase':<8}" + "".join(f"{name:>13}" for name in COLUMNS)]
+    for target in sorted({v.target for v in verdicts}):
+        for phase in PHASES:
+            row = cells.get((target, phase))
+            if row:
+                numbers = "".join(f"{row[name] or '-':>13}" for name in COLUMNS)
+                lines.append(f"{target:<{width}}  {phase:<8}{numbers}")
+    return lines
+
+
+def reasons(verdicts: Sequence[Verdict]) -> list[str]:
+    """Why checks were unsupported or not run, with how often, per target."""
+    found = Counter((v.target, v.status, v.message) for v in verdicts if v.status in NEUTRAL and not v.known)
+    return [f"{target}: {status} {n}: {message}" for (target, status, message), n in sorted(found.items())]
+
+
+DECISIVE_CHECKS = ("reject", "deprecated")
+
+
+def claims(verdicts: Sequence[Verdict], registered: Iterable[str]) -> list[str]:
+    """Per target: how many of the document's claims hold, hold as far as a build can tell, or differ.
+
+    A claim holds where values were compared, or where its case is about a refusal or a name.
+    """
+    names = set(registered)
+    lines = []
+    for target in sorted({v.target for v in verdicts if v.claims}):
+        mine = [v for v in verdicts if v.target == target]
+        differ = {claim for v in mine if v.is_fault for claim in v.claims}
+        passed = [v for v in mine if v.status == "pass"]
+        hold = {c for v in passed if v.phase == "compare" or v.check in DECISIVE_CHECKS for c in v.claims} - differ
+        built = {c for v in passed for c in v.claims} - hold - differ
+        left = len(names - hold - built - differ)
+        so_far = f", {len(built)} as far as building goes" if built else ""
+        found = f"{len(hold)} of {len(names)} claims hold{so_far}, {len(differ)} differ, {left} not checked"
+        lines.append(f"{target}: {found}")
+    return lines
+
+
+def bounds(verdicts: Sequence[Verdict]) -> list[str]:
+    """Per target and arithmetic: how many outputs were compared, and how much of their bounds they used."""
+    return [
+        f"{use.target}: {use.arithmetic}: {share(use.largest)}{f' ({use.case})' if use.largest else ''}; "
+        f"{use.exact} of {use.outputs} outputs exact"
+        for use in bound_use(verdicts)
+    ]
+
+
+def known(verdicts: Sequence[Verdict]) -> list[str]:
+    """The known differences that a run met."""
+    found = Counter((v.target, v.known) for v in verdicts if v.known)
+    return [f"{target}: {name} ({n})" for (target, name), n in sorted(found.items())]
+
+
+def engines(verdicts: Iterable[Verdict]) -> dict[str, Counter[str]]:
+    """Per target: how many cases' engines were built or cached or their refusals remembered, and the cache's faults."""
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    seen = set()
+    for v in verdicts:
+        if "engine" in v.figures and (v.target, v.case) not in seen:
+            seen.add((v.target, v.case))
+            counted[v.target][v.figures["engine"]] += 1
+        if "cache" in v.figures:
+            counted[v.target]["cache faults"] += 1
+    return dict(counted)
+
+
+def engine_lines(verdicts: Iterable[Verdict]) -> list[str]:
+    """``tensorrt-8.6.1-sm90: engines: 12 built, 507 cached``."""
+    return [
+        f"{target}: engines: {', '.join(f'{n} {word}' for word, n in sorted(counted.items()))}"
+        for target, counted in sorted(engines(verdicts).items())
+    ]

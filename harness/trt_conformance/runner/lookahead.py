@@ -1,0 +1,76 @@
+"""In which order tests run, and which engines those after the current one will ask for, to be built ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+import pytest
+
+from trt_conformance.core.case import Case
+from trt_conformance.targets.protocols import Target
+
+Pair = tuple[Case | str, Target]
+
+
+def subject_of(item: pytest.Item) -> Pair | None:
+    """The case and target of a test, if it has one; of a generated case the id."""
+    callspec = getattr(item, "callspec", None)
+    subject = callspec.params.get("subject") if callspec is not None else None
+    return (subject[0], subject[1]) if isinstance(subject, tuple) else None
+
+
+def id_of(pair: Pair) -> str:
+    """The id of a test's case."""
+    case = pair[0]
+    return case if isinstance(case, str) else case.id
+
+
+def builds(item: pytest.Item) -> bool:
+    """Whether a test asks for the engine of its case, and times nothing."""
+    return item.get_closest_marker("no_engine") is None and "timing" not in getattr(item, "fixturenames", ())
+
+
+def arranged(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Tests in the order in which they run: all of a case on a target follow each other, behind those of no case.
+
+    So an engine is built once and kept briefly. Those marked ``last``, during which nothing may be built, come behind
+    all others: their engines are then in the cache. Where several workers share the tests, each has such a row.
+    """
+    subjects = [subject_of(item) for item in items]
+    names = [None if subject is None else (subject[1].name, id_of(subject)) for subject in subjects]
+    places = {name: place for place, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
+
+    def order(index: int) -> tuple[int, bool, int]:
+        name = names[index]
+        if name is None:
+            return (-1, False, 0)
+        place = places[name]
+        return (place * workers // len(places), items[index].get_closest_marker("last") is not None, place)
+
+    return [items[index] for index in sorted(range(len(items)), key=order)]
+
+
+class Lookahead:
+    """The cases of a run's tests, in their order; in a worker of pytest-xdist, too, neighbours follow each other."""
+
+    def __init__(self, items: Sequence[pytest.Item], made: Callable[[str], Case]) -> None:
+        """``made`` gives a generated case by its id."""
+        self._items, self._made = items, made
+        self._place = {item.nodeid: place for place, item in enumerate(items)}
+
+    def after(self, item: pytest.Item, count: int) -> list[Case]:
+        """The next ``count`` cases whose engines this test and those after it, on the same target, ask for."""
+        here = subject_of(item)
+        return [] if here is None else list(islice(self._next(item, here), count))
+
+    def _next(self, item: pytest.Item, here: Pair) -> Iterator[Case]:
+        seen: set[str] = set()
+        for place in range(self._place[item.nodeid], len(self._items)):
+            there = subject_of(self._items[place])
+            if there is None or there[1] is not here[1]:
+                return
+            name = id_of(there)
+            if name not in seen and builds(self._items[place]):
+                seen.add(name)
+                yield self._made(there[0]) if isinstance(there[0], str) else there[0]

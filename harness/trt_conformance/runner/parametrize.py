@@ -1,0 +1,71 @@
+"""The cases and targets of each test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from trt_conformance.checks.metamorphic import choose
+from trt_conformance.checks.selection import GENERATED, NEEDS, SELECTIONS
+from trt_conformance.core.case import Case
+from trt_conformance.runner.keys import RUN
+from trt_conformance.runner.session import Run
+from trt_conformance.targets.protocols import Target
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marker = metafunc.definition.get_closest_marker("cases")
+    if marker is None:
+        return
+    run = metafunc.config.stash[RUN]
+    run.prepare()
+    if run.fault is not None:
+        return
+    selection = marker.args[0]
+    if selection == GENERATED:
+        parametrize_generated(metafunc, run)
+        return
+    cases = [case for case in run.cases if SELECTIONS[selection](case)]
+    if "subject" not in metafunc.fixturenames:
+        parametrize(metafunc, "case", cases, [case.id for case in cases])
+        return
+    needs = NEEDS[marker.kwargs.get("needs", "nothing")]
+    targets = [target for target in run.targets if needs(target)]
+    alone = len(run.targets) == 1
+
+    def name_of(case: Case, target: Target) -> str:
+        return case.id if alone else f"{case.id}-{target.name}"
+
+    if marker.kwargs.get("relations", False):
+        chosen = [(name, (case, target)) for name, case in choose(cases) for target in targets]
+        ids = [f"{name}-{name_of(*pair)}" for name, pair in chosen]
+        parametrize(metafunc, ("relation", "subject"), chosen, ids, indirect=["subject"])
+        return
+    pairs = [(case, target) for target in targets for case in cases]
+    parametrize(metafunc, "subject", pairs, [name_of(*pair) for pair in pairs], indirect=True)
+    modes = metafunc.config.getoption("latency_mode")
+    if "timing" in metafunc.fixturenames and modes:
+        metafunc.parametrize("timing", list(dict.fromkeys(modes)), indirect=True)
+
+
+def parametrize_generated(metafunc: pytest.Metafunc, run: Run) -> None:
+    """The generated cases by their ids, on each target."""
+    pairs = [(name, target) for name in run.generated for target in run.targets]
+    ids = run.generated if len(run.targets) == 1 else [f"{name}-{target.name}" for name, target in pairs]
+    parametrize(metafunc, "subject", pairs, ids, indirect=True)
+
+
+def parametrize(
+    metafunc: pytest.Metafunc,
+    names: str | tuple[str, ...],
+    values: Sequence[Any],
+    ids: Sequence[str],
+    indirect: bool | list[str] = False,
+) -> None:
+    """As pytest's, but a test without a value is left out rather than skipped."""
+    if values:
+        metafunc.parametrize(names, values, ids=ids, indirect=indirect)
+    else:
+        metafunc.config.stash[RUN].without_values.add(metafunc.definition.nodeid)

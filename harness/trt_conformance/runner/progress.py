@@ -1,0 +1,157 @@
+"""Tells, while the suite runs, how far it is: checks done, what they found, rate, time left and the current case.
+
+The line stands where pytest's dots would; all else that pytest prints stays.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Generator, Sequence
+from typing import Any, TextIO
+
+import pytest
+
+from trt_conformance.core.paths import CASES
+from trt_conformance.core.verdict import NEUTRAL
+
+CHOICES = ("auto", "plain", "off")
+NO_RESULT = "no result"
+SHOWN = ("pass", "fail", "error", "known", NO_RESULT)
+PLAIN_STEPS = 10
+PLAIN_EVERY_S = 10.0
+
+
+def progress_for(config: pytest.Config) -> Progress | None:
+    """What the options and the terminal ask for. With -v or -s it would only be in the way."""
+    choice, reporter = config.getoption("progress"), config.pluginmanager.get_plugin("terminalreporter")
+    if choice == "off" or reporter is None or reporter.verbosity > 0 or config.getoption("capture") == "no":
+        return None
+    if choice == "plain":
+        return Progress(config, reporter)
+    is_live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+    return Progress(config, reporter, sys.stdout) if is_live else None
+
+
+def outcome(report: pytest.TestReport) -> str | None:
+    """What a check found, if this report of its test tells."""
+    verdicts = getattr(report, "verdicts", ())
+    if verdicts:
+        found = "known" if verdicts[-1]["known"] else verdicts[-1]["status"]
+        return NO_RESULT if found in NEUTRAL else str(found)
+    if report.failed:
+        return "error"
+    if report.skipped:
+        return NO_RESULT
+    return "pass" if report.when == "call" else None
+
+
+class Progress:
+    """Follows a run by its reports, so that it works in the only process and in pytest-xdist's controller.
+
+    The line stays in its place on a ``terminal``; without one, plain lines come now and then.
+    """
+
+    def __init__(
+        self, config: pytest.Config, reporter: pytest.TerminalReporter, terminal: TextIO | None = None
+    ) -> None:
+        self.config, self.reporter, self.terminal = config, reporter, terminal
+        self.is_on = self.is_drawn = False
+        self.total = 0
+        self.counts: Counter[str] = Counter()
+        self.running: dict[str, str] = {}  # what each test found so far
+        self.started = self.told = 0.0
+
+    @property
+    def done(self) -> int:
+        return self.counts.total()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.expect([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        self.expect(ids)
+
+    def expect(self, ids: Sequence[str]) -> None:
+        """Take the dots' place, unless other tests than the suite's run too."""
+        files = {name.partition("::")[0] for name in ids}
+        self.is_on = all((self.config.rootpath / file).is_relative_to(CASES) for file in files)
+        if self.is_on:
+            self.total = len(ids)
+            self.reporter.showfspath = False
+            self.reporter._show_progress_info = False  # percentages at the right edge; older pytests write them anyway
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        try:
+            return (yield)
+        finally:
+            self.erase()
+            self.is_on = False
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_teststatus(self) -> Generator[None, Any, Any]:
+        status = yield
+        return (status[0], "", "") if self.is_on else status
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.started = self.started or time.monotonic()
+        self.running[nodeid] = ""
+        if self.terminal is not None:
+            self.draw(self.terminal)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        found = outcome(report) or self.running.get(report.nodeid, "")
+        self.running[report.nodeid] = found
+        if report.when not in {"setup", "call"}:  # its teardown, or what pytest-xdist says of a crashed worker's test
+            del self.running[report.nodeid]
+            self.counts[found] += 1
+            self.draw(self.terminal) if self.terminal is not None else self.tell()
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_testnodedown(self) -> None:
+        """pytest-xdist is about to write a line of its own."""
+        self.erase()
+
+    def draw(self, terminal: TextIO) -> None:
+        if self.is_on:
+            columns = shutil.get_terminal_size().columns or 80  # Python 3.10 gives 0 where the terminal knows no size
+            terminal.write(f"\r{self.line()[: columns - 1]}\x1b[K")
+            terminal.flush()
+            self.is_drawn = True
+
+    def erase(self) -> None:
+        if self.terminal is not None and self.is_drawn:
+            self.terminal.write("\r\x1b[K")
+            self.terminal.flush()
+            self.is_drawn = False
+
+    def tell(self) -> None:
+        """Write a plain line at every tenth of the run, and after ten silent seconds."""
+        now = time.monotonic()
+        is_step = self.done * PLAIN_STEPS // self.total > (self.done - 1) * PLAIN_STEPS // self.total
+        if self.is_on and (is_step or now - max(self.told, self.started) >= PLAIN_EVERY_S):
+            self.told = now
+            self.reporter.write_line(self.line())
+            self.reporter.flush()
+
+    def line(self) -> str:
+        """The case comes last, since a narrow terminal cuts it; it is the one that has run longest."""
+        found = ", ".join(f"{self.counts[name]} {name}" for name in SHOWN if self.counts[name])
+        parts = [f"{self.done}/{self.total}", found]
+        passed_s = time.monotonic() - self.started
+        if self.done and passed_s:
+            minutes, seconds = divmod(round((self.total - self.done) * passed_s / self.done), 60)
+            parts += [f"{self.done / passed_s:.3g}/s", f"{minutes}:{seconds:02} left"]
+        parts += [_short(nodeid) for nodeid in list(self.running)[:1]]
+        return "  ".join(part for part in parts if part)
+
+
+def _short(nodeid: str) -> str:
+    """The case, or the check that has none."""
+    name = nodeid.partition("::")[2]
+    return name.partition("[")[2].removesuffix("]") or name

@@ -1,0 +1,1 @@
+"""The GPU: memory, streams, graphs, clocks and kernels, through CUDA, NVML and CUPTI."""

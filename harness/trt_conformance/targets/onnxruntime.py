@@ -1,0 +1,241 @@
+"""ONNX Runtime on the CPU: a second engine, which runs the case as an ONNX model.
+
+Padding is always given explicitly, computed by the suite's own formulas: its CPU provider refuses
+auto_pad with dilation, and ONNX has no rounding modes for convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case
+from trt_conformance.core.errors import ConformanceError, InvalidConvolution
+from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, Parameters, parameters
+from trt_conformance.core.types import Mode
+from trt_conformance.numerics.reference.shape import extent, resolve
+from trt_conformance.targets.errors import Refused
+from trt_conformance.targets.io_quantization import dequantized, quantized
+from trt_conformance.targets.other_rules import lacks
+from trt_conformance.targets.protocols import NetworkFacts
+from trt_conformance.targets.timing import host
+from trt_conformance.targets.timing.measurement import Measurement, Plan
+
+OPSET, FP8_OPSET = 17, 19
+THREADS = 1
+
+
+def onnx_model(case: Case) -> bytes:
+    """The case as a serialised ONNX model: Conv with explicit pads, Q/DQ where the case quantises.
+
+    Raises:
+        InvalidConvolution: the case's shapes and attributes do not go together.
+    """
+    from onnx import checker, helper, numpy_helper
+
+    data = parameters(case)
+    is_fp8 = case.precision == "fp8"
+    read, written = (helper.np_dtype_to_tensor_dtype(NUMPY_TYPE[name]) for name in (case.input_type, case.output_type))
+    nodes: list[Any] = []
+    constants: dict[str, Array] = {}
+
+    def scaled(op: str, source: str, scale: Sequence[float], result: str) -> str:
+        per_axis = len(scale) > 1
+        shape = np.asarray(scale if per_axis else scale[0], dtype=np.float32)
+        constants[f"{result}_scale"] = shape
+        constants[f"{result}_zero"] = np.zeros(shape.shape, dtype=NUMPY_TYPE[case.quantized_type])
+        axis: dict[str, Any] = {"axis": 0} if per_axis else {}
+        nodes.append(helper.make_node(op, [source, f"{result}_scale", f"{result}_zero"], [result], **axis))
+        return result
+
+    def q(source: str, scale: Sequence[float], result: str) -> str:
+        return scaled("QuantizeLinear", source, scale, result)
+
+    def dq(source: str, scale: Sequence[float], result: str) -> str:
+        return scaled("DequantizeLinear", source, scale, result)
+
+    x, w = INPUT, "kernel"
+    constants["kernel"] = data.kernel
+    quantize = case.quantize
+    if quantize is not None:
+        x = x if quantize.by_caller else q(x, [quantize.input], "input_q")
+        x = dq(x, [quantize.input], "input_dq")
+        w = dq(q(w, quantize.kernel, "kernel_q"), quantize.kernel, "kernel_dq")
+    scale = quantize.output if quantize is not None else None
+    layer = f"{OUTPUT}_0" if case.after else OUTPUT
+    result = "sum" if scale is not None else layer
+    nodes.append(helper.make_node("Conv", _inputs(x, w, data, constants), [result], **_attributes(case)))
+    if scale is not None and case.output_type != case.data_type:
+        q("sum", [scale], layer)
+    elif scale is not None:
+        dq(q("sum", [scale], "sum_q"), [scale], layer)
+    nodes += _followed(case, constants)
+    declared = [None if n == -1 else n for n in case.network_shape]
+    graph = helper.make_graph(
+        nodes,
+        "case",
+        [helper.make_tensor_value_info(INPUT, read, declared)],
+        # Dimensions without values: the output's shape is for ONNX to infer.
+        [helper.make_tensor_value_info(OUTPUT, written, [None] * len(declared))],
+        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
+    )
+    opset = helper.make_opsetid("", FP8_OPSET if is_fp8 else OPSET)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=9 if is_fp8 else 8)
+    checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _followed(case: Case, constants: dict[str, Array]) -> Iterator[Any]:
+    """A node for each operation behind the layer, from ``output_0`` on to the output."""
+    from onnx import helper
+
+    last = len(case.after)
+    for index, step in enumerate(case.after, start=1):
+        source, result = f"{OUTPUT}_{index - 1}", OUTPUT if index == last else f"{OUTPUT}_{index}"
+        match step.op:
+            case "relu":
+                yield helper.make_node("Relu", [source], [result])
+            case "clip":
+                names = [f"{result}_low", f"{result}_high"]
+                for name, value in zip(names, (step.low, step.high), strict=True):
+                    constants[name] = np.asarray(value, dtype=NUMPY_TYPE[case.data_type])
+                yield helper.make_node("Clip", [source, *names], [result])
+            case "add":
+                yield helper.make_node("Add", [source, INPUT], [result])
+            case "concat":
+                yield helper.make_node("Concat", [source, INPUT], [result], axis=-case.spatial_rank - 1)
+
+
+def _inputs(x: str, w: str, data: Parameters, constants: dict[str, Array]) -> list[str]:
+    if data.bias is None:
+        return [x, w]
+    constants["bias"] = data.bias
+    return [x, w, "bias"]
+
+
+def _attributes(case: Case) -> dict[str, Any]:
+    """Strides, dilations, groups, and pads that make ONNX's rounding down give the case's output size."""
+    attributes = case.attributes
+    pads = [_pads(case, shape) for shape in case.run_shapes]
+    return {
+        "strides": list(attributes.stride),
+        "dilations": list(attributes.dilation),
+        "group": attributes.groups,
+        "pads": pads[0],
+    }
+
+
+def _pads(case: Case, shape: Sequence[int]) -> list[int]:
+    """Pads before every axis, then after: those stated where the mode rounds down, else those the windows reach."""
+    attributes = case.attributes
+    axes = resolve(shape, case.kernel.shape, attributes)
+    if attributes.mode == "EXPLICIT_ROUND_DOWN":
+        return [*attributes.pre, *attributes.post]
+    if attributes.mode == "CAFFE_ROUND_DOWN":
+        return [*attributes.pre, *attributes.pre]
+    sizes = zip(axes, shape[-len(axes) :], case.kernel.shape[2:], strict=True)
+    after = (max(0, (a.size - 1) * a.stride + extent(f, a.dilation) - size - a.before) for a, size, f in sizes)
+    return [*(axis.before for axis in axes), *after]
+
+
+class OnnxRuntimeEngine:
+    """An inference session on the CPU."""
+
+    def __init__(self, case: Case, model: bytes) -> None:
+        """Raises Refused where ONNX Runtime does not take the model."""
+        import onnxruntime as ort
+
+        self._case = case
+        options = ort.SessionOptions()
+        options.log_severity_level = 4
+        # Node by node: fusing Q/DQ would round the bias to an integer, which the model does not say.
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = THREADS
+        try:
+            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as fault:  # its exception types share no base of their own
+            raise Refused("build", str(fault)) from None
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Raises Refused for an input of another name, type or shape than the model's."""
+        return {name: dequantized(self._case, y) for name, y in self._written(self._read(feeds)).items()}
+
+    def _read(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        return {name: quantized(self._case, x) for name, x in feeds.items()}
+
+    def _written(self, feeds: dict[str, Array]) -> dict[str, Array]:
+        from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+        names = [output.name for output in self._session.get_outputs()]
+        try:
+            return dict(zip(names, self._session.run(names, feeds), strict=True))
+        except (InvalidArgument, ValueError) as fault:
+            raise Refused("run", str(fault)) from None
+
+    def modes(self) -> tuple[Mode, ...]:
+        return host.MODES
+
+    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+        """The session's run alone: input and output are bound before."""
+        import onnxruntime as ort
+
+        binding = self._session.io_binding()
+        read = self._read(feeds)
+        for name, value in read.items():
+            binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value)))
+        for name, value in self._written(read).items():
+            binding.bind_ortvalue_output(name, ort.OrtValue.ortvalue_from_numpy(value))
+        return host.measure(lambda: self._session.run_with_iobinding(binding), plan, threads=THREADS)
+
+    def close(self) -> None:
+        return None
+
+
+class OnnxRuntimeTarget:
+    """Target ``onnxruntime-1.31-cpu``."""
+
+    def __init__(self) -> None:
+        """Raises ConformanceError where onnxruntime or onnx is not installed."""
+        try:
+            import onnx
+            import onnxruntime
+        except ImportError as fault:
+            raise ConformanceError(f"onnxruntime needs the packages onnxruntime and onnx: {fault}") from None
+        self._versions = {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
+        self.name = f"onnxruntime-{'.'.join(onnxruntime.__version__.split('.')[:2])}-cpu"
+
+    def supports(self, case: Case) -> str | None:
+        reason = lacks(case, self.name)
+        if reason is not None:
+            return reason
+        if case.precision in ("tf32", "bf16"):
+            return f"the CPU provider has no {case.precision} convolution"
+        if "float8" in (case.input_type, case.output_type):
+            return "its Python bindings take and give no FP8 arrays"
+        if len(case.input.shape) != case.spatial_rank + 2:
+            return "ONNX convolves one batch dimension"
+        if case.dynamic is not None and not case.attributes.mode.endswith("ROUND_DOWN"):
+            return "ONNX pads are constants, and this padding depends on the input's size"
+        return None
+
+    def define(self, case: Case) -> NetworkFacts:
+        from onnx import load_from_string, shape_inference
+
+        model = shape_inference.infer_shapes(load_from_string(self._model(case)), strict_mode=True)
+        dims = model.graph.output[0].type.tensor_type.shape.dim
+        return NetworkFacts(tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims))
+
+    def build(self, case: Case) -> OnnxRuntimeEngine:
+        return OnnxRuntimeEngine(case, self._model(case))
+
+    def environment(self) -> dict[str, Any]:
+        return dict(self._versions)
+
+    def _model(self, case: Case) -> bytes:
+        try:
+            return onnx_model(case)
+        except InvalidConvolution as fault:
+            raise Refused("network", str(fault)) from None

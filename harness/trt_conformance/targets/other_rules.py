@@ -1,0 +1,42 @@
+"""What implementations other than TensorRT share: they have the layer, not TensorRT's API or its rules."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from trt_conformance.core.case import Case, Formats
+from trt_conformance.core.errors import InvalidConvolution
+from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.targets.errors import Refused
+
+
+def lacks(case: Case, name: str = "", refuses: bool = False) -> str | None:
+    """Why a case says nothing about an implementation other than TensorRT; None where it does.
+
+    A case may state the refusal of a target by its ``name``. ``refuses`` says that the implementation refuses what
+    the reference refuses, in its words.
+    """
+    if case.deprecated is not None:
+        return f"`{case.deprecated.name}` is a name of TensorRT's API"
+    if case.formats != Formats():
+        return "memory layouts of tensors are TensorRT's own"
+    if case.declared_first is not None:
+        return "declaring an input anew is TensorRT's own"
+    if case.typing is not None:
+        return "typing a network is TensorRT's own"
+    if case.reject is not None:
+        named = any(fnmatchcase(name, pattern) for pattern in case.reject.on)
+        if not named and not (refuses and case.reject.phase in ("network", "build")):
+            return "the rule under test is TensorRT's own"
+    return None
+
+
+def refuse_invalid(case: Case) -> None:
+    """Raises Refused in phase network where the reference finds the configuration to be none."""
+    if case.dynamic is not None and case.dynamic.shape[-case.spatial_rank - 1] == -1:
+        raise Refused("network", "the channel dimension must be a build-time constant, not -1")
+    try:
+        for shape in case.run_shapes:
+            output_shape(shape, case.kernel.shape, case.attributes)
+    except InvalidConvolution as fault:
+        raise Refused("network", str(fault)) from None

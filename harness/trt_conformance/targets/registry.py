@@ -1,0 +1,146 @@
+"""Finds targets: the registered ones on this machine, and anybody's own by ``path/to/file.py:Class``."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.targets.options import Options
+from trt_conformance.targets.protocols import HasEnvironment, Target
+
+INSTALL = {
+    "tensorrt": "pip install -e '.[tensorrt]' (newest), '.[tensorrt10]' or '.[tensorrt8]', given an NVIDIA GPU",
+    "tensorrt_rtx": "pip install -e . (it is in the default install, for Linux and Windows on x86-64)",
+    "onnxruntime": "pip install -e . (it is in the default install)",
+    "torch": "pip install -e '.[torch]'",
+}
+
+
+def _numpy(options: Options) -> Target:
+    from trt_conformance.targets.numpy import NumpyTarget
+
+    return NumpyTarget()
+
+
+def _onnxruntime(options: Options) -> Target:
+    from trt_conformance.targets.onnxruntime import OnnxRuntimeTarget
+
+    return OnnxRuntimeTarget()
+
+
+def _torch(options: Options) -> Target:
+    from trt_conformance.targets.torch.target import TorchTarget
+
+    return TorchTarget()
+
+
+def _tensorrt(options: Options) -> Target:
+    from trt_conformance.targets.tensorrt import TensorRTTarget
+
+    return TensorRTTarget("tensorrt", options)
+
+
+def _tensorrt_rtx(options: Options) -> Target:
+    from trt_conformance.targets.tensorrt import TensorRTTarget
+
+    return TensorRTTarget("tensorrt_rtx", options)
+
+
+REGISTERED: dict[str, Callable[[Options], Target]] = {
+    "tensorrt": _tensorrt,
+    "tensorrt_rtx": _tensorrt_rtx,
+    "onnxruntime": _onnxruntime,
+    "torch": _torch,
+    "numpy": _numpy,
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A registered family on this machine: the target, or why it cannot work here and what to do."""
+
+    family: str
+    target: Target | None
+    reason: str = ""
+    advice: str = ""
+
+
+def discover() -> tuple[Found, ...]:
+    """Every registered family, in order of interest."""
+    return tuple(_find(family, Options()) for family in REGISTERED)
+
+
+def _find(family: str, options: Options) -> Found:
+    try:
+        return Found(family, REGISTERED[family](options))
+    except ConformanceError as fault:
+        return Found(family, None, str(fault), INSTALL.get(family, ""))
+
+
+def resolve(spec: str, options: Options = Options()) -> Target:  # noqa: B008 - frozen
+    """The target a user asked for: a family, a full name, or ``path/to/file.py:Class``, which knows no options.
+
+    Raises:
+        ConformanceError: there is no such target, or it cannot work on this machine.
+    """
+    path, colon, attribute = spec.rpartition(":")
+    if colon and path.endswith(".py"):
+        return _load(Path(path), attribute)
+    family = spec.split("-", 1)[0]
+    if family not in REGISTERED:
+        close = get_close_matches(family, REGISTERED, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ConformanceError(
+            f"--target {spec}: no such target{hint} (there are {', '.join(REGISTERED)}, and path/to/file.py:Class)"
+        )
+    found = _find(family, options)
+    if found.target is None:
+        raise ConformanceError(f"--target {spec}: {found.reason}; to get it: {found.advice}")
+    if spec not in (family, found.target.name):
+        raise ConformanceError(f"--target {spec}: this machine has {found.target.name}")
+    return found.target
+
+
+def _load(path: Path, attribute: str) -> Target:
+    where = f"--target {path}:{attribute}"
+    if not path.is_file():
+        raise ConformanceError(f"{where}: there is no file {path}")
+    name = f"_target_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+        factory = getattr(module, attribute)
+    except AttributeError:
+        classes = [n for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == name]
+        raise ConformanceError(f"{where}: no {attribute} there (it has {', '.join(classes) or 'no class'})") from None
+    except Exception as fault:
+        raise ConformanceError(f"{where}: {type(fault).__name__} while importing it: {fault}") from fault
+    try:
+        target = factory()
+    except ConformanceError:
+        raise
+    except Exception as fault:
+        raise ConformanceError(f"{where}: {attribute}() raised {type(fault).__name__}: {fault}") from fault
+    missing = [part for part in ("name", "supports", "build") if not hasattr(target, part)]
+    if missing or not isinstance(target, Target):
+        lacks = ", ".join(missing)
+        raise ConformanceError(f"{where}: a target has name, supports(case) and build(case); missing: {lacks}")
+    return target
+
+
+def target_facts(target: Target) -> dict[str, Any]:
+    """What a target says of its versions and device; the reason where it fails to, which ends no run."""
+    try:
+        return dict(target.environment()) if isinstance(target, HasEnvironment) else {}
+    except Exception as fault:
+        return {"environment": f"not available: {fault}"}

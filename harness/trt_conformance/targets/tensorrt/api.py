@@ -1,0 +1,136 @@
+"""One flavour and version of TensorRT: its module, its logger, and what it has."""
+
+from __future__ import annotations
+
+import re
+import threading
+from importlib import import_module
+from typing import Any
+
+from trt_conformance.core.case import Case
+from trt_conformance.core.types import DataType
+
+_TYPE_NAME: dict[DataType, str] = {
+    "float32": "FLOAT",
+    "float16": "HALF",
+    "bfloat16": "BF16",
+    "int8": "INT8",
+    "float8": "FP8",
+}
+
+# Said by calls that look for a device, on a machine without one, RTX 1.4 and 1.5 with no cause; not about the network.
+_NO_DEVICE = re.compile(
+    r"cudaError (35|100)\b|CUDA driver version is insufficient|no CUDA-capable device|Cuda Runtime \(In catchCudaError "
+)
+# A warning, not an error, as kernels are left out that need more memory than the GPU has left.
+_SHORTAGE = "insufficient memory"
+
+
+class _Logged(threading.local):
+    """What was logged in each thread that has an `Api`: errors by flavour, and a warning that memory was short."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, list[str]] = {}
+        self.shortage = ""
+
+
+_LOGGED = _Logged()
+
+
+class Api:
+    """A TensorRT module with a logger and a builder, for the thread that made it.
+
+    TensorRT sends some messages to the first logger that a process gave it, whoever caused them. So an error
+    belongs to the thread in which it was logged; one logged in a thread of TensorRT's own, to its logger's `Api`.
+    """
+
+    def __init__(self, flavour: str, has_gpu: bool) -> None:
+        """Raises ImportError where the flavour is not installed."""
+        self.flavour = flavour
+        self.has_gpu = has_gpu
+        self.trt = import_module(flavour)
+        self.version: str = self.trt.__version__
+        self.release = tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
+        self.logger = _make_logger(self.trt, flavour, has_gpu)
+        _LOGGED.errors.setdefault(flavour, [])  # from now on this thread's errors are told apart
+        self._builder: Any = None
+        self._runtime: Any = None
+
+    @property
+    def builder(self) -> Any:
+        """The first one of a process takes 10 to 14 seconds in TensorRT 8.6: it loads 1.2 GB."""
+        if self._builder is None:
+            self._builder = self.trt.Builder(self.logger)
+        return self._builder
+
+    @property
+    def runtime(self) -> Any:
+        if self._runtime is None:
+            self._runtime = self.trt.Runtime(self.logger)
+        return self._runtime
+
+    def take_errors(self) -> tuple[str, ...]:
+        """The errors logged since the last call, in this thread and in TensorRT's own."""
+        found: list[str] = []
+        for errors in (_LOGGED.errors.setdefault(self.flavour, []), self.logger.errors):
+            found += errors
+            errors.clear()
+        return tuple(found)
+
+    def take_shortages(self) -> tuple[str, ...]:
+        """The last warning since the last call that memory was short, if any."""
+        found, _LOGGED.shortage = _LOGGED.shortage, ""
+        return (found,) if found else ()
+
+    def member(self, enum: str, name: str) -> Any | None:
+        """A member of an enumeration, or None where this version does not have it."""
+        return getattr(getattr(self.trt, enum, None), name, None)
+
+    def data_type(self, name: DataType) -> Any | None:
+        return self.member("DataType", _TYPE_NAME[name])
+
+    def is_strongly_typed(self, case: Case) -> bool:
+        """Whether a case's network is made strongly typed: as it says, else wherever that exists (9 and later, RTX)."""
+        return self._has_strong_typing if case.typing is None else case.typing == "strong"
+
+    def lacks_typing(self, case: Case) -> str | None:
+        """Why this version cannot type a case's network as it must be; None where it can."""
+        version = f"{self.flavour} {self.version}"
+        strong = case.typing == "strong" or case.precision == "fp8"
+        if strong and not self._has_strong_typing:
+            return f"{version} has no strongly typed networks" + ("" if case.typing else ", which FP8 needs")
+        if case.typing == "weak" and self.member("BuilderFlag", "FP16") is None:
+            return f"{version} has no weakly typed networks"
+        return None
+
+    @property
+    def _has_strong_typing(self) -> bool:
+        return self.member("NetworkDefinitionCreationFlag", "STRONGLY_TYPED") is not None
+
+    def create_network(self, strongly_typed: bool = True) -> Any:
+        """An empty network, strongly typed where that is wanted and exists."""
+        flags = 0
+        for name in ("EXPLICIT_BATCH", *(["STRONGLY_TYPED"] if strongly_typed else [])):
+            flag = self.member("NetworkDefinitionCreationFlag", name)
+            if flag is not None:
+                flags |= 1 << int(flag)
+        return self.builder.create_network(flags)
+
+
+def _make_logger(trt: Any, flavour: str, has_gpu: bool) -> Any:
+    class Logger(trt.ILogger):  # type: ignore[misc]
+        """Keeps errors; TensorRT reports most faults here and nowhere else."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity == trt.ILogger.Severity.WARNING and _SHORTAGE in message:
+                _LOGGED.shortage = message.strip()
+            if severity not in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
+                return
+            if has_gpu or not _NO_DEVICE.search(message):
+                _LOGGED.errors.get(flavour, self.errors).append(message.strip())
+
+    return Logger()

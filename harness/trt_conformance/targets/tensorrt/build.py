@@ -1,0 +1,120 @@
+"""Builds a defined network into a serialised engine, every choice stated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trt_conformance.core.case import Case
+from trt_conformance.core.tensors import INPUT
+from trt_conformance.targets.errors import Refused, Unsupported
+from trt_conformance.targets.options import Tactics
+from trt_conformance.targets.tensorrt.api import Api
+from trt_conformance.targets.tensorrt.loading import Loaded, load
+from trt_conformance.targets.tensorrt.network import Definition, define
+from trt_conformance.targets.tensorrt.timing_cache import TimingCache
+
+# Preferred, not obeyed: where TensorRT has no kernel of the precision it falls back, and the verdict says so.
+WEAK_FLAGS = {"fp16": ("FP16", "PREFER_PRECISION_CONSTRAINTS"), "bf16": ("BF16",), "int8": ("INT8",)}
+
+# Versions differ in the types that a memory layout holds; a case that is to be refused so says it.
+UNBOUND_FORMAT = "unsupported by tensor's allowed TensorFormats"
+
+
+# 0 ignores a timing cache and takes the first kernel that works; 5 compiles and times every one.
+LEVELS: dict[Tactics, int] = {"fast": 1, "exhaustive": 5}
+# TensorRT 8.5 has no levels: kernels come from the sources that it is given.
+FAST_SOURCES = ("CUDNN", "CUBLAS")
+
+
+class PlanBuilder:
+    """Builds engines with one `Api`, in its thread."""
+
+    def __init__(self, api: Api, ahead_for: str | None, tactics: Tactics, timings: TimingCache | None) -> None:
+        """``ahead_for`` names a compute capability (``SM120``) to build for without a GPU, else None."""
+        self._api = api
+        self._ahead_for = ahead_for
+        self._tactics = tactics
+        self._timings = timings
+
+    def prepare(self, to_build: bool) -> None:
+        """Call TensorRT's constructors: of what engines are loaded with and, if need be, built with."""
+        if self._ahead_for is None:
+            _ = self._api.runtime
+        if to_build:
+            _ = self._api.builder
+
+    def define(self, case: Case) -> Definition:
+        """A case's network. Raises Refused and Unsupported as `network.define` does."""
+        return define(self._api, case)
+
+    def build(self, definition: Definition, case: Case) -> bytes:
+        """A case's network as a serialised engine.
+
+        Raises:
+            Refused: TensorRT refused the network, or built nothing; with its logged errors.
+            Unsupported: the version cannot be told what the case needs.
+        """
+        if definition.facts.errors:
+            raise Refused("network", "\n".join(definition.facts.errors))
+        return self._serialized(definition, case)
+
+    def load(self, plan: bytes) -> Loaded | None:
+        """A plan where it can run; None where it was built for another machine's GPU. Raises Refused."""
+        return load(self._api, plan) if self._ahead_for is None else None
+
+    def close(self) -> None:
+        """Save what was learnt of tactics."""
+        if self._timings is not None:
+            self._timings.save()
+
+    def _serialized(self, definition: Definition, case: Case) -> bytes:
+        api, builder = self._api, self._api.builder
+        api.take_errors()
+        api.take_shortages()
+        config = builder.create_builder_config()
+        config.profiling_verbosity = api.trt.ProfilingVerbosity.DETAILED
+        self._set_flag(config, "TF32", case.precision == "tf32")
+        if not api.is_strongly_typed(case):
+            for name in WEAK_FLAGS.get(case.precision, ()):
+                self._set_flag(config, name, True)
+        choose_tactics(api, config, self._tactics)
+        if self._ahead_for is not None:
+            config.num_compute_capabilities = 1
+            config.set_compute_capability(api.member("ComputeCapability", self._ahead_for), 0)
+        if self._timings is not None:
+            self._timings.attach(config)
+        if case.dynamic is not None:
+            profile = builder.create_optimization_profile()
+            profile.set_shape(INPUT, case.dynamic.min, case.dynamic.opt, case.dynamic.max)
+            if config.add_optimization_profile(profile) < 0:
+                raise Refused("build", "\n".join(api.take_errors()) or "the optimisation profile was refused")
+        plan = builder.build_serialized_network(definition.network, config)
+        errors = api.take_errors()
+        if plan is None and case.reject is None and any(UNBOUND_FORMAT in error for error in errors):
+            raise Unsupported("\n".join(errors))
+        if plan is None:
+            said = "\n".join(errors) or "no engine was built, and nothing was logged"
+            raise Refused("build", "\n".join([said, *api.take_shortages()]))
+        return bytes(plan)
+
+    def _set_flag(self, config: Any, name: str, on: bool) -> None:
+        flag = self._api.member("BuilderFlag", name)
+        if flag is None:
+            if on:
+                raise Unsupported(f"BuilderFlag.{name} does not exist in {self._api.flavour} {self._api.version}")
+        elif on:
+            config.set_flag(flag)
+        else:
+            config.clear_flag(flag)
+
+
+def choose_tactics(api: Api, config: Any, tactics: Tactics) -> None:
+    """Tell a builder's configuration how long to look for kernels."""
+    if tactics == "default":
+        return
+    if hasattr(config, "builder_optimization_level"):
+        config.builder_optimization_level = LEVELS[tactics]
+        return
+    sources = api.trt.TacticSource.__members__
+    names = FAST_SOURCES if tactics == "fast" else tuple(sources)
+    config.set_tactic_sources(sum(1 << int(sources[name]) for name in names if name in sources))

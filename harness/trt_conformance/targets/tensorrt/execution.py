@@ -1,0 +1,321 @@
+"""Runs a serialised engine on the GPU, its outputs poisoned and guarded, in each way TensorRT offers."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case
+from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT
+from trt_conformance.core.types import Mode
+from trt_conformance.targets.device import cuda
+from trt_conformance.targets.errors import NotRun, Refused
+from trt_conformance.targets.io_quantization import dequantized, quantized
+from trt_conformance.targets.protocols import EngineFacts
+from trt_conformance.targets.tensorrt.api import Api
+from trt_conformance.targets.tensorrt.layouts import pack, packed_shape, unpack
+from trt_conformance.targets.tensorrt.loading import load, made
+from trt_conformance.targets.tensorrt.network import WARNINGS
+from trt_conformance.targets.tensorrt.plans import Plan
+from trt_conformance.targets.timing import gpu
+from trt_conformance.targets.timing.measurement import Measurement
+from trt_conformance.targets.timing.measurement import Plan as Timing
+from trt_conformance.targets.timing.yardstick import spin_seconds
+
+Launch = Callable[[Callable[[], None]], None]
+
+
+class OutOfBounds(RuntimeError):
+    """A kernel wrote outside of its output."""
+
+
+@dataclass(frozen=True)
+class AheadOfTimeEngine:
+    """An engine for a GPU that this machine does not have: built and serialised, not run."""
+
+    plan: Plan
+    reason: str
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        return self.plan.origin
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
+    def ways(self) -> tuple[str, ...]:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
+    def run_way(self, way: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
+    def modes(self) -> tuple[Mode, ...]:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
+    def measure(self, feeds: Mapping[str, Array], plan: Timing) -> Measurement:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
+    def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
+    def close(self) -> None:
+        return None
+
+
+class TensorRTEngine:
+    """A deserialised engine with its context, stream and device buffers."""
+
+    def __init__(
+        self,
+        api: Api,
+        plan: Plan,
+        case: Case,
+        ceilings: Callable[[], dict[str, float]],
+        quiet: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        """``ceilings`` gives what the GPU can do at most, asked for when the engine is timed; ``quiet`` stops builds.
+
+        Raises Refused in phase run where TensorRT does not load its own plan.
+        """
+        self._api, self._ceilings, self._quiet = api, ceilings, quiet
+        self.origin = plan.origin
+        self._case = case
+        self._formats = case.formats
+        self._resources = ExitStack()
+        self._engine, self._context, self._facts = plan.loaded or load(api, plan.content)
+        self._stream = cuda.Stream()
+        self._resources.callback(self._stream.close)
+        self._buffers: dict[str, cuda.Buffer] = {}
+        self._ways: dict[str, Callable[[Mapping[str, Array]], dict[str, Array]]] = {
+            "again": self.run,
+            "reloaded": self._reloaded,
+            "cuda_graph": self._as_graph,
+        }
+        has_bindings = hasattr(self._context, "execute_async_v2")
+        # Up to TensorRT 9 the profile of a dynamic engine serves one context at a time.
+        if case.dynamic is None or not has_bindings:
+            if hasattr(self._engine, "create_execution_context_without_device_memory"):
+                self._ways["second_context_with_poisoned_workspace"] = self._in_poisoned_workspace
+            else:
+                self._ways["second_context"] = self._in_second_context
+        if has_bindings:
+            self._ways["bindings"] = self._by_bindings
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run by tensor names (`execute_async_v3`).
+
+        Raises:
+            Refused: a name or type that the engine does not have, a shape outside the profile, a failed enqueue.
+            OutOfBounds: the guards around the output were written to.
+            CudaError: CUDA failed.
+        """
+        return self._run(feeds, self._context)
+
+    def ways(self) -> tuple[str, ...]:
+        return tuple(self._ways)
+
+    def run_way(self, way: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run in one of `ways`. Raises as `run` does, and KeyError for another name."""
+        return self._ways[way](feeds)
+
+    def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run with the input's address one element behind an aligned one. Raises as `run` does."""
+        context = made(self._api, self._engine.create_execution_context())
+        return self._run(feeds, context, offset=NUMPY_TYPE[self._case.input_type].itemsize)
+
+    def describe(self) -> EngineFacts | None:
+        return self._facts
+
+    def modes(self) -> tuple[Mode, ...]:
+        return gpu.modes()
+
+    def measure(self, feeds: Mapping[str, Array], plan: Timing) -> Measurement:
+        """Time the engine on these inputs while nothing is built; seconds for one enqueue. Raises as `run` does."""
+        with self._quiet():
+            return self._measured(feeds, plan)
+
+    def _measured(self, feeds: Mapping[str, Array], plan: Timing) -> Measurement:
+        ceilings, before = self._ceilings(), spin_seconds()
+        with ExitStack() as scope:
+            copies = [scope.enter_context(closing(self._copy())) for _ in range(gpu.PLACEMENTS - 1)]
+            works = []
+            for engine in (self, *copies):
+                engine.run(feeds)
+                works.append(scope.enter_context(closing(_Timed(engine, self._packed(feeds[INPUT])))))
+            measured = gpu.measure(works, plan)
+        facts = {"ceilings": ceilings, "yardstick": [before, spin_seconds()]}
+        return replace(measured, facts=measured.facts | facts)
+
+    def _copy(self) -> TensorRTEngine:
+        """The same engine once more, in memory of its own."""
+        plan = Plan(bytes(self._engine.serialize()))
+        return type(self)(self._api, plan, self._case, self._ceilings, self._quiet)
+
+    def enqueue(self) -> None:
+        """Enqueue once more what `run` has run. Raises Refused where TensorRT does not."""
+        self._enqueued(self._context.execute_async_v3(self._stream.handle))
+
+    def close(self) -> None:
+        if self._context is not None:
+            self._stream.synchronize()  # the buffers' memory serves others next
+        # TensorRT wants the context gone before its engine, and both before the stream.
+        self._ways.clear()
+        self._context = self._engine = None
+        self._resources.close()
+
+    def _in_second_context(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        return self._run(feeds, made(self._api, self._engine.create_execution_context()))
+
+    def _reloaded(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        again = load(self._api, bytes(self._engine.serialize()))
+        return self._run(feeds, again.context)
+
+    def _in_poisoned_workspace(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """In a second context, its scratch memory full of NaN: a kernel that reads what it did not write shows it."""
+        size = int(getattr(self._engine, "device_memory_size_v2", 0) or self._engine.device_memory_size)
+        context = made(self._api, self._engine.create_execution_context_without_device_memory())
+        with ExitStack() as scope:
+            workspace = cuda.Buffer(max(size, 1))
+            scope.callback(workspace.close)
+            workspace.poison(self._stream)
+            if hasattr(context, "set_device_memory"):
+                context.set_device_memory(workspace.address, size)
+            else:
+                context.device_memory = workspace.address
+            return self._run(feeds, context)
+
+    def _as_graph(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Captured in a CUDA graph and replayed, after one plain enqueue as TensorRT asks for."""
+        stream = self._stream
+
+        def launch(enqueue: Callable[[], None]) -> None:
+            enqueue()
+            self._buffers[OUTPUT].poison(stream)
+            # While a stream is captured, nobody may wait for the whole device, as a builder does.
+            with self._quiet():
+                graph = cuda.Graph(stream, enqueue)
+            with graph:
+                graph.launch()
+                stream.synchronize()
+
+        return self._run(feeds, self._context, launch)
+
+    def _by_bindings(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """As TensorRT 8's own documents do: binding indices and `execute_async_v2`, deprecated as they are."""
+        context, engine = self._context, self._engine
+        with WARNINGS, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            names = [engine.get_binding_name(i) for i in range(engine.num_bindings)]
+
+            def launch(enqueue: Callable[[], None]) -> None:
+                context.set_binding_shape(names.index(INPUT), feeds[INPUT].shape)
+                bindings = [self._buffers[name].address for name in names]
+                self._enqueued(context.execute_async_v2(bindings, self._stream.handle))
+
+            return self._run(feeds, context, launch)
+
+    def _run(
+        self,
+        feeds: Mapping[str, Array],
+        context: Any,
+        launch: Launch = lambda enqueue: enqueue(),
+        offset: int = 0,
+    ) -> dict[str, Array]:
+        """``offset`` is how many bytes behind an aligned address the input lies."""
+        ((name, given),) = feeds.items()
+        self._api.take_errors()
+        if not context.set_input_shape(name, given.shape):
+            raise Refused("run", self._errors(f"input {name!r} of shape {given.shape} was refused"))
+        dtype = NUMPY_TYPE[self._case.data_type]
+        if given.dtype != dtype:  # TensorRT is given an address, and cannot see what lies there
+            raise Refused("run", f"the input is {given.dtype}, but the engine reads {dtype}")
+        x = self._packed(given)
+        shape = tuple(int(n) for n in context.get_tensor_shape(OUTPUT))
+        written = NUMPY_TYPE[self._case.output_type]
+        size = math.prod(packed_shape(shape, self._formats.output))
+        source = self._buffer(INPUT, x.nbytes + offset)
+        target = self._buffer(OUTPUT, size * written.itemsize)
+        for tensor, address in ((INPUT, source.address + offset), (OUTPUT, target.address)):
+            if not context.set_tensor_address(tensor, address):
+                raise Refused("run", self._errors(f"the address of {tensor!r} was refused"))
+        source.upload(x, self._stream, offset)
+        target.poison(self._stream)
+        launch(lambda: self._enqueued(context.execute_async_v3(self._stream.handle)))
+        guarded = target.download_guarded(self._stream)
+        self._stream.synchronize()
+        y = unpack(_unwrapped(guarded, written), self._formats.output, shape)
+        return {OUTPUT: dequantized(self._case, y)}
+
+    def _packed(self, x: Array) -> Array:
+        """The input as it lies in memory."""
+        padding = np.nan if self._formats.padding == "nan" else 0.0
+        return pack(quantized(self._case, x), self._formats.input, padding)
+
+    def _buffer(self, name: str, nbytes: int) -> cuda.Buffer:
+        """A buffer of exactly this size, so that its guards touch the tensor."""
+        held = self._buffers.get(name)
+        if held is None or held.nbytes != nbytes:
+            if held is not None:
+                held.close()
+            held = self._buffers[name] = cuda.Buffer(nbytes)
+            self._resources.callback(held.close)
+        return held
+
+    def _enqueued(self, success: bool) -> None:
+        if not success:
+            raise Refused("run", self._errors("the enqueue failed"))
+
+    def _errors(self, otherwise: str) -> str:
+        return "\n".join(self._api.take_errors()) or f"{otherwise}, and nothing was logged"
+
+
+class _Timed:
+    """One enqueue of an engine that has just run: its shapes, addresses and buffers are set."""
+
+    def __init__(self, engine: TensorRTEngine, x: Array) -> None:
+        self._engine = engine
+        self.stream = engine._stream
+        self._x, self._source = cuda.Pinned(x), engine._buffers[INPUT]
+        self._target = engine._buffers[OUTPUT]
+        self._host = cuda.Pinned(np.empty(self._target.nbytes, dtype=np.uint8))
+
+    def enqueue(self) -> None:
+        self._engine.enqueue()
+
+    def upload(self) -> None:
+        self._source.upload(self._x.array, self.stream)
+
+    def download(self) -> None:
+        self._target.download_into(self._host.array, self.stream)
+
+    def close(self) -> None:
+        self.stream.synchronize()
+        self._x.close()
+        self._host.close()
+
+
+def _unwrapped(guarded: Array, dtype: np.dtype[Any]) -> Array:
+    """The tensor between two intact guards. Raises OutOfBounds, saying where the nearest foreign byte lies."""
+    inner = slice(cuda.GUARD_BYTES, guarded.size - cuda.GUARD_BYTES)
+    before = np.flatnonzero(guarded[: inner.start] != cuda.GUARD_PATTERN)
+    after = np.flatnonzero(guarded[inner.stop :] != cuda.GUARD_PATTERN)
+    for touched, side, nearest in (
+        (before, "before", cuda.GUARD_BYTES - int(before[-1]) if before.size else 0),
+        (after, "after", int(after[0]) + 1 if after.size else 0),
+    ):
+        if touched.size:
+            raise OutOfBounds(f"{touched.size} bytes {side} the output were written, the nearest {nearest} from it")
+    return guarded[inner].view(dtype)

@@ -1,0 +1,292 @@
+"""Defines a case's network, and reads back what the layer holds."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import After, Case
+from trt_conformance.core.tensors import INPUT, OUTPUT, Parameters, parameters
+from trt_conformance.core.types import DataType, Format
+from trt_conformance.targets.errors import Refused, Unsupported
+from trt_conformance.targets.protocols import NetworkFacts
+from trt_conformance.targets.tensorrt.api import Api
+
+READ_BACK = (
+    "num_output_maps",
+    "kernel_size_nd",
+    "stride_nd",
+    "padding_nd",
+    "pre_padding",
+    "post_padding",
+    "padding_mode",
+    "dilation_nd",
+    "num_groups",
+)
+
+
+# Python keeps one list of warnings for all threads.
+WARNINGS = threading.Lock()
+
+
+@dataclass
+class Definition:
+    """A defined network. ``keep`` holds the weights' memory, which TensorRT reads until the build ends."""
+
+    network: Any
+    layer: Any
+    facts: NetworkFacts
+    keep: list[Any] = field(default_factory=list)
+
+
+def define(api: Api, case: Case) -> Definition:
+    """Define the network: input, Q/DQ where the case quantises, the layer, what stands behind it, the output.
+
+    Raises:
+        Unsupported: this version lacks something the case uses.
+        Refused: TensorRT refused a value of the layer or the layer itself, or found no output shape; with its
+            logged errors.
+    """
+    api.take_errors()
+    given: list[warnings.WarningMessage]
+    with WARNINGS, warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always", DeprecationWarning)
+        network = api.create_network(api.is_strongly_typed(case))
+        drafting = _Draft(api, case, network)
+        layer = drafting.convolution()
+        output = drafting.output(layer)
+    shape = _shape(output)
+    errors = (*drafting.errors, *api.take_errors())
+    if shape is None:
+        raise Refused("network", "\n".join(errors) or "the output has no shape, and nothing was logged")
+    facts = NetworkFacts(
+        output_shape=shape,
+        attributes={name: _plain(getattr(layer, name)) for name in READ_BACK},
+        errors=errors,
+        warnings=tuple(str(w.message) for w in given if issubclass(w.category, DeprecationWarning)),
+    )
+    return Definition(network, layer, facts, drafting.keep)
+
+
+class _Draft:
+    def __init__(self, api: Api, case: Case, network: Any) -> None:
+        self.api, self.case, self.network = api, case, network
+        self.keep: list[Any] = []
+        self.errors: list[str] = []
+        self.strong = api.is_strongly_typed(case)
+        self.data = self._given(parameters(case))
+        self.dtype = api.data_type(case.data_type)
+
+    def convolution(self) -> Any:
+        case, data = self.case, self.data
+        given = case.types.input
+        dtype = getattr(self.api.trt, given) if given is not None else self.api.data_type(case.input_type)
+        with self._binding_errors():
+            x = self.network.add_input(INPUT, dtype, case.declared_first or case.network_shape)
+        if x is None:
+            self._refuse("the input was refused")
+        self.input = x
+        self._lay_out(x, case.formats.input)
+        if case.quantize is not None:
+            scales = (case.quantize.input,)
+            x = self._dequantized(x if case.quantize.by_caller else self._quantized(x, scales), scales)
+        layer = self._layer(x)
+        if layer is None:
+            self._refuse("the layer was refused")
+        layer.name = "convolution"
+        if case.weights == "setters":
+            self._set(layer, "num_output_maps", case.kernel.shape[0])
+            self._set(layer, self._name("kernel_size_nd"), case.kernel.shape[2:])
+            layer.kernel = self._weights(data.kernel)
+            if data.bias is not None:
+                layer.bias = self._weights(data.bias)
+        elif case.weights == "set_input":
+            constant = self.network.add_constant(data.kernel.shape, self._weights(data.kernel)).get_output(0)
+            if case.quantize is not None:
+                constant = self._quantized(constant, case.quantize.kernel)
+                constant = self._dequantized(constant, case.quantize.kernel)
+            layer.set_input(1, constant)
+        if case.bias_by_set_input and data.bias is not None:
+            layer.set_input(2, self.network.add_constant(data.bias.shape, self._weights(data.bias)).get_output(0))
+        for name, value in case.set.items():
+            self._assign(layer, name, value)
+        self._type(layer)
+        return layer
+
+    def _given(self, data: Parameters) -> Parameters:
+        """What the layer is given: of another type or shape where that is what is to be refused."""
+        types, shapes = self.case.types, self.case.shapes
+        kernel = _changed(data.kernel, types.kernel, shapes.kernel)
+        bias = None if data.bias is None else _changed(data.bias, types.bias, shapes.bias)
+        return replace(data, kernel=kernel, bias=bias)
+
+    def _layer(self, x: Any) -> Any:
+        case, data = self.case, self.data
+        add = getattr(self.network, self._name("add_convolution_nd"), None)
+        if add is None:
+            raise Unsupported(f"add_convolution does not exist in {self.api.flavour} {self.api.version}")
+        maps, window = case.kernel.shape[0], case.kernel.shape[2:]
+        if case.weights == "setters":
+            placeholder = self._hold(np.zeros(1, dtype=data.kernel.dtype))
+            with self._binding_errors():
+                return add(x, 1, (1,) * case.spatial_rank, self._weights(placeholder))
+        kernel = self._empty(data) if case.weights == "set_input" else self._weights(data.kernel)
+        arguments = [x, maps, window, kernel]
+        if data.bias is not None and (not case.bias_by_set_input or case.empty_weights == "the bias"):
+            arguments.append(self._weights(data.bias))
+        with self._binding_errors():
+            return add(*arguments)
+
+    def _empty(self, data: Parameters) -> Any:
+        if self.case.empty_weights == "np.array([])":
+            return np.array([], dtype=data.kernel.dtype)
+        if self.case.empty_weights == "the kernel":
+            return self._weights(data.kernel)
+        return self.api.trt.Weights()
+
+    def output(self, layer: Any) -> Any:
+        output = layer.get_output(0)
+        quantize = self.case.quantize
+        if quantize is not None and quantize.output is not None:
+            scales = (quantize.output,)
+            output = self._quantized(output, scales)
+            output = output if quantize.by_caller else self._dequantized(output, scales)
+        for step in self.case.after:
+            output = self._followed(output, step)
+        if self.case.declared_first is not None:
+            _shape(output)  # asked for, so that a stale answer would have been kept
+            self.input.shape = self.case.network_shape
+        output.name = OUTPUT
+        self.network.mark_output(output)
+        if not self.strong:
+            output.dtype = self.api.data_type(self.case.output_type)
+        self._lay_out(output, self.case.formats.output)
+        return output
+
+    def _followed(self, tensor: Any, step: After) -> Any:
+        trt, network = self.api.trt, self.network
+        if step.op == "add":
+            layer = network.add_elementwise(tensor, self.input, trt.ElementWiseOperation.SUM)
+        elif step.op == "concat":
+            layer = network.add_concatenation([tensor, self.input])
+            layer.axis = len(self.case.network_shape) - self.case.spatial_rank - 1
+        else:
+            layer = network.add_activation(tensor, getattr(trt.ActivationType, step.op.upper()))
+            if step.op == "clip":
+                layer.alpha, layer.beta = step.low, step.high
+        if layer is None:
+            self._refuse(f"{step.op} was refused")
+        return layer.get_output(0)
+
+    def _lay_out(self, tensor: Any, name: Format) -> None:
+        if name == "LINEAR":
+            return
+        layout = self.api.member("TensorFormat", name)
+        if layout is None:
+            raise Unsupported(f"TensorFormat.{name} does not exist in {self.api.flavour} {self.api.version}")
+        tensor.allowed_formats = 1 << int(layout)
+
+    def _assign(self, layer: Any, name: str, value: Any) -> None:
+        if not hasattr(layer, name):
+            raise Unsupported(f"`{name}` does not exist in {self.api.flavour} {self.api.version}")
+        if name == "padding_mode":
+            mode = self.api.member("PaddingMode", value)
+            if mode is None:
+                raise Unsupported(f"PaddingMode.{value} does not exist in {self.api.flavour} {self.api.version}")
+            value = mode
+        self._set(layer, name, value)
+
+    def _set(self, layer: Any, name: str, value: Any) -> None:
+        """Set an attribute. TensorRT refuses by logging an error and keeping the value it has."""
+        self.errors += self.api.take_errors()
+        before = _plain(getattr(layer, name))
+        with self._binding_errors():
+            setattr(layer, name, value)
+        errors = self.api.take_errors()
+        if not errors:
+            return
+        after = _plain(getattr(layer, name))
+        if after != before:
+            changed = f"`{name}` logged an error, and yet changed from {before} to {after}"
+            raise Refused("network", "\n".join([changed, *errors]))
+        raise Refused("set", "\n".join(errors))
+
+    def _quantized(self, tensor: Any, scales: tuple[float, ...]) -> Any:
+        return self._qdq("add_quantize", tensor, scales, self.case.quantized_type)
+
+    def _dequantized(self, tensor: Any, scales: tuple[float, ...]) -> Any:
+        return self._qdq("add_dequantize", tensor, scales, self.case.data_type)
+
+    def _qdq(self, method: str, tensor: Any, scales: tuple[float, ...], to: DataType) -> Any:
+        """Q or DQ, per tensor or along axis 0."""
+        shape = [] if len(scales) == 1 else [len(scales)]
+        values = self._weights(np.asarray(scales, dtype=np.float32))
+        scale = self.network.add_constant(shape, values).get_output(0)
+        add = getattr(self.network, method)
+        layer = add(tensor, scale, self.api.data_type(to)) if self.strong else add(tensor, scale)
+        if layer is None:
+            self._refuse(f"{method} was refused")
+        layer.axis = 0
+        return layer.get_output(0)
+
+    def _type(self, layer: Any) -> None:
+        """Weakly typed networks are told the precision of the layer; strongly typed ones read it off the types."""
+        if not self.strong and self.case.precision == "fp16":
+            layer.precision = self.dtype
+            layer.set_output_type(0, self.dtype)
+
+    def _name(self, new: str) -> str:
+        deprecated = self.case.deprecated
+        return deprecated.name if deprecated is not None and deprecated.new == new else new
+
+    def _hold(self, array: Array) -> Array:
+        held = np.ascontiguousarray(array)
+        self.keep.append(held)
+        return held
+
+    def _weights(self, array: Array) -> Any:
+        held = self._hold(array)
+        if held.dtype.kind == "V" or held.dtype.name == "bfloat16":
+            return self.api.trt.Weights(self.dtype, held.ctypes.data, held.size)
+        with self._binding_errors():
+            return self.api.trt.Weights(held)
+
+    def _refuse(self, what: str) -> None:
+        raise Refused("network", "\n".join(self.api.take_errors()) or f"{what}, and nothing was logged")
+
+    @contextmanager
+    def _binding_errors(self) -> Iterator[None]:
+        """The bindings refuse an argument's type themselves: a refusal, too."""
+        try:
+            yield
+        except (TypeError, ValueError, RuntimeError) as fault:
+            raise Refused("network", f"{type(fault).__name__}: {fault}") from None
+
+
+def _shape(tensor: Any) -> tuple[int, ...] | None:
+    """A tensor's inferred shape, None where inference failed: the bindings then raise, or give no axis at all."""
+    try:
+        return tuple(int(n) for n in tensor.shape) or None
+    except (ValueError, RuntimeError, OverflowError):
+        return None
+
+
+def _changed(weights: Array, dtype: str | None, shape: tuple[int, ...] | None) -> Array:
+    """Weights in another type and another shape, their values repeated as it takes; None leaves either as it is."""
+    typed = weights if dtype is None else weights.astype(dtype)
+    return typed if shape is None else np.resize(typed, shape)
+
+
+def _plain(value: Any) -> Any:
+    """An attribute as JSON: ints, lists of ints, names of enumeration members."""
+    if isinstance(value, int):
+        return int(value)
+    name = getattr(value, "name", None)
+    return name if isinstance(name, str) else [int(n) for n in value]

@@ -1,0 +1,251 @@
+"""Where engines come from: a cache on disk, builders that work ahead, or a build on the spot. They come loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from trt_conformance.core.case import Case
+from trt_conformance.core.files import content_hash
+from trt_conformance.targets.errors import Refused, Unsupported
+from trt_conformance.targets.protocols import NetworkFacts
+from trt_conformance.targets.tensorrt.build import PlanBuilder
+from trt_conformance.targets.tensorrt.build_cache import Kept
+from trt_conformance.targets.tensorrt.loading import Loaded
+from trt_conformance.targets.tensorrt.network import Definition
+
+# What a case says that no network depends on. Whatever else a case says now or later tells engines apart.
+_NOT_OF_THE_NETWORK = {
+    "id", "name", "file", "line", "section", "doc", "claims", "source", "errata", "batch", "latency", "runs_in",
+    "exact", "distinguishes", "expect", "relations", "reject",
+}  # fmt: skip
+# The code that makes a network of a case. An engine made by other code is another engine.
+_SOURCES = (
+    "targets/tensorrt",
+    "core/case.py",
+    "core/attributes.py",
+    "core/types.py",
+    "core/layouts.py",
+    "core/tensors.py",
+    "core/fills.py",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A serialised engine and where it came from: ``engine`` is built or cached, ``build_s`` the seconds it took.
+
+    ``loaded`` is None where this machine has not the GPU that it was built for.
+    """
+
+    content: bytes
+    origin: dict[str, Any] = field(default_factory=dict)
+    loaded: Loaded | None = None
+
+
+class Plans:
+    """Plans of one target.
+
+    TensorRT 8.6 holds Python's lock in its constructors. One of them that waits for a thread inside TensorRT, which
+    waits for Python's lock to log something, waits for ever: so all are called in one place, while nobody is inside.
+    """
+
+    def __init__(self, builders: Sequence[PlanBuilder], kept: Kept, identity: dict[str, Any]) -> None:
+        """``builders``: of the thread that asks, then of each that works ahead; ``identity`` is all, but the case,
+        that engines depend on.
+        """
+        self._builders, self._kept, self._identity = builders, kept, identity
+        self._can_load = self._can_build = False
+        self._own = threading.local()
+        self._own.builder, *others = builders
+        self._keys: dict[int, tuple[Case, str]] = {}
+        self._ahead: dict[str, Future[tuple[Plan | None, str]]] = {}
+        spare = iter(others)
+        self._pool = (
+            ThreadPoolExecutor(len(others), "builder", lambda: setattr(self._own, "builder", next(spare)))
+            if others
+            else None
+        )
+        self._gate = Gate()
+
+    def prepare(self, to_build: bool = True) -> None:
+        """Make what engines are loaded with and, if need be, built with. The latter takes TensorRT 8.6 seconds."""
+        if self._can_build or (self._can_load and not to_build):
+            return
+        with self._gate.closed():
+            for builder in self._builders:
+                builder.prepare(to_build)
+        self._can_load, self._can_build = True, to_build
+
+    def expect(self, cases: Sequence[Case]) -> None:
+        """Build or load these ahead, in this order, and drop what was expected before and is not among them."""
+        if self._pool is None:
+            return
+        self._keys = {id(case): (case, self._key(case)) for case in cases}
+        wanted = {key: case for case, key in self._keys.values()}
+        for key in self._ahead.keys() - wanted.keys():
+            self._ahead.pop(key).cancel()
+        new = {key: case for key, case in wanted.items() if key not in self._ahead}
+        with suppress(Exception):  # what keeps a builder from being made is told the first case that needs one
+            self.prepare(to_build=not all(map(self._kept.has_build, new)))
+        for key, case in new.items():
+            self._ahead[key] = self._pool.submit(self._made_ahead, case, key)
+
+    def get(self, case: Case) -> Plan:
+        """A case's plan. Raises what `PlanBuilder.build` and `PlanBuilder.load` raise."""
+        key = self._key(case)
+        ahead = self._ahead.pop(key, None)
+        found, note = ahead.result() if ahead is not None and not ahead.cancel() else self._remembered(key)
+        if found is None:
+            self.prepare()
+            found = self._built(case, key, note)
+        return found
+
+    def define(self, case: Case) -> NetworkFacts:
+        """What TensorRT says of a case's network. Raises what `PlanBuilder.define` raises."""
+        key = self._key(case)
+        facts = self._kept.network(key)
+        if facts is None:
+            refusal = self._kept.refusal(key)
+            if refusal is not None and getattr(refusal, "phase", "") != "build":  # which says nothing of the network
+                raise refusal
+            self.prepare()
+            facts = self._defined(case, key).facts
+        return facts
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Nothing is built meanwhile: for what is timed."""
+        with self._gate.closed():
+            yield
+
+    def close(self) -> None:
+        """End the builders, and let them save what they learnt."""
+        for future in self._ahead.values():
+            future.cancel()
+        self._ahead.clear()
+        if self._pool is not None:
+            self._pool.shutdown()
+        for builder in self._builders:
+            builder.close()
+
+    def key(self, case: Case) -> str:
+        """The hash of all that a case's engine depends on. The order of ``set`` counts."""
+        said = case.model_dump(mode="json", exclude=_NOT_OF_THE_NETWORK, exclude_defaults=True)
+        said["input"] = said["input"]["shape"]  # its values are fed, not built in
+        said.get("dynamic", {}).pop("run", None)
+        said["is_refused"] = case.reject is not None  # else a type that a layout does not hold is unsupported
+        return hashlib.sha256(json.dumps([said, self._identity, _code()]).encode()).hexdigest()
+
+    def _key(self, case: Case) -> str:
+        known, key = self._keys.get(id(case), (None, ""))
+        return key if known is case else self.key(case)
+
+    def _made_ahead(self, case: Case, key: str) -> tuple[Plan | None, str]:
+        """A plan made in a builder's thread; None where it cannot build yet, which only the asking thread changes."""
+        with self._gate.open():
+            found, note = self._remembered(key)
+            if found is None and self._can_build:
+                found = self._built(case, key, note)
+            return found, note
+
+    def _remembered(self, key: str) -> tuple[Plan | None, str]:
+        """A cached plan, loaded, or None; and what was wrong with it. Raises a remembered refusal.
+
+        That it does not load may be the cache's fault: another library than the one that the key names built it.
+        """
+        content, note = self._kept.plan(key)
+        if content is not None:
+            try:
+                return Plan(content, {"engine": "cached"}, self._mine.load(content)), ""
+            except Refused as fault:
+                return None, f"the cache's engine does not load and is built anew: {fault}"
+        refusal = self._kept.refusal(key)
+        if refusal is not None:
+            raise refusal
+        return None, note
+
+    def _built(self, case: Case, key: str, note: str) -> Plan:
+        started = time.perf_counter()
+        definition = self._defined(case, key)
+        with self._refusals_kept(key):
+            content = self._mine.build(definition, case)
+        origin = {"engine": "built", "build_s": round(time.perf_counter() - started, 4)}
+        note = self._kept.keep_plan(key, content) or note
+        return Plan(content, origin | ({"cache": note} if note else {}), self._mine.load(content))
+
+    def _defined(self, case: Case, key: str) -> Definition:
+        with self._refusals_kept(key):
+            definition = self._mine.define(case)
+        self._kept.keep_network(key, definition.facts)
+        return definition
+
+    @contextmanager
+    def _refusals_kept(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except (Refused, Unsupported) as refusal:
+            self._kept.keep_refusal(key, refusal)
+            raise
+
+    @property
+    def _mine(self) -> PlanBuilder:
+        """The builder of the calling thread."""
+        builder: PlanBuilder = self._own.builder
+        return builder
+
+
+class Gate:
+    """Lets many build at once, or one have quiet."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._closed = 0
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Wait while the gate is closed, then count as inside."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._closed)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Let nobody in, and wait until all who are inside have left."""
+        with self._changed:
+            self._closed += 1
+            self._changed.wait_for(lambda: not self._inside)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._closed -= 1
+                self._changed.notify_all()
+
+
+@cache
+def _code() -> str:
+    """A hash of the harness's own code that makes a network of a case."""
+    paths = [Path(__file__).parents[2] / source for source in _SOURCES]
+    return content_hash(file for path in paths for file in (sorted(path.glob("*.py")) if path.is_dir() else [path]))
+
+
+def timing_file(folder: Path, identity: dict[str, Any]) -> Path:
+    """Where the timings of a target's tactics lie: one file for each TensorRT on each kind of GPU."""
+    return folder / "timings" / f"{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]}.cache"

@@ -1,0 +1,76 @@
+"""Output shapes as TensorRT infers them: one network a window, changed between reads, and nothing built."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from trt_conformance.core.tensors import INPUT
+from trt_conformance.core.types import PaddingMode
+from trt_conformance.targets.errors import Unsupported
+from trt_conformance.targets.protocols import Configuration
+from trt_conformance.targets.tensorrt.api import Api
+
+
+def infer_shapes(api: Api, configurations: Iterable[Configuration]) -> Iterator[tuple[int, ...] | None]:
+    """The spatial output shape of each configuration, None where TensorRT refuses it.
+
+    Every call starts with new networks. Raises Unsupported where a padding mode does not exist.
+    """
+    modes: dict[PaddingMode, Any] = {}
+    probes: dict[tuple[int, ...], _Probe] = {}
+    for configuration in configurations:
+        mode = modes.get(configuration.mode)
+        if mode is None:
+            mode = modes[configuration.mode] = _mode(api, configuration.mode)
+        # The window decides how many weights there are, and so belongs to the network.
+        probe = probes.get(configuration.window)
+        if probe is None:
+            probe = probes[configuration.window] = _Probe(api, configuration)
+        yield probe.shape(configuration, mode)
+
+
+def _mode(api: Api, name: PaddingMode) -> Any:
+    mode = api.member("PaddingMode", name)
+    if mode is None:
+        raise Unsupported(f"PaddingMode.{name} does not exist in {api.flavour} {api.version}")
+    return mode
+
+
+class _Probe:
+    """A network of one convolution over ``(1, 1, *spatial)``."""
+
+    def __init__(self, api: Api, first: Configuration) -> None:
+        api.take_errors()
+        self._api = api
+        self._network = api.create_network()
+        self._weights = np.zeros(math.prod(first.window), dtype=np.float32)
+        self._input = self._network.add_input(INPUT, api.data_type("float32"), (1, 1, *first.size))
+        self._layer = self._network.add_convolution_nd(self._input, 1, first.window, api.trt.Weights(self._weights))
+        self._output = self._layer.get_output(0)
+
+    def shape(self, wanted: Configuration, mode: Any) -> tuple[int, ...] | None:
+        layer = self._layer
+        self._input.shape = (1, 1, *wanted.size)
+        layer.stride_nd = wanted.stride
+        layer.dilation_nd = wanted.dilation
+        layer.pre_padding = wanted.pre
+        layer.post_padding = wanted.post
+        layer.padding_mode = mode
+        # A setter that refuses a value only logs it, and the layer keeps the value of the read before.
+        is_set = (
+            tuple(self._input.shape) == (1, 1, *wanted.size)
+            and tuple(layer.stride_nd) == wanted.stride
+            and tuple(layer.dilation_nd) == wanted.dilation
+            and tuple(layer.pre_padding) == wanted.pre
+            and tuple(layer.post_padding) == wanted.post
+            and layer.padding_mode == mode
+        )
+        try:
+            shape = tuple(self._output.shape)[2:]
+        except (ValueError, RuntimeError, OverflowError):  # the bindings raise, or read a rank of -1
+            shape = None
+        return None if self._api.take_errors() or not is_set else shape

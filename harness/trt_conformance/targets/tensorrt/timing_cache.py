@@ -1,0 +1,72 @@
+"""What TensorRT learnt of its tactics' timings, kept from run to run and shared between processes."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from trt_conformance.core.disk_cache import Damaged, pack, unpack
+from trt_conformance.core.files import replacing
+from trt_conformance.targets.tensorrt.api import Api
+
+SAVE_EVERY_S = 20.0
+LOCK_S = 10.0
+
+
+class TimingCache:
+    """The timing cache of one builder's thread, loaded from a file and merged back into it.
+
+    Each thread has its own, since nothing says that one may be written by two builds at once.
+    """
+
+    def __init__(self, api: Api, path: Path | None) -> None:
+        """``path`` names the file to share; None to keep the cache in memory."""
+        self._api, self._path = api, path
+        self._cache: Any = None
+        self._config: Any = None
+        self._saved = time.monotonic()
+
+    def attach(self, config: Any) -> None:
+        """Let a build read and extend the cache; now and then save what builds before it have learnt."""
+        if self._cache is None:
+            self._cache = self._made(config, self._stored())
+        elif time.monotonic() - self._saved > SAVE_EVERY_S:
+            self.save()
+        self._config = config
+        config.set_timing_cache(self._cache, ignore_mismatch=False)
+
+    def save(self) -> None:
+        """Merge the cache into the file, and what others have learnt into the cache. A failure loses time only."""
+        self._saved = time.monotonic()
+        if self._path is None or self._config is None:
+            return
+        with suppress(OSError, Timeout):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._path.with_suffix(".lock"), timeout=LOCK_S):
+                stored = self._stored()
+                if stored:
+                    self._cache.combine(self._made(self._config, stored), ignore_mismatch=False)
+                merged = bytes(self._cache.serialize())
+                with replacing(self._path) as temporary:
+                    temporary.write_bytes(pack(self._path.name, merged))
+
+    def _stored(self) -> bytes:
+        """The file's content; nothing where there is none, or where it is damaged: it is then written anew."""
+        if self._path is None:
+            return b""
+        try:
+            return unpack(self._path.name, self._path.read_bytes())
+        except (OSError, Damaged):
+            return b""
+
+    def _made(self, config: Any, content: bytes) -> Any:
+        """A timing cache of some content; an empty one where TensorRT does not take it (another version's)."""
+        made = config.create_timing_cache(content)
+        if made is None or not config.set_timing_cache(made, ignore_mismatch=False):
+            made = config.create_timing_cache(b"")
+        self._api.take_errors()  # 8.6 logs one of Myelin's for a cache without graphs of its; it concerns no build
+        return made

@@ -1,0 +1,34 @@
+"""Times a call by the host's clock: engines that compute on the CPU."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from trt_conformance.core.types import Mode
+from trt_conformance.targets.errors import Unsupported
+from trt_conformance.targets.timing.measurement import Measurement, Plan
+from trt_conformance.targets.timing.sampling import collect
+
+MODES: tuple[Mode, ...] = ("host",)
+
+
+def measure(call: Callable[[], object], plan: Plan, **facts: Any) -> Measurement:
+    """Sample the seconds of one call until the plan is met; ``facts`` go into the measurement.
+
+    Raises:
+        Unsupported: another mode than host, or a cold cache, which the host has no way to ask for.
+    """
+    if plan.mode not in MODES:
+        raise Unsupported(f"there is no mode {plan.mode} on the host: it measures {', '.join(MODES)}")
+    if plan.cold_l2:
+        raise Unsupported("the host's caches cannot be emptied: it measures warm only")
+
+    def sample() -> float:
+        begin = time.perf_counter_ns()
+        call()
+        return (time.perf_counter_ns() - begin) * 1e-9
+
+    samples, discarded, stopped = collect(sample, plan)
+    return Measurement(plan.mode, plan.cold_l2, tuple(samples), discarded, stopped, {"transfers": False} | facts)

@@ -1,0 +1,65 @@
+"""What a latency measurement is asked for, and what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from trt_conformance.core.types import Mode
+
+Stopped = Literal["precise", "stable", "limit"]
+"""Why sampling ended: the median is precise enough, its noise no longer changes, or the time is up."""
+
+UNSTEADY = 0.02
+"""A yardstick that varies by more than this fraction is noted."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to time, and when to stop: times in seconds, ``relative_error`` a fraction of the median.
+
+    Sampling takes ``min_samples`` and ``min_s`` at least, so that slow changes are seen, and ``limit_s`` at most.
+    """
+
+    mode: Mode
+    cold_l2: bool = False
+    warmup_s: float = 0.1
+    min_s: float = 0.2
+    limit_s: float = 15.0
+    relative_error: float = 0.005
+    min_samples: int = 20
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Samples in the order they were taken, each the seconds of one enqueue (or call).
+
+    ``discarded`` samples were taken while the device was throttled, and are not among ``samples``.
+    ``facts`` hold JSON values, whichever the engine knows:
+    clocks (a table; SM and memory clocks in MHz), kernels (name, seconds, and class: convolution, reformat or
+    other), nodes (kernels, copies and fills of an enqueue), idle_s (mean seconds between two kernels, in which none
+    ran), graph_length, placements (seconds in each copy of the engine, placed in memory anew), transfers, rotation
+    (buffer copies), ceilings (``memory`` in bytes a second, and FLOP a second by precision, measured in the same run),
+    yardstick (seconds of a fixed kernel, each time it ran), notes (texts).
+    """
+
+    mode: Mode
+    cold_l2: bool
+    samples: tuple[float, ...]
+    discarded: int
+    stopped: Stopped
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the number must know: the engine's notes, and how the sampling went."""
+        notes = list(self.facts.get("notes", ()))
+        fixed = self.facts.get("yardstick", ())
+        if fixed and max(fixed) > (1 + UNSTEADY) * min(fixed):
+            notes.append(f"a fixed kernel varied by {max(fixed) / min(fixed) - 1:.1%} meanwhile: unsteady clocks")
+        if self.discarded > len(self.samples):
+            taken = len(self.samples) + self.discarded
+            notes.append(f"{self.discarded} of {taken} samples were discarded: the device was throttled")
+        if self.stopped == "limit":
+            notes.append("the time was up before the median was precise")
+        return notes

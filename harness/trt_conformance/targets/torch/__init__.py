@@ -1,0 +1,1 @@
+"""PyTorch with cuDNN as a target."""

@@ -1,0 +1,188 @@
+"""PyTorch: cuDNN on a GPU, its own kernels on a CPU. An independent engine to hold values and latencies against.
+
+Padding that differs at head and tail is padded explicitly, as conv2d and conv3d know one number an axis.
+Tensors keep the order NCHW, as TensorRT's linear formats do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.tensors import INPUT, OUTPUT, case_data, parameters
+from trt_conformance.core.types import Mode
+from trt_conformance.numerics.reference.shape import extent, resolve
+from trt_conformance.targets.other_rules import lacks, refuse_invalid
+from trt_conformance.targets.protocols import EngineFacts, LayerFacts
+from trt_conformance.targets.timing import host
+from trt_conformance.targets.timing.measurement import Measurement, Plan
+
+THREADS = 1
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
+
+class TorchEngine:
+    """The case's kernel and bias on the device."""
+
+    def __init__(self, case: Case, device: str) -> None:
+        import torch
+
+        data = parameters(case)
+        self._case, self._device = case, torch.device(device)
+        self._kernel = self._tensor(data.kernel)
+        self._bias = None if data.bias is None else self._tensor(data.bias)
+        self._function = torch.nn.functional.conv2d if case.spatial_rank == 2 else torch.nn.functional.conv3d
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        call = self.prepared(feeds)
+        return {OUTPUT: _array(call())}
+
+    def describe(self) -> EngineFacts | None:
+        """The kernels of one call on the GPU, those that convolve taken together; None on a CPU."""
+        if self._device.type != "cuda":
+            return None
+        from trt_conformance.targets.torch.timing import kernels
+
+        call = self.prepared({INPUT: case_data(self._case).input})
+        call()  # cuDNN tries its algorithms in the first call
+        found = kernels(call, times=1)
+        names = " + ".join(kernel["name"] for kernel in found if kernel["class"] == "convolution")
+        layers = tuple(LayerFacts(kernel["name"], kernel["class"], kernel["name"], (), ()) for kernel in found)
+        # PyTorch adds the bias to cuDNN's output by a kernel of its own.
+        convolution = LayerFacts("", "convolution", names, (), ()) if names else None
+        return EngineFacts(layers, convolution, "unknown", rounds_sums=self._bias is not None)
+
+    def modes(self) -> tuple[Mode, ...]:
+        return ("graph",) if self._device.type == "cuda" else host.MODES
+
+    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+        if self._device.type == "cuda":
+            from trt_conformance.targets.torch.timing import measure
+
+            return measure(lambda: self.prepared(feeds, copied=True), plan)
+        return host.measure(self.prepared(feeds), plan, threads=THREADS)
+
+    def prepared(self, feeds: Mapping[str, Array], copied: bool = False) -> Callable[[], Any]:
+        """The convolution of these inputs as a call; ``copied`` gives it a kernel and bias of its own."""
+        import torch
+
+        case, x = self._case, self._tensor(feeds[INPUT])
+        kernel, bias = self._kernel, self._bias
+        if copied:
+            kernel, bias = kernel.clone(), None if bias is None else bias.clone()
+        pads = _pads(case, tuple(x.shape))
+        even = all(before == after for before, after in pads)
+        flat = [n for pair in reversed(pads) for n in pair]
+        a, batch = case.attributes, x.shape[: -case.spatial_rank - 1]
+        padding = [before for before, _ in pads] if even else 0
+
+        def call() -> Any:
+            _allow_tf32(case.precision == "tf32")
+            with torch.inference_mode():
+                source = x if even else torch.nn.functional.pad(x, flat)
+                source = source.reshape(-1, *source.shape[-case.spatial_rank - 1 :])
+                y = self._function(source, kernel, bias, a.stride, padding, a.dilation, a.groups)
+                return _followed(case, y.reshape(*batch, *y.shape[1:]), x)
+
+        return call
+
+    def close(self) -> None:
+        self._kernel = self._bias = None
+
+    def _tensor(self, values: Array) -> Any:
+        import torch
+
+        values = np.ascontiguousarray(values)
+        if values.dtype == BFLOAT16:
+            return torch.from_numpy(values.view(np.int16)).view(torch.bfloat16).to(self._device)
+        return torch.from_numpy(values).to(self._device)
+
+
+class TorchTarget:
+    """Target ``torch-2.11-cudnn9-sm90`` or ``torch-2.13-cpu``."""
+
+    def __init__(self) -> None:
+        """Raises ConformanceError where PyTorch is not installed."""
+        try:
+            import torch
+        except ImportError as fault:
+            raise ConformanceError(f"PyTorch is not installed: {fault}") from None
+        self._versions = {"torch": torch.__version__}
+        self._sm = 0
+        where = "cpu"
+        torch.set_num_threads(THREADS)
+        if torch.cuda.is_available():
+            major, minor = torch.cuda.get_device_capability()
+            cudnn = torch.backends.cudnn.version()
+            self._sm = 10 * major + minor
+            self._versions |= {"cudnn": str(cudnn), "cuda": str(torch.version.cuda)}
+            where = f"cudnn{cudnn // (10_000 if cudnn >= 90_000 else 1000)}-sm{self._sm}"
+            torch.backends.cudnn.benchmark = True  # the fastest algorithm, by trial
+        self.name = f"torch-{'.'.join(torch.__version__.split('.')[:2])}-{where}"
+
+    def supports(self, case: Case) -> str | None:
+        reason = lacks(case, self.name)
+        if reason is not None:
+            return reason
+        if case.quantize is not None:
+            return f"PyTorch has no {case.precision} convolution with Q/DQ"
+        if case.precision == "tf32" and self._sm < 80:
+            return "TF32 needs a GPU of SM 8.0 or newer"
+        return None
+
+    def build(self, case: Case) -> TorchEngine:
+        refuse_invalid(case)
+        return TorchEngine(case, "cuda" if self._sm else "cpu")
+
+    def environment(self) -> dict[str, Any]:
+        return dict(self._versions)
+
+
+def _pads(case: Case, shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Zeros before and after each axis, with which rounding down gives the case's output size."""
+    axes = resolve(shape, case.kernel.shape, case.attributes)
+    reach = [(a.size - 1) * a.stride + extent(f, a.dilation) for a, f in zip(axes, case.kernel.shape[2:], strict=True)]
+    sizes = zip(axes, reach, shape[-len(axes) :], strict=True)
+    return [(axis.before, max(0, end - size - axis.before)) for axis, end, size in sizes]
+
+
+def _followed(case: Case, y: Any, x: Any) -> Any:
+    """What stands behind the layer."""
+    import torch
+
+    for step in case.after:
+        match step.op:
+            case "relu":
+                y = torch.relu(y)
+            case "clip":
+                y = torch.clamp(y, step.low, step.high)
+            case "add":
+                y = y + x
+            case "concat":
+                y = torch.cat([y, x], dim=-case.spatial_rank - 1)
+    return y
+
+
+def _array(tensor: Any) -> Array:
+    import torch
+
+    tensor = tensor.cpu()
+    bits = tensor.dtype == torch.bfloat16
+    array: Array = tensor.view(torch.int16).numpy().view(BFLOAT16) if bits else tensor.numpy()
+    return array
+
+
+def _allow_tf32(allowed: bool) -> None:
+    """Say it each time: the default is TF32, and the setting is the process's."""
+    from torch.backends import cudnn
+
+    if hasattr(cudnn, "conv"):
+        cudnn.conv.fp32_precision = "tf32" if allowed else "ieee"
+    else:
+        cudnn.allow_tf32 = allowed

@@ -1,0 +1,115 @@
+"""Times PyTorch on a GPU: many calls in one CUDA graph between two events, divided by their number.
+
+Which kernels ran is what PyTorch's profiler records.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from trt_conformance.targets.device.clocks import Clocks
+from trt_conformance.targets.device.kernels import classify
+from trt_conformance.targets.errors import Unsupported
+from trt_conformance.targets.timing.gpu import ALONE, MAX_GRAPH, PLACEMENTS, graph_length
+from trt_conformance.targets.timing.measurement import Measurement, Plan
+from trt_conformance.targets.timing.sampling import collect
+
+TRACED = 20
+
+
+def measure(prepare: Callable[[], Callable[[], Any]], plan: Plan) -> Measurement:
+    """Time calls that ``prepare`` gives, each on tensors of its own.
+
+    Several are captured in a graph each, and a sample is their mean, as in `targets.timing.gpu`. For a cold
+    cache, as many as hold twice the L2 cache take turns in one graph.
+
+    Raises:
+        Unsupported: another mode than graph.
+    """
+    import torch
+
+    if plan.mode != "graph":
+        raise Unsupported(f"there is no mode {plan.mode} for PyTorch: it measures graph")
+    calls, notes = _calls(prepare, plan.cold_l2)
+    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+
+    def seconds(action: Callable[[], object]) -> float:
+        first.record()
+        action()
+        last.record()
+        last.synchronize()
+        return float(first.elapsed_time(last)) * 1e-3
+
+    length = graph_length(min(seconds(calls[0]) for _ in range(5)))
+    length = max(length, len(calls)) if plan.cold_l2 else length
+    held: list[list[Any]] = []
+
+    def captured(turns: list[Callable[[], Any]]) -> Any:
+        graph, outputs = torch.cuda.CUDAGraph(), [None] * len(turns)
+        with torch.cuda.graph(graph):
+            for index in range(length):
+                # The last output of each call is held, so that calls in turn write to different memory.
+                outputs[index % len(turns)] = turns[index % len(turns)]()
+        held.append(outputs)
+        return graph
+
+    graphs = [captured(calls)] if plan.cold_l2 else [captured([call]) for call in calls]
+    clocks = Clocks()
+
+    def launch(some: list[Any]) -> float:
+        """Seconds of one call."""
+        return seconds(lambda: [graph.replay() for graph in some]) / (length * len(some))
+
+    def sample() -> float | None:
+        taken = launch(graphs)
+        return None if clocks.is_throttled() else taken
+
+    samples, discarded, stopped = collect(sample, plan)
+    placements = [median(launch([graph]) for _ in range(ALONE)) for graph in graphs]
+    facts = {
+        "transfers": False,
+        "graph_length": length,
+        "placements": placements,
+        "rotation": len(calls) // len(graphs),
+        "clocks": clocks.facts(),
+        "kernels": kernels(calls[0]),
+        "notes": notes,
+    }
+    return Measurement(plan.mode, plan.cold_l2, tuple(samples), discarded, stopped, facts)
+
+
+def _calls(prepare: Callable[[], Callable[[], Any]], cold: bool) -> tuple[list[Callable[[], Any]], list[str]]:
+    """Calls on tensors of their own, each run until cuDNN has chosen its algorithm; and what to know of them."""
+    import torch
+
+    before = torch.cuda.memory_allocated()
+    calls = [prepare()]
+    output = calls[0]()
+    used = torch.cuda.memory_allocated() - before
+    wanted = math.ceil(2 * torch.cuda.get_device_properties(0).L2_cache_size / used) if cold else PLACEMENTS
+    calls += [prepare() for _ in range(min(wanted, MAX_GRAPH) - 1)]
+    for call in calls:
+        call()
+    torch.cuda.synchronize()
+    del output
+    return calls, [f"{MAX_GRAPH} copies do not fill the cache twice: warm in part"] if wanted > MAX_GRAPH else []
+
+
+def kernels(call: Callable[[], Any], times: int = TRACED) -> list[dict[str, Any]]:
+    """The kernels of one call, with the mean of their seconds."""
+    import torch
+    from torch.autograd import DeviceType
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CUDA]) as trace:
+        for _ in range(times):
+            call()
+        torch.cuda.synchronize()
+    return [
+        {"name": e.key, "seconds": e.self_device_time_total * 1e-6 / times, "class": classify(e.key)}
+        for e in trace.key_averages()
+        if e.device_type == DeviceType.CUDA and e.self_device_time_total > 0
+    ]

@@ -1,0 +1,79 @@
+"""A known difference is accepted where it is stated and as it is stated, and nowhere else."""
+
+import pytest
+
+from tests.support.helpers import make_case
+from trt_conformance.catalog.expectations import Expectation, Expectations, load
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.verdict import Verdict
+
+KNOWN = Expectation.model_validate(
+    {
+        "id": "kernel_as_it_is",
+        "cause": "deviation",
+        "doc": "the kernel is not quantised",
+        "targets": ["tensorrt-*"],
+        "versions": ">=8.6,<8.7",
+        "cases": ["exact/depthwise-int8"],
+        "also": ["layer/*-int8"],
+        "checks": ["forward"],
+        "phase": "compare",
+        "difference": "as if: .*neither_rounded",
+    }
+)
+SAID = "FAILED in compare\n  as if: the kernel stays as it is (neither_rounded_nor_saturated)"
+
+
+def verdict(case="exact/depthwise-int8", target="tensorrt-8.6.1-sm90", status="fail", phase="compare", message=SAID):
+    fields = {"location": "a:1", "claims": (), "figures": {}, "known": "", "check": "forward"}
+    return Verdict(case=case, target=target, phase=phase, status=status, message=message, **fields)
+
+
+def judged(**fields):
+    found = Expectations([KNOWN]).apply(verdict(**fields))
+    return found.status, found.known
+
+
+@pytest.mark.parametrize("case", ["exact/depthwise-int8", "layer/2d_f3_c8dw_int8c-int8"])
+def test_a_difference_is_known_in_its_cases_and_in_those_that_may_differ(case):
+    assert judged(case=case) == ("fail", KNOWN.id)
+
+
+def test_a_case_that_differs_every_time_fails_when_it_passes():
+    status, known = judged(status="pass", message="")
+    assert (status, known) == ("fail", "")
+
+
+def test_a_case_that_may_differ_may_pass():
+    assert judged(case="layer/2d_f3_c8dw_int8c-int8", status="pass", message="") == ("pass", "")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"case": "layer/2d_f3_c8dw-fp16"},
+        {"target": "tensorrt-10.0.0-sm90"},
+        {"target": "tensorrt_rtx-8.6.1-sm90"},
+        {"phase": "run"},
+        {"message": "FAILED in compare\n  as if: the bias is dropped (bias_dropped)"},
+    ],
+)
+def test_another_difference_is_not_known(other):
+    assert judged(**({"case": "layer/2d_f3_c8dw_int8c-int8"} | other)) == ("fail", "")
+
+
+def test_one_that_was_met_nowhere_is_unused_by_its_own_cases_alone():
+    known = Expectations([KNOWN])
+    other = verdict(message="FAILED in compare\n  something else")
+    assert known.unused([other]) == [KNOWN]
+    assert known.unused([known.apply(verdict())]) == []
+    assert known.unused([verdict(case="layer/2d_f3_c8dw_int8c-int8", status="pass")]) == []
+
+
+def test_a_pattern_of_cases_that_may_differ_must_match_some(tmp_path):
+    lines = [
+        f"{key} = {value!r}" for key, value in KNOWN.model_dump(mode="json", exclude={"link"}).items() if key != "also"
+    ]
+    (tmp_path / "known.toml").write_text("\n".join(["[[expectation]]", *lines, "also = ['no/such-*']"]))
+    with pytest.raises(ConformanceError, match=r"known\.toml:1: cases 'no/such-\*' match no case"):
+        load([make_case(id="exact/depthwise", precision="int8")], tmp_path)

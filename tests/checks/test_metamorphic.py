@@ -1,0 +1,210 @@
+"""Each derived relation holds for a right convolution and says no to a wrong one."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tests.support.helpers import make_case
+from trt_conformance.catalog.catalog import load
+from trt_conformance.checks.metamorphic import FLOATS, QUANTIZED, RELATIONS, check_metamorphic, choose
+from trt_conformance.checks.subject import Subject
+from trt_conformance.core.tensors import INPUT, OUTPUT
+from trt_conformance.core.types import DATA_TYPE, QUANTISED
+from trt_conformance.numerics.exactness import inexact
+from trt_conformance.numerics.reference.result import reference
+from trt_conformance.targets.engines import Engines
+from trt_conformance.targets.numpy import NumpyTarget
+
+CHOSEN = choose(load(tier=None).cases)
+
+
+def chosen(name):
+    return [case for relation, case in CHOSEN if relation == name]
+
+
+class Wrong(NumpyTarget):
+    """NumPy's target with ``change(case, x, y)`` for its outputs."""
+
+    def __init__(self, change):
+        self._change = change
+
+    def build(self, case):
+        engine = super().build(case)
+        right = engine.run
+
+        def run(feeds):
+            y = right(feeds)[OUTPUT]
+            return {OUTPUT: np.asarray(self._change(case, feeds[INPUT], y.copy())).astype(y.dtype)}
+
+        engine.run = run
+        return engine
+
+
+def judge(name, case, target):
+    return check_metamorphic(Subject(case, Engines(target), reference), name)
+
+
+def plus_one(y, index):
+    y[index] += y.dtype.type(1)
+    return y
+
+
+def second_image(case, x, y):
+    return plus_one(y, slice(1, 2))
+
+
+def last_image_of_several(case, x, y):
+    return plus_one(y, slice(-1, None)) if len(y) > 1 else y
+
+
+def dynamic_shapes(case, x, y):
+    return plus_one(y, -1) if case.dynamic else y
+
+
+def optimum_above_the_input(case, x, y):
+    return plus_one(y, -1) if case.dynamic and case.dynamic.opt != x.shape else y
+
+
+def groups_in_another_order(case, x, y):
+    return np.roll(y, 1, axis=1) if case.attributes.groups > 1 else y
+
+
+def modes(case, x, y):
+    return y if case.attributes.mode == "EXPLICIT_ROUND_DOWN" else np.flip(y, axis=-1)
+
+
+def slices_in_another_order(case, x, y):
+    return np.flip(y, axis=2) if case.spatial_rank == 3 else y
+
+
+def weights(way):
+    return lambda case, x, y: plus_one(y, -1) if case.weights == way else y
+
+
+def negative_clipped(case, x, y):
+    return np.maximum(y, y.dtype.type(0))
+
+
+def magnitude(case, x, y):
+    return np.abs(y)
+
+
+def large_clipped(case, x, y):
+    top = np.abs(y).max()
+    return np.clip(y, -top / 4, top / 4)
+
+
+def column(case, x, y):
+    return y + np.arange(y.shape[-1]) % 2
+
+
+def row(case, x, y):
+    return y + (np.arange(y.shape[-2]) % 2)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("identical_rows", second_image),
+        ("batch_of_one", last_image_of_several),
+        ("static_as_dynamic", dynamic_shapes),
+        ("narrow_as_wide_profile", optimum_above_the_input),
+        ("groups_as_slices", groups_in_another_order),
+        ("mode_as_explicit_padding", modes),
+        ("depth_1_as_slices", slices_in_another_order),
+        ("constructor_as_setters", weights("setters")),
+        ("constructor_as_set_input", weights("set_input")),
+        ("multiple_of_input", negative_clipped),
+        ("multiple_of_input", magnitude),
+        ("sum_of_inputs", negative_clipped),
+        ("sum_of_inputs", large_clipped),
+        ("shifted_input", column),
+        ("shifted_input", row),
+    ],
+)
+def test_relation_says_no(name, change):
+    found = Counter(judge(name, case, Wrong(change)).status for case in chosen(name))
+    assert set(found) <= {"pass", "fail"}
+    assert found["fail"] > found["pass"]
+
+
+@pytest.mark.parametrize(("name", "case"), CHOSEN, ids=[f"{name}-{case.id}" for name, case in CHOSEN])
+def test_relation_says_yes(name, case):
+    found = judge(name, case, NumpyTarget())
+    assert (found.status, found.figures) == ("pass", {"relation": name}), found.message
+
+
+def test_every_relation_is_tested_here():
+    (marker,) = (m for m in test_relation_says_no.pytestmark if m.name == "parametrize")
+    assert {name for name, _ in marker.args[1]} == set(RELATIONS)
+
+
+def test_a_wrong_shape_is_a_failure():
+    def shorter(case, x, y):
+        return y[..., :-1] if case.weights == "setters" else y
+
+    found = judge("constructor_as_setters", chosen("constructor_as_setters")[0], Wrong(shorter))
+    assert found.status == "fail"
+    assert "shape" in found.message
+
+
+def test_the_message_names_the_relation_and_the_place():
+    case = chosen("batch_of_one")[0]
+    message = judge("batch_of_one", case, Wrong(last_image_of_several)).message
+    assert "by the relation batch_of_one" in message
+    assert f"(n={case.input.shape[0] - 1}, k=" in message
+
+
+def test_what_a_target_cannot_do_is_unsupported():
+    class NothingDynamic(NumpyTarget):
+        def supports(self, case):
+            return "shapes are constants here" if case.dynamic else None
+
+    found = judge("static_as_dynamic", chosen("static_as_dynamic")[0], NothingDynamic())
+    assert (found.status, found.message) == ("unsupported", "shapes are constants here")
+
+
+@pytest.mark.parametrize("name", RELATIONS)
+def test_choice_is_small_and_wide(name):
+    cases = chosen(name)
+    floats = [case for case in cases if not case.quantize]
+    assert FLOATS <= len(floats) <= FLOATS + len(DATA_TYPE)
+    assert all(sum(case.precision == precision for case in cases) <= QUANTIZED for precision in QUANTISED)
+    assert {case.precision for case in floats} == set(DATA_TYPE) - set(QUANTISED)
+    assert len({case.id for case in cases}) == len(cases)
+
+
+@pytest.mark.parametrize("precision", QUANTISED)
+def test_choice_includes_quantised_cases_wherever_a_relation_fits_them(precision):
+    without = {name for name in RELATIONS if not any(case.precision == precision for case in chosen(name))}
+    assert without == {"constructor_as_setters", "constructor_as_set_input", "multiple_of_input", "sum_of_inputs"}
+
+
+def test_choice_is_the_same_each_time():
+    again = choose(load(tier=None).cases)
+    assert [(name, case.id) for name, case in again] == [(name, case.id) for name, case in CHOSEN]
+
+
+def test_choice_of_nothing_is_empty():
+    assert choose([]) == []
+    assert choose([make_case()]) == []
+
+
+def test_derived_cases_are_exact_valid_and_have_ids_of_their_own():
+    data = {}
+    for name, case in CHOSEN:
+        for step in RELATIONS[name](case).steps:
+            assert inexact(step.case) is None
+            assert step.is_exact
+            assert step.case.id.endswith(f"-{case.precision}")
+            type(step.case).model_validate(step.case.model_dump())
+            engine = (step.case.kernel, step.case.set, step.case.weights, step.case.dynamic, step.case.network_shape)
+            assert data.setdefault(step.case.id, engine) == engine
+
+
+def test_an_inexact_step_is_seen():
+    case = make_case(
+        input={"shape": [2, 1, 6, 9], "fill": "uniform"}, kernel={"shape": [1, 1, 3, 3], "fill": "uniform"}
+    )
+    assert not RELATIONS["batch_of_one"](case).whole.is_exact

@@ -1,0 +1,77 @@
+"""Special values are observed: what is lost or spread is a figure, and a wrong finite output is a fault."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from trt_conformance.catalog.catalog import load
+from trt_conformance.checks.special_values import check_special_values, travelled
+from trt_conformance.checks.subject import Subject
+from trt_conformance.mutants import Mutant, MutantTarget
+from trt_conformance.numerics.reference.result import reference
+from trt_conformance.targets.engines import Engines
+from trt_conformance.targets.numpy import NumpyTarget
+
+CASES = [case for case in load(tier=None).cases if case.special_values and case.precision == "fp32"]
+NAN = np.nan
+
+
+def judged(case, target):
+    return check_special_values(Subject(case, Engines(target), lambda c, index: reference(c)))
+
+
+def output(change):
+    return MutantTarget(Mutant("changed", "its output is changed", output=lambda y, case: change(y)))
+
+
+def spread_by_one(y):
+    """As a tile of a transform would."""
+    bad = ~np.isfinite(y)
+    near = bad | np.roll(bad, 1, axis=-1)
+    return np.where(near, np.float32(np.nan), y)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_definition_is_observed_in_numpy(case):
+    verdict = judged(case, NumpyTarget())
+    assert verdict.status == "pass", verdict.message
+    assert {verdict.figures["observed"][name] for name in ("nan", "inf", "minus_inf")} == {"as defined"}
+
+
+def test_what_is_lost_is_a_figure_and_no_fault():
+    verdict = judged(CASES[0], output(lambda y: np.nan_to_num(y, nan=0, posinf=0, neginf=0)))
+    assert verdict.status == "pass"
+    assert verdict.figures["observed"]["nan"] == "lost in 36"
+
+
+def test_what_is_spread_is_a_figure_and_no_fault():
+    verdict = judged(CASES[0], output(spread_by_one))
+    assert verdict.status == "pass"
+    assert verdict.figures["observed"]["nan"].startswith("spread to ")
+
+
+def test_a_wrong_finite_output_is_a_fault():
+    verdict = judged(CASES[0], output(lambda y: np.where(np.isfinite(y), y + 1, y).astype(np.float32)))
+    assert verdict.status == "fail"
+    assert "outputs that nan does not reach are wrong" in verdict.message
+
+
+def test_nan_everywhere_is_a_fault():
+    verdict = judged(CASES[0], output(lambda y: y * np.float32(np.nan)))
+    assert verdict.status == "fail"
+    assert "leaves no output finite" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "said"),
+    [
+        ([1, NAN], [1, NAN], "as defined"),
+        ([1, np.inf], [1, NAN], "as defined, of another kind"),
+        ([1, 2], [1, NAN], "lost in 1"),
+        ([NAN, NAN], [1, NAN], "spread to 1"),
+        ([NAN, 2], [1, NAN], "lost in 1, spread to 1"),
+    ],
+)
+def test_words(given, expected, said):
+    assert travelled(np.asarray(given, np.float32), np.asarray(expected, np.float64)) == said

@@ -1,0 +1,95 @@
+"""A wrong output is told by the name of what is wrong; one that is right but for rounding, or unheard of, is not."""
+
+import numpy as np
+import pytest
+
+from tests.support.helpers import make_case
+from trt_conformance.checks.forward import check_forward
+from trt_conformance.checks.second_input import check_inputs
+from trt_conformance.checks.subject import Subject
+from trt_conformance.core.tensors import OUTPUT, feeds_of
+from trt_conformance.mutants import MUTANTS, MutantTarget
+from trt_conformance.mutants.diagnosis import MOST_PRODUCTS, diagnosis
+from trt_conformance.numerics.reference.result import reference
+from trt_conformance.targets.engines import Engines
+from trt_conformance.targets.numpy import NumpyTarget
+
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+FLOAT = {
+    "input": {"shape": [2, 8, 7, 9], "fill": "uniform_20_bits"},
+    "kernel": {"shape": [8, 2, 3, 2], "fill": "uniform_20_bits"},
+    "bias": {"fill": "uniform_20_bits"},
+    "set": {"num_groups": 4, "stride_nd": [2, 1], "padding_nd": [1, 2], "dilation_nd": [1, 2]},
+}
+INT8 = FLOAT | {"precision": "int8", "quantize": {"input": 0.013, "kernel": [0.007]}, "weights": "set_input"}
+
+
+def reference_of(case, index):
+    return reference(case, case.run_shapes[index])
+
+
+def output_of(case, name):
+    return MutantTarget(BY_NAME[name]).build(case).run(feeds_of(case))[OUTPUT]
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        (FLOAT, "stride_h_w_swapped"),
+        (FLOAT, "kernel_flipped"),
+        (FLOAT, "bias_dropped"),
+        (FLOAT | {"precision": "fp16"}, "groups_use_next_kernel"),
+        (FLOAT | {"precision": "tf32"}, "last_channel_not_summed"),
+        (INT8, "int8_kernel_neither_rounded_nor_saturated"),
+        (INT8, "int8_kernel_toward_zero"),
+    ],
+)
+def test_a_mutant_is_recognised_by_its_output(fields, name):
+    case = make_case(**fields)
+    found = diagnosis(case, 0, output_of(case, name), reference(case))
+    assert name in [mutant.name for mutant in found]
+    assert len(found) <= 3
+
+
+def test_what_is_right_but_for_rounding_is_no_mutant():
+    case = make_case(**FLOAT)
+    right = reference(case).output
+    assert diagnosis(case, 0, (right * (1 + 2.0**-22)).astype(np.float32), reference(case)) == ()
+
+
+def test_the_unheard_of_is_not_explained():
+    case = make_case(**FLOAT)
+    wrong = reference(case).output.astype(np.float32)
+    wrong[0, 3, 1, 1] += 1
+    assert diagnosis(case, 0, wrong, reference(case)) == ()
+    assert diagnosis(case, 0, np.full_like(wrong, np.nan), reference(case)) == ()
+
+
+def test_of_many_images_one_is_enough_for_what_arithmetic_explains(monkeypatch):
+    case = make_case(**INT8)
+    result = reference(case)
+    monkeypatch.setattr("trt_conformance.mutants.diagnosis.MOST_PRODUCTS", result.output.size * result.terms - 1)
+    wrong = output_of(case, "int8_kernel_toward_zero")
+    assert [mutant.name for mutant in diagnosis(case, 0, wrong, result)] == ["int8_kernel_toward_zero"]
+    flipped = output_of(case, "kernel_flipped")
+    assert diagnosis(case, 0, flipped, result) == ()
+    monkeypatch.undo()
+    assert "kernel_flipped" in [mutant.name for mutant in diagnosis(case, 0, flipped, result)]
+
+
+def test_a_large_output_is_not_explained():
+    case = make_case(**FLOAT)
+    result = reference(case)
+    many = np.zeros(MOST_PRODUCTS // result.terms + 1, dtype=np.float32)
+    assert diagnosis(case, 0, many, result) == ()
+
+
+@pytest.mark.parametrize("check", [check_forward, check_inputs])
+def test_a_verdict_says_it(check):
+    case = make_case(**FLOAT)
+    wrong = Engines(MutantTarget(BY_NAME["bias_dropped"]))
+    verdict = check(Subject(case, wrong, reference_of, diagnosis))
+    assert verdict.status == "fail"
+    assert f"as if: {BY_NAME['bias_dropped'].doc} (bias_dropped)" in verdict.message
+    assert "as if" not in check(Subject(case, wrong, reference_of)).message
+    assert check(Subject(case, Engines(NumpyTarget()), reference_of, diagnosis)).status == "pass"

@@ -1,0 +1,134 @@
+"""What stands behind the layer: its values, how far it lets an error grow, and what a wrong network shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.helpers import make_case
+from trt_conformance.checks.forward import check_forward
+from trt_conformance.checks.subject import Subject
+from trt_conformance.core.tensors import case_data
+from trt_conformance.mutants import MUTANTS, MutantTarget
+from trt_conformance.numerics.compare import compare
+from trt_conformance.numerics.reference.network import apply, network_result, network_shape, spread
+from trt_conformance.numerics.reference.result import reference
+from trt_conformance.targets.engines import Engines
+from trt_conformance.targets.numpy import NumpyTarget
+
+STEPS = {
+    "relu": [{"op": "relu"}],
+    "clip": [{"op": "clip", "low": -1.5, "high": 2.0}],
+    "add": [{"op": "add"}],
+    "concat": [{"op": "concat"}],
+    "relu_add_concat": [{"op": "relu"}, {"op": "add"}, {"op": "concat"}],
+}
+
+
+def case(after, **fields):
+    return make_case(
+        input={"shape": [2, 3, 5, 6], "fill": "uniform", "seed": 1},
+        kernel={"shape": [3, 3, 3, 3], "fill": "uniform", "seed": 2},
+        set={"padding_nd": [1, 1]},
+        after=after,
+        **fields,
+    )
+
+
+def plainly(steps, y, x):
+    """The same over one pixel at a time."""
+    for step in steps:
+        images, maps, *size = y.shape
+        joined = step["op"] == "concat"
+        out = np.empty((images, maps + joined * x.shape[1], *size))
+        for n, k, *at in np.ndindex(*out.shape):
+            value = float(y[(n, k, *at)]) if k < maps else float(x[(n, k - maps, *at)])
+            if step["op"] == "relu":
+                value = value if value > 0 else 0.0
+            elif step["op"] == "clip":
+                value = sorted((step["low"], value, step["high"]))[1]
+            elif step["op"] == "add":
+                value += float(x[(n, k, *at)])
+            out[(n, k, *at)] = value
+        y = out
+    return y
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_values_and_shape(name):
+    given = case(STEPS[name])
+    result, x = reference(given), case_data(given).input.astype(np.float64)
+    output = apply(given, result.output, x)
+    assert output.tolist() == plainly(STEPS[name], result.output, x).tolist()
+    assert output.shape == network_shape(given, result.output.shape, x.shape)
+
+
+def test_nothing_behind_the_layer_changes_nothing():
+    given = case([])
+    result = reference(given)
+    limits = np.ones_like(result.output)
+    assert network_result(given, result, limits, given.input.shape) == (result.output, limits)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
+@pytest.mark.parametrize("name", STEPS)
+def test_a_layer_at_its_bound_stays_within_the_networks(name, precision):
+    """Every output of the layer as wrong as it may be, and each later operation rounded to the type."""
+    given = case(STEPS[name], precision=precision)
+    data, result = case_data(given), reference(given)
+    dtype = data.input.dtype
+    limits = 0.01 * (1 + np.abs(result.output))
+    expected, allowed = network_result(given, result, limits, given.input.shape)
+    for sign in (-1, 1):
+        off = result.output + 0.99 * sign * limits
+        rounded = apply(given, off.astype(dtype), data.input)
+        slack = np.abs(off.astype(dtype).astype(np.float64) - off).max()
+        assert compare(rounded, expected, allowed + slack).passed
+
+
+@pytest.mark.parametrize("name", ["add", "concat", "relu_add_concat"])
+def test_what_is_beyond_the_layers_bound_is_beyond_the_networks(name):
+    given = case(STEPS[name])
+    result, x = reference(given), case_data(given).input.astype(np.float64)
+    limits = np.full(result.output.shape, 1e-4)
+    expected, allowed = network_result(given, result, limits, given.input.shape)
+    wrong = apply(given, np.maximum(result.output, 0) + 2e-4, x)
+    assert not compare(wrong.astype(np.float32), expected, allowed).passed
+
+
+def test_an_exact_sum_may_not_be_rounded_and_a_copy_not_at_all():
+    given = case([{"op": "add"}, {"op": "concat"}], precision="fp16")
+    y, x = np.full((2, 3, 5, 6), 1.0), np.full((2, 3, 5, 6), 2.0)
+    assert not spread(given, np.zeros_like(y), y, x).any()
+    # 2048 + 1 is no float16: half a unit may be lost, and the copied input stays exact.
+    rounding = spread(given, np.zeros_like(y), np.full_like(y, 2048.0), np.ones_like(x))
+    assert (rounding[:, :3] >= 1.0).all()
+    assert (rounding[:, :3] < 1.1).all()
+    assert not rounding[:, 3:].any()
+
+
+def test_a_wrong_copy_behind_the_layers_maps_fails_with_evidence():
+    given = case(STEPS["concat"])
+    mutant = next(mutant for mutant in MUTANTS if mutant.name == "concat_from_first_image")
+    verdict = check_forward(Subject(given, Engines(MutantTarget(mutant)), lambda c, index: reference(c)))
+    assert verdict.status == "fail"
+    assert verdict.figures["worst"][1] >= 3
+    assert verdict.figures["evidence"]["terms"] == []
+
+
+class Without(NumpyTarget):
+    """Leaves out what stands behind the layer."""
+
+    name = "without"
+
+    def build(self, given):
+        return super().build(given.model_copy(update={"after": ()}))
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_network_without_it_fails(name):
+    given = case(STEPS[name])
+    golden = lambda c, index: reference(c)  # noqa: E731
+    right = check_forward(Subject(given, Engines(NumpyTarget()), golden))
+    wrong = check_forward(Subject(given, Engines(Without()), golden))
+    assert (right.status, wrong.status) == ("pass", "fail"), right.message

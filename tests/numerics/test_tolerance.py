@@ -1,0 +1,556 @@
+"""Error bounds: right arithmetic of every kind stays inside, wrong results leave, and none is wider than it must be."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.support.arithmetic import (
+    FLOAT16,
+    FLOAT32,
+    TENSOR_CORE,
+    sequential,
+    tensor_core,
+    tf32_nearest,
+    tf32_truncated,
+)
+from tests.support.helpers import make_case
+from trt_conformance.core.tensors import NUMPY_TYPE, case_data
+from trt_conformance.numerics.bounds.elementwise import bound, gamma, grain
+from trt_conformance.numerics.compare import compare
+from trt_conformance.numerics.reference.quantization import scales
+from trt_conformance.numerics.reference.result import reference
+
+ROWS = 24
+READS = {"fp32": (np.array,), "tf32": (tf32_truncated, tf32_nearest), "fp16": (np.array,), "bf16": (np.array,)}
+SUMS = {"fp32": FLOAT32, "tf32": TENSOR_CORE | FLOAT32, "fp16": TENSOR_CORE | FLOAT32, "bf16": TENSOR_CORE | FLOAT32}
+WAYS = [
+    pytest.param(precision, "fp32", read, total, id=f"{precision}-{read.__name__}-{name}")
+    for precision in READS
+    for read in READS[precision]
+    for name, total in SUMS[precision].items()
+] + [pytest.param("fp16", "fp16", np.array, total, id=f"fp16-in-fp16-{name}") for name, total in FLOAT16.items()]
+
+
+def dots(terms, precision, **fields):
+    """A case that is ``ROWS`` sums of so many random products, side by side."""
+    given = {
+        "input": {"shape": [ROWS, terms, 1, 1], "fill": "uniform", "seed": terms},
+        "kernel": {"shape": [1, terms, 1, 1], "fill": "uniform", "seed": terms + 1},
+    }
+    return make_case(precision=precision, **(given | fields))
+
+
+def operands(case):
+    data = case_data(case)
+    x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
+    return x.reshape(len(x), -1), w.reshape(-1)
+
+
+def judge(case, sums, accumulation="fp32"):
+    """Compare emulated sums, written in the case's type, with the reference."""
+    result = reference(case)
+    actual = np.asarray(sums).astype(NUMPY_TYPE[case.data_type]).reshape(result.output.shape)
+    return compare(actual, result.output, bound(case, result, accumulation))
+
+
+@pytest.mark.parametrize(("precision", "accumulation", "read", "total"), WAYS)
+@pytest.mark.parametrize("terms", [1, 2, 3, 9, 64, 147, 1000, 4608])
+def test_right_arithmetic_stays_inside(precision, accumulation, read, total, terms):
+    case = dots(terms, precision)
+    x, w = operands(case)
+    found = judge(case, total(read(x), read(w)), accumulation)
+    assert found.passed, found
+
+
+@pytest.mark.parametrize(("precision", "accumulation", "read", "total"), WAYS)
+def test_right_arithmetic_stays_inside_where_nothing_cancels(precision, accumulation, read, total):
+    """Truncation errs in one direction: with terms of one sign nothing makes up for it."""
+    terms = 576
+    x, w = np.abs(operands(dots(terms, precision))[0][0]), np.abs(operands(dots(terms, precision))[1])
+    case = dots(
+        terms,
+        precision,
+        input={"shape": [1, terms, 1, 1], "values": x.tolist()},
+        kernel={"shape": [1, terms, 1, 1], "values": w.tolist()},
+    )
+    found = judge(case, total(read(x[None]), read(w)), accumulation)
+    assert found.passed, found
+
+
+FAULTS = {
+    "dropped": 0.0,
+    "doubled": 2.0,
+    "of the other sign": -1.0,
+}
+# Up to so many terms one of them shows: beyond, the bound for all is as large as the one.
+SHOWS = [("fp32", "fp32", n) for n in (1, 9, 100, 576, 1000)]
+SHOWS += [("tf32", "fp32", n) for n in (1, 9, 64, 100)]
+SHOWS += [("fp16", "fp32", n) for n in (1, 9, 100, 576)]
+SHOWS += [("bf16", "fp32", n) for n in (1, 9, 64)]
+SHOWS += [("fp16", "fp16", n) for n in (1, 9, 16)]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("precision", "accumulation", "terms"), SHOWS)
+def test_one_wrong_term_leaves_the_bound(precision, accumulation, terms, fault):
+    """A term of median size, in every row."""
+    case = dots(terms, precision)
+    x, w = operands(case)
+    median = np.argsort(np.abs(x * w), axis=1)[:, terms // 2]
+    wrong = x.copy()
+    wrong[np.arange(ROWS), median] *= FAULTS[fault]
+    total = FLOAT16["fused"] if accumulation == "fp16" else sequential(np.float32)
+    found = judge(case, total(wrong, w), accumulation)
+    assert found.beyond == ROWS, found
+
+
+# What the arithmetic may err at worst, to first order, in units of sum |x||w| and of the output.
+@pytest.mark.parametrize(
+    ("precision", "accumulation", "fixed", "each", "write"),
+    [
+        ("fp32", "fp32", 0, 2.0**-24, 0),
+        ("tf32", "fp32", 2 * 2.0**-10, 2.0**-23, 0),
+        ("fp16", "fp32", 0, 2.0**-23, 2.0**-11),
+        ("bf16", "fp32", 0, 2.0**-23, 2.0**-8),
+        ("fp16", "fp16", 0, 2.0**-10, 2.0**-11),
+    ],
+)
+@pytest.mark.parametrize("terms", [1, 9, 64])
+def test_no_wider_than_the_arithmetic(precision, accumulation, fixed, each, write, terms):
+    case = dots(terms, precision)
+    result = reference(case)
+    first_order = (fixed + terms * each) * result.magnitude + write * np.abs(result.real)
+    limits = bound(case, result, accumulation)
+    assert limits.min() > 0
+    assert (limits <= 1.04 * first_order + 2.0**-24).all()
+
+
+@pytest.mark.parametrize(("precision", "accumulation", "read", "total"), WAYS)
+def test_random_data_uses_a_share_of_it(precision, accumulation, read, total):
+    case = dots(4, precision)
+    x, w = operands(case)
+    assert judge(case, total(read(x), read(w)), accumulation).fraction > 0.01
+
+
+def worst(precision, x, w):
+    count = len(w)
+    return dots(
+        count,
+        precision,
+        input={"shape": [1, count, 1, 1], "values": x},
+        kernel={"shape": [1, count, 1, 1], "values": w},
+    )
+
+
+def test_worst_rounding_to_nearest_comes_close():
+    """Every further term is just below half a unit of the first, and lost."""
+    case = worst("fp32", [1.0] * 100, [1.0] + [2.0**-24 * (1 - 2.0**-10)] * 99)
+    assert 0.97 < judge(case, sequential(np.float32)(*operands(case))).fraction <= 1
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_worst_truncation_comes_close(precision):
+    """Every further term is just below a unit of the first, and lost."""
+    case = worst(precision, [1.0] * 100, [1.0] + [2.0**-23 * (1 - 2.0**-8)] * 99)
+    result, total = reference(case), tensor_core(8)(*operands(case))
+    before_writing = bound(case, result) - (2.0**-8 if precision == "bf16" else 0.0)
+    assert 0.97 < np.abs(total - result.real.ravel()) / before_writing.ravel() <= 1
+
+
+def test_worst_reading_of_tf32_comes_close():
+    longest = 1 + 2.0**-10 - 2.0**-23
+    case = worst("tf32", [longest], [longest])
+    assert 0.99 < judge(case, tf32_truncated(operands(case)[0])[0] ** 2).fraction <= 1
+
+
+@pytest.mark.parametrize(("precision", "half"), [("fp16", 2.0**-11), ("bf16", 2.0**-8)])
+def test_worst_writing_comes_close(precision, half):
+    case = worst(precision, [1.0, half], [1.0, 1.0])
+    assert 0.98 < judge(case, [1.0]).fraction <= 1
+    assert not judge(case, [1 - 2 * half]).passed
+
+
+def test_worst_float16_accumulator_comes_close():
+    case = worst("fp16", [1.0] * 20, [1.0] + [2.0**-10 * (1 - 2.0**-10)] * 19)
+    assert 0.9 < judge(case, FLOAT16["truncating"](*operands(case)), "fp16").fraction <= 1
+    assert not judge(case, FLOAT16["truncating"](*operands(case)), "fp32").passed
+
+
+def test_what_vanishes_below_the_normal_range_is_inside():
+    tiny = worst("fp32", [2.0**-70, 2.0**-70], [2.0**-70, 2.0**-69])
+    assert judge(tiny, [0.0]).passed
+    assert not judge(tiny, [2.0**-120]).passed
+    operand = worst("fp32", [2.0**-130], [2.0**20])
+    assert judge(operand, [0.0]).passed
+    half = worst("fp16", [2.0**-20], [1.5 * 2.0**-4])
+    assert judge(half, [2.0**-24]).passed
+    assert judge(half, [2.0**-23]).passed
+    assert not judge(half, [0.0]).passed
+
+
+def test_a_bias_is_one_more_term():
+    plain, biased = dots(9, "fp32"), dots(9, "fp32", bias={"values": [0.3]})
+    with_bias, without = reference(biased), reference(plain)
+    assert with_bias.terms == without.terms + 1
+    expected = gamma(10, 2.0**-24) * (without.magnitude + float(np.float32(0.3)))
+    np.testing.assert_allclose(bound(biased, with_bias), expected, rtol=1e-6)
+
+
+def integers(terms, precision, **fields):
+    kernel = {"shape": [1, terms, 1, 1], "fill": "exact_integers", "seed": 1}
+    shape = {"shape": [ROWS, terms, 1, 1], "fill": "exact_integers"}
+    return dots(terms, precision, **({"input": shape, "kernel": kernel} | fields))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16"])
+@pytest.mark.parametrize("terms", [1, 64, 200])
+def test_exact_sums_allow_no_error(precision, terms):
+    case = integers(terms, precision)
+    result = reference(case)
+    assert not bound(case, result).any()
+    assert judge(case, result.output).passed
+    one_ulp = np.nextafter(result.output.astype(NUMPY_TYPE[case.data_type]), np.inf)
+    assert judge(case, one_ulp).beyond == ROWS
+
+
+def test_exact_fractions_of_a_power_of_two_count_too():
+    case = integers(64, "fp32", bias={"values": [0.125]})
+    assert not bound(case, reference(case)).any()
+
+
+def test_an_exact_sum_still_rounds_when_written():
+    """bfloat16 holds 8 bits: 257 lies between 256 and 258."""
+    case = worst("bf16", [16.0, 1.0], [16.0, 1.0])
+    assert judge(case, [256.0]).passed
+    assert judge(case, [258.0]).passed
+    assert not judge(case, [254.0]).passed
+    assert bound(worst("bf16", [16.0, 2.0], [16.0, 1.0]), reference(worst("bf16", [16.0, 2.0], [16.0, 1.0]))) == 0
+
+
+@pytest.mark.parametrize(
+    ("precision", "accumulation", "x", "w"),
+    [
+        ("fp32", "fp32", [2.0**23, 2.0**23, 1.0], [1.0, 1.0, 1.0]),
+        ("fp32", "fp32", [1.0, 2.0**-24], [1.0, 1.0]),
+        ("tf32", "fp32", [2049.0], [1.0]),
+        ("tf32", "fp32", [1.0], [2049.0]),
+        ("fp16", "fp16", [2048.0, 1.0, 1.0], [1.0, 1.0, -1.0]),
+        ("fp32", "fp32", [2.0**-75], [2.0**-75]),
+    ],
+)
+def test_inexact_sums_allow_some(precision, accumulation, x, w):
+    case = worst(precision, x, w)
+    assert (bound(case, reference(case), accumulation) > 0).all()
+
+
+def test_a_bias_of_finer_grain_makes_a_sum_inexact():
+    fields = {
+        "input": {"shape": [1, 1, 1, 1], "values": [4096.0]},
+        "kernel": {"shape": [1, 1, 1, 1], "values": [4096.0]},
+    }
+    fine, coarse = (make_case(**fields, bias={"values": [b]}) for b in (0.5, 4096.0))
+    assert bound(fine, reference(fine)) > 0
+    assert bound(coarse, reference(coarse)) == 0
+
+
+def test_float16_accumulators_are_exact_up_to_2048():
+    case = integers(64, "fp16")
+    assert reference(case).magnitude.max() <= 2048
+    assert not bound(case, reference(case), "fp16").any()
+
+
+def test_grain_is_the_common_power_of_two():
+    assert grain(np.asarray([6.0, -4.0, 0.0])) == 2
+    assert grain(np.asarray([0.75, 3.0])) == 0.25
+    assert grain(np.asarray([1 + 2.0**-52])) == 2.0**-52
+    assert grain(np.zeros(3)) == math.inf
+
+
+def test_gamma():
+    assert gamma(1, 2.0**-24) == pytest.approx(2.0**-24, rel=1e-12)
+    assert gamma(1000, 2.0**-24) <= 1000 * 2.0**-24 / (1 - 1000 * 2.0**-24)
+    assert gamma(2, 0.5) == pytest.approx(1.25)
+    assert math.isfinite(gamma(5000, 2.0**-10))
+    assert gamma(0, 0.5) == 0
+
+
+def test_refuses_an_accumulator_the_precision_does_not_have():
+    case = dots(3, "tf32")
+    with pytest.raises(ValueError, match="tf32 does not accumulate in fp16"):
+        bound(case, reference(case), "fp16")
+
+
+def test_refuses_a_result_of_another_case():
+    with pytest.raises(ValueError, match=r"no run shape of example/values-fp32 gives .* \(1, 1, 6, 9\)"):
+        bound(make_case(), reference(make_case(kernel={"shape": [1, 1, 1, 1], "fill": "ones"})))
+
+
+def test_every_run_that_gives_the_shape_counts():
+    """Both heights give one output row; only the larger reads a value that TF32 has to cut."""
+    dynamic = {
+        "shape": [1, 1, -1, 1],
+        "min": [1, 1, 2048, 1],
+        "opt": [1, 1, 2048, 1],
+        "max": [1, 1, 2049, 1],
+        "run": [[1, 1, 2048, 1], [1, 1, 2049, 1]],
+    }
+    case = make_case(
+        precision="tf32",
+        input={"shape": [1, 1, 2048, 1], "fill": "ramp"},
+        kernel={"shape": [1, 1, 1, 1], "fill": "ones"},
+        set={"stride_nd": [4096, 1]},
+        dynamic=dynamic,
+    )
+    assert bound(case, reference(case)) > 0
+    assert bound(case.model_copy(update={"dynamic": None}), reference(case)) == 0
+
+
+# int8 and its Q/DQ.
+
+SCALES = {"input": 0.0123, "kernel": [0.0071]}
+
+
+def quantized_dots(terms, output=None, bias="none", **quantize):
+    scale = SCALES | {"output": output} | quantize
+    return dots(terms, "int8", quantize=scale, bias=bias)
+
+
+def integer_sums(case):
+    """Exact sums of quantised products, and the scales as the engine holds them."""
+    data, q = case_data(case), case.quantize
+    x_scale, w_scale = (np.float32(v) for v in (q.input, q.kernel[0]))
+    x, w = (
+        np.clip(np.rint(t.astype(np.float64) / float(s)), -128, 127).astype(np.int64)
+        for t, s in ((data.input, x_scale), (data.kernel, w_scale))
+    )
+    bias = np.float32(0) if data.bias is None else data.bias[0]
+    return x.reshape(len(x), -1) @ w.reshape(-1), x_scale, w_scale, bias
+
+
+def scaled(sums, x_scale, w_scale, bias):
+    return sums.astype(np.float32) * (x_scale * w_scale) + bias
+
+
+def scaled_twice(sums, x_scale, w_scale, bias):
+    return sums.astype(np.float32) * x_scale * w_scale + bias
+
+
+@pytest.mark.parametrize("epilogue", [scaled, scaled_twice])
+@pytest.mark.parametrize("bias", ["none", {"values": [0.7]}])
+@pytest.mark.parametrize("terms", [1, 9, 576, 4608])
+def test_int8_sums_scaled_in_float32_stay_inside(epilogue, bias, terms):
+    case = quantized_dots(terms, bias=bias)
+    found = judge(case, epilogue(*integer_sums(case)), "int32")
+    assert found.passed
+    assert found.fraction > 0.01
+    assert judge(case, epilogue(*integer_sums(case))).passed
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+@pytest.mark.parametrize("terms", [1, 9, 576])
+def test_one_integer_less_or_more_leaves_the_int8_bound(change, terms):
+    case = quantized_dots(terms)
+    sums, *scale = integer_sums(case)
+    assert judge(case, scaled(sums + change, *scale), "int32").beyond == ROWS
+
+
+@pytest.mark.parametrize("name", FLOAT32)
+@pytest.mark.parametrize("terms", [2, 9, 576])
+def test_int8_run_in_float_stays_inside_its_own_bound(name, terms):
+    case = quantized_dots(terms)
+    data, q = case_data(case), case.quantize
+    x, w = (
+        (np.clip(np.rint(t / np.float32(s)), -128, 127) * np.float32(s)).astype(np.float64)
+        for t, s in ((data.input, q.input), (data.kernel, q.kernel[0]))
+    )
+    sums = FLOAT32[name](x.reshape(ROWS, -1), w.reshape(-1))
+    assert judge(case, sums, "fp32").passed
+    wrong = FLOAT32[name](x.reshape(ROWS, -1)[:, 1:], w.reshape(-1)[1:])
+    assert judge(case, wrong, "fp32").beyond > ROWS // 2
+
+
+def requantized(sums, x_scale, w_scale, bias, out_scale):
+    """Scaled, then divided by the output's scale."""
+    y = scaled(sums, x_scale, w_scale, bias)
+    return np.clip(np.rint(y / out_scale), -128, 127) * out_scale
+
+
+def requantized_at_once(sums, x_scale, w_scale, bias, out_scale):
+    """All scales combined beforehand."""
+    y = sums.astype(np.float32) * (x_scale * w_scale / out_scale) + bias * (np.float32(1) / out_scale)
+    return np.clip(np.rint(y), -128, 127) * out_scale
+
+
+@pytest.mark.parametrize("epilogue", [requantized, requantized_at_once])
+@pytest.mark.parametrize("output", [0.02, 0.0625, 1e-4])
+@pytest.mark.parametrize("terms", [1, 9, 576])
+def test_requantised_outputs_stay_inside(epilogue, output, terms):
+    case = quantized_dots(terms, output=output, bias={"values": [0.7]})
+    actual = epilogue(*integer_sums(case), np.float32(output))
+    for accumulation in ("int32", "fp32"):
+        assert judge(case, actual, accumulation).passed
+
+
+@pytest.mark.parametrize("output", [0.05, 0.0625])
+def test_a_step_of_the_output_leaves_the_bound(output):
+    case = quantized_dots(64, output=output)
+    result = reference(case)
+    inside = np.abs(result.output) < 100 * output
+    limits = bound(case, result)
+    assert inside.sum() > ROWS // 2
+    assert (limits[inside] < output / 1000).all()
+    assert judge(case, result.output + output).beyond == ROWS
+
+
+def test_a_sum_near_a_tie_may_fall_to_either_side():
+    """2.5 steps in float32; one unit less in truth."""
+    case = single(25.0, 1.0, input=1.0, kernel=[0.01], output=0.1)
+    result = reference(case)
+    steps = result.real.item() / float(np.float32(0.1))
+    assert 0 < abs(steps - 2.5) < 1e-6
+    step = np.float32(0.1)
+    assert judge(case, 2 * step).passed
+    assert judge(case, 3 * step).passed
+    assert not judge(case, 0 * step).passed
+    assert not judge(case, 4 * step).passed
+
+
+def test_an_exact_sum_over_an_inexact_scale_may_fall_to_either_side():
+    """0.75 / 0.1 is 7.5 in float32, which goes to 8; in truth it lies below."""
+    case = single(3.0, 1.0, input=1.0, kernel=[0.25], output=0.1)
+    step = np.float32(0.1)
+    assert np.float32(0.75) / step == 7.5
+    assert reference(case).output == 7 * float(step)
+    assert judge(case, 8 * step).passed
+    assert not judge(case, 9 * step).passed
+
+
+def test_an_inexact_sum_over_an_exact_scale_may_fall_to_either_side():
+    """5 * 0.1 is the tie 0.5 in float32, which goes to 0; in truth it lies above."""
+    case = single(0.5, 1.0, input=0.1, kernel=[1.0], output=1.0)
+    assert np.float32(5) * np.float32(0.1) == 0.5
+    assert reference(case).output == 1
+    for accumulation in ("int32", "fp32"):
+        assert judge(case, 0.0, accumulation).passed
+        assert not judge(case, 3.0, accumulation).passed
+
+
+def single(x, w, **quantize):
+    return make_case(
+        precision="int8",
+        input={"shape": [1, 1, 1, 1], "values": [x]},
+        kernel={"shape": [1, 1, 1, 1], "values": [w * quantize["kernel"][0]]},
+        quantize=quantize,
+    )
+
+
+@pytest.mark.parametrize(("x", "even", "odd"), [(5.0, 2.0, 3.0), (7.0, 4.0, 3.0), (-5.0, -2.0, -3.0)])
+def test_an_exact_tie_goes_to_even(x, even, odd):
+    case = single(x, 1.0, input=1.0, kernel=[1.0], output=2.0)
+    assert judge(case, 2 * even).passed
+    assert judge(case, 2 * even).bound == 0
+    assert not judge(case, 2 * odd).passed
+
+
+@pytest.mark.parametrize("x", [127.0, -128.0])
+def test_saturated_outputs_are_exact(x):
+    case = single(x, 1.0, input=1.0, kernel=[1.0], output=0.25)
+    assert judge(case, x / 4 / abs(x) * (127 if x > 0 else 128)).passed
+    assert not judge(case, x / 4 / abs(x) * 126).passed
+
+
+def test_an_input_near_a_tie_widens_by_one_step():
+    case = single(0.25, 1.0, input=0.1, kernel=[1.0])
+    step = float(np.float32(0.1))
+    assert judge(case, 2 * step).passed
+    assert judge(case, 3 * step).passed
+    assert not judge(case, 4 * step).passed
+    assert not judge(case, 0 * step).passed
+
+
+def test_an_exact_sum_of_unsure_operands_is_not_sure():
+    """Over 3 everything is an integer, but which one the input becomes hangs on the division."""
+    case = single(float(np.nextafter(np.float32(4.5), np.float32(5))), 1.0, input=3.0, kernel=[1.0])
+    assert reference(case).output == 6
+    assert judge(case, 3.0).passed
+    assert not judge(case, 0.0).passed
+
+
+def test_a_scale_that_is_no_power_of_two_may_be_multiplied_by_its_reciprocal():
+    case = single(14.0, 1.0, input=7.0, kernel=[0.875])
+    step = np.float32(7.0) / (np.float32(1) / np.float32(0.875))
+    assert reference(case).output == 2 * 7.0 * 0.875 != 2 * step
+    assert judge(case, float(2 * step)).passed
+    assert not judge(case, 3 * 7.0 * 0.875).passed
+    assert bound(single(4.6, 1.0, input=4.0, kernel=[0.5]), reference(single(4.6, 1.0, input=4.0, kernel=[0.5]))) == 0
+
+
+def test_scales_of_each_map():
+    case = make_case(
+        precision="int8",
+        input={"shape": [1, 2, 5, 5], "fill": "uniform"},
+        kernel={"shape": [3, 2, 3, 3], "fill": "uniform"},
+        bias={"fill": "uniform"},
+        quantize={"input": 0.01, "kernel": [0.01, 0.1, 1.0], "output": 0.05},
+    )
+    result = reference(case)
+    assert bound(case, result).shape == (1, 3, 3, 3)
+    assert compare(result.output.astype(np.float32), result.output, bound(case, result)).passed
+    shifted = result.output + scales(0.05, 4)
+    assert not compare(shifted.astype(np.float32), result.output, bound(case, result)).passed
+
+
+def test_a_dequantised_output_may_come_of_the_reciprocal_of_its_scale():
+    case = single(16.0, 1.0, input=1.0, kernel=[1.0], output=0.34)
+    scale = np.float32(0.34)
+    written = np.float32(47) * (np.float32(1) / (np.float32(1) / scale))
+    assert reference(case).output == 47 * float(scale)
+    assert judge(case, float(written)).passed
+    assert judge(case, float(np.nextafter(np.float32(47) * scale, np.float32(0)))).passed
+    assert not judge(case, 47 * float(scale) * (1 - 2.0**-20)).passed
+    assert not judge(case, 46 * float(scale)).passed
+
+
+def biased(precision, terms, **fields):
+    bias = {"values": [-0.8]}
+    return dots(terms, precision, bias=bias, **fields)
+
+
+def rounded_twice(case, x, w):
+    dtype = NUMPY_TYPE[case.data_type]
+    kept = sequential(np.float32)(x, w).astype(np.float32).astype(dtype).astype(np.float32)
+    return kept + case_data(case).bias.astype(np.float32)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+@pytest.mark.parametrize("terms", [1, 9, 147, 1000])
+def test_a_sum_that_is_rounded_before_the_bias_stays_inside_a_bound_of_its_own(precision, terms):
+    case = biased(precision, terms)
+    x, w = operands(case)
+    assert judge(case, rounded_twice(case, x, w), "fp32_rounded").passed
+    if terms < 1000:
+        beyond = judge(case, rounded_twice(case, x, w) * (1 + 3 * (2.0**-8 if precision == "bf16" else 2.0**-11)))
+        assert not beyond.passed
+
+
+def test_the_bound_for_a_rounded_sum_is_one_rounding_wider_and_no_more():
+    case = biased("fp16", 9)
+    result = reference(case)
+    sums = result.real - case_data(case).bias.astype(np.float64).reshape(-1, 1, 1)
+    wider = bound(case, result, "fp32_rounded") - bound(case, result)
+    assert (wider >= 2.0**-11 * np.abs(sums)).all()
+    assert (wider <= 1.01 * 2.0**-11 * np.abs(sums) + 2.0**-24).all()
+
+
+def test_without_a_bias_or_with_exact_sums_nothing_is_rounded_twice():
+    plain = dots(9, "fp16")
+    assert (bound(plain, reference(plain), "fp32_rounded") == bound(plain, reference(plain))).all()
+    whole = {"values": [1.0, 2.0, 3.0]}
+    case = make_case(
+        precision="fp16",
+        input={"shape": [1, 3, 1, 1], **whole},
+        kernel={"shape": [1, 3, 1, 1], **whole},
+        bias={"values": [5.0]},
+    )
+    assert (bound(case, reference(case), "fp32_rounded") == 0).all()

@@ -1,0 +1,42 @@
+"""What a run says of how far bounds were used: by arithmetic, with the case that used most."""
+
+import math
+
+import pytest
+
+from tests.support.runs import TARGET, verdict
+from trt_conformance.results.bound_use import BoundUse, bound_use, fraction
+from trt_conformance.results.summary import bounds
+
+
+def used(case, fraction, bound_for="fp32"):
+    return verdict(case, figures={"fraction": fraction, "bound_for": bound_for})
+
+
+VERDICTS = [
+    used("a/one-fp32", 0.25),
+    used("a/two-fp32", 0.0),
+    used("a/three-fp32", 0.75),
+    used("a/tiles-fp32", 0.125, "winograd"),
+    used("a/half-fp16", 0.5, "fp16"),
+    used("a/half-bf16", 0.0),
+    verdict("a/one-fp32", check="ways", figures={"fraction": 9.0}),
+]
+
+
+def test_each_arithmetic_has_its_largest_case():
+    assert bound_use(VERDICTS) == [
+        BoundUse(TARGET, "bf16", 1, 1, None, 0.0, "a/half-bf16"),
+        BoundUse(TARGET, "fp16, fp16 sums", 1, 0, 0.5, 0.5, "a/half-fp16"),
+        BoundUse(TARGET, "fp32", 3, 1, 0.5, 0.75, "a/three-fp32"),
+        BoundUse(TARGET, "fp32, winograd", 1, 0, 0.125, 0.125, "a/tiles-fp32"),
+    ]
+
+
+def test_the_summary_names_it():
+    assert f"{TARGET}: fp32: 75 % (a/three-fp32); 1 of 3 outputs exact" in bounds(VERDICTS)
+
+
+@pytest.mark.parametrize(("figure", "expected"), [("nan", math.inf), ("inf", math.inf), (2.0, 2.0), (None, None)])
+def test_what_is_not_a_number_is_no_small_error(figure, expected):
+    assert fraction(used("a/one-fp32", figure)) == expected

@@ -1,0 +1,568 @@
+"""The report: the answer first, everything a record holds, alone in one file, quick and small."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.support.helpers import make_case
+from tests.support.runs import TARGET, flipped, record, timed, verdict
+from trt_conformance.catalog.catalog import Catalog
+from trt_conformance.catalog.claims import Claim
+from trt_conformance.catalog.expectations import Expectation
+from trt_conformance.cli import app, main
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import ROOT
+from trt_conformance.results import report as reports
+from trt_conformance.results.bound_use import share
+from trt_conformance.results.record.record import save
+from trt_conformance.results.report.answer import answer
+from trt_conformance.results.report.bound_plot import plot
+from trt_conformance.results.report.page import report_page, rerun
+from trt_conformance.results.report.picture import pictures, sum_picture
+from trt_conformance.results.report.roofline import rooflines
+from trt_conformance.results.report.timings import MOST_LANES, strip_plot
+from trt_conformance.results.report.timings import timed as timings_of
+from trt_conformance.results.report.view import View
+from trt_conformance.runner import plugin
+
+CLAIMS = {
+    name: Claim(id=name, section="stride_nd", statement=f"the document states {name}")
+    for name in ("stride_nd.h2_w2", "stride_nd.h2_w1", "example.values")
+}
+CATALOG = Catalog((make_case(id="stride_nd/h2_w2", set={"stride_nd": [2, 2]}), make_case()), CLAIMS)
+KNOWN = Expectation(
+    id="wildcard",
+    cause="bug",
+    doc="The target accepts it.",
+    link="https://example.org/1",
+    targets=("tensorrt-*",),
+    cases=("*",),
+    checks=("forward",),
+    phase="compare",
+    difference="differs",
+)
+VOID = {"meta", "link", "br", "input", "hr", "img"}
+
+
+class Page(HTMLParser):
+    """Tags balance; collects ids, links, text, and whatever would load something."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open, self.ids, self.links, self.loads, self.text = [], [], [], [], []
+        self.feed(html)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        if "id" in given:
+            self.ids.append(given["id"])
+        if tag == "a":
+            self.links.append(given["href"])
+        elif tag == "link":
+            self.loads.append(given["href"])
+        self.loads += [given[name] for name in ("src", "srcset", "data", "action") if name in given]
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+def page(*records, catalog=CATALOG, expectations=()):
+    return Page(report_page(View(records, catalog, expectations)))
+
+
+def say(*records, catalog=CATALOG):
+    return answer(View(records, catalog))
+
+
+def test_the_answer_comes_first():
+    good = record(verdict(), verdict(claims=("stride_nd.h2_w1",)), verdict(claims=("example.values",)))
+    assert say(good).tone == "pass"
+    assert say(good).text == f"No check fails: {TARGET} does what the document says in 3 of 3 claims."
+    assert page(good).words.split("layer", 1)[1].startswith(f" ✓ {say(good).text}")
+
+
+def test_the_answer_names_differences_known_ones_and_gaps():
+    run = record(
+        verdict(status="fail", message="no"),
+        verdict(status="fail", message="no", claims=("stride_nd.h2_w1",), known="wildcard"),
+    )
+    assert say(run).tone == "fail"
+    assert say(run).text == (
+        f"1 of 2 checks fails: {TARGET} does what the document says in 0 of 3 claims, differs in 1 "
+        "and differs as known in 1; 1 has no result."
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "tone", "text"),
+    [
+        ((verdict(status="not run", message="no GPU"),), "open", "No check fails, but no output was compared"),
+        ((verdict(phase="latency", check="latency", claims=()),), "pass", f"No check fails on {TARGET}."),
+        ((verdict(phase="build", check="build"),), "open", "holds 1 more as far as building goes; 2 have no result"),
+        ((verdict(), verdict(target="numpy")), "pass", f"No check fails: {TARGET} and numpy pass."),
+        (
+            (verdict(), verdict(target="numpy", status="error", message="boom")),
+            "fail",
+            f"1 of 2 targets fail: numpy fails and {TARGET} passes.",
+        ),
+        ((verdict(), verdict(target="rtx", status="not run")), "open", "nothing was compared on rtx"),
+        (
+            (verdict(), verdict(target="reference", status="fail", check="golden")),
+            "fail",
+            "1 check of the suite's own data fails, so no other answer counts.",
+        ),
+        ((verdict(status="fallback", message="ran in fp32"),), "open", "right values in a wider precision in 1"),
+        ((), "open", "No target was tested."),
+    ],
+)
+def test_answers(verdicts, tone, text):
+    told = say(record(*verdicts))
+    assert told.tone == tone
+    assert text in told.text
+    page(record(*verdicts))
+
+
+def test_a_target_without_a_verdict_is_named():
+    assert say(record(asked=["tensorrt-11.0-sm90"])).text == "Nothing was run on tensorrt-11.0-sm90."
+
+
+def test_a_killed_run_is_no_good_news():
+    run = record(verdict(), complete=False)
+    assert say(run).tone == "open"
+    assert say(run).text.startswith("The run was killed before its end. Until then: no check fails")
+    assert "killed" in page(run).words
+
+
+def test_what_was_tested_is_said():
+    words = page(record(verdict())).words
+    for fact in ("NVIDIA H200", "580.1", "3.12.1", "commit 0123456789ab clean", "22 November 2026, 13:50", "in 51 s"):
+        assert fact in words
+    dirty = record(verdict(), source={"commit": "0123456789abcdef", "clean": False})
+    assert "with uncommitted changes" in page(dirty).words
+    assert "commit unknown" in page(record(verdict(), source={})).words
+
+
+def test_the_page_stands_alone_and_its_links_lead_somewhere():
+    run = record(
+        verdict(),
+        flipped(),
+        verdict("a/unknown-fp32", status="fail", known="wildcard", message="x\ndiffers"),
+        verdict("a/skipped-fp32", status="not run", message="no GPU"),
+        verdict(target="reference", check="golden"),
+        *latencies().verdicts,
+    )
+    html = report_page(View((run,), CATALOG, (KNOWN,)))
+    found = Page(html)
+    assert found.loads == ["data:,"]
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|import\(", html)
+    assert len(found.ids) == len(set(found.ids))
+    for link in found.links:
+        assert link == KNOWN.link or link.startswith("#cases:") or link.removeprefix("#") in found.ids, link
+
+
+def test_texts_of_targets_are_text():
+    evil = "<script>alert(1)</script>\"'&"
+    run = record(
+        verdict(evil, target=evil, status="fail", message=evil, check=evil, location=evil, claims=(evil,)),
+        verdict(f"{evil}2", status="not run", message=evil, figures={"kernel": evil, "ran_in": evil, "fraction": 0.5}),
+        device={"gpu": evil},
+        targets={evil: {evil: evil}},
+    )
+    html = report_page(View((run,), None))
+    assert "<script>alert" not in html
+    assert evil in Page(html).words
+
+
+def test_claims_by_target_lead_to_their_cases():
+    run = record(verdict(), verdict(target="numpy", status="fail", message="no"))
+    found = page(run)
+    assert f"#cases:claim=stride_nd.h2_w2&target={TARGET}" in found.links
+    assert "#cases:claim=stride_nd.h2_w2&target=numpy" in found.links
+    assert f"holds on {TARGET}" in found.words
+    assert "differs on numpy" in found.words
+    assert "not checked" in found.words
+
+
+def test_claims_that_the_checkout_does_not_state_are_still_shown():
+    found = page(record(verdict(claims=("old.claim",))))
+    assert "Claims that this checkout does not state old.claim" in found.words
+
+
+def test_a_failure_shows_its_message_picture_and_rerun():
+    found = page(record(flipped()))
+    assert "28/28 elements beyond the bound; worst at (n=0, k=0, h=0, w=0)" in found.words
+    assert "The case: the first example of the document." in found.words
+    for part in (
+        "|error| / bound",
+        "actual",
+        "expected",
+        "1 × 10000",
+        "12345.7",
+        f"{flipped().figures['evidence']['actual'][0]:.6g}",
+    ):
+        assert part in found.words
+    assert 'pytest cases -k "test_forward" --case "example/values-fp32" --target flipped_kernel' in found.words
+
+
+def test_the_recorded_way_to_rerun_wins():
+    assert rerun(verdict(figures={"rerun": "pytest this"})) == "pytest this"
+
+
+def test_every_fault_of_a_case_stands_on_its_card():
+    run = record(flipped(), verdict("example/values-fp32", target="flipped_kernel", status="error", message="and boom"))
+    assert "1 more check of this case" in page(run).words
+    assert "and boom" in page(run).words
+
+
+def test_pictures():
+    drawn = pictures(flipped().figures["evidence"])
+    assert [picture.title for picture in drawn] == ["|error| / bound", "actual", "expected"]
+    assert "28 of the 28 elements of the output" in drawn[0].words
+    for picture in drawn:
+        cells = "".join(part for parts in picture.drawing.areas.values() for part in parts)
+        assert cells.count("z") == 28
+        assert picture.drawing.marked == (20, 15, picture.drawing.marked[2], 24)
+    total = sum_picture(flipped().figures["evidence"])
+    assert total is not None
+    assert sum(text.text.startswith("1 × 10000") for text in total.drawing.texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel"),
+    [
+        ((2, 3, 4, 5), (3, 3, 3, 3)),
+        ((1, 8, 40, 40), (16, 8, 3, 3)),
+        ((1, 64, 1, 1), (300, 64, 1, 1)),
+        ((1, 2, 4, 5, 6), (2, 2, 2, 2, 2)),
+        ((1, 1, 1, 900), (1, 1, 1, 12)),
+        ((1, 1, 12, 12), (1, 1, 12, 12)),
+    ],
+)
+def test_pictures_of_any_output_are_whole(shape, kernel):
+    case = make_case(
+        input={"shape": shape, "fill": "uniform"}, kernel={"shape": kernel, "fill": "uniform", "seed": 1}, id="a/b"
+    )
+    found = flipped(case)
+    count = len(found.figures["evidence"]["actual"])
+    for picture in pictures(found.figures["evidence"]):
+        drawing = picture.drawing
+        assert "".join(part for parts in drawing.areas.values() for part in parts).count("z") == count
+        assert drawing.marked is not None
+        assert drawing.marked[0] + drawing.marked[2] <= drawing.width
+        assert drawing.marked[1] + drawing.marked[3] <= drawing.height
+    page(record(found))
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (0, "0"),
+        (0.5, "50 %"),
+        (1, "1e+02 %"),
+        (0.00001, "0.001 %"),
+        (3.91, "3.91×"),
+        (5.4e6, "5.4e6×"),
+        (1e300, "1.0e300×"),
+    ],
+)
+def test_shares(fraction, text):
+    assert share(fraction) == text
+    assert share(float("inf")) == "∞"
+
+
+def test_known_differences_come_with_their_cause():
+    found = page(record(verdict(status="fail", known="wildcard", message="x\ndiffers")), expectations=(KNOWN,))
+    assert "wildcard The target accepts it. A bug, reported. https://example.org/1" in found.words
+    assert KNOWN.link in found.links
+
+
+def test_fractions_are_plotted_and_listed():
+    run = record(
+        verdict("a/low-fp32", figures={"fraction": 0.001}),
+        verdict("a/mid-fp16", figures={"fraction": 0.5}),
+        verdict("a/high-int8", figures={"fraction": 0.93}),
+        verdict("a/none-int8", figures={"fraction": 0}),
+        verdict("a/over-int8", figures={"fraction": "inf"}, status="fail"),
+    )
+    found = page(run)
+    for text in ("a/low-fp32: 0.1 %", "a/mid-fp16: 50 %", "a/high-int8: 93 %", "a/over-int8: ∞"):
+        assert text in found.words
+    assert "Over 80 %: 1 Near its bound" in found.words
+    assert "Under 1 %, but not exact: 1 A bound so wide" in found.words
+    assert "1 of 5 cases show no error at all" in found.words
+
+
+CEILINGS = {"memory": 4e12, "fp16": 7e14}
+TRACED = [
+    {"name": "sm90_fprop", "seconds": 15e-6, "class": "convolution"},
+    {"name": "nchwToNhwc", "seconds": 5e-6, "class": "reformat"},
+]
+
+
+def latencies():
+    """A case on two targets, as a GPU's run records it, and one as a CPU's does."""
+    return record(
+        timed(ceilings=CEILINGS, figures={"kernels": TRACED}),
+        timed(target="torch", median=60e-6, mode="enqueue", figures={"kernels": TRACED, "stopped": "limit"}),
+        timed("vgg/conv-fp32", target="numpy", median=2e-3, mode="host", figures={"cold_l2": True, "notes": ["alone"]}),
+    )
+
+
+def test_latencies_are_shown_with_their_dispersion():
+    found = page(latencies())
+    rows = found.words.partition("How the samples spread")[0]
+    assert f"resnet50/conv1_n1-fp16 {TARGET} graph warm 50.0 µs ±<0.1 % 49.7 µs to 50.3 µs 200 40 ±<0.1 %" in rows
+    assert "80 ±<0.1 % 5.7 % ±<0.1 %, compute 25 % sm90_fprop" in rows
+    assert "torch enqueue warm 60.0 µs" in rows
+    assert "25 % sm90_fprop enqueue-bound; unstable" in rows
+    assert "vgg/conv-fp32 numpy host cold 2.00 ms ±<0.1 %" in rows
+    assert "alone" in rows
+    numbers = re.findall(r"[\d.]+ [mµn]s(?! to| ±)", rows)
+    assert len(numbers) == 3  # the upper ends of the three spreads, and no median alone
+
+
+def test_the_roofline_shows_peers_beside_each_other_under_the_measured_ceilings():
+    fp16, fp32 = rooflines(timings_of(View((latencies(),))))
+    assert [point.timed.column.name for point in fp16.points] == [TARGET, "torch"]
+    assert len({point.x for point in fp16.points}) == len(fp16.links) == 1
+    memory, compute = fp16.roofs
+    assert (memory.name, compute.name) == ("memory", "fp16 compute")
+    assert (memory.x2, memory.y2) == (compute.x1, compute.y1)  # they meet in the ridge
+    assert all(compute.y1 < point.high <= point.y <= point.low <= fp16.bottom for point in fp16.points)
+    assert fp32.roofs == ()
+    assert "no ceiling was measured" in page(latencies()).words
+
+
+def test_the_strip_plot_shows_every_latency_and_survives_one_sample():
+    run = latencies()
+    lone = timed("a/lone-fp16", figures={"samples": [1e-3]})
+    found = timings_of(View((record(*run.verdicts, lone),)))
+    plot = strip_plot(found)
+    assert len(plot.strips) == len(found) == 4
+    for strip in plot.strips:
+        assert plot.left <= strip.time[0] <= strip.time[1] <= strip.time[2] <= plot.right
+        assert list(strip.spread) == sorted(strip.spread)
+        assert "M" in strip.dots
+    assert "1.00 ms ±? %" in page(record(lone)).words
+
+
+def test_samples_that_are_differences_may_be_negative():
+    run = record(timed(figures={"samples": [5e-6, 5e-6, 5e-6, -1e-6, 0.0, 6e-6]}))
+    (roofline,) = rooflines(timings_of(View((run,))))
+    assert roofline.points[0].high < roofline.points[0].y < roofline.points[0].low
+    assert "5.00 µs" in page(run).words
+
+
+def test_a_report_of_many_latencies_draws_the_first_and_lists_all():
+    found = page(record(*(timed(f"a/case_{n}-fp16") for n in range(MOST_LANES + 5))))
+    assert "the table holds 5 more" in found.words
+    assert f"{MOST_LANES + 5} rows" in found.words
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"samples": "many"},
+        {"samples": [0.0]},
+        {"samples": [None]},
+        {"floor": {"bound": "memory"}},
+        {"work": [1]},
+        {"facts": {"ceilings": {"memory": "x"}}},
+    ],
+)
+def test_latencies_of_other_programs_break_no_report(figures):
+    assert 'id="latency"' not in report_page(View((record(timed(figures=figures)),)))
+
+
+def test_a_report_without_latencies_has_nothing_of_them():
+    html = report_page(View((record(verdict()),), CATALOG))
+    assert "latencies" not in html
+    assert "table.sorted" not in html
+
+
+def test_kernels_and_precisions_that_ran():
+    run = record(
+        verdict("a/x-tf32", figures={"ran_in": "fp32", "kernel": "sm80_xmma_one"}),
+        verdict("a/y-tf32", figures={"ran_in": "tf32", "arithmetic": "fp32", "kernel": "sm80_xmma_two"}),
+    )
+    words = page(run).words
+    assert "1 case in tf32 ran in fp32" in words
+    assert "tf32, by its digits fp32" in words
+    assert "sm80_xmma_two" in words
+
+
+def test_coverage_counts_each_value_and_shows_gaps():
+    words = page(record(verdict())).words
+    assert "stride_nd pass default not in this run (2, 2) 1 of 1" in words
+    assert "CAFFE_ROUND_UP no case" in words
+    assert "fp16 no case" in words
+
+
+def test_reasons_are_gathered():
+    run = record(*(verdict(f"a/{n}-fp32", status="not run", message="no GPU here") for n in range(30)))
+    words = page(run).words
+    assert words.count("no GPU here forward 30") == 1
+
+
+def test_several_runs_of_one_target_are_told_apart():
+    found = page(record(verdict()), record(verdict(status="error", message="boom")))
+    assert f"{TARGET} (run 1)" in found.words
+    assert f"1 of 2 targets fail: {TARGET} (run 2) fails and {TARGET} (run 1) passes." in found.words
+
+
+def test_a_report_needs_no_case_files():
+    assert "unknown" not in page(record(verdict(), flipped()), catalog=None).words
+
+
+def many(count):
+    """A record of many verdicts: five checks a case, a fifth of the cases failing with pictures."""
+    evidence = flipped().figures["evidence"]
+    for n in range(count // 5):
+        case = f"sweep_{n % 40}/case_{n}_of_a_sweep_with_a_long_name-{('fp32', 'tf32', 'fp16', 'int8')[n % 4]}"
+        for check, phase in (("network", "network"), ("build", "build"), ("ways", "run"), ("printed", "compare")):
+            yield verdict(case, check=check, phase=phase, status="not run" if n % 7 == 0 else "pass", message="no GPU")
+        figures = {
+            "fraction": (n % 997 + 1) / 1000,
+            "ran_in": "fp32",
+            "kernel": f"sm80_xmma_fprop_implicit_gemm_{n % 50}",
+        }
+        if n % 5:
+            yield verdict(case, figures=figures)
+        else:
+            figures |= {"fraction": 3.0 + n, "evidence": evidence}
+            yield verdict(case, status="fail", message=f"{case} FAILED in compare\n  {n} elements", figures=figures)
+
+
+@pytest.mark.parametrize(("count", "seconds", "megabytes"), [(600, 1.0, 1.5), (10_000, 5.0, 8.0)])
+def test_a_report_is_quick_and_small(tmp_path, count, seconds, megabytes):
+    path = save(tmp_path, record(*many(count)))
+    code = f"""
+import resource, sys, time
+from pathlib import Path
+from trt_conformance.results.record.record import read
+from trt_conformance.results.report import write_beside
+from trt_conformance.catalog.catalog import Catalog
+start = time.process_time()
+write_beside(Path({str(path)!r}), Catalog((), {{}}), ())
+spent = time.process_time() - start
+# On Linux ru_maxrss begins with what the parent had; VmHWM is this program's own.
+peak = 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) if sys.platform == "linux" \
+    else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(spent, peak)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    spent, peak = map(float, done.stdout.split())
+    assert spent < seconds
+    assert peak < 500e6
+    assert (tmp_path / "report.html").stat().st_size < megabytes * 1e6
+
+
+def test_the_command_writes_beside_the_record_or_where_it_is_told(tmp_path):
+    path = save(tmp_path / "run", record(verdict()))
+    done = CliRunner().invoke(app, ["report", str(path)])
+    assert done.exit_code == 0, done.output
+    assert str(tmp_path / "run" / "report.html") in done.output
+    other = tmp_path / "other.html"
+    assert CliRunner().invoke(app, ["report", str(path.parent), str(path), "-o", str(other)]).exit_code == 0
+    assert "(run 2)" in other.read_text(encoding="utf-8")
+
+
+def test_no_record_ends_the_command_with_2(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["trt-conformance", "report", str(tmp_path / "nothing")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    with pytest.raises(ConformanceError, match="cannot be written"):
+        reports.write(tmp_path / "no" / "folder.html", "text")
+
+
+class Terminal:
+    def __init__(self):
+        self.lines = []
+
+    def write_line(self, line):
+        self.lines.append(line)
+
+
+class Config:
+    """What the controller asks of pytest's config."""
+
+    def __init__(self, terminal):
+        self.pluginmanager = self
+        self.terminal = terminal
+
+    def get_plugin(self, name):
+        return self.terminal
+
+
+def test_a_report_that_cannot_be_made_fails_no_run(tmp_path, monkeypatch):
+    def broken(*_):
+        raise OSError("disk full\nsecond line")
+
+    monkeypatch.setattr(reports, "write_beside", broken)
+    path = save(tmp_path, record(verdict()))
+
+    class Run:
+        writer = type("Writer", (), {"path": path})
+        catalog = CATALOG
+        expectations = type("Expectations", (), {"entries": ()})
+
+    terminal = Terminal()
+    plugin.Controller(Run()).pytest_unconfigure(Config(terminal))
+    assert terminal.lines == ["report: not made: OSError: disk full"]
+
+
+def test_a_run_ends_with_its_report(tmp_path):
+    command = ["-m", "pytest", "cases", "-q", "--target", "numpy", "--case", "stride_nd/h2_w2-*"]
+    done = subprocess.run(
+        [sys.executable, *command, "--record-root", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stdout
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("report: ")
+    html = (tmp_path / last.removeprefix("report: ")).read_text(encoding="utf-8")
+    assert "stride_nd/h2_w2" in Page(html).words
+
+
+@pytest.mark.parametrize(
+    ("case", "bound_for", "lane"),
+    [
+        ("stride_nd/h2_w1-fp16", "fp16", "fp16, fp16 sums"),
+        ("stride_nd/h2_w1-fp16", "fp32", "fp16"),
+        ("stride_nd/h2_w1-fp32", "winograd", "fp32, winograd"),
+        ("stride_nd/h2_w1-fp32", "fp32", "fp32"),
+    ],
+)
+def test_the_plot_tells_apart_what_bounds_rest_on(case, bound_for, lane):
+    drawn = plot(View((record(verdict(case=case, figures={"fraction": 0.5, "bound_for": bound_for})),)).rows, False)
+    assert [one.arithmetic for one in drawn.lanes] == [lane]

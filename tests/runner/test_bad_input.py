@@ -1,0 +1,74 @@
+"""Bad input to a run: one clear message, exit code 2, and nothing is run or written."""
+
+import shutil
+
+import pytest
+
+from tests.support.helpers import run_pytest
+from trt_conformance.core.paths import ROOT
+
+
+def assert_refused(done, root, *messages):
+    printed = done.stdout + done.stderr
+    assert done.returncode == 2, printed
+    assert "Traceback" not in printed
+    assert "Error" not in printed.replace("CaseFileError", "")
+    for message in messages:
+        assert printed.count(message) == 1, printed
+    assert not (root / "records").exists()
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of what a run needs."""
+    for part in ("harness", "cases"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "networks", "exact"))
+    for file in ("conftest.py", "pytest.ini"):
+        shutil.copy(ROOT / file, tmp_path / file)
+    return tmp_path
+
+
+@pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["alone", "parallel"])
+def test_every_fault_of_case_files_is_named(checkout, parallel):
+    bad = checkout / "cases" / "convolution" / "bad.toml"
+    bad.write_text('section = "x"\n[[case]]\nid = "a"\ndoc = "has no tensors"\nclaims = ["no.such"]\nkernle = 3\n')
+    (checkout / "cases" / "convolution" / "worse.toml").write_text("section = \n")
+    done = run_pytest("cases", "--record-root", "records", "--target", "numpy", *parallel, root=checkout)
+    where = "cases/convolution/bad.toml"
+    assert_refused(
+        done, checkout, f"{where}:6: unknown key", f'{where}:2: "input" is missing', "cases/convolution/worse.toml:1:"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--case", "strde_nd/*"), "--case strde_nd/*: no case matches"),
+        (("--target", "tensort"), "did you mean tensorrt"),
+        (("--target", "nowhere.py:Mine"), "there is no file nowhere.py"),
+    ],
+    ids=["case", "target", "file"],
+)
+def test_arguments_that_name_nothing(tmp_path, arguments, message):
+    done = run_pytest("cases", "--record-root", str(tmp_path / "records"), *arguments)
+    assert_refused(done, tmp_path, message)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "1e9", "long"])
+@pytest.mark.parametrize("option", ["--time-limit", "--cache-limit"])
+def test_a_limit_that_is_none_is_said_in_one_line(option, text):
+    done = run_pytest("cases", f"{option}={text}")
+    assert done.returncode == 4
+    assert f"argument {option}: '{text}' is no number from" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_targets_of_one_name_are_refused(tmp_path):
+    """Engines and verdicts are known by it: the first one's engines would answer for both."""
+    source = "from trt_conformance.targets.numpy import NumpyTarget\nclass {}(NumpyTarget):\n    name = 'mine'\n"
+    targets = []
+    for name in ("One", "Other"):
+        (tmp_path / f"{name}.py").write_text(source.format(name))
+        targets += ["--target", f"{tmp_path / name}.py:{name}"]
+    done = run_pytest("cases/test_forward.py", "--record-root", str(tmp_path / "records"), *targets)
+    assert_refused(done, tmp_path, "2 of them are called mine")

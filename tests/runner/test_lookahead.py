@@ -1,0 +1,217 @@
+"""What is built ahead is what the next checks ask for, and nothing beside what is timed."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.helpers import make_case, run_pytest
+from tests.support.runs import TARGET, record, verdict
+from trt_conformance.results.changes import between
+from trt_conformance.results.record.record import read
+from trt_conformance.runner.keys import RUN
+from trt_conformance.runner.lookahead import Lookahead, arranged
+from trt_conformance.runner.session import Run
+from trt_conformance.targets.options import Options
+
+
+class Target:
+    name = "recording"
+
+    def __init__(self):
+        self.told = []
+
+    def supports(self, case):
+        return None
+
+    def build(self, case):
+        raise NotImplementedError
+
+    def expect(self, cases):
+        self.told.append([case.id for case in cases])
+
+
+def item(number, case, target, timed=False, engine=True):
+    return SimpleNamespace(
+        nodeid=str(number),
+        callspec=SimpleNamespace(params={"subject": (case, target)}),
+        fixturenames=["timing"] if timed else [],
+        get_closest_marker=lambda name: None if engine else name,
+    )
+
+
+CASES = [make_case(id=f"example/case_{n}") for n in range(6)]
+IDS = [case.id for case in CASES]
+
+
+def made(case_id):
+    """A generated case, made when it is looked ahead to."""
+    return make_case(id=case_id)
+
+
+def test_the_next_cases_of_the_same_target():
+    one, two = Target(), Target()
+    items = [item(n, case, one) for n, case in enumerate(CASES)] + [item(9, CASES[0], two)]
+    assert [c.id for c in Lookahead(items, made).after(items[0], 3)] == IDS[:3]
+    assert [c.id for c in Lookahead(items, made).after(items[4], 3)] == IDS[4:]
+
+
+def test_generated_cases_are_made_as_they_are_looked_ahead_to():
+    target = Target()
+    names = ["sweep/a-fp32", "sweep/b-fp32", "sweep/c-fp32"]
+    items = [item(n, names[n // 2], target) for n in range(6)]
+    given = []
+
+    def counted(case_id):
+        given.append(case_id)
+        return made(case_id)
+
+    assert [c.id for c in Lookahead(items, counted).after(items[1], 2)] == names[:2]
+    assert given == names[:2]
+
+
+def test_what_builds_no_engine_or_is_timed_is_left_out():
+    target = Target()
+    items = [
+        item(0, CASES[0], target),
+        item(1, CASES[0], target),
+        item(2, CASES[1], target, engine=False),
+        item(3, CASES[2], target, timed=True),
+        item(4, CASES[3], target),
+    ]
+    assert [c.id for c in Lookahead(items, made).after(items[0], 9)] == [IDS[0], IDS[3]]
+
+
+def running(target, items, timing, builders=1):
+    config = SimpleNamespace(getoption=lambda name, default=None: timing if name == "latency" else default)
+    run = Run(config, lookahead=Lookahead(items, made))
+    run.__dict__["options"] = Options(builders=builders)
+    return run
+
+
+def test_a_timed_check_calls_builds_off():
+    target = Target()
+    items = [item(0, CASES[0], target), item(1, CASES[1], target, timed=True), item(2, CASES[2], target)]
+    run = running(target, items, timing=True)
+    for one in items:
+        run.foresee(one)
+    assert target.told == [[IDS[0], IDS[2]], [], [IDS[2]]]
+
+
+def test_told_once_a_case_and_never_without_builders():
+    target = Target()
+    items = [item(n, CASES[n // 3], target) for n in range(9)]
+    run = running(target, items, timing=False)
+    for one in items:
+        run.foresee(one)
+    assert target.told == [IDS[:3], IDS[1:3], IDS[2:3]]
+    silent = Target()
+    items = [item(0, CASES[0], silent)]
+    running(silent, items, timing=False, builders=0).foresee(items[0])
+    assert silent.told == []
+
+
+TOLD = """
+from pathlib import Path
+from trt_conformance.targets.numpy import NumpyTarget
+
+class Told(NumpyTarget):
+    name = "told"
+
+    def expect(self, cases):
+        with Path(__file__).with_suffix(".txt").open("a") as file:
+            file.write(" ".join(case.id for case in cases) + "\\n")
+"""
+
+
+def test_what_is_looked_ahead_to_is_what_is_left_to_run(tmp_path):
+    """-k and --lf choose after the tests have been arranged."""
+    (tmp_path / "told.py").write_text(TOLD)
+    options = ["--target", f"{tmp_path}/told.py:Told", "--builders", "2", "--no-record", "-q"]
+    done = run_pytest("cases/test_forward.py::test_forward", *options, "-k", "stride_nd and h2_w and fp32")
+    assert done.returncode == 0, done.stdout
+    names = ["stride_nd/h2_w2-fp32", "stride_nd/h2_w1-fp32"]
+    assert [line.split() for line in (tmp_path / "told.txt").read_text().splitlines()] == [names, names[1:]]
+
+
+BREAKS = """
+from trt_conformance.targets.numpy import NumpyTarget
+
+class Breaks(NumpyTarget):
+    name = "breaks"
+
+    def expect(self, cases):
+        raise RuntimeError("cannot look ahead")
+"""
+
+
+def test_what_breaks_ahead_has_a_verdict(tmp_path):
+    (tmp_path / "breaks.py").write_text(BREAKS)
+    options = ["--target", f"{tmp_path}/breaks.py:Breaks", "--builders", "1", "-q", "--record-root", str(tmp_path)]
+    done = run_pytest("cases/test_forward.py::test_forward", *options, "--case", "stride_nd/h2_w2")
+    (path,) = tmp_path.rglob("record.jsonl")
+    found = {(v.status, v.phase, v.message.splitlines()[-1].strip()) for v in read(path).verdicts}
+    assert found == {("error", "build", "RuntimeError: cannot look ahead")}
+    assert "Traceback" not in done.stdout and " error" not in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("base", "new", "told"), [("fast", "exhaustive", True), ("fast", "fast", False)])
+def test_compare_tells_tactics_apart(base, new, told):
+    runs = [record(verdict(), targets={TARGET: {"version": "8.6.1", "tactics": tactics}}) for tactics in (base, new)]
+    found = [(before, now) for name, before, now in between(*runs).environment if name.endswith("tactics")]
+    assert found == ([(base, new)] if told else [])
+
+
+def test_workers_of_one_run_get_neighbours(pytestconfig):
+    from trt_conformance.runner import pool
+
+    assert pytestconfig.stash.get(RUN, None) is not None
+    for given, dist in ((2, "worksteal"), ("auto", "worksteal"), (None, "no"), (0, "no")):
+        config = SimpleNamespace(option=SimpleNamespace(numprocesses=given, dist="no", distload=False))
+        pool.pytest_cmdline_main(config)
+        assert config.option.dist == dist
+    config = SimpleNamespace(option=SimpleNamespace(numprocesses=2, dist="loadfile", distload=False))
+    pool.pytest_cmdline_main(config)
+    assert config.option.dist == "loadfile"
+
+
+def test_what_stops_the_builders_comes_last():
+    pytest.importorskip("tensorrt_rtx")
+    done = run_pytest(
+        "cases/test_forward.py", "--target", "onnxruntime", "--target", "tensorrt_rtx", "--collect-only", "-q"
+    )
+    names = [line.partition("[")[0] for line in done.stdout.splitlines() if "::" in line]
+    first = names.index("cases/test_forward.py::test_ways")
+    assert set(names[first:]) == {"cases/test_forward.py::test_ways"}
+    assert len(names) - first > 100
+    assert {"cases/test_forward.py::test_forward", "cases/test_forward.py::test_inputs"} <= set(names[:first])
+
+
+def test_without_a_cache_the_workers_of_a_run_share_one_that_ends_with_it(tmp_path, monkeypatch):
+    pytest.importorskip("tensorrt_rtx")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    options = ["--case", "num_groups/*", "--target", "tensorrt_rtx", "--no-cache", "--no-record", "-q", "-n", "2"]
+    done = run_pytest("cases/test_build.py", "cases/test_forward.py", *options)
+    assert done.returncode == 0, done.stdout
+    assert list(tmp_path.glob("trt-conformance-*")) == []
+
+
+def marked(number, case, target, last):
+    found = item(number, case, target)
+    found.get_closest_marker = lambda name: name if last and name == "last" else None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("workers", "expected"),
+    [
+        (1, ["free", "0 forward", "1 forward", "2 forward", "3 forward", "0 ways", "1 ways", "2 ways", "3 ways"]),
+        (2, ["free", "0 forward", "1 forward", "0 ways", "1 ways", "2 forward", "3 forward", "2 ways", "3 ways"]),
+    ],
+)
+def test_each_worker_has_a_row_with_what_stops_builders_at_its_end(workers, expected):
+    target = Target()
+    free = SimpleNamespace(nodeid="free", get_closest_marker=lambda name: None)
+    items = [
+        marked(f"{n} {check}", CASES[n], target, check == "ways") for check in ("forward", "ways") for n in range(4)
+    ]
+    assert [found.nodeid for found in arranged([*items, free], workers)] == expected

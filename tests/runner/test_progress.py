@@ -1,0 +1,223 @@
+"""A run tells how far it is, and Ctrl-C leaves a whole record and a report."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.helpers import make_case
+from trt_conformance.core.paths import ROOT
+from trt_conformance.core.tensors import feeds_of
+from trt_conformance.runner.progress import Progress
+from trt_conformance.targets.isolation.proxy import IsolatedTarget
+
+pty = pytest.importorskip("pty")
+
+SLOW = ROOT / "tests" / "doubles" / "slow.py"
+CONTROL = re.compile(r"[^\x20-\x7e\n]")
+PATIENCE_S = 120
+
+
+def start(folder, *arguments, stdout, term="xterm"):
+    command = [sys.executable, "-m", "pytest", "cases/test_forward.py", "-p", "no:cacheprovider"]
+    command += ["--case", "stride_nd/*", "--target", f"{SLOW}:Slow", "--record-root", str(folder), *arguments]
+    environ = {name: value for name, value in os.environ.items() if name not in {"CI", "PYTEST_ADDOPTS", "COLUMNS"}}
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environ | {"TERM": term},
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        # A shell starts what runs in the background with Ctrl-C ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+    )
+
+
+def on_terminal(folder, *arguments, term="xterm", interrupt_at=None):
+    """The exit code and all that a terminal got; Ctrl-C is pressed when it shows a text."""
+    ours, theirs = pty.openpty()
+    process = start(folder, *arguments, stdout=theirs, term=term)
+    os.close(theirs)
+    shown = ""
+    try:
+        while True:
+            try:
+                chunk = os.read(ours, 65536)
+            except OSError:  # how Linux tells that the other end is closed
+                chunk = b""
+            if not chunk:
+                return process.wait(PATIENCE_S), shown.replace("\r\n", "\n")
+            shown += chunk.decode()
+            if interrupt_at is not None and interrupt_at in shown:
+                interrupt_at = None
+                os.killpg(process.pid, signal.SIGINT)
+    finally:
+        os.close(ours)
+        process.kill()
+
+
+def left_on_screen(shown):
+    """The rows as they stand at the end: what a later write has overwritten is gone."""
+    return [row.rpartition("\r")[2].replace("\x1b[K", "") for row in shown.split("\n")]
+
+
+def verdicts_of_interrupted(folder):
+    (path,) = folder.rglob("record.jsonl")
+    *lines, end = [json.loads(line) for line in path.read_text().splitlines()]
+    assert end["kind"] == "end"
+    assert end["exit"] == 2
+    assert end["counts"] == {"pass": len(lines) - 1}
+    assert path.with_name("report.html").is_file()
+    return lines[1:]
+
+
+def test_line_on_a_terminal(tmp_path):
+    code, shown = on_terminal(tmp_path, "-q", "--tb", "short", "--no-record")
+    assert code == 0
+    assert re.search(r"\r2/12  2 pass  [\d.]+/s  0:0\d left  stride_nd/h2_w2-tf32\x1b\[K", shown)
+    assert re.search(r"\r12/12  12 pass  [\d.]+/s  0:00 left\x1b\[K\r\x1b\[K", shown)
+    screen = left_on_screen(shown)
+    assert not [row for row in screen if " left" in row or row.startswith(".")]
+    assert any("12 passed" in row for row in screen)
+
+
+def test_ctrl_c_on_a_terminal_with_two_workers(tmp_path):
+    code, shown = on_terminal(tmp_path, "-n", "2", interrupt_at="\r3/12")
+    assert code == 2
+    assert re.search(r"\r3/12  3 pass  [\d.]+/s  0:0\d left  stride_nd/h\d_w\d-\w+\x1b\[K", shown)
+    screen = left_on_screen(shown)
+    assert not [row for row in screen if " left" in row]
+    assert any("KeyboardInterrupt" in row for row in screen)
+    assert any(row.startswith("report: ") for row in screen)
+    assert 3 <= len(verdicts_of_interrupted(tmp_path)) < 12
+
+
+def test_ctrl_c_without_a_terminal(tmp_path):
+    process = start(tmp_path, stdout=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while sum(path.read_text().count("\n") for path in tmp_path.rglob("record.jsonl")) < 4:
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        output = process.communicate(timeout=PATIENCE_S)[0].decode()
+    finally:
+        process.kill()
+    assert process.returncode == 2, output
+    assert not CONTROL.search(output)
+    assert "\n..." in output
+    assert " left" not in output
+    assert "report: " in output
+    assert 3 <= len(verdicts_of_interrupted(tmp_path)) < 12
+
+
+def test_dumb_terminal_gets_dots(tmp_path):
+    code, shown = on_terminal(tmp_path, "--no-record", "-x", term="dumb")
+    assert code == 0
+    assert "\x1b" not in shown
+    assert "............" in shown
+    assert " left" not in shown
+
+
+class Screen:
+    """What `Progress` needs of a terminal and of pytest's reporter."""
+
+    def __init__(self):
+        self.text = ""
+        self.showfspath = True
+
+    def write(self, text):
+        self.text += text
+
+    def write_line(self, text):
+        self.text += f"{text}\n"
+
+    def flush(self):
+        pass
+
+
+def progress_of(names, in_place=False):
+    screen = Screen()
+    progress = Progress(SimpleNamespace(rootpath=ROOT), screen, screen if in_place else None)
+    progress.expect(names)
+    return progress
+
+
+def finish(progress, name, **call):
+    progress.pytest_runtest_logstart(name)
+    for when, fields in (("setup", {}), ("call", call), ("teardown", {})):
+        given = {"nodeid": name, "when": when, "failed": False, "skipped": False} | fields
+        progress.pytest_runtest_logreport(SimpleNamespace(**given))
+
+
+def found(status, known=""):
+    return {"verdicts": [{"status": status, "known": known}]}
+
+
+def test_plain_lines_come_at_tenths():
+    names = [f"cases/test_forward.py::test_forward[case{n}]" for n in range(40)]
+    progress = progress_of(names)
+    for name in names:
+        finish(progress, name, **found("pass"))
+    lines = progress.reporter.text.splitlines()
+    assert [line.split()[0] for line in lines] == [f"{n}/40" for n in range(4, 41, 4)]
+    assert not CONTROL.search(progress.reporter.text)
+
+
+def test_plain_lines_break_silence():
+    names = [f"cases/test_forward.py::test_forward[case{n}]" for n in range(1000)]
+    progress = progress_of(names)
+    finish(progress, names[0], **found("pass"))
+    assert not progress.reporter.text
+    progress.started -= 11
+    finish(progress, names[1], **found("pass"))
+    finish(progress, names[2], **found("pass"))
+    assert re.fullmatch(r"2/1000  2 pass  0\.18\d/s  9\d:\d\d left\n", progress.reporter.text)
+
+
+def test_every_outcome_is_counted():
+    name = "cases/test_forward.py::test_forward[a/b-fp32]"
+    progress = progress_of([name] * 9, in_place=True)
+    for status in ("pass", "fail", "error", "fallback", "unsupported", "not run"):
+        finish(progress, name, **found(status))
+    finish(progress, name, **found("fail", known="a difference"))
+    finish(progress, name, failed=True)
+    progress.pytest_runtest_logstart(name)
+    assert progress.line().startswith("8/9  1 pass, 1 fail, 2 error, 1 known, 3 no result  ")
+    assert progress.line().endswith(" left  a/b-fp32")
+    progress.pytest_runtest_logreport(SimpleNamespace(nodeid=name, when="???", failed=True, skipped=False))
+    assert progress.line().startswith("9/9  1 pass, 1 fail, 3 error, ")
+
+
+def test_other_tests_keep_their_dots():
+    progress = progress_of(["tests/numerics/test_shape.py::test_a", "cases/test_forward.py::test_b[c]"], in_place=True)
+    finish(progress, "tests/numerics/test_shape.py::test_a")
+    assert not progress.is_on
+    assert not progress.reporter.text
+    assert progress.reporter.showfspath
+
+
+def test_ctrl_c_ends_a_stuck_call(monkeypatch):
+    target = IsolatedTarget(f"{SLOW}:Stuck")
+    try:
+        case = make_case()
+        engine = target.build(case)
+
+        def interrupted(_time_limit):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(target._worker._connection, "poll", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            engine.run(feeds_of(case))
+        assert not target.is_alive
+        engine.close()
+    finally:
+        target.close()

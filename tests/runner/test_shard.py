@@ -1,0 +1,211 @@
+"""A run in parts gives what the whole gives; parts that do not fit together are not put together."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.helpers import run_pytest
+from tests.support.runs import ENVIRONMENT, TARGET, record, verdict
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import ROOT
+from trt_conformance.results.record.merge import merge
+from trt_conformance.results.record.record import read, save
+from trt_conformance.runner.shard import Shard
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1/0", "1", "a/b", "1/2/3", "-1/2", ""])
+def test_a_wrong_shard_is_refused(text):
+    with pytest.raises(ValueError, match=r"form i/n|must lie between"):
+        Shard.parse(text)
+
+
+def test_a_wrong_shard_is_said_in_one_line():
+    done = run_pytest("cases", "--shard", "3/2")
+    assert done.returncode == 4
+    assert "--shard: 3/2: the part must lie between 1 and the number of shards, 2" in done.stderr
+
+
+def test_shards_make_the_whole(tmp_path):
+    options = [
+        "cases/test_forward.py",
+        "cases/test_network.py",
+        "--case",
+        "stride_nd/*",
+        "--case",
+        "dilation_nd/*",
+        "--target",
+        "numpy",
+        "-q",
+    ]
+    run_pytest(*options, "--record-root", str(tmp_path / "whole"))
+    for index in (1, 2, 3):
+        run_pytest(*options, "--shard", f"{index}/3", "--record-root", str(tmp_path / f"part{index}"))
+    whole, *parts = (read(next(tmp_path.glob(f"{name}/*"))) for name in ("whole", "part1", "part2", "part3"))
+    merged = merge({str(n): part for n, part in enumerate(parts)})
+    assert merged.missing == ()
+
+    def lines(run):
+        return sorted((v.case, v.target, v.check, v.phase, v.status, v.message) for v in run.verdicts)
+
+    assert lines(merged.record) == lines(whole)
+    assert merged.record.end["counts"] == whole.end["counts"]
+    owners: dict[str, set[int]] = {}
+    for number, part in enumerate(parts):
+        assert part.verdicts
+        for found in part.verdicts:
+            owners.setdefault(found.case, set()).add(number)
+    assert all(len(numbers) == 1 for numbers in owners.values())
+    cases = [len({v.case for v in part.verdicts if "/" in v.case and v.location}) for part in parts]
+    assert max(cases) - min(cases) <= 1
+    again = read(save(tmp_path / "merged", merged.record).parent)
+    assert lines(again) == lines(whole)
+    assert again.complete
+
+
+@pytest.mark.parametrize("option", [{"lf": True}, {"deselect": ["cases/test_forward.py"]}, {"keyword": "h2"}])
+def test_what_leaves_tests_out_makes_another_whole(option):
+    def tests(**given):
+        options = {"keyword": "", "markexpr": ""} | given
+        config = SimpleNamespace(args=["cases"], getoption=lambda name, default=None: options.get(name, default))
+        return Shard(1, 2).describe(["x/a-fp32"], config)["tests"]
+
+    assert tests(**option) == tests(**option) != tests()
+
+
+def part(index, *verdicts, of=2, tests="0123456789abcdef", complete=True, **environment):
+    run = record(*verdicts, complete=complete, **environment)
+    return replace(run, header=run.header | {"shard": {"index": index, "of": of, "tests": tests}})
+
+
+def on(gpu, **facts):
+    """An environment of a machine with another GPU."""
+    device = ENVIRONMENT["device"] | {"gpu": gpu}
+    return {"device": device, "targets": {TARGET: {"version": "8.6.1", "gpu": gpu} | facts}}
+
+
+def test_a_missing_shard_is_told_and_leaves_the_record_open():
+    merged = merge({"a": part(1, verdict("x/a-fp32"), of=3), "b": part(3, verdict("x/b-fp32"), of=3)})
+    assert merged.missing == ("shard 2/3 is missing",)
+    assert not merged.record.complete
+
+
+def test_a_shard_that_was_cut_short_is_told():
+    merged = merge({"a": part(1, verdict("x/a-fp32")), "b": part(2, verdict("x/b-fp32"), complete=False)})
+    assert merged.missing == ("b: the run was cut short",)
+
+
+def test_a_shard_that_was_stopped_is_told(tmp_path):
+    """Its record has a closing line: -x ended it in good order, before all its cases had run."""
+    options = ["--target", f"{ROOT}/tests/doubles/flipped.py:FlippedKernel", "--case", "stride_nd/*", "-q"]
+    for name, arguments in (("whole", ()), ("stopped", ("-x",))):
+        folder = tmp_path / name
+        run_pytest("cases/test_forward.py", *options, *arguments, "--shard", "1/1", "--record-root", str(folder))
+    whole, stopped = (read(next(tmp_path.glob(f"{name}/*"))) for name in ("whole", "stopped"))
+    assert (whole.complete, stopped.complete) == (True, True)
+    assert merge({"whole": whole}).missing == ()
+    merged = merge({"stopped": stopped})
+    assert merged.missing == ("stopped: the run was cut short",)
+    assert not merged.record.complete
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "text"),
+    [
+        (part(1, tests="0000000000000000"), part(2), "shards of different runs"),
+        (part(1, of=3), part(2), "different numbers of parts"),
+        (part(1), part(2, source={"commit": "fedcba", "clean": True}), "different commits"),
+    ],
+)
+def test_parts_of_different_wholes_are_refused(one, other, text):
+    with pytest.raises(ConformanceError, match=text):
+        merge({"one": one, "other": other})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        verdict("x/a-fp32", status="fail", message="wrong"),
+        verdict("x/a-fp32", phase="build"),
+        verdict("x/a-fp32", known="a_bug"),
+        verdict("x/a-fp32", figures={"output_sha256": "0123456789abcdef"}),
+    ],
+)
+def test_records_that_contradict_each_other_are_refused(other):
+    with pytest.raises(ConformanceError, match=r"contradict each other:\n  x/a-fp32, forward on .* in one, .* in two"):
+        merge({"one": part(1, verdict("x/a-fp32")), "two": part(1, other)})
+
+
+def test_the_same_verdict_twice_is_one():
+    merged = merge({"one": part(1, verdict("x/a-fp32")), "two": part(2, verdict("x/a-fp32"), verdict("x/b-fp32"))})
+    assert [v.case for v in merged.record.verdicts] == ["x/a-fp32", "x/b-fp32"]
+
+
+def test_machines_of_different_kinds_are_kept_apart():
+    merged = merge(
+        {
+            "a": part(1, verdict("x/a-fp32"), **on("NVIDIA H100")),
+            "b": part(2, verdict("x/a-fp32", status="fail"), **on("NVIDIA H200")),
+        }
+    )
+    assert merged.record.header["targets"] == [f"{TARGET}@NVIDIA_H100", f"{TARGET}@NVIDIA_H200"]
+    assert {(v.target, v.status) for v in merged.record.verdicts} == {
+        (f"{TARGET}@NVIDIA_H100", "pass"),
+        (f"{TARGET}@NVIDIA_H200", "fail"),
+    }
+    facts = merged.record.header["environment"]["targets"]
+    assert [facts[name]["gpu"] for name in merged.record.header["targets"]] == ["NVIDIA H100", "NVIDIA H200"]
+    assert [one["environment"]["device"]["gpu"] for one in merged.record.header["merged"]] == [
+        "NVIDIA H100",
+        "NVIDIA H200",
+    ]
+    assert merged.missing == ()
+
+
+def test_as_many_facts_as_it_takes_tell_machines_apart():
+    def machine(gpu, memory, driver):
+        device = ENVIRONMENT["device"] | {"gpu": gpu, "memory_bytes": memory, "driver": driver}
+        return {"device": device, "targets": {TARGET: {"version": "8.6.1", "gpu": gpu}}}
+
+    merged = merge(
+        {
+            "a": part(1, verdict("x/a-fp32"), **machine("H100", 80, "535")),
+            "b": part(2, verdict("x/a-fp32", status="fail"), **machine("H100", 80, "580")),
+            "c": part(1, verdict("x/a-fp32"), **machine("H200", 141, "535")),
+        }
+    )
+    names = [f"{TARGET}@{kind}" for kind in ("H100-535", "H100-580", "H200-535")]
+    assert [v.target for v in merged.record.verdicts] == merged.record.header["targets"] == names
+
+
+def test_half_a_surrogate_pair_is_merged(tmp_path):
+    merged = merge({"a": record(verdict(message="from a target: \udcff"))})
+    assert read(save(tmp_path, merged.record)).verdicts[0].message == "from a target: \udcff"
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ConformanceError, match="cannot be written"):
+            save(folder, record(verdict()))
+
+
+def test_tactics_are_a_kind_of_their_own():
+    merged = merge(
+        {
+            "a": part(1, verdict("x/a-fp32"), **on("NVIDIA H100", tactics="fast")),
+            "b": part(2, verdict("x/b-fp32"), **on("NVIDIA H100", tactics="exhaustive")),
+        }
+    )
+    assert merged.record.header["targets"] == [f"{TARGET}@fast", f"{TARGET}@exhaustive"]
+
+
+def test_several_arrays_must_each_be_whole():
+    merged = merge(
+        {
+            "a1": part(1, verdict("x/a-fp32"), **on("NVIDIA H100")),
+            "a2": part(2, verdict("x/b-fp32"), **on("NVIDIA H100")),
+            "b1": part(1, verdict("x/a-fp32"), **on("NVIDIA H200")),
+        }
+    )
+    assert merged.missing == (f"{TARGET}@NVIDIA_H200: shard 2/2 is missing",)

@@ -1,0 +1,111 @@
+"""Builds cases, convolves in the plainest way, and runs pytest, for tests."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trt_conformance.core.attributes import Attributes
+from trt_conformance.core.case import Case
+from trt_conformance.core.paths import ROOT
+
+SMALL_FILE = """\
+section = "a section"
+source = "a source"
+[defaults]
+input = { shape = [1, 1, 6, 9], fill = "tiled_1_to_9" }
+kernel = { shape = [1, 1, 3, 3], fill = "powers_of_ten" }
+"""
+"""How a small case file of a test begins."""
+
+
+def make_case(**fields: Any) -> Case:
+    """A case with the document's first example for whatever is not given.
+
+    Example: ``make_case(set={"stride_nd": [2, 2]}, precision="fp16")``. An ``id`` without a precision gets it.
+    """
+    precision = fields.get("precision", "fp32")
+    base_id = fields.pop("id", "example/values").removesuffix(f"-{precision}")
+    given: dict[str, Any] = {
+        "id": f"{base_id}-{precision}",
+        "name": base_id.rpartition("/")[2],
+        "file": "cases/convolution/example.toml",
+        "line": 1,
+        "section": "example",
+        "doc": "the first example of the document",
+        "input": {"shape": [1, 1, 6, 9], "fill": "tiled_1_to_9"},
+        "kernel": {"shape": [1, 1, 3, 3], "fill": "powers_of_ten"},
+    }
+    if precision == "int8":
+        given |= {"quantize": {"input": 1.0, "kernel": [1.0]}, "weights": "set_input"}
+    return Case.model_validate(given | fields)
+
+
+def table_axis(size: int, window: int, stride: int, pre: int, post: int, dilation: int, mode: str) -> tuple[int, int]:
+    """Output size of an axis and the zeros before it, by NVIDIA's table of padding modes, written out once more.
+
+    SAME modes crop nothing where their padding would be negative.
+    """
+    dk = 1 + dilation * (window - 1)
+    if mode == "EXPLICIT_ROUND_DOWN":
+        return math.floor(Fraction(size + pre + post - dk, stride)) + 1, pre
+    if mode == "EXPLICIT_ROUND_UP":
+        return math.ceil(Fraction(size + pre + post - dk, stride)) + 1, pre
+    if mode == "CAFFE_ROUND_DOWN":
+        return math.floor(Fraction(size + 2 * pre - dk, stride)) + 1, pre
+    if mode == "CAFFE_ROUND_UP":
+        return math.ceil(Fraction(size + 2 * pre - dk, stride)) + 1, pre
+    padding = math.floor(Fraction(size - 1, stride)) * stride + dk - size
+    smaller = math.floor(Fraction(padding, 2))
+    before = smaller if mode == "SAME_UPPER" else padding - smaller
+    return math.ceil(Fraction(size, stride)), before if padding > 0 else 0
+
+
+def run_pytest(*arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run pytest in a process of its own, in a checkout's root, as if no other pytest were running."""
+    outer = ("PYTEST_XDIST", "PYTEST_CURRENT_TEST")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=root,
+        env=environment | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def brute_force(x: Any, kernel: Any, bias: Any, attributes: Attributes) -> Any:
+    """The convolution of an input ``(*batch, C, *spatial)`` by plain loops over Python numbers."""
+    rank, groups = len(kernel.shape) - 2, attributes.groups
+    spatial, window = x.shape[-rank:], kernel.shape[2:]
+    settings = zip(spatial, window, attributes.axes(), strict=True)
+    axes = [table_axis(i, f, *axis, attributes.mode) for i, f, axis in settings]
+    images, per_group = x.reshape(-1, *x.shape[-rank - 1 :]), kernel.shape[1]
+    out = np.empty((len(images), kernel.shape[0], *(size for size, _ in axes)), dtype=object)
+    for n, k, *place in np.ndindex(*out.shape):
+        first_channel = k // (kernel.shape[0] // groups) * per_group
+        total = _number(bias[k]) if bias is not None else 0
+        for c, *tap in np.ndindex(*kernel.shape[1:]):
+            read = [
+                o * s + f * d - before
+                for o, f, s, d, (_, before) in zip(
+                    place, tap, attributes.stride, attributes.dilation, axes, strict=True
+                )
+            ]
+            if all(0 <= r < size for r, size in zip(read, spatial, strict=True)):
+                total += _number(images[(n, first_channel + c, *read)]) * _number(kernel[(k, c, *tap)])
+        out[(n, k, *place)] = total
+    return out.reshape(*x.shape[: -rank - 1], *out.shape[1:])
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,72 @@
+"""Targets start while cases are read, and make ready to build where many tests will run."""
+
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.helpers import make_case
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import ROOT
+from trt_conformance.runner.session import Run
+from trt_conformance.targets.isolation.proxy import TIME_LIMIT, start_target
+from trt_conformance.targets.options import Options
+
+SLOW = ROOT / "tests" / "doubles" / "slow.py"
+
+
+@pytest.mark.parametrize(("eager", "state"), [(True, "warm"), (False, "cold")])
+def test_an_eager_target_warms_up_before_it_is_asked(eager, state):
+    target = start_target(f"{SLOW}:Starting", True, TIME_LIMIT, Options(eager=eager))()
+    try:
+        assert target.name == "starting"
+        assert target.supports(make_case()) == state
+    finally:
+        target.close()
+
+
+def test_starting_takes_no_time_of_its_own():
+    before = time.perf_counter()
+    started = [start_target(f"{SLOW}:Starting", True, TIME_LIMIT, Options()) for _ in range(2)]
+    assert time.perf_counter() - before < 1.0
+    for target in [opened() for opened in started]:
+        target.close()
+
+
+def test_a_fault_while_warming_up_is_left_to_the_first_use():
+    target = start_target(f"{SLOW}:FailsToWarm", True, TIME_LIMIT, Options(eager=True))()
+    try:
+        assert target.supports(make_case()) is None
+    finally:
+        target.close()
+
+
+def test_what_keeps_a_target_from_opening_is_said_when_it_is_opened():
+    started = start_target(f"{SLOW}:Missing", True, TIME_LIMIT, Options())
+    with pytest.raises(ConformanceError, match="no Missing there"):
+        started()
+
+
+@pytest.mark.parametrize(
+    ("given", "many"),
+    [
+        ({}, True),
+        ({"args": ["cases/test_forward.py"]}, True),
+        ({"args": ["cases/test_forward.py::test_forward[example/values-fp32]"]}, False),
+        ({"case": ["stride_nd/*"]}, False),
+        ({"keyword": "h2_w2"}, False),
+        ({"collectonly": True}, False),
+        ({"numprocesses": 2}, False),
+        ({"numprocesses": 2, "workerinput": {"workercount": 2}}, True),
+    ],
+)
+def test_eager_is_a_process_that_runs_many_tests(given, many):
+    plain = {
+        "case": [], "keyword": "", "collectonly": False, "numprocesses": None, "engine_cache_dir": None, "builders": 2,
+        "tactics": "default", "no_cache": False, "cache_limit": 4.0, "no_isolation": False,
+    }  # fmt: skip
+    option = plain | {key: value for key, value in given.items() if key not in ("args", "workerinput")}
+    config = SimpleNamespace(getoption=lambda name, default=None: option.get(name, default), args=given.get("args", []))
+    if "workerinput" in given:
+        config.workerinput = given["workerinput"]
+    assert Run(config).options.eager is many
