@@ -20,7 +20,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.disk_cache import DiskCache
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import content_hash
-from trt_conformance.core.paths import CASES, ROOT, relative
+from trt_conformance.core.paths import CASES, PACKAGE, relative
 from trt_conformance.core.types import Tier
 from trt_conformance.core.words import closest, shown
 
@@ -131,7 +131,7 @@ def load(root: Path = CASES, tier: Tier | None = "nightly", linted: DiskCache | 
 
 def _linted_as(paths: Iterable[Path]) -> str:
     """A hash of all that linting depends on: the files, this package's code, and what computes."""
-    code = sorted((ROOT / "harness").rglob("*.py"))
+    code = sorted(PACKAGE.rglob("*.py"))
     return content_hash((*paths, *code), sys.version, np.__version__)
 
 

@@ -1,4 +1,4 @@
-"""``trt-conformance``: the command for all that is not running tests."""
+"""``trt-conformance``: one module a command."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from io import TextIOWrapper
 
 import typer
 
-from trt_conformance.cli import cases, compare, doctor, export, golden, history, merge, mutants, report
+from trt_conformance.cli import cases, compare, doctor, export, golden, history, merge, mutants, report, run
 from trt_conformance.core.errors import ConformanceError
 
 app = typer.Typer(
-    help="Conformance suite for TensorRT's convolution layer. Tests are run by pytest.",
+    help="Conformance suite for TensorRT's convolution layer. `run` starts pytest; pytest's options apply.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+# Every argument is pytest's, `--help` included.
+TO_PYTEST = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 # One line a command. Each lives in a module of its own, which imports what is heavy only when it runs.
 app.add_typer(cases.app, name="cases")
@@ -27,6 +30,9 @@ app.command()(history.history)
 app.command()(merge.merge)
 app.command()(mutants.mutants)
 app.command()(report.report)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})(
+    run.run
+)
 
 
 def main() -> None:

@@ -13,24 +13,28 @@ from trt_conformance.core.paths import ROOT
 def commit() -> dict[str, Any]:
     """The checkout's commit and whether its tree was clean.
 
-    A copy without git says its commit by the variable TRT_CONFORMANCE_COMMIT; otherwise nothing is known.
+    Without a repository of its own, the environment variable TRT_CONFORMANCE_COMMIT states the commit; empty if unset.
     """
     try:
-        head = _git("rev-parse", "HEAD")
-        return {"commit": head, "clean": not _git("status", "--porcelain")}
+        if _is_own():
+            return {"commit": _git("rev-parse", "HEAD"), "clean": not _git("status", "--porcelain")}
     except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        said = os.environ.get("TRT_CONFORMANCE_COMMIT")
-        return {"commit": said, "clean": None} if said else {}
+        pass
+    stated = os.environ.get("TRT_CONFORMANCE_COMMIT")
+    return {"commit": stated, "clean": None} if stated else {}
 
 
 def uncommitted(folder: Path) -> list[str] | None:
     """Files of a folder that differ from the last commit, as git names them; None outside a checkout."""
     try:
-        if _git("rev-parse", "--show-toplevel") != str(ROOT):
-            return None
-        return _git("status", "--porcelain", "--", str(folder)).splitlines()
+        return _git("status", "--porcelain", "--", str(folder)).splitlines() if _is_own() else None
     except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
         return None
+
+
+def _is_own() -> bool:
+    """Whether the repository is the suite's own, not one in which the package happens to be installed."""
+    return _git("rev-parse", "--show-toplevel") == str(ROOT)
 
 
 def _git(*arguments: str) -> str:

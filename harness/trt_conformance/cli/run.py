@@ -1,0 +1,45 @@
+"""``trt-conformance run``: the suite in any folder, with pytest's options."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+
+
+def run(context: typer.Context) -> None:
+    """Run the suite: everything after `run` goes to pytest.
+
+    For example: trt-conformance run --target tensorrt --case 'padding_mode/*' -x
+    """
+    import pytest  # only this command needs it
+
+    sys.exit(pytest.main(arguments(context.args)))
+
+
+def arguments(given: list[str]) -> list[str]:
+    """What pytest is started with: the suite's configuration, and its tests unless some are named.
+
+    A test's id starts at the suite's folder (``cases/test_forward.py::test_forward[...]``), as failures print it.
+    pytest's own cache is kept in the working folder, so that ``--lf`` works where the package cannot be written.
+    """
+    from trt_conformance.core.paths import CASES, ROOT
+
+    located = [_located(argument, ROOT) for argument in given]
+    tests = [] if located != given or any(map(_names_tests, given)) else [str(CASES)]
+    cache = Path.cwd() / ".pytest_cache"
+    return ["-c", str(ROOT / "pytest.ini"), "--rootdir", str(ROOT), "-o", f"cache_dir={cache}", *tests, *located]
+
+
+def _names_tests(argument: str) -> bool:
+    file = argument.partition("::")[0]
+    return not argument.startswith("-") and file.endswith(".py") and Path(file).name.startswith("test_")
+
+
+def _located(argument: str, root: Path) -> str:
+    """A test of the suite by its full path; any other argument unchanged."""
+    file, separator, rest = argument.partition("::")
+    if not _names_tests(argument) or Path(file).exists() or not (root / file).exists():
+        return argument
+    return f"{root / file}{separator}{rest}"
