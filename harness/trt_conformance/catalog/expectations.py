@@ -17,6 +17,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.flavours import FLAVOURS
 from trt_conformance.core.paths import CASES, relative
+from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.toml import KeyLines, TomlError, parse
 from trt_conformance.core.types import Model, Phase
 from trt_conformance.core.verdict import Verdict
@@ -48,7 +49,7 @@ class Expectation(Model):
         if self.cause == "bug" and not self.link:
             raise ValueError("a bug needs the link of its report")
         for pattern in self.targets:
-            if pattern.split("-")[0] not in FLAVOURS:
+            if TargetName.parse(pattern).flavour not in FLAVOURS:
                 raise ValueError(f"target {pattern!r} is unknown; names begin with one of {', '.join(FLAVOURS)}")
         try:
             SpecifierSet(self.versions)
@@ -77,8 +78,8 @@ class Expectation(Model):
             return False
         if not any(fnmatchcase(target, pattern) for pattern in self.targets):
             return False
-        parts = target.split("-")
-        return not self.versions or (len(parts) > 1 and self._range.contains(parts[1], prereleases=True))
+        version = TargetName.parse(target).version
+        return not self.versions or (bool(version) and self._range.contains(version, prereleases=True))
 
 
 class Expectations:

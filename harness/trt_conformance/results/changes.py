@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import FAULTS, Verdict
-from trt_conformance.results.record.keys import _family, keyed
+from trt_conformance.results.record.keys import keyed
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.summary import outcome
 
@@ -260,12 +261,16 @@ def _pair(base: Sequence[str], new: Sequence[str], stated: Sequence[str]) -> tup
             )
         found.append((old, current))
     found += [(name, name) for name in base if name in new and not _taken(found, name, name)]
-    for family in dict.fromkeys((*map(_family, base), "")):
-        left = [name for name in base if family in ("", _family(name)) and name not in dict(found)]
-        right = [name for name in new if family in ("", _family(name)) and name not in dict(found).values()]
+    for flavour in dict.fromkeys((*map(_flavour, base), "")):
+        left = [name for name in base if flavour in ("", _flavour(name)) and name not in dict(found)]
+        right = [name for name in new if flavour in ("", _flavour(name)) and name not in dict(found).values()]
         if len(left) == len(right) == 1:
             found.append((left[0], right[0]))
     return tuple(found)
+
+
+def _flavour(target: str) -> str:
+    return TargetName.parse(target).flavour
 
 
 def _taken(found: list[tuple[str, str]], old: str, new: str) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import replacing
+from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import REFERENCE, Verdict
 from trt_conformance.numerics.samples import Summary, summarise
 from trt_conformance.results.record.record import FILE_NAME, Record, read
@@ -99,7 +100,7 @@ def _fill(connection: sqlite3.Connection, found: Sequence[tuple[Path, Record]]) 
                 connection.executemany("insert into fact values (?, ?, ?, ?)", facts)
             for verdict in record.verdicts:
                 if verdict.target != REFERENCE:
-                    family = verdict.target.partition("-")[0]
+                    family = TargetName.parse(verdict.target).flavour
                     with _usable(f"{path}: {verdict.case} on {verdict.target}"):
                         _insert(connection, number, verdict.target if family in split else family, verdict)
 
@@ -131,7 +132,7 @@ def _split_families(records: Sequence[Record]) -> set[str]:
     """The flavours of which some run has two targets."""
     found = set()
     for record in records:
-        families = [target.partition("-")[0] for target in record.targets]
+        families = [TargetName.parse(target).flavour for target in record.targets]
         found |= {family for family in families if families.count(family) > 1}
     return found
 

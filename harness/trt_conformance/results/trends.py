@@ -10,6 +10,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, Literal
 
+from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.words import percent, seconds
 
 _NOISE = 2.0
@@ -176,7 +177,7 @@ def _changed(
     """Facts of both sides that differ, in words: those of the machine and of one target, or of all, by flavour."""
     old, new = (
         {
-            (target.partition("-")[0], name): value
+            (TargetName.parse(target).flavour, name): value
             for (target, name), value in side.items()
             if target in ("", *((targets[index],) if targets else (target,)))
         }

@@ -14,6 +14,7 @@ import numpy as np
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError, InvalidConvolution
+from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, Parameters, parameters
 from trt_conformance.core.types import Mode
 from trt_conformance.numerics.reference.shape import extent, resolve
@@ -205,7 +206,7 @@ class OnnxRuntimeTarget:
         except ImportError as fault:
             raise ConformanceError(f"onnxruntime needs the packages onnxruntime and onnx: {fault}") from None
         self._versions = {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
-        self.name = f"onnxruntime-{'.'.join(onnxruntime.__version__.split('.')[:2])}-cpu"
+        self.name = str(TargetName("onnxruntime", ".".join(onnxruntime.__version__.split(".")[:2]), "cpu"))
 
     def supports(self, case: Case) -> str | None:
         reason = lacks(case, self.name)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.target_name import TargetName
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import HasEnvironment, Target
 
@@ -93,7 +94,7 @@ def resolve(spec: str, options: Options = Options()) -> Target:  # noqa: B008 - 
     path, colon, attribute = spec.rpartition(":")
     if colon and path.endswith(".py"):
         return _load(Path(path), attribute)
-    family = spec.split("-", 1)[0]
+    family = TargetName.parse(spec).flavour
     if family not in REGISTERED:
         close = get_close_matches(family, REGISTERED, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""

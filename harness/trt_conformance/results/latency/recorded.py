@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import Mode
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.samples import Summary, summarise
@@ -93,7 +94,7 @@ def _is_latency(verdict: Verdict) -> bool:
 
 def _key(verdict: Verdict) -> Key:
     figures = verdict.figures
-    return Key(verdict.case, verdict.target.split("-")[0], figures["mode"], bool(figures.get("cold_l2")))
+    return Key(verdict.case, TargetName.parse(verdict.target).flavour, figures["mode"], bool(figures.get("cold_l2")))
 
 
 def _timing(verdict: Verdict) -> Timing:

@@ -9,10 +9,6 @@ from trt_conformance.core.verdict import Verdict
 from trt_conformance.results.record.record import Record
 
 
-def _family(target: str) -> str:
-    return target.partition("-")[0]
-
-
 def keyed(record: Record, partner: Mapping[str, str]) -> dict[tuple[str, str, str, int], Verdict]:
     """Verdicts by target (the new run's name), case, check, and number, since a check may judge a case twice."""
     seen: Counter[tuple[str, str, str]] = Counter()

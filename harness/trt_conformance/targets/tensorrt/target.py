@@ -10,6 +10,7 @@ from typing import Any
 from trt_conformance.core.case import Case
 from trt_conformance.core.disk_cache import DiskCache
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.tensors import INPUT, case_data
 from trt_conformance.core.types import Precision
 from trt_conformance.targets.device import cuda
@@ -60,7 +61,7 @@ class TensorRTTarget:
         self._gpu, self._no_gpu = gpu, no_gpu
         self._ceilings: dict[str, float] = {}
         version = ".".join(str(part) for part in self._api.release)
-        self.name = f"{flavour}-{version}-{self._gpu.sm if self._gpu else 'aot'}"
+        self.name = str(TargetName(flavour, version, self._gpu.sm if self._gpu else "aot"))
         self._options = options
         self._identity = {k: v for k, v in self._facts().items() if k != "no_gpu"} | environment.libraries()
         self._identity[TF32_OVERRIDE] = os.environ.get(TF32_OVERRIDE, "")

@@ -15,6 +15,7 @@ import numpy as np
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.tensors import INPUT, OUTPUT, case_data, parameters
 from trt_conformance.core.types import Mode
 from trt_conformance.numerics.reference.shape import extent, resolve
@@ -124,7 +125,7 @@ class TorchTarget:
             self._versions |= {"cudnn": str(cudnn), "cuda": str(torch.version.cuda)}
             where = f"cudnn{cudnn // (10_000 if cudnn >= 90_000 else 1000)}-sm{self._sm}"
             torch.backends.cudnn.benchmark = True  # the fastest algorithm, by trial
-        self.name = f"torch-{'.'.join(torch.__version__.split('.')[:2])}-{where}"
+        self.name = str(TargetName("torch", ".".join(torch.__version__.split(".")[:2]), where))
 
     def supports(self, case: Case) -> str | None:
         reason = lacks(case, self.name)

@@ -1,0 +1,24 @@
+"""The parts of a target's name: ``tensorrt-8.6.1-sm90`` is a flavour, a version and a GPU."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class TargetName(NamedTuple):
+    """A target's name in parts. ``version`` and ``gpu`` are empty where the name does not state them.
+
+    Patterns of names (``tensorrt-*``) have the same parts.
+    """
+
+    flavour: str
+    version: str = ""
+    gpu: str = ""
+
+    @classmethod
+    def parse(cls, name: str) -> TargetName:
+        """Split a name at its first two hyphens. Any string is accepted: users name their own targets freely."""
+        return cls(*name.split("-", 2))
+
+    def __str__(self) -> str:
+        return "-".join(self).rstrip("-")
