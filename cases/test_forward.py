@@ -2,10 +2,10 @@
 
 import pytest
 
+from trt_conformance.checks.execution_modes import check_execution_modes
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.printed import check_printed
 from trt_conformance.checks.second_input import check_inputs
-from trt_conformance.checks.ways import check_ways
 
 
 @pytest.mark.cases("accepted")
@@ -25,5 +25,5 @@ def test_printed(subject, judge):
 
 @pytest.mark.last
 @pytest.mark.cases("accepted", needs="api")
-def test_ways(subject, judge):
-    judge(check_ways(subject))
+def test_execution_modes(subject, judge):
+    judge(check_execution_modes(subject))

@@ -20,7 +20,7 @@ VERDICTS = [
     used("a/tiles-fp32", 0.125, "winograd"),
     used("a/half-fp16", 0.5, "fp16"),
     used("a/half-bf16", 0.0),
-    verdict("a/one-fp32", check="ways", figures={"fraction": 9.0}),
+    verdict("a/one-fp32", check="execution_modes", figures={"fraction": 9.0}),
 ]
 
 

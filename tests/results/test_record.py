@@ -194,6 +194,11 @@ def test_what_a_later_program_adds_is_let_pass(path):
     assert read(path).verdicts[0].figures == {"mood": 1}
 
 
+def test_a_check_of_an_older_record_has_its_present_name(tmp_path):
+    path = save(tmp_path, record(verdict(check="ways"), verdict(check="forward")))
+    assert [found.check for found in read(path).verdicts] == ["execution_modes", "forward"]
+
+
 def test_the_published_schema_is_what_the_program_checks():
     assert record_schema.PATH.read_text(encoding="utf-8") == record_schema.rendered(), (
         "write it anew: python -m trt_conformance.results.record.schema"

@@ -441,7 +441,12 @@ def many(count):
     evidence = flipped().figures["evidence"]
     for n in range(count // 5):
         case = f"sweep_{n % 40}/case_{n}_of_a_sweep_with_a_long_name-{('fp32', 'tf32', 'fp16', 'int8')[n % 4]}"
-        for check, phase in (("network", "network"), ("build", "build"), ("ways", "run"), ("printed", "compare")):
+        for check, phase in (
+            ("network", "network"),
+            ("build", "build"),
+            ("execution_modes", "run"),
+            ("printed", "compare"),
+        ):
             yield verdict(case, check=check, phase=phase, status="not run" if n % 7 == 0 else "pass", message="no GPU")
         figures = {
             "fraction": (n % 997 + 1) / 1000,

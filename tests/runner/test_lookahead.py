@@ -180,8 +180,8 @@ def test_what_stops_the_builders_comes_last():
         "cases/test_forward.py", "--target", "onnxruntime", "--target", "tensorrt_rtx", "--collect-only", "-q"
     )
     names = [line.partition("[")[0] for line in done.stdout.splitlines() if "::" in line]
-    first = names.index("cases/test_forward.py::test_ways")
-    assert set(names[first:]) == {"cases/test_forward.py::test_ways"}
+    first = names.index("cases/test_forward.py::test_execution_modes")
+    assert set(names[first:]) == {"cases/test_forward.py::test_execution_modes"}
     assert len(names) - first > 100
     assert {"cases/test_forward.py::test_forward", "cases/test_forward.py::test_inputs"} <= set(names[:first])
 

@@ -129,6 +129,9 @@ def save(folder: Path, record: Record) -> Path:
     return path
 
 
+RENAMED_CHECKS = {"ways": "execution_modes"}
+"""Names that checks have in older records, and their present names: runs before and after a renaming compare."""
+
 _FIELDS = frozenset(field.name for field in fields(Verdict))
 
 
@@ -189,4 +192,6 @@ def _refuse(name: str) -> Any:
 
 def _verdict(entry: Mapping[str, Any]) -> Verdict:
     given = {key: value for key, value in entry.items() if key in _FIELDS}
-    return Verdict(**given | {"claims": tuple(given.get("claims", ()))})
+    check = given.get("check", "")
+    given |= {"check": RENAMED_CHECKS.get(check, check), "claims": tuple(given.get("claims", ()))}
+    return Verdict(**given)

@@ -12,20 +12,20 @@ from trt_conformance.targets.protocols import (
 
 
 @judged("run")
-def check_ways(subject: Subject) -> Verdict:
-    """Every other way to run the engine, and a run after another shape, give the bits of the first run."""
+def check_execution_modes(subject: Subject) -> Verdict:
+    """Every other execution mode of the engine, run after all run shapes, gives the bits of the first run."""
     case = subject.case
     engine = subject.engine(case)
     if not isinstance(engine, RunsInWays):
-        return subject.say("run", "unsupported", "the engine runs in one way only")
+        return subject.say("run", "unsupported", "the engine has a single execution mode")
     first = [subject.run(case, index)[OUTPUT] for index in range(len(case.run_shapes))]
     faults, done = [], []
     with subject.running(case):
-        for way in engine.ways():
-            if same_bits(first[0], engine.run_way(way, feeds_of(case))[OUTPUT]):
-                done.append(way)
+        for mode in engine.ways():
+            if same_bits(first[0], engine.run_way(mode, feeds_of(case))[OUTPUT]):
+                done.append(mode)
             else:
-                faults.append(f"{way.replace('_', ' ')}: other bits than the first run")
+                faults.append(f"execution mode {mode}: the output's bits differ from those of the first run")
     if faults:
         return subject.say("run", "fail", faults, ways=done)
     return subject.say("run", "pass", ways=done)
