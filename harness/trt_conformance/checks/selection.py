@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trt_conformance.core.case import Case
-from trt_conformance.targets.protocols import DefinesNetworks, HasDeprecatedNames, Target
+from trt_conformance.targets.protocols import DefinesNetworks, HasDeprecatedNames, InfersShapes, Target
 
 SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "accepted": lambda case: case.reject is None and not case.large,
@@ -26,4 +26,5 @@ NEEDS: dict[str, Callable[[Target], bool]] = {
     "nothing": lambda target: True,
     "networks": lambda target: isinstance(target, DefinesNetworks),
     "api": lambda target: isinstance(target, HasDeprecatedNames),
+    "shapes": lambda target: isinstance(target, InfersShapes),
 }

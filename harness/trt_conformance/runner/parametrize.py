@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
 from trt_conformance.checks.metamorphic import choose
+from trt_conformance.checks.padding.sample import edges, sample
+from trt_conformance.checks.padding.tiers import MODES, RANKS, table_id, tier_of
+from trt_conformance.checks.padding.tiers import Tier as PaddingTier
 from trt_conformance.checks.selection import GENERATED, NEEDS, SELECTIONS
 from trt_conformance.core.case import Case
 from trt_conformance.runner.keys import RUN
 from trt_conformance.runner.session import Run
 from trt_conformance.targets.protocols import Target
 
+PADDING_SAMPLES: dict[str, Callable[[PaddingTier], tuple[Case, ...]] | None] = {
+    "table": None,
+    "sample": sample,
+    "edges": edges,
+}
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("cases")
-    if marker is None:
+    padding = metafunc.definition.get_closest_marker("padding")
+    if marker is None and padding is None:
         return
     run = metafunc.config.stash[RUN]
     run.prepare()
     if run.fault is not None:
         return
+    if padding is not None:
+        parametrize_padding(metafunc, run, padding)
+        return
+    assert marker is not None
     selection = marker.args[0]
     if selection == GENERATED:
         parametrize_generated(metafunc, run)
@@ -55,6 +70,28 @@ def parametrize_generated(metafunc: pytest.Metafunc, run: Run) -> None:
     pairs = [(name, target) for name in run.generated for target in run.targets]
     ids = run.generated if len(run.targets) == 1 else [f"{name}-{target.name}" for name, target in pairs]
     parametrize(metafunc, "subject", pairs, ids, indirect=True)
+
+
+def parametrize_padding(metafunc: pytest.Metafunc, run: Run, marker: pytest.Mark) -> None:
+    """The padding truth tables, or configurations sampled from them as cases, on each target that fits."""
+    asked, globs = metafunc.config.getoption("tier"), metafunc.config.getoption("case")
+    needs = NEEDS[marker.kwargs.get("needs", "nothing")]
+    targets = [target for target in run.targets if needs(target)]
+    samples = PADDING_SAMPLES[marker.args[0]]
+
+    def wanted(name: str) -> bool:
+        return not globs or any(fnmatchcase(name, glob) for glob in globs)
+
+    rows: dict[str, Any]
+    if samples is not None:
+        rows = {case.id: case for case in samples(run.padding_tier) if wanted(case.id)}
+        values: list[Any] = [(case, target) for target in targets for case in rows.values()]
+    else:
+        rows = {f"{r}d-{m.lower()}": (r, m) for r in RANKS for m in MODES if wanted(table_id(r, m))}
+        values = [(target, tier_of(asked, target.name), *row) for target in targets for row in rows.values()]
+    alone = len(run.targets) == 1
+    ids = [name if alone else f"{name}-{target.name}" for target in targets for name in rows]
+    parametrize(metafunc, "subject" if samples else "table", values, ids, indirect=samples is not None)
 
 
 def parametrize(
