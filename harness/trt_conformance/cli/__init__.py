@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from trt_conformance.cli import cases, compare, doctor, export, golden, history, merge, mutants, report, run
+from trt_conformance.cli import accept, cases, compare, doctor, export, golden, history, merge, mutants, report, run
 from trt_conformance.core.errors import ConformanceError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ TO_PYTEST = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opt
 # One line a command. Each lives in a module of its own, which imports what is heavy only when it runs.
 app.add_typer(cases.app, name="cases")
 app.add_typer(golden.app, name="golden")
+app.command()(accept.accept)
 app.command()(compare.compare)
 app.command()(doctor.doctor)
 app.command()(export.export)

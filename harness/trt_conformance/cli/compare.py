@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
+from trt_conformance.cli.accept import DEFAULT_FOLDER
 from trt_conformance.cli.output import AsJson, print_json
 from trt_conformance.core.errors import ConformanceError
 
-Base = Annotated[Path, typer.Argument(metavar="BASE", help="The run record that was, or its folder.")]
-New = Annotated[Path, typer.Argument(metavar="NEW", help="The run record that is, or its folder.")]
+Runs = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="[BASE] NEW",
+        help="The records of two runs, or their folders. With NEW alone, BASE is the accepted run of the same targets.",
+    ),
+]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown, as for a CI job's page.")]
 Html = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained HTML file as well.")
@@ -42,12 +48,12 @@ Normalise = Annotated[
 ]
 AcrossDevices = Annotated[bool | None, typer.Option("--across-devices", help="Compare latencies of different devices.")]
 AcrossModes = Annotated[bool | None, typer.Option("--across-modes", help="Compare latencies timed in different modes.")]
+Accepted = Annotated[Path, typer.Option("--accepted", metavar="DIR", help="Where accepted runs are stored.")]
 Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="How many changes of the error fraction to list.")]
 
 
 def compare(
-    base: Base,
-    new: New,
+    runs: Runs,
     markdown: AsMarkdown = False,
     html: Html = None,
     as_json: AsJson = False,
@@ -60,6 +66,7 @@ def compare(
     normalise: Normalise = None,
     across_devices: AcrossDevices = None,
     across_modes: AcrossModes = None,
+    accepted: Accepted = DEFAULT_FOLDER,
 ) -> None:
     """Say what changed from one run to another.
 
@@ -71,11 +78,13 @@ def compare(
     --gate: exit code 1 where a check newly fails or errs, or passed in BASE
     and is not run in NEW or absent from it, or a latency became longer; 3
     where no more is wrong than that latencies cannot be told apart or are
-    not comparable; 0 otherwise.
+    not comparable; 4 where BASE is left out and no run has been accepted;
+    0 otherwise.
     A pass that becomes unsupported is listed and stops nothing.
     Without it too: 2 where a record cannot be read.
     """
     from trt_conformance.results import report as reports
+    from trt_conformance.results.accepted import MISSING, NoAcceptedRun, accepted_for
     from trt_conformance.results.changes import between
     from trt_conformance.results.latency.gate import latency_section
     from trt_conformance.results.latency.settings import read_settings
@@ -93,7 +102,14 @@ def compare(
         "across_modes": across_modes,
     }
     judging = read_settings(settings, options)
-    before, after = read(base), read(new)
+    if len(runs) > 2:
+        raise ConformanceError(f"compare takes two runs, BASE and NEW, or NEW alone; {len(runs)} were given")
+    after = read(runs[-1])
+    try:
+        before = read(runs[0] if len(runs) == 2 else accepted_for(after, accepted))
+    except NoAcceptedRun as missing:
+        typer.echo(missing, err=True)
+        raise typer.Exit(MISSING) from None
     changes = between(before, after, pair or ())
     latency = latency_section(
         before,

@@ -1,0 +1,25 @@
+"""``trt-conformance accept``: keep a run as the baseline of the gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_FOLDER = Path("reports") / "accepted"
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run's record, or its folder.")]
+Folder = Annotated[Path, typer.Option("--accepted", metavar="DIR", help="Where accepted runs are stored.")]
+
+
+def accept(run: Run, folder: Folder = DEFAULT_FOLDER) -> None:
+    """Keep a run as the baseline that `compare --gate` compares later runs with.
+
+    It replaces the earlier baseline of the same targets. Commit it, so that CI finds it.
+    """
+    from trt_conformance.core.paths import relative
+    from trt_conformance.results.accepted import accept as store
+    from trt_conformance.results.record.record import read
+
+    typer.echo(f"accepted: {relative(store(read(run), folder))}")

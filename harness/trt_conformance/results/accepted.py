@@ -1,0 +1,64 @@
+"""The accepted run of each kind of target: the baseline that the gate compares a new run with.
+
+It is stored as ``<folder>/<flavour>-<gpu>/record.jsonl``, without the target's version, so that a run of a new TensorRT
+finds the run of the old one. A run of several targets has the names of all, joined with ``+``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import relative
+from trt_conformance.results.record.record import FILE_NAME, Record, save
+
+MISSING = 4
+"""Exit code of a gate that has no accepted run to compare with."""
+
+
+class NoAcceptedRun(ConformanceError):
+    """There is no accepted run of these targets."""
+
+
+def name_of(record: Record) -> str:
+    """``tensorrt-sm90`` for a run of ``tensorrt-8.6.1-sm90``.
+
+    Raises:
+        ConformanceError: the run has no target.
+    """
+    if not record.targets:
+        raise ConformanceError("the run has no target, so it cannot be a baseline")
+    return "+".join(sorted(_without_version(target) for target in record.targets))
+
+
+def accept(record: Record, folder: Path) -> Path:
+    """Store a run as the baseline of its targets, in place of an earlier one. Returns the record's path.
+
+    Raises:
+        ConformanceError: the run did not finish, or compared nothing.
+    """
+    if record.end is None or record.end.get("stopped"):
+        raise ConformanceError("the run did not finish, so it cannot be a baseline")
+    if not any(verdict.status == "pass" and verdict.target in record.targets for verdict in record.verdicts):
+        raise ConformanceError("nothing passed in the run, so it cannot be a baseline")
+    return save(folder / name_of(record), record)
+
+
+def accepted_for(record: Record, folder: Path) -> Path:
+    """The path of the accepted run to compare a new run with.
+
+    Raises:
+        NoAcceptedRun: none is stored; the message says how to store one.
+    """
+    path = folder / name_of(record) / FILE_NAME
+    if not path.is_file():
+        raise NoAcceptedRun(
+            f"no accepted run at {relative(path)}; store one with `trt-conformance accept RUN`, or name BASE"
+        )
+    return path
+
+
+def _without_version(target: str) -> str:
+    """A target's name is its flavour, version and device; a user's own target may have one word only."""
+    parts = target.split("-")
+    return target if len(parts) < 3 else f"{parts[0]}-{parts[-1]}"
