@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trt_conformance.catalog.catalog import load
+from tests.support.suite import suite_catalog
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import case_data
@@ -18,7 +18,7 @@ from trt_conformance.numerics.reference.quantization import HIGH, LOW, quantize,
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
 
-CASES = [case for case in load(tier=None).cases if case.file.endswith("routes/int8_three_d.toml")]
+CASES = [case for case in suite_catalog().cases if case.file.endswith("routes/int8_three_d.toml")]
 SEEN = "exact_int8/kernel_ties-int8"
 
 
@@ -91,7 +91,7 @@ def test_the_value_that_was_seen_is_that_of_a_kernel_as_it_is():
     """-104957 for -44516.25, at the place and with the count of the published record."""
     from trt_conformance.checks.metamorphic import depth_1_as_slices
 
-    given = next(case for case in load(tier=None).cases if case.id == SEEN)
+    given = next(case for case in suite_catalog().cases if case.id == SEEN)
     whole = depth_1_as_slices(given).whole
     x, w = whole.input.astype(np.float64), case_data(whole.case).kernel.astype(np.float64)
     scale = scales(given.quantize.kernel, w.ndim)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import make_case
-from trt_conformance.catalog.catalog import Catalog, load
+from tests.support.suite import suite_catalog
+from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.checks import own_data as data_checks
 from trt_conformance.core import git
 from trt_conformance.golden import verify
@@ -15,7 +16,7 @@ from trt_conformance.numerics.reference.result import reference
 
 @pytest.fixture(scope="module")
 def catalog():
-    return load(tier=None)
+    return suite_catalog()
 
 
 @pytest.fixture

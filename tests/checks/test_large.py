@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import make_case, run_pytest
-from trt_conformance.catalog.catalog import load
+from tests.support.suite import suite_catalog
 from trt_conformance.catalog.lint.case import lint_case
 from trt_conformance.checks.large import check_large, large_input
 from trt_conformance.checks.subject import Subject
@@ -61,7 +61,7 @@ def test_a_wrong_shape_fails():
 
 
 def test_the_suite_holds_some_beyond_2_31_elements_and_they_have_no_golden():
-    large = [case for case in load(tier=None).cases if case.large]
+    large = [case for case in suite_catalog().cases if case.large]
     assert any(np.prod(case.input.shape, dtype=np.int64) > 2**31 for case in large)
     assert any(case.expect.shape and np.prod(case.expect.shape, dtype=np.int64) > 2**31 for case in large)
     assert all(sources_of(case) == () for case in large)
@@ -73,6 +73,7 @@ def test_lint_refuses_what_a_large_case_cannot_have(field):
     assert any(text.startswith("large: such a case has no exact, relations") for text in found)
 
 
+@pytest.mark.slow
 def test_they_run_only_when_asked_for():
     options = ("cases", "--collect-only", "-q", "--target", "numpy", "--case", "reported/patches_of_14_whole")
     refused = run_pytest(*options)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.support.helpers import make_case, run_pytest
+from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import CaseFileError, load
 from trt_conformance.checks.latency import check_latency
 from trt_conformance.checks.subject import Subject
@@ -35,7 +36,7 @@ latency = true
 id = "layer"
 doc = "a layer in two sizes"
 """
-TIMED = [case for case in load(tier=None).cases if case.latency]
+TIMED = [case for case in suite_catalog().cases if case.latency]
 
 
 def write(path, *lines):
@@ -291,6 +292,7 @@ def suite(*arguments):
     return run_pytest("-q", *arguments)
 
 
+@pytest.mark.slow
 def test_end_to_end(tmp_path):
     report = tmp_path / "benchmark.json"
     done = suite(
@@ -313,6 +315,7 @@ def test_end_to_end(tmp_path):
         assert benchmark["options"]["timer"] == "now"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [

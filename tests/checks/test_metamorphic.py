@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import make_case
-from trt_conformance.catalog.catalog import load
+from tests.support.suite import suite_catalog
 from trt_conformance.checks.metamorphic import FLOATS, QUANTIZED, RELATIONS, check_metamorphic, choose
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import INPUT, OUTPUT
@@ -16,7 +16,7 @@ from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget
 
-CHOSEN = choose(load(tier=None).cases)
+CHOSEN = choose(suite_catalog().cases)
 
 
 def chosen(name):
@@ -182,7 +182,7 @@ def test_choice_includes_quantised_cases_wherever_a_relation_fits_them(precision
 
 
 def test_choice_is_the_same_each_time():
-    again = choose(load(tier=None).cases)
+    again = choose(suite_catalog().cases)
     assert [(name, case.id) for name, case in again] == [(name, case.id) for name, case in CHOSEN]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import make_case
-from trt_conformance.catalog.catalog import load
+from tests.support.suite import suite_catalog
 from trt_conformance.catalog.lint.case import lint_case
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.precision import UNKNOWN, arithmetic
@@ -16,7 +16,7 @@ from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.protocols import EngineFacts
 
-PROBES = {case.name: case for case in load(tier=None).cases if case.distinguishes}
+PROBES = {case.name: case for case in suite_catalog().cases if case.distinguishes}
 
 
 def judged(case, target):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.helpers import make_case, run_pytest
-from trt_conformance.catalog.catalog import load
+from tests.support.suite import suite_catalog
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.rejections import check_reject
 from trt_conformance.checks.subject import Subject
@@ -18,7 +18,7 @@ from trt_conformance.targets.isolation.proxy import open_target
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.registry import resolve
 
-CASES = {case.base_id: case for case in load(tier=None).cases if case.file.startswith("cases/rejected/")}
+CASES = {case.base_id: case for case in suite_catalog().cases if case.file.startswith("cases/rejected/")}
 RUNS = [name for name, case in CASES.items() if name.startswith("runs/") and case.reject is not None]
 SETTERS = [
     name
@@ -150,6 +150,7 @@ def test_a_misuse_crosses_the_process_of_an_isolated_target() -> None:
     assert verdict.status == "pass", verdict.message
 
 
+@pytest.mark.slow
 def test_a_careless_target_fails_the_suite() -> None:
     done = run_pytest(
         "cases/test_reject.py", "--case", "runs/*", "--target", "tests/doubles/refusing.py:Accepts", "--no-record"

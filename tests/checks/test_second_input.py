@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import make_case
-from trt_conformance.catalog.catalog import load
+from tests.support.suite import suite_catalog
 from trt_conformance.checks.second_input import check_inputs, other_input
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import case_data
@@ -74,7 +74,7 @@ def test_a_first_input_with_other_bits_after_the_second_fails():
 
 
 def test_the_second_input_differs_in_every_case_of_the_suite():
-    exact = [c for c in load(tier=None).cases if c.exact and c.reject is None]
+    exact = [c for c in suite_catalog().cases if c.exact and c.reject is None]
     assert exact
     for given in exact:
         shape = next(shape for shape in given.run_shapes if 0 not in shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trt_conformance.catalog.catalog import load
+from tests.support.suite import suite_catalog
 from trt_conformance.checks.special_values import check_special_values, travelled
 from trt_conformance.checks.subject import Subject
 from trt_conformance.mutants import Mutant, MutantTarget
@@ -13,7 +13,7 @@ from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget
 
-CASES = [case for case in load(tier=None).cases if case.special_values and case.precision == "fp32"]
+CASES = [case for case in suite_catalog().cases if case.special_values and case.precision == "fp32"]
 NAN = np.nan
 
 

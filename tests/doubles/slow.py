@@ -1,6 +1,8 @@
 """A target that is right and takes its time."""
 
+import os
 import time
+from pathlib import Path
 
 from trt_conformance.targets.numpy import NumpyTarget
 
@@ -35,20 +37,26 @@ class Stuck(Slow):
 
 
 class Starting(Slow):
-    """Target ``starting``: slow to open, and colder before `warm_up` than after."""
+    """Target ``starting``: cold before `warm_up`, warm after it."""
 
     name = "starting"
     is_warm = False
 
-    def __init__(self):
-        time.sleep(1.0)
-
     def warm_up(self):
-        time.sleep(0.2)
         self.is_warm = True
 
     def supports(self, case):
         return "warm" if self.is_warm else "cold"
+
+
+class Awaiting(Slow):
+    """Target ``awaiting``: opens once the file that the variable AWAITED names exists."""
+
+    name = "awaiting"
+
+    def __init__(self):
+        while not Path(os.environ["AWAITED"]).exists():
+            time.sleep(0.01)
 
 
 class FailsToWarm(Slow):

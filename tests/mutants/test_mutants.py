@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 import trt_conformance.mutants
 from tests.support.helpers import make_case, run_pytest
-from trt_conformance.catalog.catalog import Catalog, load
+from tests.support.suite import suite_catalog
+from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.checks.second_input import other_input
 from trt_conformance.cli import app
 from trt_conformance.core.case import Case
@@ -32,7 +33,7 @@ UNKILLABLE = replace(UNMUTATED, name="unkillable", doc="right in every way")
 
 @pytest.fixture(scope="module")
 def catalog() -> Catalog:
-    return load(tier=None)
+    return suite_catalog()
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +211,7 @@ def test_a_refusal_ends_the_command_with_2() -> None:
     assert done.stderr.startswith("no mutant matches 'nobody'")
 
 
+@pytest.mark.slow
 def test_a_wrong_target_in_a_file_fails_with_a_message_that_says_where(tmp_path: Path) -> None:
     """The way anybody tests an implementation of their own, from the command line to the message."""
     target = "tests/doubles/flipped.py:FlippedKernel"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import brute_force, make_case
-from trt_conformance.catalog.catalog import load
+from tests.support.suite import suite_catalog
 from trt_conformance.catalog.lint.case import lint_case
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.subject import Subject
@@ -20,7 +20,7 @@ from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget
 
-CASES = [case for case in load(tier=None).cases if case.file.startswith("cases/exact/") and case.reject is None]
+CASES = [case for case in suite_catalog().cases if case.file.startswith("cases/exact/") and case.reject is None]
 EXACT = [case for case in CASES if case.exact]
 BASES = list({case.base_id: case for case in EXACT}.values())
 INT8 = [case for case in CASES if case.quantize]

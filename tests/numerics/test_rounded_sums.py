@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from trt_conformance.catalog.catalog import load
+from tests.support.suite import suite_catalog
 from trt_conformance.core.paths import ROOT
 from trt_conformance.numerics.bounds.basis import basis, bound_on
 from trt_conformance.numerics.bounds.elementwise import bound
@@ -22,7 +22,7 @@ def recorded(run):
 
 @pytest.fixture(scope="module")
 def catalog():
-    return load(tier=None)
+    return suite_catalog()
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,7 @@ def test_the_published_schema_accepts_records_and_refuses_others(tmp_path):
         assert record_schema.fault(good | change)
 
 
+@pytest.mark.slow
 def test_a_target_that_cannot_say_what_it_is_ends_no_run(tmp_path):
     (tmp_path / "silent.py").write_text(
         "from trt_conformance.targets.numpy import NumpyTarget\n"
@@ -231,6 +232,7 @@ def test_a_target_that_cannot_say_what_it_is_ends_no_run(tmp_path):
     assert facts == {"environment": "not available: OSError: gone"}
 
 
+@pytest.mark.slow
 def test_a_record_that_cannot_be_made_ends_the_run_in_words(tmp_path):
     (tmp_path / "file").write_text("in the way")
     options = ["--target", "numpy", "--case", "stride_nd/*", "--record-root", str(tmp_path / "file" / "runs")]
@@ -240,6 +242,7 @@ def test_a_record_that_cannot_be_made_ends_the_run_in_words(tmp_path):
     assert "INTERNALERROR" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["alone", "parallel"])
 def test_a_full_disk_ends_the_run_and_leaves_what_was_written(tmp_path, parallel):
     options = ["--target", "numpy", "--case", "stride_nd/*", "--record-root", str(tmp_path), *parallel]

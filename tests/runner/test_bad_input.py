@@ -28,6 +28,7 @@ def checkout(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["alone", "parallel"])
 def test_every_fault_of_case_files_is_named(checkout, parallel):
     bad = checkout / "cases" / "convolution" / "bad.toml"
@@ -40,6 +41,7 @@ def test_every_fault_of_case_files_is_named(checkout, parallel):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -54,6 +56,7 @@ def test_arguments_that_name_nothing(tmp_path, arguments, message):
     assert_refused(done, tmp_path, message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["nan", "inf", "-1", "1e9", "long"])
 @pytest.mark.parametrize("option", ["--time-limit", "--cache-limit"])
 def test_a_limit_that_is_none_is_said_in_one_line(option, text):
@@ -63,6 +66,7 @@ def test_a_limit_that_is_none_is_said_in_one_line(option, text):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_targets_of_one_name_are_refused(tmp_path):
     """Engines and verdicts are known by it: the first one's engines would answer for both."""
     source = "from trt_conformance.targets.numpy import NumpyTarget\nclass {}(NumpyTarget):\n    name = 'mine'\n"

@@ -45,6 +45,7 @@ def cold(tmp_path_factory):
     return folder / "cache", *run(folder / "run", "--cache-dir", str(folder / "cache"))
 
 
+@pytest.mark.slow
 def test_cold_warm_parallel_and_without_cache_say_the_same(cold, tmp_path):
     cache, done, first = cold
     warm, second = run(tmp_path / "warm", "--cache-dir", str(cache))
@@ -63,6 +64,7 @@ def test_cold_warm_parallel_and_without_cache_say_the_same(cold, tmp_path):
     assert (facts["cache"], plain_facts["cache"]) == ("engines", "none")
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_told_and_fails_nothing(cold, tmp_path):
     shutil.copytree(cold[0], tmp_path / "cache")
     files = (path for path in (tmp_path / "cache" / "engines").rglob("*") if path.is_file())
@@ -76,6 +78,7 @@ def test_a_damaged_cache_is_told_and_fails_nothing(cold, tmp_path):
     assert "damaged" in note
 
 
+@pytest.mark.slow
 def test_nothing_is_built_for_checks_that_need_no_engine(tmp_path):
     done = run_pytest(
         "cases/test_network.py", "--case", "num_groups/*", "--target", "tensorrt_rtx", "--no-record",

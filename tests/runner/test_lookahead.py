@@ -123,6 +123,7 @@ class Told(NumpyTarget):
 """
 
 
+@pytest.mark.slow
 def test_what_is_looked_ahead_to_is_what_is_left_to_run(tmp_path):
     """-k and --lf choose after the tests have been arranged."""
     (tmp_path / "told.py").write_text(TOLD)
@@ -144,6 +145,7 @@ class Breaks(NumpyTarget):
 """
 
 
+@pytest.mark.slow
 def test_what_breaks_ahead_has_a_verdict(tmp_path):
     (tmp_path / "breaks.py").write_text(BREAKS)
     options = ["--target", f"{tmp_path}/breaks.py:Breaks", "--builders", "1", "-q", "--record-root", str(tmp_path)]
@@ -174,6 +176,7 @@ def test_workers_of_one_run_get_neighbours(pytestconfig):
     assert config.option.dist == "loadfile"
 
 
+@pytest.mark.slow
 def test_what_stops_the_builders_comes_last():
     pytest.importorskip("tensorrt_rtx")
     done = run_pytest(
@@ -186,6 +189,7 @@ def test_what_stops_the_builders_comes_last():
     assert {"cases/test_forward.py::test_forward", "cases/test_forward.py::test_inputs"} <= set(names[:first])
 
 
+@pytest.mark.slow
 def test_without_a_cache_the_workers_of_a_run_share_one_that_ends_with_it(tmp_path, monkeypatch):
     pytest.importorskip("tensorrt_rtx")
     monkeypatch.setenv("TMPDIR", str(tmp_path))

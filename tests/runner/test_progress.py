@@ -79,6 +79,7 @@ def verdicts_of_interrupted(folder):
     return lines[1:]
 
 
+@pytest.mark.slow
 def test_line_on_a_terminal(tmp_path):
     code, shown = on_terminal(tmp_path, "-q", "--tb", "short", "--no-record")
     assert code == 0
@@ -89,6 +90,7 @@ def test_line_on_a_terminal(tmp_path):
     assert any("12 passed" in row for row in screen)
 
 
+@pytest.mark.slow
 def test_ctrl_c_on_a_terminal_with_two_workers(tmp_path):
     code, shown = on_terminal(tmp_path, "-n", "2", interrupt_at="\r3/12")
     assert code == 2
@@ -100,6 +102,7 @@ def test_ctrl_c_on_a_terminal_with_two_workers(tmp_path):
     assert 3 <= len(verdicts_of_interrupted(tmp_path)) < 12
 
 
+@pytest.mark.slow
 def test_ctrl_c_without_a_terminal(tmp_path):
     process = start(tmp_path, stdout=subprocess.PIPE)
     try:
@@ -119,6 +122,7 @@ def test_ctrl_c_without_a_terminal(tmp_path):
     assert 3 <= len(verdicts_of_interrupted(tmp_path)) < 12
 
 
+@pytest.mark.slow
 def test_dumb_terminal_gets_dots(tmp_path):
     code, shown = on_terminal(tmp_path, "--no-record", "-x", term="dumb")
     assert code == 0

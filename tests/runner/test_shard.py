@@ -20,12 +20,14 @@ def test_a_wrong_shard_is_refused(text):
         Shard.parse(text)
 
 
+@pytest.mark.slow
 def test_a_wrong_shard_is_said_in_one_line():
     done = run_pytest("cases", "--shard", "3/2")
     assert done.returncode == 4
     assert "--shard: 3/2: the part must lie between 1 and the number of shards, 2" in done.stderr
 
 
+@pytest.mark.slow
 def test_shards_make_the_whole(tmp_path):
     options = [
         "cases/test_forward.py",
@@ -95,6 +97,7 @@ def test_a_shard_that_was_cut_short_is_told():
     assert merged.missing == ("b: the run was cut short",)
 
 
+@pytest.mark.slow
 def test_a_shard_that_was_stopped_is_told(tmp_path):
     """Its record has a closing line: -x ended it in good order, before all its cases had run."""
     options = ["--target", f"{ROOT}/tests/doubles/flipped.py:FlippedKernel", "--case", "stride_nd/*", "-q"]

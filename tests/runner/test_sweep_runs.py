@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.helpers import run_pytest
-from trt_conformance.catalog.catalog import load
+from tests.support.suite import suite_catalog
 from trt_conformance.results.record.record import read
 
 SWEEP = "cases/test_sweep.py"
 FLIPPED = "tests/doubles/flipped.py:FlippedKernel"
-LAYER = next(expanded for expanded in load(tier=None).sweeps if expanded.sweep.name == "layer")
+LAYER = next(expanded for expanded in suite_catalog().sweeps if expanded.sweep.name == "layer")
 SMOKE = set(LAYER.names("smoke"))
 CI_ONLY = next(name for name in LAYER.names("ci") if name not in SMOKE and "_f3_" in name and name.endswith("-fp32"))
 
@@ -26,11 +26,13 @@ def collected(*arguments: str) -> int:
     return int(found[1])
 
 
+@pytest.mark.slow
 def test_tiers_grow_and_smoke_is_usual() -> None:
     smoke, ci, nightly = (collected("--tier", tier) for tier in ("smoke", "ci", "nightly"))
     assert collected() == smoke < 100 < ci < 1500 < 10_000 <= nightly
 
 
+@pytest.mark.slow
 def test_case_of_a_larger_tier_says_how_to_run_it() -> None:
     done = run_pytest(SWEEP, "--target", "numpy", "--case", CI_ONLY)
     assert done.returncode == 2
@@ -39,12 +41,14 @@ def test_case_of_a_larger_tier_says_how_to_run_it() -> None:
     assert collected("--case", CI_ONLY.rpartition("-")[0], "--tier", "ci") == 1
 
 
+@pytest.mark.slow
 def test_tier_that_does_not_exist() -> None:
     done = run_pytest(SWEEP, "--tier", "weekly")
     assert done.returncode == 4
     assert "invalid choice: 'weekly'" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "checks"), [("numpy", ["forward"]), ("onnxruntime", ["network", "build", "forward"])]
 )
@@ -58,6 +62,7 @@ def test_checks_of_a_generated_case(target: str, checks: list[str], tmp_path: Pa
     assert all(v.location.startswith("cases/sweeps/layer.toml:") for v in verdicts)
 
 
+@pytest.mark.slow
 def test_wrong_convolution_fails_and_can_be_run_again(tmp_path: Path) -> None:
     done = run_pytest(SWEEP, "--target", FLIPPED, "--tier", "ci", "--case", CI_ONLY, "--record-root", str(tmp_path))
     assert done.returncode == 1

@@ -68,8 +68,18 @@ def table_axis(size: int, window: int, stride: int, pre: int, post: int, dilatio
     return math.ceil(Fraction(size, stride)), before if padding > 0 else 0
 
 
+may_start_pytest = False
+"""Whether the test that runs now is marked slow."""
+
+
 def run_pytest(*arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run pytest in a process of its own, in a checkout's root, as if no other pytest were running."""
+    """Run pytest in a process of its own, in a checkout's root, as if no other pytest were running.
+
+    Raises:
+        RuntimeError: the test that calls this is not marked slow.
+    """
+    if not may_start_pytest:
+        raise RuntimeError("mark a test that starts pytest in a process: @pytest.mark.slow")
     outer = ("PYTEST_XDIST", "PYTEST_CURRENT_TEST")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
     return subprocess.run(

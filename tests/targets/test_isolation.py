@@ -29,6 +29,7 @@ def run_suite(tmp_path, name, *arguments):
     return done, lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "cause", "arguments"),
     [

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.helpers import make_case
-from trt_conformance.catalog.catalog import load
+from tests.support.suite import suite_catalog
 from trt_conformance.core.case import Case
 from trt_conformance.core.disk_cache import DiskCache
 from trt_conformance.core.errors import ConformanceError
@@ -191,7 +191,7 @@ def test_a_refusal_to_build_is_none_of_the_network(tmp_path):
 
 
 def test_what_is_unsupported_may_be_stated_as_a_refusal_later(tmp_path):
-    stated = load(tier=None).find("builds/chw4_of_float32-fp32")
+    stated = suite_catalog().find("builds/chw4_of_float32-fp32")
     with pytest.raises(Unsupported, match="TensorFormats"):
         target(cache=tmp_path).build(stated.model_copy(update={"reject": None}))
     with pytest.raises(Refused, match="TensorFormats"):
@@ -239,7 +239,7 @@ def test_that_memory_was_short_is_part_of_a_refusal():
 
 
 def test_a_shortage_of_an_earlier_build_is_not_part_of_a_refusal():
-    refused = load(tier=None).find("builds/chw4_of_float32-fp32")
+    refused = suite_catalog().find("builds/chw4_of_float32-fp32")
     held = target()
     held._api.logger.log(held._api.trt.ILogger.Severity.WARNING, "insufficient memory on requested size of 7")
     with pytest.raises(Refused, match="TensorFormats") as refusal:
