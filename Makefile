@@ -6,7 +6,7 @@ CONSTRAINTS ?= $(if $(findstring tensorrt8,$(EXTRA)),constraints-tensorrt8.txt,c
 RUN := $(VENV)/bin/python -m
 STAMP := $(VENV)/.installed$(if $(EXTRA),-$(EXTRA))
 
-.PHONY: conformance test gpu lint doctor clean
+.PHONY: conformance test gpu compare lint doctor clean
 
 conformance: $(STAMP) ## the main job: every case on every target that works on this machine
 	@$(RUN) trt_conformance.cli doctor --brief
@@ -17,6 +17,9 @@ test: $(STAMP) ## the harness's own tests, and the suite on this machine's targe
 
 gpu: $(STAMP) ## the main job, failing where no GPU is found
 	@$(RUN) pytest cases --require-gpu $(ARGS)
+
+compare: $(STAMP) ## what changed between two runs: ARGS="BASE NEW"; ARGS="NEW --gate" stops on a regression from the accepted run
+	@$(RUN) trt_conformance.cli compare $(ARGS)
 
 lint: $(STAMP) ## ruff, mypy and the import contracts
 	@$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(VENV)/bin/lint-imports

@@ -1,0 +1,130 @@
+"""The CI files work as pasted: every command is taken out of them and run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.runs import record, verdict
+from trt_conformance.core.paths import ROOT
+from trt_conformance.results.accepted import accept
+from trt_conformance.results.record.record import save
+
+CI = ROOT / "docs" / "ci"
+VALUES = {"${{ matrix.extra }}": "tensorrt", "$EXTRA": "tensorrt"}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A shell command of a CI file."""
+
+    file: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.text}"
+
+
+def commands() -> list[Command]:
+    found = []
+    github = yaml.safe_load((CI / "github-actions.yml").read_text(encoding="utf-8"))
+    for job in github["jobs"].values():
+        found += [Command("github-actions.yml", step["run"]) for step in job["steps"] if "run" in step]
+    gitlab = yaml.safe_load((CI / "gitlab-ci.yml").read_text(encoding="utf-8"))
+    for job in gitlab.values():
+        if isinstance(job, dict):
+            found += [Command("gitlab-ci.yml", line) for line in job["script"]]
+    jenkins = (CI / "Jenkinsfile").read_text(encoding="utf-8")
+    return found + [Command("Jenkinsfile", line) for line in re.findall(r"(?m)^\s*sh '(.*)'$", jenkins)]
+
+
+def recipe(text: str) -> str:
+    """The command that make runs after installation, with this Python in place of the environment's."""
+    for name, value in VALUES.items():
+        text = text.replace(name, value)
+    command, _, redirected = text.partition(" >> ")
+    printed = subprocess.run(
+        [*shlex.split(command), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    line = printed.splitlines()[-1]
+    python, _, rest = line.partition(" ")
+    assert python.endswith("/python"), line
+    return f"{sys.executable} {rest}" + (f" >> {redirected}" if redirected else "")
+
+
+def run(line: str, folder: Path, summary: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", line],
+        cwd=folder,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "PYTHONPATH": str(ROOT / "harness"),
+            "GITHUB_STEP_SUMMARY": str(summary),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+ALL = commands()
+GATES = [command for command in ALL if "--gate" in command.text]
+SUITES = [command for command in ALL if "--gate" not in command.text]
+
+
+def test_each_file_runs_the_suite_and_the_gate() -> None:
+    files = {"github-actions.yml", "gitlab-ci.yml", "Jenkinsfile"}
+    assert {command.file for command in GATES} == {command.file for command in SUITES} == files
+
+
+@pytest.mark.parametrize("command", GATES, ids=str)
+def test_the_gate_passes_stops_and_asks_for_a_baseline(command: Command, tmp_path: Path) -> None:
+    line, summary = recipe(command.text), tmp_path / "summary.md"
+    new = tmp_path / "reports" / "new"
+    save(new / "run", record(verdict()))
+    missing = run(line, tmp_path, summary)
+    assert missing.returncode == 4, missing.stderr
+    assert "trt-conformance accept RUN" in missing.stderr
+
+    accept(record(verdict()), tmp_path / "reports" / "accepted")
+    assert run(line, tmp_path, summary).returncode == 0
+
+    shutil.rmtree(new)
+    save(new / "run", record(verdict(status="fail", message="it differs")))
+    stopped = run(line, tmp_path, summary)
+    assert stopped.returncode == 1, stopped.stderr
+    told = summary.read_text(encoding="utf-8") if "GITHUB_STEP_SUMMARY" in line else stopped.stdout
+    assert "it differs" in told, "the job's page says nothing of the failing case"
+
+
+@pytest.mark.parametrize("command", SUITES, ids=str)
+def test_the_options_of_the_suite_exist(command: Command) -> None:
+    line = recipe(command.text)
+    arguments = shlex.split(line)[1:]
+    assert arguments[:2] == ["-m", "pytest"]
+    asked = {argument.partition("=")[0] for argument in arguments if argument.startswith("--")}
+    printed = subprocess.run(
+        [sys.executable, "-m", "pytest", "--help", "cases"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    known = set(re.findall(r"--[a-z][a-z-]*", printed)) | {"--junitxml"}  # pytest's help shows its other spelling
+    assert asked <= known
+
+
+@pytest.mark.parametrize("file", ["Containerfile", "Containerfile.gpu"])
+def test_container_files_name_what_exists(file: str) -> None:
+    text = (CI / file).read_text(encoding="utf-8")
+    extras = set(re.findall(r"source\[(\w+)\]", text)) | set(re.findall(r"ARG EXTRA=(\w+)", text))
+    offered = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for extra in extras:
+        assert re.search(rf"(?m)^{extra} = \[", offered), f"{file}: there is no extra {extra}"
+    for constraints in re.findall(r"/source/(constraints[\w-]*\.txt)", text):
+        assert (ROOT / constraints).is_file()
