@@ -131,7 +131,7 @@ def exportable(folder: Path, count: int) -> list[Case]:
     forward = [verdict for verdict in _record(folder).verdicts if verdict.check == "forward"]
     passed = dict.fromkeys(verdict.case for verdict in forward if verdict.status == "pass")
     cases = [case for case in map(catalog.find, passed) if case and not case.dynamic and onnx.supports(case) is None]
-    # The parser of TensorRT 8.6 takes the bias of a quantised convolution for its kernel.
+    # The parser of TensorRT 8.6 takes the bias of a quantized convolution for its kernel.
     cases = [case for case in cases if case.quantize is None or case.bias == "none"]
     step = max(1, len(cases) // count)
     return [case for first in range(step) for case in cases[first::step]]

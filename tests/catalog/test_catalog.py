@@ -374,24 +374,28 @@ BAD: dict[str, tuple[list[str], str]] = {
         ["expect.shape = [1]  # here", "input.shape = [1, 1, 700, 701]", "kernel.shape = [1, 1, 700, 700]"],
         "expect.shape is [1], but the output is [1, 1, 1, 2]",
     ),
-    "quantised away": (
+    "quantized away": (
         ["# here", INT8, "quantize = { input = 1e6, kernel = [1.0] }"],
         "proves little: each of the 28 expected values is 0",
     ),
-    # Quantisation.
+    # Quantization.
     "int8 without scales": (['precision = ["int8"]  # here'], "precision int8 needs quantize"),
     "scales without int8": (
         ['precision = ["fp16"]', "quantize = { input = 1.0, kernel = [1.0] }  # here"],
         "quantize is for precision int8 and fp8, but the case also runs in fp16",
     ),
-    "an operation behind a quantised output": (
-        [INT8, "quantize = { input = 1.0, kernel = [1.0], by_caller = true }", 'after = [{ op = "relu" }]  # here'],
-        "after: with quantize.by_caller the network ends in the layer or its Q",
+    "an operation behind a quantized output": (
+        [
+            INT8,
+            "quantize = { input = 1.0, kernel = [1.0], io_quantization = true }",
+            'epilogue = [{ op = "relu" }]  # here',
+        ],
+        "epilogue: with quantize.io_quantization the network ends in the layer or its Q",
     ),
     "CHW4 of a float output": (
         [
             INT8,
-            "quantize = { input = 1.0, kernel = [1.0], by_caller = true }",
+            "quantize = { input = 1.0, kernel = [1.0], io_quantization = true }",
             'formats = { input = "CHW4", output = "CHW4" }  # here',
         ],
         "formats.output: CHW4 holds float16, int8, but in int8 the case has float32 there",
@@ -399,7 +403,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "NaN in int8": (
         [
             INT8,
-            "quantize = { input = 1.0, kernel = [1.0], by_caller = true }",
+            "quantize = { input = 1.0, kernel = [1.0], io_quantization = true }",
             'formats = { input = "CHW4", padding = "nan" }  # here',
         ],
         "formats.padding: int8 has no NaN",
@@ -775,7 +779,7 @@ PATHS = [
     *(f"{key}" for key in Case.model_fields if key not in {"id", "doc"}),
     *(f"set.{key}" for key in ATTRIBUTE_FIELDS),
     *(f"{tensor}.{key}" for tensor in ("input", "kernel", "bias") for key in ("shape", "fill", "values", "seed")),
-    *(f"quantize.{key}" for key in ("input", "kernel", "output", "by_caller")),
+    *(f"quantize.{key}" for key in ("input", "kernel", "output", "io_quantization")),
     *(f"dynamic.{key}" for key in ("shape", "min", "opt", "max", "run")),
     *(f"expect.{key}" for key in ("shape", "printed", "ideal", "attributes")),
     *(f"reject.{key}" for key in ("phase", "error", "on", "neighbour")),

@@ -11,7 +11,7 @@ KNOWN = Expectation.model_validate(
     {
         "id": "kernel_as_it_is",
         "cause": "deviation",
-        "doc": "the kernel is not quantised",
+        "doc": "the kernel is not quantized",
         "targets": ["tensorrt-*"],
         "versions": ">=8.6,<8.7",
         "cases": ["exact/depthwise-int8"],

@@ -1,4 +1,4 @@
-"""The int8 Conv3d cases tell by their first output what was left unquantised, and fail whoever leaves it so."""
+"""The int8 Conv3d cases tell by their first output what was left unquantized, and fail whoever leaves it so."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SEEN = "exact_int8/kernel_ties-int8"
 
 
 def first_output(case, kernel, source):
-    """The first output with either tensor quantised ("right"), rounded alone ("rounded"), or as it is ("as_it_is")."""
+    """The first output with either tensor quantized ("right"), rounded alone ("rounded"), or as it is ("as_it_is")."""
 
     def read(values, scale, how):
         ratio = values.astype(np.float64) / scale
@@ -78,11 +78,11 @@ def test_both_depths_both_scales_and_both_outputs_are_there():
     three_d = [case for case in CASES if case.spatial_rank == 3]
     for depth in (1, 3):
         for per_channel in (False, True):
-            for quantised in (False, True):
+            for quantized in (False, True):
                 assert any(
                     case.kernel.shape[2] == depth
                     and (len(case.quantize.kernel) > 1) == per_channel
-                    and (case.quantize.output is not None) == quantised
+                    and (case.quantize.output is not None) == quantized
                     for case in three_d
                 )
 

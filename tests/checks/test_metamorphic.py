@@ -10,7 +10,7 @@ from tests.support.suite import suite_catalog
 from trt_conformance.checks.metamorphic import FLOATS, QUANTIZED, RELATIONS, check_metamorphic, choose
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import INPUT, OUTPUT
-from trt_conformance.core.types import DATA_TYPE, QUANTISED
+from trt_conformance.core.types import DATA_TYPE, QUANTIZED_PRECISIONS
 from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
@@ -170,13 +170,13 @@ def test_choice_is_small_and_wide(name):
     cases = chosen(name)
     floats = [case for case in cases if not case.quantize]
     assert FLOATS <= len(floats) <= FLOATS + len(DATA_TYPE)
-    assert all(sum(case.precision == precision for case in cases) <= QUANTIZED for precision in QUANTISED)
-    assert {case.precision for case in floats} == set(DATA_TYPE) - set(QUANTISED)
+    assert all(sum(case.precision == precision for case in cases) <= QUANTIZED for precision in QUANTIZED_PRECISIONS)
+    assert {case.precision for case in floats} == set(DATA_TYPE) - set(QUANTIZED_PRECISIONS)
     assert len({case.id for case in cases}) == len(cases)
 
 
-@pytest.mark.parametrize("precision", QUANTISED)
-def test_choice_includes_quantised_cases_wherever_a_relation_fits_them(precision):
+@pytest.mark.parametrize("precision", QUANTIZED_PRECISIONS)
+def test_choice_includes_quantized_cases_wherever_a_relation_fits_them(precision):
     without = {name for name in RELATIONS if not any(case.precision == precision for case in chosen(name))}
     assert without == {"constructor_as_setters", "constructor_as_set_input", "multiple_of_input", "sum_of_inputs"}
 

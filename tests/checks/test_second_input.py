@@ -35,7 +35,7 @@ def judged(given, target):
         {},
         {"precision": "fp16"},
         {"precision": "int8"},
-        {"precision": "bf16", "after": [{"op": "relu"}]},
+        {"precision": "bf16", "epilogue": [{"op": "relu"}]},
         {"input": {"shape": [1, 3, 5, 6], "fill": "ones"}},
     ],
 )

@@ -596,7 +596,7 @@ def test_even_a_tiny_change_is_not_what_the_manifest_lists(root: Path) -> None:
     assert [problem.kind for problem in verify(catalog(), root)] == ["manifest"]
 
 
-def test_quantised_output_may_tip_over_only_at_a_tie(tmp_path: Path) -> None:
+def test_quantized_output_may_tip_over_only_at_a_tie(tmp_path: Path) -> None:
     case = make_case(
         precision="int8",
         input={"shape": [1, 1, 1, 2], "values": [1.0, 2.0]},

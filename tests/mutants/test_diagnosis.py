@@ -44,7 +44,7 @@ def output_of(case, name):
         (INT8, "int8_kernel_toward_zero"),
     ],
 )
-def test_a_mutant_is_recognised_by_its_output(fields, name):
+def test_a_mutant_is_recognized_by_its_output(fields, name):
     case = make_case(**fields)
     found = diagnosis(case, 0, output_of(case, name), reference(case))
     assert name in [mutant.name for mutant in found]

@@ -13,7 +13,7 @@ from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.fills import content
 from trt_conformance.core.tensors import INPUT, OUTPUT, case_data
-from trt_conformance.core.types import DATA_TYPE, QUANTISED
+from trt_conformance.core.types import DATA_TYPE, QUANTIZED_PRECISIONS
 from trt_conformance.numerics.bounds.elementwise import bound
 from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.reference.result import reference
@@ -137,7 +137,7 @@ def test_numpy_has_no_error(case):
 
 def test_every_precision_is_exact_somewhere_in_every_family():
     for family in {case.file for case in EXACT if case.file.startswith("cases/exact/exact_")} - {INT8[0].file}:
-        assert {c.precision for c in EXACT if c.file == family} >= set(DATA_TYPE) - set(QUANTISED), family
+        assert {c.precision for c in EXACT if c.file == family} >= set(DATA_TYPE) - set(QUANTIZED_PRECISIONS), family
 
 
 @pytest.mark.parametrize("mode", ["SAME_UPPER", "SAME_LOWER", "EXPLICIT_ROUND_UP", "CAFFE_ROUND_UP"])

@@ -31,9 +31,9 @@ def test_int8_holds_its_kernel_as_int8():
     assert work(case).bytes == 4 * (8 * 16 + 16 + 16 * 16) + 16 * 8
 
 
-def test_what_the_caller_quantises_is_read_and_written_as_int8():
+def test_what_the_caller_quantizes_is_read_and_written_as_int8():
     given = {"precision": "int8", "weights": "set_input", "bias": True}
-    scales = {"input": 1.0, "kernel": [1.0], "by_caller": True}
+    scales = {"input": 1.0, "kernel": [1.0], "io_quantization": True}
     case = layer([1, 8, 4, 4], [16, 8, 1, 1], quantize=scales, **given)
     assert work(case).bytes == 8 * 16 + 4 * (16 + 16 * 16) + 16 * 8
     both = layer([1, 8, 4, 4], [16, 8, 1, 1], quantize=scales | {"output": 1.0}, **given)

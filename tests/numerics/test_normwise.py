@@ -226,7 +226,7 @@ def test_three_dimensions_grow_in_each():
 
 def test_refuses_what_no_such_kernel_does():
     int8 = make_case(precision="int8")
-    with pytest.raises(ValueError, match="no quantised kernel"):
+    with pytest.raises(ValueError, match="no quantized kernel"):
         normwise_bound(int8, reference(int8))
     wide = make_case(input={"shape": [1, 1, 9, 9], "fill": "ones"}, kernel={"shape": [1, 1, 9, 9], "fill": "ones"})
     with pytest.raises(ValueError, match="no Winograd transform has a window of 9"):

@@ -1,4 +1,4 @@
-"""int8 quantisation against pure integer arithmetic."""
+"""int8 quantization against pure integer arithmetic."""
 
 from fractions import Fraction
 

@@ -317,7 +317,7 @@ def quantized_dots(terms, output=None, bias="none", **quantize):
 
 
 def integer_sums(case):
-    """Exact sums of quantised products, and the scales as the engine holds them."""
+    """Exact sums of quantized products, and the scales as the engine holds them."""
     data, q = case_data(case), case.quantize
     x_scale, w_scale = (np.float32(v) for v in (q.input, q.kernel[0]))
     x, w = (
@@ -385,7 +385,7 @@ def requantized_at_once(sums, x_scale, w_scale, bias, out_scale):
 @pytest.mark.parametrize("epilogue", [requantized, requantized_at_once])
 @pytest.mark.parametrize("output", [0.02, 0.0625, 1e-4])
 @pytest.mark.parametrize("terms", [1, 9, 576])
-def test_requantised_outputs_stay_inside(epilogue, output, terms):
+def test_requantized_outputs_stay_inside(epilogue, output, terms):
     case = quantized_dots(terms, output=output, bias={"values": [0.7]})
     actual = epilogue(*integer_sums(case), np.float32(output))
     for accumulation in ("int32", "fp32"):
@@ -501,7 +501,7 @@ def test_scales_of_each_map():
     assert not compare(shifted.astype(np.float32), result.output, bound(case, result)).passed
 
 
-def test_a_dequantised_output_may_come_of_the_reciprocal_of_its_scale():
+def test_a_dequantized_output_may_come_of_the_reciprocal_of_its_scale():
     case = single(16.0, 1.0, input=1.0, kernel=[1.0], output=0.34)
     scale = np.float32(0.34)
     written = np.float32(47) * (np.float32(1) / (np.float32(1) / scale))

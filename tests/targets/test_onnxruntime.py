@@ -108,7 +108,7 @@ def test_infers_static_shapes(target, mode):
     assert target.define(case).output_shape == (1, 1, *BY_HAND[mode])
 
 
-def test_infers_through_quantised_outputs(target):
+def test_infers_through_quantized_outputs(target):
     assert target.define(layer("int8 out")).output_shape == (2, 3, 5, 6)
 
 

@@ -16,7 +16,7 @@ from trt_conformance.catalog.lint.case import lint_assignments, lint_case
 from trt_conformance.catalog.source import Source
 from trt_conformance.core.case import Case
 from trt_conformance.core.toml import KeyPath
-from trt_conformance.core.types import QUANTISED
+from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.core.words import choice, shown
 
 # The loader fills these; a case file may not.
@@ -161,12 +161,12 @@ def _variant(entry: Entry, batch: Any, precision: Any) -> dict[str, Any]:
         data["batch"] = batch
     if _suffix(batch) and isinstance(source, dict) and isinstance(source.get("shape"), list):
         data["input"] = source | {"shape": [batch, *source["shape"][1:]]}
-    if precision not in QUANTISED and (
-        any(other in entry.precisions for other in QUANTISED) or "quantize" not in entry.own
+    if precision not in QUANTIZED_PRECISIONS and (
+        any(other in entry.precisions for other in QUANTIZED_PRECISIONS) or "quantize" not in entry.own
     ):
-        # How to quantise is said once, for an entry or a file, whatever else it runs in.
+        # How to quantize is said once, for an entry or a file, whatever else it runs in.
         data.pop("quantize", None)
-    if precision in QUANTISED and data.get("quantize") is not None:
+    if precision in QUANTIZED_PRECISIONS and data.get("quantize") is not None:
         data.setdefault("weights", "set_input")  # a kernel that passes through Q/DQ is a tensor
     return data
 

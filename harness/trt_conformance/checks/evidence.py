@@ -39,7 +39,7 @@ def evidence(
         "expected": _numbers(wanted, 9),
         "fraction": _numbers(fractions(values, wanted, limits), 4),
         # Behind other operations an element is no sum of the layer's products.
-        **(NO_SUM if case.after else receptive_field(case, run_shape, worst)),
+        **(NO_SUM if case.epilogue else receptive_field(case, run_shape, worst)),
     }
 
 

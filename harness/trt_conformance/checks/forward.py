@@ -20,7 +20,7 @@ from trt_conformance.core.types import Precision
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.bounds.basis import bound_on
 from trt_conformance.numerics.compare import Comparison, compare, figures_of, structure_faults
-from trt_conformance.numerics.reference.network import network_result
+from trt_conformance.numerics.reference.epilogue import network_result
 
 
 @judged("compare")

@@ -19,7 +19,7 @@ from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case, Dynamic, Formats, TensorSpec
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
-from trt_conformance.core.types import QUANTISED, AttributeValue
+from trt_conformance.core.types import QUANTIZED_PRECISIONS, AttributeValue
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.compare import compare, structure_faults
 from trt_conformance.numerics.exactness import inexact
@@ -30,7 +30,7 @@ Index = tuple[Any, ...]
 
 ALL: Index = (...,)
 FLOATS, QUANTIZED = 12, 2
-"""Cases for each relation, float and of each quantised type: on a GPU each engine takes up to a second to build."""
+"""Cases for each relation, float and of each quantized type: on a GPU each engine takes up to a second to build."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,9 @@ def check_metamorphic(subject: Subject, name: str) -> Verdict:
 def choose(cases: Sequence[Case]) -> list[tuple[str, Case]]:
     """Relations with cases that they fit: a few of each, from as many files and in as many precisions as there are."""
     floats = list(_spread(case for case in cases if not case.quantize))
-    quantized = [list(_spread(case for case in cases if case.precision == precision)) for precision in QUANTISED]
+    quantized = [
+        list(_spread(case for case in cases if case.precision == precision)) for precision in QUANTIZED_PRECISIONS
+    ]
     return [
         (name, case)
         for turn, name in enumerate(RELATIONS)
@@ -300,7 +302,7 @@ def _fits(name: str, case: Case) -> bool:
     if case.dynamic or case.deprecated or len(case.input.shape) != case.spatial_rank + 2:
         return False
     # What is lifted, sliced or given in another way has to be the layer alone, its bias a weight, its tensors linear.
-    if case.after or case.bias_by_set_input or case.formats != Formats() or case.declared_first or case.typing:
+    if case.epilogue or case.bias_by_set_input or case.formats != Formats() or case.declared_first or case.typing:
         return False
     derivation = RELATIONS[name](case)
     return derivation is not None and all(step.is_exact for step in derivation.steps)

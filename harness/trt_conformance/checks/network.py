@@ -7,7 +7,7 @@ from typing import Any
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.numerics.reference.network import network_shape
+from trt_conformance.numerics.reference.epilogue import network_shape
 from trt_conformance.numerics.reference.shape import output_shape
 from trt_conformance.targets.protocols import (
     DefinesNetworks,

@@ -14,7 +14,7 @@ from trt_conformance.core.case import Case, TensorSpec
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.compare import compare, same_bits, structure_faults
-from trt_conformance.numerics.reference.network import network_result
+from trt_conformance.numerics.reference.epilogue import network_result
 from trt_conformance.numerics.reference.result import reference
 
 

@@ -58,14 +58,14 @@ class BiasSpec(Model):
 class Quantize(Model):
     """Q/DQ around the layer's input and kernel, and optionally behind its output; to the type the precision names.
 
-    Scales are build-time constants; ``kernel`` holds one scale, or one for each output map. ``by_caller``: the
-    network reads its input quantised, and writes its output so where that has a scale; the caller does the rest.
+    Scales are build-time constants; ``kernel`` holds one scale, or one for each output map. ``io_quantization``: the
+    network reads its input quantized, and writes its output so where that has a scale; the caller does the rest.
     """
 
     input: Annotated[float, Field(gt=0)]
     kernel: Floats
     output: Annotated[float, Field(gt=0)] | None = None
-    by_caller: bool = False
+    io_quantization: bool = False
 
 
 class Formats(Model):
@@ -91,7 +91,7 @@ class Shapes(Model):
     bias: Shape | None = None
 
 
-class After(Model):
+class EpilogueOperation(Model):
     """An operation behind the layer: an activation, or one that joins the network's own input to the output.
 
     relu: max(y, 0). clip: y within [low, high]. add: y + input. concat: y, then the input, along C.
@@ -215,7 +215,7 @@ class Case(Model):
     types: Types = Types()
     shapes: Shapes = Shapes()
     formats: Formats = Formats()
-    after: Annotated[tuple[After, ...], Field(strict=False)] = ()
+    epilogue: Annotated[tuple[EpilogueOperation, ...], Field(strict=False)] = ()
     dynamic: Dynamic | None = None
     declared_first: Shape | None = None
     misuse: Literal["other_name", "other_type", "other_shape", "misaligned"] | None = None
@@ -244,20 +244,20 @@ class Case(Model):
 
     @property
     def quantized_type(self) -> DataType:
-        """What Q of a quantised precision gives."""
+        """What Q of a quantized precision gives."""
         return "float8" if self.precision == "fp8" else "int8"
 
     @property
     def input_type(self) -> DataType:
         """What the network reads."""
-        return self.quantized_type if self.quantize is not None and self.quantize.by_caller else self.data_type
+        return self.quantized_type if self.quantize is not None and self.quantize.io_quantization else self.data_type
 
     @property
     def output_type(self) -> DataType:
         """What the network writes."""
         quantize = self.quantize
-        by_caller = quantize is not None and quantize.by_caller and quantize.output is not None
-        return self.quantized_type if by_caller else self.data_type
+        io_quantization = quantize is not None and quantize.io_quantization and quantize.output is not None
+        return self.quantized_type if io_quantization else self.data_type
 
     @property
     def spatial_rank(self) -> int:
@@ -295,7 +295,7 @@ class Case(Model):
             "kernel": self.kernel.model_dump(exclude_defaults=True),
             "bias": self.bias if isinstance(self.bias, str) else self.bias.model_dump(exclude_defaults=True),
             "attributes": self.attributes.model_dump(),
-            "quantize": self.quantize.model_dump(exclude_defaults=True, exclude={"by_caller"})
+            "quantize": self.quantize.model_dump(exclude_defaults=True, exclude={"io_quantization"})
             if self.quantize
             else None,
             "runs": self.run_shapes,

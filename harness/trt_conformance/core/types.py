@@ -50,7 +50,7 @@ DATA_TYPE: dict[Precision, DataType] = {
 }
 
 # Precisions that compute between Q/DQ.
-QUANTISED: tuple[Precision, ...] = ("int8", "fp8")
+QUANTIZED_PRECISIONS: tuple[Precision, ...] = ("int8", "fp8")
 
 # A tensor of more elements than this is refused by the linter: TensorRT's own limit (2^31 elements).
 MAX_ELEMENTS = 2**31

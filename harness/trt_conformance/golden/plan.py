@@ -15,7 +15,7 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import BiasSpec, Case, TensorSpec
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.tensors import case_data
-from trt_conformance.core.types import QUANTISED
+from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.golden.store import SCHEMA_VERSION, Attribute, Content, GoldenError, Node, fingerprint
 from trt_conformance.numerics.printed import parse
 from trt_conformance.numerics.reference.result import reference
@@ -36,7 +36,7 @@ def file_of(case: Case) -> str:
 
 def group_of(case: Case) -> str:
     """The group that cases of the same content share: ``h2_w2/float32`` for fp32 and tf32."""
-    return f"{name_of(case)}/{case.precision if case.precision in QUANTISED else case.data_type}"
+    return f"{name_of(case)}/{case.precision if case.precision in QUANTIZED_PRECISIONS else case.data_type}"
 
 
 def name_of(case: Case) -> str:

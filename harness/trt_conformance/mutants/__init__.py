@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trt_conformance.mutants import arithmetic, fp8, geometry, interactions, operands, refusals
 from trt_conformance.mutants import int8 as quantized
-from trt_conformance.mutants import network as after
+from trt_conformance.mutants import network as epilogues
 from trt_conformance.mutants import outputs as results
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, MutantTarget
 from trt_conformance.mutants.scoring import Outcome, check_unmutated, score, small
@@ -15,7 +15,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *arithmetic.MUTANTS,
     *quantized.MUTANTS,
     *fp8.MUTANTS,
-    *after.MUTANTS,
+    *epilogues.MUTANTS,
     *results.MUTANTS,
     *refusals.MUTANTS,
     *interactions.MUTANTS,

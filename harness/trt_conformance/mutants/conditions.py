@@ -62,7 +62,7 @@ def quantized(case: Case) -> bool:
 
 
 def quantized_to(case: Case) -> bool:
-    """The output is quantised, too."""
+    """The output is quantized, too."""
     return case.quantize is not None and case.quantize.output is not None
 
 
@@ -72,7 +72,7 @@ def scaled_by_map(case: Case) -> bool:
 
 def followed_by(op: str) -> Condition:
     """Something of this kind stands behind the layer."""
-    return lambda case: any(step.op == op for step in case.after)
+    return lambda case: any(step.op == op for step in case.epilogue)
 
 
 def dynamic(case: Case) -> bool:

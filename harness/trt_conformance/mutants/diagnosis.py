@@ -17,7 +17,7 @@ from trt_conformance.core.tensors import INPUT, OUTPUT, feeds_of
 from trt_conformance.core.types import Precision
 from trt_conformance.mutants import arithmetic, fp8, geometry, operands
 from trt_conformance.mutants import int8 as quantized
-from trt_conformance.mutants import network as after
+from trt_conformance.mutants import network as epilogues
 from trt_conformance.mutants import outputs as results
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, multiply
 from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF
@@ -27,7 +27,7 @@ from trt_conformance.targets.errors import Refused
 # What the arithmetic explains is not looked for elsewhere. Mutants of interactions are wrong as others are, but in some
 # cases only; and those of refusals give no output.
 ARITHMETIC: tuple[Mutant, ...] = (*quantized.MUTANTS, *fp8.MUTANTS, *arithmetic.MUTANTS)
-OTHERS: tuple[Mutant, ...] = (*geometry.MUTANTS, *operands.MUTANTS, *after.MUTANTS, *results.MUTANTS)
+OTHERS: tuple[Mutant, ...] = (*geometry.MUTANTS, *operands.MUTANTS, *epilogues.MUTANTS, *results.MUTANTS)
 EVERY = slice(None)
 MOST = 6
 MOST_PRODUCTS = 10_000_000
@@ -94,7 +94,7 @@ class _Products:
 
 def _worst_image(case: Case, wrong: Float64, result: Result) -> slice:
     """The image with the largest error, since arithmetic treats all alike; every one where that cannot be said."""
-    if case.after or wrong.shape != result.output.shape or wrong.ndim != case.spatial_rank + 2:
+    if case.epilogue or wrong.shape != result.output.shape or wrong.ndim != case.spatial_rank + 2:
         return EVERY
     error = np.nan_to_num(np.abs(wrong - result.output), nan=np.inf)
     worst = int(error.reshape(len(error), -1).max(axis=1).argmax())

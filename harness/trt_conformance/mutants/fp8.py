@@ -57,7 +57,7 @@ RULES: dict[str, tuple[str, Rule]] = {
 def _per_tensor() -> Iterator[Mutant]:
     for role in get_args(Role):
         for what, (doc, rule) in RULES.items():
-            said = f"the {role}'s FP8 quantisation {doc}"
+            said = f"the {role}'s FP8 quantization {doc}"
             yield Mutant(f"fp8_{role}_{what}", said, where(role), quantize=in_role(role, rule))
 
 

@@ -1,4 +1,4 @@
-"""Mutants of int8: rounding, saturation, scales, accumulation, and quantising at all."""
+"""Mutants of int8: rounding, saturation, scales, accumulation, and quantizing at all."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ RULES: dict[str, tuple[str, Rule]] = {
 def _per_tensor() -> Iterator[Mutant]:
     for role in get_args(Role):
         for what, (doc, rule) in RULES.items():
-            said = f"the {role}'s quantisation {doc}"
+            said = f"the {role}'s quantization {doc}"
             yield Mutant(f"int8_{role}_{what}", said, where(role), quantize=in_role(role, rule))
 
 
 def where(role: Role) -> Condition:
-    """Whether a case quantises the tensor: of a quantised convolution only the output may be left."""
+    """Whether a case quantizes the tensor: of a quantized convolution only the output may be left."""
     return conditions.quantized_to if role == "output" else conditions.quantized
 
 
 def in_role(wrong: Role, rule: Rule) -> Callable[[Array, Array, Role, Grid], Array]:
-    """Quantises one tensor by another rule."""
+    """Quantizes one tensor by another rule."""
     return lambda x, scale, role, grid: rule(x, scale) if role == wrong else quantize(x, scale, role, grid)
 
 
@@ -113,15 +113,15 @@ def scaled_again(role: Role, power: int) -> Change:
 _ALL: tuple[Mutant, ...] = (
     *_per_tensor(),
     *_per_scale(),
-    Mutant("int8_not_quantised", "int8 computes in float, without quantising", scales=lambda q: None),
+    Mutant("int8_not_quantised", "int8 computes in float, without quantizing", scales=lambda q: None),
     Mutant(
         "int8_kernel_neither_rounded_nor_saturated",
-        "the kernel stays as it is while the input is quantised",
+        "the kernel stays as it is while the input is quantized",
         quantize=in_role("kernel", lambda x, scale: x / scale),
     ),
     Mutant(
         "int8_output_not_quantised",
-        "the output stays unquantised",
+        "the output stays unquantized",
         where("output"),
         scales=lambda q: q.model_copy(update={"output": None}),
     ),

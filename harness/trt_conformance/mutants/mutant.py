@@ -19,11 +19,11 @@ from trt_conformance.mutants import conditions
 from trt_conformance.mutants.conditions import Condition, always
 from trt_conformance.numerics.reference import quantization
 from trt_conformance.numerics.reference.convolution import convolve
-from trt_conformance.numerics.reference.network import apply
+from trt_conformance.numerics.reference.epilogue import apply
 from trt_conformance.numerics.reference.quantization import Grid, dequantize
 from trt_conformance.numerics.reference.shape import Axis, extent, resolve_axis
 from trt_conformance.targets.errors import Refused
-from trt_conformance.targets.numpy import TF32_DROPPED_BITS, NumpyTarget
+from trt_conformance.targets.numpy import TF32_KEPT_BITS, NumpyTarget
 
 Role = Literal["input", "kernel", "output"]
 
@@ -76,7 +76,7 @@ def add_bias(y: Array, bias: Array, case: Case) -> Array:
 
 
 def quantize(x: Array, scale: Array, role: Role, grid: Grid) -> Array:
-    """Quantises as the reference does, whichever tensor it is."""
+    """Quantizes as the reference does, whichever tensor it is."""
     return quantization.quantize(x, scale, grid)
 
 
@@ -88,7 +88,7 @@ def per_map(values: Array, case: Case) -> Array:
 def truncated(values: Array) -> Array:
     """TF32 by truncation, in float32."""
     bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
-    return np.asarray((bits & TF32_DROPPED_BITS).view(np.float32))
+    return np.asarray((bits & TF32_KEPT_BITS).view(np.float32))
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Mutant:
     It is wrong only in cases to which it ``applies``. The stages, in the order in which they act: ``refuse`` raises
     what a build raises; ``attributes`` are those after every assignment; ``kernel`` and ``input`` change the operands
     in the case's type; ``scales`` and ``quantize`` act in int8 and FP8; ``axis`` changes a resolved axis; ``pad``
-    surrounds the input; ``multiply`` sums the products; ``sums`` changes these; ``bias`` adds the bias; ``after`` is
+    surrounds the input; ``multiply`` sums the products; ``sums`` changes these; ``bias`` adds the bias; ``epilogue`` is
     what stands behind the layer; ``output`` changes the result in the output's type. ``engine`` runs the stages.
     """
 
@@ -116,7 +116,7 @@ class Mutant:
     multiply: Callable[[Array, Array, Attributes, Case], Array] = multiply
     sums: Change = unchanged
     bias: Callable[[Array, Array, Case], Array] = add_bias
-    after: Callable[[Case, Array, Array], Array] = apply
+    epilogue: Callable[[Case, Array, Array], Array] = apply
     output: Change = unchanged
     engine: type[MutantEngine] | None = None
 
@@ -150,7 +150,7 @@ class MutantEngine:
             y = self._float(x) if scales is None else self._quantized(x, scales)
         except InvalidConvolution as fault:  # a mutant's attributes may no longer go together
             raise Refused("run", str(fault)) from None
-        return {OUTPUT: mutant.output(mutant.after(case, y, x), case)}
+        return {OUTPUT: mutant.output(mutant.epilogue(case, y, x), case)}
 
     def close(self) -> None:
         return None

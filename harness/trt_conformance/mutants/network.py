@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from trt_conformance.core.arrays import Array
-from trt_conformance.core.case import After, Case
+from trt_conformance.core.case import Case, EpilogueOperation
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.mutant import Mutant
-from trt_conformance.numerics.reference.network import apply, apply_steps
+from trt_conformance.numerics.reference.epilogue import apply, apply_steps
 
-Steps = Callable[[Sequence[After]], Sequence[After]]
+Steps = Callable[[Sequence[EpilogueOperation]], Sequence[EpilogueOperation]]
 Network = Callable[[Case, Array, Array], Array]
 
 
 def rewritten(change: Steps) -> Network:
     """Other steps than the case's."""
-    return lambda case, y, x: apply_steps(change(case.after), case.spatial_rank, y, x)
+    return lambda case, y, x: apply_steps(change(case.epilogue), case.spatial_rank, y, x)
 
 
 def without(op: str) -> Network:
@@ -48,44 +48,46 @@ def input_first(case: Case, y: Array, x: Array) -> Array:
 
 MUTANTS: tuple[Mutant, ...] = (
     *(
-        Mutant(f"{op}_ignored", f"the {op} behind the layer is ignored", conditions.followed_by(op), after=without(op))
+        Mutant(
+            f"{op}_ignored", f"the {op} behind the layer is ignored", conditions.followed_by(op), epilogue=without(op)
+        )
         for op in ("relu", "clip", "add", "concat")
     ),
     Mutant(
-        "clip_without_low", "clip has no lower end", conditions.followed_by("clip"), after=changed("clip", low=-1e9)
+        "clip_without_low", "clip has no lower end", conditions.followed_by("clip"), epilogue=changed("clip", low=-1e9)
     ),
     Mutant(
-        "clip_without_high", "clip has no upper end", conditions.followed_by("clip"), after=changed("clip", high=1e9)
+        "clip_without_high", "clip has no upper end", conditions.followed_by("clip"), epilogue=changed("clip", high=1e9)
     ),
     Mutant(
         "activation_behind_addition",
         "what stands behind the layer acts from the last to the first",
-        conditions.both(conditions.followed_by("add"), lambda case: len(case.after) > 1),
-        after=rewritten(lambda steps: steps[::-1]),
+        conditions.both(conditions.followed_by("add"), lambda case: len(case.epilogue) > 1),
+        epilogue=rewritten(lambda steps: steps[::-1]),
     ),
-    Mutant("added_negated", "the input is subtracted", conditions.followed_by("add"), after=joined(lambda x: -x)),
+    Mutant("added_negated", "the input is subtracted", conditions.followed_by("add"), epilogue=joined(lambda x: -x)),
     Mutant(
         "added_from_first_image",
         "every image is added the first one's input",
         conditions.followed_by("add"),
-        after=joined(read_dense),
+        epilogue=joined(read_dense),
     ),
     Mutant(
         "added_channels_reversed",
         "the input's channels are added from the last to the first",
         conditions.followed_by("add"),
-        after=joined(lambda x: x[:, ::-1]),
+        epilogue=joined(lambda x: x[:, ::-1]),
     ),
     Mutant(
         "concat_input_first",
         "the input stands in front of the output",
         conditions.followed_by("concat"),
-        after=input_first,
+        epilogue=input_first,
     ),
     Mutant(
         "concat_from_first_image",
         "every image is joined to the first one's input",
         conditions.followed_by("concat"),
-        after=joined(read_dense),
+        epilogue=joined(read_dense),
     ),
 )

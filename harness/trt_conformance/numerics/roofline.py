@@ -49,7 +49,7 @@ class Floor:
 def work(case: Case, run_shape: Sequence[int] | None = None) -> Work:
     """The work of one run of a case, by default in its first run shape.
 
-    Tensors count in the types the network reads and writes; a quantised kernel is held in its byte a value.
+    Tensors count in the types the network reads and writes; a quantized kernel is held in its byte a value.
     """
     shape = tuple(case.run_shapes[0] if run_shape is None else run_shape)
     output = output_shape(shape, case.kernel.shape, case.attributes)

@@ -1,4 +1,4 @@
-"""The caller's part of Q/DQ: quantises what a network reads quantised, and dequantises what it writes so.
+"""The caller's part of Q/DQ: quantizes what a network reads quantized, and dequantizes what it writes so.
 
 The harness feeds and compares tensors in a case's `data_type`; where Q and DQ lie changes none of their values.
 """

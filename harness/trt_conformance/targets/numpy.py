@@ -14,14 +14,14 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT, OUTPUT, parameters
 from trt_conformance.core.types import Mode
-from trt_conformance.numerics.reference import network as after
+from trt_conformance.numerics.reference import epilogue
 from trt_conformance.numerics.reference.convolution import convolve
 from trt_conformance.numerics.reference.quantization import dequantize, grid_of, quantize, scales
 from trt_conformance.targets.other_rules import lacks, refuse_invalid
 from trt_conformance.targets.timing import host
 from trt_conformance.targets.timing.measurement import Measurement, Plan
 
-TF32_DROPPED_BITS = np.uint32(0xFFFFE000)
+TF32_KEPT_BITS = np.uint32(0xFFFFE000)
 
 
 class NumpyEngine:
@@ -34,7 +34,7 @@ class NumpyEngine:
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         x = feeds[INPUT]
         y = self._quantized(x) if self._case.quantize is not None else self._float(x)
-        return {OUTPUT: after.apply(self._case, y, x)}
+        return {OUTPUT: epilogue.apply(self._case, y, x)}
 
     def _float(self, x: Array) -> Array:
         case, w, b = self._case, self._data.kernel, self._data.bias
@@ -88,4 +88,4 @@ class NumpyTarget:
 def _tf32(values: Array) -> Array:
     """TF32 by truncation: the last 13 of 23 fraction bits dropped."""
     bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
-    return np.asarray((bits & TF32_DROPPED_BITS).view(np.float32))
+    return np.asarray((bits & TF32_KEPT_BITS).view(np.float32))

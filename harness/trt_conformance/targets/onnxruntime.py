@@ -30,7 +30,7 @@ THREADS = 1
 
 
 def onnx_model(case: Case) -> bytes:
-    """The case as a serialised ONNX model: Conv with explicit pads, Q/DQ where the case quantises.
+    """The case as a serialized ONNX model: Conv with explicit pads, Q/DQ where the case quantizes.
 
     Raises:
         InvalidConvolution: the case's shapes and attributes do not go together.
@@ -62,11 +62,11 @@ def onnx_model(case: Case) -> bytes:
     constants["kernel"] = data.kernel
     quantize = case.quantize
     if quantize is not None:
-        x = x if quantize.by_caller else q(x, [quantize.input], "input_q")
+        x = x if quantize.io_quantization else q(x, [quantize.input], "input_q")
         x = dq(x, [quantize.input], "input_dq")
         w = dq(q(w, quantize.kernel, "kernel_q"), quantize.kernel, "kernel_dq")
     scale = quantize.output if quantize is not None else None
-    layer = f"{OUTPUT}_0" if case.after else OUTPUT
+    layer = f"{OUTPUT}_0" if case.epilogue else OUTPUT
     result = "sum" if scale is not None else layer
     nodes.append(helper.make_node("Conv", _inputs(x, w, data, constants), [result], **_attributes(case)))
     if scale is not None and case.output_type != case.data_type:
@@ -93,8 +93,8 @@ def _followed(case: Case, constants: dict[str, Array]) -> Iterator[Any]:
     """A node for each operation behind the layer, from ``output_0`` on to the output."""
     from onnx import helper
 
-    last = len(case.after)
-    for index, step in enumerate(case.after, start=1):
+    last = len(case.epilogue)
+    for index, step in enumerate(case.epilogue, start=1):
         source, result = f"{OUTPUT}_{index - 1}", OUTPUT if index == last else f"{OUTPUT}_{index}"
         match step.op:
             case "relu":

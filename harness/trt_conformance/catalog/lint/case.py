@@ -15,11 +15,11 @@ from trt_conformance.core.attributes import ATTRIBUTE_FIELDS
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.toml import KeyPath
-from trt_conformance.core.types import MAX_ELEMENTS, QUANTISED, PaddingMode
+from trt_conformance.core.types import MAX_ELEMENTS, QUANTIZED_PRECISIONS, PaddingMode
 from trt_conformance.core.words import choice, counted, dotted, shown
 from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.printed import parse as parse_printed
-from trt_conformance.numerics.reference.network import network_shape
+from trt_conformance.numerics.reference.epilogue import network_shape
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.numerics.reference.shape import output_shape
 
@@ -162,10 +162,10 @@ def _contents(case: Case, refused: bool) -> Iterator[Problem]:
 def _quantization(case: Case) -> Iterator[Problem]:
     quantize = case.quantize
     if quantize is None:
-        if case.precision in QUANTISED:
+        if case.precision in QUANTIZED_PRECISIONS:
             yield ("precision",), f"precision {case.precision} needs quantize with its scales"
         return
-    if case.precision not in QUANTISED:
+    if case.precision not in QUANTIZED_PRECISIONS:
         yield ("quantize",), f"quantize is for precision int8 and fp8, but the case also runs in {case.precision}"
     elif case.weights != "set_input":
         yield ("weights",), 'quantize needs weights = "set_input": only a kernel given as a tensor passes through Q/DQ'
@@ -181,10 +181,10 @@ def _quantization(case: Case) -> Iterator[Problem]:
             # An engine holds scales in float32.
             if scale is not None and not 2.0**-126 <= scale < 2.0**128:
                 yield ("quantize", name), f"quantize.{name}: a scale must be a positive float32, got {scale:g}"
-    if quantize.by_caller and case.after:
+    if quantize.io_quantization and case.epilogue:
         yield (
-            ("after",),
-            "after: with quantize.by_caller the network ends in the layer or its Q, and its input is quantised",
+            ("epilogue",),
+            "epilogue: with quantize.io_quantization the network ends in the layer or its Q, so nothing may follow",
         )
 
 

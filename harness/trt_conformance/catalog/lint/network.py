@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from trt_conformance.catalog.explain import Problem
-from trt_conformance.core.case import After, Case, Shapes, Types
+from trt_conformance.core.case import Case, EpilogueOperation, Shapes, Types
 from trt_conformance.core.layouts import LAYOUTS
 from trt_conformance.core.tensors import NUMPY_TYPE
 from trt_conformance.core.words import dotted
@@ -17,8 +17,8 @@ Shape = tuple[int, ...]
 
 def lint_network(case: Case) -> Iterator[Problem]:
     """What is wrong whatever the shapes are."""
-    if case.special_values and (case.quantize is not None or case.after or case.dynamic is not None):
-        yield ("special_values",), "special_values: such a case is the layer alone, in one shape, and not quantised"
+    if case.special_values and (case.quantize is not None or case.epilogue or case.dynamic is not None):
+        yield ("special_values",), "special_values: such a case is the layer alone, in one shape, and not quantized"
     if case.bias_by_set_input and case.bias == "none":
         yield ("bias_by_set_input",), "bias_by_set_input: there is no bias to be given"
     if case.bias_by_set_input and case.weights == "setters":
@@ -35,8 +35,8 @@ def lint_network(case: Case) -> Iterator[Problem]:
         if case.shapes != Shapes():
             yield ("shapes",), "shapes: weights of other shapes are refused, and the case has no reject that says so"
         yield from _formats(case)
-    for index, step in enumerate(case.after):
-        yield from ((("after", index, *path), text) for path, text in _step(case, step))
+    for index, step in enumerate(case.epilogue):
+        yield from ((("epilogue", index, *path), text) for path, text in _step(case, step))
 
 
 def _formats(case: Case) -> Iterator[Problem]:
@@ -61,7 +61,7 @@ def _formats(case: Case) -> Iterator[Problem]:
             yield ("formats", "padding"), "formats.padding: int8 has no NaN"
 
 
-def _step(case: Case, step: After) -> Iterator[Problem]:
+def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
     given = {"low": step.low, "high": step.high}
     if step.op != "clip":
         for name, value in given.items():
@@ -80,8 +80,8 @@ def lint_joined(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
     """Where the network's input does not fit what it is joined to: the layer's outputs, one for each run shape."""
     for shape, output in zip(case.run_shapes, outputs, strict=True):
         current, axis = output, -case.spatial_rank - 1
-        for index, step in enumerate(case.after):
-            path = ("after", index, "op")
+        for index, step in enumerate(case.epilogue):
+            path = ("epilogue", index, "op")
             if step.op == "add" and current != shape:
                 yield path, f"{dotted(path)}: the input {list(shape)} cannot be added to {list(current)}"
             if step.op == "concat":

@@ -14,11 +14,10 @@ import numpy as np
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.attributes import Attributes
-from trt_conformance.core.case import After, BiasSpec, Case, Quantize, TensorSpec
+from trt_conformance.core.case import BiasSpec, Case, EpilogueOperation, Quantize, TensorSpec
 from trt_conformance.core.fills import content
 from trt_conformance.core.types import Precision
-from trt_conformance.numerics.reference import network as after
-from trt_conformance.numerics.reference import quantization
+from trt_conformance.numerics.reference import epilogue, quantization
 from trt_conformance.numerics.reference.convolution import convolve
 from trt_conformance.numerics.reference.shape import extent, resolve
 
@@ -44,7 +43,7 @@ def vacuous(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
             continue
         source = case.input.model_copy(update={"shape": shape})
         kind: Precision = "fp8" if case.precision == "fp8" else "int8"
-        weakness = _weakness(source, case.kernel, bias, case.attributes, case.quantize, kind, case.after, case.exact)
+        weakness = _weakness(source, case.kernel, bias, case.attributes, case.quantize, kind, case.epilogue, case.exact)
         if weakness:
             yield ("dynamic", "run", index) if case.dynamic else (), f"proves little: {weakness}"
 
@@ -67,7 +66,7 @@ def _weakness(
     attributes: Attributes,
     quantize: Quantize | None,
     precision: Precision,
-    steps: tuple[After, ...],
+    steps: tuple[EpilogueOperation, ...],
     exact: bool,
 ) -> str | None:
     """What is weak about an expected output; remembered, because cases and their precisions share data."""
@@ -87,7 +86,7 @@ def _weakness(
         output = convolve(x, w, b, attributes)
         if quantize is not None and quantize.output is not None:
             output = rounded(output, quantize.output)
-        output = after.apply_steps(steps, len(kernel.shape) - 2, output, given)
+        output = epilogue.apply_steps(steps, len(kernel.shape) - 2, output, given)
     zeros = output.size - int((output != 0).sum())
     if (output == output.flat[0]).all():
         return f"each of the {output.size} expected values is {output.flat[0]:g}"

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from trt_conformance.core.types import QUANTISED, Fill, Model, PaddingMode, Precision
+from trt_conformance.core.types import QUANTIZED_PRECISIONS, Fill, Model, PaddingMode, Precision
 from trt_conformance.numerics.reference.shape import extent
 
 _Size = Annotated[int, Field(ge=1)]
@@ -67,7 +67,7 @@ class Layer(Model):
         }
         if self.bias:
             fields["bias"] = _bias(self, data, seed)
-        if precision in QUANTISED:
+        if precision in QUANTIZED_PRECISIONS:
             fields["quantize"] = {"input": data.input_scale, "kernel": data.kernel_scales}
             if self.quantize_output:
                 fields["quantize"]["output"] = data.output_scale
@@ -167,7 +167,7 @@ class _Data(NamedTuple):
 _UNIFORM_FILLS: tuple[Fill, Fill] = ("uniform_20_bits", "uniform_20_bits")
 _UNIFORM_SCALES = (1.125 * 2.0**-7, 0.75 * 2.0**-7, 1.5 * 2.0**-7, 2.0**-7)
 _EXACT_SCALES = (1.0, 0.5, 2.0, 4.0)
-# The standard deviation of a product of input and kernel, and how many steps of a quantised output that of a sum is.
+# The standard deviation of a product of input and kernel, and how many steps of a quantized output that of a sum is.
 _PRODUCT_SPREAD: dict[Fill, float] = {
     "uniform_20_bits": 1 / 3,
     "exact_integers": 4.0,
@@ -217,7 +217,7 @@ _WEIGHT: dict[Fill, int] = {"exact_integers": 1, "int8_full_range": 42}
 
 
 def _bias(layer: Layer, data: _Data, seed: int) -> dict[str, Any]:
-    """Numbers that an output shows: of the size of a quantised output's step."""
+    """Numbers that an output shows: of the size of a quantized output's step."""
     if layer.data == "uniform":
         return {"fill": "uniform_20_bits", "seed": seed + 2}
     unit = data.output_scale if layer.quantize_output else 1.0

@@ -41,10 +41,10 @@ FLOAT32_MIN_NORMAL = 2.0**-126
 REFERENCE_ROUNDOFF = 2.0**-53
 
 WRITING_STEPS = 3
-"""Roundings of a dequantised output: the reciprocal of its scale, the reciprocal of that, the product."""
+"""Roundings of a dequantized output: the reciprocal of its scale, the reciprocal of that, the product."""
 
 EPILOGUE_STEPS = 6
-"""Roundings behind a quantised sum: converting it, the scales' product over the output's (3), times it, the bias."""
+"""Roundings behind a quantized sum: converting it, the scales' product over the output's (3), times it, the bias."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def bound(case: Case, result: Result, accumulation: Accumulation = "fp32") -> Fl
     """The largest difference from the reference, element by element, that right arithmetic can show.
 
     Args:
-        case: decides the arithmetic and the output's quantisation.
+        case: decides the arithmetic and the output's quantization.
         result: the reference result of one of its run shapes, output ``(N, K, *spatial)``.
         accumulation: what the engine's kernel adds in, where that is known. int8 in fp32 allows for int32 too.
 

@@ -126,10 +126,10 @@ def normwise_bound(
         Non-negative float64 of the output's shape.
 
     Raises:
-        ValueError: the case is quantised, or its window too large for a Winograd transform.
+        ValueError: the case is quantized, or its window too large for a Winograd transform.
     """
     if case.quantize is not None:
-        raise ValueError("no quantised kernel transforms its operands")
+        raise ValueError("no quantized kernel transforms its operands")
     arithmetic = arithmetic_of(case)
     limits = []
     for data in runs_of(case, result):

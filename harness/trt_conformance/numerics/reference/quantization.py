@@ -1,4 +1,4 @@
-"""Symmetric quantisation as TensorRT documents it for IQuantizeLayer and IDequantizeLayer, to int8 and to FP8.
+"""Symmetric quantization as TensorRT documents it for IQuantizeLayer and IDequantizeLayer, to int8 and to FP8.
 
 quantize(x) = the type's value next to x / scale, ties to even, saturated at the type's ends
 dequantize(q) = q * scale
@@ -25,7 +25,7 @@ QUOTIENT_ERROR = 2.0**-22
 
 @dataclass(frozen=True)
 class Grid:
-    """The values of a quantised type: integers where ``bits`` is None, else floats of so many significant bits.
+    """The values of a quantized type: integers where ``bits`` is None, else floats of so many significant bits.
 
     ``smallest`` is the exponent that frexp gives the smallest normal float; below it the spacing stays the same.
     """
@@ -48,7 +48,7 @@ FP8 = Grid(-448.0, 448.0, bits=4, smallest=-5)
 
 
 def grid_of(precision: Precision) -> Grid:
-    """The type that a precision quantises to."""
+    """The type that a precision quantizes to."""
     return FP8 if precision == "fp8" else INT8
 
 
@@ -69,7 +69,7 @@ def quantize(x: Float64, scale: Float64, grid: Grid = INT8) -> Float64:
 
 
 def dequantize(q: Float64, scale: Float64) -> Float64:
-    """The real values that the quantised ones stand for."""
+    """The real values that the quantized ones stand for."""
     return q * scale
 
 

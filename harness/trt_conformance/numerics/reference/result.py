@@ -21,11 +21,11 @@ from trt_conformance.numerics.reference.quantization import dequantize, grid_of,
 
 @dataclass(frozen=True)
 class Result:
-    """The layer's output ``(N, K, *spatial)`` in float64, before what a case has ``after`` it; the terms of its bound.
+    """The layer's output ``(N, K, *spatial)`` in float64, before the case's epilogue; the terms of its bound.
 
-    ``real`` is the sum before any quantisation of the output (``output`` itself where there is none);
+    ``real`` is the sum before any quantization of the output (``output`` itself where there is none);
     ``magnitude`` is sum |x||w| + |b|; ``terms`` the number of products and additions behind an element;
-    ``slack`` what quantisation near a tie may shift.
+    ``slack`` what quantization near a tie may shift.
     """
 
     output: Float64

@@ -125,7 +125,7 @@ def _settings(case: Case) -> Iterator[tuple[str, str]]:
     yield "quantization", _quantization(case)
     yield "input format", case.formats.input
     yield "output format", case.formats.output
-    yield "behind the layer", ", ".join(step.op for step in case.after) or "nothing"
+    yield "behind the layer", ", ".join(step.op for step in case.epilogue) or "nothing"
 
 
 def _dynamic(case: Case) -> str:
@@ -138,8 +138,8 @@ def _quantization(case: Case) -> str:
     if case.quantize is None:
         return "none"
     kernel = "a scale a tensor" if len(case.quantize.kernel) == 1 else "a scale an output map"
-    output = "float output" if case.quantize.output is None else "quantised output"
-    return f"{kernel}, {output}{', by the caller' if case.quantize.by_caller else ''}"
+    output = "float output" if case.quantize.output is None else "quantized output"
+    return f"{kernel}, {output}{', by the caller' if case.quantize.io_quantization else ''}"
 
 
 def _text(value: Any) -> str:

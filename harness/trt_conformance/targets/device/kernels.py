@@ -12,7 +12,7 @@ BUFFER_BYTES = 8 * 2**20
 KernelClass = Literal["convolution", "reformat", "other"]
 
 # TensorRT's names: genericReformat::copyPackedKernel, nchwToNhwcKernel, permutationKernel..., and for
-# quantising the same copies with a scale.
+# quantizing the same copies with a scale.
 _REFORMAT = re.compile(
     r"reformat|copypacked|copyvector|nchwto|nhwcto|permut|transpos|convertlayout|quantiz|copykernel", re.IGNORECASE
 )

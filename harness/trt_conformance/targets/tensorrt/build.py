@@ -1,4 +1,4 @@
-"""Builds a defined network into a serialised engine, every choice stated."""
+"""Builds a defined network into a serialized engine, every choice stated."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PlanBuilder:
         return define(self._api, case)
 
     def build(self, definition: Definition, case: Case) -> bytes:
-        """A case's network as a serialised engine.
+        """A case's network as a serialized engine.
 
         Raises:
             Refused: TensorRT refused the network, or built nothing; with its logged errors.
@@ -87,7 +87,7 @@ class PlanBuilder:
             profile = builder.create_optimization_profile()
             profile.set_shape(INPUT, case.dynamic.min, case.dynamic.opt, case.dynamic.max)
             if config.add_optimization_profile(profile) < 0:
-                raise Refused("build", "\n".join(api.take_errors()) or "the optimisation profile was refused")
+                raise Refused("build", "\n".join(api.take_errors()) or "the optimization profile was refused")
         plan = builder.build_serialized_network(definition.network, config)
         errors = api.take_errors()
         if plan is None and case.reject is None and any(UNBOUND_FORMAT in error for error in errors):

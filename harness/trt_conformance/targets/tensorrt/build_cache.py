@@ -26,7 +26,7 @@ class Kept:
         return self._cache is not None and (self._cache.has(key) or self._cache.has(_refusal(key)))
 
     def plan(self, key: str) -> tuple[bytes | None, str]:
-        """The serialised engine, None where there is none; and what was wrong with it, if anything."""
+        """The serialized engine, None where there is none; and what was wrong with it, if anything."""
         return self._get(key)
 
     def keep_plan(self, key: str, content: bytes) -> str:

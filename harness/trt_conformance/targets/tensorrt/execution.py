@@ -1,4 +1,4 @@
-"""Runs a serialised engine on the GPU, its outputs poisoned and guarded, in each way TensorRT offers."""
+"""Runs a serialized engine on the GPU, its outputs poisoned and guarded, in each way TensorRT offers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class OutOfBounds(RuntimeError):
 
 @dataclass(frozen=True)
 class AheadOfTimeEngine:
-    """An engine for a GPU that this machine does not have: built and serialised, not run."""
+    """An engine for a GPU that this machine does not have: built and serialized, not run."""
 
     plan: Plan
     reason: str
@@ -76,7 +76,7 @@ class AheadOfTimeEngine:
 
 
 class TensorRTEngine:
-    """A deserialised engine with its context, stream and device buffers."""
+    """A deserialized engine with its context, stream and device buffers."""
 
     def __init__(
         self,

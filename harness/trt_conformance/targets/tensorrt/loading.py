@@ -1,4 +1,4 @@
-"""Loads a serialised engine where it can run."""
+"""Loads a serialized engine where it can run."""
 
 from __future__ import annotations
 

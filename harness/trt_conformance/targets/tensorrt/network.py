@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from trt_conformance.core.arrays import Array
-from trt_conformance.core.case import After, Case
+from trt_conformance.core.case import Case, EpilogueOperation
 from trt_conformance.core.tensors import INPUT, OUTPUT, Parameters, parameters
 from trt_conformance.core.types import DataType, Format
 from trt_conformance.targets.errors import Refused, Unsupported
@@ -47,7 +47,7 @@ class Definition:
 
 
 def define(api: Api, case: Case) -> Definition:
-    """Define the network: input, Q/DQ where the case quantises, the layer, what stands behind it, the output.
+    """Define the network: input, Q/DQ where the case quantizes, the layer, what stands behind it, the output.
 
     Raises:
         Unsupported: this version lacks something the case uses.
@@ -96,7 +96,7 @@ class _Draft:
         self._lay_out(x, case.formats.input)
         if case.quantize is not None:
             scales = (case.quantize.input,)
-            x = self._dequantized(x if case.quantize.by_caller else self._quantized(x, scales), scales)
+            x = self._dequantized(x if case.quantize.io_quantization else self._quantized(x, scales), scales)
         layer = self._layer(x)
         if layer is None:
             self._refuse("the layer was refused")
@@ -157,8 +157,8 @@ class _Draft:
         if quantize is not None and quantize.output is not None:
             scales = (quantize.output,)
             output = self._quantized(output, scales)
-            output = output if quantize.by_caller else self._dequantized(output, scales)
-        for step in self.case.after:
+            output = output if quantize.io_quantization else self._dequantized(output, scales)
+        for step in self.case.epilogue:
             output = self._followed(output, step)
         if self.case.declared_first is not None:
             _shape(output)  # asked for, so that a stale answer would have been kept
@@ -170,7 +170,7 @@ class _Draft:
         self._lay_out(output, self.case.formats.output)
         return output
 
-    def _followed(self, tensor: Any, step: After) -> Any:
+    def _followed(self, tensor: Any, step: EpilogueOperation) -> Any:
         trt, network = self.api.trt, self.network
         if step.op == "add":
             layer = network.add_elementwise(tensor, self.input, trt.ElementWiseOperation.SUM)

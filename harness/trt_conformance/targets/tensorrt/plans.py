@@ -42,7 +42,7 @@ _SOURCES = (
 
 @dataclass(frozen=True)
 class Plan:
-    """A serialised engine and where it came from: ``engine`` is built or cached, ``build_s`` the seconds it took.
+    """A serialized engine and where it came from: ``engine`` is built or cached, ``build_s`` the seconds it took.
 
     ``loaded`` is None where this machine has not the GPU that it was built for.
     """

@@ -157,7 +157,7 @@ def _followed(case: Case, y: Any, x: Any) -> Any:
     """What stands behind the layer."""
     import torch
 
-    for step in case.after:
+    for step in case.epilogue:
         match step.op:
             case "relu":
                 y = torch.relu(y)

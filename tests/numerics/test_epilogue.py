@@ -11,7 +11,7 @@ from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import case_data
 from trt_conformance.mutants import MUTANTS, MutantTarget
 from trt_conformance.numerics.compare import compare
-from trt_conformance.numerics.reference.network import apply, network_result, network_shape, spread
+from trt_conformance.numerics.reference.epilogue import apply, network_result, network_shape, spread
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget
@@ -25,12 +25,12 @@ STEPS = {
 }
 
 
-def case(after, **fields):
+def case(epilogue, **fields):
     return make_case(
         input={"shape": [2, 3, 5, 6], "fill": "uniform", "seed": 1},
         kernel={"shape": [3, 3, 3, 3], "fill": "uniform", "seed": 2},
         set={"padding_nd": [1, 1]},
-        after=after,
+        epilogue=epilogue,
         **fields,
     )
 
@@ -122,7 +122,7 @@ class Without(NumpyTarget):
     name = "without"
 
     def build(self, given):
-        return super().build(given.model_copy(update={"after": ()}))
+        return super().build(given.model_copy(update={"epilogue": ()}))
 
 
 @pytest.mark.parametrize("name", STEPS)

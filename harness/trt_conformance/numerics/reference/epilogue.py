@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from trt_conformance.core.arrays import Array, Float64
-from trt_conformance.core.case import After, Case
+from trt_conformance.core.case import Case, EpilogueOperation
 from trt_conformance.core.tensors import NUMPY_TYPE, case_data
 from trt_conformance.numerics.reference.result import Result
 
@@ -28,7 +28,7 @@ ROUNDING: dict[str, tuple[float, float]] = {
 def network_shape(case: Case, layer: Sequence[int], source: Sequence[int]) -> tuple[int, ...]:
     """The shape of the network's output, from those of the layer's output and the network's input."""
     shape, axis = list(layer), -case.spatial_rank - 1
-    for step in case.after:
+    for step in case.epilogue:
         if step.op == "concat":
             shape[axis] += source[axis]
     return tuple(shape)
@@ -42,10 +42,10 @@ def apply(case: Case, y: Array, x: Array) -> Array:
         y: ``(*batch, K, *spatial)``.
         x: ``(*batch, C, *spatial)``; where it is added or joined, of the shape that fits.
     """
-    return apply_steps(case.after, case.spatial_rank, y, x)
+    return apply_steps(case.epilogue, case.spatial_rank, y, x)
 
 
-def apply_steps(steps: Sequence[After], rank: int, y: Array, x: Array) -> Array:
+def apply_steps(steps: Sequence[EpilogueOperation], rank: int, y: Array, x: Array) -> Array:
     """As `apply`, of steps behind a layer with so many spatial axes."""
     for step in steps:
         y = _applied(step, y, x, -rank - 1)
@@ -54,7 +54,7 @@ def apply_steps(steps: Sequence[After], rank: int, y: Array, x: Array) -> Array:
 
 def network_result(case: Case, result: Result, limits: Float64, run_shape: Sequence[int]) -> tuple[Float64, Float64]:
     """The network's output and the bound around it, from the layer's result and the bound around that."""
-    if not case.after:
+    if not case.epilogue:
         return result.output, limits
     x = case_data(case, run_shape).input.astype(np.float64)
     return apply(case, result.output, x), spread(case, limits, result.output, x)
@@ -63,7 +63,7 @@ def network_result(case: Case, result: Result, limits: Float64, run_shape: Seque
 def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
     """The bound around the network's output, from the bound ``limits`` around the layer's output ``y``."""
     axis = -case.spatial_rank - 1
-    for step in case.after:
+    for step in case.epilogue:
         y = _applied(step, y, x, axis)
         if step.op == "add":
             relative, tiny = ROUNDING[case.data_type]
@@ -76,7 +76,7 @@ def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
     return limits
 
 
-def _applied(step: After, y: Array, x: Array, axis: int) -> Array:
+def _applied(step: EpilogueOperation, y: Array, x: Array, axis: int) -> Array:
     if step.op == "relu":
         return np.maximum(y, np.zeros((), y.dtype))
     if step.op == "clip":
