@@ -1,39 +1,64 @@
-# The few commands people type. Everything runs in .venv, made on first use from pinned versions.
+# The few commands people type. Each runs in an environment of its own, created from pinned versions on first use.
 PYTHON ?= python3
-VENV ?= .venv
-EXTRA ?=
+EXTRA ?= cpu
+ARGS ?=
 CONSTRAINTS ?= $(if $(findstring tensorrt8,$(EXTRA)),constraints-tensorrt8.txt,constraints.txt)
+
+comma := ,
+# One environment per choice of extras and Python: .venv for the default, else for example .venv-tensorrt8-py310.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("py%d%d" % sys.version_info[:2])')
+EXTRA_PART := $(if $(filter cpu,$(EXTRA)),,-$(subst $(comma),-,$(EXTRA)))
+VENV ?= $(if $(filter cpu/python3,$(EXTRA)/$(PYTHON)),.venv,.venv$(EXTRA_PART)-$(VERSION))
+STAMP := $(VENV)/.installed$(EXTRA_PART)-$(VERSION)
 RUN := $(VENV)/bin/python -m
-STAMP := $(VENV)/.installed$(if $(EXTRA),-$(EXTRA))
+INSTALL = $(RUN) pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e
 
-.PHONY: conformance test gpu compare lint doctor clean
+define CHECK_PYTHON
+import sys
+if sys.version_info < (3, 10): sys.exit("Python 3.10 or newer is needed; set PYTHON=")
+if "tensorrt8" in "$(EXTRA)" and sys.version_info >= (3, 12): sys.exit("TensorRT 8.6 has packages for Python 3.10 and 3.11 only; set PYTHON=python3.10")
+endef
+export CHECK_PYTHON
 
-conformance: $(STAMP) ## the main job: every case on every target that works on this machine
+.PHONY: help conformance test gpu compare lint doctor clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo 'EXTRA=tensorrt, tensorrt10 or tensorrt8 installs TensorRT; PYTHON= chooses the interpreter; ARGS= goes to pytest.'
+
+conformance: $(STAMP) ## run every case on every target that works on this machine
 	@$(RUN) trt_conformance.cli doctor --brief
 	@$(RUN) pytest cases $(ARGS)
 
-test: $(STAMP) ## the harness's own tests, and the suite on this machine's targets
+test: $(STAMP)-test ## run the harness's own tests, and the suite on this machine's targets
 	@$(RUN) pytest -n auto $(ARGS)
 
-gpu: $(STAMP) ## the main job, failing where no GPU is found
+gpu: $(STAMP) ## run every case; fail if there is no GPU
 	@$(RUN) pytest cases --require-gpu $(ARGS)
 
-compare: $(STAMP) ## what changed between two runs: ARGS="BASE NEW"; ARGS="NEW --gate" stops on a regression from the accepted run
+compare: $(STAMP) ## say what changed: ARGS="BASE NEW"; ARGS="NEW --gate" fails on a regression from the accepted run
 	@$(RUN) trt_conformance.cli compare $(ARGS)
 
-lint: $(STAMP) ## ruff, mypy and the import contracts
+lint: $(STAMP)-dev ## run ruff, mypy and the import contracts
 	@$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(VENV)/bin/lint-imports
 
-doctor: $(STAMP) ## what this machine has
+doctor: $(STAMP) ## say what this machine has, and what to do about what is missing
 	@$(RUN) trt_conformance.cli doctor
 
+# An environment of other extras or another Python is cleared, never mixed with this one.
 $(STAMP): pyproject.toml $(CONSTRAINTS)
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; set PYTHON=")'
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev$(if $(EXTRA),$(comma)$(EXTRA))]'
+	@$(PYTHON) -c "$$CHECK_PYTHON"
+	$(PYTHON) -m venv $(if $(wildcard $(STAMP)),,--clear) $(VENV)
+	$(INSTALL) '.[$(EXTRA)]'
 	@touch $@
 
-comma := ,
+$(STAMP)-test: $(STAMP)
+	$(INSTALL) '.[$(EXTRA),cpu,test]'
+	@touch $@
 
-clean: ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+$(STAMP)-dev: $(STAMP)
+	$(INSTALL) '.[$(EXTRA),dev]'
+	@touch $@
+
+clean: ## remove the environments and caches
+	rm -rf .venv .venv-*py3* .pytest_cache .mypy_cache .ruff_cache .hypothesis

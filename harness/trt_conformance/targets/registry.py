@@ -18,8 +18,8 @@ from trt_conformance.targets.protocols import HasEnvironment, Target
 
 INSTALL = {
     "tensorrt": "pip install -e '.[tensorrt]' (newest), '.[tensorrt10]' or '.[tensorrt8]', given an NVIDIA GPU",
-    "tensorrt_rtx": "pip install -e . (it is in the default install, for Linux and Windows on x86-64)",
-    "onnxruntime": "pip install -e . (it is in the default install)",
+    "tensorrt_rtx": "pip install -e '.[cpu]' (on Linux and Windows, x86-64)",
+    "onnxruntime": "pip install -e '.[cpu]'",
     "torch": "pip install -e '.[torch]'",
 }
 

@@ -1,0 +1,66 @@
+"""The Makefile keeps one environment for each choice of extras and Python, and refuses what cannot be installed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trt_conformance.core.paths import ROOT
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    ours = {"VENV", "EXTRA", "PYTHON", "ARGS", "CONSTRAINTS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    return subprocess.run(["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def interpreter(folder: Path, version: tuple[int, int]) -> str:
+    """A command that takes Python's `-c` and says it has that version."""
+    path = folder / "python"
+    path.write_text(f"#!{sys.executable}\nimport sys\nsys.version_info = {version}\nexec(sys.argv[2])\n")
+    path.chmod(0o755)
+    return f"PYTHON={path}"
+
+
+@pytest.mark.parametrize(
+    ("extra", "environment", "extras", "constraints"),
+    [
+        ("cpu", ".venv-py310", "cpu,cpu,test", "constraints.txt"),
+        ("tensorrt", ".venv-tensorrt-py310", "tensorrt,cpu,test", "constraints.txt"),
+        ("tensorrt,torch", ".venv-tensorrt-torch-py310", "tensorrt,torch,cpu,test", "constraints.txt"),
+        ("tensorrt8", ".venv-tensorrt8-py310", "tensorrt8,cpu,test", "constraints-tensorrt8.txt"),
+    ],
+)
+def test_one_environment_per_extra_and_python(tmp_path, extra, environment, extras, constraints):
+    python = interpreter(tmp_path, (3, 10))
+    done = make("--dry-run", "--always-make", "test", f"EXTRA={extra}", python)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith(f"{environment}/bin/python -m pytest")
+    assert f"-c {constraints} -e '.[{extras}]'" in done.stdout
+
+
+def test_the_default_environment():
+    assert make("--dry-run", "conformance").stdout.splitlines()[-1].startswith(".venv/bin/python -m pytest cases")
+
+
+@pytest.mark.parametrize(
+    ("extra", "version", "message"),
+    [
+        ("cpu", (3, 9), "Python 3.10 or newer is needed"),
+        ("tensorrt8", (3, 12), "TensorRT 8.6 has packages for Python 3.10 and 3.11 only"),
+    ],
+)
+def test_what_cannot_be_installed_is_refused(tmp_path, extra, version, message):
+    done = make("doctor", f"EXTRA={extra}", interpreter(tmp_path, version), f"VENV={tmp_path / 'venv'}")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_help_lists_every_command():
+    listed = [line.split()[1] for line in make("help").stdout.splitlines() if line.startswith("make ")]
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (phony,) = (line for line in text.splitlines() if line.startswith(".PHONY:"))
+    assert listed == phony.split()[1:]
