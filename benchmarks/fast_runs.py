@@ -32,7 +32,7 @@ from trt_conformance.core import git
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
-from trt_conformance.results.record.record import FILE_NAME, Record, read
+from trt_conformance.results.record.record import FILE_NAME, Record, read_record
 from trt_conformance.targets.device import machine as environment
 
 SAMPLING_S = 0.02
@@ -244,7 +244,7 @@ def main() -> int:
 def _record(folder: Path) -> Record:
     """The record of the one run below a folder."""
     (path,) = folder.rglob(FILE_NAME)
-    return read(path)
+    return read_record(path)
 
 
 def _without_cases(arguments: Sequence[str]) -> list[str]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.results.latency.recorded import Key, medians
-from trt_conformance.results.record.record import Record, read
+from trt_conformance.results.record.record import Record, read_record
 
 MICRO = 1e6
 
@@ -86,8 +86,8 @@ def main() -> int:
     many.add_argument("runs", type=Path, nargs="+")
     given = parser.parse_args()
     if given.command == "modes":
-        return int(modes(read(given.run), given.allowed_percent, given.allowed_us) > 0)
-    spread([read(run) for run in given.runs])
+        return int(modes(read_record(given.run), given.allowed_percent, given.allowed_us) > 0)
+    spread([read_record(run) for run in given.runs])
     return 0
 
 

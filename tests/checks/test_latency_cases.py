@@ -14,7 +14,7 @@ from trt_conformance.golden.plan import plan, sources_of
 from trt_conformance.numerics.reference.shape import output_shape
 from trt_conformance.numerics.roofline import work
 from trt_conformance.results.latency.recorded import timings
-from trt_conformance.results.record.record import Record, read
+from trt_conformance.results.record.record import Record, read_record
 from trt_conformance.runner.benchmark_clock import DeviceClock
 from trt_conformance.runner.plugin import pytest_configure
 from trt_conformance.targets.engines import Engines
@@ -302,7 +302,7 @@ def test_end_to_end(tmp_path):
     )
     assert done.returncode == 0, done.stdout
     (record,) = tmp_path.rglob("record.jsonl")
-    latencies = {v.case: v for v in read(record).verdicts if v.status == "pass"}
+    latencies = {v.case: v for v in read_record(record).verdicts if v.status == "pass"}
     assert len(latencies) == 2
     assert all(v.phase == "latency" and v.check == "latency" for v in latencies.values())
     benchmarks = json.loads(report.read_text())["benchmarks"]

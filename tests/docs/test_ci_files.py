@@ -16,7 +16,7 @@ import yaml
 from tests.support.runs import record, verdict
 from trt_conformance.core.paths import ROOT
 from trt_conformance.results.accepted import accept
-from trt_conformance.results.record.record import save
+from trt_conformance.results.record.record import save_record
 
 CI = ROOT / "docs" / "ci"
 VALUES = {"${{ matrix.extra }}": "tensorrt", "$EXTRA": "tensorrt"}
@@ -90,7 +90,7 @@ def test_each_file_runs_the_suite_and_the_gate() -> None:
 def test_the_gate_passes_stops_and_asks_for_a_baseline(command: Command, tmp_path: Path) -> None:
     line, summary = recipe(command.text), tmp_path / "summary.md"
     new = tmp_path / "reports" / "new"
-    save(new / "run", record(verdict()))
+    save_record(new / "run", record(verdict()))
     missing = run(line, tmp_path, summary)
     assert missing.returncode == 4, missing.stderr
     assert "trt-conformance accept RUN" in missing.stderr
@@ -99,7 +99,7 @@ def test_the_gate_passes_stops_and_asks_for_a_baseline(command: Command, tmp_pat
     assert run(line, tmp_path, summary).returncode == 0
 
     shutil.rmtree(new)
-    save(new / "run", record(verdict(status="fail", message="it differs")))
+    save_record(new / "run", record(verdict(status="fail", message="it differs")))
     stopped = run(line, tmp_path, summary)
     assert stopped.returncode == 1, stopped.stderr
     told = summary.read_text(encoding="utf-8") if "GITHUB_STEP_SUMMARY" in line else stopped.stdout

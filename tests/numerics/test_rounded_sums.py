@@ -10,14 +10,14 @@ from trt_conformance.core.paths import ROOT
 from trt_conformance.numerics.bounds.basis import basis, bound_on
 from trt_conformance.numerics.bounds.elementwise import bound
 from trt_conformance.numerics.reference.result import reference
-from trt_conformance.results.record.record import read
+from trt_conformance.results.record.record import read_record
 
 PUBLISHED = ROOT / "reports" / "published"
 
 
 @cache
 def recorded(run):
-    return read(PUBLISHED / f"2026-11-22-tensorrt-8.6.1-h200-{run}")
+    return read_record(PUBLISHED / f"2026-11-22-tensorrt-8.6.1-h200-{run}")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.support.runs import ENVIRONMENT, TARGET, flipped, record, verdict
 from trt_conformance.cli import app, main
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.results.changes import GROUPS, between
-from trt_conformance.results.record.record import save
+from trt_conformance.results.record.record import save_record
 from trt_conformance.results.report.compare_text import markdown, sentence, terminal
 from trt_conformance.results.report.page import compare_page
 
@@ -205,10 +205,10 @@ def test_markdown_holds_no_markup_of_messages():
 
 @pytest.fixture
 def runs(tmp_path):
-    good = save(tmp_path / "good", record(verdict(), verdict("a/b-fp32")))
-    bad = save(tmp_path / "bad", record(verdict(), verdict("a/b-fp32", **OUTCOMES["fail"])))
-    killed = save(tmp_path / "killed", record(verdict(), complete=False))
-    gone = save(tmp_path / "gone", record(verdict(), verdict("a/b-fp32", status="unsupported")))
+    good = save_record(tmp_path / "good", record(verdict(), verdict("a/b-fp32")))
+    bad = save_record(tmp_path / "bad", record(verdict(), verdict("a/b-fp32", **OUTCOMES["fail"])))
+    killed = save_record(tmp_path / "killed", record(verdict(), complete=False))
+    gone = save_record(tmp_path / "gone", record(verdict(), verdict("a/b-fp32", status="unsupported")))
     return {"good": good, "bad": bad, "killed": killed, "gone": gone}
 
 
@@ -250,7 +250,7 @@ def test_bad_input_ends_with_2(runs, tmp_path, monkeypatch, capsys, extra):
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert "no run record" in capsys.readouterr().err
+    assert "not a run record" in capsys.readouterr().err
 
 
 def test_two_forms_at_once_are_refused(runs):

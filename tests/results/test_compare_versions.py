@@ -16,7 +16,7 @@ from tests.support.runs import record
 from trt_conformance.cli import app, main
 from trt_conformance.results.changes import REGRESSIONS, between
 from trt_conformance.results.latency.gate import latency_section
-from trt_conformance.results.record.record import FILE_NAME, read, save
+from trt_conformance.results.record.record import FILE_NAME, read_record, save_record
 from trt_conformance.results.report.compare_text import sentence
 from trt_conformance.results.report.page import compare_page
 
@@ -50,22 +50,22 @@ def regressed(tmp_path):
 
 def test_records_name_no_place_of_the_machine_that_made_them():
     for path in (OLD, NEW):
-        environment = read(path).header["environment"]
-        assert environment["arguments"] == ["cases", "--target", "tensorrt_rtx"]
-        assert environment["source"] == {}
+        environment = read_record(path).header.environment
+        assert environment.arguments == ["cases", "--target", "tensorrt_rtx"]
+        assert environment.source.to_json() == {}
 
 
 def test_versions_are_paired_and_share_every_check():
-    changes = between(read(OLD), read(NEW))
+    changes = between(read_record(OLD), read_record(NEW))
     assert changes.pairs == ((OLD_TARGET, NEW_TARGET),)
-    assert len(changes.both) == len(changes.checks) == len(read(OLD).verdicts)
+    assert len(changes.both) == len(changes.checks) == len(read_record(OLD).verdicts)
     assert not changes.only_base
     assert not changes.only_new
     assert changes.environment == ((f"targets.{NEW_TARGET}.version", "1.4.0.76", "1.7.1.116"),)
 
 
 def test_int8_convolutions_that_the_new_version_builds_newly_pass():
-    groups = between(read(OLD), read(NEW)).groups
+    groups = between(read_record(OLD), read_record(NEW)).groups
     assert {(c.case, c.check, c.before, c.now) for c in groups["passing"]} == {
         (case, "build", "known", "pass") for case in INT8
     }
@@ -74,7 +74,7 @@ def test_int8_convolutions_that_the_new_version_builds_newly_pass():
 
 
 def test_a_known_difference_that_became_another_is_told():
-    changes = between(read(OLD), read(NEW))
+    changes = between(read_record(OLD), read_record(NEW))
     (found,) = [check for check in changes.groups["other"] if check.case == ROUND_UP]
     assert (found.before, found.now) == ("known", "known")
     assert found.message == ("known as window_far_past_the_end_accepted before, as window_past_the_end_accepted now")
@@ -131,15 +131,15 @@ def broken(kind):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("cut in its header", ":1: no JSON"),
-        ("a line cut short", ": no JSON"),
-        ("another JSON file", ":1: no JSON"),
-        ("a JSON list", ":1: no JSON object"),
-        ("empty", "its first line is no header"),
+        ("cut in its header", ":1: not JSON"),
+        ("a line cut short", ": not JSON"),
+        ("another JSON file", ":1: not JSON"),
+        ("a JSON list", ":1: not a JSON object"),
+        ("empty", "the file is empty"),
         ("of another schema", "schema version 99; this program reads 1"),
         ("not UTF-8", ":2: not UTF-8"),
         ("UTF-16", ":1: not UTF-8"),
-        ("nested without end", ":1: no JSON"),
+        ("nested without end", ":1: not JSON"),
         ("begun at no time", ":1: started:"),
         ("two records", "more than one record?"),
         ("a folder without one", "cannot be read"),
@@ -206,11 +206,11 @@ def test_the_page_holds_latencies(latencies):
 
 def test_a_slower_case_is_in_the_first_sentence_of_every_form(latencies, tmp_path):
     base, new, repeated = latencies
-    paths = [save(tmp_path / name, run) for name, run in (("base", base), ("new", new))]
+    paths = [save_record(tmp_path / name, run) for name, run in (("base", base), ("new", new))]
     calibration = [
         part
         for index, run in enumerate(repeated)
-        for part in ("--calibration", save(tmp_path / str(index), record(*run.verdicts)))
+        for part in ("--calibration", save_record(tmp_path / str(index), record(*run.verdicts)))
     ]
     for form in ((), ("--markdown",)):
         done = invoke(*paths, *calibration, "--gate", *form)
@@ -226,5 +226,5 @@ def test_latencies_of_other_devices_are_said_to_be_not_compared(latencies):
 
 
 def test_the_sentence_counts_both_kinds(regressed):
-    changes = between(read(NEW), read(regressed))
+    changes = between(read_record(NEW), read_record(regressed))
     assert sentence(changes, 3).startswith("2 regressions of results, and 3 cases slower. ")

@@ -19,7 +19,7 @@ from trt_conformance.cli import app
 from trt_conformance.cli.export import Format
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.results import report as reports
-from trt_conformance.results.record.record import save
+from trt_conformance.results.record.record import save_record
 from trt_conformance.results.report.exports import (
     CSV_COLUMNS,
     FORMATS,
@@ -174,7 +174,7 @@ def test_the_command_offers_every_format():
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_command_writes_to_stdout_or_a_file(tmp_path, form):
-    path = save(tmp_path, record(verdict(figures={"fraction": 0.5}), flipped()))
+    path = save_record(tmp_path, record(verdict(figures={"fraction": 0.5}), flipped()))
     done = CliRunner().invoke(app, ["export", str(path), "--format", form])
     assert done.exit_code == 0, done.output
     out = tmp_path / "out"

@@ -16,7 +16,7 @@ from tests.support.runs import record, timed, verdict
 from trt_conformance.cli import app, main
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.results.history import history
-from trt_conformance.results.record.record import save
+from trt_conformance.results.record.record import save_record
 from trt_conformance.results.report.trend import history_page
 
 CASE = "net/layer-fp16"
@@ -31,7 +31,7 @@ def run(index, *verdicts, version="8.6.1", driver="580.1", target=None):
     found = record(
         *(replace(v, target=target) for v in verdicts), device=device, targets={target: {"version": version}}
     )
-    return replace(found, header=found.header | {"started": f"2026-{index + 1:02}-01T00:00:00+00:00"})
+    return replace(found, header=found.header.model_copy(update={"started": f"2026-{index + 1:02}-01T00:00:00+00:00"}))
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def runs(tmp_path):
         forward = verdict(CASE, figures={"fraction": 0.9 if index == 3 else 0.5})
         driver = "580.1" if index < 2 else "590.2"
         found = run(index, timed(CASE, median), timed("net/same-fp16"), forward, version=version, driver=driver)
-        save(folder / f"run{3 - index}", found)  # the names say nothing of the order
+        save_record(folder / f"run{3 - index}", found)  # the names say nothing of the order
     return folder
 
 
@@ -77,7 +77,7 @@ def test_changes_of_versions_and_devices_are_marked(runs):
 
 def test_noise_from_run_to_run_is_no_change(tmp_path):
     for index, median in enumerate((50e-6, 51e-6, 50e-6, 51e-6, 50e-6, 51e-6)):
-        save(tmp_path / str(index), run(index, timed(CASE, median)))
+        save_record(tmp_path / str(index), run(index, timed(CASE, median)))
     (trend,) = history([tmp_path]).trends
     assert trend.change == "+2.0 % ±3.0 %, noise"
     assert not trend.moved
@@ -85,8 +85,8 @@ def test_noise_from_run_to_run_is_no_change(tmp_path):
 
 def test_two_versions_in_one_run_are_two_trends(tmp_path):
     both = record(timed(CASE, target="tensorrt-8.6.1-sm90"), timed(CASE, target="tensorrt-10.0.1-sm90"))
-    save(tmp_path / "both", both)
-    save(tmp_path / "one", run(5, timed(CASE)))
+    save_record(tmp_path / "both", both)
+    save_record(tmp_path / "one", run(5, timed(CASE)))
     assert {trend.series: len(trend.points) for trend in history([tmp_path]).trends} == {
         "tensorrt-8.6.1-sm90": 2,
         "tensorrt-10.0.1-sm90": 1,
@@ -100,7 +100,7 @@ def test_a_record_given_twice_counts_once(runs):
 @pytest.mark.parametrize("fractions", [("inf", "inf"), ("inf", 0.5), (0.5, "nan"), (0, 0.5), (0.5, 0), (0, 0)])
 def test_fractions_without_a_ratio(tmp_path, fractions):
     for index, fraction in enumerate(fractions):
-        save(tmp_path / str(index), run(index, verdict(CASE, figures={"fraction": fraction})))
+        save_record(tmp_path / str(index), run(index, verdict(CASE, figures={"fraction": fraction})))
     found = history([tmp_path])
     assert found.trends[0].moved == (len(set(fractions)) > 1)
     json.dumps(found.to_json(), allow_nan=False)
@@ -126,11 +126,9 @@ def broken(folder, kind):
         folder.mkdir()
         (folder / "record.jsonl").write_text('{"some": "thing"}\n', encoding="utf-8")
     elif kind == "figures":
-        save(folder, record(timed(figures={"samples": [0.0]})))
+        save_record(folder, record(timed(figures={"samples": [0.0]})))
     elif kind == "fraction":
-        save(folder, record(verdict(figures={"fraction": {}, "kernel": "k"})))
-    elif kind == "text":
-        save(folder, record(timed(), device={"gpu": "half a \ud800 pair"}))
+        save_record(folder, record(verdict(figures={"fraction": {}, "kernel": "k"})))
     elif kind == "empty":
         folder.mkdir()
     return folder
@@ -139,11 +137,10 @@ def broken(folder, kind):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("foreign", "no run record"),
-        ("figures", "net50/conv1_n1-fp16 on tensorrt-8.6.1-sm90: cannot be used"),
+        ("foreign", "not a run record"),
+        ("figures", ":2: figures: the median of samples is below"),
         ("fraction", "figures.fraction"),
-        ("text", "the environment: cannot be used"),
-        ("empty", "holds no run record"),
+        ("empty", "contains no run record"),
         ("missing", "cannot be read"),
     ],
 )
@@ -157,6 +154,13 @@ def test_a_record_that_cannot_be_used_leaves_the_database_as_it_was(runs, tmp_pa
     assert not list(tmp_path.glob(".history*"))
 
 
+def test_half_a_surrogate_pair_is_stored_as_its_escape(tmp_path):
+    save_record(tmp_path, record(timed("a\ud800-fp16"), device={"gpu": "half a \ud800 pair"}))
+    found = history([tmp_path])
+    assert found.runs[0].facts["", "GPU"] == "half a \\ud800 pair"
+    assert found.trends[0].case == "a\\ud800-fp16"
+
+
 @pytest.mark.parametrize("kind", ["text", "sqlite", "folder"])
 def test_another_file_is_not_overwritten(runs, tmp_path, kind):
     other = tmp_path / "other"
@@ -167,7 +171,7 @@ def test_another_file_is_not_overwritten(runs, tmp_path, kind):
     else:
         with closing(sqlite3.connect(other)) as connection:
             connection.execute("create table mine (x)")
-    with pytest.raises(ConformanceError, match="is no history, so it is left as it is"):
+    with pytest.raises(ConformanceError, match="is not a history, so it is not overwritten"):
         history([runs], other)
 
 
@@ -212,7 +216,7 @@ def test_a_broken_record_ends_the_command_with_2(tmp_path, monkeypatch, capsys):
 
 def test_one_run_and_texts_of_targets(tmp_path):
     evil = "<script>alert(1)</script>\"'&"
-    save(tmp_path, run(0, timed(evil), verdict(evil, figures={"fraction": 0.5}), version=evil, target=evil))
+    save_record(tmp_path, run(0, timed(evil), verdict(evil, figures={"fraction": 0.5}), version=evil, target=evil))
     html = history_page(history([tmp_path]))
     assert "<script>alert" not in html
     assert "one run" in Page(html).words

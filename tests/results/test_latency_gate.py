@@ -3,12 +3,14 @@
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from tests.support.runs import record as run_record
 from trt_conformance.cli import app
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
@@ -16,7 +18,7 @@ from trt_conformance.core.verdict import Verdict
 from trt_conformance.results.latency.calibration import ASSUMED, PRIOR, UNCALIBRATED, calibrate
 from trt_conformance.results.latency.gate import compare_latency, holm
 from trt_conformance.results.latency.recorded import timings
-from trt_conformance.results.record.record import Record, RecordWriter, read
+from trt_conformance.results.record.record import Record, RecordWriter, read_record
 
 TARGET = "tensorrt-8.6.1-sm90"
 CASES = 100
@@ -49,7 +51,7 @@ def run(
         figures |= {"samples": [round(float(value), 9) for value in scale * np.exp(x)], "kernel": kernel}
         given = {"mode": mode, "cold_l2": False} | figures
         verdicts.append(Verdict(name(index), target, "latency", "pass", figures=given))
-    return Record({"environment": {"machine": "x86_64", "device": {"gpu": gpu}}}, tuple(verdicts), {})
+    return replace(run_record(*verdicts, machine="x86_64", device={"gpu": gpu}), end=None)
 
 
 def answers(comparison):
@@ -250,7 +252,7 @@ def test_failed_and_other_verdicts_are_no_latencies():
 
 
 def written(root, record):
-    writer = RecordWriter(root, [TARGET], record.header["environment"])
+    writer = RecordWriter(root, [TARGET], record.header.environment.to_json())
     for verdict in record.verdicts:
         writer.write(verdict)
     writer.close({})
@@ -296,7 +298,7 @@ PUBLISHED = ROOT / "reports" / "published"
 
 
 def h200(name):
-    return read(PUBLISHED / f"2026-11-22-tensorrt-8.6.1-h200-{name}")
+    return read_record(PUBLISHED / f"2026-11-22-tensorrt-8.6.1-h200-{name}")
 
 
 REPEATED = ("latency", "latency-again", "latency-repeat-1", "latency-repeat-2", "latency-repeat-3")

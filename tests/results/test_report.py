@@ -20,7 +20,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.results import report as reports
 from trt_conformance.results.bound_use import share
-from trt_conformance.results.record.record import save
+from trt_conformance.results.record.record import save_record
 from trt_conformance.results.report.answer import answer
 from trt_conformance.results.report.bound_plot import plot
 from trt_conformance.results.report.page import report_page, rerun
@@ -462,11 +462,11 @@ def many(count):
 
 @pytest.mark.parametrize(("count", "seconds", "megabytes"), [(600, 1.0, 1.5), (10_000, 5.0, 8.0)])
 def test_a_report_is_quick_and_small(tmp_path, count, seconds, megabytes):
-    path = save(tmp_path, record(*many(count)))
+    path = save_record(tmp_path, record(*many(count)))
     code = f"""
 import resource, sys, time
 from pathlib import Path
-from trt_conformance.results.record.record import read
+from trt_conformance.results.record.record import read_record
 from trt_conformance.results.report import write_beside
 from trt_conformance.catalog.catalog import Catalog
 start = time.process_time()
@@ -485,7 +485,7 @@ print(spent, peak)
 
 
 def test_the_command_writes_beside_the_record_or_where_it_is_told(tmp_path):
-    path = save(tmp_path / "run", record(verdict()))
+    path = save_record(tmp_path / "run", record(verdict()))
     done = CliRunner().invoke(app, ["report", str(path)])
     assert done.exit_code == 0, done.output
     assert str(tmp_path / "run" / "report.html") in done.output
@@ -531,7 +531,7 @@ def test_a_report_that_cannot_be_made_fails_no_run(tmp_path, monkeypatch):
         raise OSError("disk full\nsecond line")
 
     monkeypatch.setattr(reports, "write_beside", broken)
-    path = save(tmp_path, record(verdict()))
+    path = save_record(tmp_path, record(verdict()))
 
     class Run:
         writer = type("Writer", (), {"path": path})

@@ -16,7 +16,7 @@ from tests.results.test_report import CATALOG, latencies
 from tests.support.runs import TARGET, flipped, record, verdict
 from trt_conformance.results.changes import between
 from trt_conformance.results.history import history
-from trt_conformance.results.record.record import save
+from trt_conformance.results.record.record import save_record
 from trt_conformance.results.report.page import compare_page, report_page
 from trt_conformance.results.report.trend import history_page
 from trt_conformance.results.report.view import View
@@ -270,7 +270,7 @@ def test_axe_finds_nothing(tmp_path, name, options):
     elif name == "comparison":
         page = compare_page(between(RUN, record(verdict(status="fail", message="no"))), 10)
     else:
-        save(tmp_path / "run", record(*latencies().verdicts, verdict(figures={"fraction": 0.1})))
+        save_record(tmp_path / "run", record(*latencies().verdicts, verdict(figures={"fraction": 0.1})))
         page = history_page(history([tmp_path]))
     seen, _ = open_page(tmp_path, accessibility(page), RULES, options=options)
     assert seen["violations"] == []
@@ -320,7 +320,7 @@ def test_latencies_sort_and_filter_and_leave_the_cases_alone(tmp_path):
 
 def test_the_history_opens(tmp_path):
     for number in range(3):
-        save(tmp_path / str(number), record(*latencies().verdicts, verdict(figures={"fraction": 0.1 * number})))
+        save_record(tmp_path / str(number), record(*latencies().verdicts, verdict(figures={"fraction": 0.1 * number})))
     page = history_page(history([tmp_path]))
     seen, errors = open_page(
         tmp_path,

@@ -7,7 +7,7 @@ import pytest
 from tests.support.helpers import make_case, run_pytest
 from tests.support.runs import TARGET, record, verdict
 from trt_conformance.results.changes import between
-from trt_conformance.results.record.record import read
+from trt_conformance.results.record.record import read_record
 from trt_conformance.runner.keys import RUN
 from trt_conformance.runner.lookahead import Lookahead, arranged
 from trt_conformance.runner.session import Run
@@ -151,7 +151,7 @@ def test_what_breaks_ahead_has_a_verdict(tmp_path):
     options = ["--target", f"{tmp_path}/breaks.py:Breaks", "--builders", "1", "-q", "--record-root", str(tmp_path)]
     done = run_pytest("cases/test_forward.py::test_forward", *options, "--case", "stride_nd/h2_w2")
     (path,) = tmp_path.rglob("record.jsonl")
-    found = {(v.status, v.phase, v.message.splitlines()[-1].strip()) for v in read(path).verdicts}
+    found = {(v.status, v.phase, v.message.splitlines()[-1].strip()) for v in read_record(path).verdicts}
     assert found == {("error", "build", "RuntimeError: cannot look ahead")}
     assert "Traceback" not in done.stdout and " error" not in done.stdout.splitlines()[-1]
 

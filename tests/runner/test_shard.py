@@ -9,8 +9,9 @@ from tests.support.helpers import run_pytest
 from tests.support.runs import ENVIRONMENT, TARGET, record, verdict
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
+from trt_conformance.results.record import schema
 from trt_conformance.results.record.merge import merge
-from trt_conformance.results.record.record import read, save
+from trt_conformance.results.record.record import read_record, save_record
 from trt_conformance.runner.shard import Shard
 
 
@@ -43,7 +44,7 @@ def test_shards_make_the_whole(tmp_path):
     run_pytest(*options, "--record-root", str(tmp_path / "whole"))
     for index in (1, 2, 3):
         run_pytest(*options, "--shard", f"{index}/3", "--record-root", str(tmp_path / f"part{index}"))
-    whole, *parts = (read(next(tmp_path.glob(f"{name}/*"))) for name in ("whole", "part1", "part2", "part3"))
+    whole, *parts = (read_record(next(tmp_path.glob(f"{name}/*"))) for name in ("whole", "part1", "part2", "part3"))
     merged = merge({str(n): part for n, part in enumerate(parts)})
     assert merged.missing == ()
 
@@ -51,7 +52,7 @@ def test_shards_make_the_whole(tmp_path):
         return sorted((v.case, v.target, v.check, v.phase, v.status, v.message) for v in run.verdicts)
 
     assert lines(merged.record) == lines(whole)
-    assert merged.record.end["counts"] == whole.end["counts"]
+    assert merged.record.end.counts == whole.end.counts
     owners: dict[str, set[int]] = {}
     for number, part in enumerate(parts):
         assert part.verdicts
@@ -60,7 +61,7 @@ def test_shards_make_the_whole(tmp_path):
     assert all(len(numbers) == 1 for numbers in owners.values())
     cases = [len({v.case for v in part.verdicts if "/" in v.case and v.location}) for part in parts]
     assert max(cases) - min(cases) <= 1
-    again = read(save(tmp_path / "merged", merged.record).parent)
+    again = read_record(save_record(tmp_path / "merged", merged.record).parent)
     assert lines(again) == lines(whole)
     assert again.complete
 
@@ -77,7 +78,7 @@ def test_what_leaves_tests_out_makes_another_whole(option):
 
 def part(index, *verdicts, of=2, tests="0123456789abcdef", complete=True, **environment):
     run = record(*verdicts, complete=complete, **environment)
-    return replace(run, header=run.header | {"shard": {"index": index, "of": of, "tests": tests}})
+    return replace(run, header=run.header.model_copy(update={"shard": schema.Shard(index=index, of=of, tests=tests)}))
 
 
 def on(gpu, **facts):
@@ -104,7 +105,7 @@ def test_a_shard_that_was_stopped_is_told(tmp_path):
     for name, arguments in (("whole", ()), ("stopped", ("-x",))):
         folder = tmp_path / name
         run_pytest("cases/test_forward.py", *options, *arguments, "--shard", "1/1", "--record-root", str(folder))
-    whole, stopped = (read(next(tmp_path.glob(f"{name}/*"))) for name in ("whole", "stopped"))
+    whole, stopped = (read_record(next(tmp_path.glob(f"{name}/*"))) for name in ("whole", "stopped"))
     assert (whole.complete, stopped.complete) == (True, True)
     assert merge({"whole": whole}).missing == ()
     merged = merge({"stopped": stopped})
@@ -151,14 +152,14 @@ def test_machines_of_different_kinds_are_kept_apart():
             "b": part(2, verdict("x/a-fp32", status="fail"), **on("NVIDIA H200")),
         }
     )
-    assert merged.record.header["targets"] == [f"{TARGET}@NVIDIA_H100", f"{TARGET}@NVIDIA_H200"]
+    assert merged.record.header.targets == [f"{TARGET}@NVIDIA_H100", f"{TARGET}@NVIDIA_H200"]
     assert {(v.target, v.status) for v in merged.record.verdicts} == {
         (f"{TARGET}@NVIDIA_H100", "pass"),
         (f"{TARGET}@NVIDIA_H200", "fail"),
     }
-    facts = merged.record.header["environment"]["targets"]
-    assert [facts[name]["gpu"] for name in merged.record.header["targets"]] == ["NVIDIA H100", "NVIDIA H200"]
-    assert [one["environment"]["device"]["gpu"] for one in merged.record.header["merged"]] == [
+    facts = merged.record.header.environment.targets
+    assert [facts[name]["gpu"] for name in merged.record.header.targets] == ["NVIDIA H100", "NVIDIA H200"]
+    assert [one.environment.device.gpu for one in merged.record.header.merged] == [
         "NVIDIA H100",
         "NVIDIA H200",
     ]
@@ -178,19 +179,19 @@ def test_as_many_facts_as_it_takes_tell_machines_apart():
         }
     )
     names = [f"{TARGET}@{kind}" for kind in ("H100-535", "H100-580", "H200-535")]
-    assert [v.target for v in merged.record.verdicts] == merged.record.header["targets"] == names
+    assert [v.target for v in merged.record.verdicts] == merged.record.header.targets == names
 
 
 def test_half_a_surrogate_pair_is_merged(tmp_path):
     merged = merge({"a": record(verdict(message="from a target: \udcff"))})
-    assert read(save(tmp_path, merged.record)).verdicts[0].message == "from a target: \udcff"
+    assert read_record(save_record(tmp_path, merged.record)).verdicts[0].message == "from a target: \udcff"
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("in the way")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConformanceError, match="cannot be written"):
-            save(folder, record(verdict()))
+            save_record(folder, record(verdict()))
 
 
 def test_tactics_are_a_kind_of_their_own():
@@ -200,7 +201,7 @@ def test_tactics_are_a_kind_of_their_own():
             "b": part(2, verdict("x/b-fp32"), **on("NVIDIA H100", tactics="exhaustive")),
         }
     )
-    assert merged.record.header["targets"] == [f"{TARGET}@fast", f"{TARGET}@exhaustive"]
+    assert merged.record.header.targets == [f"{TARGET}@fast", f"{TARGET}@exhaustive"]
 
 
 def test_several_arrays_must_each_be_whole():

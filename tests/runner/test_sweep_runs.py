@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.helpers import run_pytest
 from tests.support.suite import suite_catalog
-from trt_conformance.results.record.record import read
+from trt_conformance.results.record.record import read_record
 
 SWEEP = "cases/test_sweep.py"
 FLIPPED = "tests/doubles/flipped.py:FlippedKernel"
@@ -57,7 +57,7 @@ def test_checks_of_a_generated_case(target: str, checks: list[str], tmp_path: Pa
     done = run_pytest(SWEEP, "--target", target, "--case", name, "--record-root", str(tmp_path))
     assert done.returncode == 0, done.stdout
     (path,) = tmp_path.glob("*/record.jsonl")
-    verdicts = read(path).verdicts
+    verdicts = read_record(path).verdicts
     assert [(v.case, v.check, v.status) for v in verdicts] == [(name, check, "pass") for check in checks]
     assert all(v.location.startswith("cases/sweeps/layer.toml:") for v in verdicts)
 

@@ -20,6 +20,7 @@ from trt_conformance.numerics.reference.convolution import convolve
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.numerics.roofline import Work, floor
 from trt_conformance.results.record.record import Record
+from trt_conformance.results.record.schema import EndLine, Environment, RunLine
 
 TARGET = "tensorrt-8.6.1-sm90"
 ENVIRONMENT = {
@@ -28,7 +29,7 @@ ENVIRONMENT = {
     "platform": "Linux",
     "packages": {"numpy": "2.0.0"},
     "source": {"commit": "0123456789abcdef", "clean": True},
-    "device": {"gpu": "NVIDIA H200", "driver": "580.1", "memory_bytes": 2**33},
+    "device": {"gpu": "NVIDIA H200", "memory_bytes": 2**33, "driver": "580.1"},
     "targets": {TARGET: {"version": "8.6.1", "gpu": "NVIDIA H200"}},
     "arguments": ["cases"],
 }
@@ -51,14 +52,14 @@ def record(*verdicts: Verdict, complete: bool = True, asked: Sequence[str] = (),
     """A run in memory, of the targets that its verdicts name and of those asked for."""
     found = (v.target for v in verdicts if v.target != "reference")
     names = list(dict.fromkeys((*asked, *found)))
-    header = {
-        "kind": "run",
-        "schema_version": 1,
-        "started": "2026-11-22T13:50:40+00:00",
-        "targets": names,
-        "environment": ENVIRONMENT | environment,
-    }
-    end = {"kind": "end", "ended": "2026-11-22T13:51:31+00:00", "counts": {}, "exit": 0}
+    header = RunLine(
+        kind="run",
+        schema_version=1,
+        started="2026-11-22T13:50:40+00:00",
+        targets=names,
+        environment=Environment.model_validate(ENVIRONMENT | environment),
+    )
+    end = EndLine(kind="end", ended="2026-11-22T13:51:31+00:00", counts={}, exit=0)
     return Record(header, tuple(verdicts), end if complete else None)
 
 

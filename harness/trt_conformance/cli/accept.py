@@ -20,6 +20,6 @@ def accept(run: Run, folder: Folder = DEFAULT_FOLDER) -> None:
     """
     from trt_conformance.core.paths import relative
     from trt_conformance.results.accepted import accept as store
-    from trt_conformance.results.record.record import read
+    from trt_conformance.results.record.record import read_record
 
-    typer.echo(f"accepted: {relative(store(read(run), folder))}")
+    typer.echo(f"accepted: {relative(store(read_record(run), folder))}")

@@ -88,7 +88,7 @@ def compare(
     from trt_conformance.results.changes import between
     from trt_conformance.results.latency.gate import latency_section
     from trt_conformance.results.latency.settings import read_settings
-    from trt_conformance.results.record.record import read
+    from trt_conformance.results.record.record import read_record
     from trt_conformance.results.report import compare_text
     from trt_conformance.results.report.page import compare_page
 
@@ -104,9 +104,9 @@ def compare(
     judging = read_settings(settings, options)
     if len(runs) > 2:
         raise ConformanceError(f"compare takes two runs, BASE and NEW, or NEW alone; {len(runs)} were given")
-    after = read(runs[-1])
+    after = read_record(runs[-1])
     try:
-        before = read(runs[0] if len(runs) == 2 else accepted_for(after, accepted))
+        before = read_record(runs[0] if len(runs) == 2 else accepted_for(after, accepted))
     except NoAcceptedRun as missing:
         typer.echo(missing, err=True)
         raise typer.Exit(MISSING) from None
@@ -114,7 +114,7 @@ def compare(
     latency = latency_section(
         before,
         after,
-        [read(Path(path)) for path in judging.calibration],
+        [read_record(Path(path)) for path in judging.calibration],
         tolerance=judging.tolerance,
         normalise=judging.normalise,
         across_devices=judging.across_devices,

@@ -32,15 +32,15 @@ Output = Annotated[
 def export(run: Run, form: Chosen, output: Output = None) -> None:
     """Write a run as JUnit XML, Markdown, CSV, Parquet, Prometheus metrics, or github-action-benchmark's JSON."""
     from trt_conformance.results import report as reports
-    from trt_conformance.results.record.record import read
+    from trt_conformance.results.record.record import read_record
     from trt_conformance.results.report.exports import FORMATS, parquet
 
     if form is Format.parquet:
         if output is None:
             raise ConformanceError("Parquet is no text: say where to write it with --output FILE")
-        reports.write(output, parquet(reports.view_of([read(run)])))
+        reports.write(output, parquet(reports.view_of([read_record(run)])))
         return
-    text = FORMATS[form.value](reports.view_of([read(run)]))
+    text = FORMATS[form.value](reports.view_of([read_record(run)]))
     if output:
         reports.write(output, text)
     else:

@@ -22,13 +22,13 @@ def merge(records: Records, output: Output, partial: Partial = False) -> None:
     from trt_conformance.core.errors import ConformanceError
     from trt_conformance.core.paths import relative
     from trt_conformance.results.record import merge as merging
-    from trt_conformance.results.record.record import read, save
+    from trt_conformance.results.record.record import read_record, save_record
 
-    merged = merging.merge({relative(path): read(path) for path in records})
+    merged = merging.merge({relative(path): read_record(path) for path in records})
     if merged.missing and not partial:
         lines = "\n  ".join(merged.missing)
         raise ConformanceError(f"not merged:\n  {lines}\n--partial merges what is there")
     for line in merged.missing:
         typer.echo(f"warning: {line}", err=True)
-    path = save(output, merged.record)
+    path = save_record(output, merged.record)
     typer.echo(f"{relative(path)}: {len(merged.record.verdicts)} verdicts of {len(records)} records")

@@ -18,10 +18,10 @@ def report(runs: Runs, output: Output = None) -> None:
     """Write a report of one or more runs: one HTML file that needs nothing from outside itself."""
     from trt_conformance.core.paths import relative
     from trt_conformance.results import report as reports
-    from trt_conformance.results.record.record import read
+    from trt_conformance.results.record.record import read_record
     from trt_conformance.results.report.page import report_page
 
-    records = [read(run) for run in runs]
+    records = [read_record(run) for run in runs]
     first = runs[0]
     path = output or (first if first.is_dir() else first.parent) / reports.FILE_NAME
     reports.write(path, report_page(reports.view_of(records)))

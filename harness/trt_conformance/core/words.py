@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
-import math
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -24,6 +20,22 @@ def choice(what: str, word: object, known: Iterable[str]) -> str:
     known = list(known)
     hint = closest(str(word), known) or f"; expected {'one of ' if len(known) > 1 else ''}{', '.join(known)}"
     return f"{what} {shown(word)}{hint}"
+
+
+# Control characters but newline and tab; half surrogate pairs; marks that reorder or hide text.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""The text with escapes for what a terminal would obey: ``\x1b[31m``. Newlines and tabs stay."""
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    """The same, with escapes for newlines and tabs too."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def shown(value: object) -> str:

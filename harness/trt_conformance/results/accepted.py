@@ -6,11 +6,16 @@ finds the run of the old one. A run of several targets has the names of all, joi
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import relative
-from trt_conformance.results.record.record import FILE_NAME, Record, save
+from trt_conformance.core.words import shown
+from trt_conformance.results.record.record import FILE_NAME, Record, save_record
+
+# A record may come from anywhere: no name in it may lead out of the folder of accepted runs.
+_AS_A_FOLDER = re.compile(r"[\w@][\w.@+=,-]{0,99}")
 
 MISSING = 4
 """Exit code of a gate that has no accepted run to compare with."""
@@ -24,10 +29,13 @@ def name_of(record: Record) -> str:
     """``tensorrt-sm90`` for a run of ``tensorrt-8.6.1-sm90``.
 
     Raises:
-        ConformanceError: the run has no target.
+        ConformanceError: the run has no target, or one whose name cannot be part of a folder's name.
     """
     if not record.targets:
         raise ConformanceError("the run has no target, so it cannot be a baseline")
+    for target in record.targets:
+        if not _AS_A_FOLDER.fullmatch(target):
+            raise ConformanceError(f"target {shown(target)}: this name cannot be part of a folder's name")
     return "+".join(sorted(_without_version(target) for target in record.targets))
 
 
@@ -37,11 +45,11 @@ def accept(record: Record, folder: Path) -> Path:
     Raises:
         ConformanceError: the run did not finish, or compared nothing.
     """
-    if record.end is None or record.end.get("stopped"):
+    if record.end is None or record.end.stopped:
         raise ConformanceError("the run did not finish, so it cannot be a baseline")
     if not any(verdict.status == "pass" and verdict.target in record.targets for verdict in record.verdicts):
         raise ConformanceError("nothing passed in the run, so it cannot be a baseline")
-    return save(folder / name_of(record), record)
+    return save_record(folder / name_of(record), record)
 
 
 def accepted_for(record: Record, folder: Path) -> Path:

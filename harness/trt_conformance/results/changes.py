@@ -178,8 +178,8 @@ class Changes:
     @cached_property
     def environment(self) -> tuple[tuple[str, str, str], ...]:
         """Facts of where the runs ran: name, before, now."""
-        base = dict(_facts(self.base.header["environment"], dict(self.pairs)))
-        new = dict(_facts(self.new.header["environment"], {}))
+        base = dict(_facts(self.base.header.environment.to_json(), dict(self.pairs)))
+        new = dict(_facts(self.new.header.environment.to_json(), {}))
         names = [name for name in dict.fromkeys((*base, *new)) if name not in UNTOLD]
         return tuple((n, base.get(n, "-"), new.get(n, "-")) for n in names if base.get(n) != new.get(n))
 

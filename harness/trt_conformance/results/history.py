@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
@@ -20,7 +20,7 @@ from trt_conformance.core.files import replacing
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import REFERENCE, Verdict
 from trt_conformance.numerics.samples import Summary, summarise
-from trt_conformance.results.record.record import FILE_NAME, Record, read
+from trt_conformance.results.record.record import FILE_NAME, Record, read_record
 from trt_conformance.results.trends import History, Point, Run, Trend, _changed
 
 APPLICATION_ID = 0x54435648
@@ -49,10 +49,12 @@ def history(paths: Sequence[Path], database: Path | None = None) -> History:
         paths: run records, their folders, or folders of such folders.
 
     Raises:
-        ConformanceError: a record cannot be read or used, or the file is no history or cannot be written.
+        ConformanceError: a record cannot be read, or the file is not a history or cannot be written.
     """
-    found = [(path, read(path)) for path in dict.fromkeys(part.resolve() for path in paths for part in _records(path))]
-    found.sort(key=lambda one: datetime.fromisoformat(one[1].header["started"]))
+    found = [
+        (path, read_record(path)) for path in dict.fromkeys(part.resolve() for path in paths for part in _records(path))
+    ]
+    found.sort(key=lambda one: datetime.fromisoformat(one[1].header.started))
     if database is None:
         with closing(sqlite3.connect(":memory:")) as connection:
             _fill(connection, found)
@@ -71,7 +73,7 @@ def _records(path: Path) -> list[Path]:
     if path.is_dir() and not (path / FILE_NAME).exists():
         below = sorted(path.glob(f"*/{FILE_NAME}"))
         if not below:
-            raise ConformanceError(f"{path}: holds no run record")
+            raise ConformanceError(f"{path}: contains no run record")
         return below
     return [path / FILE_NAME if path.is_dir() else path]
 
@@ -83,9 +85,9 @@ def _check_ours(database: Path) -> None:
         with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             (found,) = connection.execute("pragma application_id").fetchone()
     except (OSError, sqlite3.Error) as fault:
-        raise ConformanceError(f"{database}: exists and is no history, so it is left as it is: {fault}") from None
+        raise ConformanceError(f"{database}: exists and is not a history, so it is not overwritten: {fault}") from None
     if found != APPLICATION_ID:
-        raise ConformanceError(f"{database}: exists and is no history, so it is left as it is")
+        raise ConformanceError(f"{database}: exists and is not a history, so it is not overwritten")
 
 
 def _fill(connection: sqlite3.Connection, found: Sequence[tuple[Path, Record]]) -> None:
@@ -93,34 +95,28 @@ def _fill(connection: sqlite3.Connection, found: Sequence[tuple[Path, Record]]) 
     split = _split_families([record for _, record in found])
     with connection:
         for number, (path, record) in enumerate(found, start=1):
-            row = (number, str(path), record.header["started"], record.complete)
+            row = (number, _encodable(str(path)), record.header.started, record.complete)
             connection.execute("insert into run values (?, ?, ?, ?)", row)
-            with _usable(f"{path}: the environment"):
-                facts = ((number, *fact) for fact in _facts(record))
-                connection.executemany("insert into fact values (?, ?, ?, ?)", facts)
+            facts = ((number, *map(_encodable, fact)) for fact in _facts(record))
+            connection.executemany("insert into fact values (?, ?, ?, ?)", facts)
             for verdict in record.verdicts:
                 if verdict.target != REFERENCE:
-                    family = TargetName.parse(verdict.target).flavour
-                    with _usable(f"{path}: {verdict.case} on {verdict.target}"):
-                        _insert(connection, number, verdict.target if family in split else family, verdict)
+                    flavour = TargetName.parse(verdict.target).flavour
+                    _insert(connection, number, verdict.target if flavour in split else flavour, verdict)
 
 
-@contextmanager
-def _usable(what: str) -> Iterator[None]:
-    """Says of which part of a record no use can be made."""
-    try:
-        yield
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as fault:
-        raise ConformanceError(f"{what}: cannot be used: {fault!r}") from None
+def _encodable(text: str) -> str:
+    """The text with escapes for half surrogate pairs, which SQLite cannot store."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _insert(connection: sqlite3.Connection, number: int, series: str, verdict: Verdict) -> None:
     figures = verdict.figures
-    key = (number, verdict.case, verdict.target, series)
+    key = (number, *map(_encodable, (verdict.case, verdict.target, series)))
     if verdict.phase == "latency" and verdict.status in ("pass", "fallback") and figures.get("samples"):
         summary: Summary = summarise(figures["samples"])
         values = [getattr(summary, name) for name in _COLUMNS]
-        row = (*key, str(figures["mode"]), bool(figures["cold_l2"]), *values)
+        row = (*key, figures["mode"], figures["cold_l2"], *values)
         connection.execute(f"insert or replace into latency values ({', '.join('?' * len(row))})", row)  # noqa: S608
     elif verdict.check == "forward" and figures.get("fraction") is not None:
         fraction = float(figures["fraction"])
@@ -139,10 +135,10 @@ def _split_families(records: Sequence[Record]) -> set[str]:
 
 def _facts(record: Record) -> Iterator[tuple[str, str, str]]:
     """Versions and devices: target (empty for the machine), name, value."""
-    environment = record.header["environment"]
-    device = environment.get("device", {})
+    environment = record.header.environment
+    device = environment.device.to_json()
     yield from (("", label, str(device[name])) for name, label in _DEVICE.items() if device.get(name))
-    for target, facts in environment.get("targets", {}).items():
+    for target, facts in environment.targets.items():
         for name, value in facts.items():
             if isinstance(value, str | int | float):
                 yield target, name, str(value)

@@ -72,9 +72,8 @@ def medians(record: Record) -> dict[Key, float]:
 
 def device_of(record: Record) -> str:
     """The GPU of a run, or the machine where there is none."""
-    environment = record.header.get("environment", {})
-    gpu = environment.get("device", {}).get("gpu")
-    return str(gpu or f"{environment.get('machine', 'a machine')} without a GPU")
+    environment = record.header.environment
+    return environment.device.gpu or f"{environment.machine or 'a machine'} without a GPU"
 
 
 def kernel_change(before: Timing, after: Timing) -> tuple[SameKernels, tuple[str, ...], tuple[str, ...]]:

@@ -12,7 +12,7 @@ from trt_conformance.core.verdict import Verdict
 from trt_conformance.results import summary
 from trt_conformance.results.record.keys import keyed
 from trt_conformance.results.record.record import Record
-from trt_conformance.results.record.schema import SCHEMA_VERSION
+from trt_conformance.results.record.schema import SCHEMA_VERSION, EndLine, Environment, Part, RunLine, Shard
 
 # Facts that say on what kind of machine a target ran; others may differ between machines of one kind.
 DEVICE = ("gpu", "compute_capability", "memory_bytes", "driver", "cuda_driver", "cuda_runtime")
@@ -58,29 +58,27 @@ def merge(records: Mapping[str, Record]) -> Merged:
 
 
 def _check_whole(records: Mapping[str, Record]) -> None:
+    shards = _shards(records)
     for what, values in (
-        ("shards of different runs", {file: _shard(r)["tests"] for file, r in records.items() if _shard(r)}),
-        ("shards of different numbers of parts", {file: _shard(r)["of"] for file, r in records.items() if _shard(r)}),
-        ("runs of different commits", {file: _source(r).get("commit") for file, r in records.items()}),
+        ("shards of different runs", {file: shard.tests for file, shard in shards.items()}),
+        ("shards of runs with different numbers of parts", {file: shard.of for file, shard in shards.items()}),
+        ("runs of different commits", {file: r.header.environment.source.commit for file, r in records.items()}),
     ):
         if len(set(values.values())) > 1:
             lines = "\n  ".join(f"{file}: {value}" for file, value in values.items())
-            raise ConformanceError(f"these are {what}, and no parts of one whole:\n  {lines}")
+            raise ConformanceError(f"these are {what}, so they are not parts of one run:\n  {lines}")
 
 
-def _shard(record: Record) -> dict[str, Any]:
-    return dict(record.header.get("shard") or {})
-
-
-def _source(record: Record) -> dict[str, Any]:
-    return dict(record.header["environment"].get("source", {}))
+def _shards(records: Mapping[str, Record]) -> dict[str, Shard]:
+    """The records of shards, without those of whole runs."""
+    return {file: record.header.shard for file, record in records.items() if record.header.shard}
 
 
 def _kind(record: Record, target: str) -> dict[str, str]:
     """The facts that make the kind of machine a target ran on."""
-    environment = record.header["environment"]
-    device = {name: environment.get("device", {}).get(name) for name in DEVICE}
-    facts = environment.get("targets", {}).get(target, {})
+    environment = record.header.environment
+    device = {name: getattr(environment.device, name) for name in DEVICE}
+    facts = environment.targets.get(target, {})
     return {k: str(v) for k, v in (device | facts).items() if k not in NOT_OF_THE_KIND}
 
 
@@ -124,52 +122,52 @@ def _text(verdict: Verdict) -> str:
 
 def _missing(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str]]) -> Iterable[str]:
     """What is not there. One job array may run on machines of several kinds; several arrays must each be whole."""
-    shards = {file: _shard(record) for file, record in records.items()}
-    arrays: dict[str, list[dict[str, Any]]] = {}
-    numbers = Counter(shard["index"] for shard in shards.values() if shard)
+    shards = _shards(records)
+    arrays: dict[str, list[Shard]] = {}
+    numbers = Counter(shard.index for shard in shards.values())
     for file, shard in shards.items():
-        owners = names[file].values() if max(numbers.values(), default=1) > 1 else [""]
-        for owner in owners if shard else ():
+        for owner in names[file].values() if max(numbers.values()) > 1 else [""]:
             arrays.setdefault(owner, []).append(shard)
     for owner, found in arrays.items():
-        absent = sorted(set(range(1, found[0]["of"] + 1)) - {shard["index"] for shard in found})
+        absent = sorted(set(range(1, found[0].of + 1)) - {shard.index for shard in found})
         if absent:
-            listed = ", ".join(f"{index}/{found[0]['of']}" for index in absent)
-            yield f"{owner + ': ' if owner else ''}shard {listed} is missing"
+            listed = ", ".join(f"{index}/{found[0].of}" for index in absent[:SHOWN])
+            more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
+            yield f"{owner + ': ' if owner else ''}shard {listed}{more} is missing"
     for file, record in records.items():
-        if record.end is None or record.end.get("stopped"):
+        if record.end is None or record.end.stopped:
             yield f"{file}: the run was cut short"
 
 
-def _header(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def _header(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str]]) -> RunLine:
     headers = [record.header for record in records.values()]
     facts: dict[str, Any] = {}
     for file, record in records.items():
         for target, name in names[file].items():
-            of_machine = record.header["environment"].get("device", {})
-            apart = {k: of_machine[k] for k in DEVICE if k in of_machine} if name != target else {}
-            facts.setdefault(name, record.header["environment"].get("targets", {}).get(target, {}) | apart)
-    shared = _shared([header["environment"] for header in headers])
-    gpus = dict.fromkeys(str(header["environment"].get("device", {}).get("gpu")) for header in headers)
+            device = record.header.environment.device.to_json()
+            apart = {k: device[k] for k in DEVICE if k in device} if name != target else {}
+            facts.setdefault(name, record.header.environment.targets.get(target, {}) | apart)
+    shared = _shared([header.environment.to_json() for header in headers])
+    gpus = dict.fromkeys(str(header.environment.device.gpu) for header in headers)
     if len(gpus) > 1:
         shared.setdefault("device", {})["gpu"] = ", ".join(gpus)
-    return {
-        "kind": "run",
-        "schema_version": SCHEMA_VERSION,
-        "started": min(header["started"] for header in headers),
-        "targets": list(dict.fromkeys(name for own in names.values() for name in own.values())),
-        "environment": shared | {"targets": facts},
-        "merged": [
-            {
-                "started": record.header["started"],
-                "ended": record.end["ended"] if record.end else None,
-                "shard": record.header.get("shard"),
-                "targets": dict(names[file]),
-                "environment": record.header["environment"],
-            }
+    return RunLine(
+        kind="run",
+        schema_version=SCHEMA_VERSION,
+        started=min(header.started for header in headers),
+        targets=list(dict.fromkeys(name for own in names.values() for name in own.values())),
+        environment=Environment.model_validate(shared | {"targets": facts}),
+        merged=[
+            Part(
+                started=record.header.started,
+                ended=record.end.ended if record.end else None,
+                shard=record.header.shard,
+                targets=dict(names[file]),
+                environment=record.header.environment,
+            )
             for file, record in records.items()
         ],
-    }
+    )
 
 
 def _shared(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -185,13 +183,13 @@ def _shared(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return shared
 
 
-def _end(records: Mapping[str, Record], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def _end(records: Mapping[str, Record], verdicts: Sequence[Verdict]) -> EndLine:
     ends = [record.end for record in records.values() if record.end]
     engines = {target: dict(counted) for target, counted in summary.engines(verdicts).items()}
-    return {
-        "kind": "end",
-        "ended": max(end["ended"] for end in ends),
-        "counts": dict(summary.counts(verdicts)),
-        "exit": max(end.get("exit") or 0 for end in ends),
-        **({"engines": engines} if engines else {}),
-    }
+    end = EndLine(
+        kind="end",
+        ended=max(end.ended for end in ends),
+        counts=dict(summary.counts(verdicts)),
+        exit=max(end.exit or 0 for end in ends),
+    )
+    return end.model_copy(update={"engines": engines}) if engines else end

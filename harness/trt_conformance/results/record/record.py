@@ -1,6 +1,6 @@
-"""The run record: JSON Lines, a header, a verdict a line, and a closing line.
+"""The run record: a JSON Lines file with a header, one line for each verdict, and a closing line.
 
-Each line is flushed when written, so that a killed run leaves a valid record without its closing line.
+Each line is flushed when it is written, so that a killed run leaves a valid record without its closing line.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import replacing
 from trt_conformance.core.verdict import REFERENCE, Verdict
-from trt_conformance.results.record import schema as record_schema
-from trt_conformance.results.record.schema import SCHEMA_VERSION
+from trt_conformance.core.words import shown
+from trt_conformance.results.record.schema import SCHEMA_VERSION, EndLine, LineFault, RunLine, validated
 
 FILE_NAME = "record.jsonl"
 
@@ -51,7 +51,7 @@ class RecordWriter:
         self._line({"kind": "verdict", **verdict.to_json()})
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        """Write the closing line; a record without one belongs to a run that was killed."""
+        """Write the closing line. The record of a run that was killed does not have one."""
         ended = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self._line({"kind": "end", "ended": ended, **summary})
         self._file.close()
@@ -66,12 +66,12 @@ def _encoded(entry: Mapping[str, Any]) -> bytes:
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False)
     except ValueError:
         line = json.dumps(_finite(entry), ensure_ascii=False, allow_nan=False)
-    # What no UTF-8 can carry (half a surrogate pair in a target's message) becomes JSON's own escape.
+    # Half a surrogate pair in a target's message cannot be encoded as UTF-8: JSON has an escape for it.
     return (line + "\n").encode("utf-8", "backslashreplace")
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no infinities and no NaN: they are written as text."""
+    """The value with infinities and NaN, which JSON does not have, as text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
@@ -82,7 +82,7 @@ def _finite(value: Any) -> Any:
 
 
 def _fresh(root: Path, name: str) -> Path:
-    """A new folder; runs that start in the same second are told apart by a number."""
+    """A new folder. Runs that start in the same second get a number after the name."""
     for attempt in range(1, 1000):
         folder = root / (name if attempt == 1 else f"{name}.{attempt}")
         try:
@@ -90,16 +90,16 @@ def _fresh(root: Path, name: str) -> Path:
         except FileExistsError:
             continue
         return folder
-    raise ConformanceError(f"cannot make a new folder {root / name}")
+    raise ConformanceError(f"{root / name}: there are too many folders of this name")
 
 
 @dataclass(frozen=True)
 class Record:
-    """A run record read back. ``complete`` is False where the run was killed."""
+    """A run record that was read back. ``end`` is None where the run was killed."""
 
-    header: dict[str, Any]
+    header: RunLine
     verdicts: tuple[Verdict, ...]
-    end: dict[str, Any] | None
+    end: EndLine | None
 
     @property
     def complete(self) -> bool:
@@ -107,23 +107,23 @@ class Record:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The targets that were asked for or answered; the suite's own data is none."""
-        every = dict.fromkeys((*self.header["targets"], *(v.target for v in self.verdicts)))
+        """The targets that were requested or have a verdict, without the suite's own data."""
+        every = dict.fromkeys((*self.header.targets, *(v.target for v in self.verdicts)))
         return tuple(name for name in every if name != REFERENCE)
 
 
-def save(folder: Path, record: Record) -> Path:
-    """Write a record into a folder, whole or not at all. Returns its path.
+def save_record(folder: Path, record: Record) -> Path:
+    """Write a record into a folder, whole or not at all, and return its path.
 
     Raises:
         ConformanceError: it cannot be written there.
     """
     path = folder / FILE_NAME
-    entries = [record.header, *({"kind": "verdict", **verdict.to_json()} for verdict in record.verdicts)]
+    entries = [record.header.to_json(), *({"kind": "verdict", **verdict.to_json()} for verdict in record.verdicts)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, temporary.open("wb") as file:
-            file.writelines(map(_encoded, [*entries, record.end] if record.end else entries))
+            file.writelines(map(_encoded, [*entries, record.end.to_json()] if record.end else entries))
     except OSError as fault:
         raise ConformanceError(f"{folder}: cannot be written: {fault.strerror or fault}") from None
     return path
@@ -135,59 +135,84 @@ RENAMED_CHECKS = {"ways": "execution_modes"}
 _FIELDS = frozenset(field.name for field in fields(Verdict))
 
 
-def read(path: Path) -> Record:
-    """Read a record, or the one in a run's folder. A last line cut short by a kill is dropped.
+def read_record(path: Path) -> Record:
+    """Read a record, or the one in a run's folder. A last line that was cut short by a kill is dropped.
+
+    Each line is checked against the schema before anything else is done with it.
 
     Raises:
-        ConformanceError: the file is missing, no run record, damaged, or of another schema.
+        ConformanceError: the file cannot be read, or a line is not one of a record of this schema version; the
+            message names file and line.
     """
     if path.is_dir():
         path = path / FILE_NAME
     try:
+        if path.exists() and not path.is_file():
+            raise ConformanceError(f"{path}: not a regular file")
         content = path.read_bytes()
-    except OSError as fault:
-        raise ConformanceError(f"{path}: cannot be read: {fault.strerror or fault}") from None
-    entries = list(_entries(path, content)) if content else []
-    if not entries or entries[0][1].get("kind") != "run":
-        raise ConformanceError(f"{path}: no run record: its first line is no header")
-    version = entries[0][1].get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise ConformanceError(f"{path}: schema version {version}; this program reads {SCHEMA_VERSION}")
+    except (OSError, ValueError) as fault:  # ValueError: a NUL in the name
+        raise ConformanceError(f"{path}: cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
+    header: RunLine | None = None
     verdicts: list[Verdict] = []
-    end: dict[str, Any] | None = None
-    for place, (number, entry) in enumerate(entries):
-        kind = entry.get("kind")
-        problem = record_schema.fault(entry)
-        if problem:
-            raise ConformanceError(f"{path}:{number}: {problem}")
-        if end is not None or (kind == "run") != (place == 0):
-            raise ConformanceError(f"{path}:{number}: a line of kind {kind!r} in this place: more than one record?")
-        if kind == "verdict":
+    end: EndLine | None = None
+    for number, entry in _entries(path, content):
+        if header is None:
+            _check_header(path, entry)
+        try:
+            line = validated(entry)
+        except LineFault as fault:
+            raise ConformanceError(f"{path}:{number}: {fault}") from None
+        if end is not None or isinstance(line, RunLine) != (header is None):
+            raise ConformanceError(f"{path}:{number}: unexpected line of kind {line.kind!r}: more than one record?")
+        if isinstance(line, RunLine):
+            header = line
+        elif isinstance(line, EndLine):
+            end = line
+        else:
             verdicts.append(_verdict(entry))
-        elif kind == "end":
-            end = entry
-    return Record(entries[0][1], tuple(verdicts), end)
+    if header is None:
+        raise ConformanceError(f"{path}:1: not a run record: the file is empty")
+    return Record(header, tuple(verdicts), end)
+
+
+def _check_header(path: Path, entry: Mapping[str, Any]) -> None:
+    if entry.get("kind") != "run":
+        raise ConformanceError(f"{path}:1: not a run record: its first line is not a header")
+    version = entry.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise ConformanceError(f"{path}:1: schema version {shown(version)}; this program reads {SCHEMA_VERSION}")
 
 
 def _entries(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each line's number and object. Only a newline ends a line: JSON text may hold other line separators."""
+    """Each line's number and object. Only a newline ends a line: JSON text may contain other line separators."""
+    if not content:
+        return
     lines = content.removesuffix(b"\n").split(b"\n")
     cut = len(lines) if len(lines) > 1 and not content.endswith(b"\n") else 0
     for number, line in enumerate(lines, start=1):
         try:
-            entry = json.loads(line.decode("utf-8"), parse_constant=_refuse)
+            entry = json.loads(line.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_without_repeats)
         except (ValueError, RecursionError) as fault:
             if number == cut:
                 return
-            what = "not UTF-8" if isinstance(fault, UnicodeDecodeError) else "no JSON"
-            raise ConformanceError(f"{path}:{number}: {what}, so no run record: {fault}") from None
+            what = "not UTF-8" if isinstance(fault, UnicodeDecodeError) else "not JSON"
+            why = "nested too deeply" if isinstance(fault, RecursionError) else fault
+            raise ConformanceError(f"{path}:{number}: {what}, so not a run record: {why}") from None
         if not isinstance(entry, dict):
-            raise ConformanceError(f"{path}:{number}: no JSON object, so no run record")
+            raise ConformanceError(f"{path}:{number}: not a JSON object, so not a run record")
         yield number, entry
 
 
 def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {shown(next(name for name in names if names.count(name) > 1))} is repeated")
+    return found
 
 
 def _verdict(entry: Mapping[str, Any]) -> Verdict:

@@ -1,113 +1,264 @@
-"""What the lines of a run record hold: checked when one is read, and published as a JSON Schema."""
+"""The schema of a run record's lines: what the reader enforces, and what `reports/record.schema.json` publishes.
+
+JSON Schema cannot relate the values of several fields. The rules that do are listed in `RULES`, which the published
+schema repeats in its description. Everything else that the reader enforces is in the published schema.
+"""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT, relative
-from trt_conformance.core.types import Phase
+from trt_conformance.core.types import Mode, Phase
 from trt_conformance.core.verdict import Status
+from trt_conformance.core.words import dotted
 
 SCHEMA_VERSION = 1
 PATH = ROOT / "reports" / "record.schema.json"
 
+MAX_DEPTH = 32
+"""Levels of nesting in a line."""
+MAX_FLOAT = 1.7976931348623157e308
+SHORTEST, LONGEST = 1e-12, 1e6
+"""Seconds: a picosecond, and eleven days."""
+MAX_RATE = 1e30
+"""Operations, bytes, and either of them per second."""
+MAX_SHARDS = 10_000
+MAX_CELLS = 4096
+"""Elements and terms in the evidence of a failure; checks write far fewer."""
 
-def _is_time(text: str) -> str:
+RULES = (
+    "integers are written without a decimal point, and no key is repeated in an object",
+    f"a line is nested at most {MAX_DEPTH} levels deep",
+    "times are dates that exist",
+    f"the median of samples is at least {SHORTEST:g} s",
+    "evidence: actual, expected and fraction have as many values as shape has elements",
+    "evidence: worst, offset, shape and output_shape have the same length",
+    "evidence: the terms' indices have the same lengths, and x_at has at most that of input_shape",
+)
+
+
+def _is_date(text: str) -> str:
     datetime.fromisoformat(text)
     return text
 
 
-Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$"), AfterValidator(_is_time)]
+Time = Annotated[
+    str,
+    Field(
+        pattern=r"^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+        r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9][+-]([01][0-9]|2[0-3]):[0-5][0-9]$"
+    ),
+    AfterValidator(_is_date),
+]
+Finite = Annotated[float, Field(ge=-MAX_FLOAT, le=MAX_FLOAT)]
 # JSON has no infinities and no NaN: records write them as text.
-Number = float | Literal["inf", "-inf", "nan"]
-Index = list[int]
+Number = Finite | Literal["inf", "-inf", "nan"]
+Fraction = Annotated[float, Field(ge=0, le=MAX_FLOAT)] | Literal["inf", "nan"]
+Seconds = Annotated[float, Field(ge=SHORTEST, le=LONGEST)]
+# The time of a cold run is a difference of two times, so a single sample may be negative.
+Sample = Annotated[float, Field(ge=-LONGEST, le=LONGEST)]
+Rate = Annotated[float, Field(ge=1, le=MAX_RATE)]
+Amount = Annotated[float, Field(ge=0, le=MAX_RATE)]
+_Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+_Size = Annotated[int, Field(ge=0, lt=2**63)]
+Dimensions = Annotated[list[_Size], Field(min_length=3, max_length=8)]
 
 
 class Line(BaseModel):
-    """Known keys are checked; others are let pass, so that a record may say more than this program reads."""
+    """Known keys are checked. Unknown keys are accepted, so that a record may say more than this program reads."""
 
-    model_config = ConfigDict(extra="allow", strict=True)
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object as it was given, as JSON values."""
+        return self.model_dump(exclude_unset=True, by_alias=True)
 
 
 class Term(Line):
-    """One product of the sum behind an output element. Where ``x_at`` lies outside the input, padding is read."""
+    """One product of the sum for an output element. Where ``x_at`` is outside the input, ``x`` is padding."""
 
-    x_at: Index
-    w_at: Index
+    x_at: Annotated[list[_Integer], Field(min_length=1, max_length=8)]
+    w_at: Annotated[list[_Size], Field(min_length=2, max_length=8)]
     x: Number
     w: Number
     product: Number
 
 
 class Evidence(Line):
-    """The output around the worst element of a failure, flat in C order, and that element's terms.
+    """The output around the worst element of a failure, flat in C order, and the terms of that element.
 
-    ``offset`` is where the crop begins in the output. Of more terms than are kept, those of largest
-    magnitude are.
+    ``offset`` is where the crop begins in the output. ``terms`` are the largest of ``terms_total``.
     """
 
-    input_shape: Index
-    output_shape: Index
-    worst: Index
-    offset: Index
-    shape: Index
-    actual: list[Number]
-    expected: list[Number]
-    fraction: list[Number]
-    terms: list[Term]
-    terms_total: int
+    input_shape: Dimensions
+    output_shape: Dimensions
+    worst: Dimensions
+    offset: Dimensions
+    shape: Annotated[list[Annotated[int, Field(ge=1, lt=2**63)]], Field(min_length=3, max_length=8)]
+    actual: Annotated[list[Number], Field(max_length=MAX_CELLS)]
+    expected: Annotated[list[Number], Field(max_length=MAX_CELLS)]
+    fraction: Annotated[list[Fraction], Field(max_length=MAX_CELLS)]
+    terms: Annotated[list[Term], Field(max_length=MAX_CELLS)]
+    terms_total: _Size
     bias: Number
+
+    @model_validator(mode="after")
+    def _fit(self) -> Evidence:
+        elements = math.prod(self.shape)
+        if not len(self.actual) == len(self.expected) == len(self.fraction) == elements:
+            raise ValueError(f"actual, expected and fraction need {elements} values each, as shape has elements")
+        if not len(self.worst) == len(self.offset) == len(self.shape) == len(self.output_shape):
+            raise ValueError("worst, offset, shape and output_shape differ in length")
+        if len({(len(term.x_at), len(term.w_at)) for term in self.terms}) > 1:
+            raise ValueError("the indices of the terms differ in length")
+        if any(len(term.x_at) > len(self.input_shape) for term in self.terms):
+            raise ValueError("x_at is longer than input_shape")
+        return self
+
+
+class GpuKernel(Line):
+    """A GPU kernel that a trace of the timed work shows, and how long it ran."""
+
+    name: str
+    seconds: Annotated[float, Field(ge=0, le=LONGEST)]
+    kind: str = Field("", alias="class")
+
+
+class EngineLayer(Line):
+    """A layer of the engine, and the GPU kernel that TensorRT chose for it."""
+
+    name: str = ""
+    kernel: str = ""
+
+
+class Work(Line):
+    """What a latency's case computes: floating-point operations, and bytes that it must move at least."""
+
+    precision: str = ""
+    flops: Amount = 0.0
+    bytes: Amount = 0.0
+
+
+class Floor(Line):
+    """The shortest time that the measured ceilings allow, and which of them sets it."""
+
+    seconds: Annotated[float, Field(ge=0, le=LONGEST)]
+    bound: str
+
+
+class Facts(Line):
+    """Facts of a timing. ``placements``: median seconds of each copy of the engine in memory."""
+
+    ceilings: dict[str, Rate] = {}
+    placements: list[Sample] = []
 
 
 class Figures(Line):
-    """Figures of a check that readers of records rely on, each where it applies; a check may add its own.
+    """Figures of a check, each where it applies. A check may add others.
 
     ``fraction`` is the part of the bound that the worst element uses, ``ran_in`` the precision that the
-    engine reports, ``arithmetic`` the one that the output's own digits show, and ``output_sha256`` the
-    first 16 hexadecimal digits of the hash of all output bits. ``engine`` tells whether the engine was built,
-    in ``build_s`` seconds, came from a cache, or was refused before, which is remembered; ``cache`` what was
-    wrong with the cache.
+    engine reports, ``arithmetic`` the one that the digits of the output show, and ``output_sha256`` the
+    first 16 hexadecimal digits of the hash of all output bits. ``engine`` says whether the engine was built
+    (in ``build_s`` seconds), came from a cache, or is known to be refused; ``cache`` is what was wrong with
+    the cache.
+
+    Of a latency: ``samples`` in seconds, each divided by the number of runs it covers; ``mode`` and ``cold_l2``
+    say what was timed; ``yardstick`` are the times of a fixed GPU kernel beside it, in seconds.
     """
 
-    fraction: Number | None = None
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"samples": ["mode", "cold_l2"]}})
+
+    fraction: Fraction | None = None
     ran_in: str | None = None
     arithmetic: str | None = None
+    bound_for: str | None = None
     kernel: str | None = None
     output_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     evidence: Evidence | None = None
     rerun: str | None = None
     engine: Literal["built", "cached", "remembered"] | None = None
-    build_s: float | None = None
+    build_s: Finite | None = None
     cache: str | None = None
+    mode: Mode | None = None
+    cold_l2: bool | None = None
+    samples: Annotated[list[Sample], Field(min_length=1)] | None = None
+    yardstick: list[Seconds] | None = None
+    work: Work | None = None
+    floor: Floor | None = None
+    facts: Facts | None = None
+    kernels: list[GpuKernel] | None = None
+    layers: list[EngineLayer] | None = None
+    notes: list[str] | None = None
+    stopped: str | None = None
+
+    @model_validator(mode="after")
+    def _is_a_latency(self) -> Figures:
+        if "samples" in self.model_fields_set:
+            missing = [name for name in ("mode", "cold_l2") if name not in self.model_fields_set]
+            if missing:
+                raise ValueError(f"samples need {' and '.join(missing)}")
+        if self.samples and median(self.samples) < SHORTEST:
+            raise ValueError(f"the median of samples is below {SHORTEST:g} s")
+        return self
 
 
 class Shard(Line):
-    """Which part of a run this is: ``tests`` hashes the names of the tests of all its parts."""
+    """Which part of a run this is. ``tests`` is a hash of the names of the tests of all its parts."""
 
-    index: Annotated[int, Field(ge=1)]
-    of: Annotated[int, Field(ge=1)]
+    index: Annotated[int, Field(ge=1, le=MAX_SHARDS)]
+    of: Annotated[int, Field(ge=1, le=MAX_SHARDS)]
     tests: str
 
 
-class Environment(Line):
-    """Where a run ran. ``source`` holds the commit and whether the tree was clean; ``device`` the GPU or a reason."""
+class Source(Line):
+    """The commit that was tested, and whether the tree was clean; null where Git could not tell."""
 
+    commit: str | None = None
+    clean: bool | None = None
+
+
+class Device(Line):
+    """The first GPU, its driver and its clocks in MHz when the run began; or the reason why there is none."""
+
+    gpu: str | None = None
+    reason: str | None = None
+    gpus: _Size | None = None
+    compute_capability: str | None = None
+    memory_bytes: _Size | None = None
+    cuda_driver: str | None = None
+    cuda_runtime: str | None = None
+    driver: str | None = None
+
+
+class Environment(Line):
+    """Where a run ran: versions, source, device, and what each target reports about itself."""
+
+    harness: str | None = None
     python: str | None = None
     platform: str | None = None
+    machine: str | None = None
     packages: dict[str, str] = {}
-    source: dict[str, Any] = {}
-    device: dict[str, Any] = {}
+    source: Source = Source()
+    device: Device = Device()
     targets: dict[str, dict[str, Any]] = {}
     arguments: list[str] = []
 
 
 class Part(Line):
-    """One of the records that a merged record was made of, and where it ran. ``targets`` are its names for them."""
+    """One of the records that a merged record was made of, and where it ran.
+
+    ``targets`` maps the names of its targets to their names in the merged record.
+    """
 
     started: Time
     ended: Time | None
@@ -117,7 +268,7 @@ class Part(Line):
 
 
 class RunLine(Line):
-    """The first line. Where shards were merged, ``environment`` holds what their machines share."""
+    """The first line. Where shards were merged, ``environment`` is what their machines have in common."""
 
     kind: Literal["run"]
     schema_version: Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)]
@@ -129,7 +280,7 @@ class RunLine(Line):
 
 
 class VerdictLine(Line):
-    """What one check of one case on one target found. ``known`` names the expectation it met."""
+    """What one check of one case on one target found. ``known`` is the expectation that it met."""
 
     kind: Literal["verdict"]
     case: str
@@ -145,45 +296,80 @@ class VerdictLine(Line):
 
 
 class EndLine(Line):
-    """The last line; a record without one belongs to a run that was killed.
+    """The last line; the record of a run that was killed does not have one.
 
-    stopped: it ended before all its tests had run, by Ctrl-C or after a failure (-x).
+    ``stopped``: the run ended before all its tests had run, by Ctrl-C or after a failure (-x).
     """
 
     kind: Literal["end"]
     ended: Time
-    counts: dict[str, int] = {}
-    exit: int | None = None
+    counts: dict[str, _Size] = {}
+    exit: _Integer | None = None
     stopped: bool = False
-    engines: dict[str, dict[str, int]] = {}
+    engines: dict[str, dict[str, _Size]] = {}
 
 
-_LINE: TypeAdapter[Any] = TypeAdapter(Annotated[RunLine | VerdictLine | EndLine, Field(discriminator="kind")])
+AnyLine = RunLine | VerdictLine | EndLine
+_LINE: TypeAdapter[AnyLine] = TypeAdapter(Annotated[AnyLine, Field(discriminator="kind")])
 
 
-def fault(entry: Any) -> str:
-    """What is wrong with a line, in words; empty where nothing is."""
+class LineFault(ConformanceError):
+    """A line that the schema refuses. The message names the field."""
+
+
+def validated(entry: Any) -> AnyLine:
+    """A line as its model. Raises LineFault with the first field that is wrong."""
+    if _depth(entry) > MAX_DEPTH:
+        raise LineFault(f"nested more than {MAX_DEPTH} levels deep")
     try:
-        _LINE.validate_python(entry)
+        return _LINE.validate_python(entry)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"][1:])
-        return f"{place}: {first['msg']}" if place else str(first["msg"])
-    return ""
+        place = dotted(_place(entry, first["loc"][1:], first["type"] == "missing"))
+        message = first["msg"].removeprefix("Value error, ")
+        raise LineFault(f"{place}: {message}" if place else message) from None
+
+
+def _place(entry: Any, loc: tuple[int | str, ...], is_missing: bool) -> Iterator[int | str]:
+    """The part of pydantic's path that exists in the entry: its other parts name alternatives of a type."""
+    for part in loc:
+        try:
+            entry = entry[part]
+        except (KeyError, IndexError, TypeError):
+            if is_missing:
+                yield part
+            return
+        yield part
+
+
+def _depth(entry: Any) -> int:
+    """Levels of nesting; counts no further than one level too many."""
+    level = [entry]
+    for depth in range(MAX_DEPTH + 1):
+        found: list[Any] = []
+        for value in level:
+            parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+            found += [part for part in parts if isinstance(part, (dict, list))]
+        if not found:
+            return depth
+        level = found
+    return MAX_DEPTH + 1
 
 
 def record_schema() -> dict[str, Any]:
     """The JSON Schema of one line of a record."""
+    rules = "; ".join(RULES)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of a run record",
-        "description": "A run record is a file of JSON Lines: one run, then verdicts, then one end.",
+        "description": "A run record is a file of JSON Lines: one run, then verdicts, then one end. "
+        f"A reader also enforces what JSON Schema cannot express: {rules}.",
         **_LINE.json_schema(),
     }
 
 
 def rendered() -> str:
-    """The schema as `reports/record.schema.json` holds it."""
+    """The schema as the text of `reports/record.schema.json`."""
     return json.dumps(record_schema(), indent=2, ensure_ascii=False) + "\n"
 
 

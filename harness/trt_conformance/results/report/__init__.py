@@ -15,7 +15,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import replacing
 from trt_conformance.core.paths import CASES
 from trt_conformance.core.toml import TomlError, parse
-from trt_conformance.results.record.record import Record, read
+from trt_conformance.results.record.record import Record, read_record
 from trt_conformance.results.report.page import report_page
 from trt_conformance.results.report.view import View
 
@@ -55,5 +55,5 @@ def write(path: Path, content: str | bytes) -> None:
 def write_beside(record: Path, catalog: Catalog, expectations: Sequence[Expectation]) -> Path:
     """The report of one run, beside its record."""
     path = record.with_name(FILE_NAME)
-    write(path, report_page(View((read(record),), catalog, tuple(expectations))))
+    write(path, report_page(View((read_record(record),), catalog, tuple(expectations))))
     return path

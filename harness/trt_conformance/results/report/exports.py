@@ -34,7 +34,7 @@ def junit(view: View) -> str:
     root = ET.Element("testsuites", name="trt-conformance")
     for column in view.columns:
         record = view.records[max(0, column.run - 1)]
-        suite = _suite(root, column.name, record.header["started"])
+        suite = _suite(root, column.name, record.header.started)
         properties = ET.SubElement(suite, "properties")
         for name, value in column.facts.items():
             ET.SubElement(properties, "property", name=_xml(str(name)), value=_xml(str(value)))
@@ -42,7 +42,7 @@ def junit(view: View) -> str:
             _test(suite, verdict)
     for number, record in enumerate(view.records, start=1):
         if not record.complete:
-            suite = _suite(root, f"run {number}", record.header["started"])
+            suite = _suite(root, f"run {number}", record.header.started)
             test = ET.SubElement(suite, "testcase", classname="run", name="completes")
             ET.SubElement(test, "error", type="killed", message="the run was killed before its end")
     for parent in (*root, root):
@@ -188,18 +188,17 @@ def _fractions(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
 
 
 def _info(record: Record) -> dict[str, str]:
-    environment = record.header["environment"]
-    device = environment.get("device", {})
+    environment = record.header.environment
     return {
-        "targets": " ".join(record.header["targets"]),
-        "gpu": str(device.get("gpu") or ""),
-        "driver": str(device.get("driver", "")),
-        "commit": str(environment.get("source", {}).get("commit", "")),
+        "targets": " ".join(record.header.targets),
+        "gpu": environment.device.gpu or "",
+        "driver": environment.device.driver or "",
+        "commit": environment.source.commit or "",
     }
 
 
 def _start(record: Record) -> float:
-    return datetime.fromisoformat(record.header["started"]).timestamp()
+    return datetime.fromisoformat(record.header.started).timestamp()
 
 
 def _label(text: str) -> str:

@@ -185,28 +185,27 @@ def _fact(value: Any, key: str) -> str:
 
 
 def _run(record: Record) -> dict[str, Any]:
-    """What a run says of itself, in words."""
-    environment = record.header["environment"]
-    source, device = environment.get("source", {}), environment.get("device", {})
-    started = datetime.fromisoformat(record.header["started"])
-    commit = str(source.get("commit", ""))[:12]
-    state = {True: "clean", False: "with uncommitted changes"}.get(source.get("clean"), "")
-    seconds = (datetime.fromisoformat(record.end["ended"]) - started).total_seconds() if record.end else None
-    gpu = device.get("gpu") or device.get("reason") or "no GPU"
+    """The header of a run in words."""
+    header, environment = record.header, record.header.environment
+    source, device = environment.source, environment.device
+    started = datetime.fromisoformat(header.started)
+    commit = (source.commit or "")[:12]
+    state = {True: "clean", False: "with uncommitted changes", None: ""}[source.clean]
+    seconds = (datetime.fromisoformat(record.end.ended) - started).total_seconds() if record.end else None
+    facts = environment.to_json()
     return {
         "started": started,
         "seconds": seconds,
         "complete": record.complete,
         "commit": f"commit {commit} {state}".strip() if commit else "commit unknown",
-        "gpu": gpu,
-        "driver": device.get("driver", ""),
-        "cuda": device.get("cuda_runtime", ""),
-        "has_gpu": bool(device.get("gpu")),
-        "python": environment.get("python", ""),
-        "numpy": environment.get("packages", {}).get("numpy", ""),
-        "targets": record.header["targets"],
-        "facts": {key: value for key, value in environment.items() if key != "targets"},
-        "by_target": environment.get("targets", {}),
+        "gpu": device.gpu or device.reason or "no GPU",
+        "driver": device.driver or "",
+        "cuda": device.cuda_runtime or "",
+        "has_gpu": bool(device.gpu),
+        "python": environment.python or "",
+        "numpy": environment.packages.get("numpy", ""),
+        "targets": header.targets,
+        "facts": {key: value for key, value in facts.items() if key != "targets"},
         "verdicts": len(record.verdicts),
-        "exit": record.end.get("exit") if record.end else None,
+        "exit": record.end.exit if record.end else None,
     }

@@ -176,7 +176,7 @@ class View:
         names = Counter(name for record in self.records for name in record.targets)
         found = []
         for number, record in enumerate(self.records, start=1):
-            facts = record.header["environment"].get("targets", {})
+            facts = record.header.environment.targets
             for target in record.targets:
                 name = target if names[target] == 1 else f"{target} (run {number})"
                 mine = tuple(v for v in record.verdicts if v.target == target)
