@@ -201,3 +201,31 @@ def test_syntax_error_has_line_and_message(text: str, line: int, message: str) -
 def test_scanner_is_fast_on_long_files(tmp_path: Path) -> None:
     text = "[[case]]\n" + "".join(f'key_{i} = """\n{i}\n"""\n' for i in range(20_000))
     assert KeyLines(text).line(("case", 0, "key_19999")) == 3 * 19_999 + 2
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a = 1\nb = " + "[" * 400_000, 2),
+        ("b = " + "[" * 65 + "]" * 65, 1),
+        ("# one\nb = " + "{ a = " * 65 + "1" + " }" * 65, 2),
+        (".".join("a" * 400_000) + " = 1", 1),
+        ("x = '''\n...\n'''\n[" + " . ".join("a" * 65) + "]", 4),
+        ("[" + ".".join("a" * 64) + "]\n" + ".".join("b" * 64) + " = [[1]]", 1),
+    ],
+)
+def test_deep_nesting_is_refused_before_a_parser_recurses(text: str, line: int) -> None:
+    with pytest.raises(TomlError, match="nested too deeply") as caught:
+        parse(text)
+    assert caught.value.line == line
+
+
+def test_dots_and_brackets_in_strings_and_comments_are_no_nesting() -> None:
+    text = f"# {'.' * 99}{'[' * 99}\na = \"{'.' * 99}{'[' * 99}\"\nb = '''\n{'.' * 99}{'[' * 99}'''\n"
+    assert set(parse(text)) == {"a", "b"}
+
+
+@pytest.mark.parametrize("piece", ['"\\', '"""a', "'''a", '"', "'", '"""\\'])
+def test_strings_that_are_not_closed_take_linear_time(piece: str) -> None:
+    with pytest.raises(TomlError):
+        parse(piece * 100_000)

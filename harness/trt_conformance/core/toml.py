@@ -1,10 +1,9 @@
-"""TOML with positions: tomllib tells what a document holds, this module tells on which line."""
+"""TOML with positions: tomllib parses a document, and this module finds the line of each of its keys."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 if sys.version_info >= (3, 11):
@@ -18,8 +17,12 @@ KeyPath = tuple[str | int, ...]
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
 
+MAX_DEPTH = 64
+"""How deep tables and arrays may be nested, and how many parts a dotted key may have. Parsers recurse once a level."""
+
+
 class TomlError(ValueError):
-    """A document that is no TOML."""
+    """A document that is not valid TOML, or is nested too deeply; ``line`` is the line of the fault, from 1."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -27,11 +30,12 @@ class TomlError(ValueError):
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The document as Python values. Raises TomlError with the line of the first error."""
+    """Return the document as Python values. Raises TomlError with the line of the first error."""
+    _refuse_deep_nesting(text)
     try:
         document: dict[str, Any] = tomllib.loads(text)
     except RecursionError:
-        raise TomlError(1, "arrays or tables are nested too deeply") from None
+        raise TomlError(1, "tables or arrays are nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         found = _POSITION.search(message)
@@ -40,30 +44,61 @@ def parse(text: str) -> dict[str, Any]:
         line = int(found[1]) if found[1] else len(text.splitlines()) or 1
         raise TomlError(line, message[: found.start()]) from None
     except ValueError:
-        # int() refuses to read thousands of digits, and says so in terms of the interpreter.
+        # int() refuses thousands of digits, with a message about the interpreter's limit.
         raise TomlError(1, "a number has too many digits") from None
-    for path in _wide_integers(document, ()):
-        raise TomlError(KeyLines(text).line(path), "an integer is beyond the 64 bits that TOML has")
+    _refuse_unusable_values(text, document)
     return document
 
 
-def _wide_integers(value: Any, path: KeyPath) -> Iterator[KeyPath]:
-    """Python would read them. Nothing behind this module could use them."""
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        yield path
-    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, part in parts:
-        yield from _wide_integers(part, (*path, key))
+# Strings that are not closed match as well, up to the end of their line or of the text: a pattern that failed on them
+# would take quadratic time.
+_STRING_OR_COMMENT = re.compile(
+    r'"""[^"\\]*(?:(?:\\.?|"{1,2}(?!"))[^"\\]*)*(?:"{3,5}|\Z)'
+    r"|'''.*?(?:'{3,5}|\Z)"
+    r'|"[^"\\\n]*(?:\\[^\n]?[^"\\\n]*)*"?'
+    r"|'[^'\n]*'?"
+    r"|#[^\n]*",
+    re.DOTALL,
+)
+_BRACKET_OR_KEY = re.compile(r'[\[\]{}]|[\w\-". \t]+')
+
+
+def _refuse_deep_nesting(text: str) -> None:
+    """Raise TomlError before a parser meets nesting on which it would recurse, or take quadratic time."""
+    bare = _STRING_OR_COMMENT.sub(lambda found: '""' + "\n" * found[0].count("\n"), text)
+    depth = 0
+    for found in _BRACKET_OR_KEY.finditer(bare):
+        piece = found[0]
+        if piece in "[{":
+            depth += 1
+        elif piece in "]}":
+            depth = max(0, depth - 1)
+        if depth > MAX_DEPTH or piece.count(".") >= MAX_DEPTH:
+            line = bare.count("\n", 0, found.start()) + 1
+            raise TomlError(line, f"tables or arrays are nested too deeply: at most {MAX_DEPTH} levels are allowed")
+
+
+def _refuse_unusable_values(text: str, document: dict[str, Any]) -> None:
+    """Raise TomlError at an integer beyond 64 bits, or where headers and values together nest too deeply."""
+    pending: list[tuple[KeyPath, Any]] = [((), document)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise TomlError(KeyLines(text).line(path), "an integer does not fit in the 64 bits that TOML allows")
+        if len(path) > 2 * MAX_DEPTH:
+            raise TomlError(1, f"tables or arrays are nested too deeply: at most {2 * MAX_DEPTH} levels are allowed")
+        parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        pending += [((*path, key), part) for key, part in parts]
 
 
 class KeyLines:
-    """The line of each key, table and array element of a document that `parse` accepts."""
+    """Finds the line of each key, table and array element of a document that `parse` accepts."""
 
     def __init__(self, text: str) -> None:
         self._lines = _Scanner(text).lines
 
     def line(self, path: KeyPath) -> int:
-        """The line, from 1, of ``path`` or of the longest part of it that the document has."""
+        """Return the line, from 1, of ``path`` or of its longest prefix that is in the document."""
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines[path] if path else 1
@@ -84,7 +119,7 @@ _PLAIN = re.compile(
 
 
 class _Scanner:
-    """Walks a valid document once and notes where each path begins."""
+    """Walks a valid document once and records where each path begins."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -104,12 +139,12 @@ class _Scanner:
                 self._assignment(table)
 
     def _next(self) -> str:
-        """Skip blanks and comments; the character that follows, empty at the end."""
+        """Skip blanks and comments. Return the next character, or an empty string at the end."""
         self.at = _end(_BLANK, self.text, self.at)
         return self.text[self.at : self.at + 1]
 
     def _note(self, path: KeyPath, start: int) -> None:
-        """Note the line of ``path``, and of the tables above it that it is the first to name."""
+        """Record the line of ``path``, and of each table above it that has no line yet."""
         self._line += self.text.count("\n", self._counted, start)
         self._counted = start
         self.lines[path] = self._line
@@ -144,7 +179,7 @@ class _Scanner:
         self._value(path)
 
     def _keys(self) -> list[str]:
-        """The parts of a dotted key; leaves ``at`` behind it."""
+        """Read the parts of a dotted key; leaves ``at`` after it."""
         keys = []
         while True:
             found = _KEY.match(self.text, self.at)
