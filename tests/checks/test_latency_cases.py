@@ -20,7 +20,7 @@ from trt_conformance.runner.plugin import pytest_configure
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import NotRun
 from trt_conformance.targets.numpy import NumpyEngine, NumpyTarget
-from trt_conformance.targets.protocols import EngineFacts, LayerFacts, Timed
+from trt_conformance.targets.protocols import EngineFacts, LayerFacts, offers
 from trt_conformance.targets.timing.measurement import Measurement
 
 FILE = """\
@@ -164,7 +164,7 @@ class Measured(NumpyEngine):
         },
     )
 
-    def modes(self):
+    def timing_modes(self):
         return ("kernel", "graph")
 
     def measure(self, feeds, plan):
@@ -176,7 +176,7 @@ class Throttled(Measured):
 
 
 class Elsewhere(Measured):
-    def modes(self):
+    def timing_modes(self):
         raise NotRun("built for another GPU")
 
 
@@ -262,9 +262,9 @@ def test_engines_without_a_clock_are_unsupported():
         def close(self):
             return None
 
-    assert not isinstance(Plain(make_case()), Timed)
+    assert not offers(Plain(make_case()), "measure")
     assert check_latency(subject(Plain)).status == "unsupported"
-    assert isinstance(NumpyTarget().build(make_case()), Timed)
+    assert offers(NumpyTarget().build(make_case()), "timing_modes", "measure")
 
 
 def test_the_clock_replays_samples():

@@ -15,7 +15,7 @@ from trt_conformance.core.paths import ROOT
 from trt_conformance.core.tensors import feeds_of
 from trt_conformance.targets.errors import Refused, TargetCrashed, TargetFault, TargetHung
 from trt_conformance.targets.isolation.proxy import MOST_TOLD, IsolatedTarget, open_target
-from trt_conformance.targets.protocols import RunsInWays, Target
+from trt_conformance.targets.protocols import Target, offers
 
 MISBEHAVING = ROOT / "tests" / "doubles" / "misbehaving.py"
 VICTIM = "stride_nd/h2_w1-fp32"
@@ -67,7 +67,7 @@ def test_proxy_keeps_the_protocols():
     try:
         assert isinstance(target, Target)
         engine = target.build(make_case())
-        assert not isinstance(engine, RunsInWays)
+        assert not offers(engine, "execution_modes")
         with pytest.raises(Refused) as refusal:
             target.build(make_case(kernel={"shape": [1, 1, 9, 3], "fill": "ones"}))
         assert refusal.value.phase == "network"

@@ -7,11 +7,11 @@ import pytest
 
 from trt_conformance.targets.errors import Unsupported
 from trt_conformance.targets.timing import host
-from trt_conformance.targets.timing.measurement import Measurement, Plan
+from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 from trt_conformance.targets.timing.sampling import collect
 
 STEP = 1e-3
-PLAN = Plan("graph")
+PLAN = TimingPlan("graph")
 
 
 class Device:
@@ -43,7 +43,7 @@ def test_quiet_data_stop_at_once():
 
 
 def test_min_samples_are_taken():
-    found = Device(noisy(0.0)).collect(Plan("graph", min_s=0.0))
+    found = Device(noisy(0.0)).collect(TimingPlan("graph", min_s=0.0))
     assert (found.stopped, len(found.samples)) == ("precise", PLAN.min_samples)
 
 
@@ -83,7 +83,7 @@ def test_the_warm_up_is_left_out():
 
 def test_the_limit_holds_and_gives_one_sample():
     slow = Device(noisy(0.0))
-    found = slow.collect(Plan("graph", warmup_s=0.0, limit_s=STEP / 2))
+    found = slow.collect(TimingPlan("graph", warmup_s=0.0, limit_s=STEP / 2))
     assert (len(found.samples), found.stopped) == (1, "limit")
 
 
@@ -96,13 +96,13 @@ def test_throttled_samples_are_discarded():
 
 
 def test_much_throttling_is_noted():
-    found = Device(noisy(0.002), throttled=lambda t: int(t / STEP) % 4 != 0).collect(Plan("graph", limit_s=0.1))
+    found = Device(noisy(0.002), throttled=lambda t: int(t / STEP) % 4 != 0).collect(TimingPlan("graph", limit_s=0.1))
     measurement = Measurement("graph", False, tuple(found.samples), found.discarded, found.stopped)
     assert any("discarded: the device was throttled" in note for note in measurement.notes)
 
 
 def test_throttled_throughout_ends_too():
-    found = Device(noisy(0.0), throttled=lambda t: True).collect(Plan("graph", limit_s=0.5))
+    found = Device(noisy(0.0), throttled=lambda t: True).collect(TimingPlan("graph", limit_s=0.5))
     assert found.samples == []
     assert found.stopped == "limit"
     assert found.discarded > 400
@@ -115,14 +115,16 @@ def test_the_error_is_what_was_asked_for():
 
 
 def test_host_measures_a_call():
-    found = host.measure(lambda: sum(range(1000)), Plan("host", warmup_s=0, min_s=0, limit_s=1), threads=1)
+    found = host.measure(lambda: sum(range(1000)), TimingPlan("host", warmup_s=0, min_s=0, limit_s=1), threads=1)
     assert found.mode == "host"
     assert found.facts["threads"] == 1
     assert len(found.samples) >= 20 or found.stopped == "limit"
     assert all(0 < sample < 1 for sample in found.samples)
 
 
-@pytest.mark.parametrize(("plan", "text"), [(Plan("graph"), "no mode graph"), (Plan("host", cold_l2=True), "warm")])
+@pytest.mark.parametrize(
+    ("plan", "text"), [(TimingPlan("graph"), "no mode graph"), (TimingPlan("host", cold_l2=True), "warm")]
+)
 def test_host_says_what_it_cannot(plan, text):
     with pytest.raises(Unsupported, match=text):
         host.measure(lambda: None, plan)

@@ -10,9 +10,9 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.golden.computed import computed_reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import Refused
-from trt_conformance.targets.protocols import Timed
+from trt_conformance.targets.protocols import offers
 from trt_conformance.targets.registry import resolve
-from trt_conformance.targets.timing.measurement import Plan
+from trt_conformance.targets.timing.measurement import TimingPlan
 
 UNIFORM = {"input": {"shape": [2, 4, 7, 9], "fill": "uniform"}, "kernel": {"shape": [6, 2, 3, 3], "fill": "uniform"}}
 VOLUME = {"input": {"shape": [4, 5, 6, 7], "fill": "uniform"}, "kernel": {"shape": [6, 2, 2, 3, 3], "fill": "uniform"}}
@@ -66,11 +66,11 @@ def test_what_it_has_not(target):
 
 def test_latency(target):
     engine = target.build(make_case())
-    assert isinstance(engine, Timed)
+    assert offers(engine, "timing_modes", "measure")
     found = check_latency(subject(target, **UNIFORM, set={"num_groups": 2}), limit_s=1.0)
     assert (found.phase, found.status) == ("latency", "pass")
-    assert found.figures["mode"] == engine.modes()[0]
-    assert Plan(found.figures["mode"]).mode in engine.modes()
+    assert found.figures["mode"] == engine.timing_modes()[0]
+    assert TimingPlan(found.figures["mode"]).mode in engine.timing_modes()
 
 
 def test_absent_it_says_what_to_install():

@@ -5,17 +5,14 @@ from __future__ import annotations
 from trt_conformance.checks.subject import PhaseFault, Subject
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.targets.errors import Refused, Unsupported
-from trt_conformance.targets.protocols import (
-    DefinesNetworks,
-    HasDeprecatedNames,
-)
+from trt_conformance.targets.protocols import offers
 
 
 def check_deprecated(subject: Subject) -> Verdict:
     """An old name warns as documented where it exists, and is absent where it was removed."""
     case, target = subject.case, subject.target
     assert case.deprecated is not None
-    if not isinstance(target, HasDeprecatedNames) or not isinstance(target, DefinesNetworks):
+    if not offers(target, "missing_name", "define"):
         return subject.say("network", "unsupported", "the target has no names of TensorRT's API")
     name, text = case.deprecated.name, case.deprecated.warning
     missing = target.missing_name(case)

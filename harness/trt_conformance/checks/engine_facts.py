@@ -8,12 +8,7 @@ from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
 from trt_conformance.numerics.bounds.basis import Basis, basis, bound_on
 from trt_conformance.numerics.reference.result import Result
-from trt_conformance.targets.protocols import (
-    Describes,
-    Engine,
-    EngineFacts,
-    HasOrigin,
-)
+from trt_conformance.targets.protocols import Engine, EngineFacts, offers
 
 
 def basis_of(case: Case, facts: EngineFacts | None) -> Basis:
@@ -34,8 +29,8 @@ def limits_of(case: Case, result: Result, engine: Engine) -> Float64:
 
 
 def _describe(engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
-    origin = {k: v for k, v in engine.origin.items() if k != "cache"} if isinstance(engine, HasOrigin) else {}
-    facts = engine.describe() if isinstance(engine, Describes) else None
+    origin = {k: v for k, v in engine.origin.items() if k != "cache"} if offers(engine, "origin") else {}
+    facts = engine.describe() if offers(engine, "describe") else None
     if facts is None:
         return None, origin
     kernel = facts.convolution.kernel if facts.convolution else ""

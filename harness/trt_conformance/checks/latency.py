@@ -13,15 +13,15 @@ from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import percent
 from trt_conformance.numerics.roofline import Floor, Work, floor, work
 from trt_conformance.numerics.samples import Summary, summarise
-from trt_conformance.targets.protocols import Timed
-from trt_conformance.targets.timing.measurement import Measurement, Plan
+from trt_conformance.targets.protocols import offers
+from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
 DESCRIBED = ("ran_in", "kernel", "layers", "engine", "build_s")
 
 
 @judged("latency")
 def check_latency(
-    subject: Subject, mode: Mode | None = None, cold_l2: bool = False, limit_s: float = Plan.limit_s
+    subject: Subject, mode: Mode | None = None, cold_l2: bool = False, limit_s: float = TimingPlan.limit_s
 ) -> Verdict:
     """Time a case in its first run shape. A wrong result is not timed: it gives the verdict of `check_forward`.
 
@@ -33,16 +33,16 @@ def check_latency(
         limit_s: seconds after which sampling ends, precise or not.
     """
     engine = subject.engine(subject.case)
-    if not isinstance(engine, Timed):
+    if not offers(engine, "timing_modes", "measure"):
         return subject.say("latency", "unsupported", "the engine does not measure its latency")
-    modes = engine.modes()
+    modes = engine.timing_modes()
     chosen = mode or ("graph" if "graph" in modes else modes[0])
     if chosen not in modes:
         return subject.say("latency", "unsupported", f"no mode {chosen} here; the engine has {', '.join(modes)}")
     forward = check_forward(subject)
     if forward.status not in ("pass", "fallback"):
         return forward
-    found = engine.measure(feeds_of(subject.case), Plan(chosen, cold_l2, limit_s=limit_s))
+    found = engine.measure(feeds_of(subject.case), TimingPlan(chosen, cold_l2, limit_s=limit_s))
     if not found.samples:
         return subject.say("latency", "not run", "; ".join(found.notes) or "no samples were taken")
     return _judge(subject, forward, found)

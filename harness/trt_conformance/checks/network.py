@@ -9,16 +9,14 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.reference.epilogue import network_shape
 from trt_conformance.numerics.reference.shape import output_shape
-from trt_conformance.targets.protocols import (
-    DefinesNetworks,
-)
+from trt_conformance.targets.protocols import offers
 
 
 @judged("network")
 def check_network(subject: Subject) -> Verdict:
     """Shape inference gives the formula's shape, and every attribute reads back as it was set."""
     case, target = subject.case, subject.target
-    if not isinstance(target, DefinesNetworks):
+    if not offers(target, "define"):
         return subject.say("network", "unsupported", "the target has no network apart from its engine")
     facts = target.define(case)
     faults = list(facts.errors)

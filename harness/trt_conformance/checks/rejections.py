@@ -14,7 +14,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT, feeds_of
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.targets.errors import NotRun, Refused, Unsupported
-from trt_conformance.targets.protocols import RunsMisaligned
+from trt_conformance.targets.protocols import offers
 
 Feeds = dict[str, Array]
 
@@ -64,7 +64,7 @@ def _run(subject: Subject, case: Case) -> None:
             subject.run(case, index)
     elif case.misuse == "misaligned":
         engine = subject.engine(case)
-        if not isinstance(engine, RunsMisaligned):
+        if not offers(engine, "run_misaligned"):
             raise Unsupported("the engine is given no addresses")
         with subject.running(case):
             engine.run_misaligned(feeds_of(case))

@@ -18,7 +18,7 @@ from trt_conformance.numerics.compare import compare, same_bits
 from trt_conformance.numerics.places import place
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.numerics.reference.shape import extent, resolve
-from trt_conformance.targets.protocols import Describes
+from trt_conformance.targets.protocols import offers
 
 Find = Callable[[str], Case]
 
@@ -63,7 +63,7 @@ def _equal(subject: Subject, other: Case | None) -> list[str]:
 def _kernel(subject: Subject, case: Case) -> str:
     """The convolution kernel that an engine chose; empty where the target does not say."""
     engine = subject.engine(case)
-    facts = engine.describe() if isinstance(engine, Describes) else None
+    facts = engine.describe() if offers(engine, "describe") else None
     return facts.convolution.kernel if facts is not None and facts.convolution is not None else ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trt_conformance.core.case import Case
-from trt_conformance.targets.protocols import DefinesNetworks, HasDeprecatedNames, InfersShapes, Target
+from trt_conformance.targets.protocols import Target, offers
 
 SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "accepted": lambda case: case.reject is None and not case.large,
@@ -24,7 +24,7 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
 GENERATED = "generated"
 NEEDS: dict[str, Callable[[Target], bool]] = {
     "nothing": lambda target: True,
-    "networks": lambda target: isinstance(target, DefinesNetworks),
-    "api": lambda target: isinstance(target, HasDeprecatedNames),
-    "shapes": lambda target: isinstance(target, InfersShapes),
+    "networks": lambda target: offers(target, "define"),
+    "api": lambda target: offers(target, "missing_name"),
+    "shapes": lambda target: offers(target, "infer_shapes"),
 }

@@ -17,7 +17,7 @@ from trt_conformance.runner.session import MOST_BUILDERS
 from trt_conformance.runner.shard import Shard
 from trt_conformance.targets.isolation.proxy import TIME_LIMIT
 from trt_conformance.targets.options import CACHE_LIMIT, TACTICS
-from trt_conformance.targets.timing.measurement import Plan
+from trt_conformance.targets.timing.measurement import TimingPlan
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -64,7 +64,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     group.addoption(
         "--latency-limit",
         type=float,
-        default=Plan.limit_s,
+        default=TimingPlan.limit_s,
         metavar="SECONDS",
         help="sampling of one case ends after this, precise or not (default: %(default)g)",
     )

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from trt_conformance.core.case import Case
-from trt_conformance.targets.protocols import BuildsAhead, Engine, HasOrigin, Target
+from trt_conformance.targets.protocols import Engine, Target, offers
 
 LIVE_ENGINES = 32
 
@@ -39,7 +39,7 @@ class Engines:
 
         A fault is that of the next case to be built.
         """
-        if isinstance(self.target, BuildsAhead):
+        if offers(self.target, "expect"):
             try:
                 self.target.expect([case for case in cases if case.id not in self._held])
             except Exception as fault:  # nobody has asked for anything yet: it has no verdict to be told in
@@ -65,7 +65,7 @@ class Engines:
             return late
         try:
             engine = self.target.build(case)
-            if isinstance(engine, HasOrigin):
+            if offers(engine, "origin"):
                 self._note = engine.origin.get("cache", self._note)
             return engine
         except Exception as fault:  # kept, so that a second check of the case reports the same fault

@@ -19,7 +19,7 @@ from trt_conformance.numerics.reference.convolution import convolve
 from trt_conformance.numerics.reference.quantization import dequantize, grid_of, quantize, scales
 from trt_conformance.targets.other_rules import lacks, refuse_invalid
 from trt_conformance.targets.timing import host
-from trt_conformance.targets.timing.measurement import Measurement, Plan
+from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
 TF32_KEPT_BITS = np.uint32(0xFFFFE000)
 
@@ -62,10 +62,10 @@ class NumpyEngine:
         scale = scales(case.quantize.output, y.ndim)
         return dequantize(quantize(y.astype(np.float64), scale, grid), scale).astype(np.float32)
 
-    def modes(self) -> tuple[Mode, ...]:
+    def timing_modes(self) -> tuple[Mode, ...]:
         return host.MODES
 
-    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+    def measure(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
         return host.measure(lambda: self.run(feeds), plan)
 
     def close(self) -> None:

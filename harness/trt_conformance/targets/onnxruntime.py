@@ -23,7 +23,7 @@ from trt_conformance.targets.io_quantization import dequantized, quantized
 from trt_conformance.targets.other_rules import lacks
 from trt_conformance.targets.protocols import NetworkFacts
 from trt_conformance.targets.timing import host
-from trt_conformance.targets.timing.measurement import Measurement, Plan
+from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
 OPSET, FP8_OPSET = 17, 19
 THREADS = 1
@@ -176,10 +176,10 @@ class OnnxRuntimeEngine:
         except (InvalidArgument, ValueError) as fault:
             raise Refused("run", str(fault)) from None
 
-    def modes(self) -> tuple[Mode, ...]:
+    def timing_modes(self) -> tuple[Mode, ...]:
         return host.MODES
 
-    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+    def measure(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
         """The session's run alone: input and output are bound before."""
         import onnxruntime as ort
 

@@ -1,28 +1,31 @@
-"""What a target is: the protocol every implementation under test keeps.
+"""What a target is: the members that every implementation under test has, and those that it may have.
 
-The smallest target has a name, `supports` and `build`; `build` returns an engine with `run` and `close`.
-What a target can do beyond that (define a network apart from building it, describe an engine, run it in a
-second way) it offers through the further protocols here; a check asks for the one it needs.
+The smallest target has a name, `supports` and `build`; `build` returns an engine with `run` and `close`. Whatever a
+target or an engine can do beyond that is a member of `Capabilities`. A check asks with `offers` for the members that
+it needs, and reports "unsupported" where they are missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.types import Mode, PaddingMode
-from trt_conformance.targets.timing.measurement import Measurement, Plan
+from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """What a target says of a network before building it.
+    """A network before it is built.
 
-    ``output_shape`` has -1 where dynamic. ``attributes`` are the layer's, read back under TensorRT's
-    names. ``errors`` were logged while the network was defined, ``warnings`` are DeprecationWarnings.
+    Attributes:
+        output_shape: as inferred, with -1 where dynamic.
+        attributes: of the layer, read back under TensorRT's names.
+        errors: logged while the network was defined.
+        warnings: the texts of DeprecationWarnings.
     """
 
     output_shape: tuple[int, ...]
@@ -33,7 +36,7 @@ class NetworkFacts:
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """One layer of a built engine: its kernel (tactic), and the types it reads and writes."""
+    """One layer of a built engine: its tactic (the GPU kernel), and the types that it reads and writes."""
 
     name: str
     type: str
@@ -44,7 +47,7 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class EngineFacts:
-    """What the engine inspector says: the layers, and the precision in which the convolution runs.
+    """What the engine inspector reports: the layers, and the precision in which the convolution runs.
 
     ``rounds_sums``: sums are rounded to the output's type before the bias is added.
     """
@@ -53,6 +56,18 @@ class EngineFacts:
     convolution: LayerFacts | None
     precision: str
     rounds_sums: bool = False
+
+
+class Configuration(NamedTuple):
+    """Everything that determines a convolution's spatial output shape, one number per axis."""
+
+    size: tuple[int, ...]
+    window: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pre: tuple[int, ...]
+    post: tuple[int, ...]
+    mode: PaddingMode
 
 
 class Engine(Protocol):
@@ -82,105 +97,68 @@ class Target(Protocol):
         ...
 
 
-@runtime_checkable
-class DefinesNetworks(Protocol):
-    """A target whose network exists, with inferred shapes, before it is built."""
+class Capabilities(Target, Engine, Protocol):
+    """The optional members of a target and of its engines. Each may be left out; `offers` finds those that exist."""
+
+    # Of a target.
 
     def define(self, case: Case) -> NetworkFacts:
-        """Raises Refused or Unsupported."""
+        """The network of a case, with inferred shapes, before it is built. Raises Refused or Unsupported."""
         ...
 
-
-class Configuration(NamedTuple):
-    """All that a convolution's spatial output shape follows from, one number an axis."""
-
-    size: tuple[int, ...]
-    window: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    pre: tuple[int, ...]
-    post: tuple[int, ...]
-    mode: PaddingMode
-
-
-@runtime_checkable
-class InfersShapes(Protocol):
-    """A target that infers the output shapes of many configurations fast, without building anything."""
-
     def infer_shapes(self, configurations: Iterable[Configuration]) -> Iterable[tuple[int, ...] | None]:
-        """The spatial output shape of each configuration, in order; None where the target refuses it.
+        """The spatial output shape of each of many configurations, in order; None where the target refuses it.
 
         Raises:
             Unsupported: a padding mode does not exist in this version.
         """
         ...
 
-
-@runtime_checkable
-class BuildsAhead(Protocol):
-    """A target that builds engines before they are asked for."""
-
-    def expect(self, cases: Sequence[Case]) -> None:
-        """These will be built next, in this order, and none that was expected before and is not among them."""
+    def missing_name(self, case: Case) -> str | None:
+        """The deprecated name of TensorRT's API that a case uses, where this version no longer has it; else None."""
         ...
 
-
-@runtime_checkable
-class WarmsUp(Protocol):
-    """A target that is slow to begin with."""
+    def expect(self, cases: Sequence[Case]) -> None:
+        """Build these cases ahead, in this order. They replace those that were expected before."""
+        ...
 
     def warm_up(self) -> None:
         """Do now what the first build or network would have to do."""
         ...
 
+    def environment(self) -> dict[str, Any]:
+        """Versions and device for the run record; JSON values."""
+        ...
 
-@runtime_checkable
-class HasOrigin(Protocol):
-    """An engine that knows whether it was built now or came from a cache."""
+    # Of an engine.
 
     origin: Mapping[str, Any]
-
-
-@runtime_checkable
-class Describes(Protocol):
-    """An engine that says what it runs."""
+    """JSON values for the verdict: whether the engine was built now or came from a cache, and how long that took."""
 
     def describe(self) -> EngineFacts | None:
-        """None where the implementation cannot say."""
+        """What the engine runs; None where the implementation cannot say."""
         ...
 
+    def execution_modes(self) -> tuple[str, ...]:
+        """Further modes of execution in this version, each of which must give the bits of `run`.
 
-@runtime_checkable
-class RunsInWays(Protocol):
-    """An engine with further ways to run, each of which must give the bits of `run`."""
-
-    def ways(self) -> tuple[str, ...]:
-        """Names of the ways that this version has: bindings, second_context, reloaded, cuda_graph, ..."""
+        Names are bindings, second_context, reloaded, cuda_graph, ...
+        """
         ...
 
-    def run_way(self, way: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """The same outputs, that way."""
+    def run_in_mode(self, mode: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs of `run`, in one of `execution_modes`."""
         ...
-
-
-@runtime_checkable
-class RunsMisaligned(Protocol):
-    """An engine that is given addresses, and can be given ones that its API does not allow."""
 
     def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run with the input one element behind an aligned address. Raises Refused where that is refused."""
+        """Run with the input one element past an aligned address. Raises Refused where that is refused."""
         ...
 
-
-@runtime_checkable
-class Timed(Protocol):
-    """An engine that measures its own latency."""
-
-    def modes(self) -> tuple[Mode, ...]:
-        """What it can time on this machine, the mode of interest first. Raises NotRun where it cannot run here."""
+    def timing_modes(self) -> tuple[Mode, ...]:
+        """What the engine can time on this machine, the mode of interest first. Raises NotRun where it cannot run."""
         ...
 
-    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+    def measure(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
         """Sample the latency of a run with these feeds until the plan is met.
 
         Raises:
@@ -190,19 +168,23 @@ class Timed(Protocol):
         ...
 
 
-@runtime_checkable
-class HasDeprecatedNames(Protocol):
-    """A target with TensorRT's Python API, old names included."""
+CAPABILITIES: tuple[str, ...] = tuple(
+    dict.fromkeys(
+        name
+        for name in (*vars(Capabilities), *Capabilities.__annotations__)
+        if not name.startswith("_") and name not in vars(Engine)
+    )
+)
+"""The names of the optional members."""
 
-    def missing_name(self, case: Case) -> str | None:
-        """The old name that a deprecated case uses, where this version no longer has it; else None."""
-        ...
 
+def offers(thing: object, *members: str) -> TypeGuard[Capabilities]:
+    """Whether a target or an engine has all of these optional members.
 
-@runtime_checkable
-class HasEnvironment(Protocol):
-    """A target that knows its versions and device."""
-
-    def environment(self) -> dict[str, Any]:
-        """Facts for the run record; JSON values."""
-        ...
+    Raises:
+        ValueError: a name is not a member of `Capabilities`.
+    """
+    unknown = [name for name in members if name not in CAPABILITIES]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: not a capability; there are {', '.join(CAPABILITIES)}")
+    return all(hasattr(thing, name) for name in members)

@@ -14,7 +14,7 @@ from typing import Any
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.targets.options import Options
-from trt_conformance.targets.protocols import HasEnvironment, Target
+from trt_conformance.targets.protocols import Target, offers
 
 INSTALL = {
     "tensorrt": "pip install -e '.[tensorrt]' (newest), '.[tensorrt10]' or '.[tensorrt8]', given an NVIDIA GPU",
@@ -142,6 +142,6 @@ def _load(path: Path, attribute: str) -> Target:
 def target_facts(target: Target) -> dict[str, Any]:
     """What a target says of its versions and device; the reason where it fails to, which ends no run."""
     try:
-        return dict(target.environment()) if isinstance(target, HasEnvironment) else {}
+        return dict(target.environment()) if offers(target, "environment") else {}
     except Exception as fault:
         return {"environment": f"not available: {fault}"}

@@ -20,7 +20,7 @@ from trt_conformance.core.paths import relative
 from trt_conformance.core.types import PaddingMode
 from trt_conformance.core.verdict import Status, Verdict
 from trt_conformance.targets.errors import NotRun, Unsupported
-from trt_conformance.targets.protocols import Configuration, InfersShapes
+from trt_conformance.targets.protocols import Configuration, offers
 
 Findings = tuple[list[str], dict[str, Any]]
 """The lines that say what is wrong, none where nothing is, and figures."""
@@ -131,7 +131,7 @@ def _result(shape: Shape) -> str:
 
 
 def _inferred(target: Any, configurations: list[Configuration]) -> list[Shape]:
-    if not isinstance(target, InfersShapes):
+    if not offers(target, "infer_shapes"):
         raise Unsupported("the target infers no shapes without building")
     starts = range(0, len(configurations), BATCH)
     return [shape for start in starts for shape in target.infer_shapes(configurations[start : start + BATCH])]

@@ -196,7 +196,8 @@ class IsolatedEngine:
         self._generation = self._target.generation
         self._closed = False
         for capability in capabilities:
-            setattr(self, capability, _Method(self.call, "engine", capability))
+            if capability != "origin":
+                setattr(self, capability, _Method(self.call, "engine", capability))
         if "describe" in capabilities:
             # What the engine said of itself came with it.
             self.describe: Callable[[], EngineFacts | None] = lambda: facts

@@ -22,11 +22,9 @@ from trt_conformance.targets.device.cuda import CudaError
 from trt_conformance.targets.errors import NotRun, Refused, TargetCrashed, TargetHung, Unsupported
 from trt_conformance.targets.isolation.stacks import Stacks, watch
 from trt_conformance.targets.options import Options
-from trt_conformance.targets.protocols import BuildsAhead, Describes, Engine, EngineFacts, HasOrigin, Target, WarmsUp
+from trt_conformance.targets.protocols import CAPABILITIES, Engine, EngineFacts, Target, offers
 from trt_conformance.targets.registry import resolve
 
-TARGET_CAPABILITIES = ("define", "missing_name", "environment", "infer_shapes", "expect")
-ENGINE_CAPABILITIES = ("describe", "ways", "run_way", "measure", "modes", "run_misaligned")
 KNOWN_FAULTS = (Refused, Unsupported, NotRun, ConformanceError)
 # An answer waits so long at most for each thread that builds ahead to let go of the interpreter.
 SWITCH_S = 0.0005
@@ -196,7 +194,7 @@ class Served:
 
     def warm_up(self) -> None:
         """Do what is slow and done once. A fault shows again, and is told, when it is needed."""
-        if isinstance(self._target, WarmsUp):
+        if not isinstance(self._target, Exception) and offers(self._target, "warm_up"):
             with suppress(Exception):
                 self._target.warm_up()
 
@@ -212,7 +210,7 @@ class Served:
             late, self._late = self._late, None
             raise late
         if kind == HELLO[0]:
-            return self.target.name, [name for name in TARGET_CAPABILITIES if hasattr(self.target, name)]
+            return self.target.name, [name for name in CAPABILITIES if offers(self.target, name)]
         if kind == "target":
             return _plain(getattr(self.target, arguments[0])(*arguments[1:]))
         if kind == "expect":
@@ -226,7 +224,7 @@ class Served:
 
     def _expect(self, ids: Sequence[str], new: Sequence[Case]) -> list[str | None]:
         """Only what was not expected before comes through the pipe, and is answered for."""
-        assert isinstance(self.target, BuildsAhead)
+        assert offers(self.target, "expect")
         known = self._expected | {case.id: case for case in new}
         self._expected = {name: known[name] for name in ids}
         self.target.expect(list(self._expected.values()))
@@ -235,9 +233,9 @@ class Served:
     def _keep(self, engine: Engine) -> tuple[int, list[str], Mapping[str, Any], EngineFacts | None]:
         number = next(self._numbers)
         self._engines[number] = engine
-        origin = engine.origin if isinstance(engine, HasOrigin) else {}
-        facts = engine.describe() if isinstance(engine, Describes) else None
-        return number, [name for name in ENGINE_CAPABILITIES if hasattr(engine, name)], origin, facts
+        origin = engine.origin if offers(engine, "origin") else {}
+        facts = engine.describe() if offers(engine, "describe") else None
+        return number, [name for name in CAPABILITIES if offers(engine, name)], origin, facts
 
 
 def _plain(value: Any) -> Any:

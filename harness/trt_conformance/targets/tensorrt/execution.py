@@ -25,8 +25,7 @@ from trt_conformance.targets.tensorrt.loading import load, made
 from trt_conformance.targets.tensorrt.network import WARNINGS
 from trt_conformance.targets.tensorrt.plans import Plan
 from trt_conformance.targets.timing import gpu
-from trt_conformance.targets.timing.measurement import Measurement
-from trt_conformance.targets.timing.measurement import Plan as Timing
+from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 from trt_conformance.targets.timing.yardstick import spin_seconds
 
 Launch = Callable[[Callable[[], None]], None]
@@ -51,19 +50,19 @@ class AheadOfTimeEngine:
         """Raises NotRun."""
         raise NotRun(self.reason)
 
-    def ways(self) -> tuple[str, ...]:
+    def execution_modes(self) -> tuple[str, ...]:
         """Raises NotRun."""
         raise NotRun(self.reason)
 
-    def run_way(self, way: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    def run_in_mode(self, mode: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Raises NotRun."""
         raise NotRun(self.reason)
 
-    def modes(self) -> tuple[Mode, ...]:
+    def timing_modes(self) -> tuple[Mode, ...]:
         """Raises NotRun."""
         raise NotRun(self.reason)
 
-    def measure(self, feeds: Mapping[str, Array], plan: Timing) -> Measurement:
+    def measure(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
         """Raises NotRun."""
         raise NotRun(self.reason)
 
@@ -99,7 +98,7 @@ class TensorRTEngine:
         self._stream = cuda.Stream()
         self._resources.callback(self._stream.close)
         self._buffers: dict[str, cuda.Buffer] = {}
-        self._ways: dict[str, Callable[[Mapping[str, Array]], dict[str, Array]]] = {
+        self._execution_modes: dict[str, Callable[[Mapping[str, Array]], dict[str, Array]]] = {
             "again": self.run,
             "reloaded": self._reloaded,
             "cuda_graph": self._as_graph,
@@ -108,11 +107,11 @@ class TensorRTEngine:
         # Up to TensorRT 9 the profile of a dynamic engine serves one context at a time.
         if case.dynamic is None or not has_bindings:
             if hasattr(self._engine, "create_execution_context_without_device_memory"):
-                self._ways["second_context_with_poisoned_workspace"] = self._in_poisoned_workspace
+                self._execution_modes["second_context_with_poisoned_workspace"] = self._in_poisoned_workspace
             else:
-                self._ways["second_context"] = self._in_second_context
+                self._execution_modes["second_context"] = self._in_second_context
         if has_bindings:
-            self._ways["bindings"] = self._by_bindings
+            self._execution_modes["bindings"] = self._by_bindings
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run by tensor names (`execute_async_v3`).
@@ -124,12 +123,12 @@ class TensorRTEngine:
         """
         return self._run(feeds, self._context)
 
-    def ways(self) -> tuple[str, ...]:
-        return tuple(self._ways)
+    def execution_modes(self) -> tuple[str, ...]:
+        return tuple(self._execution_modes)
 
-    def run_way(self, way: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run in one of `ways`. Raises as `run` does, and KeyError for another name."""
-        return self._ways[way](feeds)
+    def run_in_mode(self, mode: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run in one of `execution_modes`. Raises as `run` does, and KeyError for another name."""
+        return self._execution_modes[mode](feeds)
 
     def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run with the input's address one element behind an aligned one. Raises as `run` does."""
@@ -139,15 +138,15 @@ class TensorRTEngine:
     def describe(self) -> EngineFacts | None:
         return self._facts
 
-    def modes(self) -> tuple[Mode, ...]:
+    def timing_modes(self) -> tuple[Mode, ...]:
         return gpu.modes()
 
-    def measure(self, feeds: Mapping[str, Array], plan: Timing) -> Measurement:
+    def measure(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
         """Time the engine on these inputs while nothing is built; seconds for one enqueue. Raises as `run` does."""
         with self._quiet():
             return self._measured(feeds, plan)
 
-    def _measured(self, feeds: Mapping[str, Array], plan: Timing) -> Measurement:
+    def _measured(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
         ceilings, before = self._ceilings(), spin_seconds()
         with ExitStack() as scope:
             copies = [scope.enter_context(closing(self._copy())) for _ in range(gpu.PLACEMENTS - 1)]
@@ -172,7 +171,7 @@ class TensorRTEngine:
         if self._context is not None:
             self._stream.synchronize()  # the buffers' memory serves others next
         # TensorRT wants the context gone before its engine, and both before the stream.
-        self._ways.clear()
+        self._execution_modes.clear()
         self._context = self._engine = None
         self._resources.close()
 

@@ -28,7 +28,7 @@ from trt_conformance.targets.tensorrt.library import loaded_version
 from trt_conformance.targets.tensorrt.plans import Plans, timing_file
 from trt_conformance.targets.tensorrt.shapes import infer_shapes
 from trt_conformance.targets.tensorrt.timing_cache import TimingCache
-from trt_conformance.targets.timing.measurement import Plan
+from trt_conformance.targets.timing.measurement import TimingPlan
 from trt_conformance.targets.timing.yardstick import copy_rate
 
 AHEAD_OF_TIME = "SM120"
@@ -129,7 +129,7 @@ class TensorRTTarget:
             case = large_product(precision)
             engine = TensorRTEngine(self._api, self._plans.get(case), case, dict, self._plans.quiet)
             try:
-                samples = engine.measure({INPUT: case_data(case).input}, Plan("graph", limit_s=2.0)).samples
+                samples = engine.measure({INPUT: case_data(case).input}, TimingPlan("graph", limit_s=2.0)).samples
             finally:
                 engine.close()
             self._ceilings[precision] = PRODUCT_FLOP / median(samples)

@@ -24,7 +24,7 @@ from trt_conformance.core.types import Mode
 from trt_conformance.targets.device import cuda
 from trt_conformance.targets.device.clocks import Clocks
 from trt_conformance.targets.device.kernels import KernelTrace, classify, idle
-from trt_conformance.targets.timing.measurement import Measurement, Plan
+from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 from trt_conformance.targets.timing.sampling import collect
 
 GRAPH_SECONDS = 2e-3
@@ -50,7 +50,7 @@ class GpuWork(Protocol):
 @dataclass
 class _Setting:
     works: Sequence[GpuWork]
-    plan: Plan
+    plan: TimingPlan
     scope: ExitStack
     facts: dict[str, Any]
     afterwards: list[Callable[[], None]] = field(default_factory=list)
@@ -73,7 +73,7 @@ def graph_length(seconds: float) -> int:
     return max(MIN_GRAPH, min(MAX_GRAPH, int(GRAPH_SECONDS / max(seconds, 1e-6))))
 
 
-def measure(works: Sequence[GpuWork], plan: Plan) -> Measurement:
+def measure(works: Sequence[GpuWork], plan: TimingPlan) -> Measurement:
     """Sample until the plan is met. Samples are seconds for one enqueue.
 
     Args:

@@ -8,13 +8,13 @@ from typing import Any
 
 from trt_conformance.core.types import Mode
 from trt_conformance.targets.errors import Unsupported
-from trt_conformance.targets.timing.measurement import Measurement, Plan
+from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 from trt_conformance.targets.timing.sampling import collect
 
 MODES: tuple[Mode, ...] = ("host",)
 
 
-def measure(call: Callable[[], object], plan: Plan, **facts: Any) -> Measurement:
+def measure(call: Callable[[], object], plan: TimingPlan, **facts: Any) -> Measurement:
     """Sample the seconds of one call until the plan is met; ``facts`` go into the measurement.
 
     Raises:

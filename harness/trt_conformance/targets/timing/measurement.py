@@ -1,4 +1,4 @@
-"""What a latency measurement is asked for, and what it gives."""
+"""The plan and the result of a latency measurement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNSTEADY = 0.02
 
 
 @dataclass(frozen=True)
-class Plan:
+class TimingPlan:
     """What to time, and when to stop: times in seconds, ``relative_error`` a fraction of the median.
 
     Sampling takes ``min_samples`` and ``min_s`` at least, so that slow changes are seen, and ``limit_s`` at most.

@@ -10,7 +10,7 @@ import numpy as np
 
 from trt_conformance.core.arrays import Float64
 from trt_conformance.numerics.samples import drift, error_if_independent, standard_error
-from trt_conformance.targets.timing.measurement import Plan, Stopped
+from trt_conformance.targets.timing.measurement import Stopped, TimingPlan
 
 STABLE_SAMPLES = 500
 STABLE_CHECKS = 10
@@ -26,7 +26,9 @@ class Collected(NamedTuple):
     stopped: Stopped
 
 
-def collect(sample: Callable[[], float | None], plan: Plan, now: Callable[[], float] = time.monotonic) -> Collected:
+def collect(
+    sample: Callable[[], float | None], plan: TimingPlan, now: Callable[[], float] = time.monotonic
+) -> Collected:
     """Warm up for ``plan.warmup_s``, then sample.
 
     precise: ``plan.min_samples`` and ``plan.min_s`` at least, the standard error of the samples' median within
@@ -66,7 +68,7 @@ def collect(sample: Callable[[], float | None], plan: Plan, now: Callable[[], fl
             return Collected(samples, discarded, "limit")
 
 
-def _verdict(x: Float64, noise: list[float], plan: Plan) -> Stopped | None:
+def _verdict(x: Float64, noise: list[float], plan: TimingPlan) -> Stopped | None:
     """Why to stop now; None to go on. Adds the noise of this look to ``noise``."""
     median = float(np.median(x))
     low, high = np.percentile(x, (25, 75))

@@ -22,7 +22,7 @@ from trt_conformance.numerics.reference.shape import extent, resolve
 from trt_conformance.targets.other_rules import lacks, refuse_invalid
 from trt_conformance.targets.protocols import EngineFacts, LayerFacts
 from trt_conformance.targets.timing import host
-from trt_conformance.targets.timing.measurement import Measurement, Plan
+from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
 THREADS = 1
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -59,10 +59,10 @@ class TorchEngine:
         convolution = LayerFacts("", "convolution", names, (), ()) if names else None
         return EngineFacts(layers, convolution, "unknown", rounds_sums=self._bias is not None)
 
-    def modes(self) -> tuple[Mode, ...]:
+    def timing_modes(self) -> tuple[Mode, ...]:
         return ("graph",) if self._device.type == "cuda" else host.MODES
 
-    def measure(self, feeds: Mapping[str, Array], plan: Plan) -> Measurement:
+    def measure(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
         if self._device.type == "cuda":
             from trt_conformance.targets.torch.timing import measure
 

@@ -14,13 +14,13 @@ from trt_conformance.targets.device.clocks import Clocks
 from trt_conformance.targets.device.kernels import classify
 from trt_conformance.targets.errors import Unsupported
 from trt_conformance.targets.timing.gpu import ALONE, MAX_GRAPH, PLACEMENTS, graph_length
-from trt_conformance.targets.timing.measurement import Measurement, Plan
+from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 from trt_conformance.targets.timing.sampling import collect
 
 TRACED = 20
 
 
-def measure(prepare: Callable[[], Callable[[], Any]], plan: Plan) -> Measurement:
+def measure(prepare: Callable[[], Callable[[], Any]], plan: TimingPlan) -> Measurement:
     """Time calls that ``prepare`` gives, each on tensors of its own.
 
     Several are captured in a graph each, and a sample is their mean, as in `targets.timing.gpu`. For a cold
