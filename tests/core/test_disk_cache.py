@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from trt_conformance.core.disk_cache import Damaged, DiskCache, pack, unpack
+from trt_conformance.core.disk_cache import DiskCache, pack, unpack
+from trt_conformance.core.errors import CorruptEntry
 
 KEY = "ab" * 32
 
@@ -38,21 +39,21 @@ def test_gives_back_what_was_put(tmp_path):
     ],
     ids=["cut short", "last bit", "hash", "empty", "foreign", "entry of another key"],
 )
-def test_a_damaged_entry_is_absent_and_told(tmp_path, spoil):
+def test_a_corrupt_entry_is_missing_and_reported(tmp_path, spoil):
     cache = DiskCache(tmp_path, 2**20)
     cache.put(KEY, b"plan")
     path = entry(tmp_path)
     path.write_bytes(spoil(path.read_bytes()))
     content, note = cache.get(KEY)
     assert content is None
-    assert "damaged" in note
+    assert "corrupt" in note
     assert not path.exists()
     cache.put(KEY, b"plan")
     assert cache.get(KEY) == (b"plan", "")
 
 
 def test_unpack_says_no():
-    with pytest.raises(Damaged):
+    with pytest.raises(CorruptEntry):
         unpack("another", pack(KEY, b"plan"))
 
 

@@ -1,6 +1,8 @@
 """Ctrl-C waits for the end of a block, and is neither lost nor invented."""
 
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -64,3 +66,31 @@ def test_other_threads_run_as_they_are():
     thread.start()
     thread.join()
     assert ran == [signal.default_int_handler]
+
+
+def test_a_handler_that_python_did_not_install_stays():
+    """Python cannot restore such a handler, so the signal is not delayed."""
+    script = (
+        "import signal\n"
+        "from trt_conformance.core.signals import uninterrupted\n"
+        "real = signal.getsignal\n"
+        "signal.getsignal = lambda number: None\n"
+        "with uninterrupted():\n"
+        "    print(real(signal.SIGINT) is signal.default_int_handler)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "True\n"
+
+
+def test_with_the_default_action_the_process_still_ends():
+    script = (
+        "import signal\n"
+        "from trt_conformance.core.signals import uninterrupted\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+        "with uninterrupted():\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "    print('the rest', flush=True)\n"
+        "print('never')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.returncode) == ("the rest\n", -signal.SIGINT)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from trt_conformance.core.errors import TomlError
 from trt_conformance.core.paths import CASES
-from trt_conformance.core.toml import KeyLines, KeyPath, TomlError, parse
+from trt_conformance.core.toml import KeyLines, KeyPath, parse
 
 NASTY = '''\
 # a comment with [brackets] and "quotes" = 1
@@ -229,3 +230,8 @@ def test_dots_and_brackets_in_strings_and_comments_are_no_nesting() -> None:
 def test_strings_that_are_not_closed_take_linear_time(piece: str) -> None:
     with pytest.raises(TomlError):
         parse(piece * 100_000)
+
+
+def test_a_huge_document_is_refused_before_it_is_parsed() -> None:
+    with pytest.raises(TomlError, match="at most 4000000 are allowed"):
+        parse("a" * 5_000_000 + " = 1")

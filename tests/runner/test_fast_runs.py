@@ -75,7 +75,7 @@ def test_a_damaged_cache_is_told_and_fails_nothing(cold, tmp_path):
     assert used(lines)["cache faults"] == 1
     assert "1 cache faults" in done.stdout
     (note,) = {line["figures"]["cache"] for line in lines if line.get("figures", {}).get("cache")}
-    assert "damaged" in note
+    assert "corrupt" in note
 
 
 @pytest.mark.slow

@@ -78,7 +78,7 @@ def test_a_damaged_engine_is_built_anew_and_told(tmp_path):
     damage(tmp_path, held.key(case(1)))
     found = held.get(case(1))
     assert found.origin["engine"] == "built"
-    assert "damaged" in found.origin["cache"]
+    assert "corrupt" in found.origin["cache"]
     assert held.get(case(1)).origin == {"engine": "cached"}
 
 
@@ -108,7 +108,7 @@ def test_a_damaged_engine_is_built_anew_by_who_asks_where_nobody_was_ready_to_bu
     held = plans(log, builders=1, cached=DiskCache(tmp_path, 2**20))
     damage(tmp_path, held.key(case(1)))
     held.expect([case(1)])
-    assert "damaged" in held.get(case(1)).origin["cache"]
+    assert "corrupt" in held.get(case(1)).origin["cache"]
     held.close()
     assert ("begin", case(1).id, threading.main_thread().name) in log
 

@@ -14,11 +14,11 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import Field, ValidationError, model_validator
 
 from trt_conformance.core.case import Case
-from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.errors import ConformanceError, TomlError
 from trt_conformance.core.flavours import FLAVOURS
 from trt_conformance.core.paths import CASES, relative
 from trt_conformance.core.target_name import TargetName
-from trt_conformance.core.toml import KeyLines, TomlError, parse
+from trt_conformance.core.toml import KeyLines, parse
 from trt_conformance.core.types import Model, Phase
 from trt_conformance.core.verdict import Verdict
 

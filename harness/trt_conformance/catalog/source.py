@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.errors import ConformanceError, TomlError
 from trt_conformance.core.paths import relative
-from trt_conformance.core.toml import KeyLines, KeyPath, TomlError, parse
+from trt_conformance.core.toml import KeyLines, KeyPath, parse
 from trt_conformance.core.words import counted
 
 MAX_BYTES = 1_000_000

@@ -10,6 +10,7 @@ import numpy as np
 
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
+from trt_conformance.core.json import finite
 from trt_conformance.core.tensors import case_data
 from trt_conformance.numerics.bounds.elementwise import quantized_operands
 from trt_conformance.numerics.reference.shape import resolve
@@ -106,6 +107,6 @@ def _numbers(values: Float64, digits: int) -> list[float | str]:
 def _number(value: float, digits: int) -> Any:
     """A number for JSON, shortened; text where JSON has none."""
     if not np.isfinite(value):
-        return str(value)
+        return finite(value)
     short = float(f"{value:.{digits}g}")
     return int(short) if short.is_integer() and abs(short) < 2**53 else short

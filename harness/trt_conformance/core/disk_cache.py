@@ -1,4 +1,4 @@
-"""A folder of content by key, bounded in size, checked when read, and safe for many processes at once."""
+"""A cache on disk: a folder of entries by key, limited in size, verified when read, safe for concurrent processes."""
 
 from __future__ import annotations
 
@@ -7,34 +7,31 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+from trt_conformance.core.errors import CorruptEntry
 from trt_conformance.core.files import replacing
 
 _MAGIC = b"trt-conformance cache 1\n"
 _DIGEST = hashlib.sha256().digest_size
-# How far a folder may grow between two looks at its size, as a part of its limit.
+# The size of the folder is measured each time this fraction of its limit has been written.
 _SLACK = 16
 
 
-class Damaged(ValueError):
-    """What a file holds is not what was written there."""
-
-
 def pack(key: str, content: bytes) -> bytes:
-    """The bytes of a file: compressed content under a hash of it and of its key."""
+    """Return the bytes of an entry: the compressed content, preceded by a hash of it and of its key."""
     packed = zlib.compress(content, 1)
     return _MAGIC + _digest(key, packed) + packed
 
 
 def unpack(key: str, raw: bytes) -> bytes:
-    """The content that `pack` made a file of.
+    """Return the content that was given to `pack`.
 
     Raises:
-        Damaged: the file is cut short, was changed, or belongs to another key.
+        CorruptEntry: the entry is truncated, was modified, or belongs to another key.
     """
     start = len(_MAGIC) + _DIGEST
     packed = raw[start:]
     if raw[: len(_MAGIC)] != _MAGIC or raw[len(_MAGIC) : start] != _digest(key, packed):
-        raise Damaged("its content does not have the hash that it was written with")
+        raise CorruptEntry("its content does not match its hash")
     return zlib.decompress(packed)
 
 
@@ -43,43 +40,46 @@ def _digest(key: str, packed: bytes) -> bytes:
 
 
 class DiskCache:
-    """Entries of a folder, least recently used removed first once they take more than ``limit`` bytes.
+    """Entries in a folder. When they exceed ``limit`` bytes, the least recently used are removed first.
 
-    Each file is written whole or not at all, so that writers need no lock. A cache fails nothing: what
-    cannot be read is absent, what cannot be written is not kept, and the caller is told why.
+    Each entry is written completely or not at all, so writers need no lock. No method raises an error for the state
+    of the disk: an entry that cannot be read is missing, one that cannot be written is not stored, and the reason is
+    returned.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder, self._limit = folder, limit
-        self._written = limit  # so that the first entry written looks at what is there
+        self._written = limit  # the first entry written measures the folder
 
     def has(self, key: str) -> bool:
-        """Whether there is an entry of a key; it may be damaged."""
-        return self._path(key).exists()
+        """Whether the key has an entry, which may be corrupt."""
+        try:
+            return self._path(key).exists()
+        except OSError:
+            return False
 
     def get(self, key: str) -> tuple[bytes | None, str]:
-        """The content of a key, None where there is none; and what was wrong with it, if anything."""
+        """Return the content of a key, None if it is missing; and why it could not be used, else an empty text."""
         path = self._path(key)
         try:
             content = unpack(key, path.read_bytes())
         except FileNotFoundError:
             return None, ""
         except OSError as fault:
-            return None, f"the cache's entry could not be read: {fault.strerror}"
-        except Damaged as fault:
+            return None, f"the cache entry could not be read: {fault.strerror}"
+        except CorruptEntry as fault:
             with suppress(OSError):
                 path.unlink()
-            return None, f"the cache's entry was damaged and is made anew: {fault}"
+            return None, f"the cache entry was corrupt; rebuilding it: {fault}"
         with suppress(OSError):
             path.touch()
         return content, ""
 
     def put(self, key: str, content: bytes) -> str:
-        """Keep the content of a key. Returns why it could not be kept, if so."""
+        """Store the content of a key. Return why it could not be stored, else an empty text."""
         raw, path = pack(key, content), self._path(key)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as temporary:
+            with replacing(path, parents=True) as temporary:
                 temporary.write_bytes(raw)
         except OSError as fault:
             return f"the cache could not be written: {fault.strerror}"
@@ -92,7 +92,7 @@ class DiskCache:
     def _evict(self) -> None:
         found = []
         for path in self.folder.glob("??/*"):
-            with suppress(OSError):  # another process may remove it first
+            with suppress(OSError):  # another process may have removed it
                 state = path.stat()
                 found.append((state.st_mtime_ns, state.st_size, path))
         used = sum(size for _, size, _ in found)

@@ -1,11 +1,62 @@
-"""Errors meant for people: one line that says what was wrong, where, and what to do."""
+"""The exceptions of the package.
+
+    Exception
+    ├── ConformanceError             what the user gave is wrong: one line, no traceback, exit code 2
+    │   ├── WriteError               a file cannot be written (also an OSError)
+    │   ├── CaseFileError            catalog.source: a case file, sweep or claim is invalid
+    │   ├── GoldenError              golden.store: a golden is missing, stale, corrupt or different
+    │   ├── LineFault                results.record.schema: a line of a run record is invalid
+    │   └── NoAcceptedRun            results.accepted: no run was accepted as the baseline
+    ├── ValueError
+    │   ├── InvalidConvolution       shapes and attributes do not form a convolution
+    │   ├── TomlError                text is not valid TOML
+    │   ├── JsonError                text is not JSON that this project accepts
+    │   └── CorruptEntry             a cache entry does not contain what was written
+    ├── RuntimeError
+    │   ├── TargetCrashed            targets.errors: the worker process died
+    │   ├── TargetHung               targets.errors: a call exceeded its time limit
+    │   ├── TargetFault              targets.errors: an exception outside the target protocol
+    │   │   └── TargetLost           targets.errors: a CUDA error that the worker cannot recover from
+    │   ├── CudaError                targets.device.cuda: a CUDA call failed
+    │   └── OutOfBounds              targets.tensorrt.execution: an engine wrote outside its output
+    ├── Unsupported                  targets.errors: the target does not have the feature
+    ├── NotRun                       targets.errors: the target cannot run it on this machine
+    ├── Refused                      targets.errors: the target refused the configuration
+    └── PhaseFault                   checks.subject: a phase ended in an error
+
+An exception that only one room raises and catches is defined in that room.
+"""
 
 from __future__ import annotations
 
 
 class ConformanceError(Exception):
-    """A fault in what the user gave; shown without a traceback, exit code 2."""
+    """What the user gave is wrong. The message is one line that says what, where, and what to do about it."""
+
+
+class WriteError(ConformanceError, OSError):
+    """A file cannot be written; the message names the file and the reason, ``strerror`` is the reason alone."""
+
+    def __init__(self, message: str, strerror: str = "") -> None:
+        super().__init__(message)
+        self.strerror = strerror
 
 
 class InvalidConvolution(ValueError):
-    """A configuration that is no convolution: its shapes and attributes do not go together."""
+    """Shapes and attributes that do not form a convolution."""
+
+
+class TomlError(ValueError):
+    """Text that is not valid TOML, or exceeds a limit; ``line`` counts from 1."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class JsonError(ValueError):
+    """Text that is not JSON that this project accepts."""
+
+
+class CorruptEntry(ValueError):
+    """A cache entry that does not contain what was written."""

@@ -1,29 +1,65 @@
-"""Files are written whole or not at all, and told apart by what they hold."""
+"""Files that are written completely or not at all, and hashes of their contents."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from trt_conformance.core.errors import ConformanceError, WriteError
+
+_TEMPORARY = re.compile(r"\..+\.\d+-\d+\.tmp")
+_ABANDONED_S = 3600.0
+"""Seconds after which a temporary file belongs to a writer that was killed."""
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place once the block has ended without an error."""
+def replacing(path: Path, parents: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``, and rename it to ``path`` when the block ends without an error.
+
+    Temporary files that killed writers left for ``path`` are removed. ``parents`` creates missing parent folders.
+
+    Raises:
+        WriteError: an OSError in the block or in the renaming; ``path`` is as it was before.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
         yield temporary
         os.replace(temporary, path)
+    except ConformanceError:
+        raise
+    except OSError as fault:
+        reason = fault.strerror or str(fault)
+        raise WriteError(f"{path}: cannot be written: {reason}", reason) from fault
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
-def content_hash(paths: Iterable[Path], *said: object) -> str:
-    """A hash of files' names and contents, and of whatever else is said."""
-    found = hashlib.sha256(repr(said).encode())
+def is_temporary(path: Path) -> bool:
+    """Whether the file is one that `replacing` writes; a killed writer may leave it behind."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def _remove_abandoned(path: Path) -> None:
+    for other in path.parent.iterdir():
+        if other.name.startswith(f".{path.name}.") and is_temporary(other):
+            with suppress(OSError):
+                if time.time() - other.stat().st_mtime > _ABANDONED_S:
+                    other.unlink()
+
+
+def content_hash(paths: Iterable[Path], *parts: object) -> str:
+    """Return a SHA-256, in hexadecimal, over the names and contents of files and over other values."""
+    found = hashlib.sha256(repr(parts).encode())
     for path in paths:
         content = path.read_bytes()
         found.update(f"\0{path.name}\0{len(content)}\0".encode() + content)

@@ -1,4 +1,4 @@
-"""Ctrl-C waits where half a step would be worse than a late end."""
+"""Delay SIGINT (Ctrl-C) during a step that must not be cut in half."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ from types import FrameType
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C act once the block is done. Python gives it to the main thread alone; in others nothing changes."""
-    if threading.current_thread() is not threading.main_thread():
+    """Delay SIGINT until the block has ended.
+
+    Python handles signals in the main thread only, so in other threads this does nothing. It does nothing either where
+    the handler was not installed from Python: Python could not restore it.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
         yield
         return
-    asked: list[FrameType | None] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(frame))
+    received: list[FrameType | None] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: received.append(frame))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if asked and callable(before):
-        before(signal.SIGINT, asked[0])
+    if not received:
+        return
+    if callable(before):
+        before(signal.SIGINT, received[0])
+    elif before is signal.SIG_DFL:
+        signal.raise_signal(signal.SIGINT)

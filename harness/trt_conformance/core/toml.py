@@ -6,6 +6,8 @@ import re
 import sys
 from typing import Any
 
+from trt_conformance.core.errors import TomlError
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -16,21 +18,17 @@ KeyPath = tuple[str | int, ...]
 
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
-
 MAX_DEPTH = 64
 """How deep tables and arrays may be nested, and how many parts a dotted key may have. Parsers recurse once a level."""
 
-
-class TomlError(ValueError):
-    """A document that is not valid TOML, or is nested too deeply; ``line`` is the line of the fault, from 1."""
-
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
-        self.line = line
+MAX_CHARACTERS = 4_000_000
+"""How long a document may be: Python values take up to 30 times the memory of their text."""
 
 
 def parse(text: str) -> dict[str, Any]:
     """Return the document as Python values. Raises TomlError with the line of the first error."""
+    if len(text) > MAX_CHARACTERS:
+        raise TomlError(1, f"the document has {len(text)} characters; at most {MAX_CHARACTERS} are allowed")
     _refuse_deep_nesting(text)
     try:
         document: dict[str, Any] = tomllib.loads(text)

@@ -1,32 +1,31 @@
-"""A verdict: what one check of one case on one target found."""
+"""A verdict: the result of one check of one case on one target."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from trt_conformance.core.case import Case
 from trt_conformance.core.types import Phase
 
 REFERENCE = "reference"
-"""Stands where a target's name stands, in verdicts on the suite's own data."""
+"""The target name in verdicts on the suite's own data."""
 
 Status = Literal["pass", "fail", "error", "fallback", "unsupported", "not run"]
 
-# What a status means for the run: a fault, nothing learnt, or good.
+# Statuses that fail the run, and those that say nothing about the target. `pass` is the one that is left.
 FAULTS: tuple[Status, ...] = ("fail", "error")
 NEUTRAL: tuple[Status, ...] = ("fallback", "unsupported", "not run")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Phase, status, one message for people, and figures for machines (JSON values only).
+    """The result of a check: phase, status, a message for people, and figures (JSON values only) for machines.
 
-    pass: does what the case states. fail: does something else. error: the harness or the target broke.
-    fallback: right values in a wider precision than the
-    target was told to use (a fail where the case demands the precision). unsupported: the target has no such
-    feature. not run: nothing was tried, with the reason.
+    pass: the target does what the case states. fail: it does something else. error: the harness or the target broke.
+    fallback: the values are right, but in a wider precision than requested; where the case demands the precision, this
+    is a fail. unsupported: the target does not have the feature. not run: nothing was tried, for the stated reason.
     """
 
     case: str
@@ -45,11 +44,21 @@ class Verdict:
         return self.status in FAULTS
 
     def to_json(self) -> dict[str, Any]:
+        """JSON values, from which `from_json` makes an equal verdict."""
         return vars(self) | {"claims": list(self.claims), "figures": dict(self.figures)}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Verdict:
+        """Make a verdict from what `to_json` gives; keys that a verdict does not have are ignored."""
+        given = {key: value for key, value in entry.items() if key in _FIELDS}
+        return cls(**given | {"claims": tuple(given.get("claims", ()))})
+
+
+_FIELDS = frozenset(field.name for field in fields(Verdict))
 
 
 def verdict(case: Case, target: str, phase: Phase, status: Status, message: str = "", **figures: Any) -> Verdict:
-    """A verdict on a case."""
+    """Make a verdict on a case."""
     return Verdict(
         case=case.id,
         target=target,

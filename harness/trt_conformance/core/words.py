@@ -40,7 +40,7 @@ def one_line(text: str) -> str:
 
 def shown(value: object) -> str:
     """A value as TOML would have it, shortened to a line."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
+    text = one_line(json.dumps(value, default=str, ensure_ascii=False))
     return text if len(text) <= 60 else text[:57] + "..."
 
 

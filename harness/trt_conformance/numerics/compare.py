@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.core.json import finite
 from trt_conformance.numerics.places import pattern
 
 # Significant bits, and the exponent frexp gives the smallest normal number.
@@ -118,15 +119,10 @@ def figures_of(found: Comparison) -> dict[str, Any]:
         "elements": found.elements,
         "beyond": found.beyond,
         "worst": list(found.worst),
-        "actual": _json(found.actual),
-        "expected": _json(found.expected),
-        "error": _json(found.error),
-        "bound": _json(found.bound),
-        "fraction": _json(found.fraction),
-        "ulp": _json(found.ulp),
+        "actual": finite(found.actual),
+        "expected": finite(found.expected),
+        "error": finite(found.error),
+        "bound": finite(found.bound),
+        "fraction": finite(found.fraction),
+        "ulp": finite(found.ulp),
     }
-
-
-def _json(value: float) -> float | str:
-    """JSON has no infinities and no NaN: they are written as text."""
-    return value if np.isfinite(value) else str(value)

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from trt_conformance.core.arrays import Float64
+from trt_conformance.core.json import finite
 from trt_conformance.core.words import percent, seconds
 
 CONFIDENCE = 0.95
@@ -59,8 +60,8 @@ class Summary:
         return f"{seconds(self.median)} ±{percent(self.error)} (n={self.count})"
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values: an unknown error, which is infinite, as text."""
-        return {key: value if math.isfinite(value) else str(value) for key, value in asdict(self).items()}
+        """JSON values; an unknown error, which is infinite, as text."""
+        return {key: finite(value) for key, value in asdict(self).items()}
 
 
 def summarise(samples: Sequence[float]) -> Summary:

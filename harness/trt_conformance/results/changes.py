@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.json import finite
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import FAULTS, Verdict
 from trt_conformance.results.record.keys import keyed
@@ -224,7 +225,7 @@ class Changes:
             "kernels": [vars(change) for change in self.kernels],
             "precisions": [vars(change) for change in self.precisions],
             "fractions": [
-                {"case": d.case, "target": d.target, "before": _json(d.before), "now": _json(d.now)}
+                {"case": d.case, "target": d.target, "before": finite(d.before), "now": finite(d.now)}
                 for d in self.drifts[:top]
             ],
             "environment": [{"name": n, "before": before, "now": now} for n, before, now in self.environment],
@@ -290,7 +291,3 @@ def _facts(environment: Mapping[str, Any], partner: Mapping[str, str], path: str
 def _number(value: Any) -> float:
     number = float(value)
     return math.inf if math.isnan(number) else number
-
-
-def _json(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)

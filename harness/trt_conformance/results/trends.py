@@ -10,6 +10,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, Literal
 
+from trt_conformance.core.json import finite
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.words import percent, seconds
 
@@ -128,11 +129,8 @@ class Trend:
         return text if self.moved else f"{text}, noise"
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values: what is not finite as text."""
-        points = [
-            {key: str(value) if isinstance(value, float) and not math.isfinite(value) else value for key, value in p}
-            for p in (vars(point).items() for point in self.points)
-        ]
+        """JSON values; numbers that are not finite as text."""
+        points = finite([vars(point) for point in self.points])
         named = {"quantity": self.quantity, "case": self.case, "target": self.series, "way": self.way}
         return named | {"change": self.change, "moved": self.moved, "points": points}
 

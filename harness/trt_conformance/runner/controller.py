@@ -23,7 +23,7 @@ class Controller:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for entry in getattr(report, "verdicts", ()):
-            self.run.note(Verdict(**entry | {"claims": tuple(entry["claims"])}))
+            self.run.note(Verdict.from_json(entry))
             for told in set(entry) - TOLD:  # pytest keeps each report to the end
                 del entry[told]
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from trt_conformance.catalog.explain import explain
-from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.toml import KeyLines, TomlError, parse
+from trt_conformance.core.errors import ConformanceError, TomlError
+from trt_conformance.core.toml import KeyLines, parse
 from trt_conformance.core.types import Model
 
 

@@ -6,15 +6,15 @@ Each line is flushed when it is written, so that a killed run leaves a valid rec
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import replacing
+from trt_conformance.core.json import finite
 from trt_conformance.core.verdict import REFERENCE, Verdict
 from trt_conformance.core.words import shown
 from trt_conformance.results.record.schema import SCHEMA_VERSION, EndLine, LineFault, RunLine, validated
@@ -65,20 +65,9 @@ def _encoded(entry: Mapping[str, Any]) -> bytes:
     try:
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False)
     except ValueError:
-        line = json.dumps(_finite(entry), ensure_ascii=False, allow_nan=False)
+        line = json.dumps(finite(entry), ensure_ascii=False, allow_nan=False)
     # Half a surrogate pair in a target's message cannot be encoded as UTF-8: JSON has an escape for it.
     return (line + "\n").encode("utf-8", "backslashreplace")
-
-
-def _finite(value: Any) -> Any:
-    """The value with infinities and NaN, which JSON does not have, as text."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Mapping):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(part) for part in value]
-    return value
 
 
 def _fresh(root: Path, name: str) -> Path:
@@ -131,8 +120,6 @@ def save_record(folder: Path, record: Record) -> Path:
 
 RENAMED_CHECKS = {"ways": "execution_modes"}
 """Names that checks have in older records, and their present names: runs before and after a renaming compare."""
-
-_FIELDS = frozenset(field.name for field in fields(Verdict))
 
 
 def read_record(path: Path) -> Record:
@@ -216,7 +203,5 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _verdict(entry: Mapping[str, Any]) -> Verdict:
-    given = {key: value for key, value in entry.items() if key in _FIELDS}
-    check = given.get("check", "")
-    given |= {"check": RENAMED_CHECKS.get(check, check), "claims": tuple(given.get("claims", ()))}
-    return Verdict(**given)
+    check = entry.get("check", "")
+    return Verdict.from_json({**entry, "check": RENAMED_CHECKS.get(check, check)})

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.catalog import load as load_catalog
 from trt_conformance.catalog.expectations import Expectation
-from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.errors import ConformanceError, TomlError
 from trt_conformance.core.files import replacing
 from trt_conformance.core.paths import CASES
-from trt_conformance.core.toml import TomlError, parse
+from trt_conformance.core.toml import parse
 from trt_conformance.results.record.record import Record, read_record
 from trt_conformance.results.report.page import report_page
 from trt_conformance.results.report.view import View

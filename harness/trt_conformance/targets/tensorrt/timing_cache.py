@@ -9,7 +9,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from trt_conformance.core.disk_cache import Damaged, pack, unpack
+from trt_conformance.core.disk_cache import pack, unpack
+from trt_conformance.core.errors import CorruptEntry
 from trt_conformance.core.files import replacing
 from trt_conformance.targets.tensorrt.api import Api
 
@@ -60,7 +61,7 @@ class TimingCache:
             return b""
         try:
             return unpack(self._path.name, self._path.read_bytes())
-        except (OSError, Damaged):
+        except (OSError, CorruptEntry):
             return b""
 
     def _made(self, config: Any, content: bytes) -> Any:
