@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -51,8 +52,10 @@ def recipe(text: str) -> str:
     for name, value in VALUES.items():
         text = text.replace(name, value)
     command, _, redirected = text.partition(" >> ")
+    # The tests may themselves be started by make, whose variables would reach this one.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     printed = subprocess.run(
-        [*shlex.split(command), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True
+        [*shlex.split(command), "--dry-run"], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     ).stdout
     line = printed.splitlines()[-1]
     python, _, rest = line.partition(" ")
