@@ -17,7 +17,7 @@ import numpy as np
 
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.fills import content
-from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.blocked import convolve
 
 INPUT, KERNEL, PADDING = (8, 64, 56, 56), (64, 64, 3, 3), (1, 1)
 

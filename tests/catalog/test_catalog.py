@@ -341,6 +341,17 @@ BAD: dict[str, tuple[list[str], str]] = {
         ["input.shape = [1000, 1000, 1000, 1000]  # here", 'reject = { phase = "network", error = "some error" }'],
         "has 1000000000000 elements",
     ),
+    "another constraint than stated": (
+        [
+            "input.shape = [1, 2, 6, 9]",
+            'reject = { phase = "network", error = "some error", constraint = "window_fits" }  # here',
+        ],
+        "reject.constraint: the case violates kernel_fits_groups, not window_fits",
+    ),
+    "a constraint that holds": (
+        ['reject = { phase = "network", error = "some error", constraint = "window_fits" }  # here'],
+        "reject.constraint: the case violates no constraint, not window_fits",
+    ),
     "output above 2^31 elements": (
         ["# here", "input.shape = [1, 1, 32768, 32768]", "kernel.shape = [4, 1, 1, 1]"],
         "the output [1, 4, 32768, 32768] has 4294967296 elements",
@@ -782,7 +793,7 @@ PATHS = [
     *(f"quantize.{key}" for key in ("input", "kernel", "output", "io_quantization")),
     *(f"dynamic.{key}" for key in ("shape", "min", "opt", "max", "run")),
     *(f"expect.{key}" for key in ("shape", "printed", "ideal", "attributes")),
-    *(f"reject.{key}" for key in ("phase", "error", "on", "neighbour")),
+    *(f"reject.{key}" for key in ("phase", "error", "on", "neighbour", "constraint")),
     *(f"formats.{key}" for key in ("input", "output", "padding")),
     *(f"types.{key}" for key in ("input", "kernel", "bias")),
     *(f"shapes.{key}" for key in ("kernel", "bias")),

@@ -13,7 +13,7 @@ from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import case_data
 from trt_conformance.mutants import UNMUTATED, MutantTarget
 from trt_conformance.mutants.int8 import in_role
-from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.quantization import HIGH, LOW, quantize, scales
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines

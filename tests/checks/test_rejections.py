@@ -13,7 +13,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
-from trt_conformance.targets.errors import NotRun
+from trt_conformance.targets.errors import NotRun, Refused
 from trt_conformance.targets.isolation.proxy import open_target
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.registry import resolve
@@ -167,3 +167,22 @@ def test_a_layout_that_a_version_does_not_hold_in_a_type_is_unsupported(rtx: obj
         rtx.build(given)  # type: ignore[attr-defined]
     with pytest.raises(Unsupported, match="unsupported by tensor's allowed TensorFormats"):
         rtx.build(given.model_copy(update={"reject": None}))  # type: ignore[attr-defined]
+
+
+LABELS = {
+    "kernel_has_two_or_three_axes",
+    "input_has_batch_and_channels",
+    "one_value_per_axis",
+    "groups_divide_channels",
+}
+LABELS |= {"groups_divide_maps", "kernel_fits_groups", "window_fits"}
+
+
+def test_cases_and_the_numpy_target_name_the_same_constraints() -> None:
+    labelled = {name: case for name, case in CASES.items() if case.reject is not None and case.reject.constraint}
+    for case in labelled.values():
+        with pytest.raises(Refused) as caught:
+            NumpyTarget().build(case)
+        assert case.reject is not None
+        assert caught.value.constraint == case.reject.constraint
+    assert {case.reject.constraint for case in labelled.values() if case.reject is not None} == LABELS

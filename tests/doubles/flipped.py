@@ -3,7 +3,7 @@
 import numpy as np
 
 from trt_conformance.core.tensors import INPUT, OUTPUT, case_data
-from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.blocked import convolve
 
 
 class _Engine:

@@ -11,7 +11,7 @@ from trt_conformance.numerics.bounds.basis import basis, bound_on
 from trt_conformance.numerics.bounds.elementwise import bound
 from trt_conformance.numerics.bounds.transforms import normwise_bound, transforms, winograd_growth
 from trt_conformance.numerics.compare import compare
-from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.result import reference
 
 TILES = [(m, r) for r in range(2, 8) for m in range(1, 10 - r)]

@@ -13,7 +13,7 @@ from tests.support.helpers import brute_force, make_case
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.fills import content
-from trt_conformance.numerics.reference.convolution import BLOCK, convolve
+from trt_conformance.numerics.reference.blocked import BLOCK, convolve
 from trt_conformance.numerics.reference.result import exact, reference
 from trt_conformance.numerics.reference.shape import output_shape
 

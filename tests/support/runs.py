@@ -16,7 +16,7 @@ from trt_conformance.core.tensors import case_data
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.bounds.elementwise import bound
 from trt_conformance.numerics.compare import compare
-from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.numerics.roofline import Work, floor
 from trt_conformance.results.record.record import Record

@@ -23,7 +23,7 @@ from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.bounds.basis import bound_on
 from trt_conformance.numerics.compare import Comparison, compare, figures_of, structure_faults
-from trt_conformance.numerics.reference.convolution import one_thread
+from trt_conformance.numerics.reference.blocked import one_thread
 from trt_conformance.numerics.reference.epilogue import network_result, network_shape
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.numerics.reference.shape import output_shape

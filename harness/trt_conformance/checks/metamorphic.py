@@ -140,7 +140,7 @@ def mode_as_explicit_padding(case: Case) -> Derivation | None:
         return None
     axes = resolve(case.input.shape, case.kernel.shape, attributes)
     sizes, window = case.input.shape[2:], case.kernel.shape[2:]
-    reach = [(axis.size - 1) * axis.stride + extent(f, axis.dilation) for axis, f in zip(axes, window, strict=True)]
+    reach = [axis.reach(f) for axis, f in zip(axes, window, strict=True)]
     pads = [max(0, end - axis.before - size) for end, axis, size in zip(reach, axes, sizes, strict=True)]
     kept = {name: value for name, value in case.set.items() if "padding" not in name}
     assignments = kept | {"pre_padding": tuple(axis.before for axis in axes), "post_padding": tuple(pads)}

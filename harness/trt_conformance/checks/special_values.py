@@ -15,7 +15,7 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.compare import structure_faults
-from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.result import reference
 
 SPECIAL = {"nan": np.nan, "inf": np.inf, "minus_inf": -np.inf}

@@ -20,6 +20,7 @@ from trt_conformance.core.types import (
     AttributeValue,
     CaseName,
     ClaimId,
+    Constraint,
     DataType,
     Fill,
     Floats,
@@ -125,13 +126,15 @@ class Rejection(Model):
 class Reject(Model):
     """What is refused: everywhere alike (`phase`, `error`), or by target (`on`, a glob on the target's name).
 
-    ``neighbour`` is the accepted case beside it, which differs in the one thing that is refused.
+    ``neighbour`` is the accepted case beside it, which differs in the one thing that is refused. ``constraint`` is the
+    label of the constraint that the case violates, where the reference knows it.
     """
 
     phase: RejectPhase | None = None
     error: Annotated[str, Field(min_length=8)] | None = None
     on: dict[str, Rejection] = Field(default_factory=dict)
     neighbour: str | None = None
+    constraint: Constraint | None = None
 
 
 class LayerAttributes(Model):

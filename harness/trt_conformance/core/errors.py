@@ -29,6 +29,8 @@ An exception that only one room raises and catches is defined in that room.
 
 from __future__ import annotations
 
+from trt_conformance.core.types import Constraint
+
 
 class ConformanceError(Exception):
     """What the user gave is wrong. The message is one line that says what, where, and what to do about it."""
@@ -43,7 +45,15 @@ class WriteError(ConformanceError, OSError):
 
 
 class InvalidConvolution(ValueError):
-    """Shapes and attributes that do not form a convolution."""
+    """Shapes and attributes that do not form a convolution; ``constraint`` is the first one that is violated."""
+
+    def __init__(self, constraint: Constraint, message: str) -> None:
+        super().__init__(constraint, message)
+        self.constraint = constraint
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class TomlError(ValueError):

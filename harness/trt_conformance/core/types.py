@@ -69,6 +69,31 @@ ArithmeticName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 ClaimId = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")]
 
 
+Constraint = Literal[
+    "kernel_has_two_or_three_axes",
+    "input_has_batch_and_channels",
+    "one_value_per_axis",
+    "groups_divide_channels",
+    "groups_divide_maps",
+    "kernel_fits_groups",
+    "attributes_in_range",
+    "input_is_not_empty",
+    "window_fits",
+    "padded_input_is_addressable",
+    "channels_are_static",
+]
+"""What a convolution must satisfy. Case files, mutants and refusals name a constraint by its label.
+
+kernel_has_two_or_three_axes: the window has 2 or 3 dimensions. input_has_batch_and_channels: the input has at least a
+batch dimension, the channels, and the window's dimensions. one_value_per_axis: stride, padding and dilation have one
+value for each axis. groups_divide_channels, groups_divide_maps: the groups divide the input channels, the output maps.
+kernel_fits_groups: the kernel has as many channels as a group. attributes_in_range: window, stride and dilation are at
+least 1, padding at least 0. input_is_not_empty: the SAME modes need an element on each axis. window_fits: the dilated
+window is not larger than the padded input. padded_input_is_addressable: the windows reach less than 2^31 elements along
+an axis. channels_are_static: the channels are not a run-time dimension.
+"""
+
+
 class Model(BaseModel):
     """Strict (no coercion), frozen and closed (an unknown key is an error)."""
 

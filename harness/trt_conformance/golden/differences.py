@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.golden.store import Attribute, Content, Kind, Node, describe
+from trt_conformance.numerics.bounds.elementwise import gamma
 from trt_conformance.numerics.places import place
 from trt_conformance.numerics.reference.quantization import dequantize, grid_of, quantize, scales
 
@@ -107,7 +108,7 @@ def _accepted(name: str, old: Array, fresh: Node, terms: int, case: Case) -> NDA
         a, b = old.astype(np.float64), new.astype(np.float64)
         return np.asarray((a == b) & (np.signbit(a) == np.signbit(b)))
     magnitude = fresh.datasets["slack" if name == "slack" else "magnitude"]
-    spread = 2 * _gamma(terms) * magnitude
+    spread = 2 * gamma(terms, UNIT_ROUNDOFF) * magnitude
     equal = (old == new) | (np.isnan(old) & np.isnan(new))
     if name == "output" and case.quantize is not None and case.quantize.output is not None:
         real, scale = fresh.datasets["real"], scales(case.quantize.output, new.ndim)
@@ -115,11 +116,6 @@ def _accepted(name: str, old: Array, fresh: Node, terms: int, case: Case) -> NDA
         low, high = (dequantize(quantize(real + shift, scale, grid), scale) for shift in (-spread, spread))
         return np.asarray(equal | ((low <= old) & (old <= high)))
     return np.asarray(equal | (np.isfinite(spread) & (np.abs(old - new) <= spread)))
-
-
-def _gamma(n: int) -> float:
-    """gamma_n of Higham, Accuracy and Stability of Numerical Algorithms, Lemma 3.1, in float64."""
-    return n * UNIT_ROUNDOFF / (1 - n * UNIT_ROUNDOFF)
 
 
 def _value_faults(where: str, old: Array, new: Array, accepted: NDArray[np.bool_]) -> Iterator[Fault]:

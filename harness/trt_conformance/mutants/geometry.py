@@ -13,7 +13,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.types import AttributeValue, Ints, PaddingMode
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.mutant import Given, Mutant, Widths
-from trt_conformance.numerics.reference.shape import Axis, extent, resolve, resolve_axis
+from trt_conformance.numerics.reference.shape import Axis, resolve, resolve_axis
 
 OTHER_ROUNDING: dict[PaddingMode, PaddingMode] = {
     "EXPLICIT_ROUND_DOWN": "EXPLICIT_ROUND_UP",
@@ -70,7 +70,7 @@ def sized(mode: str, size: Callable[[Axis, Given], int]) -> Callable[[Axis, Give
 
 def total(right: Axis, given: Given) -> int:
     """The padding that SAME modes need; negative where the windows leave the last elements out."""
-    return (right.size - 1) * given.stride + extent(given.window, given.dilation) - given.size
+    return right.reach(given.window) - given.size
 
 
 def pads_of_opt(case: Case) -> Attributes:

@@ -18,10 +18,10 @@ from trt_conformance.core.types import PaddingMode, Precision
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.conditions import Condition, always
 from trt_conformance.numerics.reference import quantization
-from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.epilogue import apply
 from trt_conformance.numerics.reference.quantization import Grid, dequantize
-from trt_conformance.numerics.reference.shape import Axis, extent, resolve_axis
+from trt_conformance.numerics.reference.shape import Axis, resolve_axis
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.numpy import TF32_KEPT_BITS, NumpyTarget
 
@@ -205,7 +205,7 @@ class MutantEngine:
 
 def _widths(axis: Axis, given: Given) -> tuple[int, int]:
     """Elements before and after the input that the windows read; negative where they leave some out."""
-    reach = (axis.size - 1) * axis.stride + extent(given.window, axis.dilation)
+    reach = axis.reach(given.window)
     return axis.before, reach - axis.before - given.size
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trt_conformance.core.types import RejectPhase
+from trt_conformance.core.types import Constraint, RejectPhase
 
 
 class TargetCrashed(RuntimeError):
@@ -39,15 +39,17 @@ class NotRun(Exception):
 class Refused(Exception):
     """The target refused a configuration, in a phase, with the messages it gave.
 
-    ``remembered``: it did so when it was last asked, and was not asked again.
+    ``remembered``: it did so when it was last asked, and was not asked again. ``constraint`` is the label of the
+    constraint that the case violates, where the target refuses by the reference's rules.
     """
 
     remembered = False
 
-    def __init__(self, phase: RejectPhase, message: str) -> None:
+    def __init__(self, phase: RejectPhase, message: str, constraint: Constraint | None = None) -> None:
         super().__init__(phase, message)
         self.phase = phase
         self.message = message
+        self.constraint = constraint
 
     def __str__(self) -> str:
         return self.message

@@ -15,7 +15,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT, OUTPUT, parameters
 from trt_conformance.core.types import Mode
 from trt_conformance.numerics.reference import epilogue
-from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.quantization import dequantize, grid_of, quantize, scales
 from trt_conformance.targets.other_rules import lacks, refuse_invalid
 from trt_conformance.targets.timing import host

@@ -17,7 +17,7 @@ from trt_conformance.core.errors import ConformanceError, InvalidConvolution
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, Parameters, parameters
 from trt_conformance.core.types import Mode
-from trt_conformance.numerics.reference.shape import extent, resolve
+from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.io_quantization import dequantized, quantized
 from trt_conformance.targets.other_rules import lacks
@@ -138,7 +138,7 @@ def _pads(case: Case, shape: Sequence[int]) -> list[int]:
     if attributes.mode == "CAFFE_ROUND_DOWN":
         return [*attributes.pre, *attributes.pre]
     sizes = zip(axes, shape[-len(axes) :], case.kernel.shape[2:], strict=True)
-    after = (max(0, (a.size - 1) * a.stride + extent(f, a.dilation) - size - a.before) for a, size, f in sizes)
+    after = (max(0, a.reach(f) - size - a.before) for a, size, f in sizes)
     return [*(axis.before for axis in axes), *after]
 
 

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from trt_conformance.core.case import Case, Formats
 from trt_conformance.core.errors import InvalidConvolution
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import check
 from trt_conformance.targets.errors import Refused
 
 
@@ -32,11 +32,8 @@ def lacks(case: Case, name: str = "", refuses: bool = False) -> str | None:
 
 
 def refuse_invalid(case: Case) -> None:
-    """Raises Refused in phase network where the reference finds the configuration to be none."""
-    if case.dynamic is not None and case.dynamic.shape[-case.spatial_rank - 1] == -1:
-        raise Refused("network", "the channel dimension must be a build-time constant, not -1")
+    """Raise Refused, in phase network, where the case is not a convolution by the reference's rules."""
     try:
-        for shape in case.run_shapes:
-            output_shape(shape, case.kernel.shape, case.attributes)
+        check(case)
     except InvalidConvolution as fault:
-        raise Refused("network", str(fault)) from None
+        raise Refused("network", str(fault), fault.constraint) from None

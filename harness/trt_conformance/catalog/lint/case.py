@@ -21,7 +21,7 @@ from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.printed import parse as parse_printed
 from trt_conformance.numerics.reference.epilogue import network_shape
 from trt_conformance.numerics.reference.result import reference
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import check, output_shape
 
 Shape = tuple[int, ...]
 
@@ -54,7 +54,7 @@ def lint_case(case: Case) -> Iterator[Problem]:
     if not case.claims and not case.source:
         yield (), "names no claims and no source: say what the case checks"
     parts = [*_contents(case, refused), *_quantization(case), *_rejection(case), *_relations(case), *_deprecated(case)]
-    parts += [*_timed(case), *_large(case)]
+    parts += [*_timed(case), *_large(case), *_constraint(case)]
     if not refused:
         parts += lint_network(case)
     shapes = [*_sizes(case), *_ranks(case, refused), *_dynamic(case)]
@@ -78,6 +78,18 @@ def lint_case(case: Case) -> Iterator[Problem]:
         yield from vacuous(case, layer)
         yield from _exact(case, layer)
         yield from _distinguishes(case)
+
+
+def _constraint(case: Case) -> Iterator[Problem]:
+    if case.reject is None or case.reject.constraint is None:
+        return
+    try:
+        check(case)
+        violated = "no constraint"
+    except InvalidConvolution as error:
+        violated = error.constraint
+    if violated != case.reject.constraint:
+        yield ("reject", "constraint"), f"reject.constraint: the case violates {violated}, not {case.reject.constraint}"
 
 
 def _large(case: Case) -> Iterator[Problem]:

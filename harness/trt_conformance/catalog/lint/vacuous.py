@@ -18,8 +18,8 @@ from trt_conformance.core.case import BiasSpec, Case, EpilogueOperation, Quantiz
 from trt_conformance.core.fills import content
 from trt_conformance.core.types import Precision
 from trt_conformance.numerics.reference import epilogue, quantization
-from trt_conformance.numerics.reference.convolution import convolve
-from trt_conformance.numerics.reference.shape import extent, resolve
+from trt_conformance.numerics.reference.blocked import convolve
+from trt_conformance.numerics.reference.shape import resolve
 
 Shape = tuple[int, ...]
 
@@ -52,7 +52,7 @@ def is_cheap(case: Case, shape: Shape, output: Shape) -> bool:
     """Whether the reference takes little time and memory, most of all for its padded input."""
     window = case.kernel.shape[2:]
     axes = resolve(shape, case.kernel.shape, case.attributes)
-    reach = [(axis.size - 1) * axis.stride + extent(f, axis.dilation) for axis, f in zip(axes, window, strict=True)]
+    reach = [axis.reach(f) for axis, f in zip(axes, window, strict=True)]
     padded = math.prod(shape[: -len(axes)]) * math.prod(reach)
     products = math.prod(output) * math.prod(case.kernel.shape[1:])
     return max(products, padded, math.prod(shape), 1000 * math.prod(window)) < CHEAP

@@ -1,46 +1,36 @@
-"""The convolution layer's definition, written to be read.
+"""The definition of the convolution layer, as one would write it on a blackboard.
 
-    y[n, k, o] = b[k] + sum over c, f of  x[n, g*C/G + c, o*S + f*D - B] * w[k, c, f]
+    y[n, k, o] = b[k] + sum over c and f of  x[n, g*C/G + c, o*S - B + f*D] * w[k, c, f]
 
-with k in group g, and zero wherever x is read outside its bounds. It works in the type of its
-operands: float64 for verdicts, ``Fraction`` objects for exact arithmetic.
+k is an output map, g = k // (K/G) its group, c a channel of the group, o an output position and f a tap of the kernel;
+o and f have one index for each spatial axis. S is the stride, D the dilation, B the padding in front; x is zero outside
+its bounds. The kernel is not flipped: like every deep-learning library, the layer computes a cross-correlation.
+
+Sources: NvInfer.h, `IConvolutionLayer` (attributes and their names) and `PaddingMode` (output size and padding, see
+`shape`); NVIDIA's documentation of the Convolution operator. `blocked.convolve` computes the same much faster.
 """
 
 from __future__ import annotations
 
-import math
-from contextlib import AbstractContextManager, nullcontext
-from functools import cache
-from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from trt_conformance.core.attributes import Attributes
-from trt_conformance.numerics.reference.shape import Axis, extent, resolve
+from trt_conformance.numerics.reference.shape import resolve
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-BLOCK = 2**21
-"""Elements of the windows that one matrix product reads: they are copied, so they bound the memory used."""
 
-MANY_PRODUCTS = 2**28
-"""From here on a convolution is worth several threads: for tens of milliseconds after each product they spin."""
-
-
-def convolve(
+def convolution(
     x: NDArray[Scalar], kernel: NDArray[Scalar], bias: NDArray[Scalar] | None, attributes: Attributes
 ) -> NDArray[Scalar]:
-    """Convolve (cross-correlate, as every deep-learning library does) in two or three dimensions.
-
-    One matrix product for each image, or for a few of its rows: the kernel times what its windows read.
+    """Convolve in two or three dimensions, one product at a time, in the type of the operands.
 
     Args:
-        x: ``(*batch, C, *spatial)``.
-        kernel: ``(K, C/groups, *window)``.
+        x: ``(*batch, C, *spatial)``; ``Fraction`` objects give exact arithmetic.
+        kernel: ``(K, C/G, *window)``.
         bias: ``(K,)`` or None.
         attributes: stride, padding, dilation, groups and padding mode.
 
@@ -48,68 +38,20 @@ def convolve(
         ``(*batch, K, *spatial)``.
 
     Raises:
-        InvalidConvolution: shapes and attributes do not go together.
+        InvalidConvolution: shapes and attributes do not form a convolution.
     """
     axes = resolve(x.shape, kernel.shape, attributes)
-    rank, groups, (maps, channels, *window) = len(axes), attributes.groups, kernel.shape
-    batch, sizes = x.shape[: -rank - 1], tuple(axis.size for axis in axes)
-    terms = math.prod(kernel.shape[1:])
+    num_output_maps, channels_per_group, *kernel_size = kernel.shape
+    maps_per_group = num_output_maps // attributes.groups
+    batch, input_size = x.shape[: -len(axes) - 1], x.shape[-len(axes) :]
+    y: NDArray[Any] = np.zeros((*batch, num_output_maps, *(axis.size for axis in axes)), dtype=x.dtype)
 
-    images = _pad(x, axes, window).reshape(math.prod(batch), groups, channels, *_reach(axes, window))
-    windows = _windows(images, axes, window)
-    weights = np.ascontiguousarray(kernel).reshape(groups, maps // groups, terms)
-    out = np.empty((len(images), groups, maps // groups, *sizes), dtype=x.dtype)
-    rows = max(1, BLOCK // max(1, groups * terms * math.prod(sizes[1:])))
-    with _threads(terms * out.size):
-        for image, first in product(range(len(images)), range(0, sizes[0], rows)):
-            block: Any = (image, ..., slice(first, first + rows), *(slice(None),) * (rank - 1))
-            seen, written = windows[block], out[block]
-            written[...] = (weights @ seen.reshape(groups, terms, -1)).reshape(written.shape)
-
-    result = out.reshape(*batch, maps, *sizes)
-    if bias is not None:
-        result += bias.reshape(maps, *(1,) * rank)
-    return result
-
-
-def one_thread() -> AbstractContextManager[object]:
-    """BLAS uses one thread meanwhile, in whatever thread it is called."""
-    limit: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
-    return limit
-
-
-def _threads(products: int) -> AbstractContextManager[object]:
-    return nullcontext() if products >= MANY_PRODUCTS else one_thread()
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-def _windows(images: NDArray[Scalar], axes: tuple[Axis, ...], window: list[int]) -> NDArray[Scalar]:
-    """A view ``(N, G, C/G, *window, *output)`` of padded images: what each tap of each window reads."""
-    leading, spatial = images.strides[: -len(axes)], images.strides[-len(axes) :]
-    taps = [step * axis.dilation for step, axis in zip(spatial, axes, strict=True)]
-    positions = [step * axis.stride for step, axis in zip(spatial, axes, strict=True)]
-    shape = (*images.shape[: -len(axes)], *window, *(axis.size for axis in axes))
-    return as_strided(images, shape, (*leading, *taps, *positions), writeable=False)
-
-
-def _reach(axes: tuple[Axis, ...], window: list[int]) -> tuple[int, ...]:
-    """How far the windows read along each axis, from the first padding on."""
-    return tuple((a.size - 1) * a.stride + extent(f, a.dilation) for a, f in zip(axes, window, strict=True))
-
-
-def _pad(x: NDArray[Scalar], axes: tuple[Axis, ...], window: list[int]) -> NDArray[Scalar]:
-    """Zeros around the input, as many as the windows read: rounding up reads past the stated padding."""
-    reach = _reach(axes, window)
-    padded = np.zeros((*x.shape[: -len(axes)], *reach), dtype=x.dtype)
-    target: list[Any] = [...]
-    source: list[Any] = [...]
-    for axis, size, end in zip(axes, x.shape[-len(axes) :], reach, strict=True):
-        first, last = min(axis.before, end), min(axis.before + size, end)
-        target.append(slice(first, last))
-        source.append(slice(0, last - first))
-    padded[tuple(target)] = x[tuple(source)]
-    return padded
+    for k, *o in np.ndindex(*y.shape[len(batch) :]):
+        group = k // maps_per_group
+        for c, *f in np.ndindex(channels_per_group, *kernel_size):
+            at = [i * axis.stride - axis.before + tap * axis.dilation for i, tap, axis in zip(o, f, axes, strict=True)]
+            if all(0 <= place < size for place, size in zip(at, input_size, strict=True)):
+                y[(..., k, *o)] += x[(..., group * channels_per_group + c, *at)] * kernel[(k, c, *f)]
+        if bias is not None:
+            y[(..., k, *o)] += bias[k]
+    return y

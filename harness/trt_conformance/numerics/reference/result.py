@@ -15,7 +15,8 @@ from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
 from trt_conformance.core.fills import content
 from trt_conformance.core.tensors import case_data
-from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.blocked import convolve
+from trt_conformance.numerics.reference.convolution import convolution
 from trt_conformance.numerics.reference.quantization import dequantize, grid_of, near_tie_step, quantize, scales
 
 
@@ -39,7 +40,7 @@ def reference(case: Case, run_shape: Sequence[int] | None = None) -> Result:
     """What a right implementation gives for a case.
 
     Raises:
-        InvalidConvolution: the case's shapes and attributes do not go together.
+        InvalidConvolution: the case's shapes and attributes do not form a convolution.
     """
     data = case_data(case, run_shape)
     x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
@@ -73,7 +74,7 @@ def exact(case: Case) -> NDArray[Any]:
     bias = None
     if case.bias != "none":
         bias = rational(content(case.kernel.shape[:1], case.bias.fill, case.bias.values, case.bias.seed))
-    return convolve(
+    return convolution(
         rational(content(case.input.shape, case.input.fill, case.input.values, case.input.seed)),
         rational(content(case.kernel.shape, case.kernel.fill, case.kernel.values, case.kernel.seed)),
         bias,

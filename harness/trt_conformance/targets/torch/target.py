@@ -18,7 +18,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.tensors import INPUT, OUTPUT, case_data, parameters
 from trt_conformance.core.types import Mode
-from trt_conformance.numerics.reference.shape import extent, resolve
+from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.targets.other_rules import lacks, refuse_invalid
 from trt_conformance.targets.protocols import EngineFacts, LayerFacts
 from trt_conformance.targets.timing import host
@@ -148,7 +148,7 @@ class TorchTarget:
 def _pads(case: Case, shape: tuple[int, ...]) -> list[tuple[int, int]]:
     """Zeros before and after each axis, with which rounding down gives the case's output size."""
     axes = resolve(shape, case.kernel.shape, case.attributes)
-    reach = [(a.size - 1) * a.stride + extent(f, a.dilation) for a, f in zip(axes, case.kernel.shape[2:], strict=True)]
+    reach = [a.reach(f) for a, f in zip(axes, case.kernel.shape[2:], strict=True)]
     sizes = zip(axes, reach, shape[-len(axes) :], strict=True)
     return [(axis.before, max(0, end - size - axis.before)) for axis, end, size in sizes]
 

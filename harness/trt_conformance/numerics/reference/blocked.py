@@ -1,0 +1,112 @@
+"""The convolution of `convolution`, fast: as matrix products, in blocks that bound the memory, on several threads.
+
+Where no sum is rounded, it gives the same bits as the definition. Elsewhere a BLAS adds in an order of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from itertools import product
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from trt_conformance.core.attributes import Attributes
+from trt_conformance.numerics.reference.shape import Axis, resolve
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+BLOCK = 2**21
+"""The most elements that the windows of one matrix product have: they are copied, so this bounds the memory used."""
+
+MANY_PRODUCTS = 2**28
+"""Convolutions of fewer products use one thread: BLAS threads spin for tens of milliseconds after each product."""
+
+
+def convolve(
+    x: NDArray[Scalar], kernel: NDArray[Scalar], bias: NDArray[Scalar] | None, attributes: Attributes
+) -> NDArray[Scalar]:
+    """Convolve in two or three dimensions, as `convolution.convolution` does.
+
+    There is one matrix product for each image, or for a few of its rows: the kernel times the elements in its windows.
+
+    Args:
+        x: ``(*batch, C, *spatial)``.
+        kernel: ``(K, C/groups, *window)``.
+        bias: ``(K,)`` or None.
+        attributes: stride, padding, dilation, groups and padding mode.
+
+    Returns:
+        ``(*batch, K, *spatial)``.
+
+    Raises:
+        InvalidConvolution: shapes and attributes do not form a convolution.
+    """
+    axes = resolve(x.shape, kernel.shape, attributes)
+    rank, groups, (maps, channels, *window) = len(axes), attributes.groups, kernel.shape
+    batch, sizes = x.shape[: -rank - 1], tuple(axis.size for axis in axes)
+    terms = math.prod(kernel.shape[1:])
+
+    images = _pad(x, axes, window).reshape(math.prod(batch), groups, channels, *_reach(axes, window))
+    windows = _windows(images, axes, window)
+    weights = np.ascontiguousarray(kernel).reshape(groups, maps // groups, terms)
+    out = np.empty((len(images), groups, maps // groups, *sizes), dtype=x.dtype)
+    rows = max(1, BLOCK // max(1, groups * terms * math.prod(sizes[1:])))
+    with _threads(terms * out.size):
+        for image, first in product(range(len(images)), range(0, sizes[0], rows)):
+            block: Any = (image, ..., slice(first, first + rows), *(slice(None),) * (rank - 1))
+            seen, written = windows[block], out[block]
+            written[...] = (weights @ seen.reshape(groups, terms, -1)).reshape(written.shape)
+
+    result = out.reshape(*batch, maps, *sizes)
+    if bias is not None:
+        result += bias.reshape(maps, *(1,) * rank)
+    return result
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Limit BLAS to one thread for the duration of the context, whichever thread calls it."""
+    limit: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
+    return limit
+
+
+def _threads(products: int) -> AbstractContextManager[object]:
+    return nullcontext() if products >= MANY_PRODUCTS else one_thread()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _windows(images: NDArray[Scalar], axes: tuple[Axis, ...], window: list[int]) -> NDArray[Scalar]:
+    """Return a view ``(N, G, C/G, *window, *output)`` of padded images: what each tap of each window reads."""
+    leading, spatial = images.strides[: -len(axes)], images.strides[-len(axes) :]
+    # Along an axis of one tap or one position nothing is ever added, and the product may exceed 64 bits.
+    taps = [step * axis.dilation if f > 1 else 0 for step, axis, f in zip(spatial, axes, window, strict=True)]
+    positions = [step * axis.stride if axis.size > 1 else 0 for step, axis in zip(spatial, axes, strict=True)]
+    shape = (*images.shape[: -len(axes)], *window, *(axis.size for axis in axes))
+    return as_strided(images, shape, (*leading, *taps, *positions), writeable=False)
+
+
+def _reach(axes: tuple[Axis, ...], window: list[int]) -> tuple[int, ...]:
+    return tuple(axis.reach(f) for axis, f in zip(axes, window, strict=True))
+
+
+def _pad(x: NDArray[Scalar], axes: tuple[Axis, ...], window: list[int]) -> NDArray[Scalar]:
+    """Pad the input with the zeros that the windows read; where the size is rounded up, they read past the padding."""
+    reach = _reach(axes, window)
+    padded = np.zeros((*x.shape[: -len(axes)], *reach), dtype=x.dtype)
+    target: list[Any] = [...]
+    source: list[Any] = [...]
+    for axis, size, end in zip(axes, x.shape[-len(axes) :], reach, strict=True):
+        first, last = min(axis.before, end), min(axis.before + size, end)
+        target.append(slice(first, last))
+        source.append(slice(0, last - first))
+    padded[tuple(target)] = x[tuple(source)]
+    return padded
