@@ -372,7 +372,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "printed word": (
         ['expect.printed = "1 2 x"  # here'],
-        "expect.printed: line 1 of the printed matrix: 'x' is no number",
+        "expect.printed: line 1 of the printed matrix: 'x' is not a number",
     ),
     "constant output": (["# here", 'input.fill = "ones"'], "proves little: each of the 28 expected values is 11111.1"),
     "zero output": (["# here", 'kernel.fill = "zeros"'], "proves little: each of the 28 expected values is 0"),

@@ -1,6 +1,7 @@
 """Fills give the same bytes everywhere, and the values their names promise."""
 
 import hashlib
+import math
 import subprocess
 import sys
 from typing import get_args
@@ -8,7 +9,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from tests.support.helpers import make_case
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.fills import content
+from trt_conformance.core.tensors import case_data
 from trt_conformance.core.types import Fill
 
 # Of shape (2, 3, 4, 5) and seed 7, in float64. Another digest means that every golden changes.
@@ -104,3 +108,19 @@ def test_values_must_fit():
 def test_something_must_be_given():
     with pytest.raises(ValueError, match="either fill or values"):
         content((2, 2), None)
+
+
+@pytest.mark.parametrize(("tensor", "precision"), [("input", "fp16"), ("kernel", "fp32"), ("bias", "bf16")])
+def test_a_value_that_overflows_the_type_is_refused_with_its_case(tensor, precision):
+    shapes = {"input": {"shape": [1, 1, 1, 2]}, "kernel": {"shape": [1, 1, 1, 1]}, "bias": {}}
+    tensors = {name: shape | {"values": [2.0] * (2 if name == "input" else 1)} for name, shape in shapes.items()}
+    tensors[tensor]["values"][-1] = 1e39
+    with pytest.raises(ConformanceError, match=rf"1e\+39 in the {tensor} overflows"):
+        case_data(make_case(precision=precision, **tensors))
+
+
+def test_an_infinity_that_the_case_states_is_not_an_overflow():
+    case = make_case(
+        input={"shape": [1, 1, 1, 2], "values": [math.inf, 1.0]}, kernel={"shape": [1, 1, 1, 1], "fill": "ones"}
+    )
+    assert np.isinf(case_data(case).input[..., 0]).all()

@@ -165,19 +165,19 @@ ALL = slice(None)
     [
         (wrong(), ""),
         (wrong(ALL), "every element is beyond its bound"),
-        (wrong((ALL, ALL, ALL, -1)), "every mismatch lies in the last column: look at post-padding and rounding"),
-        (wrong((ALL, ALL, ALL, 0)), "every mismatch lies in the first column: look at pre-padding"),
-        (wrong((ALL, ALL, 0)), "every mismatch lies in the first row: look at pre-padding"),
-        (wrong((ALL, ALL, -1)), "every mismatch lies in the last row: look at post-padding and rounding"),
-        (wrong((ALL, ALL, ALL, 2)), "every mismatch lies in column 2"),
-        (wrong((ALL, 1)), "every mismatch lies in output map 1"),
-        (wrong((ALL, 2)), "every mismatch lies in the last output map"),
-        (wrong(0), "every mismatch lies in the first batch row"),
+        (wrong((ALL, ALL, ALL, -1)), "every mismatch is in the last column: look at post-padding and rounding"),
+        (wrong((ALL, ALL, ALL, 0)), "every mismatch is in the first column: look at pre-padding"),
+        (wrong((ALL, ALL, 0)), "every mismatch is in the first row: look at pre-padding"),
+        (wrong((ALL, ALL, -1)), "every mismatch is in the last row: look at post-padding and rounding"),
+        (wrong((ALL, ALL, ALL, 2)), "every mismatch is in column 2"),
+        (wrong((ALL, 1)), "every mismatch is in output map 1"),
+        (wrong((ALL, 2)), "every mismatch is in the last output map"),
+        (wrong(0), "every mismatch is in the first batch row"),
         (
             wrong((ALL, ALL, 0), (ALL, ALL, -1), (ALL, ALL, ALL, 0), (ALL, ALL, ALL, -1)),
-            "every mismatch lies on the border: look at padding",
+            "every mismatch is on the border: look at padding",
         ),
-        (wrong((0, 0, 0, 0), (1, 2, 2, 4)), "every mismatch lies on the border: look at padding"),
+        (wrong((0, 0, 0, 0), (1, 2, 2, 4)), "every mismatch is on the border: look at padding"),
         (wrong((0, 0, 1, 1), (1, 1, 2, 2)), ""),
         (wrong((0, 0, 0, 0), (1, 1, 2, 2)), ""),
     ],
@@ -189,7 +189,7 @@ def test_pattern(flags, text):
 def test_pattern_in_three_dimensions():
     flags = np.zeros((1, 1, 3, 4, 5), dtype=bool)
     flags[:, :, -1] = True
-    assert pattern(flags) == "every mismatch lies in the last slice: look at post-padding and rounding"
+    assert pattern(flags) == "every mismatch is in the last slice: look at post-padding and rounding"
 
 
 def test_a_thin_axis_is_no_border():
@@ -201,7 +201,7 @@ def test_a_thin_axis_is_no_border():
 def test_pattern_of_other_ranks():
     flags = np.zeros((2, 3), dtype=bool)
     flags[:, 1] = True
-    assert pattern(flags) == "every mismatch lies in axis-1 index 1"
+    assert pattern(flags) == "every mismatch is in axis-1 index 1"
     assert pattern(np.asarray([[True, False], [False, True]])) == ""
 
 
@@ -209,9 +209,7 @@ def test_compare_reports_the_pattern():
     expected = np.zeros((1, 1, 3, 4))
     actual = expected.copy()
     actual[..., -1] = 1
-    assert compare(actual, expected, np.full(expected.shape, 0.1)).where.startswith(
-        "every mismatch lies in the last col"
-    )
+    assert compare(actual, expected, np.full(expected.shape, 0.1)).where.startswith("every mismatch is in the last col")
 
 
 def test_places_read_as_people_write_them():

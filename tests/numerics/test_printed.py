@@ -1,4 +1,4 @@
-"""Printed matrices: values, the tolerance of their last digit, and what is no number."""
+"""Printed matrices: values, the tolerance of their last digit, and what is not a number."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def test_count_must_fit_the_shape() -> None:
 
 @pytest.mark.parametrize("word", ["...", "nan", "inf", "1.2.3", "x", "1e", ".", "-", "1_0", "٣", "0x1", "1e99999"])
 def test_what_is_no_number_is_named_with_its_line(word: str) -> None:
-    with pytest.raises(ValueError, match=f"line 2 of the printed matrix: '{word}' is no number".replace(".", r"\.")):
+    with pytest.raises(ValueError, match=f"line 2 of the printed matrix: '{word}' is not a number".replace(".", r"\.")):
         parse(f"1.\n{word}", [2])
 
 
 def test_number_beyond_float64() -> None:
-    with pytest.raises(ValueError, match="'1e400' is beyond float64"):
+    with pytest.raises(ValueError, match="'1e400' is outside the range of float64"):
         parse("1e400", [1])

@@ -1,4 +1,4 @@
-"""The tensors of a case: its fills rounded to the type the network reads."""
+"""The tensors of a case: its fills, rounded to the type that the network reads."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from trt_conformance.core.arrays import Array
+from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.fills import content
 from trt_conformance.core.types import DataType
 
@@ -27,7 +28,7 @@ NUMPY_TYPE: dict[DataType, np.dtype[Any]] = {
 
 @dataclass(frozen=True)
 class Parameters:
-    """Kernel ``(K, C/groups, *window)`` and bias ``(K,)`` in the case's type: all that a build needs."""
+    """Kernel ``(K, C/groups, *window)`` and bias ``(K,)`` in the type of the case: all that a build needs."""
 
     kernel: Array
     bias: Array | None
@@ -41,26 +42,39 @@ class CaseData(Parameters):
 
 
 def parameters(case: Case) -> Parameters:
-    """Kernel and bias of a case."""
-    dtype = NUMPY_TYPE[case.data_type]
+    """Return the kernel and the bias of a case. Raises ConformanceError where a value overflows its type."""
     bias = None
     if case.bias != "none":
         maps = case.kernel.shape[:1]
-        bias = content(maps, case.bias.fill, case.bias.values, case.bias.seed).astype(dtype)
+        bias = _rounded(case, "bias", content(maps, case.bias.fill, case.bias.values, case.bias.seed))
     kernel = content(case.kernel.shape, case.kernel.fill, case.kernel.values, case.kernel.seed)
-    return Parameters(kernel.astype(dtype), bias)
+    return Parameters(_rounded(case, "kernel", kernel), bias)
 
 
 def case_data(case: Case, run_shape: Sequence[int] | None = None) -> CaseData:
-    """The tensors of a case, the input in ``run_shape`` (by default the case's first)."""
-    dtype = NUMPY_TYPE[case.data_type]
+    """Return the tensors of a case, the input in ``run_shape``, by default the first run shape of the case.
+
+    Raises:
+        ConformanceError: a finite value overflows the type of the case.
+    """
     shape = case.run_shapes[0] if run_shape is None else run_shape
     values = case.input.values if tuple(shape) == case.input.shape else None
     given = parameters(case)
-    x = content(shape, case.input.fill, values, case.input.seed).astype(dtype)
+    x = _rounded(case, "input", content(shape, case.input.fill, values, case.input.seed))
     return CaseData(given.kernel, given.bias, x)
 
 
 def feeds_of(case: Case, index: int = 0) -> dict[str, Array]:
-    """The inputs of a case's ``index``-th run, by tensor name."""
+    """Return the inputs of the run ``index`` of a case, by tensor name."""
     return {INPUT: case_data(case, case.run_shapes[index]).input}
+
+
+def _rounded(case: Case, name: str, values: Float64) -> Array:
+    dtype = NUMPY_TYPE[case.data_type]
+    with np.errstate(over="ignore"):
+        rounded = values.astype(dtype)
+    overflowed = np.isinf(rounded) & np.isfinite(values)
+    if overflowed.any():
+        value = values[overflowed][0]
+        raise ConformanceError(f"{case.location}: {case.id}: {value:g} in the {name} overflows {case.data_type}")
+    return rounded

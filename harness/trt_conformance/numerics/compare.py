@@ -1,4 +1,4 @@
-"""Compares what a target gave with what it should have given: name, shape and type before values."""
+"""Compares the output of a target with the expected one: name, shape and type first, then values."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.json import finite
 from trt_conformance.numerics.places import pattern
 
-# Significant bits, and the exponent frexp gives the smallest normal number.
+# Significant bits, and the exponent that frexp gives the smallest normal number.
 FORMATS = {"float64": (53, -1021), "float32": (24, -125), "float16": (11, -13), "bfloat16": (8, -125)}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Figures of one comparison; the worst element is the one that uses most of its bound.
+    """The figures of one comparison. The worst element is the one whose error is the largest fraction of its bound.
 
-    ``fraction`` is |error| / bound there: infinite for an error where the bound is 0, or where one of them
-    is not finite. ``ulp`` counts units in the last place of the compared type.
+    ``fraction`` is |error| / bound of that element: infinite where the bound is 0 and the error is not, or where either
+    is not finite. ``ulp`` is the error in units in the last place of the output type. ``where`` describes the pattern
+    of the mismatches.
     """
 
     elements: int
@@ -44,7 +45,7 @@ class Comparison:
 def structure_faults(
     outputs: Mapping[str, Array], name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> list[str]:
-    """What is wrong with an engine's outputs before any value is looked at."""
+    """Return what is wrong with the names, the shape and the type of an engine's outputs."""
     if set(outputs) != {name}:
         return [f"outputs are {sorted(outputs)}, but should be ['{name}']"]
     actual = outputs[name]
@@ -57,12 +58,12 @@ def structure_faults(
 
 
 def compare(actual: Array, expected: Float64, bound: Float64) -> Comparison:
-    """Compare elementwise: |actual - expected| <= bound. What is not finite, on either side, passes nowhere.
+    """Compare elementwise: |actual - expected| <= bound. An element that is not finite on either side does not pass.
 
     Args:
-        actual: what the target gave, in its own type.
+        actual: the output of the target, in its own type.
         expected: float64 of the same shape.
-        bound: the largest error allowed, float64 of the same shape.
+        bound: the largest error that is allowed, float64 of the same shape.
 
     Raises:
         ValueError: the shapes differ.
@@ -72,9 +73,9 @@ def compare(actual: Array, expected: Float64, bound: Float64) -> Comparison:
     if actual.size == 0:
         return Comparison(0, 0, (), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, "")
     values = actual.astype(np.float64)
-    finite = np.isfinite(values) & np.isfinite(expected)
+    both_finite = np.isfinite(values) & np.isfinite(expected)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        error = np.where(finite, np.abs(values - expected), np.inf)
+        error = np.where(both_finite, np.abs(values - expected), np.inf)
         fraction = np.where(error == 0, 0.0, error / bound)
     wrong = ~((error <= bound) & np.isfinite(bound))
     fraction = np.where(wrong & ~(fraction > 1), np.inf, fraction)
@@ -94,13 +95,13 @@ def compare(actual: Array, expected: Float64, bound: Float64) -> Comparison:
 
 
 def _worst(fraction: Float64, error: Float64) -> tuple[int, ...]:
-    """Where most of the bound is used; of several such places (two infinite fractions, say), the largest error."""
+    """Return the index of the largest fraction; where several are equal (infinite, say), that of the largest error."""
     candidates = np.where(fraction == np.max(fraction), error, -1.0)
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(candidates)), error.shape))
 
 
 def _spacing(value: float, dtype: np.dtype[Any]) -> float:
-    """The distance between neighbouring values of a type around ``value``; 1 for integers."""
+    """Return the distance between neighboring values of a type around ``value``; 1 for integers."""
     if dtype.name not in FORMATS:
         return 1.0
     bits, smallest = FORMATS[dtype.name]
@@ -109,12 +110,12 @@ def _spacing(value: float, dtype: np.dtype[Any]) -> float:
 
 
 def same_bits(a: Array, b: Array) -> bool:
-    """Shape, type and every byte equal."""
+    """Return whether shape, type and every byte are equal."""
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
 
 
 def figures_of(found: Comparison) -> dict[str, Any]:
-    """A comparison for a verdict's figures."""
+    """Return a comparison as the figures of a verdict."""
     return {
         "elements": found.elements,
         "beyond": found.beyond,

@@ -1,4 +1,4 @@
-"""Verifies what an exact case promises: that nothing is rounded, so that no error is allowed in any implementation."""
+"""Verifies that an exact case rounds nothing, so that no implementation is allowed an error."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from trt_conformance.numerics.bounds.elementwise import Accumulation, bound
 from trt_conformance.numerics.places import place
 from trt_conformance.numerics.reference.result import reference
 
-# A kernel may add in less than is declared: exact sums are exact in the narrowest accumulator of each precision.
+# A GPU kernel may accumulate in less than is declared: the sums are exact in each precision's narrowest accumulator.
 NARROWEST: dict[Precision, Accumulation] = {"fp16": "fp16", "fp8": "fp22"}
 
 
 def inexact(case: Case) -> str | None:
-    """Where right arithmetic may round in some run of a case, with numbers; None where it is exact throughout."""
+    """Describe where correct arithmetic may round in some run of a case; None where it is exact throughout."""
     for shape in case.run_shapes:
         for name, given, read in _tensors(case, shape):
             rounded = given[read.astype(np.float64) != given]
@@ -38,7 +38,7 @@ def inexact(case: Case) -> str | None:
 
 
 def _tensors(case: Case, shape: tuple[int, ...]) -> Iterator[tuple[str, Array, Array]]:
-    """Name, content before any rounding, and what the layer reads, of each tensor."""
+    """Yield the name of each tensor, its content before any rounding, and what the layer reads."""
     data = case_data(case, shape)
     values = case.input.values if shape == case.input.shape else None
     yield "input", content(shape, case.input.fill, values, case.input.seed), data.input

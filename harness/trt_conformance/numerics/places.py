@@ -1,4 +1,4 @@
-"""Where in a tensor the mismatches lie, in words."""
+"""Describes in words where the mismatches of a tensor are."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ AXES = {4: ("n", "k", "h", "w"), 5: ("n", "k", "d", "h", "w")}
 
 
 def axis_names(rank: int) -> tuple[str, ...]:
-    """Names of an output's dimensions: n, k, then d, h, w as far as it has them."""
+    """Return the names of an output's dimensions: n, k, then d, h, w; i0, i1, ... for other ranks."""
     return AXES.get(rank, tuple(f"i{axis}" for axis in range(rank)))
 
 
 def place(index: tuple[int, ...]) -> str:
-    """An index as people read it: (n=0, k=0, h=0, w=4)."""
+    """Format an index with the names of its dimensions: (n=0, k=0, h=0, w=4)."""
     return "(" + ", ".join(f"{name}={i}" for name, i in zip(axis_names(len(index)), index, strict=True)) + ")"
 
 
@@ -25,7 +25,7 @@ HINTS = {
 
 
 def pattern(wrong: NDArray[np.bool_]) -> str:
-    """How the wrong elements lie, where they lie in a pattern that hints at a cause; else an empty text."""
+    """Describe the pattern of the wrong elements where it hints at a cause; else return an empty text."""
     if not wrong.any():
         return ""
     if wrong.all():
@@ -39,10 +39,10 @@ def pattern(wrong: NDArray[np.bool_]) -> str:
             side = "first" if hit[0] == 0 else "last" if hit[0] == size - 1 else None
             which = f"the {side} {word}" if side else f"{word} {hit[0]}"
             hint = f": {HINTS[side]}" if side and name in "dhw" else ""
-            return f"every mismatch lies in {which}{hint}"
+            return f"every mismatch is in {which}{hint}"
     spatial, sizes = places[:, 2:], np.asarray(wrong.shape[2:])
-    # Along an axis of one or two elements everything is border, so lying there says nothing.
+    # Along an axis of one or two elements every element is on the border, which says nothing.
     edge = ((spatial == 0) | (spatial == sizes - 1)) & (sizes > 2)
     if edge.any(axis=1).all():
-        return "every mismatch lies on the border: look at padding"
+        return "every mismatch is on the border: look at padding"
     return ""

@@ -1,4 +1,4 @@
-"""Matrices as a document prints them: the values, and how exactly each was printed."""
+"""Reads matrices as a document prints them: the values, and the precision to which each is printed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PUNCTUATION = str.maketrans("[](),;", "      ")
 
 @dataclass(frozen=True)
 class Printed:
-    """Printed numbers in float64, half a unit of each one's last digit, and its count of significant digits.
+    """Printed numbers in float64, half a unit of the last digit of each, and its number of significant digits.
 
-    The three arrays share one shape. Zero counts as one significant digit.
+    The three arrays have one shape. Zero has one significant digit.
     """
 
     values: Float64
@@ -29,10 +29,10 @@ class Printed:
 
 
 def parse(text: str, shape: Sequence[int]) -> Printed:
-    """Read numbers in reading order; brackets, commas, semicolons and line ends only separate them.
+    """Read numbers in row-major order; brackets, commas, semicolons and line ends only separate them.
 
     Raises:
-        ValueError: a word is no number, or the count of numbers does not fit ``shape``.
+        ValueError: a word is not a number, or the count of numbers does not fit ``shape``.
     """
     numbers = [
         _number(word, line)
@@ -50,13 +50,13 @@ def parse(text: str, shape: Sequence[int]) -> Printed:
 
 
 def _number(word: str, line: int) -> tuple[float, float, int]:
-    """Value, half a unit of the last printed digit, and count of significant digits."""
+    """Return the value, half a unit of its last digit, and the number of its significant digits."""
     match = _NUMBER.fullmatch(word)
     if match is None or not (match[1] or match[2]) or not word.isascii():
-        raise ValueError(f"line {line} of the printed matrix: {word!r} is no number")
+        raise ValueError(f"line {line} of the printed matrix: {word!r} is not a number")
     whole, fraction, exponent = match[1], match[2], int(match[3] or 0)
     # Decimal text, not 0.5 * 10**n: the tolerance is the float64 next to the decimal half unit.
     value, tolerance = float(word), float(f"5e{exponent - len(fraction) - 1}")
     if math.isinf(value):
-        raise ValueError(f"line {line} of the printed matrix: {word!r} is beyond float64")
+        raise ValueError(f"line {line} of the printed matrix: {word!r} is outside the range of float64")
     return value, tolerance, len((whole + fraction).lstrip("0")) or 1

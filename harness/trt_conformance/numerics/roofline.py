@@ -1,4 +1,4 @@
-"""What a convolution must do at least, and how fast a device could do that: its speed of light."""
+"""The least work of a convolution, and the least time a device needs for it: the roofline, or speed of light."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from trt_conformance.core.types import Precision
 from trt_conformance.numerics.reference.shape import Axis, output_shape, resolve
 
 MEMORY = "memory"
-"""The ceiling of memory, in bytes a second; the others are precisions, in FLOP a second."""
+"""The name of the memory ceiling, in bytes per second. The other ceilings are precisions, in FLOP per second."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """``flops``: two for each product of the direct convolution, those with padding included, as is the custom.
+    """The work of one run.
 
-    Winograd's and Fourier's algorithms need fewer. ``bytes``: each input element that some window reads, the
-    kernel and the bias read once, the output written once.
+    ``flops``: two for each product of the direct convolution, products with padding included, as is customary; Winograd
+    and FFT need fewer. ``bytes``: each input element that some window reads, the kernel and the bias are read once, the
+    output is written once.
     """
 
     precision: Precision
@@ -35,21 +36,21 @@ class Work:
 class Floor:
     """The least time in seconds, and the ceiling that sets it.
 
-    A warm cache can beat the floor of memory, and an algorithm with fewer products that of compute.
+    A warm cache can beat the memory floor, and an algorithm with fewer products the compute floor.
     """
 
     seconds: float
     bound: Literal["memory", "compute"]
 
     def fraction(self, seconds: float) -> float:
-        """How much of a measured time the floor explains: 1 at the speed of light."""
+        """Return the part of a measured time that the floor explains: 1 at the speed of light."""
         return self.seconds / seconds
 
 
 def work(case: Case, run_shape: Sequence[int] | None = None) -> Work:
-    """The work of one run of a case, by default in its first run shape.
+    """Return the work of one run of a case, by default in its first run shape.
 
-    Tensors count in the types the network reads and writes; a quantized kernel is held in its byte a value.
+    Tensors have the types that the network reads and writes; a quantized kernel has one byte a value.
     """
     shape = tuple(case.run_shapes[0] if run_shape is None else run_shape)
     output = output_shape(shape, case.kernel.shape, case.attributes)
@@ -70,16 +71,16 @@ def work(case: Case, run_shape: Sequence[int] | None = None) -> Work:
 
 
 def _read(axis: Axis, size: int, window: int) -> int:
-    """How many positions along an input axis of ``size`` some window reads."""
+    """Return how many positions of an input axis of ``size`` are read by some window."""
     positions = np.add.outer(np.arange(axis.size) * axis.stride - axis.before, np.arange(window) * axis.dilation)
     return int(np.unique(positions[(positions >= 0) & (positions < size)]).size)
 
 
 def floor(work: Work, ceilings: Mapping[str, float]) -> Floor | None:
-    """The least time that measured ceilings allow; None where none of them concerns this work.
+    """Return the least time that measured ceilings allow; None where none of them applies to this work.
 
     Args:
-        ceilings: ``memory`` in bytes a second of a large copy, read plus written, and FLOP a second by precision.
+        ceilings: ``memory``, in bytes per second of a large copy, read plus written, and FLOP per second by precision.
     """
     found: list[Floor] = []
     if ceilings.get(MEMORY):

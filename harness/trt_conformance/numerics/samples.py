@@ -1,12 +1,12 @@
-"""What a series of latencies says: its median, never without how sure it is and how far the samples spread.
+"""Summarizes a series of latencies: the median, its standard error, and the spread of the samples.
 
 The error of the median is the larger of two estimates of its standard error:
 
-- from order statistics, for samples independent of each other: (x[n-c] - x[c-1]) / (2 z), where x[c-1] and x[n-c]
+- from order statistics, for independent samples: (x[n-c] - x[c-1]) / (2 z), where x[c-1] and x[n-c]
   of the sorted samples bound a 95 % confidence interval of the median and z is 1.96 (McKean and Schrader,
   Communications in Statistics B 13, 1984). It assumes no distribution.
-- from batches, for samples that depend on their neighbours, as clocks and caches make them: the series is cut
-  into batches in the order taken, and the standard deviation of the batches' medians is divided by the root of
+- from batches, for samples that depend on their neighbors, as clocks and caches make them: the series is cut
+  into batches in the order of measurement, and the standard deviation of the batches' medians is divided by the root of
   their number (Schmeiser, Operations Research 30, 1982, on their size and number).
 
 Percentiles interpolate linearly between order statistics (Hyndman and Fan's definition 7, as NumPy's).
@@ -36,7 +36,7 @@ class Summary:
     """A series of ``count`` latencies. Times in seconds; ``error``, ``cv`` and ``drift`` are fractions.
 
     ``error``: the standard error of the median over the median. ``cv``: standard deviation over mean.
-    ``drift``: how far the median of the second half of the series lies above that of the first.
+    ``drift``: the median of the second half of the series over that of the first, minus 1.
     """
 
     count: int
@@ -65,10 +65,14 @@ class Summary:
 
 
 def summarise(samples: Sequence[float]) -> Summary:
-    """Raises ValueError where there are no samples, one is not finite, or their median is not positive."""
+    """Summarize samples in seconds.
+
+    Raises:
+        ValueError: there are no samples, one is not finite, or their median is not positive.
+    """
     x = np.asarray(samples, dtype=np.float64)
     if not x.size or not np.isfinite(x).all() or np.median(x) <= 0:
-        raise ValueError("a latency needs samples, finite and with a positive median")
+        raise ValueError("latency samples must be finite, at least one, and have a positive median")
     median, mean = float(np.median(x)), float(x.mean())
     p1, p5, p25, p75, p95, p99 = (float(value) for value in np.percentile(x, PERCENTILES))
     return Summary(
@@ -91,14 +95,14 @@ def summarise(samples: Sequence[float]) -> Summary:
 
 
 def standard_error(x: Float64) -> float:
-    """The standard error of the median of a series, in its unit; infinite where it is too short to tell."""
+    """Return the standard error of the median of a series, in its unit; infinity where the series is too short."""
     return max(error_if_independent(x), error_by_batches(x))
 
 
 def error_if_independent(x: Float64) -> float:
-    """From order statistics; infinite below six samples, which bound no 95 % interval."""
+    """Return the standard error from order statistics; infinity below six samples, which give no 95 % interval."""
     z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    # Rank of the lower bound, from 1: the binomial distribution of samples below the median, made normal.
+    # Rank of the lower bound, from 1: the number of samples below the median is binomial, approximated as normal.
     rank = math.floor((x.size + 1) / 2 - z * math.sqrt(x.size) / 2)
     if rank < 1:
         return math.inf
@@ -107,13 +111,13 @@ def error_if_independent(x: Float64) -> float:
 
 
 def error_by_batches(x: Float64) -> float:
-    """From the medians of batches in the order taken; infinite where there are fewer samples than batches."""
+    """Return the standard error from the medians of batches; infinity where there are fewer samples than batches."""
     medians = batch_medians(x)
     return float(medians.std(ddof=1)) / math.sqrt(medians.size) if medians.size else math.inf
 
 
 def batch_medians(x: Float64) -> Float64:
-    """The medians of 5 to 20 equal batches, about as many as each has samples; empty below five samples."""
+    """Return the medians of 5 to 20 equal batches, about as many as each has samples; empty below five samples."""
     if x.size < MIN_BATCHES:
         return np.empty(0)
     count = batches_of(x.size)
@@ -122,12 +126,12 @@ def batch_medians(x: Float64) -> Float64:
 
 
 def batches_of(count: int) -> int:
-    """How many batches a series of ``count`` samples is cut into."""
+    """Return the number of batches into which a series of ``count`` samples is cut."""
     return min(MAX_BATCHES, max(MIN_BATCHES, math.isqrt(count)))
 
 
 def drift(x: Float64) -> float:
-    """The second half's median over the first half's, less 1; 0 where that has no meaning."""
+    """Return the median of the second half over that of the first, minus 1; 0 where it is undefined."""
     if x.size < 2:
         return 0.0
     first, second = np.median(x[: x.size // 2]), np.median(x[x.size // 2 :])

@@ -1,4 +1,4 @@
-"""Which bound applies, by the kernel and the precision that ran."""
+"""Chooses the bound that applies, by the GPU kernel and the precision that ran."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from trt_conformance.numerics.bounds.transforms import normwise_bound
 from trt_conformance.numerics.reference.result import Result
 
 Basis = Literal["winograd", "fft", "fp32", "fp16", "fp22", "int32", "fp32_rounded"]
-"""What a bound rests on: a transform, or the type in which an elementwise sum is accumulated."""
+"""The basis of a bound: a transform, or the type in which an elementwise sum is accumulated."""
 
-# TensorRT 8.6 and cuDNN 9 share these kernels of float16: in the first layer of ResNet-50 at batch 8 their outputs are
-# what rounding the sum, adding the bias and rounding once more gives.
+# TensorRT 8.6 and cuDNN 9 share these float16 kernels. In the first layer of ResNet-50 at batch 8, their outputs equal
+# the sum rounded, plus the bias, rounded again.
 _ROUNDS_SUMS = "image_first_layer"
 
-# xmma names end their types with the one that is computed in; cuDNN's h kernels accumulate in half precision.
+# The types in xmma names end with the type of the computation. The h kernels of cuDNN accumulate in half precision.
 _HALF_ACCUMULATORS = re.compile(r"f16f16_f16f16|f16f16_f16_f16|h884|h1688|h16816|hcudnn")
 
 
 def basis(case: Case, kernel: str = "", ran: str = "", rounds_sums: bool = False) -> Basis:
-    """What the kernel that ran computes in, by its name and by what the engine states for it.
+    """Return the basis of the bound for the GPU kernel that ran.
 
-    ``ran`` is its precision; ``rounds_sums`` whether it rounds a sum before it adds the bias.
+    Args:
+        case: determines the precision that was requested.
+        kernel: the name of the GPU kernel, where it is known.
+        ran: the precision in which it ran, as the engine states it.
+        rounds_sums: whether it rounds a sum before it adds the bias.
     """
     name = kernel.lower()
     if case.precision == "int8":
@@ -43,7 +47,7 @@ def basis(case: Case, kernel: str = "", ran: str = "", rounds_sums: bool = False
 
 
 def bound_on(case: Case, result: Result, rests_on: Basis) -> Float64:
-    """The bound of a transform, or the elementwise one."""
+    """Return the bound of a transform, or the elementwise one; float64 of the output's shape."""
     match rests_on:
         case "winograd" | "fft":
             return normwise_bound(case, result, rests_on)

@@ -13,7 +13,7 @@ Hopper). TF32 operands are read by dropping bits, u = 2^-10. (Fasi, Higham, Mika
 behavior of NVIDIA tensor cores, PeerJ CS 7:e330, 2021; Blanchard, Higham, Lopez, Mary and Pranesh, Mixed
 precision block fused multiply-add, SIAM J. Sci. Comput. 42(3), 2020.)
 
-Where every partial sum is representable no step rounds, and the bound is 0 but for the output's rounding.
+Where every partial sum is representable, no step rounds, and only the rounding of the output is left.
 """
 
 from __future__ import annotations
@@ -34,25 +34,26 @@ from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import output_shape
 
 Accumulation = Literal["fp32", "fp16", "int32", "fp22", "fp32_rounded"]
-"""What a sum is accumulated in. fp32_rounded is fp32, rounded to the output's type before the bias is added."""
+"""The type in which a sum is accumulated. fp32_rounded: in fp32, then rounded to the output type before the bias."""
 
 FLOAT32_ROUNDOFF = 2.0**-24
 FLOAT32_MIN_NORMAL = 2.0**-126
 REFERENCE_ROUNDOFF = 2.0**-53
 
 WRITING_STEPS = 3
-"""Roundings of a dequantized output: the reciprocal of its scale, the reciprocal of that, the product."""
+"""Roundings of a dequantized output: the reciprocal of its scale, the reciprocal of that, and the product."""
 
 EPILOGUE_STEPS = 6
-"""Roundings behind a quantized sum: converting it, the scales' product over the output's (3), times it, the bias."""
+"""Roundings after a quantized sum: its conversion, the product of scales over the output's (3), times it, the bias."""
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Relative errors of reading an operand of more than ``read_bits`` bits, of a step, and of writing the output.
+    """How a precision rounds. All errors but the ``tiny`` ones are relative.
 
-    ``step_tiny`` and ``write_tiny`` are the absolute errors below the normal range, where float32 and bfloat16
-    may flush to zero. Sums of up to ``step_bits`` bits are exact.
+    ``read`` is the error of reading an operand that has more than ``read_bits`` significant bits, ``step`` that of one
+    product or addition, ``write`` that of writing the output. ``step_tiny`` and ``write_tiny`` are the absolute errors
+    below the normal range, where float32 and bfloat16 may flush to zero. Sums of up to ``step_bits`` bits are exact.
     """
 
     step: float
@@ -65,9 +66,9 @@ class Arithmetic:
 
 
 HALVES: tuple[Precision, ...] = ("fp16", "bf16")
-"""Precisions whose output type is narrower than the accumulator."""
+"""Precisions whose output type is narrower than their accumulator."""
 
-# int8 or fp8 in fp32 is the network's own meaning, floats between Q/DQ; int32 and fp22 are what their kernels do.
+# As the network states it, int8 and fp8 compute in fp32 between Q/DQ; their GPU kernels accumulate in int32 and fp22.
 ARITHMETIC: dict[tuple[Precision, Accumulation], Arithmetic] = {
     ("fp32", "fp32"): Arithmetic(step=2.0**-24),
     ("tf32", "fp32"): Arithmetic(step=2.0**-23, read=2.0**-10, read_bits=11),
@@ -83,7 +84,7 @@ ARITHMETIC |= {(half, "fp32_rounded"): ARITHMETIC[half, "fp32"] for half in HALV
 
 
 def arithmetic_of(case: Case, accumulation: Accumulation = "fp32") -> Arithmetic:
-    """Raises ValueError where the case's precision knows no such accumulator."""
+    """Return how a case rounds. Raises ValueError where its precision has no such accumulator."""
     found = ARITHMETIC.get((case.precision, accumulation))
     if found is None:
         raise ValueError(f"{case.precision} does not accumulate in {accumulation}")
@@ -91,20 +92,24 @@ def arithmetic_of(case: Case, accumulation: Accumulation = "fp32") -> Arithmetic
 
 
 def gamma(n: int, u: float) -> float:
-    """(1 + u)^n - 1: what n steps of relative error u amount to; at most the usual n*u / (1 - n*u), for any n."""
+    """Return (1 + u)^n - 1, the relative error of n steps of error u; for any n at most the usual n*u / (1 - n*u)."""
     return math.expm1(n * math.log1p(u))
 
 
 def bound(case: Case, result: Result, accumulation: Accumulation = "fp32") -> Float64:
-    """The largest difference from the reference, element by element, that right arithmetic can show.
+    """Return, for each element, the largest difference from the reference that correct arithmetic can give.
 
     Args:
-        case: decides the arithmetic and the output's quantization.
+        case: determines the arithmetic and the quantization of the output.
         result: the reference result of one of its run shapes, output ``(N, K, *spatial)``.
-        accumulation: what the engine's kernel adds in, where that is known. int8 in fp32 allows for int32 too.
+        accumulation: the type in which the engine's GPU kernel accumulates, where it is known. For int8, fp32 allows
+            for int32 too.
 
     Returns:
         Non-negative float64 of the output's shape.
+
+    Raises:
+        ValueError: the precision has no such accumulator, or no run shape gives an output of this shape.
     """
     arithmetic = arithmetic_of(case, accumulation)
     limits = [_bound(case, result, data, arithmetic, accumulation) for data in runs_of(case, result)]
@@ -112,7 +117,7 @@ def bound(case: Case, result: Result, accumulation: Accumulation = "fp32") -> Fl
 
 
 def runs_of(case: Case, result: Result) -> list[CaseData]:
-    """The tensors of every run that may have given the result: one, unless two run shapes give the same output's."""
+    """Return the tensors of each run that may have given the result: one, unless run shapes share an output shape."""
     same = [s for s in case.run_shapes if output_shape(s, case.kernel.shape, case.attributes) == result.output.shape]
     if not same:
         raise ValueError(f"no run shape of {case.id} gives an output of shape {result.output.shape}")
@@ -144,15 +149,15 @@ def _bound(case: Case, result: Result, data: CaseData, arithmetic: Arithmetic, a
 
 
 def _written(case: Case, values: Float64, spread: Float64, arithmetic: Arithmetic) -> Float64:
-    """How far values that may be off by ``spread`` may be off in the output's type."""
+    """Return the error, in the output type, of values whose error is ``spread``."""
     rounded = (spread > 0) | ~_representable(values, case)
     return np.asarray(spread + rounded * (arithmetic.write * (np.abs(values) + spread) + arithmetic.write_tiny))
 
 
 def _quantized(result: Result, spread: Float64, scale: Float64, grid: Grid) -> Float64:
-    """How far the output may move where the sum behind it moves by ``spread``; never between steps."""
+    """Return the error of a quantized output whose sum has the error ``spread``: 0 or whole steps."""
     dyadic = _dyadic(scale)
-    # Over a power of two an exact sum meets its ties exactly; any other quotient may fall to either side of one.
+    # Divided by a power of two, an exact sum hits its ties exactly; any other quotient may fall on either side of one.
     spread = np.where(dyadic & (spread == 0), 0.0, spread + QUOTIENT_ERROR * (np.abs(result.real) + spread))
     below, above = (dequantize(quantize(result.real + d, scale, grid), scale) for d in (-spread, spread))
     written = np.where(dyadic, 0.0, gamma(WRITING_STEPS, FLOAT32_ROUNDOFF) * np.maximum(np.abs(below), np.abs(above)))
@@ -160,7 +165,7 @@ def _quantized(result: Result, spread: Float64, scale: Float64, grid: Grid) -> F
 
 
 def operands(case: Case, data: CaseData) -> tuple[Float64, Float64, Float64]:
-    """Input and kernel as the layer reads them, behind Q/DQ, and the bias shaped for the output (zeros without one)."""
+    """Return input and kernel as the layer reads them, after Q/DQ, and the bias shaped for the output or 0."""
     x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
     if case.quantize is not None:
         x, w = quantized_operands(case, x, w)
@@ -169,7 +174,7 @@ def operands(case: Case, data: CaseData) -> tuple[Float64, Float64, Float64]:
 
 
 def quantized_operands(case: Case, x: Float64, w: Float64) -> tuple[Float64, Float64]:
-    """Input and kernel behind their Q/DQ, in float64."""
+    """Return input and kernel after their Q/DQ, in float64."""
     assert case.quantize is not None
     grid = grid_of(case.precision)
     x_scale, w_scale = scales(case.quantize.input, x.ndim), scales(case.quantize.kernel, w.ndim)
@@ -177,13 +182,13 @@ def quantized_operands(case: Case, x: Float64, w: Float64) -> tuple[Float64, Flo
 
 
 def _exact(case: Case, result: Result, tensors: tuple[Float64, ...], arithmetic: Arithmetic) -> NDArray[np.bool_]:
-    """Where every partial sum, a multiple of one power of two, fits the accumulator; operands read in full.
+    """Return where every partial sum, a multiple of one power of two, fits the accumulator. Operands are read in full.
 
-    Kernels multiply by the reciprocal of a scale as well as by the scale: both are exact for a power of two alone.
+    GPU kernels multiply by a scale or by its reciprocal; both are exact only for a power of two.
     """
     x, w, b = tensors
     folded = np.asarray(True)
-    if case.precision == "int8" and case.quantize is not None:  # the scales' product is one of the operands, too
+    if case.precision == "int8" and case.quantize is not None:  # the product of the scales is an operand, too
         x, w = scales(case.quantize.input, 1), scales(case.quantize.kernel, 1)
         folded = _dyadic(x).all() & _dyadic(scales(case.quantize.kernel, case.spatial_rank + 1))
     of_x, of_w = grain(x), grain(w)
@@ -198,7 +203,7 @@ def _dyadic(scale: Float64) -> NDArray[np.bool_]:
 
 
 def grain(values: Array) -> float:
-    """The largest power of two of which every value is a multiple; infinite where all are 0."""
+    """Return the largest power of two of which every value is a multiple; infinity where all are 0."""
     mantissa, exponent = np.frexp(values[values != 0])
     whole = np.ldexp(mantissa, 53).astype(np.int64)
     lowest = np.ldexp((whole & -whole).astype(np.float64), exponent - 53)
@@ -206,7 +211,7 @@ def grain(values: Array) -> float:
 
 
 def _exceeds(values: Float64, bits: int) -> bool:
-    """Whether any value has more significant bits."""
+    """Return whether any value has more than ``bits`` significant bits."""
     mantissa = np.ldexp(np.frexp(values)[0], bits)
     return bool((mantissa != np.rint(mantissa)).any())
 

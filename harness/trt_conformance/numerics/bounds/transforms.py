@@ -1,6 +1,6 @@
-"""Error bounds for kernels that transform: Winograd and FFT. They hold for the largest element, not for each.
+"""Error bounds for GPU kernels that transform: Winograd and FFT. They apply to the largest element, not to each.
 
-Such kernels compute a tile's outputs from sums over the whole tile, so the error of an element scales with the
+Such kernels compute the outputs of a tile from sums over the whole tile, so the error of an element grows with the
 largest values around it, not with its own products.
 
 Winograd: Barabasz, Anderson, Soodhalter and Gregg, Error analysis and improving the accuracy of Winograd
@@ -30,13 +30,13 @@ from trt_conformance.numerics.reference.result import Result
 Matrix = tuple[tuple[Fraction, ...], ...]
 
 POINTS = tuple(map(Fraction, ("0", "1", "-1", "2", "-2", "1/2", "-1/2")))
-"""Where Lavin and Gray (Fast algorithms for convolutional neural networks, CVPR 2016) evaluate, infinity aside."""
+"""The finite points at which Lavin and Gray evaluate (Fast algorithms for convolutional neural networks, CVPR 2016)."""
 
-# Six is as far as the points go with a window of three; in fewer bits than float32, larger tiles than two lose all.
+# With a window of three, the points allow tiles of up to six. In less than float32, tiles above two lose every digit.
 LARGEST_TILE: dict[Precision, int] = {"fp32": 6, "tf32": 2, "fp16": 2, "bf16": 2}
 
 TRANSFORM_ROUNDOFF: dict[Precision, float] = {"fp32": 2.0**-24, "tf32": 2.0**-24, "fp16": 2.0**-11, "bf16": 2.0**-8}
-"""Of the steps of a Winograd transform, in the type its results are kept in. An FFT is computed in float32."""
+"""Error of one step of a Winograd transform, in the type of its results. An FFT is computed in float32."""
 
 
 class Transforms(NamedTuple):
@@ -48,14 +48,14 @@ class Transforms(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """How large transformed values get over the products of the largest operands, and the roundings on the way."""
+    """The largest transformed value over the product of the largest operands, and the number of roundings before it."""
 
     factor: float
     steps: int
 
 
 def transforms(tile: int, window: int) -> Transforms:
-    """The Toom-Cook matrices of F(tile, window).
+    """Return the Toom-Cook matrices of F(tile, window).
 
     Raises:
         ValueError: there are too few points for so large a tile and window.
@@ -78,7 +78,7 @@ def transforms(tile: int, window: int) -> Transforms:
 
 
 def _polynomial(roots: Sequence[Fraction]) -> list[Fraction]:
-    """Coefficients of the product of all (x - root), constant first."""
+    """Return the coefficients of the product of all (x - root), the constant first."""
     coefficients = [Fraction(1)]
     for root in roots:
         shifted, scaled = [Fraction(0), *coefficients], [*(-root * c for c in coefficients), Fraction(0)]
@@ -92,7 +92,7 @@ def _matrix(rows: Sequence[Sequence[Fraction]]) -> Matrix:
 
 @cache
 def winograd_growth(tile: int, window: int) -> Growth:
-    """Of F(tile, window) along one axis; rescaling rows of G against those of B^T does not change it."""
+    """Return the growth of F(tile, window) along one axis. Scaling rows of G against B^T does not change it."""
     if window == 1:
         return Growth(1.0, 0)
     matrices = transforms(tile, window)
@@ -106,7 +106,7 @@ def _row_sums(matrix: Matrix) -> list[Fraction]:
 
 
 def _steps(matrix: Matrix) -> int:
-    """Roundings behind a transformed value: a product and an addition for each entry, and an inexact entry's own."""
+    """Return the roundings of a transformed value: one for each entry of a row, and one where an entry is inexact."""
     inexact = any(entry.denominator & (entry.denominator - 1) for row in matrix for entry in row)
     return max(sum(entry != 0 for entry in row) for row in matrix) + inexact
 
@@ -114,19 +114,19 @@ def _steps(matrix: Matrix) -> int:
 def normwise_bound(
     case: Case, result: Result, algorithm: Literal["winograd", "fft"] = "winograd", tile: int | None = None
 ) -> Float64:
-    """The largest error of any element that a transforming kernel can show, one value a map of an image.
+    """Return the largest error that any element of a transforming kernel can have: one value a map of an image.
 
     Args:
-        case: decides the arithmetic.
+        case: determines the arithmetic.
         result: the reference result of one of its run shapes.
         algorithm: Winograd in tiles, or FFT over the whole image or any part of it.
-        tile: the most outputs of a Winograd tile along an axis; by default the largest of use in the precision.
+        tile: the largest Winograd tile along an axis, in outputs; by default the largest in use in the precision.
 
     Returns:
         Non-negative float64 of the output's shape.
 
     Raises:
-        ValueError: the case is quantized, or its window too large for a Winograd transform.
+        ValueError: the case is quantized, or its window is too large for a Winograd transform.
     """
     if case.quantize is not None:
         raise ValueError("no quantized kernel transforms its operands")
@@ -147,7 +147,7 @@ def normwise_bound(
 
 
 def _winograd(x: Float64, w: Float64, case: Case, tile: int) -> tuple[Float64, float]:
-    """The largest transformed sum of each map, and the relative error of its transforms and products."""
+    """Return the largest transformed sum of each map, and the relative error of its transforms and products."""
     largest = [Growth(1.0, 0)]
     for window in case.kernel.shape[2:]:
         tiles = range(1, min(tile, len(POINTS) + 2 - window) + 1)
@@ -162,9 +162,9 @@ def _winograd(x: Float64, w: Float64, case: Case, tile: int) -> tuple[Float64, f
 
 
 def _fft(x: Float64, w: Float64, case: Case) -> tuple[Float64, float]:
-    """The norm of each map's transformed sum, and the relative error of three transforms and their product.
+    """Return the norm of the transformed sum of each map, and the relative error of three transforms and a product.
 
-    In the 2-norm a transform of N points scales by sqrt(N); so |x w| <= sqrt(N) |x| |w| after the way back.
+    In the 2-norm a transform of N points scales by sqrt(N); so |x w| <= sqrt(N) |x| |w| after the inverse transform.
     """
     a = case.attributes
     spans = [
@@ -183,7 +183,7 @@ def _fft(x: Float64, w: Float64, case: Case) -> tuple[Float64, float]:
 
 
 def _channel_sums(x: Float64, w: Float64, case: Case) -> Float64:
-    """``(N, K)``: over the channels that a map reads, the sum of what is in the image times what the map weighs."""
+    """Return ``(N, K)``: for each image and map, the sum over the channels of the group of image times kernel."""
     groups = case.attributes.groups
     images = x.reshape(len(x), groups, 1, w.shape[1])
     maps = w.reshape(1, groups, len(w) // groups, w.shape[1])

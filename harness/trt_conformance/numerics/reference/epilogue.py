@@ -1,9 +1,9 @@
-"""The network around the layer: what stands behind it, and how far that lets an error of the layer grow.
+"""The epilogue: the operations after the layer, and how an error of the layer propagates through them.
 
-A result (and a golden) is the layer's own; these functions make of it what the network's output must be.
+A reference result, and a golden, is the output of the layer alone. These functions compute that of the network from it.
 
-relu and clip move no two values further apart, so an error passes as it is. An addition keeps it and may round
-once more, to the output's type. A concatenated input is copied, without any error.
+relu and clip move no two values further apart, so they do not increase an error. add preserves it and may round once
+more, to the output type. concat copies the network's input without error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trt_conformance.core.case import Case, EpilogueOperation
 from trt_conformance.core.tensors import NUMPY_TYPE, case_data
 from trt_conformance.numerics.reference.result import Result
 
-# Half a unit in the last place, relative, and absolute below the normal range, where a value may be flushed.
+# Half a unit in the last place: relative, and absolute below the normal range, where a value may be flushed to zero.
 ROUNDING: dict[str, tuple[float, float]] = {
     "float32": (2.0**-24, 2.0**-126),
     "float16": (2.0**-11, 2.0**-25),
@@ -26,7 +26,7 @@ ROUNDING: dict[str, tuple[float, float]] = {
 
 
 def network_shape(case: Case, layer: Sequence[int], source: Sequence[int]) -> tuple[int, ...]:
-    """The shape of the network's output, from those of the layer's output and the network's input."""
+    """Return the shape of the network's output, from those of the layer's output and of the network's input."""
     shape, axis = list(layer), -case.spatial_rank - 1
     for step in case.epilogue:
         if step.op == "concat":
@@ -35,25 +35,25 @@ def network_shape(case: Case, layer: Sequence[int], source: Sequence[int]) -> tu
 
 
 def apply(case: Case, y: Array, x: Array) -> Array:
-    """The network's output in the type of ``y``, from the layer's and the network's input ``x`` in the same type.
+    """Return the network's output, from the layer's output ``y`` and the network's input ``x``, all in one type.
 
     Args:
-        case: what stands behind the layer, and how many spatial axes there are.
+        case: determines the epilogue and the number of spatial axes.
         y: ``(*batch, K, *spatial)``.
-        x: ``(*batch, C, *spatial)``; where it is added or joined, of the shape that fits.
+        x: ``(*batch, C, *spatial)``; for add of the shape of ``y``, for concat equal to it in all but the channels.
     """
     return apply_steps(case.epilogue, case.spatial_rank, y, x)
 
 
 def apply_steps(steps: Sequence[EpilogueOperation], rank: int, y: Array, x: Array) -> Array:
-    """As `apply`, of steps behind a layer with so many spatial axes."""
+    """Apply operations in order, as `apply` does, to the output of a layer with ``rank`` spatial axes."""
     for step in steps:
         y = _applied(step, y, x, -rank - 1)
     return y
 
 
 def network_result(case: Case, result: Result, limits: Float64, run_shape: Sequence[int]) -> tuple[Float64, Float64]:
-    """The network's output and the bound around it, from the layer's result and the bound around that."""
+    """Return the network's output and its error bound, from the layer's result and its error bound ``limits``."""
     if not case.epilogue:
         return result.output, limits
     x = case_data(case, run_shape).input.astype(np.float64)
@@ -61,7 +61,7 @@ def network_result(case: Case, result: Result, limits: Float64, run_shape: Seque
 
 
 def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
-    """The bound around the network's output, from the bound ``limits`` around the layer's output ``y``."""
+    """Return the error bound of the network's output, from the bound ``limits`` of the layer's output ``y``."""
     axis = -case.spatial_rank - 1
     for step in case.epilogue:
         y = _applied(step, y, x, axis)

@@ -1,10 +1,10 @@
 """Symmetric quantization as TensorRT documents it for IQuantizeLayer and IDequantizeLayer, to int8 and to FP8.
 
-quantize(x) = the type's value next to x / scale, ties to even, saturated at the type's ends
+quantize(x) = the value of the type nearest to x / scale, ties to even, saturated at the ends of the type
 dequantize(q) = q * scale
 
-int8 holds the integers of [-128, 127]; FP8 is E4M3FN (Micikevicius et al., FP8 formats for deep learning,
-arXiv:2209.05433): 4 bits of exponent, 3 of fraction, no infinities, 448 its largest value.
+int8 has the integers of [-128, 127]. FP8 is E4M3FN (Micikevicius et al., FP8 formats for deep learning,
+arXiv:2209.05433): 4 bits of exponent, 3 of fraction, no infinities, and 448 as its largest value.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from trt_conformance.core.arrays import Float64
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Precision
 
 LOW, HIGH = -128.0, 127.0
 
 QUOTIENT_ERROR = 2.0**-22
-"""Relative error of x/scale in float32, even as a product with an approximate reciprocal (one unit, then a half)."""
+"""Relative error of x/scale in float32, also as a product with an approximate reciprocal (one unit, then a half)."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The values of a quantized type: integers where ``bits`` is None, else floats of so many significant bits.
+    """The values of a quantized type: integers where ``bits`` is None, else floats of ``bits`` significant bits.
 
-    ``smallest`` is the exponent that frexp gives the smallest normal float; below it the spacing stays the same.
+    ``smallest`` is the exponent that frexp gives the smallest normal float; below it the spacing is constant.
     """
 
     low: float
@@ -36,7 +37,7 @@ class Grid:
     smallest: int = 0
 
     def spacing(self, ratio: Float64) -> Float64:
-        """The distance between neighbours around each value; a single one where it is the same everywhere."""
+        """Return the distance between neighbors around each value; a scalar where it is the same everywhere."""
         if self.bits is None:
             return np.ones(())
         exponent = np.maximum(np.frexp(ratio)[1], self.smallest)
@@ -48,13 +49,20 @@ FP8 = Grid(-448.0, 448.0, bits=4, smallest=-5)
 
 
 def grid_of(precision: Precision) -> Grid:
-    """The type that a precision quantizes to."""
+    """Return the values of the type to which a precision quantizes."""
     return FP8 if precision == "fp8" else INT8
 
 
 def scales(values: Sequence[float] | float, rank: int, axis: int = 0) -> Float64:
-    """Scales as the float32 constants an engine holds, shaped to broadcast along ``axis`` of ``rank`` dimensions."""
-    array = np.atleast_1d(np.asarray(values, dtype=np.float32)).astype(np.float64)
+    """Return scales as the float32 constants of an engine, shaped to broadcast along ``axis`` of ``rank`` dimensions.
+
+    Raises:
+        ConformanceError: a scale is 0 or infinite in float32.
+    """
+    with np.errstate(over="ignore"):
+        array = np.atleast_1d(np.asarray(values, dtype=np.float32)).astype(np.float64)
+    if not (np.isfinite(array) & (array != 0)).all():
+        raise ConformanceError(f"the quantization scale {values} is 0 or infinite in float32")
     shape = [1] * rank
     if array.size > 1:
         shape[axis] = array.size
@@ -62,24 +70,24 @@ def scales(values: Sequence[float] | float, rank: int, axis: int = 0) -> Float64
 
 
 def quantize(x: Float64, scale: Float64, grid: Grid = INT8) -> Float64:
-    """Values of the grid, as float64. NaN becomes 0."""
+    """Return the nearest values of the grid, as float64. NaN becomes 0."""
     ratio = np.clip(x / scale, grid.low, grid.high)
     step = grid.spacing(ratio)
     return np.where(np.isnan(ratio), 0.0, np.rint(ratio / step) * step)
 
 
 def dequantize(q: Float64, scale: Float64) -> Float64:
-    """The real values that the quantized ones stand for."""
+    """Return the real values that quantized values represent."""
     return q * scale
 
 
 def near_tie_step(x: Float64, scale: Float64, grid: Grid = INT8) -> Float64:
-    """What x moves by where x/scale lies within float32 rounding of a tie without being one; 0 elsewhere.
+    """Return the step of the grid where x/scale is within float32 rounding of a tie without being one; 0 elsewhere.
 
-    There an implementation that divides in float32 may round to either neighbour and still be right.
+    There an implementation that divides in float32 may round to either neighbor and still be correct.
     """
     ratio = np.asarray(x / scale)
-    # Beyond the ends both neighbours saturate to the same.
+    # Beyond the ends, both neighbors saturate to the same value.
     inside = (ratio > grid.low) & (ratio < grid.high)
     step = grid.spacing(np.where(inside, ratio, 0.0))
     with np.errstate(invalid="ignore"):

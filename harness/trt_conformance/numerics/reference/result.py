@@ -1,4 +1,4 @@
-"""The reference result of a case: the values, and what an error bound needs to know of them."""
+"""The reference result of a case: the values, and the quantities that an error bound needs."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from trt_conformance.numerics.reference.quantization import dequantize, grid_of,
 class Result:
     """The layer's output ``(N, K, *spatial)`` in float64, before the case's epilogue; the terms of its bound.
 
-    ``real`` is the sum before any quantization of the output (``output`` itself where there is none);
-    ``magnitude`` is sum |x||w| + |b|; ``terms`` the number of products and additions behind an element;
-    ``slack`` what quantization near a tie may shift.
+    ``real`` is the sum before any quantization of the output (``output`` itself where there is none),
+    ``magnitude`` is sum |x||w| + |b|, ``terms`` is the number of products and additions of an element, and ``slack``
+    is how far an operand that is quantized near a tie may shift the sum.
     """
 
     output: Float64
@@ -37,7 +37,7 @@ class Result:
 
 
 def reference(case: Case, run_shape: Sequence[int] | None = None) -> Result:
-    """What a right implementation gives for a case.
+    """Compute in float64 what a correct implementation gives for a case, in ``run_shape`` or its first run shape.
 
     Raises:
         InvalidConvolution: the case's shapes and attributes do not form a convolution.
@@ -66,7 +66,11 @@ def reference(case: Case, run_shape: Sequence[int] | None = None) -> Result:
 
 
 def exact(case: Case) -> NDArray[Any]:
-    """The output in rational arithmetic, from the decimal values of the fills before any rounding."""
+    """Compute the output in rational arithmetic, from the decimal values of the fills before any rounding.
+
+    Returns:
+        ``Fraction`` objects, ``(*batch, K, *spatial)``.
+    """
 
     def rational(values: Float64) -> NDArray[Any]:
         return np.asarray([Fraction(repr(float(v))) for v in values.flat], dtype=object).reshape(values.shape)
