@@ -124,10 +124,10 @@ def _own_mib(pid: int) -> float:
 
 def exportable(folder: Path, count: int) -> list[Case]:
     """The cases that passed in a run and that ONNX can express: some evenly spread ones first, then the others."""
-    from trt_conformance.catalog.catalog import load
+    from trt_conformance.catalog.catalog import load_catalog
     from trt_conformance.targets.onnxruntime import OnnxRuntimeTarget
 
-    catalog, onnx = load(tier=None), OnnxRuntimeTarget()
+    catalog, onnx = load_catalog(tier=None), OnnxRuntimeTarget()
     forward = [verdict for verdict in _record(folder).verdicts if verdict.check == "forward"]
     passed = dict.fromkeys(verdict.case for verdict in forward if verdict.status == "pass")
     cases = [case for case in map(catalog.find, passed) if case and not case.dynamic and onnx.supports(case) is None]

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.suite import suite_catalog
-from trt_conformance.catalog.catalog import CaseFileError, Catalog, Fault, load
+from trt_conformance.catalog.catalog import CaseFileError, Catalog, Fault, load_catalog
 from trt_conformance.core.attributes import ATTRIBUTE_FIELDS
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
@@ -58,13 +58,13 @@ def case(name: str = "other", *lines: str, doc: str | None = None) -> str:
 def faults(root: Path) -> list[tuple[str, int, str]]:
     """(file relative to root, line, message) of every fault."""
     with pytest.raises(CaseFileError) as caught:
-        load(root)
+        load_catalog(root)
     assert not JARGON.search(str(caught.value)), caught.value
     return [(os.path.relpath(fault.file, root), fault.line, fault.message) for fault in caught.value.faults]
 
 
 def loaded(root: Path, text: str) -> Catalog:
-    return load(write(root, one=HEADER + text))
+    return load_catalog(write(root, one=HEADER + text))
 
 
 # Loading.
@@ -131,14 +131,14 @@ def test_source_of_the_file_is_for_cases_without_claims(tmp_path: Path) -> None:
 def test_claims_and_expectations_are_no_case_files(tmp_path: Path) -> None:
     write(tmp_path, expectations__known="anything = 1\n", claims=CLAIMS.replace("h2_w2", "other"))
     write(tmp_path, deep__down__two=HEADER + case("a", 'claims = ["stride_nd.other"]'))
-    catalog = load(tmp_path)
+    catalog = load_catalog(tmp_path)
     assert [found.id for found in catalog.cases] == ["two/a-fp32"]
     assert catalog.claims["stride_nd.other"].statement == "Stride 2 halves H and W."
 
 
 def test_select_matches_id_base_id_and_file(tmp_path: Path) -> None:
     write(tmp_path, one=HEADER + case("a", 'precision = ["fp32", "fp16"]') + case("b"), two=HEADER + case("c"))
-    catalog = load(tmp_path)
+    catalog = load_catalog(tmp_path)
 
     def ids(*globs: str) -> list[str]:
         return [found.id for found in catalog.select(globs)]
@@ -155,7 +155,7 @@ def test_relation_finds_its_case_in_the_same_precision(tmp_path: Path) -> None:
     relation = 'relations = [{ kind = "equal", to = "two/b" }]'
     write(tmp_path, one=HEADER + case("a", 'precision = ["fp32", "fp16"]', relation))
     write(tmp_path, two=HEADER + case("b", 'precision = ["fp16", "fp32"]'))
-    assert len(load(tmp_path).cases) == 4
+    assert len(load_catalog(tmp_path).cases) == 4
 
 
 def test_refused_case_need_be_no_convolution(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def calls_to_load(root: Path, entries: int) -> int:
         case(f"c{i}", 'precision = ["fp32", "tf32", "fp16", "bf16"]', f"input.seed = {i % 50}") for i in range(entries)
     )
     write(root, one=HEADER.replace("tiled_1_to_9", "uniform") + text)
-    load(root)  # what is imported or cached at the first use is not counted
+    load_catalog(root)  # what is imported or cached at the first use is not counted
     calls = 0
 
     def count(_frame: object, event: str, _argument: object) -> None:
@@ -197,7 +197,7 @@ def calls_to_load(root: Path, entries: int) -> int:
 
     sys.setprofile(count)
     try:
-        assert len(load(root).cases) == 4 * entries
+        assert len(load_catalog(root).cases) == 4 * entries
     finally:
         sys.setprofile(None)
     return calls
@@ -241,11 +241,14 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "key of another form": (
         ['distinguishes = { "A B" = 1.0 }  # here'],
-        'a key of distinguishes: must be lower-case letters, digits and underscores, got "A B"',
+        'a key of distinguishes: may have only lower-case letters, digits and underscores, got "A B"',
     ),
     "unknown key of bias": (['bias = { fil = "ones" }  # here'], 'unknown key in bias: "fil"; did you mean "fill"?'),
     "name given by number": (["id = 3  # here"], "id: expected a string, got 3"),
-    "name in capitals": (['id = "H2"  # here'], 'id: must be lower-case letters, digits and underscores, got "H2"'),
+    "name in capitals": (
+        ['id = "H2"  # here'],
+        'id: may have only lower-case letters, digits and underscores, got "H2"',
+    ),
     "short doc": (['doc = "short"  # here'], "doc: needs at least 8 characters, got 5"),
     "long doc": ([f'doc = "{"x" * 161}"  # here'], "doc: needs at most 160 characters, got 161"),
     "shape of text": (['input.shape = [1, 1, "6", 9]  # here'], 'input.shape[2]: expected an integer, got "6"'),
@@ -265,7 +268,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "stride that is a number": (
         ["set.stride_nd = 2  # here"],
-        "set.stride_nd: expected an array of integers, one an axis",
+        "set.stride_nd: expected an array of integers, one per axis",
     ),
     "stride of fractions": (["set.stride_nd = [2, 2.5]  # here"], "set.stride_nd: expected an array of integers"),
     "empty stride": (["set.stride_nd = []  # here"], "set.stride_nd: expected an array of integers"),
@@ -286,7 +289,7 @@ BAD: dict[str, tuple[list[str], str]] = {
         'unknown value "f16"; did you mean "fp16"?',
     ),
     "no precision": (["precision = []  # here"], "precision: expected at least one"),
-    "precision twice": (['precision = ["fp32", "fp32"]  # here'], "precision: one is listed twice"),
+    "precision twice": (['precision = ["fp32", "fp32"]  # here'], "precision: a value is listed twice"),
     "precision of another type": (["precision = 16  # here"], "precision: unknown value 16"),
     "unknown relation": (
         ['relations = [{ kind = "equals", to = "one/plain" }]  # here'],
@@ -393,7 +396,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "int8 without scales": (['precision = ["int8"]  # here'], "precision int8 needs quantize"),
     "scales without int8": (
         ['precision = ["fp16"]', "quantize = { input = 1.0, kernel = [1.0] }  # here"],
-        "quantize is for precision int8 and fp8, but the case also runs in fp16",
+        "quantize is only for precision int8 and fp8, but the case also runs in fp16",
     ),
     "an operation behind a quantized output": (
         [
@@ -409,7 +412,7 @@ BAD: dict[str, tuple[list[str], str]] = {
             "quantize = { input = 1.0, kernel = [1.0], io_quantization = true }",
             'formats = { input = "CHW4", output = "CHW4" }  # here',
         ],
-        "formats.output: CHW4 holds float16, int8, but in int8 the case has float32 there",
+        "formats.output: CHW4 supports float16, int8, but in int8 this tensor is float32",
     ),
     "NaN in int8": (
         [
@@ -456,7 +459,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "dynamic min of rank 3": (dynamic("min", "[1, 1, 3]"), "dynamic.min has 3 dimensions, but input.shape has 4"),
     "dynamic run of rank 5": (dynamic("run", "[[1, 1, 1, 3, 9]]"), "dynamic.run[0] has 5 dimensions"),
     "no dynamic dimension": (dynamic("shape", "[1, 1, 6, 9]"), "dynamic.shape: [1, 1, 6, 9] has no -1"),
-    "dynamic dimension -2": (dynamic("shape", "[1, 1, -1, -2]"), "may hold -1 and sizes of at least 1"),
+    "dynamic dimension -2": (dynamic("shape", "[1, 1, -1, -2]"), "may have only -1 and sizes of at least 1"),
     "opt above max": (dynamic("opt", "[1, 1, 13, 9]"), "dynamic.opt [1, 1, 13, 9] is outside the profile"),
     "min above max": (dynamic("max", "[1, 1, 2, 9]"), "dynamic.max [1, 1, 2, 9] is outside the profile"),
     "run above max": (
@@ -486,15 +489,15 @@ BAD: dict[str, tuple[list[str], str]] = {
     # Rejections, relations and old names.
     "regular expression": (
         [REJECT, "reject.error = 'unclosed (group'  # here"],
-        'reject.error: "unclosed (group" is no regular',
+        'reject.error: "unclosed (group" is not a valid regular',
     ),
     "regular expression of a target": (
         ['reject.on."tensorrt-8*" = { phase = "build", error = "[unclosed" }  # here'],
-        'reject.on.tensorrt-8*.error: "[unclosed" is no regular expression',
+        'reject.on.tensorrt-8*.error: "[unclosed" is not a valid regular expression',
     ),
-    "phase without error": ([f"{REJECT}  # here"], 'reject has "phase" but not "error": both or neither'),
+    "phase without error": ([f"{REJECT}  # here"], 'reject has "phase" but not "error": give both or neither'),
     "error without phase": (['reject.error = "some error"  # here'], 'reject has "error" but not "phase"'),
-    "empty rejection": (["[case.reject]  # here"], "reject says nothing"),
+    "empty rejection": (["[case.reject]  # here"], "reject is empty"),
     "unknown phase": (['reject = { phase = "built", error = "some error" }  # here'], 'did you mean "build"?'),
     "relation to no case": (
         ['relations = [{ kind = "equal", to = "one/plane" }]  # here'],
@@ -502,17 +505,17 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "relation in another precision": (
         ['precision = "fp16"', 'relations = [{ kind = "equal", to = "one/plain" }]  # here'],
-        'relation to "one/plain": it runs in fp32, not in fp16',
+        'relation to "one/plain": that case runs in fp32, not in fp16',
     ),
     "relation to nothing": (['relations = [{ kind = "equal" }]  # here'], 'relation equal needs "to"'),
-    "relation to itself": (['relations = [{ kind = "equal", to = "one/other" }]  # here'], "is to the case itself"),
+    "relation to itself": (['relations = [{ kind = "equal", to = "one/other" }]  # here'], "names the case itself"),
     "old name not used": (
         ['deprecated = { name = "stride", new = "stride_nd", warning = "Use stride_nd" }  # here'],
         "deprecated.name stride is not used: set.stride is missing",
     ),
     "old name of the kernel size not used": (
         ['deprecated = { name = "kernel_size", new = "kernel_size_nd", warning = "Use it" }  # here'],
-        'kernel_size is used only with weights = "setters"',
+        'kernel_size needs weights = "setters"',
     ),
     "old name with another's new one": (
         ["set.stride = [2, 2]", 'deprecated = { name = "stride", new = "padding_nd", warning = "Use it" }  # here'],
@@ -555,18 +558,18 @@ def test_fault_of_a_list_of_precisions_is_named_once(tmp_path: Path) -> None:
     ("header", "line", "message"),
     [
         ('[defaults]\nsource = "x"\n', 1, '"section" is missing'),
-        ("section = 3\n", 1, "section: expected a string, got 3"),
-        ('section = ""\n', 1, "section: expected a string"),
+        ("section = 3\n", 1, "section: expected a non-empty string, got 3"),
+        ('section = ""\n', 1, "section: expected a non-empty string"),
         ('section = "s"\nsauce = "x"\n', 2, 'unknown key "sauce"; did you mean "source"?'),
-        ('section = "s"\nsource = 3\n', 2, "source: expected a string, got 3"),
+        ('section = "s"\nsource = 3\n', 2, "source: expected a non-empty string, got 3"),
         ('section = "s"\ndefaults = 3\n', 2, "defaults: expected a table, got 3"),
         (
             'section = "s"\n[defaults]\nprecison = "x"\n',
             3,
             'unknown key in defaults: "precison"; did you mean "precision"?',
         ),
-        ('section = "s"\n[defaults]\ndoc = "x"\n', 3, '"doc" belongs to each case, not to defaults'),
-        ('section = "s"\n[defaults]\nclaims = []\n', 3, '"claims" belongs to each case, not to defaults'),
+        ('section = "s"\n[defaults]\ndoc = "x"\n', 3, '"doc" must be set in each case, not in [defaults]'),
+        ('section = "s"\n[defaults]\nclaims = []\n', 3, '"claims" must be set in each case, not in [defaults]'),
     ],
 )
 def test_fault_around_the_cases(header: str, line: int, message: str, tmp_path: Path) -> None:
@@ -578,16 +581,16 @@ def test_fault_around_the_cases(header: str, line: int, message: str, tmp_path: 
 @pytest.mark.parametrize(
     ("content", "line", "message"),
     [
-        (b"", 1, "no cases: expected at least one [[case]]"),
-        (HEADER.encode(), 1, "no cases: expected at least one [[case]]"),
+        (b"", 1, "has no cases: expected at least one [[case]]"),
+        (HEADER.encode(), 1, "has no cases: expected at least one [[case]]"),
         (b'section = "s"\n[case]\nid = "a"\n', 2, "case: expected [[case]] tables"),
         (b'section = "s"\ncase = [1]\n', 2, "case: expected [[case]] tables, got [1]"),
-        (b"section = \n", 1, "is no valid TOML: Invalid value"),
-        (b'section = "s"\nsection = "s"\n', 2, "is no valid TOML: Cannot overwrite a value"),
+        (b"section = \n", 1, "is not valid TOML: Invalid value"),
+        (b'section = "s"\nsection = "s"\n', 2, "is not valid TOML: Cannot overwrite a value"),
         (b'section = "s"\n# caf\xe9\n', 2, "is not UTF-8: byte 0xe9"),
         ("\ufeffsection = 's'\n".encode(), 1, "begins with a byte order mark"),
         ("section = 's'\n".encode("utf-16"), 1, "is not UTF-8: byte 0xff"),
-        (b"#" * 1_000_001, 1, "has 1.0 MB, more than the 1 MB allowed: split it"),
+        (b"#" * 1_000_001, 1, "is too large: 1.0 MB, but at most 1 MB are allowed; split it"),
         (b"a = " + b"[" * 100_000, 1, "nested too deeply"),
         (b'section = "s"\n[[case]]\nid = "a"\ninput.seed = 99999999999999999999\n', 4, "64 bits"),
     ],
@@ -603,7 +606,9 @@ def test_fault_of_a_whole_file(content: bytes, line: int, message: str, tmp_path
 def test_large_file_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "large.toml").open("wb") as file:
         file.truncate(10**13)
-    assert faults(tmp_path) == [("large.toml", 1, "has 10000000.0 MB, more than the 1 MB allowed: split it")]
+    assert faults(tmp_path) == [
+        ("large.toml", 1, "is too large: 10000000.0 MB, but at most 1 MB are allowed; split it")
+    ]
 
 
 def test_directory_named_like_a_file(tmp_path: Path) -> None:
@@ -625,7 +630,7 @@ def test_socket_named_like_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind("door.toml")
-    assert faults(tmp_path) == [("door.toml", 1, "is no regular file")]
+    assert faults(tmp_path) == [("door.toml", 1, "is not a regular file")]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -640,7 +645,7 @@ def test_file_name_that_cannot_be_part_of_an_id(stem: str, tmp_path: Path) -> No
     write(tmp_path, **{stem: HEADER + CASE})
     (fault,) = faults(tmp_path)
     assert fault[1] == 1
-    assert "must be lower-case letters, digits and underscores" in fault[2]
+    assert "may have only lower-case letters, digits and underscores" in fault[2]
 
 
 @pytest.mark.parametrize("missing", ["id", "doc"])
@@ -678,7 +683,7 @@ def test_duplicate_id_across_files_of_one_name(tmp_path: Path) -> None:
 
 def test_same_id_in_files_of_other_names_is_fine(tmp_path: Path) -> None:
     write(tmp_path, one=HEADER + CASE, two=HEADER + CASE)
-    assert len(load(tmp_path).cases) == 2
+    assert len(load_catalog(tmp_path).cases) == 2
 
 
 def test_duplicate_doc_names_the_other_place(tmp_path: Path) -> None:
@@ -690,12 +695,14 @@ def test_duplicate_doc_names_the_other_place(tmp_path: Path) -> None:
 
 def test_case_that_names_neither_claim_nor_source(tmp_path: Path) -> None:
     write(tmp_path, one=HEADER.replace('source = "a source"', "") + CASE)
-    assert faults(tmp_path) == [("one.toml", 7, "names no claims and no source: say what the case checks")]
+    assert faults(tmp_path) == [
+        ("one.toml", 7, "has neither claims nor a source: name the claims that the case checks, or where it comes from")
+    ]
 
 
 def test_claim_that_no_case_names(tmp_path: Path) -> None:
     write(tmp_path, one=HEADER + CASE, claims="# text\n" + CLAIMS)
-    assert faults(tmp_path) == [("claims.toml", 2, 'claim "stride_nd.h2_w2" is checked by no case')]
+    assert faults(tmp_path) == [("claims.toml", 2, 'no case checks the claim "stride_nd.h2_w2"')]
 
 
 @pytest.mark.parametrize(
@@ -713,7 +720,7 @@ def test_claim_that_no_case_names(tmp_path: Path) -> None:
         ('[[claim]]\nid = []\nsection = "s"\nstatement = "says something"\n', 2, "id: expected a string, got []"),
         (CLAIMS + CLAIMS, 6, 'duplicate claim "stride_nd.h2_w2"'),
         (CLAIMS + 'text = "x"\n', 5, 'unknown key "text"; expected one of id, section, statement'),
-        ("claim = [", 1, "is no valid TOML"),
+        ("claim = [", 1, "is not valid TOML"),
     ],
 )
 def test_fault_of_the_claims(claims: str, line: int, message: str, tmp_path: Path) -> None:
@@ -727,7 +734,7 @@ def test_relation_to_a_refused_case(tmp_path: Path) -> None:
     refused = case("c") + case("b", "set.stride_nd = [2, 2]", reject)
     write(tmp_path, one=HEADER + refused + case("a", 'relations = [{ kind = "equal", to = "one/b" }]'))
     (fault,) = faults(tmp_path)
-    assert fault[2] == 'relation to "one/b": it is refused, so it has no output'
+    assert fault[2] == 'relation to "one/b": that case is refused, so it has no output'
 
 
 def test_every_fault_of_every_file_is_named(tmp_path: Path) -> None:
@@ -744,7 +751,7 @@ def test_every_fault_of_every_file_is_named(tmp_path: Path) -> None:
         ("two.toml", 1),
     ]
     with pytest.raises(CaseFileError) as caught:
-        load(tmp_path)
+        load_catalog(tmp_path)
     lines = str(caught.value).splitlines()
     assert lines[0].startswith(f'{tmp_path}/one.toml:10: unknown key "strides"; expected one of id, doc, claims,')
     assert lines[-1] == "7 faults in 3 files"
@@ -761,11 +768,11 @@ def test_root_without_case_files(name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "a_file").touch()
     with pytest.raises(ConformanceError, match=f"{name}: no (such directory|case files)"):
-        load(tmp_path / name)
+        load_catalog(tmp_path / name)
 
 
 def test_the_suites_own_cases_have_no_faults() -> None:
-    catalog = load(tier=None)
+    catalog = load_catalog(tier=None)
     assert len(catalog.cases) >= 100
     assert len(catalog.claims) >= 70
 
@@ -816,7 +823,7 @@ def test_anything_written_is_loaded_or_is_a_fault(written: dict[str, object], tm
     lines = [f"{path} = {toml(value)}" for path, value in written.items()]
     write(tmp_path, one=HEADER + CASE + case("other", *lines))
     try:
-        load(tmp_path)
+        load_catalog(tmp_path)
         found: tuple[Fault, ...] = ()
     except CaseFileError as error:
         found = error.faults

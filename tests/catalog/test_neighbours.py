@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.helpers import SMALL_FILE, make_case
 from tests.support.suite import suite_catalog
-from trt_conformance.catalog.catalog import load
+from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.catalog.neighbours import differences
 from trt_conformance.catalog.source import CaseFileError
 
@@ -39,7 +39,7 @@ doc = "the refused case under test"
 def faults(root: Path, *lines: str) -> list[str]:
     (root / "one.toml").write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
     try:
-        load(root)
+        load_catalog(root)
     except CaseFileError as error:
         return [f"{fault.line}: {fault.message}" for fault in error.faults]
     return []
@@ -58,19 +58,19 @@ def test_one_difference_is_right(tmp_path: Path) -> None:
     [
         (
             ["set.stride_nd = [-1, 1]", 'reject = { phase = "set", error = "some error" }'],
-            'reject names no "neighbour": the accepted case beside it',
+            'reject needs "neighbour": the id of an accepted case',
         ),
         (["set.stride_nd = [-1, 1]", reject("goood")], 'neighbour "one/goood": no such case; did you mean "one/good"?'),
-        (["set.stride_nd = [-1, 1]", reject("refused_too")], 'neighbour "one/refused_too": it is refused, too'),
+        (["set.stride_nd = [-1, 1]", reject("refused_too")], 'neighbour "one/refused_too": it is refused too'),
         (["set.stride_nd = [-1, 1]", reject("half")], 'neighbour "one/half": it does not run in fp32'),
-        (["set.stride_nd = [1, 1]", reject("good")], "it should differ in one thing, and differs in nothing"),
+        (["set.stride_nd = [1, 1]", reject("good")], "it must differ in exactly one thing, but differs in nothing"),
         (
             ["set.stride_nd = [-1, 1]", "set.dilation_nd = [2, 2]", reject("good")],
-            "and differs in set.stride_nd, set.dilation_nd",
+            "but differs in set.stride_nd, set.dilation_nd",
         ),
         (
             ["set.stride_nd = [1, 1]", 'weights = "setters"', "kernel.shape = [1, 1, 7, 3]", reject("good")],
-            "and differs in shapes, weights",
+            "but differs in shapes, weights",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trt_conformance.catalog.expectations import load
+from trt_conformance.catalog.expectations import load_expectations
 from trt_conformance.checks.padding.formulas import DEVIATIONS, stated
 from trt_conformance.checks.padding.sample import (
     EDGES,
@@ -269,7 +269,7 @@ KNOWN = {
 @pytest.mark.parametrize("target", KNOWN)
 def test_expectations_name_what_each_target_follows(tmp_path, target):
     shutil.copy(CASES / "expectations" / "padding.toml", tmp_path)
-    expectations = load([], tmp_path, ids(SMOKE))
+    expectations = load_expectations([], tmp_path, ids(SMOKE))
     for rank in RANKS:
         for mode in MODES:
             for deviation in (d for d in DEVIATIONS if mode in d.modes):

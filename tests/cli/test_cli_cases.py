@@ -131,7 +131,7 @@ def test_lint_names_every_fault_and_ends_with_2(root: Path) -> None:
     assert (result.returncode, result.stderr) == (2, "")
     assert result.stdout.splitlines() == [
         f'{root}/three.toml:11: unknown attribute in set: "strides"; did you mean "stride"?',
-        f"{root}/two.toml:1: is no valid TOML: Invalid value",
+        f"{root}/two.toml:1: is not valid TOML: Invalid value",
         "2 faults in 2 files",
     ]
     result = run("cases", "lint", "--root", root, "--json")
@@ -139,7 +139,7 @@ def test_lint_names_every_fault_and_ends_with_2(root: Path) -> None:
     assert json.loads(result.stdout)["faults"][1] == {
         "file": f"{root}/two.toml",
         "line": 1,
-        "message": "is no valid TOML: Invalid value",
+        "message": "is not valid TOML: Invalid value",
     }
 
 
@@ -148,7 +148,7 @@ def test_faults_end_every_other_command_with_2(command: list[str], root: Path) -
     (root / "two.toml").write_text("section = \n", encoding="utf-8")
     result = run("cases", *command, "--root", root)
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == f"{root}/two.toml:1: is no valid TOML: Invalid value\n1 fault in 1 file\n"
+    assert result.stderr == f"{root}/two.toml:1: is not valid TOML: Invalid value\n1 fault in 1 file\n"
 
 
 @pytest.mark.parametrize("command", [["list"], ["lint"], ["show", "one/runs"]])

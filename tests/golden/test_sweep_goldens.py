@@ -9,7 +9,7 @@ import pytest
 
 from tests.catalog.test_sweeps import HEAD, MATRIX, expanded
 from tests.support.helpers import make_case
-from trt_conformance.catalog.catalog import Catalog, load
+from trt_conformance.catalog.catalog import Catalog, load_catalog
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.golden import GoldenError, diff, hashes, read_generated, update, verify
@@ -104,7 +104,7 @@ def test_missing_golden(catalog: Catalog, root: Path) -> None:
 
 def test_missing_golden_of_a_case_that_is_not_loaded(catalog: Catalog, root: Path, tmp_path: Path) -> None:
     edit(root, NAME, "other-int8")
-    assert kinds(load(tmp_path / "cases", tier=None), root) == [("missing", CASE), ("extra", "tiny/other-int8")]
+    assert kinds(load_catalog(tmp_path / "cases", tier=None), root) == [("missing", CASE), ("extra", "tiny/other-int8")]
 
 
 def test_no_file(catalog: Catalog, root: Path) -> None:

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from trt_conformance.catalog.catalog import Catalog, load
+from trt_conformance.catalog.catalog import Catalog, load_catalog
 
 
 @cache
@@ -11,4 +11,4 @@ def suite_catalog() -> Catalog:
 
     The cases of sweeps are not among its cases; `find` makes any of them.
     """
-    return load(tier=None)
+    return load_catalog(tier=None)

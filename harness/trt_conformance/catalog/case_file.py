@@ -1,4 +1,4 @@
-"""Reads one case file: its text, its entries under their defaults, and the cases they expand to."""
+"""Turns one case file into cases: its entries under the file's defaults, expanded over batch sizes and precisions."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ from trt_conformance.core.toml import KeyPath
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.core.words import choice, shown
 
-# The loader fills these; a case file may not.
+# Set by the loader, not by a case file.
 _FILLED = {"name", "file", "line", "section", "tier"}
 FILE_KEYS = ["section", "source", "defaults", "case"]
 ENTRY_KEYS = [key for key in Case.model_fields if key not in _FILLED]
 DEFAULT_KEYS = [key for key in ENTRY_KEYS if key not in {"id", "doc", "claims"}]
+MAX_LISTED = 64
+"""How many batch sizes, and how many precisions, an entry may list."""
+MAX_CASES = 10_000
+"""How many cases a file may expand to."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One ``[[case]]``: what it writes itself (``own``), and the same under its file's defaults (``data``)."""
+    """One ``[[case]]``: the keys it sets itself (``own``), and those merged into the file's defaults (``data``)."""
 
     source: Source
     index: int
@@ -58,13 +62,13 @@ class Entry:
 
     @property
     def batches(self) -> list[Any]:
-        """What ``batch`` lists; None where the case is not expanded over it."""
+        """The batch sizes listed by ``batch``; ``[None]`` if the entry does not set it."""
         given = self.data.get("batch")
         return given if isinstance(given, list) else [given]
 
     @property
     def base_ids(self) -> list[str]:
-        """The ids of its cases without their precisions."""
+        """The ids of the entry's cases, without their precisions."""
         return [f"{self.base_id}{_suffix(batch)}" for batch in self.batches]
 
     @property
@@ -73,66 +77,76 @@ class Entry:
         return given if isinstance(given, list) else []
 
     def fault(self, path: KeyPath, message: str) -> None:
-        """A fault at ``path`` of the merged entry: on the line of the case or of the defaults, whichever wrote it."""
+        """Record a fault at ``path`` of the merged entry, on the line of the case or of the defaults that set it."""
         for length in range(len(path), 0, -1):
-            if _holds(self.own, path[:length]):
+            if _has(self.own, path[:length]):
                 break
-            if _holds(self.defaults, path[:length]):
-                self.source.fault(("defaults", *path), message)
+            if _has(self.defaults, path[:length]):
+                self.source.fault(("defaults", *path), message, case=self.base_id)
                 return
         self.source.fault(("case", self.index, *path), message)
 
 
-def entries(source: Source) -> list[Entry]:
-    """The entries of a case file; what is wrong around them goes to the file's faults."""
+def read_entries(source: Source) -> list[Entry]:
+    """Return the entries of a case file. Mistakes outside of them become faults of the file."""
+    _check_head(source)
+    defaults = _defaults(source)
+    given = source.document.get("case", [])
+    if not isinstance(given, list) or not all(isinstance(own, dict) for own in given):
+        source.fault(("case",), f"case: expected [[case]] tables, got {shown(given)}")
+        return []
+    if not given:
+        source.fault((), "has no cases: expected at least one [[case]]")
+    entries = [Entry(source, index, own, defaults) for index, own in enumerate(given)]
+    expanded = sum(len(entry.batches) * len(entry.precisions) for entry in entries)
+    if expanded > MAX_CASES:
+        message = f"expands to {expanded} cases, but at most {MAX_CASES} are allowed in a file: split it"
+        source.fault((), message)
+        return []
+    return entries
+
+
+def _check_head(source: Source) -> None:
     document = source.document
     for key in document:
         if key not in FILE_KEYS:
             source.fault((key,), choice("unknown key", key, FILE_KEYS))
     if not re.fullmatch("[a-z0-9][a-z0-9_]*", source.stem):
-        source.fault((), f"the file's name {shown(source.stem)} must be lower-case letters, digits and underscores")
+        rule = "may have only lower-case letters, digits and underscores, because it is part of the case ids"
+        source.fault((), f"the file's name {shown(source.stem)} {rule}")
     if "section" not in document:
         source.fault((), '"section" is missing: the section of the document that the file covers')
     for key in ("section", "source"):
         if not isinstance(document.get(key, "-"), str) or document.get(key) == "":
-            source.fault((key,), f"{key}: expected a string, got {shown(document[key])}")
+            source.fault((key,), f"{key}: expected a non-empty string, got {shown(document[key])}")
 
-    defaults = document.get("defaults", {})
+
+def _defaults(source: Source) -> dict[str, Any]:
+    defaults = source.document.get("defaults", {})
     if not isinstance(defaults, dict):
         source.fault(("defaults",), f"defaults: expected a table, got {shown(defaults)}")
-        defaults = {}
+        return {}
     for key in defaults:
         if key not in DEFAULT_KEYS:
-            own = f"{shown(key)} belongs to each case, not to defaults"
+            own = f"{shown(key)} must be set in each case, not in [defaults]"
             message = own if key in ENTRY_KEYS else choice("unknown key in defaults:", key, DEFAULT_KEYS)
             source.fault(("defaults", key), message)
-
-    given = document.get("case", [])
-    if not isinstance(given, list) or not all(isinstance(own, dict) for own in given):
-        source.fault(("case",), f"case: expected [[case]] tables, got {shown(given)}")
-        return []
-    if not given:
-        source.fault((), "no cases: expected at least one [[case]]")
-    return [Entry(source, index, own, defaults) for index, own in enumerate(given)]
+    return defaults
 
 
 def expand(entry: Entry, lint: bool = True) -> Iterator[Case]:
-    """One case for each batch size and precision of an entry; what is wrong with them goes to the file's faults.
+    """Yield one case for each batch size and precision of an entry. Mistakes become faults of its file.
 
-    ``lint`` is False where linting is known to find nothing.
+    ``lint`` is False if linting is known to find nothing.
     """
     for key in entry.own:
         if key not in ENTRY_KEYS:
             entry.fault((key,), choice("unknown key", key, ENTRY_KEYS))
-    wrong = [*_unions(entry.data)]
+    wrong = [*_union_problems(entry.data)]
     for path, message in wrong:
         entry.fault(path, message)
-
-    for key, listed in (("precision", entry.precisions), ("batch", entry.batches)):
-        if not listed:
-            entry.fault((key,), f"{key}: expected at least one")
-        if any(value in listed[:index] for index, value in enumerate(listed)):
-            entry.fault((key,), f"{key}: one is listed twice in {shown(listed)}")
+    if not _lists_are_usable(entry):
+        return
     source = entry.source
     filled = {"file": source.file, "line": entry.line, "section": str(source.document.get("section"))}
     if not entry.claims and isinstance(source.document.get("source"), str):
@@ -141,7 +155,7 @@ def expand(entry: Entry, lint: bool = True) -> Iterator[Case]:
         try:
             case = Case.model_validate(filled | _variant(entry, batch, precision))
         except ValidationError as error:
-            for path, message in _findings(error):
+            for path, message in _validation_problems(error):
                 entry.fault(path, message)
             continue
         if wrong:
@@ -151,8 +165,21 @@ def expand(entry: Entry, lint: bool = True) -> Iterator[Case]:
         yield case
 
 
+def _lists_are_usable(entry: Entry) -> bool:
+    """Record faults of the lists that an entry is expanded over. Return whether it can be expanded."""
+    for key, listed in (("precision", entry.precisions), ("batch", entry.batches)):
+        if len(listed) > MAX_LISTED:
+            entry.fault((key,), f"{key}: has {len(listed)} values, but at most {MAX_LISTED} are allowed")
+            return False
+        if not listed:
+            entry.fault((key,), f"{key}: expected at least one value, got []")
+        if any(value in listed[:index] for index, value in enumerate(listed)):
+            entry.fault((key,), f"{key}: a value is listed twice in {shown(listed)}")
+    return True
+
+
 def _variant(entry: Entry, batch: Any, precision: Any) -> dict[str, Any]:
-    """The entry's data in one batch size and one precision."""
+    """Return the entry's data for one batch size and one precision."""
     data = entry.data | {"precision": precision, "id": f"{entry.base_id}{_suffix(batch)}-{precision}"}
     name, source = entry.data.get("id"), data.get("input")
     if name is not None:
@@ -164,10 +191,10 @@ def _variant(entry: Entry, batch: Any, precision: Any) -> dict[str, Any]:
     if precision not in QUANTIZED_PRECISIONS and (
         any(other in entry.precisions for other in QUANTIZED_PRECISIONS) or "quantize" not in entry.own
     ):
-        # How to quantize is said once, for an entry or a file, whatever else it runs in.
+        # A file or an entry states once how to quantize, and its other precisions ignore that.
         data.pop("quantize", None)
     if precision in QUANTIZED_PRECISIONS and data.get("quantize") is not None:
-        data.setdefault("weights", "set_input")  # a kernel that passes through Q/DQ is a tensor
+        data.setdefault("weights", "set_input")  # Q/DQ needs the kernel as a tensor
     return data
 
 
@@ -175,8 +202,8 @@ def _suffix(batch: Any) -> str:
     return f"_n{batch}" if type(batch) is int and batch > 0 else ""
 
 
-def _unions(data: Mapping[str, Any]) -> Iterator[Problem]:
-    """What may be of several types: checked here, because pydantic reports each type that it is not."""
+def _union_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Check keys that accept several types. Pydantic would report one problem for each type."""
     if isinstance(data.get("set"), dict):
         yield from lint_assignments(data["set"])
     bias = data.get("bias", "none")
@@ -184,8 +211,8 @@ def _unions(data: Mapping[str, Any]) -> Iterator[Problem]:
         yield ("bias",), f'bias: expected "none" or a table with fill or values, got {shown(bias)}'
 
 
-def _findings(error: ValidationError) -> Iterator[Problem]:
-    """Pydantic's findings in terms of the file, without those that `_unions` or the claims' check report."""
+def _validation_problems(error: ValidationError) -> Iterator[Problem]:
+    """Translate pydantic's errors, except those that `_union_problems` or the check of claims reports."""
     for detail in error.errors(include_url=False):
         path: KeyPath = detail["loc"]
         match path:
@@ -196,21 +223,21 @@ def _findings(error: ValidationError) -> Iterator[Problem]:
             case ("claims", _) if detail["type"] == "string_pattern_mismatch":
                 continue
             case _ if detail["type"] == "too_short" and detail["input"]:
-                continue  # it counts only the elements that are right, and has said what is wrong with the others
+                continue  # only the valid elements are counted, and the invalid ones have been reported
             case ("name",):
                 path = ("id",)
         yield path, explain(detail, path, Case)
 
 
 def merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """``own`` over ``defaults``, table by table."""
+    """Return ``defaults`` overridden by ``own``, merged table by table."""
     result = dict(defaults)
     for key, value in own.items():
         under = result.get(key)
         if isinstance(under, dict) and isinstance(value, dict):
             if key == "set":
-                # Assignments are applied in order: one written again moves behind the defaults.
-                under = {name: kept for name, kept in under.items() if name not in value}
+                # Assignments are applied in order: one that the case sets again comes after the defaults.
+                under = {name: earlier for name, earlier in under.items() if name not in value}
             result[key] = merged(under, value)
         else:
             result[key] = value
@@ -224,7 +251,7 @@ def _known(table: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
     return {key: value for key, value in table.items() if key in keys}
 
 
-def _holds(data: Any, path: KeyPath) -> bool:
+def _has(data: Any, path: KeyPath) -> bool:
     try:
         for part in path:
             data = data[part]

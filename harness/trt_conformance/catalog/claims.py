@@ -1,4 +1,4 @@
-"""The claims of `cases/claims.toml`: what the document states, each with an id and its section."""
+"""The claims of `cases/claims.toml`: the statements of the document, each with an id and its section."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from trt_conformance.core.words import choice, closest, shown
 
 
 class Claim(Model):
-    """One thing the document states."""
+    """One statement of the document."""
 
     id: ClaimId
     section: Annotated[str, Field(min_length=1)]
     statement: Annotated[str, Field(min_length=8)]
 
 
-def _claims(source: Source) -> dict[int, Claim]:
-    """The valid claims by their place in the file."""
+def read_claims(source: Source) -> dict[int, Claim]:
+    """Return the valid claims by their index in the file. Mistakes become faults of the file."""
     claims: dict[int, Claim] = {}
+    first: dict[str, int] = {}
     for key in source.document:
         if key != "claim":
             source.fault((key,), choice("unknown key", key, ["claim"]))
@@ -40,13 +41,15 @@ def _claims(source: Source) -> dict[int, Claim]:
                 path = detail["loc"]
                 source.fault(("claim", index, *path), explain(detail, path, Claim))
             continue
-        if any(claim.id == other.id for other in claims.values()):
-            source.fault(("claim", index, "id"), f"duplicate claim {shown(claim.id)}")
+        if (earlier := first.setdefault(claim.id, index)) != index:
+            line = source.line(("claim", earlier))
+            source.fault(("claim", index, "id"), f"duplicate claim {shown(claim.id)}: already on line {line}")
         claims[index] = claim
     return claims
 
 
-def _check_claims(every: Iterable[Entry], claims: Iterable[str]) -> None:
+def check_claims_exist(every: Iterable[Entry], claims: Iterable[str]) -> None:
+    """Record a fault for each claim of an entry that is not in the file of claims."""
     known = set(claims)
     for entry in every:
         for index, claim in enumerate(entry.claims):
@@ -54,8 +57,9 @@ def _check_claims(every: Iterable[Entry], claims: Iterable[str]) -> None:
                 entry.fault(("claims", index), f"claim {shown(claim)} is not in claims.toml{closest(claim, known)}")
 
 
-def _check_unused(source: Source, claims: dict[int, Claim], every: Iterable[Entry]) -> None:
+def check_claims_used(source: Source, claims: dict[int, Claim], every: Iterable[Entry]) -> None:
+    """Record a fault for each claim that no entry checks."""
     used = {claim for entry in every for claim in entry.claims if isinstance(claim, str)}
     for index, claim in claims.items():
         if claim.id not in used:
-            source.fault(("claim", index), f"claim {shown(claim.id)} is checked by no case")
+            source.fault(("claim", index), f"no case checks the claim {shown(claim.id)}")

@@ -1,9 +1,10 @@
-"""Known differences of targets: each with its cause, and failing the run once it no longer holds."""
+"""Known differences of targets, each with its cause. One that no longer occurs fails the run."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -13,23 +14,24 @@ from typing import Annotated, Literal
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import Field, ValidationError, model_validator
 
+from trt_conformance.catalog.explain import explain
+from trt_conformance.catalog.patterns import pattern_fault
+from trt_conformance.catalog.source import CaseFileError, Fault, Source, read_sources, toml_files
 from trt_conformance.core.case import Case
-from trt_conformance.core.errors import ConformanceError, TomlError
 from trt_conformance.core.flavours import FLAVOURS
-from trt_conformance.core.paths import CASES, relative
+from trt_conformance.core.paths import CASES
 from trt_conformance.core.target_name import TargetName
-from trt_conformance.core.toml import KeyLines, parse
+from trt_conformance.core.toml import KeyPath
 from trt_conformance.core.types import Model, Phase
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.core.words import choice, shown
 
 
 class Expectation(Model):
-    """A difference that targets are known to have in some checks of some cases.
+    """A known difference of some targets, in some checks of some cases.
 
-    deviation: differs from the document. unsupported: refused although documented. bug: reported, with link.
-
-    ``cases`` differ every time. Those of ``also`` may differ in the same way, or pass: whether they do depends on more
-    than a pattern of ids can say.
+    ``cause``: ``deviation`` from the document, ``unsupported`` although documented, or a reported ``bug`` (with its
+    ``link``). ``cases`` always differ. The cases of ``also`` may differ in the same way or pass.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
@@ -47,18 +49,16 @@ class Expectation(Model):
     @model_validator(mode="after")
     def _check(self) -> Expectation:
         if self.cause == "bug" and not self.link:
-            raise ValueError("a bug needs the link of its report")
+            raise ValueError('cause "bug" needs "link": the URL of the report')
         for pattern in self.targets:
             if TargetName.parse(pattern).flavour not in FLAVOURS:
-                raise ValueError(f"target {pattern!r} is unknown; names begin with one of {', '.join(FLAVOURS)}")
+                raise ValueError(f"targets: unknown target {shown(pattern)}; names begin with {', '.join(FLAVOURS)}")
         try:
             SpecifierSet(self.versions)
         except InvalidSpecifier:
-            raise ValueError(f"versions {self.versions!r} is no range such as '>=8.5,<10'") from None
-        try:
-            re.compile(self.difference)
-        except re.error as fault:
-            raise ValueError(f"difference {self.difference!r} is no regular expression: {fault}") from None
+            raise ValueError(f'versions: {shown(self.versions)} is not a version range, like ">=8.5,<10"') from None
+        if fault := pattern_fault(self.difference):
+            raise ValueError(f"difference: {shown(self.difference)} {fault}")
         return self
 
     @cached_property
@@ -66,14 +66,14 @@ class Expectation(Model):
         return SpecifierSet(self.versions)
 
     def concerns(self, target: str, case: str, check: str) -> bool:
-        """Whether it says that this check of this case differs on this target."""
-        return self._speaks_of(self.cases, target, case, check)
+        """Whether this check of this case always differs on this target."""
+        return self._covers(self.cases, target, case, check)
 
     def allows(self, target: str, case: str, check: str) -> bool:
-        """Whether it says that this check of this case may differ on this target."""
-        return self._speaks_of((*self.cases, *self.also), target, case, check)
+        """Whether this check of this case may differ on this target."""
+        return self._covers((*self.cases, *self.also), target, case, check)
 
-    def _speaks_of(self, cases: Sequence[str], target: str, case: str, check: str) -> bool:
+    def _covers(self, cases: Sequence[str], target: str, case: str, check: str) -> bool:
         if check not in self.checks or not any(fnmatchcase(case, pattern) for pattern in cases):
             return False
         if not any(fnmatchcase(target, pattern) for pattern in self.targets):
@@ -83,13 +83,13 @@ class Expectation(Model):
 
 
 class Expectations:
-    """All known differences, and which of them a run has met."""
+    """All known differences, applied to the verdicts of a run."""
 
     def __init__(self, entries: Sequence[Expectation]) -> None:
         self.entries = tuple(entries)
 
     def apply(self, verdict: Verdict) -> Verdict:
-        """Mark a fault as known, or fail a pass that an expectation says should differ."""
+        """Mark a fault as known, or fail a check that passes although an expectation says that it differs."""
         for entry in self.entries:
             where = verdict.target, verdict.case, verdict.check
             if not entry.allows(*where):
@@ -98,14 +98,14 @@ class Expectations:
                 return replace(verdict, known=entry.id)
             if verdict.status == "pass" and entry.concerns(*where):
                 text = (
-                    f"{verdict.case} passes on {verdict.target}, but expectation {entry.id!r} says it differs "
-                    f"({entry.difference}): remove it from cases/expectations, or narrow its versions"
+                    f"{verdict.case} passes on {verdict.target}, but expectation {entry.id!r} says that it differs "
+                    f"({entry.difference}): remove the expectation from cases/expectations, or narrow its versions"
                 )
                 return replace(verdict, status="fail", message=text)
         return verdict
 
     def unused(self, verdicts: Sequence[Verdict]) -> list[Expectation]:
-        """Expectations that concern a check which ran, and matched none of its verdicts."""
+        """Return the expectations that cover a check that ran, but match no verdict."""
         met = {verdict.known for verdict in verdicts}
         ran = [v for v in verdicts if v.status in ("pass", "fail", "error", "fallback")]
         return [
@@ -115,47 +115,72 @@ class Expectations:
         ]
 
 
-def load(cases: Sequence[Case], root: Path = CASES / "expectations", generated: Sequence[str] = ()) -> Expectations:
-    """Read and check ``cases/expectations/*.toml``; ``generated`` are ids of checks that no case file holds.
+def load_expectations(
+    cases: Sequence[Case], root: Path = CASES / "expectations", generated: Sequence[str] = ()
+) -> Expectations:
+    """Read and check every ``*.toml`` below ``root``; there are no expectations if there is no such folder.
+
+    Args:
+        cases: the cases of the catalog; each pattern of an expectation must match one.
+        root: the folder of expectations.
+        generated: ids of checks that are not in a case file, which patterns may match as well.
 
     Raises:
-        ConformanceError: naming every fault with file and line: TOML errors, unknown keys, unknown
-            target names, patterns that match no case, ids used twice.
+        CaseFileError: with every fault of every file: invalid TOML, unknown keys or targets, patterns that match no
+            case, duplicate ids.
     """
-    entries: list[Expectation] = []
-    faults: list[str] = []
-    ids = [*(case.id for case in cases), *generated]
-    for path in sorted(root.glob("*.toml")):
-        try:
-            text = path.read_text(encoding="utf-8")
-            document, lines = parse(text), KeyLines(text)
-        except TomlError as fault:
-            faults.append(f"{relative(path)}:{fault.line}: {fault}")
-            continue
-        except (OSError, UnicodeDecodeError) as fault:
-            faults.append(f"{relative(path)}:1: cannot be read: {fault}")
-            continue
-        for index, raw in enumerate(document.get("expectation", ())):
-            where = f"{relative(path)}:{lines.line(('expectation', index))}"
-            try:
-                entry = Expectation.model_validate(raw)
-            except ValidationError as fault:
-                faults += [f"{where}: {_say(dict(error))}" for error in fault.errors()]
-                continue
-            faults += [
-                f"{where}: cases {pattern!r} match no case"
-                for pattern in (*entry.cases, *entry.also)
-                if not any(fnmatchcase(case, pattern) for case in ids)
-            ]
-            if any(entry.id == other.id for other in entries):
-                faults.append(f"{where}: the id {entry.id!r} is used twice")
-            entries.append(entry)
+    entries, faults = read_expectations(root, [*(case.id for case in cases), *generated])
     if faults:
-        raise ConformanceError("\n".join(faults))
+        raise CaseFileError(faults)
     return Expectations(entries)
 
 
-def _say(error: dict[str, object]) -> str:
-    place = ".".join(str(part) for part in error["loc"]) if isinstance(error["loc"], tuple) else ""
-    text = str(error["msg"]).removeprefix("Value error, ")
-    return f"{place}: {text}" if place else text
+def read_expectations(root: Path, ids: Sequence[str] | None) -> tuple[list[Expectation], list[Fault]]:
+    """Return the valid expectations below a folder, and the faults of the files.
+
+    ``ids`` are the case ids that patterns must match; None if they are not known.
+    """
+    faults: list[Fault] = []
+    try:
+        sources = read_sources(toml_files(root) if os.path.lexists(root) else [], faults)
+    except CaseFileError as error:
+        return [], list(error.faults)
+    entries: list[Expectation] = []
+    first: dict[str, str] = {}
+    for source in sources:
+        for index, entry in _entries(source):
+            path = ("expectation", index)
+            place = f"{source.file}:{source.line(path)}"
+            if (earlier := first.setdefault(entry.id, place)) != place:
+                source.fault((*path, "id"), f"duplicate id {shown(entry.id)}: already at {earlier}")
+            if ids is not None:
+                _check_patterns(source, path, entry, ids)
+            entries.append(entry)
+    return entries, [*faults, *(fault for source in sources for fault in source.faults)]
+
+
+def _entries(source: Source) -> Iterator[tuple[int, Expectation]]:
+    """Yield the valid expectations of a file with their indices."""
+    for key in source.document:
+        if key != "expectation":
+            source.fault((key,), choice("unknown key", key, ["expectation"]))
+    given = source.document.get("expectation", [])
+    if not isinstance(given, list):
+        source.fault(("expectation",), f"expectation: expected [[expectation]] tables, got {shown(given)}")
+        return
+    for index, data in enumerate(given):
+        try:
+            entry = Expectation.model_validate(data)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                path = detail["loc"]
+                source.fault(("expectation", index, *path), explain(detail, path, Expectation))
+            continue
+        yield index, entry
+
+
+def _check_patterns(source: Source, path: KeyPath, entry: Expectation, ids: Sequence[str]) -> None:
+    for key, patterns in (("cases", entry.cases), ("also", entry.also)):
+        for index, pattern in enumerate(patterns):
+            if not any(fnmatchcase(case, pattern) for case in ids):
+                source.fault((*path, key, index), f"{key}: {shown(pattern)} matches no case")

@@ -1,4 +1,4 @@
-"""Puts what pydantic finds wrong into the words of a TOML file."""
+"""Translates pydantic's validation errors into messages about a TOML file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Problem = tuple[KeyPath, str]
-"""Where (keys within the entry) and what."""
+"""The place (keys within the entry) and the message."""
 
 _KINDS = {
     "int_type": "an integer",
@@ -41,7 +41,7 @@ _LENGTHS = {
 
 
 def explain(detail: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
-    """What one finding of pydantic means, ``path`` being the place in the file and ``model`` that of its top."""
+    """Return the message for one of pydantic's errors at ``path`` of a document whose top is described by ``model``."""
     kind, value, limits = detail["type"], detail["input"], detail.get("ctx", {})
     where = f"{dotted(path)}: " if path else ""
     key = str(path[-1]) if path else ""
@@ -59,20 +59,26 @@ def explain(detail: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
         rule = f"expected {_KINDS[kind]}"
     elif kind in _BOUNDS:
         words, limit = _BOUNDS[kind]
-        rule = f"must be {words} {limits[limit]:g}"
+        rule = f"must be {words} {_number(limits[limit])}"
     elif kind in _LENGTHS:
         words, limit, unit = _LENGTHS[kind]
         return f"{where}needs {words} {counted(limits[limit], unit)}, got {len(value)}"
     elif kind == "string_pattern_mismatch":
         form = ', like "section.statement"' if r"\." in limits["pattern"] else ""
-        rule = f"must be lower-case letters, digits and underscores{form}"
+        rule = f"may have only lower-case letters, digits and underscores{form}"
+    elif kind == "value_error":
+        return f"{where}{limits['error']}"
     else:
         rule = detail["msg"].lower().replace("input should", "must")
     return f"{where}{rule}, got {shown(value)}"
 
 
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
+
+
 def _fields(model: type[BaseModel], path: KeyPath) -> list[str]:
-    """The keys of the table at ``path``: descends through the models that the fields' types name."""
+    """Return the keys of the table at ``path``, following the models named by the fields' types."""
     for part in path:
         field = model.model_fields.get(str(part))
         if field is not None:

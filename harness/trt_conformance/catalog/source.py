@@ -1,9 +1,10 @@
-"""A case file as text with the line of every key, and the faults found in it."""
+"""A TOML file of the suite as text, with the line of every key and the faults found in it."""
 
 from __future__ import annotations
 
+import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,22 +16,34 @@ from trt_conformance.core.toml import KeyLines, KeyPath, parse
 from trt_conformance.core.words import counted
 
 MAX_BYTES = 1_000_000
+MAX_FAULTS = 500
+"""After so many faults a file is not read further: one mistake repeated, or no file of this suite."""
+MAX_MESSAGE = 600
+MAX_NAMED = 3
 
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """Something wrong in a file, said so that a person can mend it."""
+    """One mistake in a file. ``cases`` are the cases that inherit it from the file's defaults."""
 
     file: str
     line: int
     message: str
+    cases: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
+        return f"{self.file}:{self.line}: {self.message}{self._inherited()}"
+
+    def _inherited(self) -> str:
+        if not self.cases:
+            return ""
+        more = len(self.cases) - MAX_NAMED
+        names = ", ".join(self.cases[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+        return f" (from [defaults], in {'case' if len(self.cases) == 1 else 'cases'} {names})"
 
 
 class CaseFileError(ConformanceError):
-    """Files with faults: every one of them, in the order of files and lines."""
+    """Files with faults: all of them, in the order of files and lines."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(sorted(set(faults)))
@@ -50,44 +63,135 @@ class Source:
     stem: str
     text: str
     document: dict[str, Any]
-    faults: list[Fault] = field(default_factory=list)
+    _faults: dict[tuple[int, str], list[str]] = field(default_factory=dict)
 
     @cached_property
     def _lines(self) -> KeyLines:
         return KeyLines(self.text)
 
+    @property
+    def faults(self) -> list[Fault]:
+        """The faults found so far, each once."""
+        return [Fault(self.file, line, message, tuple(cases)) for (line, message), cases in self._faults.items()]
+
     def line(self, path: KeyPath) -> int:
+        """Return the line, from 1, of a key or of its longest prefix in the file."""
         return self._lines.line(path)
 
-    def fault(self, path: KeyPath, message: str) -> None:
-        self.faults.append(Fault(self.file, self.line(path), message))
+    def fault(self, path: KeyPath, message: str, case: str | None = None) -> None:
+        """Record a fault at a key; ``case`` is the case that inherits it from the file's defaults.
+
+        Raises:
+            CaseFileError: the file has `MAX_FAULTS` faults; with all of them.
+        """
+        cases = self._faults.setdefault((self.line(path), printable(message)), [])
+        if case is not None and case not in cases:
+            cases.append(case)
+        if len(self._faults) > MAX_FAULTS:
+            del self._faults[next(reversed(self._faults))]
+            last = Fault(self.file, 1, f"has more than {MAX_FAULTS} faults: the others are not listed")
+            raise CaseFileError([last, *self.faults])
 
 
-def read(path: Path) -> Source:
-    """Read a file of at most `MAX_BYTES`. Raises CaseFileError with the one reason why it cannot be used."""
-    # The parent's name is resolved, not the file's own: a link is called what people see.
-    file = f"{relative(path.parent)}/{path.name}"
+def printable(text: str) -> str:
+    """Return a text on one line: control characters and surrogates escaped, and cut after `MAX_MESSAGE` characters."""
+    if len(text) > MAX_MESSAGE:
+        text = f"{text[: MAX_MESSAGE - 3]}..."
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
-    def refused(message: str, line: int = 1) -> CaseFileError:
-        return CaseFileError([Fault(file, line, message)])
 
+def name_of(path: Path) -> str:
+    """Return the name of a file as messages show it.
+
+    Only its folder is resolved, so that a link keeps its own name.
+    """
+    return printable(f"{relative(path.parent)}/{path.name}")
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a regular file of at most `MAX_BYTES` in UTF-8.
+
+    Raises:
+        CaseFileError: with the one reason why the file cannot be used.
+    """
     try:
+        # A FIFO would block on opening: what kind of file it is is asked first.
         status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise _refused(path, "is a directory, not a file")
         if not stat.S_ISREG(status.st_mode):
-            raise refused("is a directory, not a file" if stat.S_ISDIR(status.st_mode) else "is no regular file")
+            raise _refused(path, "is not a regular file")
         if status.st_size > MAX_BYTES:
-            raise refused(f"has {status.st_size / 1e6:.1f} MB, more than the {MAX_BYTES / 1e6:g} MB allowed: split it")
-        raw = path.read_bytes()
+            size = f"{status.st_size / 1e6:.1f} MB"
+            raise _refused(path, f"is too large: {size}, but at most {MAX_BYTES / 1e6:g} MB are allowed; split it")
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise refused(f"cannot be read: {error.strerror}") from None
+        raise _refused(path, f"cannot be read: {error.strerror}") from None
     try:
-        text = raw.decode()
+        return raw.decode()
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise refused(f"is not UTF-8: byte 0x{raw[error.start]:02x}", line) from None
+        raise _refused(path, f"is not UTF-8: byte 0x{raw[error.start]:02x}", line) from None
+
+
+def read_source(path: Path) -> Source:
+    """Read and parse a TOML file.
+
+    Raises:
+        CaseFileError: with the one reason why the file cannot be used.
+    """
+    text = read_text(path)
     if text.startswith("\ufeff"):
-        raise refused("begins with a byte order mark: save it as UTF-8 without one")
+        raise _refused(path, "begins with a byte order mark: save it as UTF-8 without one")
     try:
-        return Source(file, path.stem, text, parse(text))
+        return Source(name_of(path), path.stem, text, parse(text))
     except TomlError as error:
-        raise refused(f"is no valid TOML: {error}", error.line) from None
+        raise _refused(path, f"is not valid TOML: {error}", error.line) from None
+
+
+def read_sources(paths: Iterable[Path], faults: list[Fault]) -> list[Source]:
+    """Read the files that can be read. The faults of the others are added to ``faults``."""
+    sources = []
+    for path in paths:
+        try:
+            sources.append(read_source(path))
+        except CaseFileError as error:
+            faults += error.faults
+    return sources
+
+
+def toml_files(root: Path) -> list[Path]:
+    """Return every ``*.toml`` below a folder in order, following links to folders.
+
+    Raises:
+        CaseFileError: a folder cannot be read, or a link leads back to a folder that contains it.
+    """
+    return sorted(path for path in _files(root, frozenset()) if path.suffix == ".toml")
+
+
+def is_sweep(path: Path) -> bool:
+    """Whether a file is a sweep: those in a folder ``sweeps`` are."""
+    return path.parent.name == "sweeps"
+
+
+def _files(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    try:
+        here = os.path.realpath(folder)
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        for entry in entries:
+            path = folder / entry.name
+            if path.suffix != ".toml" and entry.is_dir():
+                if os.path.realpath(path) in above | {here}:
+                    raise _refused(path, "is a link to a folder that contains it")
+                yield from _files(path, above | {here})
+            else:
+                yield path
+    except OSError as error:
+        raise _refused(folder, f"cannot be read: {error.strerror}") from None
+
+
+def _refused(path: Path, message: str, line: int = 1) -> CaseFileError:
+    return CaseFileError([Fault(name_of(path), line, printable(message))])

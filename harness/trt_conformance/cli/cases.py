@@ -50,13 +50,16 @@ def list_cases(
 
 @app.command()
 def lint(root: Root = CASES, as_json: AsJson = False) -> None:
-    """Check every case file; exit code 2 where there is a fault."""
-    from trt_conformance.catalog.catalog import CaseFileError, load
+    """Check all case files, sweeps, claims and expectations; exit code 2 if there is a fault."""
+    from trt_conformance.catalog.linting import lint_folder
+    from trt_conformance.catalog.source import CaseFileError
+    from trt_conformance.checks.padding import sample, tiers
     from trt_conformance.cli.coverage import summary
     from trt_conformance.core.words import counted
 
+    unfiled = (name for tier in tiers.TIERS.values() for name in sample.ids(tier))
     try:
-        catalog = load(root)
+        catalog, expectations = lint_folder(root, unfiled)
     except CaseFileError as error:
         if as_json:
             print_json({"faults": [vars(fault) for fault in error.faults]})
@@ -68,7 +71,8 @@ def lint(root: Root = CASES, as_json: AsJson = False) -> None:
         return
     cases = counted(len(catalog.cases), "case")
     files = counted(len({found.file for found in catalog.cases}), "file")
-    typer.echo(f"{cases} in {files}, {counted(len(catalog.claims), 'claim')}: no faults")
+    claims, known = counted(len(catalog.claims), "claim"), counted(len(expectations), "expectation")
+    typer.echo(f"{cases} in {files}, {claims}, {known}: no faults")
     for expanded in catalog.sweeps:
         typer.echo(summary(expanded))
 

@@ -18,7 +18,7 @@ def load(root: Path, tier: Tier = "nightly") -> Catalog:
     """The catalog under a folder. Raises CaseFileError with every fault."""
     from trt_conformance.catalog import catalog
 
-    return catalog.load(root, tier)
+    return catalog.load_catalog(root, tier)
 
 
 def select(catalog: Catalog, globs: Sequence[str]) -> tuple[Case, ...]:

@@ -31,10 +31,10 @@ Every = Annotated[bool, typer.Option("--all", help="Show every case that kills a
 
 def mutants(case: CaseGlobs = None, mutant: MutantGlobs = None, every: Every = False, as_json: AsJson = False) -> None:
     """Run wrong convolutions through the suite's small cases; exit code 1 where no case kills one."""
-    from trt_conformance.catalog.catalog import load
+    from trt_conformance.catalog.catalog import load_catalog
     from trt_conformance.mutants import check_unmutated, score
 
-    catalog = load(tier=None)
+    catalog = load_catalog(tier=None)
     cases, chosen = _cases(catalog, case or ()), _mutants(mutant or ())
     check_unmutated(catalog, cases)
     width = max(len(one.name) for one in chosen)

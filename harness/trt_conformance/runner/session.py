@@ -16,10 +16,8 @@ from tempfile import mkdtemp
 import pytest
 from platformdirs import user_cache_path
 
-from trt_conformance.catalog.catalog import Catalog
-from trt_conformance.catalog.catalog import load as load_catalog
-from trt_conformance.catalog.expectations import Expectations
-from trt_conformance.catalog.expectations import load as load_expectations
+from trt_conformance.catalog.catalog import Catalog, load_catalog
+from trt_conformance.catalog.expectations import Expectations, load_expectations
 from trt_conformance.checks.padding import sample as padding_sample
 from trt_conformance.checks.padding.tiers import Tier, tier_of
 from trt_conformance.core.case import Case

@@ -1,1 +1,1 @@
-"""What a case file may not say: contradictions, networks that cannot be built, cases that cannot fail."""
+"""Checks of cases: contradictions, networks that cannot be built, and cases that cannot fail."""

@@ -1,19 +1,22 @@
-"""Checks what a case says as a whole: that its parts go together, and that it can fail."""
+"""Checks a case as a whole: its parts fit together, and a wrong implementation would fail it."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, get_args
+
+import numpy as np
 
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.catalog.lint.network import lint_joined, lint_network
 from trt_conformance.catalog.lint.vacuous import is_cheap, vacuous
+from trt_conformance.catalog.patterns import pattern_fault
 from trt_conformance.core.attributes import ATTRIBUTE_FIELDS
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import InvalidConvolution
+from trt_conformance.core.tensors import NUMPY_TYPE
 from trt_conformance.core.toml import KeyPath
 from trt_conformance.core.types import MAX_ELEMENTS, QUANTIZED_PRECISIONS, PaddingMode
 from trt_conformance.core.words import choice, counted, dotted, shown
@@ -25,14 +28,16 @@ from trt_conformance.numerics.reference.shape import check, output_shape
 
 Shape = tuple[int, ...]
 
-# Random and dense: what a timed case may compute with.
+MAX_SIZE = 2**31 - 1
+"""The largest size, stride, padding or dilation: TensorRT's dimensions are 32-bit integers."""
+# Random and dense fills: the only ones allowed in a timed case.
 _DENSE_FILLS = ("uniform", "int8_full_range")
-# Fills that are laid out over the last two dimensions.
+# Fills that are defined over the last two dimensions.
 _PLANE_FILLS = ("tiled_1_to_9", "powers_of_ten", "powers_of_ten_alternating")
 
 
 def lint_assignments(assignments: Mapping[str, Any]) -> Iterator[Problem]:
-    """Check the names and types of ``set``, before it becomes part of a case."""
+    """Yield the problems of the names and types in ``set``, before it becomes part of a case."""
     for name, value in assignments.items():
         path = ("set", name)
         if name not in ATTRIBUTE_FIELDS:
@@ -44,20 +49,20 @@ def lint_assignments(assignments: Mapping[str, Any]) -> Iterator[Problem]:
             if type(value) is not int:
                 yield path, f"set.{name}: expected an integer, got {shown(value)}"
         elif not isinstance(value, list) or not value or any(type(part) is not int for part in value):
-            yield path, f"set.{name}: expected an array of integers, one an axis, got {shown(value)}"
+            yield path, f"set.{name}: expected an array of integers, one per axis, got {shown(value)}"
 
 
 def lint_case(case: Case) -> Iterator[Problem]:
-    """Every problem of one valid case, as (keys within the entry, message)."""
-    # What every target refuses need be no convolution.
+    """Yield every problem of one valid case, as (keys within the entry, message)."""
+    # A case that every target refuses need not be a valid convolution.
     refused = case.reject is not None and case.reject.phase is not None
     if not case.claims and not case.source:
-        yield (), "names no claims and no source: say what the case checks"
+        yield (), "has neither claims nor a source: name the claims that the case checks, or where it comes from"
     parts = [*_contents(case, refused), *_quantization(case), *_rejection(case), *_relations(case), *_deprecated(case)]
     parts += [*_timed(case), *_large(case), *_constraint(case)]
     if not refused:
         parts += lint_network(case)
-    shapes = [*_sizes(case), *_ranks(case, refused), *_dynamic(case)]
+    shapes = [*_sizes(case, refused), *_ranks(case, refused), *_dynamic(case)]
     yield from (*parts, *shapes)
     if refused or shapes:
         return
@@ -77,7 +82,7 @@ def lint_case(case: Case) -> Iterator[Problem]:
     if not parts and not case.latency and not case.large:
         yield from vacuous(case, layer)
         yield from _exact(case, layer)
-        yield from _distinguishes(case)
+        yield from _distinguishes(case, layer)
 
 
 def _constraint(case: Case) -> Iterator[Problem]:
@@ -94,13 +99,13 @@ def _constraint(case: Case) -> Iterator[Problem]:
 
 def _large(case: Case) -> Iterator[Problem]:
     if case.large and (case.exact or case.relations or case.reject or case.latency or case.expect.printed):
-        yield ("large",), "large: such a case has no exact, relations, reject, latency or printed values"
+        yield ("large",), "large: a large case cannot have exact, relations, reject, latency or printed values"
     if case.large and case.dynamic is not None:
-        yield ("large",), "large: such a case has one shape, and no dynamic"
+        yield ("large",), "large: a large case has one shape and cannot be dynamic"
 
 
 def _input_shapes(case: Case) -> Iterator[tuple[KeyPath, Shape]]:
-    """Every input shape that has to be valid, those to run first."""
+    """Yield every input shape that must be valid, those that are run first."""
     if case.dynamic is None:
         yield (), case.input.shape
         return
@@ -114,11 +119,11 @@ def _invalid(case: Case, shape: Shape) -> str | None:
     try:
         output_shape(shape, case.kernel.shape, case.attributes)
     except InvalidConvolution as error:
-        return f"no valid convolution of {list(shape)}: {error} (a case meant to be refused says so in reject)"
+        return f"no valid convolution of {list(shape)}: {error} (if the case is meant to be refused, add reject)"
     return None
 
 
-def _sizes(case: Case) -> Iterator[Problem]:
+def _sizes(case: Case, refused: bool) -> Iterator[Problem]:
     shapes: dict[KeyPath, Shape] = {("input", "shape"): case.input.shape, ("kernel", "shape"): case.kernel.shape}
     for index, run in enumerate(case.dynamic.run if case.dynamic else ()):
         shapes["dynamic", "run", index] = run
@@ -126,6 +131,16 @@ def _sizes(case: Case) -> Iterator[Problem]:
         elements, most = math.prod(shape), 2 * MAX_ELEMENTS if case.large else MAX_ELEMENTS
         if elements > most:
             yield path, f"{dotted(path)}: {list(shape)} has {elements} elements, more than the {most} allowed"
+    if refused:
+        return
+    every: dict[KeyPath, Shape] = dict(shapes)
+    every |= {("set", name): value for name, value in case.set.items() if isinstance(value, tuple)}
+    if case.dynamic is not None:
+        every |= {("dynamic", name): getattr(case.dynamic, name) for name in ("min", "opt", "max")}
+    for path, sizes in every.items():
+        for size in sizes:
+            if abs(size) > MAX_SIZE:
+                yield path, f"{dotted(path)}: {size} is beyond 32 bits, the range of TensorRT's dimensions"
 
 
 def _ranks(case: Case, refused: bool) -> Iterator[Problem]:
@@ -151,7 +166,7 @@ def _ranks(case: Case, refused: bool) -> Iterator[Problem]:
 
 
 def _contents(case: Case, refused: bool) -> Iterator[Problem]:
-    """Fills and values: one of them, and of a size that fits."""
+    """Each tensor has a fill or values, and its values fit its shape and type."""
     tensors: list[tuple[str, Any, Shape]] = [
         ("input", case.input, case.input.shape),
         ("kernel", case.kernel, case.kernel.shape),
@@ -167,20 +182,33 @@ def _contents(case: Case, refused: bool) -> Iterator[Problem]:
         elif tensor.values and not refused and len(tensor.values) != math.prod(shape):
             given = counted(len(tensor.values), "value")
             yield (name, "values"), f"{name}.values: {given} for shape {list(shape)}, expected {math.prod(shape)}"
+        elif tensor.values and not refused:
+            yield from _overflows(case, name, tensor.values)
     if case.dynamic and case.input.values and any(run != case.input.shape for run in case.dynamic.run):
-        yield ("input", "values"), f"input.values fit only {list(case.input.shape)}: dynamic.run needs a fill"
+        yield (
+            ("input", "values"),
+            f"input.values fit only {list(case.input.shape)}: dynamic.run needs a fill",
+        )
+
+
+def _overflows(case: Case, name: str, values: Sequence[float]) -> Iterator[Problem]:
+    with np.errstate(over="ignore"):
+        read = np.asarray(values, dtype=np.float64).astype(NUMPY_TYPE[case.data_type]).astype(np.float64)
+    for index, (given, became) in enumerate(zip(values, read, strict=True)):
+        if math.isfinite(given) and not math.isfinite(became):
+            yield (name, "values", index), f"{name}.values[{index}]: {given:g} is beyond the range of {case.data_type}"
 
 
 def _quantization(case: Case) -> Iterator[Problem]:
     quantize = case.quantize
     if quantize is None:
         if case.precision in QUANTIZED_PRECISIONS:
-            yield ("precision",), f"precision {case.precision} needs quantize with its scales"
+            yield ("precision",), f"precision {case.precision} needs quantize with the scales"
         return
     if case.precision not in QUANTIZED_PRECISIONS:
-        yield ("quantize",), f"quantize is for precision int8 and fp8, but the case also runs in {case.precision}"
+        yield ("quantize",), f"quantize is only for precision int8 and fp8, but the case also runs in {case.precision}"
     elif case.weights != "set_input":
-        yield ("weights",), 'quantize needs weights = "set_input": only a kernel given as a tensor passes through Q/DQ'
+        yield ("weights",), 'quantize needs weights = "set_input": Q/DQ applies only to a kernel that is a tensor'
     maps = case.kernel.shape[0]
     if len(quantize.kernel) not in (1, maps):
         given = counted(len(quantize.kernel), "scale")
@@ -190,7 +218,7 @@ def _quantization(case: Case) -> Iterator[Problem]:
         )
     for name, scales in (("input", (quantize.input,)), ("kernel", quantize.kernel), ("output", (quantize.output,))):
         for scale in scales:
-            # An engine holds scales in float32.
+            # Engines store scales in float32.
             if scale is not None and not 2.0**-126 <= scale < 2.0**128:
                 yield ("quantize", name), f"quantize.{name}: a scale must be a positive float32, got {scale:g}"
     if quantize.io_quantization and case.epilogue:
@@ -205,34 +233,26 @@ def _rejection(case: Case) -> Iterator[Problem]:
         return
     if (case.reject.phase is None) != (case.reject.error is None):
         present, absent = ("phase", "error") if case.reject.phase else ("error", "phase")
-        yield ("reject",), f'reject has "{present}" but not "{absent}": both or neither'
+        yield ("reject",), f'reject has "{present}" but not "{absent}": give both or neither'
     elif case.reject.phase is None and not case.reject.on:
-        yield ("reject",), "reject says nothing: expected phase and error, or on"
+        yield ("reject",), "reject is empty: expected phase and error, or on"
     phases = {case.reject.phase, *(rejection.phase for rejection in case.reject.on.values())}
     if case.misuse is not None and phases - {None} != {"run"}:
-        yield ("misuse",), "misuse: what is wrong with a run is refused in phase run, and in no other"
+        yield ("misuse",), "misuse: a misused engine is refused in phase run, so every phase of reject must be run"
     patterns: dict[KeyPath, str | None] = {("reject", "error"): case.reject.error}
     for target, rejection in case.reject.on.items():
         patterns["reject", "on", target, "error"] = rejection.error
     for path, pattern in patterns.items():
-        if fault := _misspelt(pattern or ""):
-            yield path, f"{dotted(path)}: {shown(pattern)} is no regular expression: {fault}"
-
-
-def _misspelt(pattern: str) -> str | None:
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        return str(error)
-    return None
+        if fault := pattern_fault(pattern or ""):
+            yield path, f"{dotted(path)}: {shown(pattern)} {fault}"
 
 
 def _relations(case: Case) -> Iterator[Problem]:
     for index, relation in enumerate(case.relations):
         if relation.kind in ("equal", "channel_sum") and relation.to is None:
-            yield ("relations", index), f'relation {relation.kind} needs "to", the other case'
+            yield ("relations", index), f'relation {relation.kind} needs "to": the id of the other case'
         if relation.to == case.base_id:
-            yield ("relations", index), f'relation {relation.kind} is to the case itself: "{relation.to}"'
+            yield ("relations", index), f'relation {relation.kind} names the case itself: "{relation.to}"'
 
 
 def _deprecated(case: Case) -> Iterator[Problem]:
@@ -243,22 +263,25 @@ def _deprecated(case: Case) -> Iterator[Problem]:
         yield ("deprecated", "new"), f"deprecated.new: {old} is replaced by {old}_nd, not {new}"
     if old == "kernel_size":
         if case.weights != "setters":
-            yield ("deprecated", "name"), 'deprecated.name kernel_size is used only with weights = "setters"'
+            yield ("deprecated", "name"), 'deprecated.name kernel_size needs weights = "setters"'
     elif old != "add_convolution" and old not in case.set:
         yield ("deprecated", "name"), f"deprecated.name {old} is not used: set.{old} is missing"
 
 
 def _timed(case: Case) -> Iterator[Problem]:
     if case.batch is not None and case.dynamic is not None:
-        yield ("batch",), "batch: a case with dynamic states its shapes there"
+        yield ("batch",), "batch: a dynamic case lists its shapes in dynamic.run instead"
     if not case.latency:
         return
     if case.reject is not None or case.relations or case.expect.printed is not None:
-        yield ("latency",), "latency: a timed case has no reject, relations or printed values: leave these to others"
+        yield ("latency",), "latency: a timed case cannot have reject, relations or printed values: use a separate case"
     for name, tensor in (("input", case.input), ("kernel", case.kernel)):
         if tensor.fill not in _DENSE_FILLS:
             known = " or ".join(_DENSE_FILLS)
-            yield (name, "fill"), f"{name}.fill: a timed case needs {known}, since power and clocks depend on the data"
+            yield (
+                (name, "fill"),
+                f"{name}.fill: a timed case needs {known}, because the data affect power and clocks",
+            )
 
 
 def _dynamic(case: Case) -> Iterator[Problem]:
@@ -278,7 +301,7 @@ def _dynamic(case: Case) -> Iterator[Problem]:
     if -1 not in declared:
         yield ("dynamic", "shape"), f"dynamic.shape: {list(declared)} has no -1, so nothing is dynamic"
     if any(size < 1 and size != -1 for size in declared):
-        yield ("dynamic", "shape"), f"dynamic.shape: {list(declared)} may hold -1 and sizes of at least 1"
+        yield ("dynamic", "shape"), f"dynamic.shape: {list(declared)} may have only -1 and sizes of at least 1"
     if wrong:
         return
     for path, shape in shapes.items():
@@ -291,7 +314,7 @@ def _dynamic(case: Case) -> Iterator[Problem]:
 
 
 def _leaves_profile(case: Case, path: KeyPath) -> bool:
-    """Whether a run outside of the profile is what is to be refused."""
+    """Whether the case expects a run outside of the profile to be refused."""
     return path[1] == "run" and case.reject is not None and case.reject.phase == "run"
 
 
@@ -321,25 +344,37 @@ def _exact(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
     if not case.exact:
         return
     if not all(is_cheap(case, shape, output) for shape, output in zip(case.run_shapes, outputs, strict=True)):
-        yield ("exact",), "exact: the case is too large to be verified while linting"
-    elif reason := inexact(case):
+        yield ("exact",), "exact: the case is too large to verify here; use a smaller one"
+    elif reason := _inexact(case):
         yield ("exact",), f"not exact: {reason}"
 
 
-def _distinguishes(case: Case) -> Iterator[Problem]:
+def _inexact(case: Case) -> str | None:
+    with np.errstate(all="ignore"):
+        return inexact(case)
+
+
+def _distinguishes(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
     if not case.distinguishes:
         return
     values = list(case.distinguishes.values())
-    if len(set(values)) < max(2, len(values)):
-        yield ("distinguishes",), "distinguishes: expected at least two names, each with a value of its own"
-    elif (right := float(reference(case, case.run_shapes[0]).output.flat[0])) not in values:
-        yield ("distinguishes",), f"distinguishes: none of the values is the reference's, {right!r}"
+    if not is_cheap(case, case.run_shapes[0], outputs[0]) or math.prod(outputs[0]) == 0:
+        yield ("distinguishes",), "distinguishes: the case is empty, or too large to verify here; use a small one"
+    elif len(set(values)) < max(2, len(values)):
+        yield ("distinguishes",), "distinguishes: expected at least two names with different values"
+    elif (right := _first_element(case)) not in values:
+        yield ("distinguishes",), f"distinguishes: no value is that of the reference, {right!r}"
+
+
+def _first_element(case: Case) -> float:
+    with np.errstate(all="ignore"):
+        return float(reference(case, case.run_shapes[0]).output.flat[0])
 
 
 def _output_sizes(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
     most = 2 * MAX_ELEMENTS if case.large else MAX_ELEMENTS
     for (path, shape), output in zip(_input_shapes(case), outputs, strict=False):
-        # An empty batch proves nothing but its shape: other runs of the case must have elements.
+        # An empty batch checks only its shape: another run of the case must have elements.
         empty_batch = math.prod(shape[: -case.spatial_rank - 1]) == 0 and any(map(math.prod, outputs))
         if not (0 < math.prod(output) <= most or empty_batch):
-            yield path, f"the output {list(output)} has {math.prod(output)} elements, expected 1 to {MAX_ELEMENTS}"
+            yield path, f"the output {list(output)} has {math.prod(output)} elements, expected 1 to {most}"

@@ -1,4 +1,4 @@
-"""Checks what a case says of the network around the layer: types, layouts, and what stands behind the layer."""
+"""Checks the network around the layer: types, memory layouts, and the epilogue."""
 
 from __future__ import annotations
 
@@ -16,24 +16,30 @@ Shape = tuple[int, ...]
 
 
 def lint_network(case: Case) -> Iterator[Problem]:
-    """What is wrong whatever the shapes are."""
+    """Yield the problems of a case's network that do not depend on its shapes."""
     if case.special_values and (case.quantize is not None or case.epilogue or case.dynamic is not None):
-        yield ("special_values",), "special_values: such a case is the layer alone, in one shape, and not quantized"
+        yield (
+            ("special_values",),
+            "special_values: the case cannot have quantize, epilogue or dynamic",
+        )
     if case.bias_by_set_input and case.bias == "none":
-        yield ("bias_by_set_input",), "bias_by_set_input: there is no bias to be given"
+        yield ("bias_by_set_input",), "bias_by_set_input: the case has no bias"
     if case.bias_by_set_input and case.weights == "setters":
-        yield ("bias_by_set_input",), 'bias_by_set_input: weights = "setters" gives the bias by its setter'
+        yield (
+            ("bias_by_set_input",),
+            'bias_by_set_input: weights = "setters" passes the bias to its setter instead',
+        )
     if case.precision == "fp8" and case.typing == "weak":
         yield ("typing",), "typing: FP8 needs a strongly typed network"
     if case.declared_first is not None and len(case.declared_first) != len(case.network_shape):
         yield ("declared_first",), "declared_first: expected as many dimensions as input.shape has"
     if case.misuse is not None and case.reject is None:
-        yield ("misuse",), "misuse: a case that is run wrongly says in reject how that is refused"
+        yield ("misuse",), "misuse: needs reject, with the error that the misuse causes"
     if case.reject is None:
         if case.types != Types():
-            yield ("types",), "types: mixing them is refused, and the case has no reject that says so"
+            yield ("types",), "types: mixed types are refused, so the case needs reject with the error"
         if case.shapes != Shapes():
-            yield ("shapes",), "shapes: weights of other shapes are refused, and the case has no reject that says so"
+            yield ("shapes",), "shapes: weights of other shapes are refused, so the case needs reject with the error"
         yield from _formats(case)
     for index, step in enumerate(case.epilogue):
         yield from ((("epilogue", index, *path), text) for path, text in _step(case, step))
@@ -48,17 +54,23 @@ def _formats(case: Case) -> Iterator[Problem]:
             continue
         path, layout = ("formats", side), LAYOUTS[name]
         if layout.rank > case.spatial_rank:
-            yield path, f"{dotted(path)}: {name} is for tensors of {layout.rank} spatial axes"
+            yield path, f"{dotted(path)}: {name} needs {layout.rank} spatial axes, but the case has {case.spatial_rank}"
         if held not in layout.types:
             types = ", ".join(layout.types)
-            yield path, f"{dotted(path)}: {name} holds {types}, but in {case.precision} the case has {held} there"
+            yield path, f"{dotted(path)}: {name} supports {types}, but in {case.precision} this tensor is {held}"
     if case.formats.padding == "nan":
-        name = case.formats.input
-        channels = 0 if name == "LINEAR" else case.network_shape[-LAYOUTS[name].rank - 1] % LAYOUTS[name].vector
-        if channels == 0:
-            yield ("formats", "padding"), "formats.padding: no vector of the input is padded"
+        if _padded_channels(case) == 0:
+            yield ("formats", "padding"), "formats.padding: the input has no padded vector to fill with NaN"
         if case.input_type == "int8":
             yield ("formats", "padding"), "formats.padding: int8 has no NaN"
+
+
+def _padded_channels(case: Case) -> int:
+    """How many channels of the input are in a vector that is not full."""
+    name, shape = case.formats.input, case.network_shape
+    if name == "LINEAR" or len(shape) <= LAYOUTS[name].rank:
+        return 0
+    return shape[-LAYOUTS[name].rank - 1] % LAYOUTS[name].vector
 
 
 def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
@@ -66,18 +78,23 @@ def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
     if step.op != "clip":
         for name, value in given.items():
             if value is not None:
-                yield (name,), f"{name} is for clip, not for {step.op}"
+                yield (name,), f"{name}: only clip has it, not {step.op}"
         return
     if step.low is None or step.high is None or not step.low < step.high:
         yield (), "clip needs low and high, and low < high"
         return
     for name, limit in (("low", step.low), ("high", step.high)):
-        if float(np.asarray(limit).astype(NUMPY_TYPE[case.data_type])) != limit:
-            yield (name,), f"{name}: {limit:g} is no value of {case.data_type}"
+        with np.errstate(over="ignore"):
+            rounded = float(np.asarray(limit).astype(NUMPY_TYPE[case.data_type]))
+        if rounded != limit:
+            yield (name,), f"{name}: {limit:g} is not exactly representable in {case.data_type}"
 
 
 def lint_joined(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
-    """Where the network's input does not fit what it is joined to: the layer's outputs, one for each run shape."""
+    """Yield the problems of adding or concatenating the network's input to the layer's outputs.
+
+    ``outputs`` are the output shapes of the layer, one for each of ``case.run_shapes``.
+    """
     for shape, output in zip(case.run_shapes, outputs, strict=True):
         current, axis = output, -case.spatial_rank - 1
         for index, step in enumerate(case.epilogue):
@@ -87,5 +104,5 @@ def lint_joined(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
             if step.op == "concat":
                 others = [s[:axis] + s[axis + 1 :] for s in (current, shape)]
                 if others[0] != others[1]:
-                    yield path, f"{dotted(path)}: {list(shape)} cannot be joined to {list(current)} along C"
+                    yield path, f"{dotted(path)}: {list(shape)} cannot be concatenated to {list(current)} along C"
                 current = (*current[:axis], current[axis] + shape[axis], *current[axis + 1 :])

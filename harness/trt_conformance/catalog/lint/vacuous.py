@@ -1,6 +1,6 @@
-"""Finds cases that cannot fail: an expected output that is constant, or hardly anything but zeros.
+"""Finds cases that cannot fail because the expected output is constant or almost all zeros.
 
-Of an exact case more is asked: three different values at least, and fewer zeros than other values.
+An exact case must have at least three different values, and fewer zeros than other values.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import BiasSpec, Case, EpilogueOperation, Quantize, TensorSpec
 from trt_conformance.core.fills import content
 from trt_conformance.core.types import Precision
+from trt_conformance.core.words import counted
 from trt_conformance.numerics.reference import epilogue, quantization
 from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.shape import resolve
 
 Shape = tuple[int, ...]
 
-# Above this many products or elements the expected output is not computed while linting.
+# With more products or elements than this, linting does not compute the expected output.
 CHEAP = 1_000_000
 MOSTLY_ZEROS = 0.9
 HALF_ZEROS = 0.5
@@ -31,9 +32,10 @@ FEW_VALUES = 3
 
 
 def vacuous(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
-    """Expected outputs (one shape for each of ``case.run_shapes``) that a wrong implementation would give too.
+    """Yield the expected outputs that a wrong implementation would give too.
 
-    Sums that cancel are the point of channel_sum, and large tensors are left out.
+    ``outputs`` are the layer's output shapes, one for each of ``case.run_shapes``. Large tensors are not checked,
+    nor are cases with the relation channel_sum, whose sums are meant to cancel.
     """
     if any(relation.kind == "channel_sum" for relation in case.relations):
         return
@@ -49,13 +51,13 @@ def vacuous(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
 
 
 def is_cheap(case: Case, shape: Shape, output: Shape) -> bool:
-    """Whether the reference takes little time and memory, most of all for its padded input."""
+    """Whether computing the reference takes little time and memory; the padded input may dominate both."""
     window = case.kernel.shape[2:]
     axes = resolve(shape, case.kernel.shape, case.attributes)
     reach = [axis.reach(f) for axis, f in zip(axes, window, strict=True)]
     padded = math.prod(shape[: -len(axes)]) * math.prod(reach)
     products = math.prod(output) * math.prod(case.kernel.shape[1:])
-    return max(products, padded, math.prod(shape), 1000 * math.prod(window)) < CHEAP
+    return max(products, padded, math.prod(shape), math.prod(case.kernel.shape), 1000 * math.prod(window)) < CHEAP
 
 
 @cache
@@ -69,7 +71,7 @@ def _weakness(
     steps: tuple[EpilogueOperation, ...],
     exact: bool,
 ) -> str | None:
-    """What is weak about an expected output; remembered, because cases and their precisions share data."""
+    """Return what is weak about an expected output. Cached, because cases and their precisions share data."""
 
     def rounded(values: Float64, scale: Sequence[float] | float) -> Float64:
         factors = quantization.scales(scale, values.ndim)
@@ -94,5 +96,5 @@ def _weakness(
         return f"{zeros} of the {output.size} expected values are 0"
     different = len(np.unique(output)) if exact else FEW_VALUES
     if different < min(FEW_VALUES, output.size):
-        return f"the {output.size} expected values are only {different} different ones"
+        return f"the {output.size} expected values are only {counted(different, 'different value')}"
     return None

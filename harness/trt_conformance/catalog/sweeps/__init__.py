@@ -1,4 +1,4 @@
-"""Sweeps: declarations of many cases at once, by the full product of lists of values or by covering arrays of them.
+"""Sweeps: many cases declared at once, as the full product of lists of values or as covering arrays of them.
 
-The way of the data: sweep file -> Sweep -> rows (computed, or kept beside the file) -> cases.
+Data flow: sweep file -> Sweep -> rows (computed, or stored beside the file) -> cases.
 """

@@ -1,4 +1,4 @@
-"""What a sweep's cases cover: each value, each pair of values; and how each went where cases were run."""
+"""The coverage of a sweep: which values and pairs of values its cases have, and the results of those that ran."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from trt_conformance.core.types import Tier
 
 State = Literal["fail", "known", "pass", "fallback", "built", "never"]
 STATES: tuple[State, ...] = ("fail", "known", "pass", "fallback", "built", "never")
-"""What was found of a combination, the first that any of its cases has: a failure counts even beside passes."""
+"""The state of a combination is the first of these that one of its cases has: a failure outweighs passes."""
 
 NEVER: State = "never"
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """The combinations of some of a sweep's rows.
+    """The combinations in some of a sweep's rows.
 
-    ``states`` holds what was found of each row that counts; rows that merely exist are ``never``.
+    ``states`` has the state of each row that counts; rows that did not run are ``never``.
     """
 
     sweep: Sweep
@@ -33,7 +33,7 @@ class Coverage:
 
     @cached_property
     def values(self) -> dict[str, dict[str, Counter[State]]]:
-        """How many rows have each value of each axis, by what was found of them."""
+        """How many rows have each value of each axis, by state."""
         found = {axis: {value: Counter[State]() for value in values} for axis, values in self.sweep.domains.items()}
         for row, state in self.states.items():
             for axis, value in zip(self.sweep.axes, row, strict=True):
@@ -41,7 +41,7 @@ class Coverage:
         return found
 
     def combinations(self, strength: int = 2) -> dict[Combination, State | None]:
-        """What was found of each possible combination; None where no row has it."""
+        """Return the state of each possible combination; None if no row has it."""
         possible = Possible(self.sweep.domains, self.sweep.exclusions)
         found: dict[Combination, State | None] = {
             combination: None for combination in all_combinations(self.sweep.domains, strength) if possible(combination)
@@ -57,7 +57,7 @@ class Coverage:
         return self.combinations(2)
 
     def by_axes(self) -> dict[tuple[str, str], Counter[State | None]]:
-        """For each two axes, how many possible pairs of their values have each state."""
+        """Return how many possible pairs of values of each two axes have each state."""
         found = {pair: Counter[State | None]() for pair in combinations(self.sweep.axes, 2)}
         for ((first, _), (second, _)), state in self.pairs.items():
             found[first, second][state] += 1
@@ -65,7 +65,7 @@ class Coverage:
 
 
 def impossible(sweep: Sweep) -> dict[Combination, str]:
-    """The pairs that no row may have, and why."""
+    """Return the pairs of values that no row can have, with the reasons."""
     possible = Possible(sweep.domains, sweep.exclusions)
     return {pair: _reason(sweep, dict(pair)) for pair in all_combinations(sweep.domains, 2) if not possible(pair)}
 
@@ -74,20 +74,20 @@ def _reason(sweep: Sweep, pair: dict[str, str]) -> str:
     for exclude, where in zip(sweep.excludes, sweep.exclusions, strict=True):
         if all(pair.get(axis) in listed for axis, listed in where.items()):
             return exclude.doc
-    return "several exclusions together leave no row"
+    return "excluded by several exclusions together"
 
 
 def of_tier(expanded: Expanded, tier: Tier) -> Coverage:
-    """What the cases of a tier, and of the smaller ones, cover."""
+    """Return the coverage of the cases of a tier and the smaller ones."""
     wanted = TIERS[: TIERS.index(tier) + 1]
     return Coverage(expanded.sweep, {row: NEVER for row, (smallest, _) in expanded.rows.items() if smallest in wanted})
 
 
 def of_run(expanded: Expanded, states: Iterable[tuple[str, State]]) -> Coverage:
-    """What a run's cases cover, given what was found of each by its id."""
+    """Return the coverage of a run, from the state of each case by id."""
     return Coverage(expanded.sweep, {expanded.ids[name]: state for name, state in states if name in expanded.ids})
 
 
 def shown(combination: Combination) -> str:
-    """``precision int8 × route ctor``."""
+    """Return a combination as text: ``precision int8 × route ctor``."""
     return " × ".join(f"{axis} {value}" for axis, value in combination)

@@ -1,6 +1,6 @@
-"""Covering arrays: rows of values in which each pair, or triple, of values that is possible at all occurs.
+"""Covering arrays: rows of values in which each possible pair, or triple, of values occurs.
 
-The library covertable chooses rows. Whether rows cover is decided here, apart from it.
+The library covertable chooses rows. Whether rows cover is decided here, independently of it.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 
 from trt_conformance.catalog.sweeps.model import STRENGTH, Block, Cover, Row, Sweep
+from trt_conformance.core.errors import ConformanceError
 
 Where = Mapping[str, frozenset[str]]
+MAX_SEARCH = 200_000
+"""How many steps the search for a possible row may take."""
+
 Combination = tuple[tuple[str, str], ...]
-"""Axes with a value each, in the order of the axes."""
+"""Some axes with one value each, in the order of the axes."""
 
 
 def blocks(sweep: Sweep, cover: Cover) -> Iterator[Block]:
-    """The covering arrays of a cover: one, or one for each combination of the values of ``each``."""
+    """Yield the covering arrays of a cover: one, or one for each combination of the values of ``each``."""
     domains = {axis: cover.only.get(axis, values) for axis, values in sweep.domains.items()}
     for chosen in product(*(domains[axis] for axis in cover.each)):
         fixed = {axis: (value,) for axis, value in zip(cover.each, chosen, strict=True)}
@@ -24,27 +28,35 @@ def blocks(sweep: Sweep, cover: Cover) -> Iterator[Block]:
 
 
 class Possible:
-    """Tells which combinations of values occur in any row at all, the exclusions being kept."""
+    """Decides which combinations of values occur in at least one row that is not excluded.
+
+    Raises ConformanceError if the exclusions are so entangled that the search takes more than `MAX_SEARCH` steps.
+    """
 
     def __init__(self, domains: Mapping[str, Sequence[str]], exclusions: Sequence[Where]) -> None:
         self._domains = domains
         self._exclusions = exclusions
         self._axes = frozenset(axis for where in exclusions for axis in where)
         self._known: dict[Combination, bool] = {}
+        self._steps = 0
 
     def __call__(self, combination: Combination) -> bool:
-        # Axes that no exclusion names never matter.
+        # Axes that no exclusion names do not matter.
         relevant = tuple(pair for pair in combination if pair[0] in self._axes)
         found = self._known.get(relevant)
         if found is None:
+            self._steps = 0
             found = self._known[relevant] = self.complete(dict(relevant)) is not None
         return found
 
     def complete(self, values: dict[str, str]) -> dict[str, str] | None:
-        """The values with one for each further axis, the first ones that may be; None where there are none.
+        """Return the values with the first possible one for each further axis; None if there is no such row.
 
-        Search: give an axis of some exclusion that may still be met each value in turn.
+        Backtracking: an axis of an exclusion that may still apply takes each value in turn.
         """
+        self._steps += 1
+        if self._steps > MAX_SEARCH:
+            raise ConformanceError("the exclusions are too entangled to decide which combinations are possible")
         undecided = None
         for where in self._exclusions:
             if all(values[axis] in listed for axis, listed in where.items() if axis in values):
@@ -59,19 +71,19 @@ class Possible:
 
 
 def combinations_of(row: Iterable[tuple[str, str]], strength: int) -> Iterator[Combination]:
-    """Every combination of a row's values, ``strength`` at a time."""
+    """Yield every combination of ``strength`` of a row's values."""
     return combinations(row, strength)
 
 
 def all_combinations(domains: Mapping[str, Sequence[str]], strength: int) -> Iterator[Combination]:
-    """Every combination of values of ``strength`` axes."""
+    """Yield every combination of values of ``strength`` axes."""
     for axes in combinations(domains, strength):
         for values in product(*(domains[axis] for axis in axes)):
             yield tuple(zip(axes, values, strict=True))
 
 
 def missed(sweep: Sweep, block: Block, rows: Iterable[Row]) -> list[Combination]:
-    """The possible combinations of a block's strength that none of the rows has."""
+    """Return the possible combinations of a block's strength that no row has."""
     covered: set[Combination] = set()
     for row in rows:
         pairs = tuple(zip(sweep.axes, row, strict=True))
@@ -82,7 +94,7 @@ def missed(sweep: Sweep, block: Block, rows: Iterable[Row]) -> list[Combination]
 
 
 def missed_by(sweep: Sweep, cover: Cover, rows: Iterable[Row]) -> Iterator[Combination]:
-    """What rows leave out of what a cover promises; where it is by ``each``, with the values of those axes."""
+    """Yield the combinations that a cover promises and no row has, with the values of the axes of ``each``."""
     rows = list(rows)
     for block in blocks(sweep, cover):
         fixed = tuple((axis, block.domains[axis][0]) for axis in cover.each)
@@ -91,15 +103,15 @@ def missed_by(sweep: Sweep, cover: Cover, rows: Iterable[Row]) -> Iterator[Combi
 
 
 def matrix(sweep: Sweep, cover: Cover) -> Iterator[Row]:
-    """Every combination of the values of all axes that is not excluded."""
+    """Yield every combination of the values of all axes that is not excluded."""
     for row in product(*(cover.only.get(axis, values) for axis, values in sweep.domains.items())):
         if sweep.excluded_by(row) is None:
             yield row
 
 
-def generate(sweep: Sweep, block: Block, kept: Sequence[Row]) -> list[Row]:
-    """Rows that cover a block, beginning with as many of those kept as fit it."""
-    found = [row for row in kept if all(v in d for v, d in zip(row, block.domains.values(), strict=True))]
+def generate(sweep: Sweep, block: Block, stored: Sequence[Row]) -> list[Row]:
+    """Return rows that cover a block, beginning with the ``stored`` rows that fit it."""
+    found = [row for row in stored if all(v in d for v, d in zip(row, block.domains.values(), strict=True))]
     left = missed(sweep, block, found)
     if len(left) > FEW * sum(1 for _ in all_combinations(block.domains, block.strength)):
         found += _by_covertable(sweep, block, found)
@@ -124,7 +136,7 @@ def _by_covertable(sweep: Sweep, block: Block, presets: Sequence[Row]) -> list[R
 
 
 def _rest(sweep: Sweep, block: Block, left: Sequence[Combination]) -> Iterator[Row]:
-    """Rows for the last combinations: each takes the first of them, and every other that goes with it."""
+    """Yield rows for the remaining combinations: each row has the first of them, and all others that fit it."""
     possible = Possible(block.domains, sweep.exclusions)
     waiting = list(left)
     while waiting:
@@ -140,10 +152,10 @@ def _rest(sweep: Sweep, block: Block, left: Sequence[Combination]) -> Iterator[R
 
 
 FEW = 0.1
-"""The part of all combinations up to which rows are found here; covertable would take minutes for them."""
+"""Up to this fraction of missing combinations, rows are found here: covertable would take minutes."""
 
 
 def _condition(where: Where) -> dict[str, object]:
-    """An exclusion in covertable's terms."""
+    """Return an exclusion as a constraint of covertable."""
     listed = [{"operator": "in", "left": axis, "values": sorted(values)} for axis, values in where.items()]
     return {"operator": "not", "condition": {"operator": "and", "conditions": listed}}

@@ -1,4 +1,4 @@
-"""The cases of a sweep."""
+"""Makes the cases of a sweep from its rows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from zlib import crc32
 from pydantic import ValidationError
 
 from trt_conformance.catalog.case_file import merged
-from trt_conformance.catalog.source import Source
-from trt_conformance.catalog.sweeps import rows as kept
+from trt_conformance.catalog.explain import explain
+from trt_conformance.catalog.source import CaseFileError, Source
+from trt_conformance.catalog.sweeps import rows as stored_rows
 from trt_conformance.catalog.sweeps.covering import matrix
 from trt_conformance.catalog.sweeps.layer import Layer
 from trt_conformance.catalog.sweeps.model import STRENGTH, TIERS, Row, Sweep
@@ -20,15 +21,13 @@ from trt_conformance.catalog.sweeps.read import read_sweep
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Precision, Tier
-from trt_conformance.core.words import dotted
+from trt_conformance.core.words import shown
 
-MOST_DOC = 160
-# A sweep of more cases than this is a slip: a product of one axis too many.
-MOST_CASES = 100_000
+MAX_DOC = 160
 
 
 class _Part(NamedTuple):
-    """What a value sets, and the precision if it sets that."""
+    """The fields that a value sets, and the precision if it sets one."""
 
     fields: dict[str, Any]
     precision: Precision | None
@@ -36,20 +35,20 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Expanded:
-    """A sweep with all its rows: each with the smallest tier that has it and the line of the cover it is from."""
+    """A sweep with all its rows, each with the smallest tier that has it and the line of the cover that it is from."""
 
     sweep: Sweep
     rows: dict[Row, tuple[Tier, int]]
 
     @cached_property
     def ids(self) -> dict[str, Row]:
-        """The row of every case, of whatever tier, by the case's id."""
+        """The row of every case of any tier, by the case's id."""
         return {self._id(row): row for row in self.rows}
 
     def _id(self, row: Row) -> str:
-        """The values that are not usual; the precision stands at the end, as in every id."""
+        """Return the id: the values that are not usual, and the precision at the end, as in every id."""
         precision = self._precision(row)
-        named = (value for value in kept.name_of(self.sweep, row).split("_") if value != precision)
+        named = (value for value in stored_rows.row_name(self.sweep, row).split("_") if value != precision)
         return f"{self.sweep.name}/{'_'.join(named)}-{precision}"
 
     def _precision(self, row: Row) -> Precision:
@@ -68,22 +67,24 @@ class Expanded:
         return [{name: _Part(part, part.get("precision")) for name, part in values.items()} for values in axes]
 
     def names(self, tier: Tier) -> list[str]:
-        """The ids of a tier's cases, the smaller tiers' among them."""
+        """Return the ids of the cases of a tier and the smaller ones."""
         wanted = TIERS[: TIERS.index(tier) + 1]
         return [case_id for case_id, row in self.ids.items() if self.rows[row][0] in wanted]
 
     def case(self, case_id: str) -> Case:
-        """The case of an id. Raises ConformanceError where its values make none."""
+        """Return the case of an id. Raises ConformanceError if its values do not make a valid case."""
         row = self.ids[case_id]
         tier, line = self.rows[row]
         try:
             return self._case(case_id, row, tier, line)
         except ValidationError as error:
             detail = error.errors(include_url=False)[0]
-            raise ConformanceError(f"{case_id} is no case: {dotted(detail['loc'])}: {detail['msg']}") from None
+            model = Layer if detail["loc"][:1] and detail["loc"][0] in Layer.model_fields else Case
+            why = explain(detail, detail["loc"], model)
+            raise ConformanceError(f"{case_id} is not a valid case: {why}") from None
 
     def cases(self, tier: Tier, source: Source) -> Iterator[Case]:
-        """The cases of a tier; those that are none go to the file's faults."""
+        """Yield the cases of a tier. Those that are not valid become faults of the file."""
         for case_id in self.names(tier):
             try:
                 yield self.case(case_id)
@@ -106,7 +107,7 @@ class Expanded:
         return Case.model_validate(
             {
                 "source": sweep.source,
-                "doc": f"sweep of {sweep.name}: {name.replace('_', ', ')}"[:MOST_DOC],
+                "doc": f"sweep of {sweep.name}: {name.replace('_', ', ')}"[:MAX_DOC],
                 **fields,
                 "id": case_id,
                 "name": name,
@@ -119,19 +120,12 @@ class Expanded:
 
 
 def expand_sweep(source: Source) -> Expanded | None:
-    """The rows of a sweep file; None where anything is wrong with it, which then stands among its faults."""
+    """Return a sweep file with its rows; None if it has faults, which are recorded in ``source``."""
     sweep = read_sweep(source)
     if sweep is None:
         return None
-    try:
-        covering, made_for = kept.read(sweep)
-    except ConformanceError as fault:
-        source.fault((), str(fault))
-        return None
-    is_covering = any(cover.how in STRENGTH for cover in sweep.covers)
-    if is_covering and made_for != kept.digest(sweep):
-        state = "changed since its rows were written" if made_for else "has no rows yet"
-        source.fault((), f"{state}: run `trt-conformance cases expand` and commit {kept.path_of(sweep).name}")
+    covering = _stored_rows(source, sweep) if any(cover.how in STRENGTH for cover in sweep.covers) else {}
+    if covering is None:
         return None
     rows: dict[Row, tuple[Tier, int]] = {}
     for tier in TIERS:
@@ -139,13 +133,30 @@ def expand_sweep(source: Source) -> Expanded | None:
             if cover.tier == tier:
                 for row in matrix(sweep, cover) if cover.how == "matrix" else covering[tier]:
                     rows.setdefault(row, (tier, line))
-                if len(rows) > MOST_CASES:
-                    source.fault(
-                        ("cover", sweep.covers.index(cover)), f"more than {MOST_CASES} cases: narrow it by only"
-                    )
-                    return None
     found = Expanded(sweep, rows)
     if len(found.ids) < len(rows):
-        source.fault((), f"{len(rows) - len(found.ids)} ids are of several rows: an axis sets the precision of another")
+        several = len(rows) - len(found.ids)
+        message = f"{several} rows have the id of another row: only one axis may set the precision"
+        source.fault((), message)
         return None
     return found
+
+
+def _stored_rows(source: Source, sweep: Sweep) -> stored_rows.Rows | None:
+    """Return the rows of the sweep's covering arrays; None if there are no valid ones, which is a fault."""
+    path = stored_rows.path_of(sweep)
+    remedy = f"run `trt-conformance cases expand` and commit {path.name}"
+    try:
+        stored = stored_rows.read_rows(sweep)
+    except CaseFileError as error:
+        for fault in error.faults:
+            source.fault((), f"{path.name} {fault.message}")
+        return None
+    if stored.made_for != stored_rows.digest(sweep):
+        state = "changed since its rows were written" if stored.made_for else "has no rows yet"
+        source.fault((), f"{state}: {remedy}")
+        return None
+    for line, text in stored.unknown[:1]:
+        source.fault((), f"{path.name}:{line}: {shown(text)} is not a row of this sweep: {remedy}")
+        return None
+    return stored.rows

@@ -1,6 +1,6 @@
-"""What a sweep says of the layer in a few independent words, and the fields of a case that follow from all of them.
+"""A layer described by a few independent settings, and the fields of a case that follow from all of them.
 
-Whatever the words, the result is a valid convolution: an input in which the window would not fit grows until it does.
+Any combination of settings gives a valid convolution: an input that is too small for the window grows until it fits.
 """
 
 from __future__ import annotations
@@ -14,29 +14,31 @@ from pydantic import Field
 from trt_conformance.core.types import QUANTIZED_PRECISIONS, Fill, Model, PaddingMode, Precision
 from trt_conformance.numerics.reference.shape import extent
 
-_Size = Annotated[int, Field(ge=1)]
-_Pad = Annotated[int, Field(ge=0)]
+_Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
+_Pad = Annotated[int, Field(ge=0, le=2**31 - 1)]
+# Biases and scales are written out, one value per output map.
+_Count = Annotated[int, Field(ge=1, le=2**16)]
 Sizes = Annotated[tuple[_Size, _Size, _Size], Field(strict=False)]
 Pads = Annotated[tuple[_Pad, _Pad, _Pad], Field(strict=False)] | Literal["half", "full"]
 
 
 class Layer(Model):
-    """The words. Triples are depth, height and width: two dimensions leave out the depth, one also the height.
+    """The settings. Triples are depth, height and width: ``rank`` 2 ignores the depth, and ``rank`` 1 also the height.
 
-    One dimension is computed as two of which the height is 1. ``size`` is the input's, or where that is too small for
-    the window, the stride or the dilation, the smallest that is not: a size of 1 makes the kernel as large as its
-    padded input. Padding is ``half``
-    for an output of the input's size, ``full`` for windows that hold a single element of the input.
-    ``data`` is ``exact`` for integers of which no sum is rounded, ``uniform`` for numbers of 20 bits.
-    ``quantize`` says of which the kernel has a scale. ``dynamic`` dimensions have a profile from the input's shape to
-    one more of each, ``wide`` one from the smallest valid shape to twice the input's.
+    A layer of rank 1 is computed as one of rank 2 with height 1. ``size`` is the input's size; if that is too small for
+    the window, the stride or the dilation, the smallest valid size is used, so a size of 1 gives a window as large as
+    its padded input. Padding is a number of elements, ``half`` for an output of the input's size, or ``full``, with
+    which the first and last windows read a single element of the input. ``data`` is ``exact`` for integers whose sums
+    are never rounded, or ``uniform`` for numbers of 20 bits. ``quantize`` gives the kernel one scale per tensor or per
+    output channel. ``dynamic`` names the dynamic dimensions; their profile reaches from the input's shape to one
+    element or stride more, and with ``wide`` from the smallest valid shape to twice the input's.
     """
 
     rank: Literal[1, 2, 3] = 2
     batch: _Size = 1
-    channels: _Size = 1
-    maps: _Size = 1
-    groups: _Size = 1
+    channels: _Count = 1
+    maps: _Count = 1
+    groups: _Count = 1
     size: Sizes = (1, 1, 1)
     window: Sizes = (1, 1, 1)
     stride: Sizes = (1, 1, 1)
@@ -51,7 +53,7 @@ class Layer(Model):
     dynamic: Literal["none", "batch", "spatial", "all", "wide"] = "none"
 
     def fields(self, precision: Precision, seed: int) -> dict[str, Any]:
-        """The fields of a case: tensors, attributes, dynamic shapes, scales."""
+        """Return the fields of a case: tensors, attributes, dynamic shapes, scales."""
         axes = [self._axis(index) for index in range(3)][-max(self.rank, 2) :]
         if self.rank == 1:
             axes[0] = Axis(1, 1, 1, 1, 0, 0, 1)
@@ -83,7 +85,7 @@ class Layer(Model):
             least = 1
         else:
             least = max(1, span - pre - (pre if self.mode.startswith("CAFFE") else post))
-        least = max(least, stride, dilation)  # so that some window reads some of the input, and not padding alone
+        least = max(least, stride, dilation)  # so that at least one window reads the input, not only padding
         return Axis(max(self.size[index], least), window, stride, dilation, pre, post, least)
 
     def _assignments(self, axes: list[Axis]) -> Any:
@@ -104,7 +106,7 @@ class Layer(Model):
             yield "num_groups", self.groups
 
     def _dynamic(self, shape: tuple[int, ...], axes: list[Axis]) -> dict[str, Any]:
-        """A profile, and two shapes to run. The height of one dimension stays 1."""
+        """Return a profile and two shapes to run. The height of a layer of rank 1 stays 1."""
         wide = self.dynamic == "wide"
         free = [wide or self.dynamic in ("batch", "all"), False]
         free += [self.dynamic != "batch" and not (self.rank == 1 and place == 0) for place in range(len(axes))]
@@ -145,7 +147,7 @@ def _pad(pads: Pads, index: int, span: int, side: int) -> int:
 
 
 class _Data(NamedTuple):
-    """Fills, and scales of few bits, so that a sum in float64 is exact in any order."""
+    """Fills, and scales of a few bits, so that a sum in float64 is exact in any order."""
 
     input: Fill
     kernel: Fill
@@ -177,7 +179,7 @@ _PRODUCT_SPREAD: dict[Fill, float] = {
 }
 _STEPS_OF_SPREAD = 48
 
-# The largest number of products for which each pair of fills stays exact in the narrowest accumulator and output.
+# The largest number of products for which each pair of fills is exact in the narrowest accumulator and output.
 _EXACT_FILLS: dict[Precision, tuple[tuple[int, Fill, Fill], ...]] = {
     "fp32": ((10**6, "exact_integers", "exact_integers"),),
     "tf32": ((10**6, "exact_integers", "exact_integers"),),
@@ -206,7 +208,7 @@ def _exact_fills(precision: Precision, terms: int) -> tuple[Fill, Fill]:
 
 
 def _kernel(data: _Data, size: int, seed: int) -> dict[str, Any]:
-    """A fill, but where that may well be all zeros, numbers that are not."""
+    """Return a fill, or explicit nonzero values where a small fill might be all zeros."""
     if size > _FEW or data.kernel not in _WEIGHT:
         return {"fill": data.kernel, "seed": seed}
     return {"values": tuple(float(_WEIGHT[data.kernel] * (1 + i % 3) * (-1) ** i) for i in range(size))}
@@ -217,7 +219,7 @@ _WEIGHT: dict[Fill, int] = {"exact_integers": 1, "int8_full_range": 42}
 
 
 def _bias(layer: Layer, data: _Data, seed: int) -> dict[str, Any]:
-    """Numbers that an output shows: of the size of a quantized output's step."""
+    """Return values large enough to change the output: of the size of a quantized output's step."""
     if layer.data == "uniform":
         return {"fill": "uniform_20_bits", "seed": seed + 2}
     unit = data.output_scale if layer.quantize_output else 1.0

@@ -1,4 +1,4 @@
-"""What a sweep file may say: axes with their values, what is excluded, and how each tier covers the rest."""
+"""The model of a sweep file: axes with their values, exclusions, and how each tier covers the rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field
 from trt_conformance.core.types import Model, Tier
 
 TIERS: tuple[Tier, ...] = get_args(Tier)
-"""From the smallest to the largest; each contains those before it."""
+"""From the smallest to the largest; each includes those before it."""
 
 How = Literal["matrix", "pairwise", "threeway"]
 STRENGTH: dict[str, int] = {"pairwise": 2, "threeway": 3}
@@ -22,7 +22,7 @@ _Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 
 
 class Exclude(Model):
-    """Combinations that are no cases: where each named axis has one of the listed values. ``doc`` says why."""
+    """Excluded combinations: those in which each named axis has one of the listed values. ``doc`` gives the reason."""
 
     doc: Annotated[str, Field(min_length=8)]
     where: Annotated[dict[str, _Names], Field(min_length=1)]
@@ -31,8 +31,8 @@ class Exclude(Model):
 class Cover(Model):
     """How a tier covers the axes: every combination, or each pair or triple of values at least once.
 
-    ``only`` narrows axes to some of their values. ``each`` names axes for each combination of whose values the
-    others are covered anew.
+    ``only`` restricts axes to some of their values. ``each`` names axes: for each combination of their values, the
+    other axes are covered again.
     """
 
     tier: Tier
@@ -42,7 +42,7 @@ class Cover(Model):
 
 
 class Block(NamedTuple):
-    """One covering array: its axes' values, of which those of ``each`` are one only."""
+    """One covering array: the values of its axes, and one value for each axis of ``each``."""
 
     domains: dict[str, tuple[str, ...]]
     strength: int
@@ -51,8 +51,8 @@ class Block(NamedTuple):
 class Sweep(Model):
     """A sweep file, read and checked.
 
-    ``base`` is what all its cases share, ``axes`` holds what each value of each axis adds. ``usual`` names values
-    that an id leaves out. ``lines`` are those of ``covers`` in the file.
+    ``base`` has the fields that all cases share, and ``axes`` the fields that each value of each axis adds. ``usual``
+    names values that ids omit. ``lines`` are the lines of ``covers`` in the file.
     """
 
     file: str
@@ -69,12 +69,12 @@ class Sweep(Model):
 
     @cached_property
     def domains(self) -> dict[str, tuple[str, ...]]:
-        """The values of each axis."""
+        """The names of the values of each axis."""
         return {axis: tuple(values) for axis, values in self.axes.items()}
 
     @cached_property
     def axis_of(self) -> dict[str, str]:
-        """The axis of each value: a value's name is of one axis only."""
+        """The axis of each value: no two axes have a value of the same name."""
         return {value: axis for axis, values in self.axes.items() for value in values}
 
     @cached_property
@@ -82,7 +82,7 @@ class Sweep(Model):
         return tuple({axis: frozenset(values) for axis, values in e.where.items()} for e in self.excludes)
 
     def excluded_by(self, row: Row) -> Exclude | None:
-        """The first exclusion that a row meets."""
+        """Return the first exclusion that applies to a row; None if none does."""
         values = dict(zip(self.axes, row, strict=True))
         for exclude, where in zip(self.excludes, self.exclusions, strict=True):
             if all(values[axis] in listed for axis, listed in where.items()):

@@ -1,10 +1,11 @@
-"""Reads a sweep file; what is wrong with it goes to the file's faults, with its line."""
+"""Reads and checks a sweep file. Mistakes become faults of the file, each with its line."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -15,18 +16,25 @@ from trt_conformance.catalog.source import Source
 from trt_conformance.catalog.sweeps.covering import Possible
 from trt_conformance.catalog.sweeps.layer import Layer
 from trt_conformance.catalog.sweeps.model import STRENGTH, Cover, Exclude, Sweep
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.toml import KeyPath
-from trt_conformance.core.types import Model
+from trt_conformance.core.types import Model, Precision
 from trt_conformance.core.words import choice, shown
 
 KEYS = ["section", "source", "seed", "usual", "base", "axis", "exclude", "cover"]
 FIELDS = ["layer", *(key for key in DEFAULT_KEYS if key not in ("batch", "source", "latency", "relations"))]
 
+MAX_AXES = 64
+MAX_ROWS = 100_000
+"""How many rows a matrix may have before exclusions: more is a mistake, such as one axis too many."""
+MAX_COMBINATIONS = 1_000_000
+"""How many combinations a cover may have to cover: each of them is checked."""
+
 _VALUE = re.compile("[a-z0-9]+")
 
 
 def read_sweep(source: Source) -> Sweep | None:
-    """The sweep of a file, None where anything is wrong with it."""
+    """Return the sweep of a file; None if it has faults."""
     return _Reader(source).sweep()
 
 
@@ -44,8 +52,10 @@ class _Reader:
         excludes = self._entries("exclude", Exclude)
         covers = self._entries("cover", Cover)
         if not self.document.get("cover"):
-            self.fault((), "no covers: expected at least one [[cover]]")
+            self.fault((), "has no covers: expected at least one [[cover]]")
         usual = self._usual(axes)
+        if self.source.faults:
+            return None
         for index, exclude in enumerate(excludes):
             self._values(("exclude", index, "where"), exclude.where, axes)
         for index, cover in enumerate(covers):
@@ -65,7 +75,8 @@ class _Reader:
             covers=covers,
             lines=tuple(self.source.line(("cover", index)) for index in range(len(covers))),
         )
-        self._satisfiable(sweep)
+        if self._is_small(sweep):
+            self._check_satisfiable(sweep)
         return None if self.source.faults else sweep
 
     def _head(self) -> None:
@@ -73,21 +84,24 @@ class _Reader:
             if key not in KEYS:
                 self.fault((key,), choice("unknown key", key, KEYS))
         if not re.fullmatch("[a-z0-9][a-z0-9_]*", self.source.stem):
-            stem = shown(self.source.stem)
-            self.fault((), f"the file's name {stem} must be lower-case letters, digits and underscores")
+            rule = "may have only lower-case letters, digits and underscores, because it is part of the case ids"
+            self.fault((), f"the file's name {shown(self.source.stem)} {rule}")
         for key in ("section", "source"):
             if not isinstance(self.document.get(key), str) or not self.document[key]:
-                self.fault((key,), f"{key}: expected a string, got {shown(self.document.get(key))}")
+                self.fault((key,), f"{key}: expected a non-empty string, got {shown(self.document.get(key))}")
         seed = self.document.get("seed")
         if type(seed) is not int or seed < 0:
             self.fault(("seed",), f"seed: expected an integer of at least 0, got {shown(seed)}")
         self._fields(("base",), self.document.get("base", {}))
 
     def _axes(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """The axes; those of the wrong type are left out."""
+        """Return the axes, without those of the wrong type."""
         given = self.document.get("axis")
         if not isinstance(given, dict) or len(given) < 2:
-            self.fault(("axis",), "expected at least two axes: [axis.NAME] tables of values")
+            self.fault(("axis",), "axis: expected at least two tables [axis.NAME] of values")
+            return {}
+        if len(given) > MAX_AXES:
+            self.fault(("axis",), f"axis: has {len(given)} axes, but at most {MAX_AXES} are allowed")
             return {}
         axes: dict[str, dict[str, dict[str, Any]]] = {}
         first: dict[str, str] = {}
@@ -99,16 +113,16 @@ class _Reader:
             axes[axis] = values
             for value, fields in values.items():
                 if not _VALUE.fullmatch(value):
-                    self.fault((*path, value), f"value {shown(value)}: must be lower-case letters and digits")
+                    self.fault((*path, value), f"value {shown(value)}: may have only lower-case letters and digits")
                 elif first.setdefault(value, axis) != axis:
                     other = shown(first[value])
-                    message = f"value {shown(value)} is a value of axis {other}, too: ids could not tell them apart"
+                    message = f"value {shown(value)} is also a value of axis {other}: ids would be ambiguous"
                     self.fault((*path, value), message)
                 self._fields((*path, value), fields)
         return axes
 
     def _fields(self, path: KeyPath, fields: object) -> None:
-        """What a value sets: fields of a case, and words about the layer."""
+        """Check the fields of a case, and the settings of the layer, that a value sets."""
         if not isinstance(fields, dict):
             self.fault(path, f"expected a table of a case's fields, got {shown(fields)}")
             return
@@ -117,6 +131,10 @@ class _Reader:
                 self.fault((*path, key), choice("unknown field of a case:", key, FIELDS))
             elif key == "layer":
                 self._validated((*path, key), value, Layer)
+            elif key == "precision":
+                if value not in get_args(Precision):
+                    known = get_args(Precision)
+                    self.fault((*path, key), choice(f"{key}: unknown value", value, known))
             elif key == "set" and isinstance(value, dict):
                 for where, message in lint_assignments(value):
                     self.fault((*path, *where), message)
@@ -142,11 +160,15 @@ class _Reader:
     def _usual(self, axes: dict[str, Any]) -> dict[str, str]:
         usual = self.document.get("usual", {})
         if not isinstance(usual, dict):
-            self.fault(("usual",), f"usual: expected a table of axes with a value each, got {shown(usual)}")
+            self.fault(("usual",), f"usual: expected a table of axes and their usual values, got {shown(usual)}")
             return {}
+        for axis, value in usual.items():
+            if not isinstance(value, str):
+                self.fault(("usual", axis), f"usual.{axis}: expected the name of a value, got {shown(value)}")
+                return {}
         self._values(("usual",), {axis: (value,) for axis, value in usual.items()}, axes)
         if axes and all(axis in usual for axis in axes):
-            self.fault(("usual",), "usual: at least one axis must not be here, or a row of usual values has no name")
+            self.fault(("usual",), "usual: leave out at least one axis, or a row of usual values has no name")
         return usual
 
     def _values(self, path: KeyPath, named: dict[str, tuple[str, ...]], axes: dict[str, Any]) -> None:
@@ -165,21 +187,55 @@ class _Reader:
             if axis not in axes:
                 self.fault((*path, "each"), choice("unknown axis", axis, axes))
         if cover.how == "matrix" and cover.each:
-            self.fault((*path, "each"), "each: a matrix holds every combination already")
+            self.fault((*path, "each"), "each: a matrix has every combination anyway")
         if STRENGTH.get(cover.how, 0) > len(axes) > 1:
             self.fault((*path, "how"), f"how: {cover.how} needs {STRENGTH[cover.how]} axes, but there are {len(axes)}")
 
-    def _satisfiable(self, sweep: Sweep) -> None:
-        """Every value is in some row of the sweep, and of each cover that lists it."""
+    def _is_small(self, sweep: Sweep) -> bool:
+        """Whether the numbers of rows and combinations are within their limits; a fault for each cover that is not."""
+        small = True
+        for index, cover in enumerate(sweep.covers):
+            domains = sweep.domains | cover.only
+            sizes = [len(values) for axis, values in domains.items() if axis not in cover.each]
+            blocks = math.prod(len(domains[axis]) for axis in cover.each)
+            if cover.how == "matrix":
+                found, most, what = math.prod(map(len, domains.values())), MAX_ROWS, "combinations of all axes"
+            else:
+                strength = STRENGTH[cover.how]
+                found = blocks * _elementary(sizes + [1] * len(cover.each), strength)
+                most, what = MAX_COMBINATIONS, "combinations to cover"
+            if found > most:
+                remedy = "narrow it with only, or remove values"
+                self.fault(("cover", index), f"has {found} {what}, but at most {most} are allowed: {remedy}")
+                small = False
+        return small
+
+    def _check_satisfiable(self, sweep: Sweep) -> None:
+        """Record a fault for each value that is in no row of the sweep, or of a cover that lists it."""
+        try:
+            self._check_values_occur(sweep)
+        except ConformanceError as error:
+            self.fault(("exclude", 0), str(error))
+
+    def _check_values_occur(self, sweep: Sweep) -> None:
         possible = Possible(sweep.domains, sweep.exclusions)
         for axis, values in sweep.domains.items():
             for value in values:
                 if not possible(((axis, value),)):
-                    self.fault(("axis", axis, value), f"value {shown(value)} is in no row: all are excluded")
+                    self.fault(("axis", axis, value), f"value {shown(value)}: every row with it is excluded")
         for index, cover in enumerate(sweep.covers):
             within = Possible(sweep.domains | cover.only, sweep.exclusions)
             for axis in {*cover.only, *cover.each}:
                 for value in cover.only.get(axis, sweep.domains[axis]):
                     if not within(((axis, value),)):
-                        message = f"{axis} {shown(value)} is in no row of this cover: all are excluded"
+                        message = f"{axis} {shown(value)}: every row of this cover with it is excluded"
                         self.fault(("cover", index), message)
+
+
+def _elementary(sizes: Sequence[int], strength: int) -> int:
+    """Return how many combinations of one value each of ``strength`` axes there are, for axes of these sizes."""
+    counts = [1, *[0] * strength]
+    for size in sizes:
+        for chosen in range(strength, 0, -1):
+            counts[chosen] += size * counts[chosen - 1]
+    return counts[strength]

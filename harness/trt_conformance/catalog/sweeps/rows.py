@@ -1,16 +1,19 @@
-"""The rows of covering arrays, kept beside the sweep that they cover, one id a line.
+"""The rows of covering arrays, stored beside the sweep that they cover, one per line.
 
-They are kept because a covering array takes long to find, and so that ids stay: a value that is added later brings
-rows of its own, and takes none of those that are there.
+They are stored because finding a covering array takes long, and so that ids are stable: a value that is added later
+adds rows, and the existing rows remain.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+from trt_conformance.catalog.source import name_of, read_text
 from trt_conformance.catalog.sweeps import covering
 from trt_conformance.catalog.sweeps.model import STRENGTH, TIERS, Row, Sweep
 from trt_conformance.core.errors import ConformanceError
@@ -24,17 +27,17 @@ _HEADER = "# The rows of {file}, by tier. Written by `trt-conformance cases expa
 
 
 def path_of(sweep: Sweep) -> Path:
-    """Beside the sweep: ``cases/sweeps/layer.rows``."""
+    """Return the path of the file of rows, beside the sweep: ``cases/sweeps/layer.rows``."""
     return (ROOT / sweep.file).with_suffix(".rows")
 
 
-def name_of(sweep: Sweep, row: Row) -> str:
-    """What an id says of a row: its values in the order of the axes, without the usual ones."""
+def row_name(sweep: Sweep, row: Row) -> str:
+    """Return the name of a row in ids: its values in the order of the axes, without the usual ones."""
     return "_".join(value for axis, value in zip(sweep.axes, row, strict=True) if sweep.usual.get(axis) != value)
 
 
 def row_of(sweep: Sweep, name: str) -> Row | None:
-    """The row of a name; None where a value is unknown, or an axis has none or two."""
+    """Return the row of a name; None if a value is unknown, or an axis has no value or two."""
     values: dict[str, str] = {}
     for value in name.split("_"):
         axis = sweep.axis_of.get(value)
@@ -46,7 +49,7 @@ def row_of(sweep: Sweep, name: str) -> Row | None:
 
 
 def digest(sweep: Sweep) -> str:
-    """What the rows were made for: the values, the exclusions and the covers."""
+    """Return a hash of all that the rows depend on: the values, the exclusions and the covers."""
     declared = {
         "domains": sweep.domains,
         "excludes": [exclude.where for exclude in sweep.excludes],
@@ -56,40 +59,52 @@ def digest(sweep: Sweep) -> str:
     return hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:16]
 
 
-def read(sweep: Sweep) -> tuple[Rows, str]:
-    """The rows that are kept, by tier, and what they were made for; lines that are no rows any more are left out.
+@dataclass(frozen=True)
+class StoredRows:
+    """The content of a file of rows."""
+
+    rows: Rows
+    made_for: str
+    """The `digest` of the sweep for which the rows were found; empty if there is no file."""
+    names: frozenset[str]
+    """The names of all its rows, including those that the sweep no longer has."""
+    unknown: tuple[tuple[int, str], ...]
+    """The lines that are not rows of the sweep, with their numbers."""
+
+
+def read_rows(sweep: Sweep) -> StoredRows:
+    """Read the stored rows of a sweep; nothing is stored if there is no file.
 
     Raises:
-        ConformanceError: the file is there but cannot be read.
+        CaseFileError: the file cannot be read.
     """
     path = path_of(sweep)
     rows: Rows = {tier: [] for tier in TIERS}
     made_for, tier = "", TIERS[0]
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ConformanceError(f"{path.name} cannot be read: {fault}") from None
-    for line in lines:
-        if line.startswith("["):
-            tier = next((known for known in TIERS if line == f"[{known}]"), tier)
-        elif line.startswith("for "):
+    names: set[str] = set()
+    unknown: list[tuple[int, str]] = []
+    for number, line in enumerate(read_text(path).splitlines() if os.path.lexists(path) else (), start=1):
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("for "):
             made_for = line.removeprefix("for ")
-        elif line and not line.startswith("#"):
+        elif line.startswith("["):
+            known = next((known for known in TIERS if line == f"[{known}]"), None)
+            if known is None:
+                unknown.append((number, line))
+            tier = known or tier
+        else:
+            names.add(line)
             row = row_of(sweep, line)
-            if row is not None and sweep.excluded_by(row) is None:
+            if row is None or sweep.excluded_by(row) is not None:
+                unknown.append((number, line))
+            else:
                 rows[tier].append(row)
-    return rows, made_for
+    return StoredRows(rows, made_for, frozenset(names), tuple(unknown))
 
 
-def names(sweep: Sweep) -> set[str]:
-    """The names that the file holds, be they rows of the sweep still or not."""
-    path = path_of(sweep)
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-    return {line for line in lines if line and line[0] not in "#[" and not line.startswith("for ")}
-
-
-def extend(sweep: Sweep, kept: Rows) -> Rows:
-    """Rows that cover the sweep, among them those kept that still serve. A tier has no row of a smaller one.
+def extend(sweep: Sweep, stored: Rows) -> Rows:
+    """Return rows that cover the sweep, reusing the stored ones that still do. No tier repeats a row of a smaller one.
 
     Raises:
         ConformanceError: some possible combination could not be covered.
@@ -100,29 +115,33 @@ def extend(sweep: Sweep, kept: Rows) -> Rows:
         for cover in sweep.covers:
             if cover.tier == tier and cover.how in STRENGTH:
                 for block in covering.blocks(sweep, cover):
-                    rows[tier] += covering.generate(sweep, block, [*smaller, *kept[tier]])
+                    rows[tier] += covering.generate(sweep, block, [*smaller, *stored[tier]])
         known = set(smaller)
         rows[tier] = [row for row in dict.fromkeys(rows[tier]) if row not in known]
         smaller += rows[tier]
     return rows
 
 
-def write(sweep: Sweep, rows: Rows) -> bool:
-    """Write the rows, whole or not at all; whether that changed anything."""
+def write_rows(sweep: Sweep, rows: Rows) -> None:
+    """Write the rows, all of them or none.
+
+    Raises:
+        ConformanceError: the file cannot be written.
+    """
     lines = [f"for {digest(sweep)}\n"]
     for tier in TIERS:
         if rows[tier]:
             lines += [f"[{tier}]\n", *_sorted(sweep, rows[tier])]
     text = _HEADER.format(file=sweep.file) + "".join(lines)
     path = path_of(sweep)
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return False
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-    return True
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ConformanceError(f"{name_of(path)}: cannot be written: {error.strerror}") from None
 
 
 def _sorted(sweep: Sweep, rows: Iterable[Row]) -> list[str]:
-    """In the order of the axes' values, so that a row added shows as a line added."""
+    """Return the lines in the order of the axes' values, so that an added row is an added line."""
     place = {value: index for values in sweep.domains.values() for index, value in enumerate(values)}
-    return [f"{name_of(sweep, row)}\n" for row in sorted(rows, key=lambda row: [place[value] for value in row])]
+    return [f"{row_name(sweep, row)}\n" for row in sorted(rows, key=lambda row: [place[value] for value in row])]

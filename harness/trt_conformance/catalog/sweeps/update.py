@@ -1,11 +1,11 @@
-"""Finds the rows of sweeps whose declaration changed, and writes them."""
+"""Finds new rows for the sweeps whose declaration changed, and writes them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from trt_conformance.catalog.source import CaseFileError, read
+from trt_conformance.catalog.source import CaseFileError, is_sweep, read_source, toml_files
 from trt_conformance.catalog.sweeps import rows
 from trt_conformance.catalog.sweeps.model import STRENGTH, TIERS
 from trt_conformance.catalog.sweeps.read import read_sweep
@@ -13,8 +13,8 @@ from trt_conformance.core.words import counted
 
 
 @dataclass(frozen=True)
-class Change:
-    """What became of a sweep's rows."""
+class RowsUpdate:
+    """How a sweep's rows changed."""
 
     file: str
     added: int
@@ -22,32 +22,31 @@ class Change:
     rows: int
 
     def __str__(self) -> str:
-        changed = f"{self.added} added, {self.removed} removed" if self.added or self.removed else "as they were"
+        changed = f"{self.added} added, {self.removed} removed" if self.added or self.removed else "unchanged"
         return f"{self.file}: {counted(self.rows, 'row')}, {changed}"
 
 
-def expand_all(root: Path, fresh: bool = False) -> list[Change]:
-    """Bring the rows of every sweep below ``root`` up to date; ``fresh`` forgets those that are there.
+def expand_all(root: Path, fresh: bool = False) -> list[RowsUpdate]:
+    """Update the stored rows of every sweep below ``root``; ``fresh`` discards the existing ones.
 
     Raises:
-        CaseFileError: a sweep file has faults.
-        ConformanceError: a possible combination could not be covered, or a file of rows cannot be read.
+        CaseFileError: a sweep file has faults, or a file of rows cannot be read.
+        ConformanceError: a possible combination could not be covered, or a file of rows cannot be written.
     """
     changes, faults = [], []
-    for path in sorted((root / "sweeps").glob("*.toml")):
-        source = read(path)
+    for path in filter(is_sweep, toml_files(root)):
+        source = read_source(path)
         sweep = read_sweep(source)
         faults += source.faults
         if sweep is None or not any(cover.how in STRENGTH for cover in sweep.covers):
             continue
-        before = rows.names(sweep)
-        kept, made_for = rows.read(sweep)
-        found = kept
-        if fresh or made_for != rows.digest(sweep):
-            found = rows.extend(sweep, {tier: [] for tier in TIERS} if fresh else kept)
-            rows.write(sweep, found)
-        new = {rows.name_of(sweep, row) for tier in TIERS for row in found[tier]}
-        changes.append(Change(sweep.file, len(new - before), len(before - new), len(new)))
+        stored = rows.read_rows(sweep)
+        found, before = stored.rows, stored.names
+        if fresh or stored.unknown or stored.made_for != rows.digest(sweep):
+            found = rows.extend(sweep, {tier: [] for tier in TIERS} if fresh else stored.rows)
+            rows.write_rows(sweep, found)
+        new = {rows.row_name(sweep, row) for tier in TIERS for row in found[tier]}
+        changes.append(RowsUpdate(sweep.file, len(new - before), len(before - new), len(new)))
     if faults:
         raise CaseFileError(faults)
     return changes

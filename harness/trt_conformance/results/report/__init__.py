@@ -8,8 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from trt_conformance.catalog.catalog import Catalog
-from trt_conformance.catalog.catalog import load as load_catalog
+from trt_conformance.catalog.catalog import Catalog, load_catalog
 from trt_conformance.catalog.expectations import Expectation
 from trt_conformance.core.errors import ConformanceError, TomlError
 from trt_conformance.core.files import replacing
