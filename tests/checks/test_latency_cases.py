@@ -74,13 +74,13 @@ def test_one_batch_and_none(tmp_path):
     ("line", "message"),
     [
         ("batch = []", "batch: expected at least one"),
-        ("batch = [8, 8]", "batch: one is listed twice in [8, 8]"),
+        ("batch = [8, 8]", "batch: a value is listed twice in [8, 8]"),
         ("batch = [0]", "batch: must be at least 1, got 0"),
         ('batch = ["all"]', 'batch: expected an integer, got "all"'),
-        ('input.fill = "zeros"', "input.fill: a timed case needs uniform or int8_full_range, since power"),
+        ('input.fill = "zeros"', "input.fill: a timed case needs uniform or int8_full_range, because the data"),
         ('kernel.fill = "ramp"', "kernel.fill: a timed case needs"),
-        ('reject = { phase = "build", error = "some error" }', "latency: a timed case has no reject"),
-        ("quantize = { input = 0.1, kernel = [0.1] }", "quantize is for precision int8"),
+        ('reject = { phase = "build", error = "some error" }', "latency: a timed case cannot have reject"),
+        ("quantize = { input = 0.1, kernel = [0.1] }", "quantize is only for precision int8"),
     ],
 )
 def test_faults_are_named(tmp_path, line, message):
@@ -96,7 +96,7 @@ def test_expanded_ids_are_unique(tmp_path):
 def test_dynamic_cases_have_no_batch(tmp_path):
     dynamic = "dynamic = { shape = [-1, 4, 6, 6], min = [1, 4, 6, 6], opt = [1, 4, 6, 6], max = [2, 4, 6, 6]"
     found = faults(write(tmp_path, "batch = [1]", dynamic + ", run = [[1, 4, 6, 6]] }"))
-    assert "batch: a case with dynamic states its shapes there" in found
+    assert "batch: a dynamic case lists its shapes in dynamic.run instead" in found
 
 
 def test_the_networks():

@@ -120,7 +120,7 @@ def test_glob_that_matches_nothing_is_an_error(root: Path) -> None:
 
 def test_lint_counts_what_it_found_right(root: Path) -> None:
     result = run("cases", "lint", "--root", root)
-    assert (result.returncode, result.stdout) == (0, "4 cases in 1 file, 1 claim: no faults\n")
+    assert (result.returncode, result.stdout) == (0, "4 cases in 1 file, 1 claim, 0 expectations: no faults\n")
     assert json.loads(run("cases", "lint", "--root", root, "--json").stdout) == {"faults": []}
 
 
@@ -140,6 +140,7 @@ def test_lint_names_every_fault_and_ends_with_2(root: Path) -> None:
         "file": f"{root}/two.toml",
         "line": 1,
         "message": "is not valid TOML: Invalid value",
+        "cases": [],
     }
 
 

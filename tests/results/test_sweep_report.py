@@ -89,7 +89,7 @@ def test_impossible_by_several_exclusions(tmp_path: Path) -> None:
     reason = '[[exclude]]\ndoc = "a reason of its own"\nwhere = { rank = ["3d"], bias = ["bias"], stride = ["%s"] }\n'
     text = HEAD + "".join(reason % stride for stride in ("s1", "s2"))
     found = impossible(expanded(tmp_path, text + MATRIX).sweeps[0].sweep)
-    assert found == {(("rank", "3d"), ("bias", "bias")): "several exclusions together leave no row"}
+    assert found == {(("rank", "3d"), ("bias", "bias")): "excluded by several exclusions together"}
 
 
 def test_very_many_rows_are_listed_only_where_they_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
