@@ -1,1 +1,1 @@
-pytest_plugins = [f"trt_conformance.runner.{name}" for name in ("options", "parametrize", "fixtures", "plugin")]
+pytest_plugins = ["trt_conformance.runner.plugin"]

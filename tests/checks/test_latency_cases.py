@@ -16,7 +16,7 @@ from trt_conformance.numerics.roofline import work
 from trt_conformance.results.latency.recorded import timings
 from trt_conformance.results.record.record import Record, read_record
 from trt_conformance.runner.benchmark_clock import DeviceClock
-from trt_conformance.runner.plugin import pytest_configure
+from trt_conformance.runner.options import RunOptions, check_options
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import NotRun
 from trt_conformance.targets.numpy import NumpyEngine, NumpyTarget
@@ -330,21 +330,13 @@ def test_not_asked_for(arguments, code, text):
 
 
 @pytest.mark.parametrize(
-    ("options", "text"),
+    ("options", "processes", "text"),
     [
-        ({"numprocesses": 2}, "run it without -n"),
-        ({"latency_limit": 1000.0}, "must lie between 0 and --time-limit, 300"),
-        ({"latency_limit": 0.0}, "must lie between"),
+        ({}, 2, "cannot be combined with -n"),
+        ({"latency_limit_s": 1000.0}, None, "must be between 0 and --time-limit, 300"),
+        ({"latency_limit_s": 0.0}, None, "must be between"),
     ],
 )
-def test_options_that_cannot_be(options, text):
-    given = {"latency": True, "numprocesses": None, "latency_limit": 15.0, "time_limit": 300.0} | options
-
-    class Config:
-        stash = pytest.Stash()
-
-        def getoption(self, name, default=None):
-            return given.get(name, default)
-
+def test_options_that_cannot_be(options, processes, text):
     with pytest.raises(pytest.UsageError, match=text):
-        pytest_configure(Config())
+        check_options(RunOptions(latency=True, time_limit_s=300.0, **options), processes)

@@ -62,7 +62,7 @@ def test_arguments_that_name_nothing(tmp_path, arguments, message):
 def test_a_limit_that_is_none_is_said_in_one_line(option, text):
     done = run_pytest("cases", f"{option}={text}")
     assert done.returncode == 4
-    assert f"argument {option}: '{text}' is no number from" in done.stderr
+    assert f"argument {option}: '{text}' is not a number from" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 
@@ -75,4 +75,4 @@ def test_targets_of_one_name_are_refused(tmp_path):
         (tmp_path / f"{name}.py").write_text(source.format(name))
         targets += ["--target", f"{tmp_path / name}.py:{name}"]
     done = run_pytest("cases/test_forward.py", "--record-root", str(tmp_path / "records"), *targets)
-    assert_refused(done, tmp_path, "2 of them are called mine")
+    assert_refused(done, tmp_path, "2 targets are named mine")

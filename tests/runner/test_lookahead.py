@@ -1,5 +1,6 @@
 """What is built ahead is what the next checks ask for, and nothing beside what is timed."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from trt_conformance.results.changes import between
 from trt_conformance.results.record.record import read_record
 from trt_conformance.runner.keys import RUN
 from trt_conformance.runner.lookahead import Lookahead, arranged
+from trt_conformance.runner.options import RunOptions
 from trt_conformance.runner.session import Run
 from trt_conformance.targets.options import Options
 
@@ -82,9 +84,9 @@ def test_what_builds_no_engine_or_is_timed_is_left_out():
 
 
 def running(target, items, timing, builders=1):
-    config = SimpleNamespace(getoption=lambda name, default=None: timing if name == "latency" else default)
-    run = Run(config, lookahead=Lookahead(items, made))
-    run.__dict__["options"] = Options(builders=builders)
+    run = Run(SimpleNamespace(), RunOptions(latency=timing))
+    run.lookahead = Lookahead(items, made)
+    vars(run.builds)["for_targets"] = Options(builders=builders)
     return run
 
 
@@ -153,7 +155,9 @@ def test_what_breaks_ahead_has_a_verdict(tmp_path):
     (path,) = tmp_path.rglob("record.jsonl")
     found = {(v.status, v.phase, v.message.splitlines()[-1].strip()) for v in read_record(path).verdicts}
     assert found == {("error", "build", "RuntimeError: cannot look ahead")}
-    assert "Traceback" not in done.stdout and " error" not in done.stdout.splitlines()[-1]
+    assert "Traceback" not in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("exit code 1: 2 checks ended in an error")
+    assert not re.search(r"^\d+ .*error", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("base", "new", "told"), [("fast", "exhaustive", True), ("fast", "fast", False)])

@@ -12,10 +12,10 @@ def gpus(monkeypatch):
     def give(*names):
         found = tuple(Gpu(i, name, 9, 0, 2**36, 132, 2**25) for i, name in enumerate(names))
         monkeypatch.setattr(pool.cuda, "gpus", lambda: (found, ""))
-        pool._alike.cache_clear()
+        pool._gpus_of_one_kind.cache_clear()
 
     yield give
-    pool._alike.cache_clear()
+    pool._gpus_of_one_kind.cache_clear()
 
 
 def test_auto_gives_each_gpu_its_worker(gpus, monkeypatch):

@@ -7,7 +7,8 @@ import pytest
 from tests.support.helpers import make_case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
-from trt_conformance.runner.session import Run
+from trt_conformance.runner.build_options import BuildOptions
+from trt_conformance.runner.options import RunOptions
 from trt_conformance.targets.isolation.proxy import TIME_LIMIT, start_target
 from trt_conformance.targets.options import Options
 
@@ -61,12 +62,9 @@ def test_what_keeps_a_target_from_opening_is_said_when_it_is_opened():
     ],
 )
 def test_eager_is_a_process_that_runs_many_tests(given, many):
-    plain = {
-        "case": [], "keyword": "", "collectonly": False, "numprocesses": None, "engine_cache_dir": None, "builders": 2,
-        "tactics": "default", "no_cache": False, "cache_limit": 4.0, "no_isolation": False,
-    }  # fmt: skip
-    option = plain | {key: value for key, value in given.items() if key not in ("args", "workerinput")}
+    option = {"keyword": "", "collectonly": False, "numprocesses": None} | given
     config = SimpleNamespace(getoption=lambda name, default=None: option.get(name, default), args=given.get("args", []))
     if "workerinput" in given:
         config.workerinput = given["workerinput"]
-    assert Run(config).options.eager is many
+    options = RunOptions(cases=tuple(given.get("case", ())), builders=2)
+    assert BuildOptions(config, options).for_targets.eager is many

@@ -1,4 +1,4 @@
-"""Delay SIGINT (Ctrl-C) during a step that must not be cut in half."""
+"""Defers Ctrl-C and SIGTERM where half a step would be worse than a late end."""
 
 from __future__ import annotations
 
@@ -11,23 +11,31 @@ from types import FrameType
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Delay SIGINT until the block has ended.
+    """Defer SIGINT and SIGTERM to the end of the block.
 
-    Python handles signals in the main thread only, so in other threads this does nothing. It does nothing either where
-    the handler was not installed from Python: Python could not restore it.
+    Python handles signals in the main thread alone: in other threads nothing changes.
     """
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with _deferred(signal.SIGTERM), _deferred(signal.SIGINT):
+        yield
+
+
+@contextmanager
+def _deferred(number: signal.Signals) -> Iterator[None]:
+    before = signal.getsignal(number)
+    if before is None or before is signal.SIG_IGN:  # None: a handler that Python did not install and cannot restore
         yield
         return
     received: list[FrameType | None] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: received.append(frame))
     try:
+        signal.signal(number, lambda _, frame: received.append(frame))
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if not received:
-        return
-    if callable(before):
-        before(signal.SIGINT, received[0])
-    elif before is signal.SIG_DFL:
-        signal.raise_signal(signal.SIGINT)
+        signal.signal(number, before)
+    if received:
+        if callable(before):
+            before(number, received[0])
+        else:
+            signal.raise_signal(number)

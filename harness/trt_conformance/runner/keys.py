@@ -1,4 +1,4 @@
-"""Keys under which the plugin's modules share state through pytest's stash."""
+"""Keys under which the plugin's modules share state in pytest's stash."""
 
 from __future__ import annotations
 

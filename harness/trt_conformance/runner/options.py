@@ -1,40 +1,138 @@
-"""The command-line options of the suite."""
+"""The suite's command-line options: registered with pytest, and read once into `RunOptions`."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from trt_conformance.catalog.sweeps.model import TIERS
 from trt_conformance.core.paths import RUNS
-from trt_conformance.core.types import MODES
-from trt_conformance.runner import pool
+from trt_conformance.core.types import MODES, Mode, Tier
 from trt_conformance.runner.progress import CHOICES
-from trt_conformance.runner.session import MOST_BUILDERS
 from trt_conformance.runner.shard import Shard
 from trt_conformance.targets.isolation.proxy import TIME_LIMIT
-from trt_conformance.targets.options import CACHE_LIMIT, TACTICS
+from trt_conformance.targets.options import CACHE_LIMIT, TACTICS, Tactics
 from trt_conformance.targets.timing.measurement import TimingPlan
 
+# Four builder threads are 3.4 times as fast as one on TensorRT 8.6; more gain nothing.
+MOST_BUILDERS = 4
 
-def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    pluginmanager.register(pool, "conformance-pool")
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the user asked for.
+
+    Attributes:
+        targets: implementations under test; none for every one that works on this machine.
+        cases: patterns of case ids; none for all cases.
+        tier: how many generated cases to run; None for the default of each check.
+        large: run the cases with very large tensors.
+        latency: run and time the timed cases.
+        latency_modes: what to time; none for the target's default.
+        cold_l2: empty the caches before each sample.
+        latency_limit_s: seconds after which the sampling of a case ends.
+        time_limit_s: seconds after which a build or a run counts as hung.
+        require_gpu: fail if there is no GPU.
+        isolation: run each target in a process of its own.
+        tactics: how long TensorRT searches for GPU kernels.
+        builders: engines built at the same time; None for the default.
+        cache: use the build cache, which outlasts the run.
+        cache_dir: the folder of the build cache; None for the default.
+        cache_limit: bytes that built engines may take in the cache.
+        shard: the part of the tests to run; None for all.
+        record_root: the folder in which the run's record is written; None to write no record.
+        progress: how to show progress.
+        min_claims: claims that each requested target has to check; None for at least one check with a result.
+    """
+
+    targets: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    tier: Tier | None = None
+    large: bool = False
+    latency: bool = False
+    latency_modes: tuple[Mode, ...] = ()
+    cold_l2: bool = False
+    latency_limit_s: float = TimingPlan.limit_s
+    time_limit_s: float = TIME_LIMIT
+    require_gpu: bool = False
+    isolation: bool = True
+    tactics: Tactics = "default"
+    builders: int | None = None
+    cache: bool = True
+    cache_dir: Path | None = None
+    cache_limit: int = CACHE_LIMIT
+    shard: Shard | None = None
+    record_root: Path | None = RUNS
+    progress: str = "auto"
+    min_claims: int | None = None
+
+
+def read_options(config: pytest.Config) -> RunOptions:
+    """The options that pytest parsed."""
+    option = config.getoption
+    cache_dir = option("engine_cache_dir")
+    return RunOptions(
+        targets=tuple(option("target")),
+        cases=tuple(option("case")),
+        tier=option("tier"),
+        large=option("large"),
+        latency=option("latency"),
+        latency_modes=tuple(option("latency_mode")),
+        cold_l2=option("cold_l2"),
+        latency_limit_s=option("latency_limit"),
+        time_limit_s=option("time_limit"),
+        require_gpu=option("require_gpu"),
+        isolation=not option("no_isolation"),
+        tactics=option("tactics"),
+        builders=option("builders"),
+        cache=not option("no_cache"),
+        cache_dir=Path(cache_dir) if cache_dir else None,
+        cache_limit=round(option("cache_limit") * 2**30),
+        shard=option("shard"),
+        record_root=None if option("no_record") else Path(option("record_root")),
+        progress=option("progress"),
+        min_claims=option("min_claims"),
+    )
+
+
+def check_options(options: RunOptions, processes: int | None) -> None:
+    """Raise pytest.UsageError where options contradict each other; ``processes`` is what ``-n`` says."""
+    if not options.latency:
+        return
+    if processes:
+        raise pytest.UsageError("--latency cannot be combined with -n: parallel tests would disturb the measurement")
+    if not 0 < options.latency_limit_s < options.time_limit_s:
+        raise pytest.UsageError(
+            f"--latency-limit {options.latency_limit_s:g} must be between 0 and --time-limit, {options.time_limit_s:g}"
+        )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance", "TensorRT convolution conformance")
     group.addoption(
         "--target",
         action="append",
         default=[],
         metavar="NAME",
-        help="implementation under test: tensorrt, tensorrt_rtx, onnxruntime, numpy, a full name, or "
+        help="implementation under test: tensorrt, tensorrt_rtx, onnxruntime, torch, numpy, a full name, or "
         "path/to/file.py:Class; repeatable; by default every one that works on this machine",
     )
     group.addoption(
-        "--case", action="append", default=[], metavar="GLOB", help="only cases whose id matches; repeatable"
+        "--case", action="append", default=[], metavar="GLOB", help="run only cases whose id matches; repeatable"
     )
-    group.addoption("--require-gpu", action="store_true", help="fail, rather than go on, where there is no GPU")
+    group.addoption(
+        "--min-claims",
+        type=_count("claims"),
+        metavar="N",
+        help="fail if a target named with --target checked fewer than N claims; 0 accepts a target without any result "
+        "(default: each such target needs at least one check with a result)",
+    )
+    group.addoption("--require-gpu", action="store_true", help="fail if there is no GPU")
     group.addoption(
         "--no-isolation", action="store_true", help="run targets in pytest's own process, for debuggers and sanitizers"
     )
@@ -48,11 +146,11 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     group.addoption(
         "--tier",
         choices=TIERS,
-        help="how many generated cases there are (default: smoke), and how large the padding truth table is (default: "
-        "ci, and smoke on TensorRT 8, which infers slowly)",
+        help="how many generated cases to run (default: smoke), and the size of the padding truth table (default: ci, "
+        "or smoke on TensorRT 8, whose shape inference is slow)",
     )
-    group.addoption("--large", action="store_true", help="run the cases of very large tensors too")
-    group.addoption("--latency", action="store_true", help="run the timed cases too, and time them")
+    group.addoption("--large", action="store_true", help="also run the cases with very large tensors")
+    group.addoption("--latency", action="store_true", help="also run the timed cases, and measure their latency")
     group.addoption(
         "--latency-mode",
         action="append",
@@ -66,49 +164,56 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         type=float,
         default=TimingPlan.limit_s,
         metavar="SECONDS",
-        help="sampling of one case ends after this, precise or not (default: %(default)g)",
+        help="stop sampling a case after this time, even if its latency is not yet precise (default: %(default)g)",
     )
     group.addoption(
         "--tactics",
         choices=TACTICS,
         default="default",
-        help="how long TensorRT looks for kernels: builder_optimization_level 1, its own, or 5",
+        help="how long TensorRT searches for GPU kernels: builder_optimization_level 1 (fast), TensorRT's own default, "
+        "or 5 (exhaustive)",
     )
     group.addoption(
         "--builders",
-        type=_count,
+        type=_count("builders"),
         metavar="N",
-        help=f"engines built at once, ahead of the tests; 0 builds each when its test runs (default: one a CPU, "
-        f"{MOST_BUILDERS} at most)",
+        help="engines to build at the same time, ahead of the tests; 0 builds each engine when its test runs "
+        f"(default: one per CPU, at most {MOST_BUILDERS})",
     )
-    group.addoption("--no-cache", action="store_true", help="neither use nor write built engines and tactics' timings")
+    group.addoption("--no-cache", action="store_true", help="do not read or write the build cache")
     group.addoption(
         "--cache-dir",
         dest="engine_cache_dir",
         metavar="DIR",
-        help="where built engines and tactics' timings are kept (default: trt-conformance in the user's cache folder)",
+        help="folder of the build cache: engines and tactic timings; write --cache-dir=DIR "
+        "(default: trt-conformance in the user's cache folder)",
     )
     group.addoption(
         "--cache-limit",
         type=_within(0, 1e6),
         default=CACHE_LIMIT / 2**30,
         metavar="GIB",
-        help="size of the built engines kept, least recently used removed first (default: %(default)g)",
+        help="size limit of the cached engines; the least recently used are removed first (default: %(default)g)",
     )
     group.addoption(
         "--shard",
         type=_shard,
         metavar="I/N",
-        help="run the I-th of N parts, each with its own cases; `trt-conformance merge` puts their records together",
+        help="run part I of N, each with its own cases; `trt-conformance merge` joins their records",
     )
-    group.addoption("--record-root", default=str(RUNS), metavar="DIR", help="where the run's record is written")
-    group.addoption("--no-record", action="store_true", help="write no run record")
+    group.addoption(
+        "--record-root",
+        default=str(RUNS),
+        metavar="DIR",
+        help="folder in which the run's record is written; write --record-root=DIR",
+    )
+    group.addoption("--no-record", action="store_true", help="do not write a run record")
     group.addoption(
         "--progress",
         choices=CHOICES,
         default="auto",
-        help="while the suite runs, show in place of dots: one line in place on a terminal and nothing new elsewhere "
-        "(auto, the default), now and then a plain line (plain), nothing new (off); -v and -s turn it off",
+        help="how to show progress instead of dots: auto draws one line in place on a terminal and keeps the dots "
+        "elsewhere (default), plain prints a line from time to time, off keeps the dots; -v and -s imply off",
     )
 
 
@@ -119,19 +224,24 @@ def _shard(text: str) -> Shard:
         raise argparse.ArgumentTypeError(str(fault)) from None
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of builders")
-    return int(text)
+def _count(noun: str) -> Callable[[str], int]:
+    """A parser of natural numbers."""
+
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) < 10):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a valid number of {noun}")
+        return int(text)
+
+    return number
 
 
 def _within(low: float, high: float) -> Callable[[str], float]:
-    """Reads a number of that range."""
+    """A parser of numbers in a range."""
 
     def number(text: str) -> float:
         with suppress(ValueError):
             if low <= float(text) <= high:
                 return float(text)
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from {low:g} to {high:g}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low:g} to {high:g}")
 
     return number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -42,7 +41,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if selection == GENERATED:
         parametrize_generated(metafunc, run)
         return
-    cases = [case for case in run.cases if SELECTIONS[selection](case)]
+    cases = [case for case in run.selection.cases if SELECTIONS[selection](case)]
     if "subject" not in metafunc.fixturenames:
         parametrize(metafunc, "case", cases, [case.id for case in cases])
         return
@@ -60,35 +59,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     pairs = [(case, target) for target in targets for case in cases]
     parametrize(metafunc, "subject", pairs, [name_of(*pair) for pair in pairs], indirect=True)
-    modes = metafunc.config.getoption("latency_mode")
+    modes = run.options.latency_modes
     if "timing" in metafunc.fixturenames and modes:
         metafunc.parametrize("timing", list(dict.fromkeys(modes)), indirect=True)
 
 
 def parametrize_generated(metafunc: pytest.Metafunc, run: Run) -> None:
     """The generated cases by their ids, on each target."""
-    pairs = [(name, target) for name in run.generated for target in run.targets]
-    ids = run.generated if len(run.targets) == 1 else [f"{name}-{target.name}" for name, target in pairs]
+    pairs = [(name, target) for name in run.selection.generated for target in run.targets]
+    ids = run.selection.generated if len(run.targets) == 1 else [f"{name}-{target.name}" for name, target in pairs]
     parametrize(metafunc, "subject", pairs, ids, indirect=True)
 
 
 def parametrize_padding(metafunc: pytest.Metafunc, run: Run, marker: pytest.Mark) -> None:
     """The padding truth tables, or configurations sampled from them as cases, on each target that fits."""
-    asked, globs = metafunc.config.getoption("tier"), metafunc.config.getoption("case")
     needs = NEEDS[marker.kwargs.get("needs", "nothing")]
     targets = [target for target in run.targets if needs(target)]
     samples = PADDING_SAMPLES[marker.args[0]]
 
-    def wanted(name: str) -> bool:
-        return not globs or any(fnmatchcase(name, glob) for glob in globs)
-
+    wanted = run.selection.names
     rows: dict[str, Any]
     if samples is not None:
-        rows = {case.id: case for case in samples(run.padding_tier) if wanted(case.id)}
+        rows = {case.id: case for case in samples(run.selection.padding_tier) if wanted(case.id)}
         values: list[Any] = [(case, target) for target in targets for case in rows.values()]
     else:
         rows = {f"{r}d-{m.lower()}": (r, m) for r in RANKS for m in MODES if wanted(table_id(r, m))}
-        values = [(target, tier_of(asked, target.name), *row) for target in targets for row in rows.values()]
+        values = [(target, tier_of(run.options.tier, target.name), *row) for target in targets for row in rows.values()]
     alone = len(run.targets) == 1
     ids = [name if alone else f"{name}-{target.name}" for target in targets for name in rows]
     parametrize(metafunc, "subject" if samples else "table", values, ids, indirect=samples is not None)
@@ -101,7 +97,7 @@ def parametrize(
     ids: Sequence[str],
     indirect: bool | list[str] = False,
 ) -> None:
-    """As pytest's, but a test without a value is left out rather than skipped."""
+    """As `pytest.Metafunc.parametrize`, but a test without values is left out rather than skipped."""
     if values:
         metafunc.parametrize(names, values, ids=ids, indirect=indirect)
     else:

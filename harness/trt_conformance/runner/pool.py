@@ -1,4 +1,4 @@
-"""pytest-xdist's workers: how many there are by default, how tests are dealt to them, and which GPU each one has."""
+"""pytest-xdist's workers: how many there are by default, how tests are distributed, and which GPU each worker has."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def is_controller(config: pytest.Config) -> bool:
 
 
 def device_of(worker: int, gpus: int, visible: str | None) -> str:
-    """What a worker's CUDA_VISIBLE_DEVICES must say: GPUs go round robin, among those that are visible."""
+    """A worker's CUDA_VISIBLE_DEVICES: the visible GPUs are assigned round robin."""
     names = [part.strip() for part in visible.split(",")] if visible else [str(i) for i in range(gpus)]
     return names[worker % gpus]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Give each worker a run of neighbours, so that a case's checks share its engine, and the next case is known."""
+    """Give each worker consecutive tests, so that a case's checks share its engine and the next case is known."""
     option = config.option
     if getattr(option, "numprocesses", None) and option.dist == "no" and not option.distload:
         option.dist = "worksteal"
@@ -45,24 +45,24 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """``-n auto``: a worker for each GPU; without a GPU, as pytest-xdist decides.
+    """``-n auto``: one worker per GPU; without a GPU, pytest-xdist decides.
 
-    Two would take turns on it: on two H200s four workers took 14 % longer than two, and twice the memory.
+    More workers share a GPU without gain: on two H200s, four workers took 14 % longer than two, and twice the memory.
     """
-    return None if os.environ.get(ASKED) else _alike() or None
+    return None if os.environ.get(ASKED) else _gpus_of_one_kind() or None
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker which GPU it has, before it touches CUDA."""
-    if _alike() > 1:
+    """Tell a worker its GPU, before it initializes CUDA."""
+    if _gpus_of_one_kind() > 1:
         worker = int(node.gateway.id.removeprefix("gw"))
-        node.workerinput[VISIBLE] = device_of(worker, _alike(), os.environ.get(VISIBLE))
+        node.workerinput[VISIBLE] = device_of(worker, _gpus_of_one_kind(), os.environ.get(VISIBLE))
 
 
 @cache
-def _alike() -> int:
-    """How many GPUs there are before the first of another kind: tests must be named alike in each worker."""
+def _gpus_of_one_kind() -> int:
+    """The number of GPUs before the first of another kind: each worker must give its tests the same names."""
     found = cuda.gpus()[0]
     kinds = [(gpu.name, gpu.sm) for gpu in found]
     return next((n for n, kind in enumerate(kinds) if kind != kinds[0]), len(kinds))
@@ -70,7 +70,7 @@ def _alike() -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """In a worker: see only its own GPU."""
+    """In a worker: hide all other GPUs."""
     device = getattr(config, "workerinput", {}).get(VISIBLE)
     if device is not None:
         os.environ[VISIBLE] = device

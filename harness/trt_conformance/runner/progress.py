@@ -1,6 +1,6 @@
-"""Tells, while the suite runs, how far it is: checks done, what they found, rate, time left and the current case.
+"""Progress while the suite runs: checks done, their outcomes, rate, time left and the current case.
 
-The line stands where pytest's dots would; all else that pytest prints stays.
+The line replaces pytest's dots; everything else that pytest prints is unchanged.
 """
 
 from __future__ import annotations
@@ -25,19 +25,21 @@ PLAIN_STEPS = 10
 PLAIN_EVERY_S = 10.0
 
 
-def progress_for(config: pytest.Config) -> Progress | None:
-    """What the options and the terminal ask for. With -v or -s it would only be in the way."""
-    choice, reporter = config.getoption("progress"), config.pluginmanager.get_plugin("terminalreporter")
+def progress_for(config: pytest.Config, choice: str) -> Progress | None:
+    """The progress display for an option's value and the terminal; None with -v and -s, which it would disturb."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
     if choice == "off" or reporter is None or reporter.verbosity > 0 or config.getoption("capture") == "no":
         return None
     if choice == "plain":
         return Progress(config, reporter)
-    is_live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+    is_live = (
+        sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+    )
     return Progress(config, reporter, sys.stdout) if is_live else None
 
 
 def outcome(report: pytest.TestReport) -> str | None:
-    """What a check found, if this report of its test tells."""
+    """The outcome of a check; None if this report of its test does not contain it."""
     verdicts = getattr(report, "verdicts", ())
     if verdicts:
         found = "known" if verdicts[-1]["known"] else verdicts[-1]["status"]
@@ -52,7 +54,7 @@ def outcome(report: pytest.TestReport) -> str | None:
 class Progress:
     """Follows a run by its reports, so that it works in the only process and in pytest-xdist's controller.
 
-    The line stays in its place on a ``terminal``; without one, plain lines come now and then.
+    On a ``terminal`` one line is redrawn in place; without one, plain lines are written from time to time.
     """
 
     def __init__(
@@ -62,8 +64,8 @@ class Progress:
         self.is_on = self.is_drawn = False
         self.total = 0
         self.counts: Counter[str] = Counter()
-        self.running: dict[str, str] = {}  # what each test found so far
-        self.started = self.told = 0.0
+        self.running: dict[str, str] = {}  # the outcome of each running test so far
+        self.started = self.last_line = 0.0
 
     @property
     def done(self) -> int:
@@ -77,13 +79,15 @@ class Progress:
         self.expect(ids)
 
     def expect(self, ids: Sequence[str]) -> None:
-        """Take the dots' place, unless other tests than the suite's run too."""
+        """Replace the dots, unless tests from outside the suite run too."""
         files = {name.partition("::")[0] for name in ids}
         self.is_on = all((self.config.rootpath / file).is_relative_to(CASES) for file in files)
         if self.is_on:
             self.total = len(ids)
             self.reporter.showfspath = False
-            self.reporter._show_progress_info = False  # percentages at the right edge; older pytests write them anyway
+            self.reporter._show_progress_info = (
+                False  # the percentages at the right edge; older versions of pytest write them anyway
+            )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
@@ -107,10 +111,13 @@ class Progress:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         found = outcome(report) or self.running.get(report.nodeid, "")
         self.running[report.nodeid] = found
-        if report.when not in {"setup", "call"}:  # its teardown, or what pytest-xdist says of a crashed worker's test
+        if report.when not in {
+            "setup",
+            "call",
+        }:  # its teardown, or pytest-xdist's report on the test of a crashed worker
             del self.running[report.nodeid]
             self.counts[found] += 1
-            self.draw(self.terminal) if self.terminal is not None else self.tell()
+            self.draw(self.terminal) if self.terminal is not None else self.write_sometimes()
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_testnodedown(self) -> None:
@@ -119,7 +126,7 @@ class Progress:
 
     def draw(self, terminal: TextIO) -> None:
         if self.is_on:
-            columns = shutil.get_terminal_size().columns or 80  # Python 3.10 gives 0 where the terminal knows no size
+            columns = shutil.get_terminal_size().columns or 80  # Python 3.10 gives 0 if the terminal has no size
             terminal.write(f"\r{self.line()[: columns - 1]}\x1b[K")
             terminal.flush()
             self.is_drawn = True
@@ -130,17 +137,19 @@ class Progress:
             self.terminal.flush()
             self.is_drawn = False
 
-    def tell(self) -> None:
+    def write_sometimes(self) -> None:
         """Write a plain line at every tenth of the run, and after ten silent seconds."""
+        if not self.is_on:
+            return
         now = time.monotonic()
         is_step = self.done * PLAIN_STEPS // self.total > (self.done - 1) * PLAIN_STEPS // self.total
-        if self.is_on and (is_step or now - max(self.told, self.started) >= PLAIN_EVERY_S):
-            self.told = now
+        if is_step or now - max(self.last_line, self.started) >= PLAIN_EVERY_S:
+            self.last_line = now
             self.reporter.write_line(self.line())
             self.reporter.flush()
 
     def line(self) -> str:
-        """The case comes last, since a narrow terminal cuts it; it is the one that has run longest."""
+        """The current text. The case that has run longest is last, since a narrow terminal cuts the line off."""
         found = ", ".join(f"{self.counts[name]} {name}" for name in SHOWN if self.counts[name])
         parts = [f"{self.done}/{self.total}", found]
         passed_s = time.monotonic() - self.started
@@ -152,6 +161,6 @@ class Progress:
 
 
 def _short(nodeid: str) -> str:
-    """The case, or the check that has none."""
+    """The case, or the name of a check without one."""
     name = nodeid.partition("::")[2]
     return name.partition("[")[2].removesuffix("]") or name

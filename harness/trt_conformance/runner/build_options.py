@@ -1,0 +1,67 @@
+"""How targets build in this run: tactics, builder threads, and the folders of the build cache."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+
+import pytest
+from platformdirs import user_cache_path
+
+from trt_conformance.runner import pool
+from trt_conformance.runner.options import MOST_BUILDERS, RunOptions
+from trt_conformance.targets.options import Options
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class BuildOptions:
+    """The targets' build options, and where caches are."""
+
+    def __init__(self, config: pytest.Config, options: RunOptions) -> None:
+        self._config, self._options = config, options
+
+    @cached_property
+    def for_targets(self) -> Options:
+        """How targets build. Without isolation nothing is built ahead, since a debugger wants one thing at a time."""
+        options = self._options
+        builders = options.builders
+        if builders is None:
+            builders = max(1, min(MOST_BUILDERS, usable_cpus() // pool.size_of(self._config)))
+        return Options(
+            tactics=options.tactics,
+            cache=self.lasting_cache if options.cache else self._cache_of_this_run,
+            keeps=options.cache,
+            cache_limit=options.cache_limit,
+            builders=builders if options.isolation else 0,
+            eager=self._runs_many,
+        )
+
+    @property
+    def lasting_cache(self) -> Path:
+        """The folder of caches that outlast a run."""
+        return self._options.cache_dir or user_cache_path("trt-conformance")
+
+    @cached_property
+    def _cache_of_this_run(self) -> Path:
+        """A folder shared by the run's workers and removed when the run ends, so that each engine is built once."""
+        given = getattr(self._config, "workerinput", {}).get(pool.CACHE)
+        if given is not None:
+            return Path(given)
+        made = mkdtemp(prefix="trt-conformance-")
+        self._config.add_cleanup(lambda: rmtree(made, ignore_errors=True))
+        return Path(made)
+
+    @property
+    def _runs_many(self) -> bool:
+        """Whether this process runs tests, and was not asked to run only some of them."""
+        option = self._config.getoption
+        if option("collectonly") or pool.is_controller(self._config):
+            return False
+        return not (self._options.cases or option("keyword") or any("::" in name for name in self._config.args))

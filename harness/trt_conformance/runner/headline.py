@@ -1,0 +1,44 @@
+"""The last line of a run: what holds, what differs, the exit code and its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trt_conformance.core.verdict import NEUTRAL, Verdict
+from trt_conformance.core.words import counted
+from trt_conformance.results import summary
+
+_NAMES = {2: "the run was interrupted", 3: "an internal error", 4: "wrong usage", 5: "no tests were run"}
+
+
+def untested(verdicts: Sequence[Verdict], requested: Sequence[str], min_claims: int | None) -> list[str]:
+    """Why requested targets were not tested enough, one reason per target.
+
+    Without ``min_claims`` a target needs one check with a result; a right value in a wider precision is one.
+    """
+    reasons = []
+    for target in requested:
+        found = [v for v in verdicts if v.target == target and (v.status not in NEUTRAL or v.status == "fallback")]
+        claims = {claim for v in found for claim in v.claims}
+        if min_claims is None and not found:
+            reasons.append(f"no check on {target} had a result (--min-claims 0 accepts this)")
+        elif min_claims is not None and len(claims) < min_claims:
+            reasons.append(f"{target} checked {counted(len(claims), 'claim')}, fewer than --min-claims {min_claims}")
+    return reasons
+
+
+def headline(verdicts: Sequence[Verdict], claims: Sequence[str], code: int, reasons: Sequence[str]) -> str:
+    """The line. ``claims`` are those of the document; ``reasons`` is why the run fails beside its checks."""
+    parts = summary.claims(verdicts, claims)
+    return "; ".join([*parts, f"exit code {code}: {_reason(verdicts, code, reasons)}"])
+
+
+def _reason(verdicts: Sequence[Verdict], code: int, reasons: Sequence[str]) -> str:
+    count = summary.counts(verdicts)
+    faults = [f"{counted(count['fail'], 'check')} failed"] if count["fail"] else []
+    faults += [f"{counted(count['error'], 'check')} ended in an error"] if count["error"] else []
+    if code == 0:
+        return "no check failed"
+    if code == 1:
+        return ", ".join([*faults, *reasons]) or "a test outside the conformance checks failed"
+    return ", ".join([_NAMES.get(code, "the run was stopped"), *faults])

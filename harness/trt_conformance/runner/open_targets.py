@@ -1,0 +1,58 @@
+"""The targets of a run: which ones, opened while cases are read, and how each was asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.runner.options import RunOptions
+from trt_conformance.targets.device import cuda
+from trt_conformance.targets.isolation.proxy import start_target
+from trt_conformance.targets.options import Options
+from trt_conformance.targets.protocols import Target
+from trt_conformance.targets.registry import REGISTERED
+
+
+class OpenTargets:
+    """Starts the requested targets at once, since TensorRT takes seconds to load, and opens them when asked."""
+
+    def __init__(self, options: RunOptions, build: Options) -> None:
+        """Raises ConformanceError if a GPU is required and there is none."""
+        if options.require_gpu and not cuda.gpus()[0]:
+            raise ConformanceError(f"--require-gpu: {cuda.gpus()[1]}")
+        self._are_requested = bool(options.targets)
+        self._starting: dict[str, Callable[[], Target]] = {
+            spec: start_target(spec, options.isolation, options.time_limit_s, build)
+            for spec in options.targets or REGISTERED
+        }
+
+    def open(self) -> dict[str, Target]:
+        """The targets by the words that asked for them: all that were requested, or else all that work here.
+
+        Raises:
+            ConformanceError: a requested target cannot be opened, or two have the same name.
+        """
+        found: dict[str, Target] = {}
+        for spec, started in self._starting.items():
+            if self._are_requested:
+                found[spec] = _opened(spec, started)
+            else:
+                with suppress(ConformanceError):
+                    found[spec] = _opened(spec, started)
+        for name, count in Counter(target.name for target in found.values()).items():
+            if count > 1:
+                raise ConformanceError(f"--target: {count} targets are named {name}; rename one")
+        return found
+
+
+def _opened(spec: str, started: Callable[[], Target]) -> Target:
+    """The target. Whatever a target raises while it opens is the user's to mend, not a fault of the suite."""
+    try:
+        return started()
+    except ConformanceError:
+        raise
+    except Exception as fault:
+        said = str(fault).splitlines() or [""]
+        raise ConformanceError(f"--target {spec}: cannot be opened: {type(fault).__name__}: {said[0]}") from fault

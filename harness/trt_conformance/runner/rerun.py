@@ -1,0 +1,47 @@
+"""The command that runs a failed check again."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+
+from trt_conformance.core.paths import IS_CHECKOUT, relative
+from trt_conformance.core.verdict import REFERENCE, Verdict
+from trt_conformance.runner.session import Run
+
+
+def rerun(node: pytest.Item, found: Verdict, run: Run) -> str:
+    """The command, for the folder in which this run was started."""
+    name, words = node.name, []
+    if found.target != REFERENCE:
+        if len(run.targets) > 1:  # with one target the ids do not name it
+            name = name.replace(f"-{found.target}]", "]").replace(f"-{found.target}-", "-")
+        words += ["--target", shlex.quote(run.spec_of(found.target))]
+    return " ".join([_program(), f'"{_file(node, run)}::{name}"', *words, *_options(run)])
+
+
+def _program() -> str:
+    return "pytest" if IS_CHECKOUT else "trt-conformance run"
+
+
+def _file(node: pytest.Item, run: Run) -> str:
+    path, here = Path(node.path), run.config.invocation_params.dir
+    known = relative(path)
+    if not IS_CHECKOUT or (here / known).exists():
+        return known
+    return Path(os.path.relpath(path, here)).as_posix()
+
+
+def _options(run: Run) -> list[str]:
+    """The options on which the check's tests or its verdict depend."""
+    given = run.options
+    words = ["--tier", given.tier] if given.tier else []
+    words += ["--large"] if given.large else []
+    if given.latency:
+        words += ["--latency", *(word for mode in given.latency_modes for word in ("--latency-mode", mode))]
+        words += ["--cold-l2"] if given.cold_l2 else []
+    words += ["--tactics", given.tactics] if given.tactics != "default" else []
+    return words

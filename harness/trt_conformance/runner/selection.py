@@ -1,0 +1,100 @@
+"""Which cases a run takes: from case files, from sweeps, and those that need no case file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import cached_property, lru_cache
+
+from trt_conformance.catalog.catalog import Catalog
+from trt_conformance.checks.padding import sample as padding_sample
+from trt_conformance.checks.padding.tiers import Tier as PaddingTier
+from trt_conformance.checks.padding.tiers import tier_of
+from trt_conformance.core.case import Case
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.types import Tier
+from trt_conformance.runner.options import RunOptions
+
+GENERATED_CASES_IN_MEMORY = 256
+
+
+class Selection:
+    """The cases of a catalog that the options ask for."""
+
+    def __init__(self, catalog: Catalog, options: RunOptions) -> None:
+        self.catalog, self.options = catalog, options
+
+    @property
+    def tier(self) -> Tier:
+        """The tier of generated cases."""
+        return self.options.tier or "smoke"
+
+    @property
+    def padding_tier(self) -> PaddingTier:
+        """The tier from which padding is sampled."""
+        return tier_of(self.options.tier, "")
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """The chosen cases of case files.
+
+        Raises:
+            ConformanceError: the patterns match nothing that these options run.
+        """
+        globs, options = self.options.cases, self.options
+        matching = self.catalog.select(globs) if globs else self.catalog.cases
+        chosen = tuple(
+            case for case in matching if (options.latency or not case.latency) and (options.large or not case.large)
+        )
+        if chosen or self.generated or any(self.names(name) for name in self.unfiled):
+            return chosen
+        asked = f"--case {' '.join(globs)}"
+        if matching:
+            kind, option = ("large", "--large") if all(case.large for case in matching) else ("timed", "--latency")
+            raise ConformanceError(f"{asked}: only {kind} cases match; add {option} to run them")
+        self._point_to_tier(asked)
+        raise ConformanceError(f"{asked}: no case matches; see `trt-conformance cases list`")
+
+    @cached_property
+    def generated(self) -> tuple[str, ...]:
+        """The ids of the chosen cases of sweeps. Each case is made when it runs."""
+        names = (name for expanded in self.catalog.sweeps for name in expanded.names(self.tier))
+        return tuple(name for name in names if self._names_generated(name))
+
+    @cached_property
+    def unfiled(self) -> tuple[str, ...]:
+        """The ids of the configurations that are checked without a case file."""
+        return padding_sample.ids(self.padding_tier)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the chosen cases, generated ones included."""
+        return [*(case.id for case in self.cases), *self.generated]
+
+    @cached_property
+    def make_generated(self) -> Callable[[str], Case]:
+        """Makes a generated case from its id. The latest ones are remembered, since looking ahead asks repeatedly."""
+
+        @lru_cache(GENERATED_CASES_IN_MEMORY)
+        def make(case_id: str) -> Case:
+            found = self.catalog.find(case_id)
+            assert found is not None
+            return found
+
+        return make
+
+    def names(self, name: str) -> bool:
+        """Whether the patterns match an id; every id where there are no patterns."""
+        return not self.options.cases or any(fnmatchcase(name, glob) for glob in self.options.cases)
+
+    def _names_generated(self, name: str) -> bool:
+        """As `names`, with or without the precision, as for the cases of a case file."""
+        return self.names(name) or self.names(name.rpartition("-")[0])
+
+    def _point_to_tier(self, asked: str) -> None:
+        """Raise ConformanceError if the patterns match generated cases of a larger tier."""
+        for expanded in self.catalog.sweeps:
+            for case_id, row in expanded.ids.items():
+                if self._names_generated(case_id):
+                    tier = expanded.rows[row][0]
+                    raise ConformanceError(f"{asked}: {case_id} is of tier {tier}; add --tier {tier}")
