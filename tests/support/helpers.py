@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,31 @@ def run_pytest(*arguments: str, root: Path = ROOT) -> subprocess.CompletedProces
         timeout=120,
         check=False,
     )
+
+
+def run_pytest_often(
+    runs: Sequence[Sequence[str]], folder: Path = ROOT, path: Sequence[Path] = ()
+) -> list[tuple[int, str]]:
+    """As `run_pytest`, several runs in one process, started in a folder. Returns their exit codes and outputs.
+
+    ``path`` is put before the harness on Python's path.
+    """
+    if not may_start_pytest:
+        raise RuntimeError("mark a test that starts pytest in a process: @pytest.mark.slow")
+    outer = ("PYTEST_XDIST", "PYTEST_CURRENT_TEST", "PYTEST_ADDOPTS")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "support" / "many_runs.py")],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": os.pathsep.join(map(str, [*path, ROOT / "harness"]))},
+        input=json.dumps([list(arguments) for arguments in runs]),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [(code, output) for code, output in json.loads(done.stdout)]
 
 
 def brute_force(x: Any, kernel: Any, bias: Any, attributes: Attributes) -> Any:
