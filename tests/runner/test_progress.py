@@ -14,7 +14,7 @@ import pytest
 from tests.support.helpers import make_case
 from trt_conformance.core.paths import ROOT
 from trt_conformance.core.tensors import feeds_of
-from trt_conformance.runner.progress import Progress
+from trt_conformance.runner.progress import Progress, progress_for
 from trt_conformance.targets.isolation.proxy import IsolatedTarget
 
 pty = pytest.importorskip("pty")
@@ -207,6 +207,22 @@ def test_other_tests_keep_their_dots():
     assert not progress.is_on
     assert not progress.reporter.text
     assert progress.reporter.showfspath
+
+
+def test_plain_progress_without_a_conformance_test_keeps_the_dots():
+    name = "tests/numerics/test_shape.py::test_a"
+    progress = progress_of([name])
+    finish(progress, name)
+    assert not progress.reporter.text
+
+
+def test_a_closed_output_has_no_progress(monkeypatch):
+    reporter = SimpleNamespace(verbosity=0)
+    config = SimpleNamespace(
+        pluginmanager=SimpleNamespace(get_plugin=lambda name: reporter), getoption=lambda name: "fd"
+    )
+    monkeypatch.setattr(sys, "stdout", None)
+    assert progress_for(config, "auto") is None
 
 
 def test_ctrl_c_ends_a_stuck_call(monkeypatch):

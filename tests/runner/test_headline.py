@@ -1,0 +1,66 @@
+"""A requested target without a result fails the run; the last line says how the run ended, and why."""
+
+import pytest
+
+from tests.support.helpers import run_pytest_often
+from tests.support.runs import TARGET, verdict
+from trt_conformance.runner.headline import headline, untested
+
+CLAIM = "stride_nd.h2_w2"
+
+
+@pytest.mark.parametrize("status", ["unsupported", "not run"])
+def test_a_target_without_a_result_is_untested(status):
+    (reason,) = untested([verdict(status=status)], [TARGET], None)
+    assert reason == f"no check on {TARGET} had a result (--min-claims 0 accepts this)"
+    assert untested([verdict(status=status)], [TARGET], 0) == []
+
+
+@pytest.mark.parametrize("status", ["pass", "fail", "error", "fallback"])
+def test_one_result_is_enough_by_default(status):
+    assert untested([verdict(status=status)], [TARGET], None) == []
+    assert len(untested([verdict(status=status)], [TARGET, "other"], None)) == 1
+
+
+def test_claims_are_counted_once():
+    found = [verdict(), verdict(), verdict(claims=("other.claim",))]
+    assert untested(found, [TARGET], 2) == []
+    assert untested(found, [TARGET], 3) == [f"{TARGET} checked 2 claims, fewer than --min-claims 3"]
+
+
+def test_the_headline_gives_the_reason_of_the_exit_code():
+    passed = f"{TARGET}: 1 of 2 claims hold, 0 differ, 1 not checked; exit code"
+    claims = (CLAIM, "other.claim")
+    assert headline([verdict()], claims, 0, []) == f"{passed} 0: no check failed"
+    assert headline([verdict()], claims, 1, ["a reason"]) == f"{passed} 1: a reason"
+    assert headline([verdict()], claims, 1, []) == f"{passed} 1: a test outside the conformance checks failed"
+    assert headline([verdict()], claims, 2, []) == f"{passed} 2: the run was interrupted"
+    faults = [verdict(status="fail"), verdict(status="fail"), verdict(status="error")]
+    said = headline(faults, claims, 1, [])
+    assert said.endswith("1 differ, 1 not checked; exit code 1: 2 checks failed, 1 check ended in an error")
+
+
+EMPTY = """
+from trt_conformance.targets.numpy import NumpyTarget
+
+class Empty(NumpyTarget):
+    name = "empty"
+
+    def supports(self, case):
+        return "nothing works here"
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_compared_nothing_fails(tmp_path):
+    (tmp_path / "empty.py").write_text(EMPTY)
+    run = [
+        "cases/test_forward.py", "--case", "stride_nd/h2_w2", "--no-isolation", f"--record-root={tmp_path}", "-q",
+        "--target", f"{tmp_path}/empty.py:Empty",
+    ]  # fmt: skip
+    found = run_pytest_often([run, [*run, "--min-claims", "0"], [*run, "--target", "numpy", "--min-claims", "1"]])
+    assert [code for code, _ in found] == [1, 0, 1]
+    last = [output.splitlines()[-1] for _, output in found]
+    assert last[0].endswith("exit code 1: no check on empty had a result (--min-claims 0 accepts this)")
+    assert last[1].endswith("exit code 0: no check failed")
+    assert last[2].endswith("exit code 1: empty checked 0 claims, fewer than --min-claims 1")
