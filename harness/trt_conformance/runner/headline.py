@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trt_conformance.core.verdict import NEUTRAL, Verdict
+from trt_conformance.core.verdict import NEUTRAL, REFERENCE, Verdict
 from trt_conformance.core.words import counted
 from trt_conformance.results import summary
 
@@ -29,7 +29,7 @@ def untested(verdicts: Sequence[Verdict], requested: Sequence[str], min_claims: 
 
 def headline(verdicts: Sequence[Verdict], claims: Sequence[str], code: int, reasons: Sequence[str]) -> str:
     """The line. ``claims`` are those of the document; ``reasons`` is why the run fails beside its checks."""
-    parts = summary.claims(verdicts, claims)
+    parts = summary.claims([v for v in verdicts if v.target != REFERENCE], claims)
     return "; ".join([*parts, f"exit code {code}: {_reason(verdicts, code, reasons)}"])
 
 
