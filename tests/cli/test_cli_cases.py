@@ -203,10 +203,10 @@ def test_show_says_why_a_refused_case_has_no_output(root: Path) -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("one/strid-fp32", "no case 'one/strid-fp32'; did you mean \"one/stride-fp32\"?"),
-        ("one/run", "no case 'one/run'; did you mean \"one/runs\"?"),
-        ("nothing like it", "no case 'nothing like it'"),
-        ("one/stride", "one/stride runs in several precisions, name one: one/stride-fp32, one/stride-fp16"),
+        ("one/strid-fp32", "no case has the id 'one/strid-fp32'; did you mean \"one/stride-fp32\"?"),
+        ("one/run", "no case has the id 'one/run'; did you mean \"one/runs\"?"),
+        ("nothing like it", "no case has the id 'nothing like it'"),
+        ("one/stride", "one/stride runs in several precisions; give one of one/stride-fp32, one/stride-fp16"),
     ],
 )
 def test_show_of_no_single_case_is_one_line(wanted: str, message: str, root: Path) -> None:

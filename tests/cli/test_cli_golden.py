@@ -113,9 +113,9 @@ def test_verify(empty: Store) -> None:
     problems = json.loads(empty.run("verify", "--json", code=1))
     assert [problem["kind"] for problem in problems] == ["manifest", "missing", "missing"]
     text = empty.run("verify", code=1)
-    assert "missing: one/stride-bf16: documented/family/one.h5 does not exist, 2 goldens needed there: run " in text
+    assert "missing: one/stride-bf16: documented/family/one.h5 does not exist, 2 goldens needed there; run " in text
     empty.run("update")
-    assert empty.run("verify") == "every golden is there, whole, used and right\n"
+    assert empty.run("verify") == "all goldens are present, listed, used and correct\n"
     assert json.loads(empty.run("verify", "--json")) == []
 
 
@@ -124,7 +124,8 @@ def test_diff_tells_how_much_values_change(filled: Store) -> None:
     filled.write(CASES.replace("set.padding_nd = [1, 1]", 'set.padding_nd = [1, 1]\nbias = { fill = "ones" }'))
     before = filled.bytes()
     line = (
-        "change reference/family/one.h5:padding/float32 (the case's data changed since; values change by at most 1)\n"
+        "change reference/family/one.h5:padding/float32 "
+        "(the case's data changed since the golden was written; values change by at most 1)\n"
     )
     assert filled.run("diff", code=1) == line
     assert filled.run("diff", "one/stride") == "nothing would change\n"
@@ -133,7 +134,7 @@ def test_diff_tells_how_much_values_change(filled: Store) -> None:
     assert "stale: one/padding-fp32: reference/family/one.h5" in filled.run("verify", code=1)
     assert filled.bytes() == before
     assert filled.run("update") == line
-    assert filled.run("verify") == "every golden is there, whole, used and right\n"
+    assert filled.run("verify") == "all goldens are present, listed, used and correct\n"
 
 
 def test_show(filled: Store) -> None:
@@ -152,12 +153,40 @@ def test_show(filled: Store) -> None:
 
 
 def test_show_of_no_case_and_of_several(filled: Store) -> None:
-    assert "no case 'one/strid'" in filled.fails("show", "one/strid")
-    assert "name one: one/stride-fp32, one/stride-bf16" in filled.fails("show", "one/stride")
+    assert "no case matches 'one/strid'" in filled.fails("show", "one/strid")
+    text = filled.run("show", "one/stride")
+    assert "one/stride-fp32: stride 2" in text
+    assert "one/stride-bf16: stride 2" in text
+
+
+def test_show_of_a_file(filled: Store) -> None:
+    file = filled.golden / "reference" / "family" / "one.h5"
+    text = filled.run("show", str(file))
+    assert f"{file}:padding/float32" in text
+    assert set(json.loads(filled.run("show", "--json", str(file)))) == {
+        f"{file}:{group}" for group in ("padding/float32", "stride/bfloat16", "stride/float32")
+    }
+    assert "nothing.h5 does not exist" in filled.fails("show", "nothing.h5")
+    assert "is not a regular file" in filled.fails(
+        "show", str(file), f"{filled.golden.rename(filled.golden.with_suffix('.h5'))}"
+    )
+
+
+@pytest.mark.parametrize("pattern", ["one/padding-fp32", "one/padding", "*/padding", "*/family/one.toml", "*/family"])
+@pytest.mark.parametrize("command", ["update", "diff", "show"])
+def test_every_command_takes_the_same_patterns(filled: Store, command: str, pattern: str) -> None:
+    filled.run(command, pattern)
+
+
+def test_a_folder_of_cases_is_a_pattern(filled: Store) -> None:
+    folder = filled.cases / "family"
+    for name in (f"{folder}", f"{folder}/", f"{folder}/one.toml"):
+        assert "one/padding-fp32" in filled.run("show", name)
+    assert "no case matches" in filled.fails("show", f"{filled.cases}/famil")
 
 
 def test_show_of_a_missing_golden(empty: Store) -> None:
-    assert "reference/family/one.h5 does not exist; write it anew" in empty.fails("show", "one/padding")
+    assert "reference/family/one.h5 does not exist; write it again" in empty.fails("show", "one/padding")
 
 
 def test_observe(filled: Store) -> None:
@@ -165,12 +194,12 @@ def test_observe(filled: Store) -> None:
         "observed      one/stride-fp32",
         "observed      one/stride-bf16",
         "observed      one/padding-fp32",
-        "not observed  one/refused-fp32  it is refused there",
+        "not observed  one/refused-fp32  the target has to refuse it",
     ]
-    assert filled.run("verify") == "every golden is there, whole, used and right\n"
+    assert filled.run("verify") == "all goldens are present, listed, used and correct\n"
     before = filled.bytes()
     (outcome,) = json.loads(filled.run("observe", "--target", "numpy", "--json", "one/padding"))
-    assert outcome == {"case": "one/padding-fp32", "status": "the same", "reason": ""}
+    assert outcome == {"case": "one/padding-fp32", "status": "unchanged", "reason": ""}
     assert filled.bytes() == before
     text = filled.run("show", "one/padding")
     assert "observed/numpy/family/one.h5:padding/fp32" in text
@@ -184,7 +213,7 @@ def test_observe_goes_on_after_a_failure(filled: Store, tmp_path: Path) -> None:
         "error         one/stride-fp32  RuntimeError: out of order",
         "error         one/stride-bf16  RuntimeError: out of order",
         "not observed  one/padding-fp32  no padding",
-        "not observed  one/refused-fp32  it is refused there",
+        "not observed  one/refused-fp32  the target has to refuse it",
     ]
 
 

@@ -46,8 +46,8 @@ def find(catalog: Catalog, name: str = CASE) -> Case:
     return found
 
 
-def entry(root: Path) -> hashes.Entry:
-    return hashes.read(root / "sweeps" / "tiny.tsv")[CASE]
+def entry(root: Path) -> hashes.HashEntry:
+    return hashes.read_hashes(root / "sweeps" / "tiny.tsv")[CASE]
 
 
 def kinds(catalog: Catalog, root: Path, recompute: bool = True) -> list[tuple[str, str]]:
@@ -58,7 +58,7 @@ def test_store_that_is_whole(catalog: Catalog, root: Path) -> None:
     assert verify(catalog, root) == []
     assert diff(catalog, root=root) == []
     assert update(catalog, root=root) == []
-    assert len(hashes.read(root / "sweeps" / "tiny.tsv")) == 24
+    assert len(hashes.read_hashes(root / "sweeps" / "tiny.tsv")) == 24
 
 
 def test_every_generated_case_is_read_and_is_the_reference(catalog: Catalog, root: Path) -> None:
@@ -70,12 +70,12 @@ def test_every_generated_case_is_read_and_is_the_reference(catalog: Catalog, roo
 def test_wrong_hash(catalog: Catalog, root: Path) -> None:
     (digest,) = entry(root).outputs
     edit(root, digest, digest[::-1])
-    with pytest.raises(GoldenError, match=r"tiny\.tsv: the reference's output of run 0 is not the golden's"):
+    with pytest.raises(GoldenError, match=r"the reference's output of run 0 does not have the golden's hash"):
         read_generated(find(catalog), 0, root)
     assert kinds(catalog, root) == [("differs", CASE)]
     assert kinds(catalog, root, recompute=False) == []
     assert [(c.action, c.group, c.reason) for c in diff(catalog, root=root)] == [
-        ("change", CASE, "the reference gives something else")
+        ("change", CASE, "the reference gives another output")
     ]
     update(catalog, root=root)
     assert verify(catalog, root) == []
@@ -88,14 +88,14 @@ def test_wrong_sample(catalog: Catalog, root: Path) -> None:
 
 def test_golden_of_other_data(catalog: Catalog, root: Path) -> None:
     edit(root, entry(root).case_hash, "0" * 10)
-    with pytest.raises(GoldenError, match="the case's data changed since: run `trt-conformance golden update"):
+    with pytest.raises(GoldenError, match="the case's data changed since the golden was written; run `trt-conf"):
         read_generated(find(catalog), 0, root)
     assert kinds(catalog, root, recompute=False) == [("stale", CASE)]
 
 
 def test_missing_golden(catalog: Catalog, root: Path) -> None:
     edit(root, NAME, "other-int8")
-    with pytest.raises(GoldenError, match="has no golden of it"):
+    with pytest.raises(GoldenError, match="has no golden for this case"):
         read_generated(find(catalog), 0, root)
     assert kinds(catalog, root) == [("missing", CASE), ("extra", "tiny/other-int8")]
     update(catalog, root=root)
@@ -116,7 +116,7 @@ def test_no_file(catalog: Catalog, root: Path) -> None:
 def test_line_that_is_no_golden(catalog: Catalog, root: Path, line: str) -> None:
     path = root / "sweeps" / "tiny.tsv"
     path.write_text(path.read_text(encoding="utf-8") + line, encoding="utf-8")
-    with pytest.raises(GoldenError, match=r"tiny\.tsv:26: is no golden"):
+    with pytest.raises(GoldenError, match=r"tiny\.tsv:26: not a valid golden"):
         read_generated(find(catalog), 0, root)
     assert kinds(catalog, root) == [("corrupt", "")]
     update(catalog, root=root)
@@ -133,9 +133,9 @@ def test_file_of_no_sweep(catalog: Catalog, root: Path) -> None:
 def test_update_of_one_case_leaves_the_others(catalog: Catalog, root: Path) -> None:
     (digest,) = entry(root).outputs
     edit(root, digest, digest[::-1])
-    assert update(catalog, ["tiny/2d_bias-fp32"], root) == []
+    assert update(catalog, catalog.select(["tiny/2d_bias-fp32"]), root) == []
     assert kinds(catalog, root) == [("differs", CASE)]
-    assert len(update(catalog, [CASE], root)) == 1
+    assert len(update(catalog, catalog.select([CASE]), root)) == 1
     assert verify(catalog, root) == []
 
 
@@ -145,8 +145,8 @@ def test_sums_that_float64_rounds_have_no_golden() -> None:
         input={"shape": [1, 2, 6, 6], "fill": "uniform"},
         kernel={"shape": [1, 2, 3, 3], "fill": "uniform"},
     )
-    with pytest.raises(GoldenError, match="its sums have more than 53 bits"):
-        hashes.compute(case)
+    with pytest.raises(GoldenError, match="its sums need more than 53 bits"):
+        hashes.compute_entry(case)
 
 
 def test_hash_does_not_depend_on_the_order_of_adding(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def test_hash_does_not_depend_on_the_order_of_adding(catalog: Catalog, monkeypat
         input={"shape": [1, 8, 6, 6], "fill": "uniform_20_bits", "seed": 1},
         kernel={"shape": [4, 8, 3, 3], "fill": "uniform_20_bits", "seed": 2},
     )
-    forwards = hashes.compute(case)
+    forwards = hashes.compute_entry(case)
     convolve = reference_module.convolve
 
     def backwards(x, kernel, bias, attributes):  # type: ignore[no-untyped-def]
@@ -163,7 +163,7 @@ def test_hash_does_not_depend_on_the_order_of_adding(catalog: Catalog, monkeypat
         return convolve(*flipped, bias, attributes)
 
     monkeypatch.setattr(reference_module, "convolve", backwards)
-    assert hashes.compute(case) == forwards
+    assert hashes.compute_entry(case) == forwards
 
 
 def test_sign_of_zero_does_not_count() -> None:
@@ -171,7 +171,7 @@ def test_sign_of_zero_does_not_count() -> None:
         tier="ci", kernel={"shape": [1, 1, 1, 1], "values": [1.0]}, input={"shape": [1, 1, 1, 2], "values": [0.0, 3.0]}
     )
     negative = positive.model_copy(update={"input": positive.input.model_copy(update={"values": (-0.0, 3.0)})})
-    assert hashes.compute(positive).outputs == hashes.compute(negative).outputs
+    assert hashes.compute_entry(positive).outputs == hashes.compute_entry(negative).outputs
 
 
 def test_case_that_proves_nothing_gets_no_golden(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -41,14 +41,15 @@ class Catalog:
     sweeps: tuple[Expanded, ...] = ()
 
     def select(self, globs: Iterable[str]) -> tuple[Case, ...]:
-        """Return the cases whose id, id without precision, or file matches any glob; all cases if there is no glob."""
-        globs = tuple(globs)
+        """Return the cases whose id, id without precision, file, or folder matches any glob; all if there is no glob."""
+        globs = tuple(glob.removeprefix("./").rstrip("/") for glob in globs)
         if not globs:
             return self.cases
+        by_file = {file: _file_names(file) for file in {case.file for case in self.cases}}
         return tuple(
             case
             for case in self.cases
-            if any(fnmatchcase(name, glob) for glob in globs for name in (case.id, case.base_id, case.file))
+            if any(fnmatchcase(name, glob) for glob in globs for name in (case.id, case.base_id, *by_file[case.file]))
         )
 
     def find(self, case_id: str) -> Case | None:
@@ -179,6 +180,12 @@ class _Linted:
     def remember(self) -> None:
         if self._cache is not None and not self.known:
             self._cache.put(self._key, b"")
+
+
+def _file_names(file: str) -> list[str]:
+    """A case file and the folders that it is in, as a glob may name them."""
+    parents = [str(folder) for folder in PurePosixPath(file).parents]
+    return [file, *(folder for folder in parents if folder not in (".", "/"))]
 
 
 def _linted_as(paths: Iterable[Path]) -> str:

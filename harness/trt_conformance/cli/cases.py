@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trt_conformance.cli.choice import find, load, select
 from trt_conformance.cli.output import AsJson, print_json, print_table
+from trt_conformance.cli.selection import one_case, read_catalog, select_cases
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.paths import CASES
 
@@ -40,7 +40,7 @@ def list_cases(
     from trt_conformance.cli.coverage import tier_named
 
     wanted = tier_named(tier or ("nightly" if case else "smoke"))
-    chosen = select(load(root, wanted), case or [])
+    chosen = select_cases(read_catalog(root, wanted), case or ())
     if as_json:
         keys = {"id", "precision", "file", "line", "section", "doc", "claims", "source"}
         print_json([found.model_dump(mode="json", include=keys) for found in chosen])
@@ -104,7 +104,7 @@ def coverage(
     from trt_conformance.cli.coverage import facts, lines, tier_named
 
     wanted = tier_named(tier)
-    found = [facts(expanded, wanted) for expanded in load(root).sweeps]
+    found = [facts(expanded, wanted) for expanded in read_catalog(root).sweeps]
     if as_json:
         print_json(found)
     else:
@@ -122,8 +122,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one case as it was resolved: its fields, attributes, output shapes and claims."""
-    catalog = load(root)
-    found = find(catalog, case)
+    catalog = read_catalog(root)
+    found = one_case(catalog, case)
     facts = _facts(found, catalog)
     if as_json:
         print_json(facts)

@@ -1,4 +1,4 @@
-"""``trt-conformance golden``: the golden tensors, checked, compared, shown and written."""
+"""``trt-conformance golden``: check, compare, show and write the golden tensors."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trt_conformance.cli.choice import find, load, select
-from trt_conformance.cli.output import AsJson, print_json
+from trt_conformance.cli.output import AsJson, note, print_json
+from trt_conformance.cli.selection import PATTERN_HELP, read_catalog, select_cases
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import CASES, GOLDEN
 
 if TYPE_CHECKING:
     from trt_conformance.core.case import Case
-    from trt_conformance.golden import Change, Problem
+    from trt_conformance.golden import GoldenChange, Problem
+    from trt_conformance.golden.content import Content
     from trt_conformance.targets.protocols import Target
 
 app = typer.Typer(
@@ -29,83 +30,124 @@ app = typer.Typer(
 
 MOST_ALIKE = 20
 
-Root = Annotated[Path, typer.Option(metavar="DIR", help="Where the case files are.", show_default="cases/")]
-Store = Annotated[Path, typer.Option("--golden", metavar="DIR", help="Where the goldens are.", show_default="golden/")]
-Globs = Annotated[list[str] | None, typer.Argument(metavar="CASE", help="Ids, files or globs; by default all.")]
+Root = Annotated[Path, typer.Option(metavar="DIR", help="The folder of the case files.", show_default="cases/")]
+Store = Annotated[
+    Path, typer.Option("--golden", metavar="DIR", help="The folder of the goldens.", show_default="golden/")
+]
+Patterns = Annotated[list[str] | None, typer.Argument(metavar="CASE...", help=f"{PATTERN_HELP} All cases by default.")]
 
 
 @app.command()
 def verify(root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
-    """Check that every golden is there, whole, used, listed, and what the reference computes; exit code 1 where not."""
-    from trt_conformance import golden
+    """Check the goldens against the cases, the manifest and the reference.
 
-    problems = golden.verify(load(root), store)
-    _print(problems, "every golden is there, whole, used and right", as_json)
+    Each golden must exist, be used, be listed, and have the values
+    that the reference computes.
+
+    Exit code 1 if there is a problem.
+    """
+    from trt_conformance import golden
+    from trt_conformance.core.words import counted
+    from trt_conformance.golden.lock import temporaries
+
+    problems = golden.verify(read_catalog(root), store)
+    _print(problems, "all goldens are present, listed, used and correct", as_json)
+    unfinished = temporaries(store)
+    if unfinished:
+        files = counted(len(unfinished), "unfinished file")
+        note(f"{files} of an interrupted or running update, such as {unfinished[0].name}; the next update deletes them")
     if problems:
         raise typer.Exit(1)
 
 
 @app.command()
-def diff(case: Globs = None, root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
-    """Say what `update` would change, and by how much; write nothing. Exit code 1 where it would."""
+def diff(case: Patterns = None, root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
+    """List what update would change, and by how much, without writing.
+
+    Exit code 1 if it would change anything.
+    """
     from trt_conformance import golden
 
-    changes = golden.diff(load(root), case or (), store)
+    catalog = read_catalog(root)
+    changes = golden.diff(catalog, select_cases(catalog, case) if case else None, store)
     _print(changes, "nothing would change", as_json)
     if changes:
         raise typer.Exit(1)
 
 
 @app.command()
-def update(case: Globs = None, root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
-    """Make the documented and reference goldens what the cases call for; a right one stays as it is."""
+def update(case: Patterns = None, root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
+    """Write the documented and reference goldens that the cases call for.
+
+    A golden that is correct is not written again. Goldens that no case
+    uses are removed only if no CASE is given.
+    """
     from trt_conformance import golden
 
-    _print(golden.update(load(root), case or (), store), "nothing to do", as_json)
+    catalog = read_catalog(root)
+    chosen = select_cases(catalog, case) if case else None
+    _print(golden.update(catalog, chosen, store, notify=note), "nothing to do", as_json)
 
 
 @app.command()
 def show(
-    case: Annotated[str, typer.Argument(metavar="CASE", help="An id, with its precision where there are several.")],
+    case: Annotated[
+        list[str], typer.Argument(metavar="CASE...", help=f"{PATTERN_HELP} Or a golden file, which ends in .h5.")
+    ],
     root: Root = CASES,
     store: Store = GOLDEN,
     as_json: AsJson = False,
 ) -> None:
-    """Show a case's goldens: where each comes from, and its values, rounded."""
-    from trt_conformance import golden
-    from trt_conformance.golden.show import as_json as facts
-    from trt_conformance.golden.show import lines
+    """Show goldens: their origin, and their values, rounded.
 
-    found = find(load(root), case)
-    stored = golden.stored(found, store)
+    Goldens of a case must be listed in the manifest. A golden file that
+    is given as such is shown whether it is listed or not.
+    """
+    from trt_conformance.golden.show import as_json as to_json
+
+    files = [Path(word) for word in case if word.endswith(".h5")]
+    patterns = [word for word in case if not word.endswith(".h5")]
+    catalog = read_catalog(root) if patterns else None
+    cases = select_cases(catalog, patterns) if catalog else ()
     if as_json:
-        print_json({name: facts(content) for name, content in stored.items()})
+        shown = {name: content for file in files for name, content in _file_content(file).items()}
+        for chosen in cases:
+            shown |= _stored(chosen, store)
+        print_json({name: to_json(content) for name, content in shown.items()})
         return
-    typer.echo(f"{found.id}: {found.doc} ({found.location})")
-    if found.tier is not None:
-        typer.echo(f"\n{golden.hash_line(found, store)}")
-    elif not stored:
-        typer.echo("no goldens: the case is refused, or is no convolution")
-    for name, content in stored.items():
-        typer.echo(f"\n{name}")
-        for line in lines(content):
-            typer.echo(f"  {line}".rstrip())
+    for file in files:
+        _print_contents(_file_content(file))
+    for index, chosen in enumerate(cases):
+        if index or files:
+            typer.echo()
+        _print_case(chosen, store)
 
 
 @app.command()
 def observe(
     target: Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")],
-    case: Globs = None,
+    case: Patterns = None,
     root: Root = CASES,
     store: Store = GOLDEN,
     as_json: AsJson = False,
 ) -> None:
-    """Run cases on a target and keep what it gives as observed goldens, which no verdict takes for expected ones."""
-    from trt_conformance.targets.isolation.proxy import open_target
+    """Run cases on a target and store its outputs as observed goldens.
 
+    Observed goldens are for comparison. No verdict takes them for
+    expected values.
+
+    Exit code 1 if a case ends in an error.
+    """
+    from trt_conformance.targets.isolation.proxy import IsolatedTarget, open_target
+
+    chosen = select_cases(read_catalog(root), case or ())
     implementation = open_target(target)
-    facts = _environment(implementation)
-    outcomes = [_observe(implementation, chosen, facts, store) for chosen in select(load(root), case or ())]
+    try:
+        facts = _environment(implementation)
+        outcomes = [_observe(implementation, one, facts, store) for one in chosen]
+    finally:
+        if isinstance(implementation, IsolatedTarget):
+            implementation.finish()
     if as_json:
         print_json(outcomes)
     else:
@@ -115,7 +157,49 @@ def observe(
         raise typer.Exit(1)
 
 
-def _print(found: Sequence[Problem | Change], none: str, as_json: bool) -> None:
+def _print_case(case: Case, store: Path) -> None:
+    from trt_conformance import golden
+
+    stored = _stored(case, store)
+    typer.echo(f"{case.id}: {case.doc} ({case.location})")
+    if case.tier is not None:
+        typer.echo(f"\n{golden.hash_line(case, store)}")
+    elif not stored:
+        typer.echo("no goldens: the case is refused, timed, large, or not a valid convolution")
+    for name, content in stored.items():
+        typer.echo()
+        _print_contents({name: content})
+
+
+def _print_contents(contents: dict[str, Content]) -> None:
+    from trt_conformance.golden.show import lines
+
+    for name, content in contents.items():
+        typer.echo(name)
+        for line in lines(content):
+            typer.echo(f"  {line}".rstrip())
+
+
+def _stored(case: Case, store: Path) -> dict[str, Content]:
+    from trt_conformance import golden
+
+    return golden.stored_goldens(case, store)
+
+
+def _file_content(path: Path) -> dict[str, Content]:
+    """The goldens of a file that is given by its path, whether a manifest lists it or not."""
+    from trt_conformance.core.paths import relative
+    from trt_conformance.golden.content import GoldenError, split
+    from trt_conformance.golden.store import read_golden_file
+
+    try:
+        content = read_golden_file(path, kind=None).content
+    except GoldenError as fault:
+        raise ConformanceError(f"{relative(path)} {fault}") from None
+    return {f"{relative(path)}:{group}": golden for group, golden in split(content).items()}
+
+
+def _print(found: Sequence[Problem | GoldenChange], none: str, as_json: bool) -> None:
     if as_json:
         print_json([asdict(entry) for entry in found])
         return
@@ -125,14 +209,13 @@ def _print(found: Sequence[Problem | Change], none: str, as_json: bool) -> None:
         typer.echo(none)
 
 
-def _lines(found: Sequence[Problem | Change]) -> Iterator[str]:
-    """A line each; many that say the same of generated cases, of which there are thousands, become one."""
+def _lines(found: Sequence[Problem | GoldenChange]) -> Iterator[str]:
+    """One line each. Long rows of equal messages about generated cases, of which there are thousands, become one."""
+    from trt_conformance import golden
 
-    def alike(entry: Problem | Change) -> tuple[str, ...]:
+    def alike(entry: Problem | GoldenChange) -> tuple[str, ...]:
         about = entry.case if isinstance(entry, golden.Problem) else entry.group
         return (type(entry).__name__, entry.file, str(entry).replace(about, "") if about else "")
-
-    from trt_conformance import golden
 
     for _, group in groupby(found, alike):
         entries = list(group)
@@ -143,7 +226,7 @@ def _lines(found: Sequence[Problem | Change]) -> Iterator[str]:
 
 
 def _environment(target: Target) -> dict[str, str]:
-    """Versions and device, without what changes from one run to the next."""
+    """Versions and device, without values that change from one run to the next."""
     from trt_conformance.targets import registry
     from trt_conformance.targets.device import machine as environment
 
@@ -155,7 +238,7 @@ def _environment(target: Target) -> dict[str, str]:
 
 
 def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> dict[str, str]:
-    """Store what a target gives for a case, and say how that went."""
+    """Store what a target gives for a case. Returns the outcome as JSON values."""
     from trt_conformance import golden
     from trt_conformance.core.tensors import INPUT, case_data
     from trt_conformance.targets.errors import NotRun, Refused, Unsupported, named
@@ -163,16 +246,18 @@ def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> 
     def outcome(status: str, reason: object = "") -> dict[str, str]:
         return {"case": case.id, "status": status, "reason": str(reason)}
 
-    reason = target.supports(case)
-    if reason is not None or case.rejection_on(target.name) is not None:
-        return outcome("not observed", reason or "it is refused there")
     changed = False
     try:
+        reason = target.supports(case)
+        if reason is not None or case.rejection_on(target.name) is not None:
+            return outcome("not observed", reason or "the target has to refuse it")
         with closing(target.build(case)) as engine:
             for index, shape in enumerate(case.run_shapes):
                 feeds = {INPUT: case_data(case, shape).input}
                 given = engine.run(feeds)
-                changed |= golden.write_observed(target.name, case, index, feeds, given, environment=facts, root=store)
+                changed |= golden.write_observed(
+                    target.name, case, index, feeds, given, environment=facts, root=store, notify=note
+                )
     except (Unsupported, NotRun) as fault:
         return outcome("not observed", fault)
     except Refused as fault:
@@ -181,4 +266,4 @@ def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> 
         raise
     except Exception as fault:  # whatever a target raises concerns this case alone
         return outcome("error", named(fault))
-    return outcome("observed" if changed else "the same")
+    return outcome("observed" if changed else "unchanged")

@@ -12,6 +12,11 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+def note(message: str) -> None:
+    """Print a remark on stderr, where it does not mix with what a program reads."""
+    typer.echo(f"note: {message}", err=True)
+
+
 def print_json(value: Any) -> None:
     """Print a JSON document, in ASCII so that any pipe can carry it."""
     typer.echo(json.dumps(value, indent=2))

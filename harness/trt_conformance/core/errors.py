@@ -4,7 +4,8 @@
     ├── ConformanceError             what the user gave is wrong: one line, no traceback, exit code 2
     │   ├── WriteError               a file cannot be written (also an OSError)
     │   ├── CaseFileError            catalog.source: a case file, sweep or claim is invalid
-    │   ├── GoldenError              golden.store: a golden is missing, stale, corrupt or different
+    │   ├── GoldenError              golden.content: a golden is missing, stale, corrupt or different
+    │   ├── ReadOnlyStore            golden.lock: the folder of the goldens cannot be written
     │   ├── LineFault                results.record.schema: a line of a run record is invalid
     │   └── NoAcceptedRun            results.accepted: no run was accepted as the baseline
     ├── ValueError

@@ -5,15 +5,15 @@ documented: printed in the document. reference: computed by `numerics.reference`
 
 from __future__ import annotations
 
+from trt_conformance.golden.content import GoldenError
 from trt_conformance.golden.hashes import hash_line, read_generated
 from trt_conformance.golden.observed import write_observed
-from trt_conformance.golden.read import read_documented, read_reference, stored
-from trt_conformance.golden.store import GoldenError
-from trt_conformance.golden.update import Change, diff, update
+from trt_conformance.golden.read import read_documented, read_reference, stored_goldens
+from trt_conformance.golden.update import GoldenChange, diff, update
 from trt_conformance.golden.verify import Problem, verify
 
 __all__ = [
-    "Change",
+    "GoldenChange",
     "GoldenError",
     "Problem",
     "diff",
@@ -21,7 +21,7 @@ __all__ = [
     "read_documented",
     "read_generated",
     "read_reference",
-    "stored",
+    "stored_goldens",
     "update",
     "verify",
     "write_observed",

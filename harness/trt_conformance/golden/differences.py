@@ -1,4 +1,4 @@
-"""Whether a stored golden is what its case calls for.
+"""Compares a stored golden with the one that its case calls for.
 
 Sums of float64 depend on the order in which a machine's BLAS adds. Two computations of the same sum of
 n terms each lie within gamma_n(2^-53) * magnitude of the exact one, so they may differ by twice that.
@@ -15,47 +15,48 @@ from numpy.typing import NDArray
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
-from trt_conformance.golden.store import Attribute, Content, Kind, Node, describe
+from trt_conformance.golden.content import Attribute, Content, Kind, Node, describe
 from trt_conformance.numerics.bounds.elementwise import gamma
 from trt_conformance.numerics.places import place
 from trt_conformance.numerics.reference.quantization import dequantize, grid_of, quantize, scales
 
 UNIT_ROUNDOFF = 2.0**-53
 SUMS = ("output", "real", "magnitude", "slack")
-# What made a golden is kept as it was as long as its content is right.
+STALE = "the case's data changed since the golden was written"
+# A golden whose content is right is not rewritten for a new version of the software that made it.
 MAKERS = ("generator", "numpy", "h5py")
 VALUES = ("output", "values")
 
 
 @dataclass(frozen=True)
-class Fault:
-    """How a stored golden departs from its case."""
+class GoldenFault:
+    """One way in which a stored golden differs from what its case calls for."""
 
     kind: Kind
     message: str
 
 
-def faults(stored: Content, fresh: Content, case: Case) -> list[Fault]:
-    """Every way in which a stored golden departs from the one computed anew; empty where none.
+def faults(stored: Content, fresh: Content, case: Case) -> list[GoldenFault]:
+    """Every way in which a stored golden differs from the computed one; empty if it is right.
 
-    A golden of other data than the case's gives that one fault, since it explains all others.
+    A golden of other data than the case's has that one fault, since it explains all others.
     """
     stale = hash_fault(stored, case)
     return [stale] if stale else list(_faults(stored, fresh, case))
 
 
-def hash_fault(stored: Content, case: Case) -> Fault | None:
-    """The fault of a golden made for other data than the case has now."""
+def hash_fault(stored: Content, case: Case) -> GoldenFault | None:
+    """The fault of a golden that was made for other data than the case has now; None if there is none."""
     root = stored.get("", Node())
     if "case_hash" not in root.attributes:
-        return Fault("corrupt", "has no case_hash")
+        return GoldenFault("corrupt", "has no attribute case_hash")
     if root.attributes["case_hash"] != case.data_hash():
-        return Fault("stale", "the case's data changed since")
+        return GoldenFault("stale", STALE)
     return None
 
 
 def largest_difference(old: Content, new: Content) -> float | None:
-    """The largest difference between the values of two goldens; None where they cannot be compared."""
+    """The largest difference between the values of two goldens; None if they cannot be compared."""
     found = [
         float(np.max(np.abs(old[path].datasets[name] - new[path].datasets[name]), initial=0.0))
         for path in old.keys() & new.keys()
@@ -66,43 +67,43 @@ def largest_difference(old: Content, new: Content) -> float | None:
     return max(found, default=None)
 
 
-def _faults(stored: Content, fresh: Content, case: Case) -> Iterator[Fault]:
+def _faults(stored: Content, fresh: Content, case: Case) -> Iterator[GoldenFault]:
     terms = fresh[""].attributes.get("terms", 0)
     assert isinstance(terms, int)
     for path in sorted(stored.keys() | fresh.keys()):
         if path not in fresh:
-            yield Fault("extra", f"has a group {path} that the case does not call for")
+            yield GoldenFault("extra", f"has a group {path}, which the case does not call for")
         elif path not in stored:
-            yield Fault("missing", f"has no {path}")
+            yield GoldenFault("missing", f"has no {path}")
         else:
             yield from _attribute_faults(stored[path], fresh[path])
             yield from _dataset_faults(path, stored[path], fresh[path], terms, case)
 
 
-def _attribute_faults(stored: Node, fresh: Node) -> Iterator[Fault]:
+def _attribute_faults(stored: Node, fresh: Node) -> Iterator[GoldenFault]:
     for name in sorted(stored.attributes.keys() | fresh.attributes.keys()):
         old, new = stored.attributes.get(name), fresh.attributes.get(name)
         if name not in MAKERS and old != new:
-            yield Fault("stale", f"its {name} is {_shown(old)}, but should be {_shown(new)}")
+            yield GoldenFault("stale", f"its {name} is {_shown(old)}, but should be {_shown(new)}")
 
 
-def _dataset_faults(path: str, stored: Node, fresh: Node, terms: int, case: Case) -> Iterator[Fault]:
+def _dataset_faults(path: str, stored: Node, fresh: Node, terms: int, case: Case) -> Iterator[GoldenFault]:
     for name in sorted(stored.datasets.keys() | fresh.datasets.keys()):
         where = f"{path}/{name}".lstrip("/")
         if name not in fresh.datasets:
-            yield Fault("extra", f"has a dataset {where} that the case does not call for")
+            yield GoldenFault("extra", f"has a dataset {where}, which the case does not call for")
         elif name not in stored.datasets:
-            yield Fault("missing", f"has no dataset {where}")
+            yield GoldenFault("missing", f"has no dataset {where}")
         else:
             old, new = stored.datasets[name], fresh.datasets[name]
             if describe(old) != describe(new):
-                yield Fault("corrupt", f"{where} is {describe(old)}, but should be {describe(new)}")
+                yield GoldenFault("corrupt", f"{where} is {describe(old)}, but should be {describe(new)}")
             elif old.tobytes() != new.tobytes():
                 yield from _value_faults(where, old, new, _accepted(name, old, fresh, terms, case))
 
 
 def _accepted(name: str, old: Array, fresh: Node, terms: int, case: Case) -> NDArray[np.bool_]:
-    """Where a stored dataset is as good as the one computed anew."""
+    """The elements of a stored dataset that are as good as the computed ones."""
     new = fresh.datasets[name]
     if name not in SUMS:
         a, b = old.astype(np.float64), new.astype(np.float64)
@@ -118,12 +119,12 @@ def _accepted(name: str, old: Array, fresh: Node, terms: int, case: Case) -> NDA
     return np.asarray(equal | (np.isfinite(spread) & (np.abs(old - new) <= spread)))
 
 
-def _value_faults(where: str, old: Array, new: Array, accepted: NDArray[np.bool_]) -> Iterator[Fault]:
+def _value_faults(where: str, old: Array, new: Array, accepted: NDArray[np.bool_]) -> Iterator[GoldenFault]:
     if accepted.all():
         return
     error = np.nan_to_num(np.abs(old.astype(np.float64) - new.astype(np.float64)), nan=np.inf)
     worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(np.where(accepted, -1.0, error))), error.shape))
-    yield Fault(
+    yield GoldenFault(
         "differs",
         f"{where} differs in {int((~accepted).sum())} of {error.size} elements, most at {place(worst)}: "
         f"stored {float(old[worst])!r}, computed {float(new[worst])!r}",
@@ -131,4 +132,4 @@ def _value_faults(where: str, old: Array, new: Array, accepted: NDArray[np.bool_
 
 
 def _shown(value: Attribute | None) -> str:
-    return "not there" if value is None else repr(value)
+    return "missing" if value is None else repr(value)

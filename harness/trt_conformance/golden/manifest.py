@@ -1,7 +1,11 @@
-"""The manifest: one line for each group and dataset of the store, so that a change of goldens can be reviewed.
+"""The manifest: the list of everything in the store, in a text file so that a change of goldens can be reviewed.
 
-It lists logical content, type, shape and the elements' bytes, since the bytes of an HDF5 file also
-depend on the HDF5 library that wrote it.
+It has a line for each golden file, with the SHA-256 of its bytes, and below it a line for each group and dataset, with
+type, shape and the hash of the elements. The first decides whether a file is read at all. The others tell a reviewer
+what changed: the bytes of an HDF5 file also depend on the HDF5 library that wrote it, the elements do not.
+
+What this promises: whoever changes a golden, by accident or on purpose, must also change the manifest, and that shows
+in the diff that is reviewed. Somebody who can change both without review is not kept out.
 """
 
 from __future__ import annotations
@@ -10,20 +14,25 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from trt_conformance.core.files import replacing
-from trt_conformance.golden.store import SCHEMA_VERSION, Content, GoldenError, fingerprint
+from trt_conformance.core.files import read_regular_file, replacing
+from trt_conformance.golden.content import GoldenError, fingerprint
+from trt_conformance.golden.store import GoldenFile
 
 NAME = "MANIFEST.json"
+SCHEMA_VERSION = 2
+MAX_BYTES = 2**26
+"""Bytes of a manifest: 64 MiB, over 300,000 lines."""
 
 Entries = dict[str, str]
-"""Fingerprints by ``reference/convolution/stride_nd.h5:h2_w2/float32/run0/output``."""
+"""Lines by file, ``reference/convolution/stride_nd.h5``, and by file and path, ``…:h2_w2/float32/run0/output``."""
 
 
-def entries(file: str, content: Content) -> Entries:
+def entries(file: str, golden_file: GoldenFile) -> Entries:
     """The lines of one file, ``file`` relative to the store's root with forward slashes."""
-    found: Entries = {}
-    for path, node in content.items():
+    found: Entries = {file: f"file {golden_file.sha256}"}
+    for path, node in golden_file.content.items():
         if node.attributes:
             text = json.dumps(node.attributes, sort_keys=True)
             digest = f"attributes {hashlib.sha256(text.encode()).hexdigest()}"
@@ -40,32 +49,65 @@ def file_of(key: str) -> str:
 
 
 def golden_of(key: str) -> str:
-    """The golden within its file that a line is about: ``h2_w2/float32``."""
+    """The golden within its file that a line is about, ``h2_w2/float32``; empty for the line of the file itself."""
     return "/".join(key.partition(":")[2].split("/")[:2])
 
 
-def read(root: Path) -> Entries:
-    """The manifest of the store at ``root``.
+def lines_of(file: str, lines: Mapping[str, str]) -> Entries:
+    """The lines about one file."""
+    return {key: line for key, line in lines.items() if file_of(key) == file}
+
+
+def listed_hash(file: str, lines: Mapping[str, str]) -> str:
+    """The SHA-256 that the manifest lists for a file; empty where it does not list the file, which no file has."""
+    return lines.get(file, "").removeprefix("file ")
+
+
+def listed_types(file: str, lines: Mapping[str, str]) -> dict[str, str]:
+    """The type and shape that the manifest lists for each dataset of a file, by path: ``float32[1,1,6,9]``."""
+    return {
+        key.partition(":")[2]: line.partition(" ")[0]
+        for key, line in lines.items()
+        if file_of(key) == file and line.partition(" ")[0].endswith("]")
+    }
+
+
+def read_manifest(root: Path) -> Entries:
+    """Read the manifest of the store at ``root``.
 
     Raises:
-        GoldenError: there is none, or none that can be read; naming it is left to the caller.
+        GoldenError: it does not exist or is not a valid manifest. Naming it is left to the caller.
     """
-    path = root / NAME
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        version, lines = document["schema_version"], document["entries"]
-        well_formed = isinstance(lines, dict) and all(isinstance(value, str) for value in lines.values())
+        text = read_regular_file(root / NAME, MAX_BYTES).decode("utf-8")
+        document = json.loads(text, object_pairs_hook=_object)
     except FileNotFoundError:
         raise GoldenError("does not exist", "manifest") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as fault:
-        raise GoldenError(f"cannot be read ({fault})", "manifest") from fault
-    if version != SCHEMA_VERSION or not well_formed:
-        raise GoldenError(f"is no manifest of schema version {SCHEMA_VERSION}", "manifest")
-    return dict(lines)
+    except OSError as fault:
+        raise GoldenError(f"cannot be read: {fault.strerror}", "manifest") from None
+    except (ValueError, RecursionError) as fault:
+        raise GoldenError(f"is not valid JSON: {fault}", "manifest") from None
+    if not isinstance(document, dict) or document.keys() != {"schema_version", "entries"}:
+        raise GoldenError("is not a manifest: it needs the keys schema_version and entries, and no others", "manifest")
+    version, lines = document["schema_version"], document["entries"]
+    if type(version) is not int or version != SCHEMA_VERSION:
+        raise GoldenError(
+            f"has schema version {json.dumps(version)}, but this suite reads {SCHEMA_VERSION}", "manifest"
+        )
+    if not isinstance(lines, dict):
+        raise GoldenError("is not a manifest: its entries are not a JSON object", "manifest")
+    for key, line in lines.items():
+        if not isinstance(line, str):
+            raise GoldenError(f"has an entry {key!r} that is not a string", "manifest")
+    return lines
 
 
-def write(root: Path, lines: Mapping[str, str]) -> None:
-    """Replace the manifest whole; an equal one stays as it is."""
+def write_manifest(root: Path, lines: Mapping[str, str]) -> None:
+    """Replace the manifest, all of it or nothing; an equal one is not written again.
+
+    Raises:
+        OSError: the file cannot be written; the one that was there is unchanged.
+    """
     document = {"schema_version": SCHEMA_VERSION, "entries": dict(sorted(lines.items()))}
     data = (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
     path = root / NAME
@@ -74,3 +116,13 @@ def write(root: Path, lines: Mapping[str, str]) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; a key that occurs twice is an error, since readers differ in which value they take."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} occurs twice")
+        found[key] = value
+    return found

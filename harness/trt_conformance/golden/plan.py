@@ -16,7 +16,8 @@ from trt_conformance.core.case import BiasSpec, Case, TensorSpec
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.tensors import case_data
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
-from trt_conformance.golden.store import SCHEMA_VERSION, Attribute, Content, GoldenError, Node, fingerprint
+from trt_conformance.golden.content import Attribute, Content, GoldenError, Node, fingerprint
+from trt_conformance.golden.store import SCHEMA_VERSION
 from trt_conformance.numerics.printed import parse
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.numerics.reference.shape import output_shape

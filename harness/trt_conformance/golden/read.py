@@ -1,4 +1,8 @@
-"""Reading a case's goldens: what the suite compares with."""
+"""Reads a case's goldens: the values that the suite compares with.
+
+The manifest judges first. A golden is read only if the manifest lists it for the case's present data, in the types and
+shapes that the case calls for, and if the file is the one listed.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,12 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.paths import GOLDEN, relative
 from trt_conformance.golden import manifest
-from trt_conformance.golden.differences import hash_fault
+from trt_conformance.golden.content import Content, GoldenError, Node, describe, split, type_and_shape
+from trt_conformance.golden.differences import STALE, hash_fault
+from trt_conformance.golden.files import read_listed_file
+from trt_conformance.golden.layout import golden_layout
 from trt_conformance.golden.observed import observed_group
 from trt_conformance.golden.plan import Source, file_of, group_of, sources_of
-from trt_conformance.golden.store import Content, GoldenError, Node, describe, load, split
 from trt_conformance.numerics.printed import Printed
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import output_shape
@@ -39,7 +45,7 @@ def read_reference(case: Case, run_index: int = 0, root: Path = GOLDEN) -> Resul
         output = _dataset(node, "output", "float64", shape)
         terms = content[""].attributes.get("terms")
         if not isinstance(terms, int):
-            raise GoldenError(f"has no terms at {group_of(case)}")
+            raise GoldenError(f"has no attribute terms, an integer, at {group_of(case)}")
         return Result(
             output=output,
             real=_dataset(node, "real", "float64", shape) if "real" in node.datasets else output,
@@ -57,35 +63,34 @@ def read_documented(case: Case, root: Path = GOLDEN) -> Printed:
             one the manifest lists.
     """
     if case.expect.printed is None:
-        raise GoldenError(f"{case.id}: the document prints no values of it", "missing")
+        raise GoldenError(f"{case.id}: the document prints no values for this case", "missing")
     with _explaining(case, "documented", root):
         node = _golden(case, "documented", root)[""]
         if node.attributes.get("printed") != case.expect.printed.strip():
-            raise GoldenError("holds other values than the case's expect.printed", "stale")
+            raise GoldenError("has other values than the case's expect.printed", "stale")
         values = _dataset(node, "values", "float64")
         tolerance = _dataset(node, "tolerance", "float64", values.shape)
         return Printed(values, tolerance, _dataset(node, "digits", "int64", values.shape))
 
 
-def stored(case: Case, root: Path = GOLDEN) -> dict[str, Content]:
+def stored_goldens(case: Case, root: Path = GOLDEN) -> dict[str, Content]:
     """All goldens of a case by file and group, observed ones among them, as they are stored.
 
     Raises:
-        GoldenError: one is missing or cannot be read.
+        GoldenError: one is missing, cannot be read, or is not the one the manifest lists.
     """
     found: dict[str, Content] = {}
     for source in sources_of(case):
         with _explaining(case, source, root):
-            goldens = split(load(root / source / file_of(case), source))
-            if group_of(case) not in goldens:
-                raise GoldenError(f"has no group {group_of(case)}", "missing")
-        found[f"{source}/{file_of(case)}:{group_of(case)}"] = goldens[group_of(case)]
+            found[f"{source}/{file_of(case)}:{group_of(case)}"] = _golden(case, source, root)
     for path in sorted((root / "observed").glob(f"*/{file_of(case)}")):
         file = path.relative_to(root).as_posix()
         try:
-            goldens = split(load(path, "/".join(file.split("/")[:2])))
+            goldens = split(read_listed_file(root, file, manifest.read_manifest(root)).content)
         except GoldenError as fault:
-            raise GoldenError(f"{relative(path)} {fault}", fault.kind) from None
+            raise GoldenError(
+                f"{relative(path)} {fault}; restore it, or delete it and observe the case again", fault.kind
+            ) from None
         if observed_group(case) in goldens:
             found[f"{file}:{observed_group(case)}"] = goldens[observed_group(case)]
     return found
@@ -93,21 +98,22 @@ def stored(case: Case, root: Path = GOLDEN) -> dict[str, Content]:
 
 @contextmanager
 def _explaining(case: Case, source: Source, root: Path) -> Iterator[None]:
-    """Name the case, its golden file, and what to do, in whatever is wrong with it."""
+    """Name the case, its golden file, and what to do, in every GoldenError of the block."""
     if source not in sources_of(case):
         raise GoldenError(
-            f"{case.id}: it is refused, generated, timed or no convolution, so it has no golden tensor", "missing"
+            f"{case.id}: the case is refused, generated, timed or not a valid convolution, so it has no golden tensor",
+            "missing",
         )
     try:
         yield
     except GoldenError as fault:
         file = relative(root / source / file_of(case))
-        advice = f"write it anew with `trt-conformance golden update {case.id}` and review the change"
+        advice = f"write it again with `trt-conformance golden update {case.id}` and review the change"
         raise GoldenError(f"{case.id}: {file} {fault}; {advice}", fault.kind) from None
 
 
 @dataclass(frozen=True)
-class _File:
+class _LoadedFile:
     """A golden file in memory, and the manifest's lines that its content calls for, by golden."""
 
     goldens: dict[str, Content]
@@ -126,43 +132,64 @@ class _Version(NamedTuple):
     def of(cls, path: Path) -> _Version:
         try:
             state = path.stat()
-        except OSError:  # whoever reads it says what is wrong
+        except OSError:  # reading the file reports what is wrong
             return cls(path, 0, 0, 0)
         return cls(path, state.st_mtime_ns, state.st_size, state.st_ino)
 
 
 @lru_cache(maxsize=8)
-def _file(version: _Version, source: Source, name: str) -> _File:
-    content = load(version.path, source)
+def _loaded(version: _Version, name: str, listed: _Version) -> _LoadedFile:
+    golden_file = read_listed_file(listed.path.parent, name, _manifest(listed).get(name, {}))
     lines: dict[str, manifest.Entries] = {}
-    for key, line in manifest.entries(name, content).items():
+    for key, line in manifest.entries(name, golden_file).items():
         lines.setdefault(manifest.golden_of(key), {})[key] = line
-    return _File(split(content), lines)
+    return _LoadedFile(split(golden_file.content), lines)
 
 
 @lru_cache(maxsize=2)
-def _manifest(version: _Version) -> manifest.Entries:
-    return manifest.read(version.path.parent)
+def _manifest(version: _Version) -> dict[str, manifest.Entries]:
+    """The manifest's lines by file."""
+    by_file: dict[str, manifest.Entries] = {}
+    for key, line in manifest.read_manifest(version.path.parent).items():
+        by_file.setdefault(manifest.file_of(key), {})[key] = line
+    return by_file
 
 
 def _golden(case: Case, source: Source, root: Path) -> Content:
     """A case's golden, checked against the case's data and the manifest."""
     name, group = f"{source}/{file_of(case)}", group_of(case)
-    file = _file(_Version.of(root / name), source, name)
+    version = _Version.of(root / manifest.NAME)
+    try:
+        listed = _manifest(version).get(name, {})
+    except GoldenError as fault:
+        if not (root / name).exists():
+            raise GoldenError("does not exist", "missing") from None
+        raise GoldenError(f"cannot be trusted: {manifest.NAME} {fault}", "manifest") from None
+    _check_listed(case, source, name, listed)
+    file = _loaded(_Version.of(root / name), name, version)
     content = file.goldens.get(group)
     if content is None:
         raise GoldenError(f"has no group {group}", "missing")
     stale = hash_fault(content, case)
     if stale is not None:
-        raise GoldenError(f"{stale.message} ({group})", stale.kind)
-    try:
-        listed = _manifest(_Version.of(root / manifest.NAME))
-    except GoldenError as fault:
-        raise GoldenError(f"cannot be trusted: {manifest.NAME} {fault}", "manifest") from None
+        raise GoldenError(f"{group}: {stale.message}", stale.kind)
     for key, line in file.lines[group].items():
         if listed.get(key) != line:
             raise GoldenError(f"is not what {manifest.NAME} lists: {key.partition(':')[2]}", "manifest")
     return content
+
+
+def _check_listed(case: Case, source: Source, name: str, listed: manifest.Entries) -> None:
+    """What the manifest lists is for the case's present data, and of its types and shapes. Nothing is read for this."""
+    group = group_of(case)
+    line = listed.get(f"{name}:{group}", "")
+    if line.startswith("case ") and line.split(" ")[1] != case.data_hash():
+        raise GoldenError(f"{group}: {STALE}", "stale")
+    layout = golden_layout(case, source)
+    for path, found in manifest.listed_types(name, listed).items():
+        where = path.removeprefix(f"{group}/")
+        if where != path and where in layout and found != layout[where]:
+            raise GoldenError(f"has {path} as {found}, but the case calls for {layout[where]}")
 
 
 def _dataset(node: Node, name: str, dtype: str, shape: tuple[int, ...] | None = None) -> Array:
@@ -170,5 +197,6 @@ def _dataset(node: Node, name: str, dtype: str, shape: tuple[int, ...] | None = 
     if array is None:
         raise GoldenError(f"has no dataset {name}")
     if array.dtype != np.dtype(dtype) or (shape is not None and array.shape != shape):
-        raise GoldenError(f"has {name} as {describe(array)}, but should have {dtype}{list(shape or array.shape)}")
+        expected = type_and_shape(dtype, array.shape if shape is None else shape)
+        raise GoldenError(f"has {name} as {describe(array)}, but the case calls for {expected}")
     return array

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from trt_conformance.core.arrays import Array
-from trt_conformance.golden.store import Content, describe
+from trt_conformance.golden.content import Content, describe
 
 WIDTH = 110
 MOST = 500

@@ -1,32 +1,33 @@
-"""Writes what the cases call for, and says beforehand what that would change."""
+"""Writes the goldens that the cases call for, and reports beforehand what that would change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from trt_conformance.catalog.catalog import Catalog
-from trt_conformance.catalog.lint.case import lint_case
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.paths import GOLDEN
-from trt_conformance.golden import hashes, manifest
+from trt_conformance.core.paths import GOLDEN, relative
+from trt_conformance.golden import manifest
+from trt_conformance.golden.content import Content, GoldenError, join, split
 from trt_conformance.golden.differences import faults, largest_difference
+from trt_conformance.golden.files import files_in, kind_of, read_listed_file
+from trt_conformance.golden.lock import Notify, ReadOnlyStore, ignore, locked, temporaries, writing
 from trt_conformance.golden.plan import Golden, plan
-from trt_conformance.golden.store import Content, GoldenError, join, load, save, split
-from trt_conformance.golden.verify import files_in, kind_of
-from trt_conformance.numerics.exactness import inexact
+from trt_conformance.golden.store import GoldenFile, encode_golden_file, file_hash, write_golden_file
+from trt_conformance.golden.update_hashes import update_hashes
 
 Action = Literal["add", "change", "remove", "manifest"]
 
 
 @dataclass(frozen=True)
-class Change:
-    """One change of the store: a golden (``group`` of ``file``), or the manifest's lines about a file.
+class GoldenChange:
+    """One change of the store: a golden (``group`` of ``file``), a whole file, or the manifest's lines about a file.
 
-    ``difference`` is the largest difference between old and new values; None where there is nothing to compare.
+    ``difference`` is the largest difference between old and new values; None if there is nothing to compare.
     """
 
     action: Action
@@ -41,190 +42,196 @@ class Change:
         return f"{self.action} {where} ({self.reason}{moved})"
 
 
-def diff(catalog: Catalog, globs: Iterable[str] = (), root: Path = GOLDEN) -> list[Change]:
-    """What `update` would change. Raises as it does."""
-    return _apply(catalog, tuple(globs), root, writing=False)
+def diff(catalog: Catalog, cases: Sequence[Case] | None = None, root: Path = GOLDEN) -> list[GoldenChange]:
+    """What `update` would change. Raises the errors of `update`, except those of writing."""
+    return _apply(catalog, cases, root, write=False)
 
 
-def update(catalog: Catalog, globs: Iterable[str] = (), root: Path = GOLDEN) -> list[Change]:
-    """Make the documented and reference goldens of the chosen cases (by default all) what the cases call for.
+def update(
+    catalog: Catalog, cases: Sequence[Case] | None = None, root: Path = GOLDEN, notify: Notify = ignore
+) -> list[GoldenChange]:
+    """Bring the documented and reference goldens of the given cases of the catalog, by default all, up to date.
 
-    A golden that is right stays as it is, to the byte. Goldens that no case uses are removed only where no
-    globs are given. Each file is written whole or not at all, the manifest last. Observed goldens are not touched.
+    A golden that is right stays as it is, to the byte. A file that is not the one the manifest lists is not read: all
+    its goldens are written again. If the manifest itself cannot be read, every golden is checked and listed again.
+    Goldens that no case uses are removed only if no cases are given. Each file is written whole or not at all, the
+    manifest last. Observed goldens are not touched. Other processes that update the same store wait; ``notify`` is
+    called with a message if this one has to wait.
 
     Raises:
-        ConformanceError: a glob matches no case, or two cases would share a golden but differ.
-        OSError: the disk refuses a file.
+        ConformanceError: two cases would share a golden but differ, a generated case is not exact or proves little,
+            or the store cannot be written.
     """
-    return _apply(catalog, tuple(globs), root, writing=True)
+    try:
+        with locked(root, notify):
+            removed = list(_remove_temporaries(root))
+            return [*removed, *_apply(catalog, cases, root, write=True)]
+    except ReadOnlyStore:
+        if diff(catalog, cases, root):
+            raise
+        return []
 
 
 @dataclass
-class _Step:
-    """The new content of a file (None: it goes), and what that changes."""
+class _FileUpdate:
+    """The new content of a file, None to delete it; the changes; and the manifest's lines for it."""
 
     file: str
-    content: Content | None
-    changes: list[Change] = field(default_factory=list)
+    data: bytes | None
+    changes: list[GoldenChange] = field(default_factory=list)
+    lines: manifest.Entries = field(default_factory=dict)
 
 
-def _apply(catalog: Catalog, globs: tuple[str, ...], root: Path, writing: bool) -> list[Change]:
-    chosen = _chosen(catalog, globs)
+def _apply(catalog: Catalog, cases: Sequence[Case] | None, root: Path, write: bool) -> list[GoldenChange]:
+    chosen = None if cases is None else {case.id for case in cases}
     listed, lost = _listed(root)
-    lines = dict(listed)
-    changes: list[Change] = []
-    touched: set[str] = set()
-    for step in _steps(plan(catalog.cases), chosen, root):
-        touched.add(step.file)
+    lines = dict(listed or {})
+    changes: list[GoldenChange] = []
+    handled: set[str] = set()
+    for step in _file_updates(plan(catalog.cases), chosen, root, listed):
+        handled.add(step.file)
         changes += step.changes
-        fresh = {} if step.content is None else manifest.entries(step.file, step.content)
-        if not step.changes and fresh != _about(step.file, listed):
-            changes.append(Change("manifest", step.file, "", "its lines are not those of the file"))
-        lines = {key: line for key, line in lines.items() if manifest.file_of(key) != step.file} | fresh
-        if writing and step.changes:
+        if not step.changes and step.lines != manifest.lines_of(step.file, lines):
+            changes.append(GoldenChange("manifest", step.file, "", lost or "its lines are not those of the file"))
+        lines = {key: line for key, line in lines.items() if manifest.file_of(key) != step.file} | step.lines
+        if write and step.changes:
             _write(root, step)
-    changes += _keep_up(root, lines, touched, rebuild=lost, drop=chosen is None)
-    if writing and changes:
-        manifest.write(root, lines)
-    return [*changes, *_generated(catalog, chosen, root, writing)]
+    changes += _other_lines(root, lines, handled, rebuild=listed is None, drop=chosen is None)
+    if write and changes:
+        with writing(root / manifest.NAME):
+            manifest.write_manifest(root, lines)
+    generated = (GoldenChange(*change) for change in update_hashes(catalog, chosen, root, write))
+    return [*changes, *generated]
 
 
-def _generated(catalog: Catalog, chosen: set[str] | None, root: Path, writing: bool) -> Iterator[Change]:
-    """Bring the hashes of generated cases up to date; files of sweeps that are gone go, too."""
-    ids = {expanded.sweep.name: expanded.ids for expanded in catalog.sweeps}
-    unsound: list[str] = []
-    for name, cases in hashes.generated(catalog).items():
-        path, file = root / hashes.FOLDER / f"{name}.tsv", f"{hashes.FOLDER}/{name}.tsv"
-        why = "new"
-        try:
-            stored = hashes.read(path)
-        except GoldenError as fault:
-            stored, why = {}, str(fault)
-        changes = []
-        if chosen is None:
-            for case_id in sorted(stored.keys() - ids[name].keys()):
-                del stored[case_id]
-                changes.append(Change("remove", file, case_id, "no case uses it"))
-        for case_id, case in cases.items():
-            if chosen is not None and case_id not in chosen:
-                continue
-            old, fresh = stored.get(case_id), hashes.compute(case)
-            if old == fresh:
-                continue
-            unsound += _unsound(case)
-            stored[case_id] = fresh
-            same = old is not None and old.case_hash == fresh.case_hash
-            reason = (
-                why
-                if old is None
-                else "the reference gives something else"
-                if same
-                else "the case's data changed since"
-            )
-            changes.append(Change("add" if old is None else "change", file, case_id, reason))
-        if unsound:
-            raise ConformanceError("\n".join(unsound))
-        if writing and changes:
-            hashes.write(root, name, stored)
-        yield from changes
-    for path in hashes.files_in(root) if chosen is None else ():
-        if path.stem not in ids:
-            if writing:
-                path.unlink()
-            yield Change("remove", f"{hashes.FOLDER}/{path.name}", "", "no sweep uses it")
+def _remove_temporaries(root: Path) -> Iterator[GoldenChange]:
+    """Delete what killed writers left behind. Nobody else writes while the store is locked."""
+    for path in temporaries(root):
+        with writing(path):
+            path.unlink(missing_ok=True)
+        file = path.relative_to(root).as_posix()
+        yield GoldenChange("remove", file, "", "an unfinished file that an interrupted update left behind")
 
 
-def _unsound(case: Case) -> Iterator[str]:
-    """A generated case is looked at in full only here: it gets no golden where it proves nothing or is not exact."""
-    # Of exact cases written by hand more is asked: that they are small, and that every run has many values.
-    found = lint_case(case.model_copy(update={"exact": False}))
-    problems = [message for path, message in found if path[:2] != ("dynamic", "run") or path[2] == 0]
-    if not problems and case.exact:
-        problems += filter(None, [inexact(case)])
-    yield from (f"{case.id} ({case.location}): {message}" for message in problems)
-
-
-def _chosen(catalog: Catalog, globs: tuple[str, ...]) -> set[str] | None:
-    """Ids of the chosen cases; None for all."""
-    for glob in globs:
-        if not catalog.select([glob]):
-            raise ConformanceError(f"no case matches {glob!r} (`trt-conformance cases list` shows them)")
-    return {case.id for case in catalog.select(globs)} if globs else None
-
-
-def _listed(root: Path) -> tuple[manifest.Entries, bool]:
-    """The manifest's lines, and whether they are lost and must be made anew."""
+def _listed(root: Path) -> tuple[manifest.Entries | None, str]:
+    """The manifest's lines; or None and the reason, if they are lost and have to be rebuilt."""
+    if not (root / manifest.NAME).exists() and not files_in(root):
+        return {}, ""
     try:
-        return manifest.read(root), False
-    except GoldenError:
-        return {}, True
+        return manifest.read_manifest(root), ""
+    except GoldenError as fault:
+        return None, f"{manifest.NAME} {fault}"
 
 
-def _about(file: str, lines: manifest.Entries) -> manifest.Entries:
-    return {key: line for key, line in lines.items() if manifest.file_of(key) == file}
-
-
-def _keep_up(root: Path, lines: manifest.Entries, touched: set[str], rebuild: bool, drop: bool) -> Iterator[Change]:
-    """Bring the lines about files that were not touched up to date: all of them where the manifest is lost."""
+def _other_lines(
+    root: Path, lines: manifest.Entries, handled: set[str], rebuild: bool, drop: bool
+) -> Iterator[GoldenChange]:
+    """Drop the lines of files that do not exist, and where the manifest is rebuilt, list the files not yet handled."""
     present = set(files_in(root))
-    for file in sorted({manifest.file_of(key) for key in lines} - present - touched if drop else ()):
-        for key in _about(file, lines):
+    for file in sorted({manifest.file_of(key) for key in lines} - present - handled if drop else ()):
+        for key in manifest.lines_of(file, lines):
             del lines[key]
-        yield Change("manifest", file, "", "there is no such file")
-    for file in sorted(present - touched if rebuild else ()):
+        yield GoldenChange("manifest", file, "", "the file does not exist")
+    for file in sorted(present - handled if rebuild else ()):
         try:
-            lines.update(manifest.entries(file, load(root / file, kind_of(file))))
+            lines.update(manifest.entries(file, read_listed_file(root, file, None)))
         except GoldenError:
-            continue
-        yield Change("manifest", file, "", "it is not listed")
+            continue  # `verify` reports it
+        yield GoldenChange("manifest", file, "", "the file is not listed")
 
 
-def _write(root: Path, step: _Step) -> None:
+def _write(root: Path, step: _FileUpdate) -> None:
     path = root / step.file
-    if step.content is None:
-        path.unlink()
-    else:
-        save(path, kind_of(step.file), step.content)
+    with writing(path):
+        if step.data is None:
+            path.unlink()
+        else:
+            write_golden_file(path, step.data)
 
 
-def _steps(wanted: dict[str, dict[str, Golden]], chosen: set[str] | None, root: Path) -> Iterator[_Step]:
+def _file_updates(
+    wanted: dict[str, dict[str, Golden]], chosen: set[str] | None, root: Path, listed: manifest.Entries | None
+) -> Iterator[_FileUpdate]:
     for file, goldens in wanted.items():
         picked = {
             group: golden
             for group, golden in goldens.items()
-            if chosen is None or any(case.id in chosen for case in golden.cases)
+            if chosen is None or listed is None or any(case.id in chosen for case in golden.cases)
         }
         if picked:
-            yield _step(file, goldens, picked, root, sweep=chosen is None)
+            yield _file_update(file, goldens, picked, root, listed, remove_unused=chosen is None)
     for file in files_in(root) if chosen is None else ():
         if file not in wanted and not file.startswith("observed/"):
             try:
-                load(root / file, kind_of(file))
+                read_listed_file(root, file, listed)
             except GoldenError:
-                continue  # not ours to delete; `verify` reports it
-            yield _Step(file, None, [Change("remove", file, "", "no case uses it")])
+                continue  # it may be somebody else's file; `verify` reports it
+            yield _FileUpdate(file, None, [GoldenChange("remove", file, "", "no case uses it")])
 
 
-def _step(file: str, goldens: dict[str, Golden], picked: dict[str, Golden], root: Path, sweep: bool) -> _Step:
-    """The file with the picked goldens made right, and where it cannot be read, all of them."""
-    changes, why = [], "new"
+def _file_update(
+    file: str,
+    goldens: dict[str, Golden],
+    picked: dict[str, Golden],
+    root: Path,
+    listed: manifest.Entries | None,
+    remove_unused: bool,
+) -> _FileUpdate:
+    """The file with the picked goldens corrected; with all of them if it cannot be read."""
+    changes: list[GoldenChange] = []
+    reason = "new"
+    before: GoldenFile | None = None
+    stored: dict[str, Content] = {}
     try:
-        stored = split(load(root / file, kind_of(file)))
+        before = read_listed_file(root, file, listed)
+        stored = split(before.content)
     except GoldenError as fault:
-        stored = {}
         if fault.kind != "missing":
-            picked, why = goldens, f"the file {fault}"
-    if sweep:
+            picked, reason = goldens, f"the file {fault}"
+            _check_replaceable(root / file)
+    if remove_unused:
         for group in sorted(stored.keys() - goldens.keys()):
             del stored[group]
-            changes.append(Change("remove", file, group, "no case uses it"))
+            changes.append(GoldenChange("remove", file, group, "no case uses it"))
     for group, golden in picked.items():
         fresh, old = golden.content(), stored.get(group)
         if old is None:
-            changes.append(Change("add", file, group, why))
+            changes.append(GoldenChange("add", file, group, reason))
         elif found := faults(old, fresh, golden.case):
-            changes.append(Change("change", file, group, found[0].message, largest_difference(old, fresh)))
+            changes.append(GoldenChange("change", file, group, found[0].message, largest_difference(old, fresh)))
         else:
             continue
         stored[group] = fresh
-    return _Step(file, join(stored), changes)
+    if before is not None and not changes:
+        after, data = before, b""
+    else:
+        content = join(stored)
+        data = encode_golden_file(kind_of(file), content)
+        after = GoldenFile(content, file_hash(data))
+    return _FileUpdate(file, data, changes, _lines(file, after, picked, listed if before else None))
+
+
+def _check_replaceable(path: Path) -> None:
+    """A folder, FIFO or link where a golden file should be is not replaced: nobody knows what it is for."""
+    if path.is_symlink() or not path.is_file():
+        raise ConformanceError(f"{relative(path)} is not a regular file; delete or move it, then update again")
+
+
+def _lines(
+    file: str, after: GoldenFile, picked: dict[str, Golden], listed: manifest.Entries | None
+) -> manifest.Entries:
+    """The manifest's lines of a file: computed for the goldens that were checked, and as they were for the others.
+
+    So a golden that is not what the manifest lists stays reported until it is itself checked and updated.
+    """
+    fresh = manifest.entries(file, after)
+    if listed is None:
+        return fresh
+    checked = {key: line for key, line in fresh.items() if manifest.golden_of(key) in {"", *picked}}
+    groups = {manifest.golden_of(key) for key in fresh}
+    old = {
+        key: line
+        for key, line in manifest.lines_of(file, listed).items()
+        if manifest.golden_of(key) in groups - {"", *picked}
+    }
+    return old | checked

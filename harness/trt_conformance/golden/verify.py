@@ -1,4 +1,4 @@
-"""Checks the store against the cases, its own manifest, and the reference computed anew."""
+"""Checks the store against the cases, its manifest, and the reference."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.core.case import Case
 from trt_conformance.core.paths import GOLDEN
+from trt_conformance.core.words import counted
 from trt_conformance.golden import hashes, manifest
+from trt_conformance.golden.content import Content, GoldenError, Kind, split
 from trt_conformance.golden.differences import faults, hash_fault
+from trt_conformance.golden.files import files_in, read_listed_file
 from trt_conformance.golden.observed import observed_file, observed_group
 from trt_conformance.golden.plan import Golden, plan
-from trt_conformance.golden.store import Content, GoldenError, Kind, load, split
-
-KINDS = ("documented", "reference", "observed")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a file of the store (relative to its root), and which case it concerns, if one."""
+    """What is wrong with a file of the store (relative to its root), and which case it concerns, if it is one."""
 
     kind: Kind
     file: str
@@ -32,76 +32,64 @@ class Problem:
 
 
 def verify(catalog: Catalog, root: Path = GOLDEN, recompute_generated: bool = True) -> list[Problem]:
-    """Every problem of the store at ``root``, by file; empty where the store is whole, right and used.
+    """Find every problem of the store at ``root``, in the order of files; the list is empty if there is none.
 
-    Outputs of generated cases need not be computed anew here: whoever runs such a case does that.
+    Without ``recompute_generated``, outputs of generated cases are not computed: running such a case checks them.
 
     Raises:
-        GoldenError: two cases would share a golden but differ in what it holds.
+        GoldenError: two cases would share a golden but differ in its content.
     """
     wanted = plan(catalog.cases)
     problems: list[Problem] = []
     listed: manifest.Entries | None = None
-    try:
-        listed = manifest.read(root)
-    except GoldenError as fault:
-        if wanted or files_in(root):
-            problems.append(Problem("manifest", manifest.NAME, "", f"{fault}: {_update()}"))
     present = files_in(root)
+    try:
+        listed = manifest.read_manifest(root)
+    except GoldenError as fault:
+        if wanted or present:
+            advice = f"restore it from version control, or rebuild it: {_update()}"
+            problems.append(Problem("manifest", manifest.NAME, "", f"{fault}; {advice}"))
     for file in sorted({*wanted, *present}):
         try:
-            content = load(root / file, kind_of(file))
+            golden_file = read_listed_file(root, file, listed)
         except GoldenError as fault:
             problems.append(_unusable(file, wanted.get(file), fault))
             continue
-        goldens = split(content)
+        goldens = split(golden_file.content)
         if file.startswith("observed/"):
             problems += _observed(catalog, file, goldens)
         else:
             problems += _expected(file, goldens, wanted.get(file, {}))
         if listed is not None:
-            problems += _unlisted(file, manifest.entries(file, content), listed)
+            problems += _unlisted(file, manifest.entries(file, golden_file), listed)
     for file in sorted({manifest.file_of(key) for key in listed or ()} - {*wanted, *present}):
-        problems.append(Problem("manifest", file, "", f"is listed in {manifest.NAME} but does not exist: {_update()}"))
+        problems.append(Problem("manifest", file, "", f"is listed in {manifest.NAME} but does not exist; {_update()}"))
     return [*problems, *_generated(catalog, root, recompute_generated)]
 
 
 def _generated(catalog: Catalog, root: Path, recompute: bool) -> Iterator[Problem]:
-    """What is wrong with the hashes of generated cases. Of cases of a larger tier, only whether they have one."""
-    generated = hashes.generated(catalog)
+    """Problems of the hashes of generated cases. A case of a tier that is not loaded only needs to have one."""
+    generated = hashes.generated_cases(catalog)
     sweeps = {f"{hashes.FOLDER}/{expanded.sweep.name}.tsv": expanded for expanded in catalog.sweeps}
     present = [path.relative_to(root).as_posix() for path in hashes.files_in(root)]
     for file in sorted({*sweeps, *present}):
         if file not in sweeps:
-            yield Problem("extra", file, "", "is of no sweep: delete it")
+            yield Problem("extra", file, "", "does not belong to a sweep; delete it")
             continue
         ids = sweeps[file].ids
         try:
-            entries = hashes.read(root / file)
+            entries = hashes.read_hashes(root / file)
         except GoldenError as fault:
-            yield Problem(fault.kind, file, "", f"{fault}: {_update(repr(sweeps[file].sweep.file))}")
+            yield Problem(fault.kind, file, "", f"{fault}; {_update(repr(sweeps[file].sweep.file))}")
             continue
         for case_id in sorted(ids.keys() - entries.keys()):
-            yield Problem("missing", file, case_id, f"has no golden of it: {_update(repr(case_id))}")
+            yield Problem("missing", file, case_id, f"has no golden for this case; {_update(repr(case_id))}")
         for case_id in sorted(entries.keys() - ids.keys()):
-            yield Problem("extra", file, case_id, f"is of no case: {_update()}")
+            yield Problem("extra", file, case_id, f"has a golden that no case uses; {_update()}")
         for case_id, case in generated[sweeps[file].sweep.name].items():
-            found = hashes.fault(case, entries[case_id], recompute) if case_id in entries else None
+            found = hashes.entry_fault(case, entries[case_id], recompute) if case_id in entries else None
             if found is not None:
-                yield Problem(found.kind, file, case_id, f"{found.message}: {_update(repr(case_id))}")
-
-
-def files_in(root: Path) -> list[str]:
-    """Every file below the three kinds, relative to the root, with forward slashes."""
-    return sorted(
-        path.relative_to(root).as_posix() for kind in KINDS for path in (root / kind).rglob("*") if path.is_file()
-    )
-
-
-def kind_of(file: str) -> str:
-    """What a file says it holds: documented, reference or observed/TARGET."""
-    parts = file.split("/")
-    return "/".join(parts[:2]) if parts[0] == "observed" else parts[0]
+                yield Problem(found.kind, file, case_id, f"{found.message}; {_update(repr(case_id))}")
 
 
 def _update(case: str = "") -> str:
@@ -110,27 +98,28 @@ def _update(case: str = "") -> str:
 
 def _unusable(file: str, goldens: dict[str, Golden] | None, fault: GoldenError) -> Problem:
     if file.startswith("observed/"):
-        return Problem(fault.kind, file, "", f"{fault}: delete it, and observe again what is still wanted")
+        advice = "restore it, or delete it and observe its cases again"
+        return Problem(fault.kind, file, "", f"{fault}; {advice}")
     if goldens is None:
-        return Problem(fault.kind, file, "", f"{fault}, and no case uses it: delete it")
+        return Problem(fault.kind, file, "", f"{fault}, and no case uses it; delete it")
     first = next(iter(goldens.values())).case
-    needed = f"{len(goldens)} golden{'' if len(goldens) == 1 else 's'} needed there"
-    return Problem(fault.kind, file, first.id, f"{fault}, {needed}: {_update(repr(first.file))}")
+    needed = f"{counted(len(goldens), 'golden')} needed there"
+    return Problem(fault.kind, file, first.id, f"{fault}, {needed}; {_update(repr(first.file))}")
 
 
 def _expected(file: str, goldens: dict[str, Content], wanted: dict[str, Golden]) -> Iterator[Problem]:
     if not wanted:
-        yield Problem("extra", file, "", f"is used by no case: {_update()}")
+        yield Problem("extra", file, "", f"is not used by any case; {_update()}")
         return
     for group in sorted(goldens.keys() - wanted.keys()):
-        yield Problem("extra", file, "", f"has {group or 'datasets at its top'}, which no case uses: {_update()}")
+        yield Problem("extra", file, "", f"has {_named(group)}, which no case uses; {_update()}")
     for group, golden in wanted.items():
         case = golden.case
         if group not in goldens:
-            yield Problem("missing", file, case.id, f"has no group {group}: {_update(case.id)}")
+            yield Problem("missing", file, case.id, f"has no group {group}; {_update(case.id)}")
             continue
         for fault in faults(goldens[group], golden.content(), case):
-            yield Problem(fault.kind, file, case.id, f"{group}: {fault.message}: {_update(case.id)}")
+            yield Problem(fault.kind, file, case.id, f"{group}: {fault.message}; {_update(case.id)}")
 
 
 def _observed(catalog: Catalog, file: str, goldens: dict[str, Content]) -> Iterator[Problem]:
@@ -140,21 +129,27 @@ def _observed(catalog: Catalog, file: str, goldens: dict[str, Content]) -> Itera
     for group, content in goldens.items():
         case = cases.get(group)
         if case is None:
-            advice = "delete the file, and observe again what is still wanted"
-            yield Problem("extra", file, "", f"has {group or 'datasets at its top'}, which no case uses: {advice}")
+            advice = "delete the file, and observe again the cases that are still of interest"
+            yield Problem("extra", file, "", f"has {_named(group)}, which no case uses; {advice}")
             continue
         fault = hash_fault(content, case)
         if fault is not None:
-            yield Problem(fault.kind, file, case.id, f"{group}: {fault.message}: {again} --target {target} {case.id}`")
+            yield Problem(fault.kind, file, case.id, f"{group}: {fault.message}; {again} --target {target} {case.id}`")
+
+
+def _named(group: str) -> str:
+    return group or "datasets at its top level"
 
 
 def _unlisted(file: str, lines: manifest.Entries, listed: manifest.Entries) -> Iterator[Problem]:
-    """Where a file and the manifest's lines about it differ, one problem a golden."""
-    here = {key: line for key, line in listed.items() if manifest.file_of(key) == file}
+    """Differences between a file and the manifest's lines about it, one problem for each golden."""
+    here = manifest.lines_of(file, listed)
     wrong: dict[str, list[str]] = {}
     for key in sorted(lines.keys() | here.keys()):
         if lines.get(key) != here.get(key):
             wrong.setdefault(manifest.golden_of(key), []).append(key.partition(":")[2])
     for names in wrong.values():
-        what = f"{', '.join(names)}: not what {manifest.NAME} lists"
-        yield Problem("manifest", file, "", f"{what}: restore the file and the manifest, or {_update()}")
+        message = (
+            f"{', '.join(names)}: not what {manifest.NAME} lists; restore the file and the manifest, or {_update()}"
+        )
+        yield Problem("manifest", file, "", message)

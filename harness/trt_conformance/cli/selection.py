@@ -1,0 +1,57 @@
+"""Selects cases by what a user of the command types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trt_conformance.core.errors import ConformanceError
+
+if TYPE_CHECKING:
+    from trt_conformance.catalog.catalog import Catalog
+    from trt_conformance.core.case import Case
+    from trt_conformance.core.types import Tier
+
+PATTERN_HELP = "An id, with or without its precision, a file or a folder of cases; or a pattern with * and ?."
+
+
+def read_catalog(root: Path, tier: Tier | None = "nightly") -> Catalog:
+    """Read the catalog below a folder. Raises CaseFileError with every fault."""
+    from trt_conformance.catalog import catalog
+
+    return catalog.load_catalog(root, tier)
+
+
+def select_cases(catalog: Catalog, patterns: Sequence[str]) -> tuple[Case, ...]:
+    """The cases that match any of the patterns, in the catalog's order; all cases if there are no patterns.
+
+    Raises:
+        ConformanceError: a pattern matches no case.
+    """
+    for pattern in patterns:
+        if not catalog.select([pattern]):
+            hint = _closest(pattern, catalog) or "; `trt-conformance cases list` lists them"
+            raise ConformanceError(f"no case matches {pattern!r}{hint}")
+    return catalog.select(patterns)
+
+
+def one_case(catalog: Catalog, wanted: str) -> Case:
+    """The one case of an id. The precision may be omitted if the case has only one.
+
+    Raises:
+        ConformanceError: no case or several cases have the id.
+    """
+    same = [case for case in catalog.cases if case.id == wanted] or catalog.by_base(wanted)
+    if not same:
+        raise ConformanceError(f"no case has the id {wanted!r}{_closest(wanted, catalog)}")
+    if len(same) > 1:
+        ids = ", ".join(case.id for case in same)
+        raise ConformanceError(f"{wanted} runs in several precisions; give one of {ids}")
+    return same[0]
+
+
+def _closest(word: str, catalog: Catalog) -> str:
+    from trt_conformance.core.words import closest
+
+    return closest(word, [name for case in catalog.cases for name in (case.base_id, case.id)])
