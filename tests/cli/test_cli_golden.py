@@ -167,9 +167,8 @@ def test_show_of_a_file(filled: Store) -> None:
         f"{file}:{group}" for group in ("padding/float32", "stride/bfloat16", "stride/float32")
     }
     assert "nothing.h5 does not exist" in filled.fails("show", "nothing.h5")
-    assert "is not a regular file" in filled.fails(
-        "show", str(file), f"{filled.golden.rename(filled.golden.with_suffix('.h5'))}"
-    )
+    (filled.golden / "folder.h5").mkdir()
+    assert "folder.h5 cannot be read: it is not a regular file" in filled.fails("show", f"{filled.golden}/folder.h5")
 
 
 @pytest.mark.parametrize("pattern", ["one/padding-fp32", "one/padding", "*/padding", "*/family/one.toml", "*/family"])
