@@ -486,7 +486,7 @@ def test_golden_of_another_kind(root: Path) -> None:
     list_bytes(root)
     (problem,) = verify(catalog(), root)
     assert (problem.kind, problem.file) == ("foreign", EXAMPLE)
-    assert "has observed/mine goldens, but is stored among the reference ones" in problem.message
+    assert "is of kind 'observed/mine', but is stored among the reference goldens" in problem.message
 
 
 def test_schema_of_the_future(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

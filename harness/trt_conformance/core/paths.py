@@ -22,7 +22,10 @@ RUNS = (ROOT if IS_CHECKOUT else Path.cwd()) / "reports" / "runs"
 
 def relative(path: Path) -> str:
     """The path as people type it: relative to the suite, else to the working directory; unchanged outside both."""
-    resolved = path.resolve()
+    try:
+        resolved = path.resolve()
+    except (OSError, RuntimeError):  # a symbolic link that leads to itself
+        return str(path)
     for folder in (ROOT, Path.cwd()):
         if resolved.is_relative_to(folder):
             return resolved.relative_to(folder).as_posix()

@@ -1,4 +1,4 @@
-"""A stored golden as people and programs read it."""
+"""Shows a stored golden as text and as JSON."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from trt_conformance.golden.content import Content, describe
 
 WIDTH = 110
 MOST = 500
-"""Elements above which an array is abbreviated."""
+"""Elements above which an array is shown in part."""
 
 
 def lines(content: Content) -> Iterator[str]:
-    """Attributes and rounded values, by the line."""
+    """Attributes and rounded values as lines of text."""
     for path, node in content.items():
         for name, value in node.attributes.items():
             yield from _entry(f"{path}/{name}", str(value))
@@ -40,12 +40,17 @@ def as_json(content: Content) -> dict[str, Any]:
     }
 
 
+def printable(text: str) -> str:
+    """The text with control characters, which could drive a terminal, as escape sequences."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def _entry(name: str, text: str) -> Iterator[str]:
-    first, *rest = text.splitlines() or [""]
+    first, *rest = [printable(line) for line in text.splitlines()] or [""]
     yield f"{name.lstrip('/'):<14} {first}"
     yield from (f"{'':<14} {line}" for line in rest)
 
 
 def _printable(array: Array) -> Array:
-    """Types that NumPy cannot print are widened."""
+    """The array in a type that NumPy can print."""
     return array if array.dtype.kind in "fiu" else array.astype(np.float64)

@@ -9,6 +9,7 @@ other bytes. What HDF5 is given is checked by `structure` before data is read.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import re
 import zlib
@@ -37,6 +38,7 @@ MAX_FILE = 2**27
 # A newer layout would store the time of writing in every group.
 LAYOUT = ("earliest", "v110")
 
+_NUMBERS = itertools.count()
 _USER_BLOCK = 512
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _SEAL = re.compile(rb"trt-conformance golden sha256 ([0-9a-f]{64}) bytes (\d{1,18})\n\0*")
@@ -104,7 +106,7 @@ def encode_golden_file(kind: str, content: Content) -> bytes:
             "distribute its cases over several case files, or make their tensors smaller"
         )
     with h5py.File(
-        "golden.h5", "w", driver="core", backing_store=False, libver=LAYOUT, userblock_size=_USER_BLOCK
+        _memory_name(), "w", driver="core", backing_store=False, libver=LAYOUT, userblock_size=_USER_BLOCK
     ) as file:
         file.attrs.update({"format": FORMAT, "kind": kind, "schema_version": SCHEMA_VERSION})
         for name, node in sorted(content.items()):
@@ -177,7 +179,13 @@ def _open(data: bytes) -> Any:
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_fapl_core(backing_store=False)
     access.set_file_image(data)
-    return h5py.h5f.open(b"golden.h5", h5py.h5f.ACC_RDONLY, fapl=access)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    return h5py.h5f.open(_memory_name().encode(), h5py.h5f.ACC_RDONLY, fapl=access)
+
+
+def _memory_name() -> str:
+    """A new name: HDF5 takes two open files in memory for the same one if their names are equal."""
+    return f"golden-{next(_NUMBERS)}.h5"
 
 
 def _check_root(root: DeclaredGroup, kind: str | None) -> None:
@@ -186,9 +194,11 @@ def _check_root(root: DeclaredGroup, kind: str | None) -> None:
         raise GoldenError("is an HDF5 file, but not a golden file of this suite", "foreign")
     version = attributes.get("schema_version")
     if version != SCHEMA_VERSION:
-        raise GoldenError(f"has schema version {version}, but this suite reads {SCHEMA_VERSION}")
+        raise GoldenError(f"has schema version {version!r}, but this suite reads {SCHEMA_VERSION}")
+    if unknown := sorted(attributes.keys() - {"format", "kind", "schema_version"}):
+        raise GoldenError(f"has attributes at its top level that goldens do not use: {', '.join(unknown)}")
     if kind is not None and attributes.get("kind") != kind:
-        raise GoldenError(f"has {attributes.get('kind')} goldens, but is stored among the {kind} ones", "foreign")
+        raise GoldenError(f"is of kind {attributes.get('kind')!r}, but is stored among the {kind} goldens", "foreign")
 
 
 def _check_types(groups: Mapping[str, DeclaredGroup], types: Mapping[str, str]) -> None:
