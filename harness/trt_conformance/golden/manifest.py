@@ -14,9 +14,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from trt_conformance.core.errors import JsonError
 from trt_conformance.core.files import read_regular_file, replacing
+from trt_conformance.core.json import parse_strict
 from trt_conformance.golden.content import GoldenError, fingerprint
 from trt_conformance.golden.store import GoldenFile
 
@@ -79,14 +80,13 @@ def read_manifest(root: Path) -> Entries:
         GoldenError: it does not exist or is not a valid manifest. Naming it is left to the caller.
     """
     try:
-        text = read_regular_file(root / NAME, MAX_BYTES).decode("utf-8")
-        document = json.loads(text, object_pairs_hook=_object)
+        document = parse_strict(read_regular_file(root / NAME, MAX_BYTES))
     except FileNotFoundError:
         raise GoldenError("does not exist", "manifest") from None
     except OSError as fault:
         raise GoldenError(f"cannot be read: {fault.strerror}", "manifest") from None
-    except (ValueError, RecursionError) as fault:
-        raise GoldenError(f"is not valid JSON: {fault}", "manifest") from None
+    except JsonError as fault:
+        raise GoldenError(f"is not valid: {fault}", "manifest") from None
     if not isinstance(document, dict) or document.keys() != {"schema_version", "entries"}:
         raise GoldenError("is not a manifest: it needs the keys schema_version and entries, and no others", "manifest")
     version, lines = document["schema_version"], document["entries"]
@@ -116,13 +116,3 @@ def write_manifest(root: Path, lines: Mapping[str, str]) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_bytes(data)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; a key that occurs twice is an error, since readers differ in which value they take."""
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r} occurs twice")
-        found[key] = value
-    return found
