@@ -41,7 +41,7 @@ class Catalog:
     sweeps: tuple[Expanded, ...] = ()
 
     def select(self, globs: Iterable[str]) -> tuple[Case, ...]:
-        """Return the cases whose id, id without precision, file, or folder matches any glob; all if there is no glob."""
+        """Return the cases whose id, id without precision, file, or folder matches any glob; all without globs."""
         globs = tuple(glob.removeprefix("./").rstrip("/") for glob in globs)
         if not globs:
             return self.cases
