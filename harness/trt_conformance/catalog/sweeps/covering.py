@@ -12,7 +12,7 @@ from trt_conformance.catalog.sweeps.model import STRENGTH, Block, Cover, Row, Sw
 from trt_conformance.core.errors import ConformanceError
 
 Where = Mapping[str, frozenset[str]]
-MAX_SEARCH = 200_000
+MAX_SEARCH = 5_000
 """How many steps the search for a possible row may take."""
 
 Combination = tuple[tuple[str, str], ...]
