@@ -148,6 +148,13 @@ def test_fault_of_the_defaults_names_the_cases_that_inherit_it(root: Path) -> No
     )
 
 
+def test_very_long_id_is_cut_where_a_fault_of_the_defaults_names_it(root: Path) -> None:
+    (root / "small.toml").write_text(SMALL_FILE + "set.stride_nd = 1\n" + CASE.replace("plain", "x" * 6000))
+    with pytest.raises(CaseFileError) as caught:
+        load_catalog(root)
+    assert max(map(len, str(caught.value).splitlines())) < 1000
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

@@ -20,6 +20,7 @@ MAX_FAULTS = 500
 """After so many faults a file is not read further: one mistake repeated, or no file of this suite."""
 MAX_MESSAGE = 600
 MAX_NAMED = 3
+MAX_CASE_NAME = 120
 
 
 @dataclass(frozen=True, order=True)
@@ -85,8 +86,8 @@ class Source:
             CaseFileError: the file has `MAX_FAULTS` faults; with all of them.
         """
         cases = self._faults.setdefault((self.line(path), printable(message)), [])
-        if case is not None and case not in cases:
-            cases.append(case)
+        if case is not None and (name := printable(case)[:MAX_CASE_NAME]) not in cases:
+            cases.append(name)
         if len(self._faults) > MAX_FAULTS:
             del self._faults[next(reversed(self._faults))]
             last = Fault(self.file, 1, f"has more than {MAX_FAULTS} faults: the others are not listed")
