@@ -14,7 +14,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.core.tensors import feeds_of
 from trt_conformance.targets.errors import Refused, TargetCrashed, TargetFault, TargetHung
-from trt_conformance.targets.isolation.proxy import MOST_TOLD, IsolatedTarget, open_target
+from trt_conformance.targets.isolation.proxy import MOST_REMEMBERED, IsolatedTarget, open_target
 from trt_conformance.targets.protocols import Target, offers
 
 MISBEHAVING = ROOT / "tests" / "doubles" / "misbehaving.py"
@@ -241,7 +241,7 @@ def test_what_is_supported_is_heard_ahead_and_not_kept_without_end():
         assert target.supports(cases[8]) == target.supports(cases[8]) == "question 8"
         for case in cases:
             target.supports(case)
-        assert len(target._told) <= MOST_TOLD + 1
+        assert len(target._supported) <= MOST_REMEMBERED + 1
         assert target.supports(make_case(id="example/case_299", doc="another case of the same name")) == "question 300"
     finally:
         target.close()

@@ -21,7 +21,7 @@ class TargetLost(TargetFault):
     """A CUDA error after which no later call of the worker succeeds; the worker was ended."""
 
 
-def named(fault: Exception) -> str:
+def named(fault: BaseException) -> str:
     """What an exception says, with its type in front; a TargetFault has the original's type already."""
     return str(fault) if isinstance(fault, TargetFault) else f"{type(fault).__name__}: {fault}"
 

@@ -1,31 +1,36 @@
 """Runs a target in a process of its own, so that a crash or a hang costs one case and nothing else.
 
-The parent sends method calls through a pipe and waits. If the worker dies, hangs past its time limit, or
-meets a CUDA error that ends every later call, the call raises and the next one starts a fresh worker;
-engines built in the old one are built again when they are asked for. What broke while engines were built
-ahead is tried once more without, so that a build that crashes costs its own case and not the one beside it.
+The parent sends method calls to a worker process and waits. If the worker dies, exceeds its time limit, sends something
+else than one answer per call, or meets a CUDA error after which no call succeeds, the call raises and the next one
+starts a fresh worker. Engines that were built in the old worker are built again when they are needed. A call that
+failed while other engines were built ahead is repeated once without them, so that a build that crashes costs its own
+case and no other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from math import prod
 from typing import Any, TypeVar
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
-from trt_conformance.targets.errors import TargetCrashed, TargetFault, TargetHung, TargetLost
-from trt_conformance.targets.isolation.worker import HELLO, Worker
+from trt_conformance.core.errors import InvalidConvolution
+from trt_conformance.numerics.reference.epilogue import network_shape
+from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.targets.errors import TargetCrashed, TargetHung, TargetLost
+from trt_conformance.targets.isolation import answers
+from trt_conformance.targets.isolation.waiting import announced, say
+from trt_conformance.targets.isolation.worker import HELLO, MOST_BYTES, Worker
 from trt_conformance.targets.options import Options
-from trt_conformance.targets.protocols import EngineFacts, Target
+from trt_conformance.targets.protocols import CAPABILITIES, EngineFacts, Target
 from trt_conformance.targets.registry import resolve
 
 T = TypeVar("T")
 
 TIME_LIMIT = 300.0
 CLOSE_S = 30.0
-MOST_TOLD = 64
-
+MOST_REMEMBERED = 64
 
 LOST = (TargetCrashed, TargetHung, TargetLost)
 
@@ -46,7 +51,7 @@ def open_target(
 
 
 def start_target(spec: str, isolated: bool, time_limit: float, options: Options) -> Callable[[], Target]:
-    """Begin to open a target, which takes seconds. What is returned waits for it, and raises as `open_target` does."""
+    """Start to open a target, which takes seconds; returns a function that waits for it and raises as `open_target`."""
     if not isolated or spec == "numpy":
         return lambda: resolve(spec, options)
     worker = Worker(spec, options)
@@ -54,7 +59,7 @@ def start_target(spec: str, isolated: bool, time_limit: float, options: Options)
 
 
 class IsolatedTarget:
-    """A target in a worker process, with the same protocols as the target itself."""
+    """A target in a worker process, with the members of the target itself."""
 
     def __init__(
         self,
@@ -70,12 +75,19 @@ class IsolatedTarget:
         self._distrusted: set[str] = set()
         self._worker = worker
         self.generation = 0
-        self._told: dict[str, tuple[Case, str | None]] = {}
+        self._supported: dict[str, tuple[Case, str | None]] = {}
         self._sent: dict[str, Case] = {}
-        name, capabilities = self.call(*HELLO)
+        self._last_case = ""
+        self._condemned: dict[str, str] = {}
+        try:
+            name, capabilities = self.call(*HELLO)
+        except BaseException:  # without a target nobody else ends its worker
+            self.close()
+            raise
         self.name: str = name
         for capability in capabilities:
-            setattr(self, capability, _Method(self.ask, "target", capability))
+            if capability in CAPABILITIES:
+                setattr(self, capability, _Method(self.ask, "target", capability))
         if "expect" in capabilities:
             self.expect = self._expect
 
@@ -85,8 +97,8 @@ class IsolatedTarget:
         return self._worker is not None
 
     def supports(self, case: Case) -> str | None:
-        told, reason = self._told.get(case.id, (None, None))
-        if told is not case:
+        known, reason = self._supported.get(case.id, (None, None))
+        if known is not case:
             reason = self.guarded(lambda: self.call("target", "supports", case))
             self._remember([(case, reason)])
         return reason
@@ -95,27 +107,28 @@ class IsolatedTarget:
         return IsolatedEngine(self, case)
 
     def _expect(self, cases: Sequence[Case]) -> None:
-        """Let the worker build these ahead, but none that may have broken one; hear which of them it supports."""
+        """Let the worker build these ahead, except those that may have broken one; record which of them it supports."""
 
-        def tell() -> list[Case]:
+        def send() -> list[Case]:
             trusted = [case for case in cases if case.id not in self._distrusted]
             held = self._sent if self.is_alive else {}
             new = [case for case in trusted if held.get(case.id) is not case]
+            self._sent = {}  # until the call succeeds, the worker may have either list
             reasons = self.call("expect", [case.id for case in trusted], new)
             self._remember(zip(new, reasons, strict=True))
             self._sent = {case.id: case for case in trusted}
             return trusted
 
-        self._ahead = {case.id for case in self.guarded(tell)}
+        self._ahead = {case.id for case in self.guarded(send)}
 
     def _remember(self, supported: Iterable[tuple[Case, str | None]]) -> None:
-        """Keep the worker's answers about cases, but not for ever."""
-        if len(self._told) > MOST_TOLD:
-            self._told = {name: told for name, told in self._told.items() if name in self._sent}
-        self._told |= {case.id: (case, reason) for case, reason in supported}
+        """Store the worker's answers about cases, and drop old ones."""
+        if len(self._supported) > MOST_REMEMBERED:
+            self._supported = {name: known for name, known in self._supported.items() if name in self._sent}
+        self._supported |= {case.id: (case, reason) for case, reason in supported}
 
     def guarded(self, attempt: Callable[[], T]) -> T:
-        """Attempt something; once more, with nothing built beside it, where that may be what ended the worker."""
+        """Attempt something; repeat it with nothing built ahead if such a build may have ended the worker."""
         try:
             return attempt()
         except LOST:
@@ -126,47 +139,62 @@ class IsolatedTarget:
             return attempt()
 
     def ask(self, *message: Any) -> Any:
-        """As `call`, but what is built beside it is not blamed on it."""
+        """As `call`, but a fault of an engine that is built ahead is not attributed to it."""
         return self.guarded(lambda: self.call(*message))
 
     def claimed(self, case: Case) -> None:
-        """A case is asked for: what breaks from now on may be its own doing."""
+        """A case is built because it is needed: from now on a crash may be its own."""
         self._ahead.discard(case.id)
 
-    def call(self, *message: Any) -> Any:
-        """Call the worker, starting it where there is none.
+    def settle(self, case: str = "") -> None:
+        """End a worker that has sent an answer too many, which the case of the last call caused; then begin a call.
+
+        Raises TargetCrashed where ``case`` is one that caused it earlier.
+        """
+        if self._worker is not None and self._worker.has_surplus():
+            self.close()
+            if self._last_case:
+                self._condemned[self._last_case] = (
+                    f"the process was killed, since it sent more than one answer to a call (of {self._last_case})"
+                )
+        self._last_case = case
+        if case in self._condemned:
+            raise TargetCrashed(self._condemned[case])
+
+    def call(self, *message: Any, most_bytes: int = MOST_BYTES) -> Any:
+        """Call the worker, starting it where there is none. ``most_bytes`` bounds the arrays of its answer.
 
         Raises:
             TargetCrashed, TargetHung: the worker is gone.
             TargetFault: the target raised something of its own.
             Refused, Unsupported, NotRun, ConformanceError: as the target raised them.
         """
+        case = next((part.id for part in message if isinstance(part, Case)), self._last_case)
+        self.settle(case)
         if self._worker is None:
             self._worker = Worker(self.spec, self.options)
             self._sent = {}
             self.generation += 1
         try:
-            kind, payload = self._worker.ask(message, self.time_limit)
+            answer = self._worker.ask(message, self.time_limit, most_bytes)
         except (TargetCrashed, TargetHung):
             self._worker = None
             raise
-        except KeyboardInterrupt:  # nobody waits for the answer any more, and a later call must not take it for its own
+        except KeyboardInterrupt:  # the answer is still to come, and no later call may receive it
             self.close()
             raise
-        if kind == "sticky":
-            self._worker.kill()
-            self._worker = None
-            raise TargetLost(payload)
-        if kind == "fault":
-            raise TargetFault(payload)
-        if kind == "raise":
-            raise payload
-        return payload
+        if answer.kind == "sticky":
+            self.close()
+            raise TargetLost(answers.text_of(answer.value))
+        return answers.result(answer, answers.method_of(message))
 
     def release(self, number: int) -> None:
         """Let the worker close an engine, and do not wait for it."""
         if self._worker is not None:
-            self._worker.tell(("close", number))
+            try:
+                self._worker.tell(("close", number))
+            except TargetHung:  # nothing waits for the engine's end; the next call starts a fresh worker
+                self._worker = None
 
     def close(self) -> None:
         """End the worker at once."""
@@ -175,15 +203,19 @@ class IsolatedTarget:
             self._worker = None
 
     def finish(self) -> None:
-        """Let the target save what it learnt, then end the worker."""
+        """Let the target save what it learnt, then end the worker. Says so on stderr where that takes long."""
         if self._worker is not None:
-            with suppress(*LOST):
-                self._worker.ask(("finish",), CLOSE_S)
+            what = f"target {self.name} to close; its process is killed after {CLOSE_S:g} s"
+            with announced(what):
+                try:
+                    self._worker.ask(("finish",), CLOSE_S)
+                except LOST as fault:
+                    say(f"target {self.name} did not close: {fault}")
         self.close()
 
 
 class IsolatedEngine:
-    """An engine in the worker; built again where the worker that held it is gone."""
+    """An engine in the worker, built again where the worker that contained it is gone."""
 
     def __init__(self, target: IsolatedTarget, case: Case) -> None:
         self._target, self._case = target, case
@@ -196,10 +228,10 @@ class IsolatedEngine:
         self._generation = self._target.generation
         self._closed = False
         for capability in capabilities:
-            if capability != "origin":
+            if capability in CAPABILITIES and capability not in ("origin", "describe"):
                 setattr(self, capability, _Method(self.call, "engine", capability))
         if "describe" in capabilities:
-            # What the engine said of itself came with it.
+            # The facts came with the engine.
             self.describe: Callable[[], EngineFacts | None] = lambda: facts
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -210,9 +242,10 @@ class IsolatedEngine:
         return self._target.guarded(lambda: self._call(kind, method, *arguments))
 
     def _call(self, kind: str, method: str, *arguments: Any) -> Any:
+        self._target.settle(self._case.id)
         if not self._is_here:
             self._build()
-        return self._target.call(kind, self._number, method, *arguments)
+        return self._target.call(kind, self._number, method, *arguments, most_bytes=largest_answer(self._case))
 
     def close(self) -> None:
         if self._is_here and not self._closed:
@@ -223,6 +256,16 @@ class IsolatedEngine:
     def _is_here(self) -> bool:
         """Whether the worker that built the engine is still the one that answers."""
         return self._generation == self._target.generation and self._target.is_alive
+
+
+def largest_answer(case: Case) -> int:
+    """Bytes that a case's outputs may take: far more than they should, so that a wrong output is still compared."""
+    try:
+        shapes = [output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes]
+        sizes = [prod(network_shape(case, y, x)) for y, x in zip(shapes, case.run_shapes, strict=True)]
+    except InvalidConvolution:
+        return MOST_BYTES
+    return MOST_BYTES + 16 * max(sizes, default=0)
 
 
 class _Method:
