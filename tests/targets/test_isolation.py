@@ -126,9 +126,10 @@ def test_a_crash_beside_a_network_is_not_blamed_on_it():
 @pytest.mark.parametrize("what", ["run", "infer_shapes"])
 def test_what_a_hanging_worker_does_not_read_is_not_sent_for_ever(what):
     """Nor is a list of many small things."""
-    target = IsolatedTarget(f"{MISBEHAVING}:HangsWhenClosed", time_limit=2)
+    target = IsolatedTarget(f"{MISBEHAVING}:HangsWhenClosed")
     try:
         engine, other = target.build(make_case()), target.build(make_case())
+        target.time_limit = 2  # only for the call that hangs
         other.close()
         ask = {
             "run": lambda: engine.run({"input": np.zeros(2**22)}),
@@ -160,10 +161,11 @@ def test_a_new_worker_hears_what_the_old_one_was_told():
 
 
 def test_hang_is_killed():
-    target = IsolatedTarget(f"{MISBEHAVING}:Hangs", time_limit=2)
+    target = IsolatedTarget(f"{MISBEHAVING}:Hangs")
     try:
         case = make_case().model_copy(update={"id": VICTIM})
         engine = target.build(case)
+        target.time_limit = 2  # only for the call that hangs
         with pytest.raises(TargetHung, match=r"no answer within 2 s.*run"):
             engine.run({})
     finally:

@@ -205,6 +205,7 @@ class OnnxRuntimeTarget:
             import onnxruntime
         except ImportError as fault:
             raise ConformanceError(f"onnxruntime needs the packages onnxruntime and onnx: {fault}") from None
+        onnxruntime.disable_telemetry_events()
         self._versions = {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
         self.name = str(TargetName("onnxruntime", ".".join(onnxruntime.__version__.split(".")[:2]), "cpu"))
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
+from trt_conformance.targets.door import CheckedTarget, described
+from trt_conformance.targets.errors import TargetFault
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Target, offers
 
@@ -83,6 +85,8 @@ def _find(family: str, options: Options) -> Found:
         return Found(family, REGISTERED[family](options))
     except ConformanceError as fault:
         return Found(family, None, str(fault), INSTALL.get(family, ""))
+    except Exception as fault:  # a package that is installed and broken fails in any way it likes
+        return Found(family, None, f"{family} does not load: {type(fault).__name__}: {fault}", INSTALL.get(family, ""))
 
 
 def resolve(spec: str, options: Options = Options()) -> Target:  # noqa: B008 - frozen
@@ -120,27 +124,32 @@ def _load(path: Path, attribute: str) -> Target:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-        factory = getattr(module, attribute)
-    except AttributeError:
+    except (ConformanceError, KeyboardInterrupt):
+        raise
+    except BaseException as fault:  # a module may call sys.exit
+        raise ConformanceError(f"{where}: importing it raised {described(fault)}") from fault
+    factory = getattr(module, attribute, None)
+    if factory is None:
         classes = [n for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == name]
-        raise ConformanceError(f"{where}: no {attribute} there (it has {', '.join(classes) or 'no class'})") from None
-    except Exception as fault:
-        raise ConformanceError(f"{where}: {type(fault).__name__} while importing it: {fault}") from fault
+        raise ConformanceError(f"{where}: no {attribute} there (it has {', '.join(classes) or 'no class'})")
     try:
         target = factory()
-    except ConformanceError:
+        missing = [part for part in ("name", "supports", "build") if not hasattr(target, part)]
+    except (ConformanceError, KeyboardInterrupt):
         raise
-    except Exception as fault:
-        raise ConformanceError(f"{where}: {attribute}() raised {type(fault).__name__}: {fault}") from fault
-    missing = [part for part in ("name", "supports", "build") if not hasattr(target, part)]
-    if missing or not isinstance(target, Target):
+    except BaseException as fault:
+        raise ConformanceError(f"{where}: {attribute}() raised {described(fault)}") from fault
+    if missing:
         lacks = ", ".join(missing)
         raise ConformanceError(f"{where}: a target has name, supports(case) and build(case); missing: {lacks}")
-    return target
+    try:
+        return CheckedTarget(target)
+    except (ConformanceError, TargetFault) as fault:
+        raise ConformanceError(f"{where}: {fault}") from fault
 
 
 def target_facts(target: Target) -> dict[str, Any]:
-    """What a target says of its versions and device; the reason where it fails to, which ends no run."""
+    """A target's versions and device for the record; the reason where it cannot report them, which ends no run."""
     try:
         return dict(target.environment()) if offers(target, "environment") else {}
     except Exception as fault:

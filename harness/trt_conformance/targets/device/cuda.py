@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -66,7 +67,7 @@ def call(name: str, *arguments: Any) -> Any:
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU of this machine. ``memory`` in bytes, ``driver`` as CUDA version (13000 is 13.0)."""
+    """A GPU of this machine, by CUDA's index. ``memory`` and ``l2_bytes`` are in bytes."""
 
     index: int
     name: str
@@ -198,13 +199,23 @@ class Graph:
         call("cudaStreamBeginCapture", stream.handle, mode)
         try:
             enqueue()
-        finally:
-            graph = call("cudaStreamEndCapture", stream.handle)
+        except BaseException:
+            self._abandon(stream)
+            raise
+        graph = call("cudaStreamEndCapture", stream.handle)
         try:
             self.nodes = int(call("cudaGraphGetNodes", graph)[1])
             self._executable = call("cudaGraphInstantiate", graph, 0)
         finally:
             call("cudaGraphDestroy", graph)
+
+    @staticmethod
+    def _abandon(stream: Stream) -> None:
+        """End a capture that failed, and free what was captured: the failure that is under way is the one to report."""
+        with suppress(CudaError):
+            graph = call("cudaStreamEndCapture", stream.handle)
+            if graph:
+                call("cudaGraphDestroy", graph)
 
     def launch(self, stream: Stream | None = None) -> None:
         """Enqueue it, on the stream it was captured from unless another is given."""
@@ -248,17 +259,17 @@ class Buffer:
         call("cudaMemsetAsync", self.address, POISON, self.nbytes, stream.handle)
 
     def upload(self, array: NDArray[Any], stream: Stream, offset: int = 0) -> None:
-        """Copy a contiguous host array to the device, ``offset`` bytes behind the buffer's start and to its end."""
+        """Copy a contiguous host array to the device, ``offset`` bytes past the buffer's start and to its end."""
         kind = runtime().cudaMemcpyKind.cudaMemcpyHostToDevice
         call("cudaMemcpyAsync", self.address + offset, array.ctypes.data, array.nbytes, kind, stream.handle)
 
     def download_into(self, host: NDArray[Any], stream: Stream) -> None:
-        """Copy the buffer into a contiguous host array of its size, complete once the stream is synchronised."""
+        """Copy the buffer into a contiguous host array of its size, complete once the stream is synchronized."""
         kind = runtime().cudaMemcpyKind.cudaMemcpyDeviceToHost
         call("cudaMemcpyAsync", host.ctypes.data, self.address, host.nbytes, kind, stream.handle)
 
     def download_guarded(self, stream: Stream) -> NDArray[np.uint8]:
-        """The buffer's bytes with both guards around them, complete once the stream is synchronised."""
+        """The buffer's bytes with both guards around them, complete once the stream is synchronized."""
         host = np.empty(self.nbytes + 2 * GUARD_BYTES, dtype=np.uint8)
         kind = runtime().cudaMemcpyKind.cudaMemcpyDeviceToHost
         call("cudaMemcpyAsync", host.ctypes.data, self.address - GUARD_BYTES, host.nbytes, kind, stream.handle)

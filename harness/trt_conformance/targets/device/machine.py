@@ -6,6 +6,7 @@ from importlib import metadata
 from typing import Any
 
 from trt_conformance.targets.device import cuda
+from trt_conformance.targets.device.clocks import nvml_handle
 
 PACKAGES = ("numpy", "h5py", "cuda-bindings", "pytest", "pytest-benchmark", "pydantic", "ml_dtypes")
 
@@ -43,18 +44,20 @@ def _nvml() -> dict[str, Any]:
         import pynvml
 
         pynvml.nvmlInit()
-    except Exception as fault:  # NVML is a convenience; its absence is recorded
+    except Exception as fault:  # NVML is optional: the record has the reason
         return {"nvml": f"not available: {fault}"}
     try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(0)
         driver = pynvml.nvmlSystemGetDriverVersion()
-        return {
-            "driver": driver.decode() if isinstance(driver, bytes) else driver,
+        facts: dict[str, Any] = {"driver": driver.decode() if isinstance(driver, bytes) else driver}
+        if not cuda.gpus()[0]:
+            return facts
+        handle = nvml_handle(pynvml)
+        return facts | {
             "clock_sm_mhz": pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
             "clock_memory_mhz": pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_MEM),
             "clock_sm_max_mhz": pynvml.nvmlDeviceGetMaxClockInfo(handle, pynvml.NVML_CLOCK_SM),
         }
-    except pynvml.NVMLError as fault:
+    except (pynvml.NVMLError, cuda.CudaError) as fault:
         return {"nvml": str(fault)}
     finally:
         pynvml.nvmlShutdown()
@@ -62,6 +65,6 @@ def _nvml() -> dict[str, Any]:
 
 def libraries() -> dict[str, str]:
     """The driver and NVIDIA's libraries, as far as they are installed as packages: what engines depend on."""
-    found = {str(one.metadata["Name"]): one.version for one in metadata.distributions()}
+    found = {str(one.metadata["Name"]): one.version for one in metadata.distributions() if one.metadata["Name"]}
     mine = {name: found[name] for name in sorted(found) if name.lower().startswith(("tensorrt", "nvidia"))}
     return mine | {"driver": str(_nvml().get("driver", ""))}

@@ -38,7 +38,7 @@ _LOGGED = _Logged()
 
 
 class Api:
-    """A TensorRT module with a logger and a builder, for the thread that made it.
+    """A TensorRT module with a logger, a builder and a runtime, for one thread at a time.
 
     TensorRT sends some messages to the first logger that a process gave it, whoever caused them. So an error
     belongs to the thread in which it was logged; one logged in a thread of TensorRT's own, to its logger's `Api`.
