@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from tests.results.test_report import Page
-from tests.support.runs import ENVIRONMENT, TARGET, flipped, record, verdict
+from tests.support.runs import ENVIRONMENT, TARGET, flipped, record, timed, verdict
 from trt_conformance.cli import app, main
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.results.changes import GROUPS, between
+from trt_conformance.results.latency import gate as latency_gate
 from trt_conformance.results.record.record import save_record
 from trt_conformance.results.report.compare_text import markdown, sentence, terminal
 from trt_conformance.results.report.page import compare_page
@@ -191,7 +193,7 @@ def test_runs_that_share_nothing_say_so():
 def test_long_tables_are_cut_in_text_and_whole_in_html_and_json():
     cases = [f"a/case_{n}-fp32" for n in range(150)]
     changes = between(record(*map(verdict, cases)), record(*(verdict(case, **OUTCOMES["fail"]) for case in cases)))
-    assert "and 130 more; --html and --json hold them all" in terminal(changes, 10)
+    assert "and 130 more; see --html or --json" in terminal(changes, 10)
     assert "and 50 more" in markdown(changes, 10)
     assert cases[-1] in Page(compare_page(changes, 10)).words
     assert len(changes.to_json()["failing"]) == 150
@@ -251,6 +253,59 @@ def test_bad_input_ends_with_2(runs, tmp_path, monkeypatch, capsys, extra):
         main()
     assert ended.value.code == 2
     assert "not a run record" in capsys.readouterr().err
+
+
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+EVIL = "evil\x1b[2J\x1b]0;owned\x07\r\u009b31m\n| x | <img src=x>"
+
+
+@pytest.mark.parametrize("form", [[], ["--markdown"], ["--json"]])
+def test_what_a_record_says_cannot_command_the_terminal(tmp_path, form):
+    good = save_record(tmp_path / "good", record(verdict(f"{EVIL}-fp32"), timed(EVIL), device={"driver": EVIL}))
+    bad = verdict(f"{EVIL}-fp32", target=EVIL, status="fail", message=EVIL)
+    bad = save_record(tmp_path / "bad", record(bad, timed(EVIL, 60e-6, target=EVIL), device={"driver": "1"}))
+    done = CliRunner().invoke(app, ["compare", str(good), str(bad), *form])
+    assert done.exit_code == 0, done.output
+    assert "evil" in done.output
+    assert not CONTROL.search(done.output.replace("\n", ""))
+    if form == ["--markdown"]:
+        assert "<img" not in done.output
+
+
+@pytest.mark.parametrize("command", ["history", "merge"])
+def test_the_other_commands_are_as_careful(tmp_path, command, capsys, monkeypatch):
+    for number, median in enumerate((50e-6, 70e-6)):
+        found = record(timed(EVIL, median, target=f"{EVIL}{number}"), device={"driver": f"{EVIL}{number}"})
+        save_record(tmp_path / str(number), found)
+    output = ["--output", str(tmp_path / "merged")] if command == "merge" else []
+    paths = [str(tmp_path / str(number)) for number in range(2)]
+    monkeypatch.setattr(sys, "argv", ["trt-conformance", command, *paths, *output])
+    with pytest.raises(SystemExit):
+        main()
+    printed = "".join(capsys.readouterr())
+    assert printed
+    assert not CONTROL.search(printed.replace("\n", ""))
+
+
+def test_a_message_of_a_refused_record_is_as_careful(tmp_path, capsys, monkeypatch):
+    path = save_record(tmp_path, record(verdict()))
+    path.write_text(path.read_text().replace('"figures": {}', '"figures": {"facts": {"ceilings": {"\\u001b[31m": 0}}}'))
+    monkeypatch.setattr(sys, "argv", ["trt-conformance", "compare", str(path), str(path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    message = capsys.readouterr().err
+    assert "record.jsonl:2: figures.facts.ceilings" in message
+    assert "\x1b" not in message
+
+
+def test_a_fault_of_the_program_is_not_a_regression(runs, capsys, monkeypatch):
+    monkeypatch.setattr(latency_gate, "latency_section", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(sys, "argv", ["trt-conformance", "compare", str(runs["good"]), str(runs["bad"]), "--gate"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 70
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_two_forms_at_once_are_refused(runs):

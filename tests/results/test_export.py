@@ -21,7 +21,6 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.results import report as reports
 from trt_conformance.results.record.record import save_record
 from trt_conformance.results.report.exports import (
-    CSV_COLUMNS,
     FORMATS,
     github_benchmark,
     junit,
@@ -29,6 +28,7 @@ from trt_conformance.results.report.exports import (
     parquet,
     prometheus,
 )
+from trt_conformance.results.report.exports.csv import COLUMNS, as_csv
 from trt_conformance.results.report.view import View
 
 NASTY = "control \x00\x1b[31m and \ud800, quotes \" ' and <markup> & ]]> | pipe\nsecond line ``` \\"
@@ -89,7 +89,7 @@ def test_a_killed_run_is_an_error_in_junit():
 def test_csv_holds_a_line_a_check():
     rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](view(FULL)))))
     assert len(rows) == len(FULL.verdicts)
-    assert tuple(rows[0]) == CSV_COLUMNS
+    assert tuple(rows[0]) == COLUMNS
     first = next(row for row in rows if row["case"] == "stride_nd/h2_w2-fp32")
     assert (first["fraction"], first["kernel"], first["outcome"]) == ("0.25", "sm80_one", "pass")
     assert {row["outcome"] for row in rows} >= {"known", "fail", "error", "fallback", "not run", "unsupported"}
@@ -99,7 +99,7 @@ def test_csv_holds_a_line_a_check():
 def test_parquet_holds_the_csv():
     read_table = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed").read_table
     table = read_table(io.BytesIO(parquet(view(FULL))))
-    assert (table.num_rows, tuple(table.column_names)) == (len(FULL.verdicts), CSV_COLUMNS)
+    assert (table.num_rows, tuple(table.column_names)) == (len(FULL.verdicts), COLUMNS)
     assert 0.25 in table.column("fraction").to_pylist()
 
 
@@ -157,7 +157,9 @@ def test_markdown_has_the_answer_the_table_and_the_failures():
     assert first.startswith("## ❌ 2 of 2 targets fail")
     assert header == "| target | error | fail | known | fallback | not run | unsupported | pass |"
     assert "<details><summary><code>example/values-fp32</code> on flipped_kernel: fail</summary>" in text
-    assert text.count("```") == 2 * text.count("<details>")
+    fences = [line for line in text.splitlines() if re.fullmatch("`{3,}", line)]
+    assert len(fences) == 2 * text.count("<details>")
+    assert "````" in fences  # around the message with three backquotes
     assert "| wildcard | tensorrt-8.6.1-sm90 | 1 |" in text
 
 
@@ -185,3 +187,41 @@ def test_the_command_writes_to_stdout_or_a_file(tmp_path, form):
 
 def test_an_unknown_format_is_refused(tmp_path):
     assert CliRunner().invoke(app, ["export", str(tmp_path), "--format", "pdf"]).exit_code == 2
+
+
+FORMULA = '=HYPERLINK("http://x","y")'
+SCRIPT = "<script>alert(1)</script>"
+FOREIGN = record(
+    verdict("=1+1/x-fp32", target="@SUM(A1)", check="+cmd", status="fail", message=FORMULA),
+    verdict("a/b-fp32", target="\x1b[31m<b>", status="fail", message="-1+2\n\x1b]0;title\x07", location="\t=1"),
+    verdict(
+        "a/c-fp32", target="<img src=x>", status="fail", message="<script>alert(1)</script>", figures={"error": -0.5}
+    ),
+)
+
+
+def test_no_cell_is_a_formula():
+    rows = list(csv.reader(io.StringIO(as_csv(view(FOREIGN)))))
+    cells = [cell for row in rows[1:] for cell in row]
+    assert f"'{FORMULA}" in cells
+    assert "'@SUM(A1)" in cells
+    assert "'+cmd" in cells
+    assert "'\t=1" in cells
+    assert "-0.5" in cells, "a number stays one"
+    assert not [cell for cell in cells if cell[:1] in tuple("=+@\t\r")]
+
+
+def test_parquet_has_the_text_as_it_is():
+    pytest.importorskip("pyarrow")
+    from pyarrow import parquet as arrow_parquet
+
+    table = arrow_parquet.read_table(io.BytesIO(parquet(view(FOREIGN))))
+    assert FORMULA in table.column("message").to_pylist()
+
+
+def test_markdown_has_no_html_and_no_escape_of_a_record():
+    text = markdown(view(FOREIGN))
+    outside = re.sub(r"^(`{3,})$.*?^\1$", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert not re.search(r"<(script|img|b)\b", outside)
+    assert "\x1b" not in text
+    assert "\x07" not in text

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from io import TextIOWrapper
 
 import typer
 
 from trt_conformance.cli import accept, cases, compare, doctor, export, golden, history, merge, mutants, report, run
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.words import printable
+
+INTERNAL_ERROR = 70
+"""EX_SOFTWARE of sysexits.h."""
 
 app = typer.Typer(
     help="Conformance suite for TensorRT's convolution layer. `run` starts pytest; pytest's options apply.",
@@ -37,11 +42,18 @@ app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options"
 
 
 def main() -> None:
-    """Run the command. A fault in what the user gave ends it with one message on stderr and exit code 2."""
+    """Run the command.
+
+    Faulty input ends it with one message on stderr and exit code 2. A fault of this program ends it with a traceback
+    and exit code 70, never with 1: that is a gate's word for a regression.
+    """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="trt-conformance")
     except ConformanceError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         sys.exit(2)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(INTERNAL_ERROR)

@@ -10,6 +10,7 @@ import typer
 from trt_conformance.cli.accept import DEFAULT_FOLDER
 from trt_conformance.cli.output import AsJson, print_json
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.words import printable
 
 Runs = Annotated[
     list[Path],
@@ -87,7 +88,7 @@ def compare(
     from trt_conformance.results.accepted import MISSING, NoAcceptedRun, accepted_for
     from trt_conformance.results.changes import between
     from trt_conformance.results.latency.gate import latency_section
-    from trt_conformance.results.latency.settings import read_settings
+    from trt_conformance.results.latency.settings import read_gate_settings
     from trt_conformance.results.record.record import read_record
     from trt_conformance.results.report import compare_text
     from trt_conformance.results.report.page import compare_page
@@ -101,14 +102,14 @@ def compare(
         "across_devices": across_devices,
         "across_modes": across_modes,
     }
-    judging = read_settings(settings, options)
+    judging = read_gate_settings(settings, options)
     if len(runs) > 2:
         raise ConformanceError(f"compare takes two runs, BASE and NEW, or NEW alone; {len(runs)} were given")
     after = read_record(runs[-1])
     try:
         before = read_record(runs[0] if len(runs) == 2 else accepted_for(after, accepted))
     except NoAcceptedRun as missing:
-        typer.echo(missing, err=True)
+        typer.echo(printable(str(missing)), err=True)
         raise typer.Exit(MISSING) from None
     changes = between(before, after, pair or ())
     latency = latency_section(
@@ -128,6 +129,6 @@ def compare(
         say = compare_text.markdown if markdown else compare_text.terminal
         typer.echo(say(changes, top, len(latency.regressions)).rstrip())
         for line in latency.lines():
-            typer.echo(f"- {line}" if markdown else line)
+            typer.echo(f"- {compare_text.escaped(line)}" if markdown else line)
     if gate and (changes.regressions or latency.exit_code):
         raise typer.Exit(1 if changes.regressions else latency.exit_code)

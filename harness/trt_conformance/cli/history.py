@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from trt_conformance.cli.output import AsJson, print_json, print_table
+from trt_conformance.core.words import one_line
 
 Runs = Annotated[
     list[Path],
@@ -42,7 +43,7 @@ def history(runs: Runs, db: Database = None, html: Html = None, as_json: AsJson 
         return
     typer.echo(f"{counted(len(found.runs), 'run')}, {counted(len(found.trends), 'trend')}, {len(found.moved)} moved")
     for run, change in found.changes():
-        typer.echo(f"run {run.number}, {run.started}: {change}")
+        typer.echo(one_line(f"run {run.number}, {run.started}: {change}"))
     shown = found.moved[:top]
     if shown:
         typer.echo()

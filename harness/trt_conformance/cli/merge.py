@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from trt_conformance.core.words import one_line
+
 Records = Annotated[list[Path], typer.Argument(metavar="RECORD...", help="The shards' records, or their folders.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write the record into.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Merge although shards are missing or were cut short.")]
@@ -29,6 +31,6 @@ def merge(records: Records, output: Output, partial: Partial = False) -> None:
         lines = "\n  ".join(merged.missing)
         raise ConformanceError(f"not merged:\n  {lines}\n--partial merges what is there")
     for line in merged.missing:
-        typer.echo(f"warning: {line}", err=True)
+        typer.echo(one_line(f"warning: {line}"), err=True)
     path = save_record(output, merged.record)
     typer.echo(f"{relative(path)}: {len(merged.record.verdicts)} verdicts of {len(records)} records")

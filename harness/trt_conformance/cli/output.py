@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from trt_conformance.core.words import one_line
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -24,7 +26,7 @@ def print_json(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows of text under their columns' names, one line a row where stdout is no terminal."""
-    lines = [columns, *rows]
+    lines = [columns, *([one_line(cell) for cell in row] for row in rows)]
     if sys.stdout.isatty():
         _print_rich(columns, lines[1:])
         return

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from trt_conformance.core.types import PHASES
 from trt_conformance.core.verdict import NEUTRAL, Verdict
+from trt_conformance.core.words import one_line, printable
 from trt_conformance.results.bound_use import bound_use, share
 
 COLUMNS = ("pass", "fail", "error", "fallback", "known", "unsupported", "not run")
@@ -26,21 +27,22 @@ def table(verdicts: Sequence[Verdict]) -> list[str]:
     cells: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for v in verdicts:
         cells[v.target, v.phase][outcome(v)] += 1
-    width = max((len(v.target) for v in verdicts), default=6)
+    names = {v.target: one_line(v.target) for v in verdicts}
+    width = max(map(len, names.values()), default=6)
     lines = [f"{'target':<{width}}  {'phase':<8}" + "".join(f"{name:>13}" for name in COLUMNS)]
     for target in sorted({v.target for v in verdicts}):
         for phase in PHASES:
             row = cells.get((target, phase))
             if row:
                 numbers = "".join(f"{row[name] or '-':>13}" for name in COLUMNS)
-                lines.append(f"{target:<{width}}  {phase:<8}{numbers}")
+                lines.append(f"{names[target]:<{width}}  {phase:<8}{numbers}")
     return lines
 
 
 def reasons(verdicts: Sequence[Verdict]) -> list[str]:
     """Why checks were unsupported or not run, with how often, per target."""
     found = Counter((v.target, v.status, v.message) for v in verdicts if v.status in NEUTRAL and not v.known)
-    return [f"{target}: {status} {n}: {message}" for (target, status, message), n in sorted(found.items())]
+    return [printable(f"{target}: {status} {n}: {message}") for (target, status, message), n in sorted(found.items())]
 
 
 DECISIVE_CHECKS = ("reject", "deprecated")
@@ -62,15 +64,17 @@ def claims(verdicts: Sequence[Verdict], registered: Iterable[str]) -> list[str]:
         left = len(names - hold - built - differ)
         so_far = f", {len(built)} as far as building goes" if built else ""
         found = f"{len(hold)} of {len(names)} claims hold{so_far}, {len(differ)} differ, {left} not checked"
-        lines.append(f"{target}: {found}")
+        lines.append(one_line(f"{target}: {found}"))
     return lines
 
 
 def bounds(verdicts: Sequence[Verdict]) -> list[str]:
     """Per target and arithmetic: how many outputs were compared, and how much of their bounds they used."""
     return [
-        f"{use.target}: {use.arithmetic}: {share(use.largest)}{f' ({use.case})' if use.largest else ''}; "
-        f"{use.exact} of {use.outputs} outputs exact"
+        one_line(
+            f"{use.target}: {use.arithmetic}: {share(use.largest)}{f' ({use.case})' if use.largest else ''}; "
+            f"{use.exact} of {use.outputs} outputs exact"
+        )
         for use in bound_use(verdicts)
     ]
 
@@ -78,7 +82,7 @@ def bounds(verdicts: Sequence[Verdict]) -> list[str]:
 def known(verdicts: Sequence[Verdict]) -> list[str]:
     """The known differences that a run met."""
     found = Counter((v.target, v.known) for v in verdicts if v.known)
-    return [f"{target}: {name} ({n})" for (target, name), n in sorted(found.items())]
+    return [one_line(f"{target}: {name} ({n})") for (target, name), n in sorted(found.items())]
 
 
 def engines(verdicts: Iterable[Verdict]) -> dict[str, Counter[str]]:
@@ -97,6 +101,6 @@ def engines(verdicts: Iterable[Verdict]) -> dict[str, Counter[str]]:
 def engine_lines(verdicts: Iterable[Verdict]) -> list[str]:
     """``tensorrt-8.6.1-sm90: engines: 12 built, 507 cached``."""
     return [
-        f"{target}: engines: {', '.join(f'{n} {word}' for word, n in sorted(counted.items()))}"
+        one_line(f"{target}: engines: {', '.join(f'{n} {word}' for word, n in sorted(counted.items()))}")
         for target, counted in sorted(engines(verdicts).items())
     ]

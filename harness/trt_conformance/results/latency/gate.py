@@ -23,7 +23,7 @@ import numpy as np
 
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Mode
-from trt_conformance.core.words import seconds
+from trt_conformance.core.words import one_line, seconds
 from trt_conformance.numerics.samples import batches_of
 from trt_conformance.results.latency.calibration import UNCALIBRATED, Thresholds, calibrate
 from trt_conformance.results.latency.recorded import (
@@ -73,6 +73,10 @@ class Change:
         return self.answer == "different" and self.ratio > 1
 
     @property
+    def other_kernel(self) -> bool:
+        return self.kernels == "other kernel"
+
+    @property
     def word(self) -> str:
         """The answer, with its direction."""
         return ("slower" if self.ratio > 1 else "faster") if self.answer == "different" else self.answer
@@ -81,7 +85,7 @@ class Change:
         """One line for people."""
         times = f"{seconds(self.base_median)} -> {seconds(self.new_median)}"
         parts = [f"{self.word}: {times}, {signed(self.ratio)} ({signed(self.low)} to {signed(self.high)})"]
-        if self.kernels == "other kernel":
+        if self.other_kernel:
             parts.append(f"other kernel: {' + '.join(self.base_kernels)} -> {' + '.join(self.new_kernels)}")
         elif self.kernels == "same kernel" and self.answer == "different":
             parts.append("same kernel")
@@ -127,11 +131,11 @@ class LatencyComparison:
         if not self.summary:
             return []
         lines = [f"latency: {self.summary}"]
-        lines += [c.text() for c in self.changes if c.answer != "same" or c.kernels == "other kernel"]
+        lines += [change.text() for change in self.changes if change.answer != "same" or change.other_kernel]
         for name, only in (("base", self.only_base), ("new", self.only_new)):
             if only:
                 lines.append(f"only in {name}: {', '.join(only[:3])}{', ...' if len(only) > 3 else ''} ({len(only)})")
-        return lines
+        return [one_line(line) for line in lines]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"exit_code": self.exit_code}

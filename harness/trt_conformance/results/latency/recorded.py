@@ -56,8 +56,10 @@ class Timing:
         """The standard error that the places of tensors in memory leave, as a fraction of the median."""
         if len(self.placements) < 2:
             return 0.0
-        spread = np.std(self.placements, ddof=1) / np.median(self.placements)
-        return float(spread) / math.sqrt(len(self.placements))
+        middle = float(np.median(self.placements))
+        if not middle:
+            return math.inf
+        return float(np.std(self.placements, ddof=1)) / middle / math.sqrt(len(self.placements))
 
 
 def timings(record: Record) -> dict[Key, Timing]:

@@ -1,4 +1,4 @@
-"""How the latency gate judges, as a small TOML file or as options say it."""
+"""The settings of the latency gate, from a small TOML file and from options."""
 
 from __future__ import annotations
 
@@ -7,53 +7,79 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from trt_conformance.catalog import source
 from trt_conformance.catalog.explain import explain
-from trt_conformance.core.errors import ConformanceError, TomlError
-from trt_conformance.core.toml import KeyLines, parse
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Model
+from trt_conformance.core.words import choice, shown
+from trt_conformance.results.record.record import FILE_NAME
+
+TABLE = "latency"
 
 
 class GateSettings(Model):
-    """Settings of the gate; the table ``[latency]`` of its file.
+    """Settings of the gate: the table ``[latency]`` of its file.
 
-    ``tolerance`` is the change, as a fraction, that is let pass; ``calibration`` names records of one thing run
-    several times, which tell how far latencies vary.
+    ``tolerance`` is the change, as a fraction, that is tolerated. ``calibration`` names records of repeated runs of
+    one thing, from which the gate learns how much latencies vary. ``normalise`` divides each latency by that of the
+    yardstick; ``across_devices`` and ``across_modes`` allow comparisons that are refused otherwise.
     """
 
-    tolerance: Annotated[float, Field(ge=0.001, le=1.0)] = 0.02
+    tolerance: Annotated[float, Field(ge=0.001, le=1.0, allow_inf_nan=False)] = 0.02
     calibration: Annotated[tuple[str, ...], Field(strict=False)] = ()
     normalise: bool = False
     across_devices: bool = False
     across_modes: bool = False
 
 
-def read_settings(path: Path | None, options: dict[str, Any]) -> GateSettings:
-    """The settings of a file, its paths relative to it, with options given on the command line put over them.
+def read_gate_settings(path: Path | None, options: dict[str, Any]) -> GateSettings:
+    """The settings of a file, with options of the command line in their place where these are not None.
+
+    Paths in the file are relative to its folder.
 
     Raises:
-        ConformanceError: the file cannot be read, is no TOML, or says what no gate knows; with its line.
+        ConformanceError: the file cannot be read, is not TOML, has a key or a value that is not allowed, or names a
+            record that does not exist, with file and line of each fault; or an option is not valid.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    if path is None:
-        return GateSettings.model_validate(given)
     try:
-        text = path.read_text(encoding="utf-8")
-        document, lines = parse(text), KeyLines(text)
-    except TomlError as fault:
-        raise ConformanceError(f"{path}:{fault.line}: {fault}") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ConformanceError(f"{path}: cannot be read: {fault}") from None
-    unknown = [
-        f"{path}:{lines.line((name,))}: there is only the table [latency]" for name in document if name != "latency"
-    ]
-    if unknown:
-        raise ConformanceError("\n".join(unknown))
+        GateSettings.model_validate(given)
+    except ValidationError as error:
+        found = [explain(detail, detail["loc"], GateSettings) for detail in error.errors()]
+        raise ConformanceError("\n".join(f"--{message.replace('_', '-')}" for message in found)) from None
+    return (_of_file(path) if path else GateSettings()).model_copy(update=given)
+
+
+def _of_file(path: Path) -> GateSettings:
     try:
-        settings = GateSettings.model_validate(document.get("latency", {}))
-    except ValidationError as fault:
-        found = [(("latency", *detail["loc"]), detail) for detail in fault.errors()]
-        raise ConformanceError(
-            "\n".join(f"{path}:{lines.line(at)}: {explain(detail, at, GateSettings)}" for at, detail in found)
-        ) from None
-    records = tuple(str(path.parent / name) for name in settings.calibration)
-    return settings.model_copy(update={"calibration": records} | given)
+        file = source.read(path)
+    except source.CaseFileError as error:
+        raise _refusal(error.faults) from None
+    for name in file.document:
+        if name != TABLE:
+            file.fault((name,), choice("unknown key", name, [TABLE]))
+    settings = GateSettings()
+    try:
+        settings = GateSettings.model_validate(file.document.get(TABLE, {}))
+    except ValidationError as error:
+        for detail in error.errors():
+            place = (TABLE, *detail["loc"])
+            file.fault(place, explain(detail, place, GateSettings))
+    records = [str(path.parent / name) for name in settings.calibration]
+    for index, record in enumerate(records):
+        if not _is_a_record(record):
+            file.fault((TABLE, "calibration", index), f"calibration: there is no run record at {shown(record)}")
+    if file.faults:
+        raise _refusal(sorted(file.faults))
+    return settings.model_copy(update={"calibration": tuple(records)})
+
+
+def _is_a_record(name: str) -> bool:
+    try:
+        return (Path(name) / FILE_NAME if Path(name).is_dir() else Path(name)).is_file()
+    except (OSError, ValueError):  # too long a name, or a NUL in it
+        return False
+
+
+def _refusal(faults: Any) -> ConformanceError:
+    return ConformanceError("\n".join(map(str, faults)))

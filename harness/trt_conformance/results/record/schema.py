@@ -176,7 +176,15 @@ class Figures(Line):
     say what was timed; ``yardstick`` are the times of a fixed GPU kernel beside it, in seconds.
     """
 
-    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"samples": ["mode", "cold_l2"]}})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["samples"], "properties": {"samples": {"type": "array"}}},
+            "then": {
+                "required": ["mode", "cold_l2"],
+                "properties": {"mode": {"type": "string"}, "cold_l2": {"type": "boolean"}},
+            },
+        }
+    )
 
     fraction: Fraction | None = None
     ran_in: str | None = None
@@ -203,11 +211,11 @@ class Figures(Line):
 
     @model_validator(mode="after")
     def _is_a_latency(self) -> Figures:
-        if "samples" in self.model_fields_set:
-            missing = [name for name in ("mode", "cold_l2") if name not in self.model_fields_set]
-            if missing:
-                raise ValueError(f"samples need {' and '.join(missing)}")
-        if self.samples and median(self.samples) < SHORTEST:
+        if self.samples is None:
+            return self
+        if self.mode is None or self.cold_l2 is None:
+            raise ValueError("samples need mode and cold_l2")
+        if median(self.samples) < SHORTEST:
             raise ValueError(f"the median of samples is below {SHORTEST:g} s")
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from trt_conformance.core.words import one_line, printable
 from trt_conformance.results.bound_use import share
 from trt_conformance.results.changes import GROUPS, REGRESSIONS, Changes, Check
 from trt_conformance.results.report.answer import counted
@@ -60,7 +61,7 @@ def _row(check: Check) -> Sequence[str]:
 
 
 def notes(changes: Changes) -> list[str]:
-    """What a reader must know before the tables."""
+    """What to know before reading the tables."""
     found = [f"{old} is compared with {new}" for old, new in changes.pairs if old != new]
     for name, record in (("base", changes.base), ("new", changes.new)):
         if not record.complete:
@@ -71,11 +72,11 @@ def notes(changes: Changes) -> list[str]:
 
 
 def terminal(changes: Changes, top: int, slower: int = 0) -> str:
-    """Plain text, columns aligned, long tables cut."""
-    lines = [sentence(changes, slower), *notes(changes)]
+    """Plain text with aligned columns. Long tables are cut."""
+    lines = [sentence(changes, slower), *map(one_line, notes(changes))]
     for title, columns, rows in tables(changes, top):
         lines += ["", f"{title}: {len(rows)}"]
-        shown = [columns, *rows[:TERMINAL_ROWS]]
+        shown = [columns, *([one_line(cell) for cell in row] for row in rows[:TERMINAL_ROWS])]
         widths = [max(len(row[i]) for row in shown) for i in range(len(columns) - 1)]
         for row in shown:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
@@ -85,8 +86,8 @@ def terminal(changes: Changes, top: int, slower: int = 0) -> str:
 
 
 def markdown(changes: Changes, top: int, slower: int = 0) -> str:
-    """GitHub's Markdown; tables are folded, and long ones cut."""
-    lines = [f"**{sentence(changes, slower)}**", *(f"- {note}" for note in notes(changes))]
+    """GitHub's Markdown with folded tables. Long tables are cut."""
+    lines = [f"**{sentence(changes, slower)}**", *(f"- {escaped(note)}" for note in notes(changes))]
     for title, columns, rows in tables(changes, top):
         lines += [
             "",
@@ -99,7 +100,7 @@ def markdown(changes: Changes, top: int, slower: int = 0) -> str:
 
 
 def _rest(rows: Sequence[Sequence[str]], shown: int, indent: str = "") -> list[str]:
-    return [f"{indent}and {len(rows) - shown} more; --html and --json hold them all"] if len(rows) > shown else []
+    return [f"{indent}and {len(rows) - shown} more; see --html or --json"] if len(rows) > shown else []
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -108,11 +109,12 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
 
 
 def _cells(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
+    return "| " + " | ".join(escaped(cell) for cell in cells) + " |"
 
 
-def _escape(text: str) -> str:
-    """Text that means nothing to Markdown or HTML."""
-    for sign in "\\`*_|[]":
+def escaped(text: str) -> str:
+    """The text on one line, without a meaning to Markdown, HTML or a terminal."""
+    text = printable(text.replace("\n", " "))
+    for sign in "\\`*_~|[]":
         text = text.replace(sign, f"\\{sign}")
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -89,6 +90,7 @@ def render(name: str, **content: Any) -> str:
     return _environment().get_template(name).render(version=__version__, **content)
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("trt_conformance.results.report", "templates"),
@@ -179,7 +181,7 @@ def _fact(value: Any, key: str) -> str:
     """A fact of an environment in one line, bytes in GiB."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name.replace('_', ' ')} {_fact(part, name)}" for name, part in value.items()) or "unknown"
-    if "memory" in key and "clock" not in key and isinstance(value, int):
+    if "memory" in key and "clock" not in key and isinstance(value, int) and 0 <= value < 2**63:
         return f"{value / 2**30:.1f} GiB"
     return _flat(value)
 

@@ -123,15 +123,13 @@ def sum_picture(evidence: dict[str, Any]) -> Picture | None:
     classes, labels = [], []
     for term in terms:
         x, w, value = (float(term[key]) for key in ("x", "w", "product"))
-        size = abs(value) / largest if largest else 0.0
-        tone = max(0, 7 + round(2 * math.log10(size))) if size else 0
-        classes.append("pad" if is_padding(term, evidence) else f"v{tone}")
+        classes.append("pad" if is_padding(term, evidence) else _share_tone(value, largest))
         labels.append(f"{short(x, 5)} × {short(w, 5)}\n{short(value, 5)}")
     names = ("c", *axis_names(len(shape) + 1)[2:])
     cells = Cells(shape, (0,) * len(shape), names, classes, labels)
     if not cells.in_one_row().labelled:
         return None
-    total, bias = math.fsum(float(term["product"]) for term in terms), float(evidence["bias"])
+    total, bias = _sum([float(term["product"]) for term in terms]), float(evidence["bias"])
     title = f"sum of x × w = {short(total)}" + (f", and bias {short(bias)}" if bias else "")
     words = f"the {len(terms)} products of input and kernel that sum to the expected value"
     return Picture(title, words, draw(cells))
@@ -183,7 +181,23 @@ def _cell_size(labels: Sequence[str]) -> tuple[float, float]:
 def _tone(value: float, low: float, high: float) -> str:
     if not math.isfinite(value):
         return "h8"
-    return f"v{round(7 * (value - low) / (high - low))}" if high > low else "v0"
+    # Halves, since the difference of two large numbers may overflow.
+    return f"v{round(7 * (value / 2 - low / 2) / (high / 2 - low / 2))}" if high / 2 > low / 2 else "v0"
+
+
+def _share_tone(value: float, largest: float) -> str:
+    """The class of a product, by its order of magnitude below the largest one."""
+    if not math.isfinite(value):
+        return "h8"
+    size = abs(value) / largest if largest else 0.0
+    return f"v{max(0, 7 + round(2 * math.log10(size)))}" if size else "v0"
+
+
+def _sum(products: Sequence[float]) -> float:
+    try:
+        return math.fsum(products)
+    except (OverflowError, ValueError):  # beyond float64, or of opposite infinities
+        return sum(products)
 
 
 def short(value: float, digits: int = 6) -> str:

@@ -161,7 +161,9 @@ class Axis:
             raise ConformanceError("an axis needs a positive value")
         low, high = math.log10(min(found)), math.log10(max(found))
         room = max(0.04 * (high - low), 0.05)
-        self._low, self._high, self._first, self._last = low - room, high + room, first, last
+        # Powers of ten that are floats.
+        self._low, self._high = max(low - room, -307.0), min(high + room, 307.0)
+        self._first, self._last = first, last
         self._steps = (1, 2, 5) if abs(last - first) >= roomy * (self._high - self._low) else (1,)
 
     @property

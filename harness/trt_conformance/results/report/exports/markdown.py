@@ -1,0 +1,63 @@
+"""A summary of a run for the page of a CI job, in GitHub's Markdown."""
+
+from __future__ import annotations
+
+import html
+
+from trt_conformance.core.words import one_line, printable
+from trt_conformance.results.report.answer import answer, counted
+from trt_conformance.results.report.compare_text import escaped, markdown_table
+from trt_conformance.results.report.page import rerun
+from trt_conformance.results.report.view import ORDER, WORDS, View
+
+MOST_FAILURES = 50
+
+
+def markdown(view: View) -> str:
+    """The answer, tables of results, and the failures, folded."""
+    told = answer(view)
+    sign = {"pass": "✅", "fail": "❌", "open": "⚠️"}[told.tone]
+    shown = [status for status in ORDER if any(column.counts[status] for column in view.columns)]
+    rows = [[column.name, *(str(column.counts[status] or "-") for status in shown)] for column in view.columns]
+    lines = [f"## {sign} {escaped(told.text)}", "", *markdown_table(["target", *shown], rows)]
+    if view.claim_ids:
+        states = [state for state in WORDS if any(view.claim_counts(column)[state] for column in view.targets)]
+        claims = [
+            [column.name, *(str(view.claim_counts(column)[state] or "-") for state in states)]
+            for column in view.targets
+        ]
+        title = f"Claims of the document ({len(view.claim_ids)})"
+        lines += ["", f"### {title}", "", *markdown_table(["target", *(WORDS[state] for state in states)], claims)]
+    failures = [(row, row.faults[0]) for row in view.failures]
+    if failures:
+        lines += ["", f"### Failures ({len(failures)})", ""]
+        for row, verdict in failures[:MOST_FAILURES]:
+            case, target = (html.escape(one_line(text)) for text in (row.case, row.column.name))
+            text = printable(f"{verdict.message}\nrerun: {rerun(verdict)}")
+            fence = _fence(text)
+            lines += [
+                f"<details><summary><code>{case}</code> on {target}: {row.status}</summary>",
+                "",
+                fence,
+                text,
+                fence,
+                "",
+                "</details>",
+            ]
+        if len(failures) > MOST_FAILURES:
+            lines += ["", f"and {counted(len(failures) - MOST_FAILURES, 'more failure')}"]
+    if view.known:
+        known = [[k.id, k.column.name, str(len(k.rows))] for k in view.known]
+        lines += ["", "### Known differences", "", *markdown_table(["difference", "target", "cases"], known)]
+    if view.reasons:
+        reasons = [[r.column.name, r.status, r.message, str(len(r.rows))] for r in view.reasons]
+        lines += ["", "### Not run, and why", "", *markdown_table(["target", "result", "reason", "cases"], reasons)]
+    return "\n".join(lines) + "\n"
+
+
+def _fence(text: str) -> str:
+    """A code fence that no line of the text closes."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return fence
