@@ -130,10 +130,7 @@ def nested(depth: int) -> Any:
 
 
 def text_of(lines: list[dict[str, Any]]) -> bytes:
-    out = []
-    for line in lines:
-        out.append(json.dumps(line))
-    return "\n".join(out).encode() + b"\n"
+    return "\n".join(map(json.dumps, lines)).encode() + b"\n"
 
 
 def damage_bytes(content: bytes, rng: random.Random) -> bytes:
