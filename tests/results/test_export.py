@@ -83,7 +83,7 @@ def test_junit_counts_and_says():
 def test_a_killed_run_is_an_error_in_junit():
     root = ET.fromstring(junit(view(record(verdict(), complete=False))))
     assert root.get("errors") == "1"
-    assert root.find(".//error").get("message") == "the run was killed before its end"
+    assert root.find(".//error").get("message") == "the run was killed before it ended"
 
 
 def test_csv_holds_a_line_a_check():

@@ -194,7 +194,7 @@ def test_the_command_lists_what_changed_most(runs, tmp_path):
     assert found.loads == ["data:,"]
     assert len(found.ids) == len(set(found.ids))
     assert all(link.removeprefix("#") in found.ids for link in found.links)
-    assert "2 of 3 trends moved over 4 runs." in found.words
+    assert "2 of 3 trends changed over 4 runs." in found.words
     assert "run 4, tensorrt-10.3.0-sm90: 60.0 µs ±<0.1 % (n=200)" in found.words
 
 

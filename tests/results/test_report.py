@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from tests.support.helpers import make_case
 from tests.support.runs import TARGET, flipped, record, timed, verdict
+from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.claims import Claim
 from trt_conformance.catalog.expectations import Expectation
@@ -20,14 +21,16 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.results import report as reports
 from trt_conformance.results.bound_use import share
-from trt_conformance.results.record.record import save_record
+from trt_conformance.results.record.record import read_record, save_record
+from trt_conformance.results.report import document
 from trt_conformance.results.report.answer import answer
 from trt_conformance.results.report.bound_plot import plot
+from trt_conformance.results.report.document import section_title
+from trt_conformance.results.report.latency_rows import latency_rows
 from trt_conformance.results.report.page import report_page, rerun
 from trt_conformance.results.report.picture import pictures, sum_picture
 from trt_conformance.results.report.roofline import rooflines
-from trt_conformance.results.report.timings import MOST_LANES, strip_plot
-from trt_conformance.results.report.timings import timed as timings_of
+from trt_conformance.results.report.strip_plot import MOST_LANES, strip_plot
 from trt_conformance.results.report.view import View
 from trt_conformance.runner import plugin
 
@@ -99,7 +102,7 @@ def say(*records, catalog=CATALOG):
 def test_the_answer_comes_first():
     good = record(verdict(), verdict(claims=("stride_nd.h2_w1",)), verdict(claims=("example.values",)))
     assert say(good).tone == "pass"
-    assert say(good).text == f"No check fails: {TARGET} does what the document says in 3 of 3 claims."
+    assert say(good).text == f"No check fails: {TARGET} does what the document states in 3 of 3 claims."
     assert page(good).words.split("layer", 1)[1].startswith(f" ✓ {say(good).text}")
 
 
@@ -110,7 +113,7 @@ def test_the_answer_names_differences_known_ones_and_gaps():
     )
     assert say(run).tone == "fail"
     assert say(run).text == (
-        f"1 of 2 checks fails: {TARGET} does what the document says in 0 of 3 claims, differs in 1 "
+        f"1 of 2 checks fails: {TARGET} does what the document states in 0 of 3 claims, differs in 1 "
         "and differs as known in 1; 1 has no result."
     )
 
@@ -120,7 +123,11 @@ def test_the_answer_names_differences_known_ones_and_gaps():
     [
         ((verdict(status="not run", message="no GPU"),), "open", "No check fails, but no output was compared"),
         ((verdict(phase="latency", check="latency", claims=()),), "pass", f"No check fails on {TARGET}."),
-        ((verdict(phase="build", check="build"),), "open", "holds 1 more as far as building goes; 2 have no result"),
+        (
+            (verdict(phase="build", check="build"),),
+            "open",
+            "builds 1 more without a comparison of values; 2 have no result",
+        ),
         ((verdict(), verdict(target="numpy")), "pass", f"No check fails: {TARGET} and numpy pass."),
         (
             (verdict(), verdict(target="numpy", status="error", message="boom")),
@@ -131,7 +138,7 @@ def test_the_answer_names_differences_known_ones_and_gaps():
         (
             (verdict(), verdict(target="reference", status="fail", check="golden")),
             "fail",
-            "1 check of the suite's own data fails, so no other answer counts.",
+            "1 check of the suite's own data fails, so no result is valid.",
         ),
         ((verdict(status="fallback", message="ran in fp32"),), "open", "right values in a wider precision in 1"),
         ((), "open", "No target was tested."),
@@ -151,7 +158,7 @@ def test_a_target_without_a_verdict_is_named():
 def test_a_killed_run_is_no_good_news():
     run = record(verdict(), complete=False)
     assert say(run).tone == "open"
-    assert say(run).text.startswith("The run was killed before its end. Until then: no check fails")
+    assert say(run).text.startswith("The run was killed before it ended. Until then: no check fails")
     assert "killed" in page(run).words
 
 
@@ -179,7 +186,9 @@ def test_the_page_stands_alone_and_its_links_lead_somewhere():
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|import\(", html)
     assert len(found.ids) == len(set(found.ids))
     for link in found.links:
-        assert link == KNOWN.link or link.startswith("#cases:") or link.removeprefix("#") in found.ids, link
+        assert (
+            link in (KNOWN.link, document.LINK) or link.startswith("#cases:") or link.removeprefix("#") in found.ids
+        ), link
 
 
 def test_texts_of_targets_are_text():
@@ -207,7 +216,7 @@ def test_claims_by_target_lead_to_their_cases():
 
 def test_claims_that_the_checkout_does_not_state_are_still_shown():
     found = page(record(verdict(claims=("old.claim",))))
-    assert "Claims that this checkout does not state old.claim" in found.words
+    assert "Claims that are not in this checkout old.claim" in found.words
 
 
 def test_a_failure_shows_its_message_picture_and_rerun():
@@ -294,7 +303,7 @@ def test_shares(fraction, text):
 
 def test_known_differences_come_with_their_cause():
     found = page(record(verdict(status="fail", known="wildcard", message="x\ndiffers")), expectations=(KNOWN,))
-    assert "wildcard The target accepts it. A bug, reported. https://example.org/1" in found.words
+    assert "wildcard The target accepts it. A reported bug. https://example.org/1" in found.words
     assert KNOWN.link in found.links
 
 
@@ -309,8 +318,8 @@ def test_fractions_are_plotted_and_listed():
     found = page(run)
     for text in ("a/low-fp32: 0.1 %", "a/mid-fp16: 50 %", "a/high-int8: 93 %", "a/over-int8: ∞"):
         assert text in found.words
-    assert "Over 80 %: 1 Near its bound" in found.words
-    assert "Under 1 %, but not exact: 1 A bound so wide" in found.words
+    assert "Over 80 %: 1 Close to the bound" in found.words
+    assert "Under 1 %, but not exact: 1 Such a wide bound" in found.words
     assert "1 of 5 cases show no error at all" in found.words
 
 
@@ -344,8 +353,8 @@ def test_latencies_are_shown_with_their_dispersion():
 
 
 def test_the_roofline_shows_peers_beside_each_other_under_the_measured_ceilings():
-    fp16, fp32 = rooflines(timings_of(View((latencies(),))))
-    assert [point.timed.column.name for point in fp16.points] == [TARGET, "torch"]
+    fp16, fp32 = rooflines(latency_rows(View((latencies(),))))
+    assert [point.row.column.name for point in fp16.points] == [TARGET, "torch"]
     assert len({point.x for point in fp16.points}) == len(fp16.links) == 1
     memory, compute = fp16.roofs
     assert (memory.name, compute.name) == ("memory", "fp16 compute")
@@ -358,7 +367,7 @@ def test_the_roofline_shows_peers_beside_each_other_under_the_measured_ceilings(
 def test_the_strip_plot_shows_every_latency_and_survives_one_sample():
     run = latencies()
     lone = timed("a/lone-fp16", figures={"samples": [1e-3]})
-    found = timings_of(View((record(*run.verdicts, lone),)))
+    found = latency_rows(View((record(*run.verdicts, lone),)))
     plot = strip_plot(found)
     assert len(plot.strips) == len(found) == 4
     for strip in plot.strips:
@@ -370,14 +379,14 @@ def test_the_strip_plot_shows_every_latency_and_survives_one_sample():
 
 def test_samples_that_are_differences_may_be_negative():
     run = record(timed(figures={"samples": [5e-6, 5e-6, 5e-6, -1e-6, 0.0, 6e-6]}))
-    (roofline,) = rooflines(timings_of(View((run,))))
+    (roofline,) = rooflines(latency_rows(View((run,))))
     assert roofline.points[0].high < roofline.points[0].y < roofline.points[0].low
     assert "5.00 µs" in page(run).words
 
 
 def test_a_report_of_many_latencies_draws_the_first_and_lists_all():
     found = page(record(*(timed(f"a/case_{n}-fp16") for n in range(MOST_LANES + 5))))
-    assert "the table holds 5 more" in found.words
+    assert "the table has 5 more" in found.words
     assert f"{MOST_LANES + 5} rows" in found.words
 
 
@@ -392,8 +401,24 @@ def test_a_report_of_many_latencies_draws_the_first_and_lists_all():
         {"facts": {"ceilings": {"memory": "x"}}},
     ],
 )
-def test_latencies_of_other_programs_break_no_report(figures):
-    assert 'id="latency"' not in report_page(View((record(timed(figures=figures)),)))
+def test_latencies_of_other_programs_are_refused_when_they_are_read(tmp_path, figures):
+    with pytest.raises(ConformanceError, match=r"record\.jsonl:2: figures"):
+        read_record(save_record(tmp_path, record(timed(figures=figures))))
+
+
+def test_the_document_is_named_with_its_license_and_english_titles():
+    found = page(record(verdict()))
+    assert "NVIDIA TensorRT Cookbook, chapter ConvolutionNd" in found.words
+    assert "license: Apache-2.0" in found.words
+    assert document.LINK in found.links
+
+
+def test_every_section_of_the_document_has_an_english_title():
+    sections = {claim.section for claim in suite_catalog().claims.values()}
+    assert len(sections) > 5
+    for section in sections:
+        assert section_title(section).partition(" (")[0].isascii(), section
+    assert section_title("初始示例代码") == "Initial example (初始示例代码)"
 
 
 def test_a_report_without_latencies_has_nothing_of_them():
@@ -409,7 +434,7 @@ def test_kernels_and_precisions_that_ran():
     )
     words = page(run).words
     assert "1 case in tf32 ran in fp32" in words
-    assert "tf32, by its digits fp32" in words
+    assert "tf32, fp32 by its digits" in words
     assert "sm80_xmma_two" in words
 
 
@@ -468,6 +493,7 @@ import resource, sys, time
 from pathlib import Path
 from trt_conformance.results.record.record import read_record
 from trt_conformance.results.report import write_beside
+from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import Catalog
 start = time.process_time()
 write_beside(Path({str(path)!r}), Catalog((), {{}}), ())

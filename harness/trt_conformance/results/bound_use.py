@@ -1,5 +1,6 @@
-"""How much of their error bounds outputs use: a bound that is hardly used hides faults, one nearly used up is close
-to being crossed.
+"""What fraction of their error bounds outputs use.
+
+A bound that is hardly used can hide faults; one that is nearly used up will soon be exceeded.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def precision_of(case: str) -> str:
 
 
 def arithmetic(verdict: Verdict) -> str:
-    """The precision that was asked for, and what else the bound rests on: a transform, or sums in float16."""
+    """The requested precision, and what else the bound depends on: a transform, or sums in float16."""
     precision, rests_on = precision_of(verdict.case), verdict.figures.get("bound_for", "")
     if rests_on in ("winograd", "fft"):
         return f"{precision}, {rests_on}"
@@ -45,7 +46,7 @@ def arithmetic(verdict: Verdict) -> str:
 
 
 def fraction(verdict: Verdict) -> float | None:
-    """The part of the bound that the worst element uses, infinite for NaN; None where no output was compared."""
+    """The fraction of the bound that the worst element uses, infinite for NaN; None where no output was compared."""
     if verdict.check != "forward" or verdict.figures.get("fraction") is None:
         return None
     value = float(verdict.figures["fraction"])
@@ -70,7 +71,7 @@ def _summarised(target: str, arithmetic: str, outputs: Sequence[tuple[float, str
 
 
 def share(fraction: float) -> str:
-    """A part of the bound as people read it: 27 %, or 3.9× where it is more than all of it."""
+    """A fraction of the bound as text: ``27 %``, or ``3.9×`` above 1."""
     if math.isinf(fraction):
         return "∞"
     if fraction >= 1000:

@@ -17,8 +17,8 @@ from trt_conformance.results.record.record import Record
 from trt_conformance.results.summary import outcome
 
 ABSENT = "absent"
-# What always differs between two runs, or says nothing of what was tested.
-UNTOLD = ("arguments", "device.clock_sm_mhz", "device.clock_memory_mhz")
+# Facts that always differ between two runs, or have nothing to do with what was tested.
+UNREPORTED = ("arguments", "device.clock_sm_mhz", "device.clock_memory_mhz")
 
 Group = Literal["failing", "erroring", "lost", "passing", "other"]
 GROUPS: dict[Group, str] = {
@@ -33,7 +33,7 @@ REGRESSIONS: tuple[Group, ...] = ("failing", "erroring", "lost")
 
 @dataclass(frozen=True)
 class Check:
-    """One check of one case, before and now; None where a run does not hold it."""
+    """One check of one case, before and now; None where a run does not have it."""
 
     case: str
     check: str
@@ -56,9 +56,9 @@ class Check:
 
     @property
     def message(self) -> str:
-        """Why it is no pass now, in one line."""
+        """Why it does not pass now, in one line."""
         if self.new is None:
-            return "the new run does not hold it"
+            return "it is not in the new run"
         if self.is_known_otherwise:
             assert self.base is not None
             return f"known as {self.base.known} before, as {self.new.known} now"
@@ -95,7 +95,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Change:
+class FactChange:
     """A fact that differs."""
 
     case: str
@@ -106,7 +106,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Drift:
-    """A part of the error bound that a case uses, before and now."""
+    """The fraction of the error bound that a case uses, before and now."""
 
     case: str
     target: str
@@ -135,7 +135,7 @@ class Changes:
 
     @property
     def regressions(self) -> tuple[Check, ...]:
-        """What a gate stops: newly failing, newly erroring, and passed before but not run or absent now."""
+        """What fails a gate: newly failing, newly erroring, and passed before but not run or absent now."""
         return tuple(check for group in REGRESSIONS for check in self.groups[group])
 
     @cached_property
@@ -143,7 +143,7 @@ class Changes:
         return tuple(check for check in self.checks if check.base and check.new)
 
     @cached_property
-    def bits(self) -> tuple[Change, ...]:
+    def bits(self) -> tuple[FactChange, ...]:
         """Outputs that lie within their bounds in both runs and differ in their bits."""
         return tuple(self._changed("output_sha256"))
 
@@ -152,22 +152,22 @@ class Changes:
         return sum(all(check.figure("output_sha256")) for check in self.both)
 
     @cached_property
-    def kernels(self) -> tuple[Change, ...]:
+    def kernels(self) -> tuple[FactChange, ...]:
         return tuple(dict.fromkeys(self._changed("kernel")))
 
     @cached_property
-    def precisions(self) -> tuple[Change, ...]:
+    def precisions(self) -> tuple[FactChange, ...]:
         return tuple(dict.fromkeys(self._changed("ran_in")))
 
-    def _changed(self, figure: str) -> Iterator[Change]:
+    def _changed(self, figure: str) -> Iterator[FactChange]:
         for check in self.both:
             before, now = check.figure(figure)
             if before and now and before != now:
-                yield Change(check.case, check.target, str(before), str(now))
+                yield FactChange(check.case, check.target, str(before), str(now))
 
     @cached_property
     def drifts(self) -> tuple[Drift, ...]:
-        """Changes of the part of the bound in use, largest first."""
+        """Changes of the fraction of the bound in use, largest first."""
         found = []
         for check in self.both:
             before, now = check.figure("fraction")
@@ -181,12 +181,12 @@ class Changes:
         """Facts of where the runs ran: name, before, now."""
         base = dict(_facts(self.base.header.environment.to_json(), dict(self.pairs)))
         new = dict(_facts(self.new.header.environment.to_json(), {}))
-        names = [name for name in dict.fromkeys((*base, *new)) if name not in UNTOLD]
+        names = [name for name in dict.fromkeys((*base, *new)) if name not in UNREPORTED]
         return tuple((n, base.get(n, "-"), new.get(n, "-")) for n in names if base.get(n) != new.get(n))
 
     @cached_property
     def only_base(self) -> tuple[tuple[str, str], ...]:
-        """Cases (with their target) that the base run alone holds."""
+        """Cases, with their target, that only the base run has."""
         return self._alone(lambda check: check.base)
 
     @cached_property

@@ -21,7 +21,7 @@ from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import REFERENCE, Verdict
 from trt_conformance.numerics.samples import Summary, summarise
 from trt_conformance.results.record.record import FILE_NAME, Record, read_record
-from trt_conformance.results.trends import History, Point, Run, Trend, _changed
+from trt_conformance.results.trends import History, HistoryRun, Trend, TrendPoint, _changed
 
 APPLICATION_ID = 0x54435648
 """Marks a SQLite file as a history, so that no other is overwritten."""
@@ -43,7 +43,7 @@ _DEVICE = {"gpu": "GPU", "driver": "driver", "cuda_driver": "CUDA driver", "cuda
 
 
 def history(paths: Sequence[Path], database: Path | None = None) -> History:
-    """The history of runs, kept in a file where one is named, which is rebuilt whole or left as it was.
+    """The history of runs. A database file, if named, is rebuilt whole or left unchanged.
 
     Args:
         paths: run records, their folders, or folders of such folders.
@@ -58,12 +58,12 @@ def history(paths: Sequence[Path], database: Path | None = None) -> History:
     if database is None:
         with closing(sqlite3.connect(":memory:")) as connection:
             _fill(connection, found)
-            return _load(connection)
+            return _trends(connection)
     _check_ours(database)
     try:
         with replacing(database) as partial, closing(sqlite3.connect(partial)) as connection:
             _fill(connection, found)
-            return _load(connection)
+            return _trends(connection)
     except (OSError, sqlite3.Error) as fault:
         raise ConformanceError(f"{database}: cannot be written: {fault}") from None
 
@@ -144,12 +144,14 @@ def _facts(record: Record) -> Iterator[tuple[str, str, str]]:
                 yield target, name, str(value)
 
 
-def _load(connection: sqlite3.Connection) -> History:
+def _trends(connection: sqlite3.Connection) -> History:
     facts: dict[int, dict[tuple[str, str], str]] = {}
     for run, target, name, value in connection.execute("select run, target, name, value from fact"):
         facts.setdefault(run, {})[target, name] = value
     rows = connection.execute("select id, path, started, complete from run order by id")
-    runs = tuple(Run(run, path, started, bool(complete), facts.get(run, {})) for run, path, started, complete in rows)
+    runs = tuple(
+        HistoryRun(run, path, started, bool(complete), facts.get(run, {})) for run, path, started, complete in rows
+    )
     trends = [*_latencies(connection, facts), *_fractions(connection, facts)]
     trends.sort(key=lambda trend: (len(trend.points) < 2, not trend.moved, -trend.size, trend.case, trend.series))
     return History(runs, tuple(trends))
@@ -159,27 +161,27 @@ _Facts = Mapping[int, Mapping[tuple[str, str], str]]
 
 
 def _latencies(connection: sqlite3.Connection, facts: _Facts) -> Iterator[Trend]:
-    groups: dict[tuple[str, str, str], list[Point]] = {}
+    groups: dict[tuple[str, str, str], list[TrendPoint]] = {}
     rows = connection.execute(
         "select case_id, series, mode, cold_l2, run, target, median, p5, p95, error, count from latency order by run"
     )
     for case, series, mode, cold, *point in rows:
         way = f"{mode}, {'cold' if cold else 'warm'}"
-        groups.setdefault((case, series, way), []).append(Point(*point))
+        groups.setdefault((case, series, way), []).append(TrendPoint(*point))
     for (case, series, way), points in groups.items():
         yield Trend("latency", case, series, way, _marked(points, facts))
 
 
 def _fractions(connection: sqlite3.Connection, facts: _Facts) -> Iterator[Trend]:
-    groups: dict[tuple[str, str], list[Point]] = {}
+    groups: dict[tuple[str, str], list[TrendPoint]] = {}
     rows = connection.execute("select case_id, series, run, target, fraction from fraction order by run")
     for case, series, run, target, fraction in rows:
-        groups.setdefault((case, series), []).append(Point(run, target, fraction, fraction, fraction, 0.0, 1))
+        groups.setdefault((case, series), []).append(TrendPoint(run, target, fraction, fraction, fraction, 0.0, 1))
     for (case, series), points in groups.items():
         yield Trend("error fraction", case, series, "", _marked(points, facts))
 
 
-def _marked(points: Sequence[Point], facts: _Facts) -> tuple[Point, ...]:
+def _marked(points: Sequence[TrendPoint], facts: _Facts) -> tuple[TrendPoint, ...]:
     """The points with what changed since the one before."""
     found = [points[0]]
     for before, now in pairwise(points):

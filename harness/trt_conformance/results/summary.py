@@ -49,7 +49,7 @@ DECISIVE_CHECKS = ("reject", "deprecated")
 
 
 def claims(verdicts: Sequence[Verdict], registered: Iterable[str]) -> list[str]:
-    """Per target: how many of the document's claims hold, hold as far as a build can tell, or differ.
+    """Per target: how many of the document's claims hold, were only built, or differ.
 
     A claim holds where values were compared, or where its case is about a refusal or a name.
     """
@@ -62,7 +62,7 @@ def claims(verdicts: Sequence[Verdict], registered: Iterable[str]) -> list[str]:
         hold = {c for v in passed if v.phase == "compare" or v.check in DECISIVE_CHECKS for c in v.claims} - differ
         built = {c for v in passed for c in v.claims} - hold - differ
         left = len(names - hold - built - differ)
-        so_far = f", {len(built)} as far as building goes" if built else ""
+        so_far = f", {len(built)} built without a comparison of values" if built else ""
         found = f"{len(hold)} of {len(names)} claims hold{so_far}, {len(differ)} differ, {left} not checked"
         lines.append(one_line(f"{target}: {found}"))
     return lines

@@ -1,4 +1,4 @@
-"""How a quantity went over many runs."""
+"""How quantities change over many runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Quantity = Literal["latency", "error fraction"]
 
 
 @dataclass(frozen=True)
-class Run:
+class HistoryRun:
     """A run in a history."""
 
     number: int
@@ -35,7 +35,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Point:
+class TrendPoint:
     """A value in one run. ``low`` and ``high``: percentiles 5 and 95 of a latency's samples; ``error``: the standard
     error of its median as a fraction. An error fraction is one number, and has neither.
     """
@@ -52,20 +52,20 @@ class Point:
 
 @dataclass(frozen=True)
 class Trend:
-    """A quantity of a case on a target over the runs that hold it. ``way``: mode and cache of a latency."""
+    """A quantity of a case on a target over the runs that have it. ``way``: mode and cache of a latency."""
 
     quantity: Quantity
     case: str
     series: str
     way: str
-    points: tuple[Point, ...]
+    points: tuple[TrendPoint, ...]
 
     @property
-    def first(self) -> Point:
+    def first(self) -> TrendPoint:
         return self.points[0]
 
     @property
-    def last(self) -> Point:
+    def last(self) -> TrendPoint:
         return self.points[-1]
 
     @cached_property
@@ -101,7 +101,7 @@ class Trend:
         return max(within, median(steps) / _NORMAL_MAD) if len(steps) >= _ENOUGH else within
 
     @cached_property
-    def step(self) -> Point | None:
+    def step(self) -> TrendPoint | None:
         """The point with the largest step from the one before; None where all are equal."""
         steps = [(_distance(before.value, now.value), now) for before, now in pairwise(self.points)]
         size, point = max(steps, key=lambda step: step[0], default=(0.0, self.first))
@@ -112,8 +112,8 @@ class Trend:
         """When that was, and the versions and devices that changed with it."""
         return ": ".join(filter(None, (f"run {self.step.run}", "; ".join(self.step.changed)))) if self.step else ""
 
-    def text(self, point: Point) -> str:
-        """A value with how sure it is."""
+    def text(self, point: TrendPoint) -> str:
+        """A value with its uncertainty."""
         if self.quantity == "latency":
             return f"{seconds(point.value)} ±{percent(point.error)} (n={point.count})"
         return f"{point.value:.3g}"
@@ -144,7 +144,7 @@ def _distance(before: float, now: float) -> float:
 class History:
     """Runs in the order they were started, and the trends over them: those that changed most first."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[HistoryRun, ...]
     trends: tuple[Trend, ...]
 
     def of(self, quantity: Quantity) -> tuple[Trend, ...]:
@@ -154,7 +154,7 @@ class History:
     def moved(self) -> tuple[Trend, ...]:
         return tuple(trend for trend in self.trends if trend.moved)
 
-    def changes(self) -> Iterator[tuple[Run, str]]:
+    def changes(self) -> Iterator[tuple[HistoryRun, str]]:
         """Each change of a version, with the first run that has it."""
         for before, now in pairwise(self.runs):
             yield from ((now, text) for text in _changed(before.facts, now.facts, None))

@@ -1,4 +1,4 @@
-"""How much the latency of one thing varies from run to run, learnt from repeated runs (A/A)."""
+"""How much the latency of one thing varies from run to run, estimated from repeated runs (A/A)."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ ASSUMED = Typical(UNCALIBRATED**2, math.inf)
 class Thresholds:
     """The variance between runs: what is typical of a mode, and by case; assumed where a mode was not repeated.
 
-    A few repetitions of a case estimate its own variance poorly, so it is drawn towards the typical one as if that
-    had been seen in `PRIOR` further repetitions (Smyth, Statistical Applications in Genetics and Molecular
+    A few repetitions of a case estimate its own variance poorly, so it is shrunk towards the typical one as if that
+    had been observed in `PRIOR` further repetitions (Smyth, Statistical Applications in Genetics and Molecular
     Biology 3, 2004).
     """
 
@@ -87,5 +87,5 @@ def _logarithms(records: Iterable[Record]) -> dict[Key, list[float]]:
         for key, median in medians(record).items():
             found.setdefault(key, []).append(math.log(median))
     if len(devices) > 1:
-        raise ConformanceError(f"repeated runs are of several devices: {', '.join(sorted(devices))}")
+        raise ConformanceError(f"the repeated runs are from several devices: {', '.join(sorted(devices))}")
     return found

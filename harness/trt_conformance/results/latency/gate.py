@@ -1,7 +1,7 @@
 """Whether one run's latencies differ from another's, by how much, and whether that can be known at all.
 
-Two runs of the same thing differ by more than their samples tell: clocks, memory and the scheduler settle anew in
-each. So the spread between runs counts beside the spread within them (Kalibera and Jones, Quantifying Performance
+Two runs of the same thing differ by more than their samples show: clocks, memory and the scheduler settle differently
+in each. So the spread between runs counts beside the spread within them (Kalibera and Jones, Quantifying Performance
 Changes with Effect Size Confidence Intervals, arXiv:2007.10899). The effect is the ratio of medians. The variance of
 a median's logarithm is the largest of three: the square of its standard error (`numerics.samples`), that of
 the mean over places in memory (`targets.timing.gpu`), and the variance between repeated runs
@@ -41,15 +41,15 @@ from trt_conformance.results.record.record import Record
 Answer = Literal["same", "different", "ambiguous"]
 
 TOLERANCE = 0.02
-"""A change of less than this fraction is let pass."""
+"""A change of less than this fraction is tolerated."""
 CONFIDENCE = 0.95
 RESOLUTION = 0.5e-9
-"""Records keep samples to a nanosecond."""
+"""Records store samples to a nanosecond."""
 
 
 @dataclass(frozen=True)
-class Change:
-    """What became of one latency. ``ratio`` is new over base with its 95 % interval, ``p`` as Holm corrects it."""
+class LatencyChange:
+    """The change of one latency. ``ratio`` is new over base, with its 95 % interval; ``p`` is Holm's."""
 
     case: str
     mode: Mode
@@ -96,7 +96,7 @@ class Change:
 class LatencyComparison:
     """Every latency that both runs have, the largest ratio first, and the ones that only one has."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[LatencyChange, ...]
     only_base: tuple[str, ...]
     only_new: tuple[str, ...]
     tolerance: float
@@ -104,7 +104,7 @@ class LatencyComparison:
     refused: str = ""
 
     @property
-    def regressions(self) -> tuple[Change, ...]:
+    def regressions(self) -> tuple[LatencyChange, ...]:
         return tuple(change for change in self.changes if change.is_regression)
 
     @property
@@ -127,7 +127,7 @@ class LatencyComparison:
         return f"{counts} (tolerance {self.tolerance:.1%}{how})"
 
     def lines(self) -> list[str]:
-        """For people: how many of each answer, then all that is not the same. Nothing where nothing was timed."""
+        """Text lines: how many of each answer, then every change that is not "same". Empty where nothing was timed."""
         if not self.summary:
             return []
         lines = [f"latency: {self.summary}"]
@@ -155,7 +155,7 @@ def compare_latency(
 
     Args:
         calibration: further repeated runs of one thing. Where nothing at all is repeated, a spread is assumed.
-        tolerance: the change, as a fraction, that is let pass.
+        tolerance: the change, as a fraction, that is tolerated.
         normalise: divide each latency by its yardstick, the fixed kernel that was timed beside it.
         across_devices, across_modes: compare what ran on another device, or was timed in another way.
 
@@ -182,7 +182,7 @@ def compare_latency(
 
 
 def latency_section(base: Record, new: Record, calibration: Sequence[Record] = (), **options: Any) -> LatencyComparison:
-    """As `compare_latency`, but what it refuses is part of the answer: results can be compared where times cannot."""
+    """`compare_latency`, with a refusal as part of the result: verdicts can be compared where latencies cannot."""
     try:
         return compare_latency(base, new, calibration, **options)
     except ConformanceError as fault:
@@ -271,7 +271,7 @@ class _Draft:
     def p(self) -> float:
         return two_sided(self.effect / self.error, self.freedom)
 
-    def change(self, p: float, tolerance: float) -> Change:
+    def change(self, p: float, tolerance: float) -> LatencyChange:
         half = quantile(CONFIDENCE, self.freedom) * self.error
         limit = math.log1p(tolerance)
         answer: Answer = "ambiguous"
@@ -285,7 +285,7 @@ class _Draft:
         else:
             answer = "different"
         kernels, base_kernels, new_kernels = kernel_change(self.before[0], self.after[0])
-        return Change(
+        return LatencyChange(
             case=self.key.case,
             mode=self.key.mode,
             cold_l2=self.key.cold_l2,

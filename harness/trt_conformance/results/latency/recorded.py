@@ -42,7 +42,7 @@ class Key(NamedTuple):
 class Timing:
     """One latency: of which target, its samples' summary, kernel names by source, and the yardstick in seconds.
 
-    ``placements`` are the medians of copies placed in memory anew, where there were several.
+    ``placements`` are the medians of copies at other places in memory, where there were several.
     """
 
     target: str

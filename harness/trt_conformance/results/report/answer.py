@@ -1,4 +1,4 @@
-"""The answer of a run in one sentence."""
+"""The result of a run in one sentence."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Answer:
 
 
 def answer(view: View) -> Answer:
-    """What the runs say, for all targets together."""
+    """The result of all targets together."""
     own = view.reference
     if own is not None and own.faults:
-        text = f"{counted(own.faults, 'check')} of the suite's own data {_verb(own.faults)}, so no other answer counts."
+        text = f"{counted(own.faults, 'check')} of the suite's own data {_verb(own.faults)}, so no result is valid."
         return Answer("fail", text)
     targets = view.targets
     if not any(column.verdicts for column in targets):
@@ -33,11 +33,11 @@ def answer(view: View) -> Answer:
         return told
     tone: Tone = "fail" if told.tone == "fail" else "open"
     killed = "The run was" if len(view.records) == 1 else "A run was"
-    return Answer(tone, f"{killed} killed before its end. Until then: {told.text[0].lower()}{told.text[1:]}")
+    return Answer(tone, f"{killed} killed before it ended. Until then: {told.text[0].lower()}{told.text[1:]}")
 
 
 def of_target(view: View, column: Column) -> Answer:
-    """What the runs say of one target."""
+    """The result of one target."""
     if not column.verdicts:
         return Answer("open", f"Nothing was run on {column.name}.")
     failing, total = column.faults, len(column.verdicts)
@@ -55,13 +55,13 @@ def _claims(view: View, column: Column) -> str:
     found, total = view.claim_counts(column), len(view.claim_ids)
     if not total or found["open"] == total:
         return ""
-    parts = [f"does what the document says in {found['holds']} of {counted(total, 'claim')}"]
+    parts = [f"does what the document states in {found['holds']} of {counted(total, 'claim')}"]
     if found["differs"]:
         parts.append(f"differs in {found['differs']}")
     if found["known"]:
         parts.append(f"differs as known in {found['known']}")
     if found["built"]:
-        parts.append(f"holds {found['built']} more as far as building goes")
+        parts.append(f"builds {found['built']} more without a comparison of values")
     if found["fallback"]:
         parts.append(f"gives right values in a wider precision in {found['fallback']}")
     missing = found["not run"] + found["unsupported"] + found["open"]

@@ -1,4 +1,4 @@
-"""Which values of the layer's attributes were tried on which target, and how that went."""
+"""Which values of the layer's attributes were tested on which target, and with what results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trt_conformance.results.report.view import Column, View
 
 ASSIGNED = ("stride_nd", "padding_nd", "pre_padding", "post_padding", "padding_mode", "dilation_nd", "num_groups")
 WEIGHTS = get_args(Case.model_fields["weights"].annotation)
-# Attributes with few values: each is listed even where no case has it.
+# Attributes with few values: all are listed, even those that no case has.
 DOMAINS: dict[str, tuple[str, ...]] = {
     "precision": get_args(Precision),
     "padding_mode": ("default", *get_args(PaddingMode)),
@@ -42,7 +42,7 @@ class Cell:
 
     @property
     def status(self) -> str:
-        """The worst there is to say: a fault, a known difference, nothing run, or good."""
+        """The worst result: a fault, a known difference, nothing run, or a pass."""
         if any(self.counts[status] for status in FAULTS):
             return "fail"
         if self.counts["known"]:
@@ -58,7 +58,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Value:
-    """One value of an attribute, how many cases of the case files have it, and how it went on each target."""
+    """One value of an attribute, how many cases of the case files have it, and their results on each target."""
 
     text: str
     cases: int
@@ -125,11 +125,11 @@ def _settings(case: Case) -> Iterator[tuple[str, str]]:
     yield "quantization", _quantization(case)
     yield "input format", case.formats.input
     yield "output format", case.formats.output
-    yield "behind the layer", ", ".join(step.op for step in case.epilogue) or "nothing"
+    yield "epilogue", ", ".join(step.op for step in case.epilogue) or "nothing"
 
 
 def _dynamic(case: Case) -> str:
-    """Their names, dimensions before N as *."""
+    """The names of the dynamic dimensions; dimensions before N are *."""
     names = ("*",) * (len(case.network_shape) - case.spatial_rank - 2) + ("N", "C", *"DHW"[-case.spatial_rank :])
     return " ".join(name for name, n in zip(names, case.network_shape, strict=False) if n == -1) or "none"
 
@@ -137,9 +137,9 @@ def _dynamic(case: Case) -> str:
 def _quantization(case: Case) -> str:
     if case.quantize is None:
         return "none"
-    kernel = "a scale a tensor" if len(case.quantize.kernel) == 1 else "a scale an output map"
+    kernel = "one scale per tensor" if len(case.quantize.kernel) == 1 else "one scale per output map"
     output = "float output" if case.quantize.output is None else "quantized output"
-    return f"{kernel}, {output}{', by the caller' if case.quantize.io_quantization else ''}"
+    return f"{kernel}, {output}{', I/O quantization' if case.quantize.io_quantization else ''}"
 
 
 def _text(value: Any) -> str:

@@ -18,10 +18,12 @@ from trt_conformance.results.bound_use import share
 from trt_conformance.results.changes import GROUPS, REGRESSIONS, Changes
 from trt_conformance.results.latency.gate import LatencyComparison, signed
 from trt_conformance.results.record.record import Record
-from trt_conformance.results.report import compare_text, picture, roofline, sweeps, timings
+from trt_conformance.results.report import compare_text, document, picture, roofline, sweeps
 from trt_conformance.results.report.answer import answer, counted, of_target
 from trt_conformance.results.report.bound_plot import plot
 from trt_conformance.results.report.coverage import coverage
+from trt_conformance.results.report.latency_rows import latency_rows
+from trt_conformance.results.report.strip_plot import strip_plot
 from trt_conformance.results.report.view import ORDER, WORDS, Row, View
 from trt_conformance.results.summary import outcome
 
@@ -45,7 +47,7 @@ SIGNS = {
 def report_page(view: View) -> str:
     """The report of one or more runs."""
     columns = view.columns
-    timed = timings.timed(view)
+    timed = latency_rows(view)
     return render(
         "report.html.j2",
         view=view,
@@ -59,7 +61,7 @@ def report_page(view: View) -> str:
         PAIR_WORDS=sweeps.WORDS,
         timed=timed,
         series=list(dict.fromkeys((one.series, one.column.name) for one in timed)),
-        strips=timings.strip_plot(timed) if timed else None,
+        strips=strip_plot(timed) if timed else None,
         rooflines=roofline.rooflines(timed),
         plot=plot(view.rows, with_target=len(view.targets) > 1),
         runs=[_run(record) for record in view.records],
@@ -100,6 +102,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     environment.globals |= {
+        "document": document,
         "SIGNS": SIGNS,
         "WORDS": WORDS,
         "ORDER": ORDER,
@@ -128,6 +131,7 @@ def _environment() -> Environment:
         "fact": _fact,
         "finite": math.isfinite,
         "signed": signed,
+        "section_title": document.section_title,
         "faults": lambda counts: sum(counts[status] for status in FAULTS),
     }
     return environment
@@ -135,7 +139,9 @@ def _environment() -> Environment:
 
 def where(**wanted: str) -> str:
     """The link to the cases that a filter leaves."""
-    return "#cases:" + "&".join(f"{key}={quote(value, safe='')}" for key, value in wanted.items() if value)
+    return "#cases:" + "&".join(
+        f"{key}={quote(value, safe='', errors='replace')}" for key, value in wanted.items() if value
+    )
 
 
 def rerun(verdict: Verdict) -> str:

@@ -119,7 +119,8 @@ def sum_picture(evidence: dict[str, Any]) -> Picture | None:
     shape = tuple(1 + max(axis) for axis in zip(*(term["w_at"] for term in terms), strict=True))
     if math.prod(shape) != len(terms):
         return None
-    largest = max(abs(float(term["product"])) for term in terms)
+    products = [float(term["product"]) for term in terms]
+    largest = max((abs(product) for product in products if math.isfinite(product)), default=0.0)
     classes, labels = [], []
     for term in terms:
         x, w, value = (float(term[key]) for key in ("x", "w", "product"))
@@ -129,7 +130,7 @@ def sum_picture(evidence: dict[str, Any]) -> Picture | None:
     cells = Cells(shape, (0,) * len(shape), names, classes, labels)
     if not cells.in_one_row().labelled:
         return None
-    total, bias = _sum([float(term["product"]) for term in terms]), float(evidence["bias"])
+    total, bias = _sum(products), float(evidence["bias"])
     title = f"sum of x × w = {short(total)}" + (f", and bias {short(bias)}" if bias else "")
     words = f"the {len(terms)} products of input and kernel that sum to the expected value"
     return Picture(title, words, draw(cells))
@@ -181,8 +182,9 @@ def _cell_size(labels: Sequence[str]) -> tuple[float, float]:
 def _tone(value: float, low: float, high: float) -> str:
     if not math.isfinite(value):
         return "h8"
-    # Halves, since the difference of two large numbers may overflow.
-    return f"v{round(7 * (value / 2 - low / 2) / (high / 2 - low / 2))}" if high / 2 > low / 2 else "v0"
+    if max(abs(low), abs(high)) > 1e300:  # seven times their difference may overflow
+        value, low, high = value / 32, low / 32, high / 32
+    return f"v{round(7 * (value - low) / (high - low))}" if high > low else "v0"
 
 
 def _share_tone(value: float, largest: float) -> str:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from trt_conformance.numerics.roofline import MEMORY
-from trt_conformance.results.report.timings import Axis, Tick, Timed
+from trt_conformance.results.report.axis import Axis, Tick
+from trt_conformance.results.report.latency_rows import LatencyRow
 
 
 @dataclass(frozen=True)
-class Point:
+class RooflinePoint:
     """A latency in the roofline plot; ``low`` and ``high`` are where its 95th and 5th percentile lie."""
 
-    timed: Timed
+    row: LatencyRow
     x: float
     y: float
     low: float
@@ -38,7 +39,7 @@ class Roofline:
 
     device: str
     precision: str
-    points: tuple[Point, ...]
+    points: tuple[RooflinePoint, ...]
     links: tuple[tuple[float, float, float], ...]
     roofs: tuple[Roof, ...]
     x_ticks: tuple[Tick, ...]
@@ -51,16 +52,16 @@ class Roofline:
     height: float = 330
 
 
-def rooflines(found: Sequence[Timed]) -> tuple[Roofline, ...]:
+def rooflines(found: Sequence[LatencyRow]) -> tuple[Roofline, ...]:
     """A plot for each precision and device; of ceilings measured more than once, the highest."""
-    groups: dict[tuple[str, str], list[Timed]] = {}
+    groups: dict[tuple[str, str], list[LatencyRow]] = {}
     for one in found:
         if one.intensity:
             groups.setdefault((one.device, one.precision), []).append(one)
     return tuple(_roofline(device, precision, mine) for (device, precision), mine in groups.items())
 
 
-def _roofline(device: str, precision: str, mine: Sequence[Timed]) -> Roofline:
+def _roofline(device: str, precision: str, mine: Sequence[LatencyRow]) -> Roofline:
     memory, compute = (max((one.ceilings.get(name, 0.0) for one in mine), default=0.0) for name in (MEMORY, precision))
     ridge = [compute / memory] if memory and compute else []
     x = Axis([*(one.intensity or 0.0 for one in mine), *ridge], Roofline.left, Roofline.right)
@@ -72,10 +73,10 @@ def _roofline(device: str, precision: str, mine: Sequence[Timed]) -> Roofline:
     points = []
     for one in mine:
         places = (_speed(one, part) for part in (one.summary.median, one.summary.p95, one.summary.p5))
-        points.append(Point(one, x.at(one.intensity or 0.0), *map(y.at, places)))
+        points.append(RooflinePoint(one, x.at(one.intensity or 0.0), *map(y.at, places)))
     peers: dict[tuple[str, float], list[float]] = {}
     for point in points:
-        peers.setdefault((point.timed.case, point.x), []).append(point.y)
+        peers.setdefault((point.row.case, point.x), []).append(point.y)
     return Roofline(
         device,
         precision,
@@ -87,7 +88,7 @@ def _roofline(device: str, precision: str, mine: Sequence[Timed]) -> Roofline:
     )
 
 
-def _speed(one: Timed, taken: float) -> float:
+def _speed(one: LatencyRow, taken: float) -> float:
     """FLOP a second; the time of a cold run is a difference, so that single samples may not be positive."""
     return float(one.work["flops"] / taken) if taken > 0 else math.inf
 

@@ -41,7 +41,7 @@ def history_page(history: History) -> str:
     """One self-contained page of the trends over runs."""
     quantities = [
         ("latency", "Latency", history.of("latency")),
-        ("fraction", "Part of the error bound used", history.of("error fraction")),
+        ("fraction", "Fraction of the error bound used", history.of("error fraction")),
     ]
     return render(
         "history.html.j2",

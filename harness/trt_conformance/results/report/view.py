@@ -1,4 +1,4 @@
-"""What a report shows, taken from run records: one row for each case on each target, and what follows from rows."""
+"""The content of a report, from run records: one row for each case on each target, and tables made from the rows."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from trt_conformance.results.bound_use import BoundUse, arithmetic, bound_use, f
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.summary import DECISIVE_CHECKS, outcome
 
-# From worst to best: the first that a case has is its result.
+# From worst to best: the worst outcome of a case is its result.
 ORDER = ("error", "fail", "known", "fallback", "not run", "unsupported", "pass")
 
 WORDS = {
     "holds": "holds",
     "differs": "differs",
     "known": "differs, as known",
-    "built": "holds as far as building goes",
+    "built": "builds; values not compared",
     "fallback": "holds in a wider precision",
     "not run": "not run",
     "unsupported": "unsupported",
@@ -53,12 +53,12 @@ class Column:
 
     @property
     def faults(self) -> int:
-        """Checks that fail without being known to."""
+        """Checks with a fault that is not a known difference."""
         return sum(self.counts[status] for status in FAULTS)
 
     @cached_property
     def claims(self) -> dict[str, str]:
-        """What was found of each claim that a case checks."""
+        """The state of each claim that a case checks."""
         found: dict[str, str] = {}
         for verdict in self.verdicts:
             state = _state(verdict)
@@ -100,7 +100,7 @@ class Row:
 
     @cached_property
     def status(self) -> str:
-        """The worst fault; without one, what the check that decides found."""
+        """The worst fault; without a fault, the outcome of the decisive check."""
         every = {outcome(verdict) for verdict in self.verdicts}
         for status in (*FAULTS, "known"):
             if status in every:
@@ -118,18 +118,18 @@ class Row:
 
     @cached_property
     def fraction(self) -> float | None:
-        """The part of its bound that the worst element uses; None where no output was compared."""
+        """The fraction of its bound that the worst element uses; None where no output was compared."""
         return next((used for used in map(fraction, self.verdicts) if used is not None), None)
 
     @property
     def ran_in(self) -> str:
-        """The precision that the engine reports, and the one that the output's own digits show where that differs."""
+        """The precision that the engine reports, and the one that the digits of the output show if it differs."""
         said, shown = self._figure("ran_in"), self._figure("arithmetic")
-        return f"{said}, by its digits {shown}" if said and shown not in ("", said, "unknown") else said or shown
+        return f"{said}, {shown} by its digits" if said and shown not in ("", said, "unknown") else said or shown
 
     @property
     def arithmetic(self) -> str:
-        """As `trt_conformance.results.bound_use.arithmetic` tells it of the compared output."""
+        """`trt_conformance.results.bound_use.arithmetic` of the compared output."""
         compared = (verdict for verdict in self.verdicts if fraction(verdict) is not None)
         return next((arithmetic(verdict) for verdict in compared), self.precision)
 
@@ -153,7 +153,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why checks are no passes, though no faults either."""
+    """Why checks neither passed nor failed."""
 
     column: Column
     status: str
@@ -164,7 +164,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class View:
-    """Records as a report shows them, with the case files and known differences of this checkout where it has any."""
+    """Records as a report shows them, with the case files and expectations of this checkout if there are any."""
 
     records: tuple[Record, ...]
     catalog: Catalog | None = None
@@ -172,7 +172,7 @@ class View:
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """Each run's targets, and behind them the suite's own data."""
+        """The targets of each run, then the suite's own data."""
         names = Counter(name for record in self.records for name in record.targets)
         found = []
         for number, record in enumerate(self.records, start=1):
@@ -212,7 +212,7 @@ class View:
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
-        """In the order of the case files, as far as they are known; then as recorded."""
+        """In the order of the case files; unknown cases follow as recorded."""
         place = {case: index for index, case in enumerate(self.cases)}
         found: dict[tuple[int, str], list[Verdict]] = {}
         for index, column in enumerate(self.columns):
@@ -245,7 +245,7 @@ class View:
         return tuple(claim for section in self.claims.values() for claim, _ in section)
 
     def claim_counts(self, column: Column) -> Counter[str]:
-        """How many claims are in each state; "open" where no case says."""
+        """How many claims are in each state; "open" where no case checks them."""
         return Counter(column.claims.get(claim, "open") for claim in self.claim_ids)
 
     @cached_property
@@ -301,7 +301,7 @@ class View:
         return tuple(row for _, row in sorted(rows, key=lambda pair: -pair[0]))
 
     def between(self, low: float, high: float) -> tuple[Row, ...]:
-        """The cases that use more than one part of their bound, and at most another."""
+        """The cases whose fraction of the bound is above ``low`` and at most ``high``."""
         return tuple(row for row in self.measured if row.fraction is not None and low < row.fraction <= high)
 
     @property
@@ -316,7 +316,7 @@ class View:
 
 
 def _own(records: Iterable[Record]) -> Iterator[Verdict]:
-    """The checks of the suite's own data: of several runs each check once, its fault if it has one."""
+    """The checks of the suite's own data, each once for all runs, as a fault if it failed in any."""
     found: dict[tuple[str, str], Verdict] = {}
     for record in records:
         for verdict in record.verdicts:

@@ -29,7 +29,7 @@ def junit(view: View) -> str:
         if not record.complete:
             suite = _suite(root, f"run {number}", record.header.started)
             test = ET.SubElement(suite, "testcase", classname="run", name="completes")
-            ET.SubElement(test, "error", type="killed", message="the run was killed before its end")
+            ET.SubElement(test, "error", type="killed", message="the run was killed before it ended")
     for parent in (*root, root):
         tests = parent.findall(".//testcase")
         parent.set("tests", str(len(tests)))
