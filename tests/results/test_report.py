@@ -320,7 +320,7 @@ def test_fractions_are_plotted_and_listed():
         assert text in found.words
     assert "Over 80 %: 1 Close to the bound" in found.words
     assert "Under 1 %, but not exact: 1 Such a wide bound" in found.words
-    assert "1 of 5 cases show no error at all" in found.words
+    assert "1 of 5 cases have no error at all" in found.words
 
 
 CEILINGS = {"memory": 4e12, "fp16": 7e14}
