@@ -47,14 +47,14 @@ def read_gate_settings(path: Path | None, options: dict[str, Any]) -> GateSettin
     except ValidationError as error:
         found = [explain(detail, detail["loc"], GateSettings) for detail in error.errors()]
         raise ConformanceError("\n".join(f"--{message.replace('_', '-')}" for message in found)) from None
-    return (_of_file(path) if path else GateSettings()).model_copy(update=given)
+    try:
+        return (_of_file(path) if path else GateSettings()).model_copy(update=given)
+    except source.CaseFileError as error:
+        raise ConformanceError("\n".join(map(str, error.faults))) from None
 
 
 def _of_file(path: Path) -> GateSettings:
-    try:
-        file = source.read(path)
-    except source.CaseFileError as error:
-        raise _refusal(error.faults) from None
+    file = source.read_source(path)
     for name in file.document:
         if name != TABLE:
             file.fault((name,), choice("unknown key", name, [TABLE]))
@@ -70,7 +70,7 @@ def _of_file(path: Path) -> GateSettings:
         if not _is_a_record(record):
             file.fault((TABLE, "calibration", index), f"calibration: there is no run record at {shown(record)}")
     if file.faults:
-        raise _refusal(sorted(file.faults))
+        raise source.CaseFileError(file.faults)
     return settings.model_copy(update={"calibration": tuple(records)})
 
 
@@ -79,7 +79,3 @@ def _is_a_record(name: str) -> bool:
         return (Path(name) / FILE_NAME if Path(name).is_dir() else Path(name)).is_file()
     except (OSError, ValueError):  # too long a name, or a NUL in it
         return False
-
-
-def _refusal(faults: Any) -> ConformanceError:
-    return ConformanceError("\n".join(map(str, faults)))
