@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from trt_conformance.catalog.catalog import Catalog, load
+from tests.support.suite import suite_catalog
+from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.results.changes import between
@@ -274,7 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     warnings.simplefilter("error")
     folder = Path(tempfile.mkdtemp(prefix="record_fuzz_"))
-    counts, failures = fuzz(given.count, given.seed, folder, load(tier=None))
+    counts, failures = fuzz(given.count, given.seed, folder, suite_catalog())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"{given.count} records, seed {given.seed}: {dict(counts)}; peak memory {peak} MiB; {folder}")
     print("\n".join(failures))
