@@ -321,3 +321,13 @@ def test_a_planted_delay_on_a_real_gpu_is_found_in_every_layer():
     assert [change.answer for change in found.changes] == ["different"] * 8
     assert all(change.ratio > 1.02 for change in found.changes)
     assert found.exit_code == 1
+
+
+FIGURES = {"mode": "graph", "cold_l2": False, "samples": [1.0]}
+
+
+@pytest.mark.parametrize("facts", [None, {}, {"placements": []}])
+def test_a_latency_without_placements_is_compared(facts):
+    one = Verdict("a-fp32", TARGET, "latency", "pass", figures=FIGURES | {"facts": facts})
+    (timing,) = timings(run_record(one)).values()
+    assert timing.placements == ()

@@ -106,7 +106,7 @@ def _timing(verdict: Verdict) -> Timing:
         summary=summarise(figures["samples"]),
         kernels={source: names for source, names in kernels.items() if names},
         yardstick=float(np.median(figures["yardstick"])) if figures.get("yardstick") else None,
-        placements=tuple(figures.get("facts", {}).get("placements", ())),
+        placements=tuple((figures.get("facts") or {}).get("placements", ())),
     )
 
 
