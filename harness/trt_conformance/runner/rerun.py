@@ -20,7 +20,7 @@ def rerun(node: pytest.Item, found: Verdict, run: Run) -> str:
         if len(run.targets) > 1:  # with one target the ids do not name it
             name = name.replace(f"-{found.target}]", "]").replace(f"-{found.target}-", "-")
         words += ["--target", shlex.quote(run.spec_of(found.target))]
-    return " ".join([_program(), f'"{_file(node, run)}::{name}"', *words, *_options(run)])
+    return " ".join([_program(), f'"{_file(node, run)}::{name}"', *words, *_choice(node, run), *_options(run)])
 
 
 def _program() -> str:
@@ -33,6 +33,14 @@ def _file(node: pytest.Item, run: Run) -> str:
     if not IS_CHECKOUT or (here / known).exists():
         return known
     return Path(os.path.relpath(path, here)).as_posix()
+
+
+def _choice(node: pytest.Item, run: Run) -> list[str]:
+    """The patterns of cases, where a relation was tried on the first cases among the chosen that fit it."""
+    callspec = getattr(node, "callspec", None)
+    if callspec is None or "relation" not in callspec.params:
+        return []
+    return [word for glob in run.options.cases for word in ("--case", shlex.quote(glob))]
 
 
 def _options(run: Run) -> list[str]:
