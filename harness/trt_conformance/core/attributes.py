@@ -9,7 +9,7 @@ from trt_conformance.core.types import AttributeValue, Ints, Model, PaddingMode
 
 
 class Attributes(Model):
-    """The layer's attributes after every assignment, one value an axis."""
+    """The layer's attributes after every assignment, one value for each axis."""
 
     stride: Ints
     pre: Ints
@@ -20,7 +20,7 @@ class Attributes(Model):
 
     @classmethod
     def after(cls, assignments: dict[str, AttributeValue], rank: int) -> Attributes:
-        """Apply assignments in order. ``padding_nd`` writes the storage of both pre- and post-padding."""
+        """Apply assignments in order. ``padding_nd`` sets both pre- and post-padding."""
         values: dict[str, AttributeValue] = {
             "stride": (1,) * rank,
             "pre": (0,) * rank,
@@ -33,17 +33,17 @@ class Attributes(Model):
         return cls.model_validate(values)
 
     def axes(self) -> Iterator[tuple[int, int, int, int]]:
-        """(stride, pre-padding, post-padding, dilation) of each spatial axis."""
+        """Yield (stride, pre-padding, post-padding, dilation) of each spatial axis."""
         return zip(self.stride, self.pre, self.post, self.dilation, strict=True)
 
 
 @lru_cache
 def _attributes(assignments: tuple[tuple[str, AttributeValue], ...], rank: int) -> Attributes:
-    """Those of a case, which every part of the harness asks for."""
+    """Return the attributes of a case, cached because every part of the harness needs them."""
     return Attributes.after(dict(assignments), rank)
 
 
-# Which fields an assignable attribute writes; the keys are all that `set` may hold.
+# The fields that each assignment sets. The keys are all that `set` may contain.
 ATTRIBUTE_FIELDS: dict[str, tuple[str, ...]] = {
     "stride_nd": ("stride",),
     "stride": ("stride",),

@@ -1,6 +1,6 @@
-"""The case model: what a case file may say, closed and strict.
+"""The case model: everything that a case file may contain, closed and strict.
 
-Names of layer attributes are TensorRT's own (``IConvolutionLayer`` in NvInfer.h).
+The names of layer attributes are TensorRT's own (``IConvolutionLayer`` in NvInfer.h).
 Shapes are tuples of ints: input ``(N, C, *spatial)``, kernel ``(K, C/groups, *window)``.
 """
 
@@ -40,7 +40,7 @@ from trt_conformance.core.types import (
 
 
 class TensorSpec(Model):
-    """A tensor and its deterministic content: either a fill or the values themselves."""
+    """A tensor and its content: either the name of a deterministic fill, or the values themselves."""
 
     shape: Shape
     fill: Fill | None = None
@@ -49,7 +49,7 @@ class TensorSpec(Model):
 
 
 class BiasSpec(Model):
-    """The bias, one value an output map: either a fill or the values themselves."""
+    """The bias, one value for each output map: either the name of a deterministic fill, or the values themselves."""
 
     fill: Fill | None = None
     values: Floats | None = None
@@ -57,10 +57,11 @@ class BiasSpec(Model):
 
 
 class Quantize(Model):
-    """Q/DQ around the layer's input and kernel, and optionally behind its output; to the type the precision names.
+    """Q/DQ around the layer's input and kernel, and optionally after its output, to the type that the precision names.
 
-    Scales are build-time constants; ``kernel`` holds one scale, or one for each output map. ``io_quantization``: the
-    network reads its input quantized, and writes its output so where that has a scale; the caller does the rest.
+    Scales are build-time constants; ``kernel`` has one scale, or one for each output map. With ``io_quantization`` the
+    network reads quantized input, and writes quantized output where that has a scale; the caller applies the outer Q
+    and DQ.
     """
 
     input: Annotated[float, Field(gt=0)]
@@ -70,7 +71,7 @@ class Quantize(Model):
 
 
 class Formats(Model):
-    """Memory layouts of the network's input and output, and what lies in the places of the input that pad a vector."""
+    """Memory layouts of the network's input and output, and the content of the input's elements that pad a vector."""
 
     input: Format = "LINEAR"
     output: Format = "LINEAR"
@@ -78,7 +79,7 @@ class Formats(Model):
 
 
 class Types(Model):
-    """Types that the network's input or the layer's weights have against the precision: what a network may not mix."""
+    """Types of the network's input or of the layer's weights that differ from the precision."""
 
     input: Literal["int32", "float16", "float32"] | None = None
     kernel: Literal["float16", "float32", "float64"] | None = None
@@ -86,16 +87,16 @@ class Types(Model):
 
 
 class Shapes(Model):
-    """Shapes in which the layer is given its kernel and bias against those its attributes ask for: what is refused."""
+    """Shapes of the kernel and bias that differ from those that the attributes require; the layer refuses them."""
 
     kernel: Shape | None = None
     bias: Shape | None = None
 
 
 class EpilogueOperation(Model):
-    """An operation behind the layer: an activation, or one that joins the network's own input to the output.
+    """An operation after the layer: an activation, or one that joins the network's own input to the output.
 
-    relu: max(y, 0). clip: y within [low, high]. add: y + input. concat: y, then the input, along C.
+    relu: max(y, 0). clip: y limited to [low, high]. add: y + input. concat: y, then the input, along C.
     """
 
     op: Literal["relu", "clip", "add", "concat"]
@@ -114,9 +115,9 @@ class Dynamic(Model):
 
 
 class Rejection(Model):
-    """The phase in which a target refuses, and a regular expression found in its error.
+    """The phase in which a target refuses, and a regular expression that its error matches.
 
-    set: a setter of the layer logs the error and keeps the value it had.
+    set: a setter of the layer logs the error, and the attribute does not change.
     """
 
     phase: RejectPhase
@@ -124,9 +125,9 @@ class Rejection(Model):
 
 
 class Reject(Model):
-    """What is refused: everywhere alike (`phase`, `error`), or by target (`on`, a glob on the target's name).
+    """A refusal that is expected: of every target (`phase`, `error`), or by target (`on`, a glob on its name).
 
-    ``neighbour`` is the accepted case beside it, which differs in the one thing that is refused. ``constraint`` is the
+    ``neighbour`` is an accepted case that differs only in what is refused. ``constraint`` is the
     label of the constraint that the case violates, where the reference knows it.
     """
 
@@ -138,7 +139,7 @@ class Reject(Model):
 
 
 class LayerAttributes(Model):
-    """Attributes as the layer itself reports them."""
+    """The attributes that the layer reports."""
 
     kernel_size_nd: Ints | None = None
     num_output_maps: _Int | None = None
@@ -152,7 +153,7 @@ class LayerAttributes(Model):
 
 
 class Expect(Model):
-    """What the document (or another source) states of the result."""
+    """The result that the document, or another source, states."""
 
     shape: Shape | None = None
     printed: str | None = None
@@ -163,9 +164,9 @@ class Expect(Model):
 class Relation(Model):
     """How the output relates to that of another case, or to its own input.
 
-    equal: the same bits, or within both bounds where two builds chose different kernels. channel_sum: the
+    equal: the same bits, or within both bounds where two builds chose different tactics. channel_sum: the
     sum of the other's channels. group_slices: each group's slice convolved alone, concatenated.
-    units_digit: the units digit of each output is the input under the window's centre.
+    units_digit: the units digit of each output is the input at the center of the window.
     """
 
     kind: Literal["equal", "channel_sum", "group_slices", "units_digit"]
@@ -173,7 +174,7 @@ class Relation(Model):
 
 
 class Deprecated(Model):
-    """An old name of the API, the name that replaces it, and the DeprecationWarning it gives."""
+    """A deprecated name of the API, the name that replaces it, and the DeprecationWarning that it gives."""
 
     name: Literal["add_convolution", "kernel_size", "stride", "padding", "dilation"]
     new: Literal["add_convolution_nd", "kernel_size_nd", "stride_nd", "padding_nd", "dilation_nd"]
@@ -183,12 +184,15 @@ class Deprecated(Model):
 class Case(Model):
     """One configuration of the convolution layer with its data.
 
-    ``set`` holds the layer's attributes in the order they are assigned. ``exact`` says that no sum is rounded, so
-    that no error is allowed; ``special_values`` asks how NaN and infinities travel; ``distinguishes`` names the
-    arithmetic that gives the output's first element each value. ``batch`` is the first dimension of the input where
-    the file lists several. A case with ``latency`` is timed, and run only where that is asked for; so is a ``large``
-    one. ``misuse`` is what is wrong with how the engine is run. ``declared_first`` is a shape that the network's
-    input has until its layer is added. ``tier`` is the smallest tier that holds a case generated by a sweep.
+    The fields come in four groups: where the case is from, the layer and its data, how the layer is built and run, and
+    what is expected of it.
+
+    ``set`` has the layer's attributes in the order in which they are assigned. ``exact``: no sum is rounded, so no
+    error is allowed. ``special_values``: the case checks how NaN and infinities propagate. ``distinguishes``: the value
+    that each arithmetic gives for the first output element. ``batch``: the first dimension of the input, where the file
+    lists several. A case with ``latency`` is timed; such a case, and a ``large`` one, runs only on request. ``misuse``:
+    what is wrong with the way in which the engine is run. ``declared_first``: the shape that the network's input has
+    until its layer is added. ``tier``: the smallest tier that contains a case generated by a sweep.
     """
 
     id: str
@@ -202,6 +206,7 @@ class Case(Model):
     source: str | None = None
     errata: Texts = ()
 
+    # The layer and its data.
     input: TensorSpec
     kernel: TensorSpec
     bias: BiasSpec | Literal["none"] = "none"
@@ -247,17 +252,17 @@ class Case(Model):
 
     @property
     def quantized_type(self) -> DataType:
-        """What Q of a quantized precision gives."""
+        """The type to which a quantized precision quantizes."""
         return "float8" if self.precision == "fp8" else "int8"
 
     @property
     def input_type(self) -> DataType:
-        """What the network reads."""
+        """The type that the network reads."""
         return self.quantized_type if self.quantize is not None and self.quantize.io_quantization else self.data_type
 
     @property
     def output_type(self) -> DataType:
-        """What the network writes."""
+        """The type that the network writes."""
         quantize = self.quantize
         io_quantization = quantize is not None and quantize.io_quantization and quantize.output is not None
         return self.quantized_type if io_quantization else self.data_type
@@ -268,12 +273,12 @@ class Case(Model):
 
     @property
     def network_shape(self) -> tuple[int, ...]:
-        """The input shape the network declares, -1 where dynamic."""
+        """The input shape that the network declares, -1 where it is dynamic."""
         return self.dynamic.shape if self.dynamic else self.input.shape
 
     @property
     def run_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The input shapes to run."""
+        """The input shapes that are run."""
         return self.dynamic.run if self.dynamic else (self.input.shape,)
 
     @property
@@ -281,7 +286,7 @@ class Case(Model):
         return _attributes(tuple(self.set.items()), self.spatial_rank)
 
     def rejection_on(self, target: str) -> Rejection | None:
-        """The refusal expected of a target: the first matching ``on`` pattern, else the general one, if any."""
+        """Return the refusal expected of a target: that of the first matching ``on`` pattern, else the general one."""
         if self.reject is None:
             return None
         for pattern, rejection in self.reject.on.items():
@@ -292,7 +297,7 @@ class Case(Model):
         return Rejection(phase=self.reject.phase, error=self.reject.error)
 
     def data_hash(self) -> str:
-        """SHA-256 over what decides the reference output: tensors, attributes, types and run shapes."""
+        """Return a SHA-256 over what determines the reference output: tensors, attributes, types and run shapes."""
         parts: dict[str, Any] = {
             "input": self.input.model_dump(exclude_defaults=True),
             "kernel": self.kernel.model_dump(exclude_defaults=True),

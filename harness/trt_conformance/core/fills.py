@@ -1,7 +1,7 @@
 """Deterministic tensor contents: the same bytes on every machine and with every NumPy version.
 
-Random fills draw raw 64-bit words of Philox, whose stream NumPy guarantees, and map them here;
-NumPy's distribution methods may change between versions (NEP 19).
+Random fills map raw 64-bit words of Philox, whose stream NumPy guarantees. NumPy's distribution methods may change
+between versions (NEP 19).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.types import Fill
 
-# A case's tensors are asked for by its run, its reference and its bound. The last few small ones are kept.
-KEPT = 16
-KEPT_ELEMENTS = 2**17
+# The run, the reference and the bound of a case need the same tensors, so the last few small ones are cached.
+CACHED = 16
+CACHED_ELEMENTS = 2**17
 
 
 def _words(count: int, seed: int) -> NDArray[np.uint64]:
@@ -26,7 +26,7 @@ def _words(count: int, seed: int) -> NDArray[np.uint64]:
 
 
 def _integers(shape: Sequence[int], seed: int, low: int, high: int) -> Float64:
-    """Integers of [low, high]. The modulo bias is below 2^-40 for the spans used here."""
+    """Return integers of [low, high]. The modulo bias is below 2^-40 for the ranges used here."""
     words = _words(math.prod(shape), seed) >> np.uint64(16)
     return (words % np.uint64(high - low + 1)).astype(np.float64).reshape(shape) + low
 
@@ -82,7 +82,7 @@ _FILLS: dict[Fill, Callable[[Sequence[int], int], Float64]] = {
 
 
 def content(shape: Sequence[int], fill: Fill | None, values: Sequence[float] | None = None, seed: int = 0) -> Float64:
-    """A tensor of ``shape`` in float64, from literal values or a named fill; not to be written to.
+    """Return a tensor of ``shape`` in float64, from literal values or a named fill. A fill is read-only.
 
     Fills: ``tiled_1_to_9`` (the document's input: 1..9 tiled 3x3 over the last two dimensions),
     ``powers_of_ten`` (the document's kernel: 10^4, 10^3, ... over the last two dimensions),
@@ -101,7 +101,7 @@ def content(shape: Sequence[int], fill: Fill | None, values: Sequence[float] | N
         return np.asarray(values, dtype=np.float64).reshape(tuple(shape))
     if fill is None:
         raise ValueError("either fill or values must be given")
-    return (_kept if math.prod(shape) <= KEPT_ELEMENTS else _drawn)(fill, tuple(shape), seed)
+    return (_cached if math.prod(shape) <= CACHED_ELEMENTS else _drawn)(fill, tuple(shape), seed)
 
 
 def _drawn(fill: Fill, shape: tuple[int, ...], seed: int) -> Float64:
@@ -110,4 +110,4 @@ def _drawn(fill: Fill, shape: tuple[int, ...], seed: int) -> Float64:
     return drawn
 
 
-_kept = lru_cache(KEPT)(_drawn)
+_cached = lru_cache(CACHED)(_drawn)

@@ -1,4 +1,4 @@
-"""The memory layouts of tensors at a network's edges, by TensorRT's names."""
+"""The memory layouts of a network's inputs and outputs, by TensorRT's names."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from trt_conformance.core.types import DataType, Format
 
 @dataclass(frozen=True)
 class Layout:
-    """A format: channels a vector, whether each vector is an array's last axis, spatial axes, and types.
+    """A memory layout.
 
-    Channels lie before so many spatial axes; whatever is before them is a batch.
+    ``vector`` is the number of channels in a vector, ``is_major`` whether the vectors are the last axis of the array,
+    ``rank`` the number of spatial axes after the channels, and ``types`` the types that have this layout. All axes
+    before the channels are batch axes.
     """
 
     vector: int
@@ -22,7 +24,7 @@ class Layout:
 
 _HALVES: tuple[DataType, ...] = ("float16", "bfloat16")
 
-# The types of TensorRT 8.6 to 11 together; a version that lacks one refuses it.
+# The union of the types of TensorRT 8.6 to 11. A version that does not have one refuses it.
 LAYOUTS: dict[Format, Layout] = {
     "CHW2": Layout(2, True, 2, _HALVES),
     "CHW4": Layout(4, True, 2, ("float16", "int8")),

@@ -1,4 +1,4 @@
-"""The closed sets of names that cases and verdicts use, and the base of all models."""
+"""The closed sets of names that cases and verdicts use, and the base class of all models."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Fill = Literal[
 
 Format = Literal["LINEAR", "CHW2", "CHW4", "CHW16", "CHW32", "HWC", "HWC8", "HWC16", "DHWC", "DHWC8", "CDHW32"]
 
-# The tensor type a precision reads and writes. Q/DQ networks read and write float32 around int8.
+# The tensor type that a precision reads and writes. Networks with Q/DQ read and write float32.
 DATA_TYPE: dict[Precision, DataType] = {
     "fp32": "float32",
     "tf32": "float32",
@@ -49,16 +49,16 @@ DATA_TYPE: dict[Precision, DataType] = {
     "fp8": "float32",
 }
 
-# Precisions that compute between Q/DQ.
+# Precisions that compute between Q and DQ.
 QUANTIZED_PRECISIONS: tuple[Precision, ...] = ("int8", "fp8")
 
-# A tensor of more elements than this is refused by the linter: TensorRT's own limit (2^31 elements).
+# The linter refuses larger tensors: this is TensorRT's own limit.
 MAX_ELEMENTS = 2**31
 
 _Int = Annotated[int, Field(strict=True)]
 _Positive = Annotated[int, Field(strict=True, ge=1)]
 _Size = Annotated[int, Field(strict=True, ge=0)]
-# TOML arrays arrive as lists; a strict tuple would refuse them.
+# TOML arrays are read as lists, which a strict tuple would refuse.
 Ints = Annotated[tuple[_Int, ...], Field(strict=False, min_length=1, max_length=8)]
 Shape = Annotated[tuple[_Size, ...], Field(strict=False, min_length=1, max_length=8)]
 Floats = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
@@ -103,8 +103,8 @@ class Model(BaseModel):
 Mode = Literal["kernel", "graph", "enqueue", "end_to_end", "host"]
 """What is timed.
 
-kernel: the durations of an enqueue's kernels on the device, summed. graph: many enqueues in one CUDA graph,
-divided by their number. enqueue: one enqueue between two events. end_to_end: one enqueue with the transfers
-around it. host: one call, by the host's clock.
+kernel: the sum of the durations of an enqueue's GPU kernels. graph: many enqueues in one CUDA graph, divided by their
+number. enqueue: one enqueue between two events. end_to_end: one enqueue with the transfers before and after it. host:
+one call, by the host's clock.
 """
 MODES: tuple[Mode, ...] = get_args(Mode)

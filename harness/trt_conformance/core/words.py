@@ -1,4 +1,4 @@
-"""Counts, names, durations and percentages as messages show them."""
+"""Formats counts, names, durations and percentages for messages."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from difflib import get_close_matches
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """``; did you mean "x"?``, or nothing where no known word is near."""
+    """Return ``; did you mean "x"?``, or an empty text where no known word is similar."""
     found = get_close_matches(word, list(known), n=1)
     return f'; did you mean "{found[0]}"?' if found else ""
 
 
 def choice(what: str, word: object, known: Iterable[str]) -> str:
-    """Says that ``word`` is none of the known ones, and which is meant or which there are."""
+    """Return a message that ``word`` is not a known one, with the most similar known word or all of them."""
     known = list(known)
     hint = closest(str(word), known) or f"; expected {'one of ' if len(known) > 1 else ''}{', '.join(known)}"
     return f"{what} {shown(word)}{hint}"
@@ -39,23 +39,23 @@ def one_line(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as TOML would have it, shortened to a line."""
+    """Format a value as in TOML, in one line of at most 60 characters."""
     text = one_line(json.dumps(value, default=str, ensure_ascii=False))
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def counted(number: int, thing: str) -> str:
-    """``1 case``, ``2 cases``."""
+    """Return ``1 case``, ``2 cases``."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """A path as people write it: ``input.shape[1]``."""
+    """Format a path of keys and indices: ``input.shape[1]``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
 def seconds(value: float) -> str:
-    """A time with three digits and its unit: ``67.1 µs``."""
+    """Format a time, given in seconds, with three digits and its unit: ``67.1 µs``."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if abs(value) >= 0.9995 * size:
             return f"{_three_digits(value / size)} {unit}"
@@ -63,7 +63,7 @@ def seconds(value: float) -> str:
 
 
 def percent(fraction: float) -> str:
-    """``0.3 %``; tiny fractions as a bound, and what is unknown as such."""
+    """Format a fraction: ``0.3 %``, ``<0.1 %`` for tiny ones, ``? %`` for one that is not finite."""
     if not math.isfinite(fraction):
         return "? %"
     return "<0.1 %" if 0 < abs(fraction) < 0.0005 else f"{100 * fraction:.{0 if abs(fraction) >= 0.0995 else 1}f} %"
