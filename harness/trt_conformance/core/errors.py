@@ -30,7 +30,10 @@ An exception that only one room raises and catches is defined in that room.
 
 from __future__ import annotations
 
-from trt_conformance.core.types import Constraint
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trt_conformance.core.types import Constraint
 
 
 class ConformanceError(Exception):
