@@ -240,7 +240,7 @@ def test_a_wrong_result_is_not_timed():
 @pytest.mark.parametrize(
     ("engine", "mode", "status", "text"),
     [
-        (Measured, "host", "unsupported", "no mode host here; the engine has kernel, graph"),
+        (Measured, "host", "unsupported", "mode host is not available here; the engine has kernel, graph"),
         (Throttled, None, "not run", "57 of 57 samples were discarded"),
         (Elsewhere, None, "not run", "built for another GPU"),
     ],

@@ -82,7 +82,7 @@ def test_verdict_records_what_ran(name, ran):
 def test_tf32_in_an_fp32_case_fails_by_its_numbers():
     found = judged(PROBES["operands_of_13_bits"], answering(with_first(2)))
     assert (found.status, found.figures["arithmetic"]) == ("fail", "tf32")
-    assert "these are the numbers of tf32" in found.message
+    assert "the values match those of tf32 arithmetic" in found.message
 
 
 def test_fp32_where_tf32_is_allowed_passes():

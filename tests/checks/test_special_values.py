@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.suite import suite_catalog
-from trt_conformance.checks.special_values import check_special_values, travelled
+from trt_conformance.checks.special_values import check_special_values, propagation
 from trt_conformance.checks.subject import Subject
 from trt_conformance.mutants import Mutant, MutantTarget
 from trt_conformance.numerics.reference.result import reference
@@ -74,4 +74,4 @@ def test_nan_everywhere_is_a_fault():
     ],
 )
 def test_words(given, expected, said):
-    assert travelled(np.asarray(given, np.float32), np.asarray(expected, np.float64)) == said
+    assert propagation(np.asarray(given, np.float32), np.asarray(expected, np.float64)) == said

@@ -1,13 +1,13 @@
-"""An engine is built of each accepted case."""
+"""An engine can be built from each accepted case."""
 
 from __future__ import annotations
 
-from trt_conformance.checks.engine_facts import _describe
+from trt_conformance.checks.engine_facts import describe
+from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.subject import Subject, judged
-from trt_conformance.core.verdict import Verdict
 
 
 @judged("build")
-def check_build(subject: Subject) -> Verdict:
-    """An engine is built, and loads where it can run here."""
-    return subject.say("build", "pass", **_describe(subject.engine(subject.case))[1])
+def check_build(subject: Subject) -> Finding:
+    """The target builds an engine of the case, and loads it where this machine can run it."""
+    return Finding("pass", figures=describe(subject.engine(subject.case))[1])

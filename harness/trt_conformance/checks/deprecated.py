@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from trt_conformance.checks.subject import PhaseFault, Subject
-from trt_conformance.core.verdict import Verdict
+from trt_conformance.checks.finding import Finding
+from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.protocols import offers
 
 
-def check_deprecated(subject: Subject) -> Verdict:
-    """An old name warns as documented where it exists, and is absent where it was removed."""
+@judged("network", asks_support=False)
+def check_deprecated(subject: Subject) -> Finding:
+    """A deprecated name warns as documented where it exists, and is absent where it was removed."""
     case, target = subject.case, subject.target
     assert case.deprecated is not None
     if not offers(target, "missing_name", "define"):
-        return subject.say("network", "unsupported", "the target has no names of TensorRT's API")
+        return Finding("unsupported", ["the target does not have the names of TensorRT's API"])
     name, text = case.deprecated.name, case.deprecated.warning
     missing = target.missing_name(case)
     if missing is not None:
-        return subject.say("network", "pass", absent=missing)
+        return Finding("pass", figures={"absent": missing})
     try:
         given = target.define(case).warnings
     except (Refused, Unsupported) as fault:
-        return subject.say("network", "fail", [f"`{name}` was refused: {fault}"])
-    except Exception as fault:  # whatever a target raises is an error of this case alone
-        return subject.say("network", "error", PhaseFault("network", fault).lines)
+        return Finding("fail", [f"`{name}` was refused: {fault}"])
     if any(warning.rstrip(".") == text.rstrip(".") for warning in given):
-        return subject.say("network", "pass", warning=text)
+        return Finding("pass", figures={"warning": text})
     shown = ", ".join(repr(warning) for warning in given) or "none"
-    return subject.say("network", "fail", [f"`{name}` should warn {text!r}; DeprecationWarnings given: {shown}"])
+    return Finding("fail", [f"`{name}` should warn {text!r}, but the DeprecationWarnings were: {shown}"])

@@ -1,4 +1,4 @@
-"""What an engine says of itself: its kernels, the precision that ran, and the error bound that follows."""
+"""What an engine reports about itself: its GPU kernels, the precision that ran, and the error bound that follows."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from trt_conformance.targets.protocols import Engine, EngineFacts, offers
 
 
 def basis_of(case: Case, facts: EngineFacts | None) -> Basis:
-    """What the bound for the kernel that ran rests on. An exact case demands exactness of every kernel."""
+    """The assumptions of the bound for the GPU kernel that ran. An exact case demands exactness of every kernel."""
     if case.exact or facts is None or facts.convolution is None:
         return basis(case)
     return basis(case, facts.convolution.kernel, facts.precision, facts.rounds_sums)
 
 
 def basis_on(case: Case, engine: Engine) -> Basis:
-    """What the bound rests on for the kernel that an engine runs, where it says which."""
-    return basis_of(case, _describe(engine)[0])
+    """The assumptions of the bound for the GPU kernel that an engine runs, where the engine reports it."""
+    return basis_of(case, describe(engine)[0])
 
 
 def limits_of(case: Case, result: Result, engine: Engine) -> Float64:
-    """The bound around the layer's result for the kernel that an engine runs, where it says which."""
+    """The bound around the layer's result, of its shape, for the GPU kernel that an engine runs."""
     return bound_on(case, result, basis_on(case, engine))
 
 
-def _describe(engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
+def describe(engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
+    """What the engine reports, None where it reports nothing, and the same as figures of a verdict."""
     origin = {k: v for k, v in engine.origin.items() if k != "cache"} if offers(engine, "origin") else {}
     facts = engine.describe() if offers(engine, "describe") else None
     if facts is None:

@@ -1,75 +1,127 @@
-"""The checks of a case on a target, phase by phase. Each returns a verdict and raises nothing.
+"""Checks the output of a case on a target: run it, compare, judge the precision that ran, explain what is wrong.
 
-The way of the data: case -> Target.build -> Engine.run -> compare -> verdict.
+The path of the data: case -> Target.build -> Engine.run -> compare -> verdict.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from trt_conformance.checks import message
-from trt_conformance.checks.engine_facts import _describe, basis_of
-from trt_conformance.checks.evidence import evidence
-from trt_conformance.checks.message import Named
+from trt_conformance.checks.engine_facts import basis_of, describe
+from trt_conformance.checks.explanation import Explanation
+from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.precision import NARROW, UNKNOWN, arithmetic
 from trt_conformance.checks.subject import Subject, judged
+from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import NUMPY_TYPE, OUTPUT
 from trt_conformance.core.types import Precision
-from trt_conformance.core.verdict import Verdict
-from trt_conformance.numerics.bounds.basis import bound_on
+from trt_conformance.numerics.bounds.basis import Basis, bound_on
 from trt_conformance.numerics.compare import Comparison, compare, figures_of, structure_faults
 from trt_conformance.numerics.reference.epilogue import network_result
+from trt_conformance.numerics.reference.result import Result
+from trt_conformance.targets.protocols import EngineFacts
 
 
 @judged("compare")
-def check_forward(subject: Subject) -> Verdict:
+def check_forward(subject: Subject) -> Finding:
     """Every run shape's output lies within the bound around the golden reference."""
     case = subject.case
+    facts, described = describe(subject.engine(case))
+    basis = basis_of(case, facts)
+    runs = _run_all(subject, basis)
+    if runs.structure_faults:
+        return Finding("fail", runs.structure_faults)
+    assert runs.worst is not None
+    figures = figures_of(runs.worst) | {"bound_for": basis} | described
+    if runs.probed:
+        figures["arithmetic"] = runs.probed
+    if runs.worst.passed:
+        return _judge_precision(case, facts, runs.probed, figures | {"output_sha256": runs.sha256})
+    return _explain(subject, facts, runs, figures)
+
+
+@dataclass
+class _Wrong:
+    """A run whose output is not within the bound."""
+
+    index: int
+    shape: Sequence[int]
+    golden: Result
+    actual: Array
+    expected: Float64
+    limits: Float64
+
+
+@dataclass
+class _Runs:
+    """What the runs of a case gave, up to the first wrong one: the worst comparison, and a hash of all outputs."""
+
+    structure_faults: Sequence[str] = ()
     worst: Comparison | None = None
-    shown: dict[str, Any] = {}
+    wrong: _Wrong | None = None
     probed: str | None = None
-    suspects: Sequence[Named] = ()
-    bits = hashlib.sha256()
-    facts, described = _describe(subject.engine(case))
-    rests_on = basis_of(case, facts)
+    sha256: str = ""
+
+
+def _run_all(subject: Subject, basis: Basis) -> _Runs:
+    """Run the case on each of its run shapes and compare the outputs, until one is wrong."""
+    case, runs, bits = subject.case, _Runs(), hashlib.sha256()
     for index, shape in enumerate(case.run_shapes):
         golden = subject.golden(case, index)
         outputs = subject.run(case, index)
-        expected, limits = network_result(case, golden, bound_on(case, golden, rests_on), shape)
-        faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
-        if faults:
-            return subject.say("compare", "fail", faults)
+        expected, limits = network_result(case, golden, bound_on(case, golden, basis), shape)
+        runs.structure_faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
+        if runs.structure_faults:
+            break
         actual = outputs[OUTPUT]
         bits.update(actual.tobytes())
         if not expected.size and len(case.run_shapes) > 1:  # an empty batch has a shape and a type, and no more
             continue
-        probed = probed or arithmetic(case, actual)
+        runs.probed = runs.probed or arithmetic(case, actual)
         found = compare(actual, expected, limits)
-        if worst is None or not found.fraction <= worst.fraction:
-            worst = found
+        if runs.worst is None or not found.fraction <= runs.worst.fraction:
+            runs.worst = found
         if not found.passed:
-            if found.elements:
-                shown["evidence"] = evidence(
-                    case, shape, actual=actual, expected=expected, bound=limits, worst=found.worst
-                )
-                suspects = subject.diagnose(case, index, actual, golden)
+            runs.wrong = _Wrong(index, shape, golden, actual, expected, limits) if found.elements else None
             break
-    assert worst is not None
-    figures = figures_of(worst) | {"bound_for": rests_on} | described | ({"arithmetic": probed} if probed else {})
-    if not worst.passed:
-        numbers = [f"these are the numbers of {probed}"] if probed and probed != UNKNOWN else []
-        lines = [*message.mismatch(worst), *numbers, *message.as_if(suspects), *message.engine_line(facts)]
-        shown["as_if"] = [suspect.name for suspect in suspects]
-        return subject.say("compare", "fail", lines, **figures, **shown)
-    figures |= {"output_sha256": bits.hexdigest()[:16]}
+    runs.sha256 = bits.hexdigest()[:16]
+    return runs
+
+
+def _judge_precision(case: Case, facts: EngineFacts | None, probed: str | None, figures: dict[str, Any]) -> Finding:
+    """The values are right: a pass, unless they were computed in a precision that the case does not demand."""
     demanded = case.runs_in or NARROW.get(case.precision)
-    said = (probed, facts.precision if facts is not None else None)
-    other = [ran for ran in said if ran in get_args(Precision) and ran != demanded]
+    reported = (probed, facts.precision if facts is not None else None)
+    other = [ran for ran in reported if ran in get_args(Precision) and ran != demanded]
     if demanded is None or not other:
-        return subject.say("compare", "pass", **figures)
+        return Finding("pass", figures=figures)
     what = f"the values are right, but it ran in {other[0]}, not in {demanded}"
     if case.runs_in is None:
-        return subject.say("compare", "fallback", what, **figures)
-    return subject.say("compare", "fail", [what, *message.engine_line(facts)], **figures)
+        return Finding("fallback", [what], figures)
+    return Finding("fail", [what, *message.engine_line(facts)], figures)
+
+
+def _explain(subject: Subject, facts: EngineFacts | None, runs: _Runs, figures: dict[str, Any]) -> Finding:
+    """The values are wrong: a fail with them, and with what explains them."""
+    assert runs.worst is not None
+    explanation, wrong = Explanation(), runs.wrong
+    if wrong is not None:
+        explanation.add_evidence(
+            subject.case,
+            wrong.shape,
+            actual=wrong.actual,
+            expected=wrong.expected,
+            bound=wrong.limits,
+            worst=runs.worst.worst,
+        )
+        explanation.name_suspects(subject, subject.case, wrong.index, wrong.actual, wrong.golden)
+    lines = message.mismatch(runs.worst)
+    if runs.probed and runs.probed != UNKNOWN:
+        lines.append(f"the values match those of {runs.probed} arithmetic")
+    lines += [*explanation.lines, *message.engine_line(facts)]
+    return Finding("fail", lines, figures | {"as_if": []} | explanation.figures)

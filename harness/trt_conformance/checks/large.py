@@ -1,7 +1,7 @@
 """Checks cases whose tensors are too large to be stored or computed at once: image by image.
 
-Every image of a large case has a seed of its own, the case's and its number added. So each has a content that no
-other has, and an offset that overflows shows.
+The seed of an image is the case's seed plus the image's number. So no two images have the same content, and an
+address that overflows into another image shows.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 
 from trt_conformance.checks import message
 from trt_conformance.checks.engine_facts import basis_on
+from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
-from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.bounds.basis import bound_on
 from trt_conformance.numerics.compare import Comparison, compare, figures_of, structure_faults
 from trt_conformance.numerics.reference.blocked import one_thread
@@ -32,14 +32,14 @@ T = TypeVar("T")
 
 
 def images(case: Case) -> Iterator[Case]:
-    """Each image of the case as a case of its own, with a batch of one."""
+    """Each image of the case as a separate case with a batch of one."""
     for number in range(case.input.shape[0]):
         update = {"shape": (1, *case.input.shape[1:]), "seed": case.input.seed + number}
         yield case.model_copy(update={"input": case.input.model_copy(update=update)})
 
 
 def large_input(case: Case) -> Array:
-    """The case's input, made image by image."""
+    """The case's input ``(N, C, *spatial)`` in its type, filled image by image."""
     x = np.empty(case.input.shape, dtype=NUMPY_TYPE[case.data_type])
 
     def make(number: int, image: Case) -> None:
@@ -50,14 +50,14 @@ def large_input(case: Case) -> Array:
 
 
 def _each(case: Case, do: Callable[[int, Case], T]) -> list[T]:
-    """What is done to each image, several at a time; those of BLAS's own threads would only be in the way."""
+    """Apply ``do`` to each image, several at a time, with BLAS limited to one thread each. Returns the results."""
     many = case.input.shape[0] > 1
     with one_thread() if many else nullcontext(), ThreadPoolExecutor() as pool:
         return list(pool.map(do, range(case.input.shape[0]), images(case)))
 
 
 @judged("compare")
-def check_large(subject: Subject) -> Verdict:
+def check_large(subject: Subject) -> Finding:
     """Every image of the output lies within the bound around the reference of that image."""
     case, engine = subject.case, subject.engine(subject.case)
     layer = output_shape(case.input.shape, case.kernel.shape, case.attributes)
@@ -65,7 +65,7 @@ def check_large(subject: Subject) -> Verdict:
     shape = network_shape(case, layer, case.input.shape)
     faults = structure_faults(outputs, OUTPUT, shape, NUMPY_TYPE[case.data_type])
     if faults:
-        return subject.say("compare", "fail", faults)
+        return Finding("fail", faults)
     rests_on = basis_on(case, engine)
 
     def compared(number: int, image: Case) -> Comparison:
@@ -77,8 +77,7 @@ def check_large(subject: Subject) -> Verdict:
     found = _each(case, compared)
     wrong = sum(not image.passed for image in found)
     worst = max(found, key=lambda image: image.fraction)
-    figures = figures_of(worst)
+    lines: list[str] = []
     if wrong:
-        lines = [f"{wrong} of {case.input.shape[0]} images are wrong; of the worst of them:", *message.mismatch(worst)]
-        return subject.say("compare", "fail", lines, **figures)
-    return subject.say("compare", "pass", **figures)
+        lines = [f"{wrong} of {case.input.shape[0]} images are wrong; the worst of them:", *message.mismatch(worst)]
+    return finding(lines, **figures_of(worst))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.tensors import feeds_of
@@ -22,7 +23,7 @@ DESCRIBED = ("ran_in", "kernel", "layers", "engine", "build_s")
 @judged("latency")
 def check_latency(
     subject: Subject, mode: Mode | None = None, cold_l2: bool = False, limit_s: float = TimingPlan.limit_s
-) -> Verdict:
+) -> Finding | Verdict:
     """Time a case in its first run shape. A wrong result is not timed: it gives the verdict of `check_forward`.
 
     What fell back to a wider precision is timed, and its verdict says fallback, not pass.
@@ -34,21 +35,21 @@ def check_latency(
     """
     engine = subject.engine(subject.case)
     if not offers(engine, "timing_modes", "measure"):
-        return subject.say("latency", "unsupported", "the engine does not measure its latency")
+        return Finding("unsupported", ["the engine does not measure its latency"])
     modes = engine.timing_modes()
     chosen = mode or ("graph" if "graph" in modes else modes[0])
     if chosen not in modes:
-        return subject.say("latency", "unsupported", f"no mode {chosen} here; the engine has {', '.join(modes)}")
+        return Finding("unsupported", [f"mode {chosen} is not available here; the engine has {', '.join(modes)}"])
     forward = check_forward(subject)
     if forward.status not in ("pass", "fallback"):
         return forward
     found = engine.measure(feeds_of(subject.case), TimingPlan(chosen, cold_l2, limit_s=limit_s))
     if not found.samples:
-        return subject.say("latency", "not run", "; ".join(found.notes) or "no samples were taken")
-    return _judge(subject, forward, found)
+        return Finding("not run", ["; ".join(found.notes) or "no samples were taken"])
+    return _timed(subject, forward, found)
 
 
-def _judge(subject: Subject, forward: Verdict, found: Measurement) -> Verdict:
+def _timed(subject: Subject, forward: Verdict, found: Measurement) -> Finding:
     figures: dict[str, Any] = {key: forward.figures[key] for key in DESCRIBED if key in forward.figures}
     notes = [forward.message] * (forward.status == "fallback") + found.notes
     summary, todo, facts = summarise(found.samples), work(subject.case), dict(found.facts)
@@ -69,11 +70,11 @@ def _judge(subject: Subject, forward: Verdict, found: Measurement) -> Verdict:
         figures["floor"] = asdict(least) | {"fraction": least.fraction(summary.median)}
     figures |= {key: facts.pop(key) for key in ("kernels", "yardstick") if key in facts}
     facts.pop("notes", None)
-    message = _say(found, summary, todo, least, notes)
-    return subject.say("latency", forward.status, message, **figures, facts=facts)
+    line = _line(found, summary, todo, least, notes)
+    return Finding(forward.status, [line], figures | {"facts": facts})
 
 
-def _say(found: Measurement, summary: Summary, todo: Work, least: Floor | None, notes: list[str]) -> str:
+def _line(found: Measurement, summary: Summary, todo: Work, least: Floor | None, notes: list[str]) -> str:
     """``graph, warm cache: 67.1 µs ±0.3 % (n=200), 110 TFLOP/s, 62 % of the floor (compute)``."""
     parts = [summary.text(), f"{todo.flops / summary.median / 1e12:.3g} TFLOP/s"]
     if least is not None:

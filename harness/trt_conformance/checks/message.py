@@ -1,4 +1,4 @@
-"""Says a failure so that a stranger finds the fault."""
+"""The lines of a failure's message, written for someone who has not seen this project."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trt_conformance.targets.protocols import EngineFacts
 
 
 class Named(Protocol):
-    """A wrong convolution that somebody has thought of."""
+    """A known wrong convolution, with its name and what is wrong with it."""
 
     @property
     def name(self) -> str: ...
@@ -24,18 +24,18 @@ class Named(Protocol):
 
 
 def number(value: float) -> str:
-    """Nine significant digits: enough to tell any two float32 values apart."""
+    """Nine significant digits: enough to distinguish any two float32 values."""
     return f"{value:.9g}"
 
 
 def headline(case: Case, phase: str) -> str:
-    """Which case failed, in which phase, and where it is written."""
+    """Which case failed, in which phase, and in which file and line it is defined."""
     title = f"{case.base_id} [{case.precision}] FAILED in {phase}"
     return f"{title:<55} ({case.location})"
 
 
 def mismatch(c: Comparison, what: str = "output") -> list[str]:
-    """Counts, the worst element with its figures, and the pattern of the mismatches."""
+    """How many elements are wrong, the worst one with its figures, and the pattern of the mismatches."""
     if c.elements == 0:
         return [f"{what}: nothing was compared: it has no elements"]
     if math.isfinite(c.fraction):
@@ -51,12 +51,12 @@ def mismatch(c: Comparison, what: str = "output") -> list[str]:
 
 
 def as_if(suspects: Sequence[Named]) -> list[str]:
-    """What would explain the output: wrong convolutions that give it, by what is wrong with them and by name."""
+    """What would explain the output: the known wrong convolutions that compute it."""
     return [f"as if: {suspect.doc} ({suspect.name})" for suspect in suspects]
 
 
 def engine_line(facts: EngineFacts | None) -> list[str]:
-    """The kernel that ran, where the engine says."""
+    """The GPU kernel that ran, where the engine reports it."""
     if facts is None or facts.convolution is None:
         return []
     layer = facts.convolution
@@ -64,10 +64,10 @@ def engine_line(facts: EngineFacts | None) -> list[str]:
 
 
 def remembered(fault: Refused | Unsupported) -> list[str]:
-    """That an answer is no new one, and how to get one."""
-    return ["(so answered when last asked; with --no-cache it is asked again)"] if fault.remembered else []
+    """Says that an answer comes from the cache, and how to ask the target again."""
+    return ["(cached answer of an earlier run; --no-cache asks the target again)"] if fault.remembered else []
 
 
-def failure(case: Case, phase: str, lines: list[str]) -> str:
+def failure(case: Case, phase: str, lines: Sequence[str]) -> str:
     """The whole message: a headline and indented lines."""
     return "\n".join([headline(case, phase), *(f"  {line}" for line in lines)])

@@ -1,27 +1,28 @@
-"""Relations that every right convolution keeps, derived from the exact cases.
+"""Relations between outputs that every right convolution satisfies, derived from the exact cases.
 
-A relation makes of a case others whose outputs, put together, must be its own: on exact data to the bit, since
-no order of summing and no kernel rounds anything. It needs no reference.
+A relation derives other cases from a case; their outputs, combined, must equal the case's own output. On exact data
+they must be equal to the bit, since nothing is rounded in any order of summation. No reference is needed.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from trt_conformance.checks import message
-from trt_conformance.checks.relations import group_slices
+from trt_conformance.checks.finding import Finding
+from trt_conformance.checks.relations import group_slices, maps_of, sample, sampling
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case, Dynamic, Formats, TensorSpec
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
 from trt_conformance.core.types import QUANTIZED_PRECISIONS, AttributeValue
-from trt_conformance.core.verdict import Verdict
-from trt_conformance.numerics.compare import compare, structure_faults
+from trt_conformance.numerics.compare import Comparison, compare, structure_faults
 from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.reference.shape import extent, resolve
 from trt_conformance.targets.errors import Unsupported
@@ -30,18 +31,19 @@ Index = tuple[Any, ...]
 
 ALL: Index = (...,)
 FLOATS, QUANTIZED = 12, 2
-"""Cases for each relation, float and of each quantized type: on a GPU each engine takes up to a second to build."""
+"""Cases for each relation: of all float precisions together, and of each quantized one. A build takes up to 1 s."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One run: the case whose engine it is, and what is fed to it."""
+    """One run: the case that is built, and the input that its engine is given."""
 
     case: Case
     input: Array
 
     @property
     def is_exact(self) -> bool:
+        """Whether no order of summation rounds anything."""
         values = tuple(self.input.astype(np.float64).ravel().tolist())
         source = TensorSpec.model_construct(shape=self.input.shape, values=values)
         return inexact(self.case.model_copy(update={"input": source})) is None
@@ -49,19 +51,25 @@ class Step:
 
 @dataclass(frozen=True)
 class Derivation:
-    """``combine`` makes of the outputs of ``parts`` what that of ``whole`` must be where ``seen`` looks."""
+    """``combine`` computes, from the outputs of ``parts``, what the output of ``whole`` must be at the index ``seen``.
+
+    ``sampled`` states which part of the relation is checked, where that is not all of it.
+    """
 
     whole: Step
     parts: tuple[Step, ...]
     combine: Callable[[Sequence[Float64]], Float64]
     seen: Index = ALL
+    sampled: str = ""
 
     @property
     def steps(self) -> tuple[Step, ...]:
+        """Every run, that of the whole last."""
         return (*self.parts, self.whole)
 
 
-Relation = Callable[[Case], Derivation | None]
+Derive = Callable[[Case], Derivation | None]
+"""Derives the runs of a relation from a case; None where the relation does not apply to it."""
 
 
 def _first(outputs: Sequence[Float64]) -> Float64:
@@ -73,12 +81,12 @@ def _input(case: Case) -> Array:
 
 
 def _named(case: Case, suffix: str, **changes: Any) -> Case:
-    """The case changed, under an id of its own, since engines are kept by id."""
+    """The case with changed fields and another id, since engines are stored by id."""
     return case.model_copy(update={"id": f"{case.base_id}_{suffix}-{case.precision}", **changes})
 
 
 def identical_rows(case: Case) -> Derivation | None:
-    """Every row of a batch of identical images gives what the first row gives among different ones."""
+    """In a batch of identical images, every image gives what the first one gives in a batch of different images."""
     x = _input(case)
     if len(x) < 2:
         return None
@@ -87,16 +95,23 @@ def identical_rows(case: Case) -> Derivation | None:
 
 
 def batch_of_one(case: Case) -> Derivation | None:
-    """A batch gives what its images give alone."""
+    """A batch gives what each of its images gives alone."""
     x = _input(case)
     if len(x) < 2:
         return None
     alone = _named(case, "batch_of_one", input=case.input.model_copy(update={"shape": (1, *x.shape[1:])}))
-    return Derivation(Step(case, x), tuple(Step(alone, row[None]) for row in x), np.concatenate)
+    taken = sample(len(x))
+    return Derivation(
+        Step(case, x),
+        tuple(Step(alone, x[number][None]) for number in taken),
+        np.concatenate,
+        ALL if len(taken) == len(x) else (taken,),
+        sampling(taken, len(x), "images"),
+    )
 
 
 def _profile(case: Case, wide: bool) -> Dynamic:
-    """Every dimension but C dynamic: from one image to twice the size, or nothing but the input's own shape."""
+    """A profile with every dimension but C dynamic: from one image to twice the size, or only the input's shape."""
     n, c, *sizes = case.input.shape
     own = (n, c, *sizes)
     return Dynamic(
@@ -109,32 +124,35 @@ def _profile(case: Case, wide: bool) -> Dynamic:
 
 
 def static_as_dynamic(case: Case) -> Derivation | None:
-    """A static shape gives what it gives as one of many shapes of a profile."""
+    """A static shape gives what the same shape gives under a wide dynamic profile."""
     x = _input(case)
     return Derivation(Step(case, x), (Step(_named(case, "wide", dynamic=_profile(case, wide=True)), x),), _first)
 
 
 def narrow_as_wide_profile(case: Case) -> Derivation | None:
-    """A profile of a single shape gives what a wide one gives."""
+    """A profile of a single shape gives what a wide profile gives."""
     x = _input(case)
     narrow, wide = (_named(case, word, dynamic=_profile(case, word == "wide")) for word in ("narrow", "wide"))
     return Derivation(Step(narrow, x), (Step(wide, x),), _first)
 
 
 def groups_as_slices(case: Case) -> Derivation | None:
-    """A grouped convolution gives its groups convolved alone, concatenated."""
+    """A grouped convolution gives the concatenation of its groups, each convolved alone."""
     if case.attributes.groups == 1:
         return None
-    slices = group_slices(case)
+    groups = case.attributes.groups
+    taken = sample(groups)
     return Derivation(
         Step(case, _input(case)),
-        tuple(Step(part, _input(part)) for part in slices),
+        tuple(Step(part, _input(part)) for part in group_slices(case, taken)),
         lambda outputs: np.concatenate(outputs, axis=1),
+        ALL if len(taken) == groups else (slice(None), maps_of(case, taken)),
+        sampling(taken, groups, "groups"),
     )
 
 
 def mode_as_explicit_padding(case: Case) -> Derivation | None:
-    """SAME, ROUND_UP and CAFFE modes give what their pads give when they are set, rounding down."""
+    """The SAME, ROUND_UP and CAFFE modes give what EXPLICIT_ROUND_DOWN gives with the padding that they imply."""
     attributes = case.attributes
     if attributes.mode == "EXPLICIT_ROUND_DOWN":
         return None
@@ -142,8 +160,8 @@ def mode_as_explicit_padding(case: Case) -> Derivation | None:
     sizes, window = case.input.shape[2:], case.kernel.shape[2:]
     reach = [axis.reach(f) for axis, f in zip(axes, window, strict=True)]
     pads = [max(0, end - axis.before - size) for end, axis, size in zip(reach, axes, sizes, strict=True)]
-    kept = {name: value for name, value in case.set.items() if "padding" not in name}
-    assignments = kept | {"pre_padding": tuple(axis.before for axis in axes), "post_padding": tuple(pads)}
+    others = {name: value for name, value in case.set.items() if "padding" not in name}
+    assignments = others | {"pre_padding": tuple(axis.before for axis in axes), "post_padding": tuple(pads)}
     x = _input(case)
     return Derivation(Step(case, x), (Step(_named(case, "explicit", set=assignments), x),), _first)
 
@@ -172,18 +190,18 @@ def depth_1_as_slices(case: Case) -> Derivation | None:
     )
 
 
-def _weights_given_as(way: str) -> Relation:
-    def relation(case: Case) -> Derivation | None:
+def _weights_given_by(how: str) -> Derive:
+    def derive(case: Case) -> Derivation | None:
         if case.weights != "constructor":
             return None
         x = _input(case)
-        return Derivation(Step(case, x), (Step(_named(case, way, weights=way), x),), _first)
+        return Derivation(Step(case, x), (Step(_named(case, how, weights=how), x),), _first)
 
-    return relation
+    return derive
 
 
 def _halves(x: Array) -> tuple[Array, Array]:
-    """Two integer tensors whose sum is x, neither of them larger: their sums are exact where those of x are."""
+    """Two integer tensors whose sum is x, neither of larger magnitude: their sums are exact where those of x are."""
     half = np.trunc(x.astype(np.float64) / 2)
     return half.astype(x.dtype), (x.astype(np.float64) - half).astype(x.dtype)
 
@@ -194,7 +212,7 @@ def _bias(case: Case) -> Float64 | float:
 
 
 def multiple_of_input(case: Case) -> Derivation | None:
-    """f(-2x) - b = -2 (f(x) - b): the layer is linear but for its bias."""
+    """f(-2x) - b = -2 (f(x) - b): the layer without its bias is linear."""
     if case.quantize:
         return None
     half, b = _halves(_input(case))[0], _bias(case)
@@ -204,7 +222,7 @@ def multiple_of_input(case: Case) -> Derivation | None:
 
 
 def sum_of_inputs(case: Case) -> Derivation | None:
-    """f(x + y) = f(x) + f(y) - b: the layer is additive but for its bias."""
+    """f(x + y) = f(x) + f(y) - b: the layer without its bias is additive."""
     if case.quantize:
         return None
     x, b = _input(case), _bias(case)
@@ -213,7 +231,7 @@ def sum_of_inputs(case: Case) -> Derivation | None:
 
 
 def shifted_input(case: Case) -> Derivation | None:
-    """An input moved by the stride along every axis moves the output by one, where no window reaches what fell out."""
+    """An input shifted by the stride shifts the output by one, where no window reads what was shifted out."""
     x = _input(case)
     axes = resolve(x.shape, case.kernel.shape, case.attributes)
     moved, ends = np.zeros_like(x), []
@@ -223,14 +241,14 @@ def shifted_input(case: Case) -> Derivation | None:
         if ends[-1] < 2:
             return None
     free: Index = (..., *(slice(axis.stride, None) for axis in axes))
-    kept: Index = (..., *(slice(None, -axis.stride) for axis in axes))
-    moved[free] = x[kept]
+    rest: Index = (..., *(slice(None, -axis.stride) for axis in axes))
+    moved[free] = x[rest]
     target: Index = (..., *(slice(1, end) for end in ends))
     source: Index = (..., *(slice(0, end - 1) for end in ends))
     return Derivation(Step(case, moved), (Step(case, x),), lambda outputs: outputs[0][source], target)
 
 
-RELATIONS: dict[str, Relation] = {
+RELATIONS: dict[str, Derive] = {
     "identical_rows": identical_rows,
     "batch_of_one": batch_of_one,
     "static_as_dynamic": static_as_dynamic,
@@ -238,8 +256,8 @@ RELATIONS: dict[str, Relation] = {
     "groups_as_slices": groups_as_slices,
     "mode_as_explicit_padding": mode_as_explicit_padding,
     "depth_1_as_slices": depth_1_as_slices,
-    "constructor_as_setters": _weights_given_as("setters"),
-    "constructor_as_set_input": _weights_given_as("set_input"),
+    "constructor_as_setters": _weights_given_by("setters"),
+    "constructor_as_set_input": _weights_given_by("set_input"),
     "multiple_of_input": multiple_of_input,
     "sum_of_inputs": sum_of_inputs,
     "shifted_input": shifted_input,
@@ -247,16 +265,16 @@ RELATIONS: dict[str, Relation] = {
 
 
 @judged("compare")
-def check_metamorphic(subject: Subject, name: str) -> Verdict:
-    """A relation holds without any error between the target's own outputs.
+def check_metamorphic(subject: Subject, name: str) -> Finding:
+    """A relation holds between the target's own outputs, without any error.
 
     Args:
         subject: the case on its target.
-        name: one of `RELATIONS`, which fits the case.
+        name: one of `RELATIONS` that applies to the case.
     """
     derivation = RELATIONS[name](subject.case)
-    assert derivation is not None, f"{name} does not fit {subject.case.id}"
-    for step in derivation.steps:  # built before any of them runs: without a GPU, that much is known
+    assert derivation is not None, f"{name} does not apply to {subject.case.id}"
+    for step in derivation.steps:  # build all before any runs: builds can be checked without a GPU
         reason = subject.target.supports(step.case)
         if reason is not None:
             raise Unsupported(reason)
@@ -267,14 +285,21 @@ def check_metamorphic(subject: Subject, name: str) -> Verdict:
     faults = structure_faults(seen, OUTPUT, expected.shape, NUMPY_TYPE[subject.case.data_type])
     if not faults:
         found = compare(seen[OUTPUT], expected, np.zeros_like(expected))
-        faults = [] if found.passed else message.mismatch(found, f"by the relation {name}")
-    if faults:
-        return subject.say("compare", "fail", faults, relation=name)
-    return subject.say("compare", "pass", relation=name)
+        faults = [] if found.passed else _mismatch(found, name, derivation, whole.shape)
+    lines = [*faults, derivation.sampled] if derivation.sampled else faults
+    return Finding("fail" if faults else "pass", lines, {"relation": name})
+
+
+def _mismatch(found: Comparison, name: str, derivation: Derivation, shape: tuple[int, ...]) -> list[str]:
+    """The lines of a mismatch. Its place is an index of the whole output, not of the part that was compared."""
+    numbers = np.arange(math.prod(shape)).reshape(shape)[derivation.seen]
+    place = tuple(int(i) for i in np.unravel_index(int(numbers[found.worst]), shape)) if found.elements else ()
+    where = "" if derivation.sampled else found.where
+    return message.mismatch(replace(found, worst=place, where=where), f"by the relation {name}")
 
 
 def choose(cases: Sequence[Case]) -> list[tuple[str, Case]]:
-    """Relations with cases that they fit: a few of each, from as many files and in as many precisions as there are."""
+    """Relations with cases that they apply to: a few of each, from as many files and precisions as there are."""
     floats = list(_spread(case for case in cases if not case.quantize))
     quantized = [
         list(_spread(case for case in cases if case.precision == precision)) for precision in QUANTIZED_PRECISIONS
@@ -288,7 +313,7 @@ def choose(cases: Sequence[Case]) -> list[tuple[str, Case]]:
 
 
 def _fitting(name: str, bases: Sequence[Sequence[Case]], limit: int) -> list[Case]:
-    """The first case that fits in all its precisions, and those after it each in the one whose turn it is."""
+    """The first case that the relation applies to, in all its precisions; each later case in one precision in turn."""
     chosen: list[Case] = []
     for base in bases:
         wanted = [base[len(chosen) % len(base)]] if chosen else base
@@ -301,7 +326,7 @@ def _fitting(name: str, bases: Sequence[Sequence[Case]], limit: int) -> list[Cas
 def _fits(name: str, case: Case) -> bool:
     if case.dynamic or case.deprecated or len(case.input.shape) != case.spatial_rank + 2:
         return False
-    # What is lifted, sliced or given in another way has to be the layer alone, its bias a weight, its tensors linear.
+    # Relations change the layer's shapes and weights: it must be alone, its bias a weight, its tensors linear.
     if case.epilogue or case.bias_by_set_input or case.formats != Formats() or case.declared_first or case.typing:
         return False
     derivation = RELATIONS[name](case)
@@ -309,7 +334,7 @@ def _fits(name: str, case: Case) -> bool:
 
 
 def _spread(cases: Iterable[Case]) -> Iterator[list[Case]]:
-    """Exact cases in all their precisions, one case of each file after the other."""
+    """Exact cases, each in all its precisions, taken from the files in turn."""
     files: dict[str, dict[str, list[Case]]] = {}
     for case in cases:
         if case.exact and case.reject is None:

@@ -1,23 +1,23 @@
-"""The network is accepted, its attributes read back as set, and its output has the expected name, shape and type."""
+"""The network is accepted, its attributes read back as they were set, and its output has the expected shape."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.case import Case
-from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.reference.epilogue import network_shape
 from trt_conformance.numerics.reference.shape import output_shape
 from trt_conformance.targets.protocols import offers
 
 
 @judged("network")
-def check_network(subject: Subject) -> Verdict:
-    """Shape inference gives the formula's shape, and every attribute reads back as it was set."""
+def check_network(subject: Subject) -> Finding:
+    """The target infers the shape that the formula gives, and every attribute reads back as it was set."""
     case, target = subject.case, subject.target
     if not offers(target, "define"):
-        return subject.say("network", "unsupported", "the target has no network apart from its engine")
+        return Finding("unsupported", ["the target does not define a network apart from its engine"])
     facts = target.define(case)
     faults = list(facts.errors)
     expected = _network_shape(case)
@@ -27,13 +27,11 @@ def check_network(subject: Subject) -> Verdict:
         for name, value in expected_attributes(case).items():
             if facts.attributes.get(name) != value:
                 faults.append(f"{name} reads back as {facts.attributes.get(name)}, but should be {value}")
-    if faults:
-        return subject.say("network", "fail", faults)
-    return subject.say("network", "pass", shape=list(facts.output_shape))
+    return Finding("fail", faults) if faults else Finding("pass", figures={"shape": list(facts.output_shape)})
 
 
 def _network_shape(case: Case) -> tuple[int, ...]:
-    """The output shape of the declared network: -1 wherever the run shapes may differ."""
+    """The output shape of the declared network: -1 in each dimension that may differ between run shapes."""
     if case.dynamic is None:
         return _output_shape(case, case.input.shape)
     low, high = (_output_shape(case, shape) for shape in (case.dynamic.min, case.dynamic.max))
@@ -49,7 +47,7 @@ def _output_shape(case: Case, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def expected_attributes(case: Case) -> dict[str, Any]:
-    """What the layer must report: its defaults, each assignment, and what the case states explicitly."""
+    """The attribute values that the layer must report, from its defaults, the assignments, and the case's own list."""
     a = case.attributes
     values: dict[str, Any] = {
         "num_output_maps": case.kernel.shape[0],

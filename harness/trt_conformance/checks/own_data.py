@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from functools import wraps
 
 import numpy as np
 
@@ -19,61 +21,73 @@ from trt_conformance.numerics.compare import compare
 from trt_conformance.numerics.reference.result import exact, reference
 
 
-def check_printed_values(case: Case) -> Verdict:
-    """What the document prints lies within half a unit of its last digit of the reference, widened by the bound.
+def _judged_reference(check: Callable[[Case], list[str]]) -> Callable[[Case], Verdict]:
+    """Turn the lines that a check of a case's data returns, or the fault that it raises, into a verdict."""
 
-    The document's programs ran in float32, so a printed value may be off by what float32 may be off.
+    @wraps(check)
+    def run(case: Case) -> Verdict:
+        try:
+            faults = check(case)
+        except ConformanceError as fault:
+            faults = [str(fault)]
+        status: Status = "fail" if faults else "pass"
+        return verdict(case, REFERENCE, "compare", status, failure(case, "compare", faults) if faults else "")
+
+    return run
+
+
+@_judged_reference
+def check_printed_values(case: Case) -> list[str]:
+    """The document's printed values are within half a unit of their last digit of the reference, plus the bound.
+
+    The document's programs computed in float32, so a printed value may have the error that float32 allows.
     """
-    try:
-        printed = read_documented(case)
-    except ConformanceError as fault:
-        return _say(case, [str(fault)])
+    printed = read_documented(case)
     result = reference(case)
     found = compare(printed.values, result.output, printed.tolerance + bound(case, result))
-    return _say(case, [] if found.passed else mismatch(found, "the document's printed values"))
+    return [] if found.passed else mismatch(found, "the document's printed values")
 
 
-def check_ideal_values(case: Case) -> Verdict:
+@_judged_reference
+def check_ideal_values(case: Case) -> list[str]:
     """The ideal digits that the document gives are exact in rational arithmetic."""
     assert case.expect.ideal is not None and case.expect.shape is not None
     ideal = np.asarray(case.expect.ideal.split()).reshape(case.expect.shape)
     result = exact(case)
-    wrong = [
+    return [
         f"{list(i)}: {ideal[i]}, but exactly {result[i]}"
         for i in np.ndindex(*ideal.shape)
         if Fraction(str(ideal[i])) != result[i]
     ]
-    return _say(case, wrong)
 
 
-def check_golden(case: Case) -> Verdict:
-    """Every stored output equals the recomputed one, to the rounding of float64 sums in any order."""
+@_judged_reference
+def check_golden(case: Case) -> list[str]:
+    """Every stored output equals the recomputed one, up to the rounding of float64 sums in any order."""
     lines: list[str] = []
     for index, shape in enumerate(case.run_shapes):
-        try:
-            stored = read_reference(case, index)
-        except ConformanceError as fault:
-            return _say(case, [str(fault)])
+        stored = read_reference(case, index)
         computed = reference(case, shape)
         found = compare(stored.output, computed.output, 2 * gamma(computed.terms, 2.0**-53) * computed.magnitude)
         if computed.output.size and not found.passed:
             lines += mismatch(found, f"golden of run {index}")
-    return _say(case, lines)
+    return lines
 
 
 def check_store(catalog: Catalog) -> Verdict:
-    """Every golden is whole, used by a case and listed in the manifest, and none is missing.
+    """Every golden is intact, belongs to a case and is listed in the manifest, and none is missing.
 
-    The output of a generated case is computed anew when the case runs.
+    The outputs of generated cases are not recomputed here, but when each case runs.
     """
     return _of_store("golden/store", [str(problem) for problem in verify(catalog, recompute_generated=False)])
 
 
 def check_committed() -> Verdict:
-    """No golden differs from the last commit: what was written is reviewed before it counts."""
+    """No golden differs from the last commit: changes to goldens are reviewed before they count."""
     changed = git.uncommitted(GOLDEN)
     if changed is None:
-        return Verdict("golden/committed", REFERENCE, "lint", "not run", message="this copy is no git checkout")
+        message = "this copy is not a git checkout"
+        return Verdict("golden/committed", REFERENCE, "lint", "not run", message=message)
     return _of_store(
         "golden/committed", [f"{line}: not committed; review it (`git diff`) and commit it" for line in changed]
     )
@@ -82,8 +96,3 @@ def check_committed() -> Verdict:
 def _of_store(name: str, faults: list[str]) -> Verdict:
     status: Status = "fail" if faults else "pass"
     return Verdict(name, REFERENCE, "lint", status, message="\n".join(faults))
-
-
-def _say(case: Case, faults: list[str]) -> Verdict:
-    status: Status = "fail" if faults else "pass"
-    return verdict(case, REFERENCE, "compare", status, failure(case, "compare", faults) if faults else "")

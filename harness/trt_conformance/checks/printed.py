@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 
 from trt_conformance.checks import message
+from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.tensors import NUMPY_TYPE, OUTPUT
-from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.bounds.elementwise import bound
 from trt_conformance.numerics.compare import compare, figures_of, structure_faults
 from trt_conformance.numerics.printed import Printed, parse
 
 
 @judged("compare")
-def check_printed(subject: Subject) -> Verdict:
+def check_printed(subject: Subject) -> Finding:
     """The output agrees with the document's printed values to their last digit, widened by the bound."""
     case = subject.case
     assert case.expect.printed is not None and case.expect.shape is not None
@@ -25,19 +25,17 @@ def check_printed(subject: Subject) -> Verdict:
     outputs = subject.run(case)
     faults = structure_faults(outputs, OUTPUT, case.expect.shape, NUMPY_TYPE[case.data_type])
     if faults:
-        return subject.say("compare", "fail", faults)
+        return Finding("fail", faults)
     found = compare(outputs[OUTPUT], printed.values, printed.tolerance + bound(case, subject.golden(case, 0)))
     figures = figures_of(found) | agreement(outputs[OUTPUT].astype(np.float64), printed)
-    if not found.passed:
-        return subject.say("compare", "fail", message.mismatch(found, "printed values"), **figures)
-    return subject.say("compare", "pass", **figures)
+    return finding([] if found.passed else message.mismatch(found, "printed values"), **figures)
 
 
 def agreement(actual: Array, printed: Printed) -> dict[str, Any]:
-    """How far a float64 tensor agrees with a printed one of its shape.
+    """How closely a float64 tensor agrees with a printed one of its shape.
 
-    ``as_printed`` counts the values within half a unit of their last printed digit, ``values`` all of them;
-    ``digits`` is the smallest agreement in significant decimal digits, at most as many as are printed.
+    Returns figures: ``as_printed`` counts the values within half a unit of their last printed digit, ``values`` all
+    values; ``digits`` is the smallest agreement in significant decimal digits, at most as many as are printed.
     """
     error = np.abs(actual - printed.values)
     scale = np.where(printed.values == 0, 1.0, np.abs(printed.values))

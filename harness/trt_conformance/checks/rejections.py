@@ -1,4 +1,4 @@
-"""Does a target refuse what it must, in the stated phase, with the stated error, and in no other way?"""
+"""Does a target refuse what it must refuse, in the stated phase and with the stated error?"""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Callable
 import numpy as np
 
 from trt_conformance.checks import message
-from trt_conformance.checks.subject import PhaseFault, Subject, origin
+from trt_conformance.checks.finding import Finding
+from trt_conformance.checks.subject import Subject, judged, origin
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT, feeds_of
-from trt_conformance.core.verdict import Verdict
 from trt_conformance.targets.errors import NotRun, Refused, Unsupported
 from trt_conformance.targets.protocols import offers
 
 Feeds = dict[str, Array]
 
-# What each misuse feeds to the engine, made of what is right.
+# The feeds of each misuse, made from the correct input.
 MISFEEDS: dict[str, Callable[[Array], Feeds]] = {
     "other_name": lambda x: {"another": x},
     "other_type": lambda x: {INPUT: x.astype(np.float64)},
@@ -26,13 +26,13 @@ MISFEEDS: dict[str, Callable[[Array], Feeds]] = {
 }
 
 
-def check_reject(subject: Subject) -> Verdict:
-    """The target refuses the case in the stated phase with the stated error, and in no other way."""
-    case, target = subject.case, subject.target
-    expected = case.rejection_on(target.name)
-    reason = target.supports(case)
-    if reason is not None or expected is None:
-        return subject.say("network", "unsupported", reason or "the case states no refusal for this target")
+@judged("network")
+def check_reject(subject: Subject) -> Finding:
+    """The target refuses the case in the stated phase with the stated error. A crash is never a refusal."""
+    case = subject.case
+    expected = case.rejection_on(subject.target.name)
+    if expected is None:
+        return Finding("unsupported", ["the case states no refusal for this target"])
     wanted = f"refuses in phase {expected.phase} with /{expected.error}/"
     try:
         if expected.phase == "run":
@@ -43,29 +43,27 @@ def check_reject(subject: Subject) -> Verdict:
         if refusal.phase != expected.phase:
             wrong = f"refused in phase {refusal.phase}, but the case {wanted}:"
         elif not re.search(expected.error, refusal.message):
-            wrong = f"another error than stated; the case {wanted}:"
+            wrong = f"refused with another error, but the case {wanted}:"
         else:
-            return subject.say(refusal.phase, "pass", error=refusal.message, **origin(refusal))
+            return Finding("pass", (), {"error": refusal.message} | origin(refusal), refusal.phase)
         lines = [wrong, *refusal.message.splitlines(), *message.remembered(refusal)]
-        return subject.say(refusal.phase, "fail", lines, **origin(refusal))
+        return Finding("fail", lines, origin(refusal), refusal.phase)
     except Unsupported as fault:
-        return subject.say(expected.phase, "unsupported", str(fault), **origin(fault))
+        return Finding("unsupported", [str(fault)], origin(fault), expected.phase)
     except NotRun as fault:
-        return subject.say(expected.phase, "not run", str(fault))
-    except PhaseFault as fault:  # a crash is never a rejection
-        return subject.say(fault.phase, "error", fault.lines)
-    return subject.say(expected.phase, "fail", [f"accepted, but the case {wanted}"])
+        return Finding("not run", [str(fault)], phase=expected.phase)
+    return Finding("fail", [f"accepted, but the case {wanted}"], phase=expected.phase)
 
 
 def _run(subject: Subject, case: Case) -> None:
-    """Run every shape of the case, or the first in the wrong way that the case names."""
+    """Run every shape of the case, or its first shape with the misuse that the case names."""
     if case.misuse is None:
         for index in range(len(case.run_shapes)):
             subject.run(case, index)
     elif case.misuse == "misaligned":
         engine = subject.engine(case)
         if not offers(engine, "run_misaligned"):
-            raise Unsupported("the engine is given no addresses")
+            raise Unsupported("the engine does not take addresses of tensors")
         with subject.running(case):
             engine.run_misaligned(feeds_of(case))
     else:

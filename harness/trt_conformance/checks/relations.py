@@ -1,31 +1,47 @@
-"""How a case's output relates to another's, or to its own input."""
+"""The relations that a case states between its output and another case's output, or its own input."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from trt_conformance.checks import message
+from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case, Quantize, Relation
 from trt_conformance.core.tensors import OUTPUT, case_data
-from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.bounds.elementwise import bound
-from trt_conformance.numerics.compare import compare, same_bits
+from trt_conformance.numerics.compare import Comparison, compare, same_bits
 from trt_conformance.numerics.places import place
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.numerics.reference.shape import extent, resolve
 from trt_conformance.targets.protocols import offers
 
 Find = Callable[[str], Case]
+"""Gives a case by its full id."""
+MOST_PARTS = 64
+"""Images or groups that a relation runs alone; of more it takes a sample."""
+
+
+def sample(count: int) -> list[int]:
+    """At most MOST_PARTS of the numbers below ``count``, spread evenly, the first and the last among them."""
+    if count <= MOST_PARTS:
+        return list(range(count))
+    return [round(turn * (count - 1) / (MOST_PARTS - 1)) for turn in range(MOST_PARTS)]
+
+
+def sampling(taken: Sequence[int], count: int, what: str) -> str:
+    """States that a sample was taken; empty where it is complete."""
+    return f"a sample of {len(taken)} of the {count} {what} was checked" if len(taken) < count else ""
 
 
 @judged("compare")
-def check_relation(subject: Subject, relation: Relation, find: Find) -> Verdict:
-    """The stated relation holds on the target's own outputs.
+def check_relation(subject: Subject, relation: Relation, find: Find) -> Finding:
+    """The stated relation holds between the target's own outputs.
 
     Args:
         subject: the case on its target.
@@ -33,49 +49,53 @@ def check_relation(subject: Subject, relation: Relation, find: Find) -> Verdict:
         find: gives a case by its full id.
     """
     other = find(f"{relation.to}-{subject.case.precision}") if relation.to else None
-    fault = _RELATIONS[relation.kind](subject, other)
-    if fault:
-        return subject.say("compare", "fail", fault, relation=relation.kind)
-    return subject.say("compare", "pass", relation=relation.kind)
+    found = _RELATIONS[relation.kind](subject, other)
+    return replace(found, figures={"relation": relation.kind})
 
 
 def _output(subject: Subject, case: Case) -> Array:
     return subject.run(case)[OUTPUT]
 
 
-def _equal(subject: Subject, other: Case | None) -> list[str]:
+def _equal(subject: Subject, other: Case | None) -> Finding:
     assert other is not None
     mine, theirs = _output(subject, subject.case), _output(subject, other)
     if same_bits(mine, theirs):
-        return []
+        return finding([])
     if mine.shape != theirs.shape:
-        return [f"the shape is {mine.shape}, but {other.id} gives {theirs.shape}"]
+        return finding([f"the shape is {mine.shape}, but {other.id} gives {theirs.shape}"])
     if _kernel(subject, subject.case) != _kernel(subject, other):
         return _close(subject, mine, theirs, other)
     places = np.argwhere(mine != theirs)
     at = tuple(int(i) for i in places[0])
-    return [
-        f"{len(places)}/{mine.size} elements differ from {other.id}, first at {place(at)}:",
-        f"here {message.number(float(mine[at]))}, there {message.number(float(theirs[at]))}",
-    ]
+    return finding(
+        [
+            f"{len(places)}/{mine.size} elements differ from {other.id}, first at {place(at)}:",
+            f"here {message.number(float(mine[at]))}, there {message.number(float(theirs[at]))}",
+        ]
+    )
 
 
 def _kernel(subject: Subject, case: Case) -> str:
-    """The convolution kernel that an engine chose; empty where the target does not say."""
+    """The GPU kernel that an engine chose for the convolution; empty where the target does not report it."""
     engine = subject.engine(case)
     facts = engine.describe() if offers(engine, "describe") else None
     return facts.convolution.kernel if facts is not None and facts.convolution is not None else ""
 
 
-def _close(subject: Subject, mine: Array, theirs: Array, other: Case) -> list[str]:
-    """Two kernels sum in different orders: their results differ by no more than both bounds."""
+def _close(subject: Subject, mine: Array, theirs: Array, other: Case) -> Finding:
+    """Two GPU kernels sum in different orders: their outputs differ by at most the sum of both bounds."""
     case = subject.case
     allowed = bound(case, reference(case)) + bound(other, reference(other))
     found = compare(mine, theirs.astype(np.float64), allowed)
-    return [] if found.passed else message.mismatch(found, f"against {other.id}, which ran another kernel")
+    return _matching(found, f"against {other.id}, which ran another GPU kernel")
 
 
-def _channel_sum(subject: Subject, other: Case | None) -> list[str]:
+def _matching(found: Comparison, what: str) -> Finding:
+    return finding([] if found.passed else message.mismatch(found, what))
+
+
+def _channel_sum(subject: Subject, other: Case | None) -> Finding:
     assert other is not None
     case = subject.case
     mine = _output(subject, case)
@@ -83,20 +103,31 @@ def _channel_sum(subject: Subject, other: Case | None) -> list[str]:
     total = theirs.sum(axis=1).reshape(mine.shape)
     allowed = bound(case, reference(case)) + bound(other, reference(other)).sum(axis=1).reshape(mine.shape)
     found = compare(mine, total, allowed)
-    return [] if found.passed else message.mismatch(found, f"against the sum of the channels of {other.id}")
+    return _matching(found, f"against the sum of the channels of {other.id}")
 
 
-def _group_slices(subject: Subject, other: Case | None) -> list[str]:
-    case = subject.case
-    mine = _output(subject, case)
-    alone = [_output(subject, part) for part in group_slices(case)]
-    joined = np.concatenate(alone, axis=-case.spatial_rank - 1)
-    found = compare(mine, joined.astype(np.float64), 2 * bound(case, reference(case)))
-    return [] if found.passed else message.mismatch(found, "against its groups convolved alone and concatenated")
+def _group_slices(subject: Subject, other: Case | None) -> Finding:
+    case, axis = subject.case, -subject.case.spatial_rank - 1
+    taken = sample(case.attributes.groups)
+    maps = maps_of(case, taken)
+    mine = np.take(_output(subject, case), maps, axis=axis)
+    allowed = np.take(2 * bound(case, reference(case)), maps, axis=axis)
+    joined = np.concatenate([_output(subject, part) for part in group_slices(case, taken)], axis=axis)
+    found = _matching(
+        compare(mine, joined.astype(np.float64), allowed), "against its groups convolved alone and concatenated"
+    )
+    stated = sampling(taken, case.attributes.groups, "groups")
+    return replace(found, lines=[*found.lines, stated]) if stated else found
 
 
-def group_slices(case: Case) -> list[Case]:
-    """Each group of a grouped case as a case of its own, with one group."""
+def maps_of(case: Case, groups: Sequence[int]) -> list[int]:
+    """The output maps of these groups of a case."""
+    size = case.kernel.shape[0] // case.attributes.groups
+    return [group * size + number for group in groups for number in range(size)]
+
+
+def group_slices(case: Case, chosen: Sequence[int] | None = None) -> list[Case]:
+    """Each group of a grouped case, or each of the ``chosen`` ones, as a separate case with one group."""
     data = case_data(case)
     channel = -case.spatial_rank - 1
     groups = case.attributes.groups
@@ -105,7 +136,8 @@ def group_slices(case: Case) -> list[Case]:
     biases = [None] * groups if data.bias is None else np.split(data.bias.astype(np.float64), groups)
     quantized = _split_scales(case.quantize, groups)
     slices = []
-    for index, (x, w, b, quantize) in enumerate(zip(inputs, kernels, biases, quantized, strict=True)):
+    for index in range(groups) if chosen is None else chosen:
+        x, w, b, quantize = inputs[index], kernels[index], biases[index], quantized[index]
         fields = case.model_dump() | {
             "id": f"{case.base_id}_group_{index}-{case.precision}",
             "input": {"shape": x.shape, "values": x.ravel().tolist()},
@@ -119,7 +151,7 @@ def group_slices(case: Case) -> list[Case]:
 
 
 def _split_scales(quantize: Quantize | None, groups: int) -> list[dict[str, Any] | None]:
-    """The scales of each group: all share them, but for those that each output map has of its own."""
+    """The scales of each group: the groups share all scales but the kernel's, of which each output map may have one."""
     if quantize is None:
         return [None] * groups
     per_map = len(quantize.kernel) > 1
@@ -127,27 +159,29 @@ def _split_scales(quantize: Quantize | None, groups: int) -> list[dict[str, Any]
     return [quantize.model_dump() | {"kernel": tuple(map(float, kernel))} for kernel in kernels]
 
 
-def _units_digit(subject: Subject, other: Case | None) -> list[str]:
+def _units_digit(subject: Subject, other: Case | None) -> Finding:
     case = subject.case
     x, mine = case_data(case).input.astype(np.float64), _output(subject, case).astype(np.float64)
     axes = resolve(x.shape, case.kernel.shape, case.attributes)
-    centres = [
+    centers = [
         np.arange(a.size) * a.stride + extent(f, a.dilation) // 2 - a.before
         for a, f in zip(axes, case.kernel.shape[2:], strict=True)
     ]
-    window: tuple[Any, ...] = (..., *np.ix_(*centres))
+    window: tuple[Any, ...] = (..., *np.ix_(*centers))
     seen = x[window]
     wrong = np.argwhere(np.floor(mine) % 10 != seen)
     if not wrong.size:
-        return []
+        return finding([])
     at = tuple(int(i) for i in wrong[0])
-    return [
-        f"{len(wrong)}/{mine.size} outputs have another units digit than the input under the window's centre,",
-        f"first at {place(at)}: output {message.number(mine[at])}, input {message.number(seen[at])}",
-    ]
+    return finding(
+        [
+            f"{len(wrong)}/{mine.size} outputs differ in their units digit from the input at the window's center,",
+            f"first at {place(at)}: output {message.number(mine[at])}, input {message.number(seen[at])}",
+        ]
+    )
 
 
-_RELATIONS: dict[str, Callable[[Subject, Case | None], list[str]]] = {
+_RELATIONS: dict[str, Callable[[Subject, Case | None], Finding]] = {
     "equal": _equal,
     "channel_sum": _channel_sum,
     "group_slices": _group_slices,

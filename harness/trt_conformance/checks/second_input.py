@@ -1,4 +1,4 @@
-"""Does an engine compute the input it is given, and not one that it has seen before?"""
+"""Does an engine compute the input that it is given, rather than one that it was given before?"""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ import numpy as np
 
 from trt_conformance.checks import message
 from trt_conformance.checks.engine_facts import limits_of
+from trt_conformance.checks.explanation import Explanation
+from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case, TensorSpec
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
-from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.compare import compare, same_bits, structure_faults
 from trt_conformance.numerics.reference.epilogue import network_result
 from trt_conformance.numerics.reference.result import reference
 
 
 def other_input(case: Case, shape: tuple[int, ...]) -> Array:
-    """A run's input from its last element to its first, or with its signs turned where that changes nothing."""
+    """A run's input with its elements in reverse order, or negated where reversal changes nothing."""
     x = case_data(case, shape).input
-    turned = np.ascontiguousarray(x.ravel()[::-1].reshape(x.shape))
-    return turned if turned.tobytes() != x.tobytes() else np.asarray(-x)
+    reversed_ = np.ascontiguousarray(x.ravel()[::-1].reshape(x.shape))
+    return reversed_ if reversed_.tobytes() != x.tobytes() else np.asarray(-x)
 
 
 @judged("compare")
-def check_inputs(subject: Subject) -> Verdict:
-    """A second input of the same shape has its own output, and the first input after it the bits it had before."""
+def check_inputs(subject: Subject) -> Finding:
+    """A second input of the same shape gives its own output, and the first input gives the same bits again after it."""
     case = subject.case
     index, shape = next((i, shape) for i, shape in enumerate(case.run_shapes) if math.prod(shape))
     second = other_input(case, shape)
@@ -40,11 +41,12 @@ def check_inputs(subject: Subject) -> Verdict:
     again = subject.run(case, index)[OUTPUT]
     expected, limits = network_result(other, result, limits_of(other, result, subject.engine(case)), shape)
     faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
-    if not faults:
-        found = compare(outputs[OUTPUT], expected, limits)
-        if not found.passed:
-            suspects = subject.diagnose(other, 0, outputs[OUTPUT], result)
-            faults = [*message.mismatch(found, "a second input of the same shape"), *message.as_if(suspects)]
-    if not faults and not same_bits(first, again):
-        faults = ["the first input has other bits after the second than before it"]
-    return subject.say("compare", "fail" if faults else "pass", faults or "")
+    if faults:
+        return Finding("fail", faults)
+    found = compare(outputs[OUTPUT], expected, limits)
+    if not found.passed:
+        explanation = Explanation()
+        explanation.name_suspects(subject, other, 0, outputs[OUTPUT], result)
+        return Finding("fail", [*message.mismatch(found, "a second input of the same shape"), *explanation.lines])
+    same = same_bits(first, again)
+    return finding([] if same else ["the bits of the first input's output differ after the second input was run"])

@@ -1,4 +1,4 @@
-"""A case on a target, and how whatever breaks there becomes a verdict: what every check stands on."""
+"""A case on a target, and the decorator that turns what a check finds, or what breaks in it, into a verdict."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec
 
 from trt_conformance.checks import message
+from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.message import Named
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.tensors import feeds_of
-from trt_conformance.core.types import Phase, RejectPhase
-from trt_conformance.core.verdict import Verdict, verdict
+from trt_conformance.core.types import Phase
+from trt_conformance.core.verdict import FAULTS, Verdict, verdict
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import NotRun, Refused, TargetCrashed, TargetHung, Unsupported, named
@@ -24,8 +25,9 @@ from trt_conformance.targets.protocols import Engine
 P = ParamSpec("P")
 
 Golden = Callable[[Case, int], Result]
+"""Gives the reference of a case's run, by the index of its run shape."""
 Diagnose = Callable[[Case, int, Array, Result], Sequence[Named]]
-"""Gives what would explain the wrong output of a case's run, by its reference."""
+"""Gives the known wrong convolutions that would explain a wrong output, from the case, the run and its reference."""
 
 
 def undiagnosed(*_: Any) -> tuple[Named, ...]:
@@ -35,7 +37,7 @@ def undiagnosed(*_: Any) -> tuple[Named, ...]:
 
 @dataclass(frozen=True)
 class Subject:
-    """A case on a target, with the engines built there, the store of goldens, and who explains what is wrong."""
+    """A case on a target, with the target's built engines, the goldens, and the diagnosis of wrong outputs."""
 
     case: Case
     engines: Engines
@@ -47,39 +49,34 @@ class Subject:
         return self.engines.target
 
     def engine(self, case: Case) -> Engine:
-        """The case's engine. Raises Refused, Unsupported or NotRun as the target does, else PhaseFault."""
+        """The case's engine.
+
+        Raises:
+            Refused, Unsupported, NotRun: as the target does.
+            PhaseFault: the target raised anything else, in phase build.
+        """
         with _in_phase("build"):
             return self.engines.get(case)
 
     def run(self, case: Case, index: int = 0) -> dict[str, Array]:
-        """Outputs of a case on its ``index``-th run shape. Raises as `engine` does, in phase run."""
+        """The outputs of a case on its ``index``-th run shape. Raises as `engine` does, in phase run."""
         return self.feed(case, feeds_of(case, index))
 
     def feed(self, case: Case, feeds: dict[str, Array]) -> dict[str, Array]:
-        """Outputs of a case's engine on other inputs than the case's. Raises as `engine` does, in phase run."""
+        """The outputs of a case's engine on inputs other than the case's. Raises as `engine` does, in phase run."""
         engine = self.engine(case)
         with self.running(case):
             return engine.run(feeds)
 
     @contextmanager
     def running(self, case: Case) -> Iterator[None]:
-        """Faults inside are of phase run; one that ended the process is not tried again by the case's other checks."""
+        """Attribute what breaks inside to phase run. After a crash or a hang, the case's later checks do not retry."""
         with _in_phase("run"):
             try:
                 yield
             except (TargetCrashed, TargetHung) as fault:
                 self.engines.condemn(case, PhaseFault("run", fault))
                 raise
-
-    def say(self, phase: Phase | RejectPhase, status: Any, lines: list[str] | str = "", **figures: Any) -> Verdict:
-        """A verdict; a fault's lines get the headline, anything else is kept as it is."""
-        phase = "network" if phase == "set" else phase
-        if isinstance(lines, list):
-            lines = message.failure(self.case, phase, lines)
-        note = self.engines.take_note()
-        if note:
-            figures["cache"] = note
-        return verdict(self.case, self.engines.target.name, phase, status, lines, **figures)
 
 
 class PhaseFault(Exception):
@@ -93,7 +90,7 @@ class PhaseFault(Exception):
 
 @contextmanager
 def _in_phase(phase: Phase) -> Iterator[None]:
-    """Turn whatever breaks into a fault of the phase; what the protocol raises passes."""
+    """Turn whatever breaks into a fault of the phase. The exceptions of the target protocol pass through."""
     try:
         yield
     except (Refused, Unsupported, NotRun, ConformanceError, PhaseFault):
@@ -103,30 +100,27 @@ def _in_phase(phase: Phase) -> Iterator[None]:
 
 
 def judged(
-    phase: Phase,
-) -> Callable[[Callable[Concatenate[Subject, P], Verdict]], Callable[Concatenate[Subject, P], Verdict]]:
-    """Turn what a target raises into a verdict: unsupported, not run, refused, or an error of the phase."""
+    phase: Phase, asks_support: bool = True
+) -> Callable[[Callable[Concatenate[Subject, P], Finding | Verdict]], Callable[Concatenate[Subject, P], Verdict]]:
+    """Turn what a check finds, or what the target raises in it, into a verdict of the phase.
+
+    A check may also return the verdict of another check, which is passed on as it is.
+
+    Args:
+        phase: the phase of findings that state none.
+        asks_support: whether a target that does not support the case gets the verdict unsupported, unchecked.
+    """
 
     def decorate(
-        check: Callable[Concatenate[Subject, P], Verdict],
+        check: Callable[Concatenate[Subject, P], Finding | Verdict],
     ) -> Callable[Concatenate[Subject, P], Verdict]:
         def run(subject: Subject, /, *args: P.args, **kwargs: P.kwargs) -> Verdict:
             try:
-                reason = subject.target.supports(subject.case)
-                if reason is not None:
-                    return subject.say(phase, "unsupported", str(reason))
-                return check(subject, *args, **kwargs)
-            except Unsupported as fault:
-                return subject.say(phase, "unsupported", str(fault), **origin(fault))
-            except NotRun as fault:
-                return subject.say(phase, "not run", str(fault))
-            except Refused as fault:
-                lines = ["refused, but should be accepted:", *_lines(fault.message)]
-                return subject.say(fault.phase, "fail", [*lines, *message.remembered(fault)], **origin(fault))
-            except PhaseFault as fault:
-                return subject.say(fault.phase, "error", fault.lines)
+                reason = subject.target.supports(subject.case) if asks_support else None
+                found = check(subject, *args, **kwargs) if reason is None else Finding("unsupported", [str(reason)])
             except Exception as fault:  # whatever a target raises is an error of this case alone
-                return subject.say(phase, "error", PhaseFault(phase, fault).lines)
+                found = raised(fault, phase)
+            return found if isinstance(found, Verdict) else _verdict(subject, phase, found)
 
         update_wrapper(run, check)
         return run
@@ -134,10 +128,31 @@ def judged(
     return decorate
 
 
+def raised(fault: Exception, phase: Phase) -> Finding:
+    """What an exception of a check means: unsupported, not run, refused, or an error of the phase."""
+    if isinstance(fault, Unsupported):
+        return Finding("unsupported", [str(fault)], origin(fault))
+    if isinstance(fault, NotRun):
+        return Finding("not run", [str(fault)])
+    if isinstance(fault, Refused):
+        lines = ["refused, but should be accepted:", *(fault.message.splitlines() or [""]), *message.remembered(fault)]
+        return Finding("fail", lines, origin(fault), fault.phase)
+    fault = fault if isinstance(fault, PhaseFault) else PhaseFault(phase, fault)
+    return Finding("error", fault.lines, phase=fault.phase)
+
+
 def origin(fault: Refused | Unsupported) -> dict[str, Any]:
-    """For a verdict's figures: whether the target was asked, or its answer remembered."""
+    """For a verdict's figures: marks an answer that comes from the build cache."""
     return {"engine": "remembered"} if fault.remembered else {}
 
 
-def _lines(text: str) -> list[str]:
-    return text.splitlines() or [""]
+def _verdict(subject: Subject, phase: Phase, found: Finding) -> Verdict:
+    stated = found.phase or phase
+    in_phase: Phase = "network" if stated == "set" else stated
+    is_fault = found.status in FAULTS
+    text = message.failure(subject.case, in_phase, found.lines) if is_fault else "\n".join(found.lines)
+    figures = dict(found.figures)
+    note = subject.engines.take_note()
+    if note:
+        figures["cache"] = note
+    return verdict(subject.case, subject.engines.target.name, in_phase, found.status, text, **figures)

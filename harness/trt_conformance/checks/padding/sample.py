@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
 
 from trt_conformance.checks.build import check_build
+from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.message import mismatch
 from trt_conformance.checks.padding.formulas import DEVIATIONS, spare, stated
 from trt_conformance.checks.padding.tiers import MODES, RANKS, Axis, Rank, Tier, table_id
@@ -194,17 +195,17 @@ def with_whole_windows(case: Case) -> Case:
 
 
 @judged("build")
-def check_edge(subject: Subject) -> Verdict:
-    """What shape inference accepts can be built, and where it runs gives what reading zeros gives.
+def check_edge(subject: Subject) -> Finding | Verdict:
+    """What shape inference accepts can be built, and its output is what a window that reads zeros gives.
 
-    Refusing a configuration that the reference's formula refuses passes as well.
+    A target that refuses a configuration which the reference's formula refuses passes as well.
     """
     case = subject.case
     try:
         inferred = subject.target.define(case).output_shape
     except Refused as refusal:
         if stated(_configuration(case)) is None:
-            return subject.say("network", "pass", error=refusal.message)
+            return Finding("pass", figures={"error": refusal.message}, phase="network")
         raise
     built = check_build(subject)
     if built.status != "pass" or 0 in inferred:
@@ -219,7 +220,7 @@ def check_edge(subject: Subject) -> Verdict:
     if not faults:
         found = compare(outputs[OUTPUT], expected.output, bound(whole, expected))
         faults = [] if found.passed else mismatch(found)
-    return subject.say("compare", "fail", faults) if faults else subject.say("compare", "pass")
+    return replace(finding(faults), phase="compare")
 
 
 def _configuration(case: Case) -> Configuration:

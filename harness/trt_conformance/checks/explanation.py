@@ -1,0 +1,75 @@
+"""Explains a wrong output. Whatever goes wrong while explaining, the verdict stays a fail with its values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from trt_conformance.checks import message
+from trt_conformance.checks.evidence import evidence
+from trt_conformance.checks.subject import Subject
+from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.core.case import Case
+from trt_conformance.numerics.reference.result import Result
+from trt_conformance.targets.errors import named
+
+T = TypeVar("T")
+
+
+@dataclass
+class Explanation:
+    """Lines and figures that a fail has beyond its values."""
+
+    lines: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def attempt(self, what: str, explain: Callable[[], T], otherwise: T) -> T:
+        """What ``explain`` returns; where it raises, ``otherwise``, and a line that says so."""
+        try:
+            return explain()
+        except Exception as fault:  # a fault in the explanation must not hide the fault that it explains
+            first, *_ = named(fault).splitlines() or [""]
+            self.lines.append(f"({what} failed: {first})")
+            return otherwise
+
+    def name_suspects(self, subject: Subject, case: Case, index: int, actual: Array, result: Result) -> None:
+        """Add the known wrong convolutions that compute this output, if there are any.
+
+        Args:
+            subject: has the diagnosis.
+            case: the case that was run: the subject's, or one derived from it.
+            index: which of its run shapes was run.
+            actual: the wrong output.
+            result: the reference of that run.
+        """
+
+        def suspects() -> tuple[list[str], list[str]]:
+            found = subject.diagnose(case, index, actual, result)
+            return message.as_if(found), [suspect.name for suspect in found]
+
+        nothing: tuple[list[str], list[str]] = ([], [])
+        lines, self.figures["as_if"] = self.attempt("the diagnosis", suspects, nothing)
+        self.lines += lines
+
+    def add_evidence(
+        self,
+        case: Case,
+        run_shape: Sequence[int],
+        *,
+        actual: Array,
+        expected: Float64,
+        bound: Float64,
+        worst: tuple[int, ...],
+    ) -> None:
+        """Add the crop of the output from which a report draws the failure. Arguments are those of `evidence`."""
+
+        def crop() -> dict[str, Any] | None:
+            with np.errstate(all="ignore"):
+                return evidence(case, run_shape, actual=actual, expected=expected, bound=bound, worst=worst)
+
+        shown = self.attempt("the evidence for the report", crop, None)
+        if shown is not None:
+            self.figures["evidence"] = shown
