@@ -1,6 +1,7 @@
 """Each derived relation holds for a right convolution and says no to a wrong one."""
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.support.helpers import make_case
 from tests.support.suite import suite_catalog
 from trt_conformance.checks.metamorphic import FLOATS, QUANTIZED, RELATIONS, check_metamorphic, choose
+from trt_conformance.checks.relations import MOST_PARTS, sample
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import INPUT, OUTPUT
 from trt_conformance.core.types import DATA_TYPE, QUANTIZED_PRECISIONS
@@ -154,6 +156,66 @@ def test_the_message_names_the_relation_and_the_place():
     message = judge("batch_of_one", case, Wrong(last_image_of_several)).message
     assert "by the relation batch_of_one" in message
     assert f"(n={case.input.shape[0] - 1}, k=" in message
+
+
+class Counting(NumpyTarget):
+    """Counts the runs of all its engines; the image (or map) ``wrong`` of an output of several is off by one."""
+
+    def __init__(self, axis, wrong=None):
+        self.runs, self._axis, self._wrong = 0, axis, wrong
+
+    def build(self, case):
+        engine = super().build(case)
+        right = engine.run
+
+        def run(feeds):
+            self.runs += 1
+            y = right(feeds)[OUTPUT]
+            if self._wrong is not None and y.shape[self._axis] > self._wrong:
+                y[(slice(None),) * self._axis + (self._wrong,)] += y.dtype.type(1)
+            return {OUTPUT: y}
+
+        engine.run = run
+        return engine
+
+
+ONE_BY_ONE = {"kernel": {"shape": [1, 1, 1, 1], "fill": "exact_integers"}, "exact": True}
+MANY_IMAGES = {"input": {"shape": [65_540, 1, 1, 1], "fill": "exact_integers"}} | ONE_BY_ONE
+MANY_GROUPS = {
+    "input": {"shape": [1, 1000, 1, 1], "fill": "exact_integers"},
+    "kernel": {"shape": [2000, 1, 1, 1], "fill": "exact_integers"},
+    "set": {"num_groups": 1000},
+    "exact": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "axis", "said"),
+    [
+        ("batch_of_one", MANY_IMAGES, 0, "a sample of 64 of the 65540 images was checked"),
+        ("groups_as_slices", MANY_GROUPS, 1, "a sample of 64 of the 1000 groups was checked"),
+    ],
+)
+def test_of_many_parts_a_stated_sample_is_run(name, fields, axis, said):
+    case = make_case(source="a test", **fields)
+    right = Counting(axis)
+    found = judge(name, case, right)
+    assert (found.status, found.message) == ("pass", said)
+    assert right.runs == MOST_PARTS + 1
+    last = case.input.shape[0] - 1 if axis == 0 else case.kernel.shape[0] - 1
+    wrong = judge(name, case, Counting(axis, last))
+    assert wrong.status == "fail"
+    assert f"{'nk'[axis]}={last}" in wrong.message
+    assert said in wrong.message
+
+
+@pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 100, 65_540])
+def test_a_sample_is_small_spread_and_has_both_ends(count):
+    taken = sample(count)
+    assert len(taken) == len(set(taken)) == min(count, MOST_PARTS)
+    assert (taken[0], taken[-1]) == (0, count - 1)
+    assert all(b - a <= -(-count // 63) for a, b in pairwise(taken))
+    assert taken == sorted(taken)
 
 
 def test_what_a_target_cannot_do_is_unsupported():

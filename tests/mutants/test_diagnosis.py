@@ -1,4 +1,6 @@
-"""A wrong output is told by the name of what is wrong; one that is right but for rounding, or unheard of, is not."""
+"""A wrong output is explained by the mutant that gives it; one that is right up to rounding, or unknown, is not."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +10,8 @@ from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.second_input import check_inputs
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import OUTPUT, feeds_of
-from trt_conformance.mutants import MUTANTS, MutantTarget
-from trt_conformance.mutants.diagnosis import MOST_PRODUCTS, diagnosis
+from trt_conformance.mutants import MUTANTS, UNMUTATED, Mutant, MutantTarget
+from trt_conformance.mutants.diagnosis import MOST_PRODUCTS, MOST_WORK, OTHERS, OVERHEAD, diagnosis
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget
@@ -82,6 +84,55 @@ def test_a_large_output_is_not_explained():
     result = reference(case)
     many = np.zeros(MOST_PRODUCTS // result.terms + 1, dtype=np.float32)
     assert diagnosis(case, 0, many, result) == ()
+
+
+@pytest.mark.parametrize("fault", [ValueError("shapes"), KeyError("x"), MemoryError(), RuntimeWarning("overflow")])
+def test_a_mutant_that_breaks_down_explains_nothing_and_stops_no_other(monkeypatch, fault):
+    def broken(y, case):
+        raise fault
+
+    case = make_case(**FLOAT)
+    wrong = output_of(case, "bias_dropped")
+    first = (replace(UNMUTATED, name="broken", output=broken), *OTHERS)
+    monkeypatch.setattr("trt_conformance.mutants.diagnosis.OTHERS", first)
+    assert "bias_dropped" in [mutant.name for mutant in diagnosis(case, 0, wrong, reference(case))]
+
+
+def work_of(monkeypatch, case):
+    """The mutants that a diagnosis of an unknown wrong output runs, and a lower bound of their work."""
+    runs = []
+    right = Mutant.on
+
+    def counted(mutant, case):
+        runs.append(mutant)
+        return right(mutant, case)
+
+    monkeypatch.setattr(Mutant, "on", counted)
+    result = reference(case)
+    wrong = result.output.astype(np.float32)
+    wrong.flat[0] += 1e9
+    assert diagnosis(case, 0, wrong, result) == ()
+    return runs, sum(mutant.passes(case) for mutant in runs) * OVERHEAD
+
+
+def test_a_kernel_of_many_terms_is_diagnosed_without_the_mutants_that_sum_each_term_in_a_pass(monkeypatch):
+    """These two mutants alone took 18 minutes."""
+    window = {"shape": [1, 1, 316, 316], "fill": "uniform_20_bits"}
+    runs, work = work_of(monkeypatch, make_case(input=window, kernel=window))
+    assert work <= MOST_WORK
+    assert len(runs) > 100
+    assert not {"fp32_sums_in_fp16", "fp32_sums_in_bf16"} & {mutant.name for mutant in runs}
+
+
+def test_the_work_of_a_diagnosis_is_bounded(monkeypatch):
+    case = make_case(**FLOAT)
+    every, whole = work_of(monkeypatch, case)
+    monkeypatch.undo()
+    monkeypatch.setattr("trt_conformance.mutants.diagnosis.MOST_WORK", whole // 2)
+    some, part = work_of(monkeypatch, case)
+    assert part <= whole // 2
+    assert 0 < len(some) < len(every)
+    assert {"fp32_sums_in_fp16", "fp32_sums_in_bf16"} <= {mutant.name for mutant in every}
 
 
 @pytest.mark.parametrize("check", [check_forward, check_inputs])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.core.arrays import Array, Float64, widened
 from trt_conformance.core.case import Case
 from trt_conformance.core.json import finite
 from trt_conformance.core.tensors import case_data
@@ -29,7 +29,7 @@ def evidence(
     ``actual`` and ``bound`` have the shape of ``expected``; ``run_shape`` is the input's in the run that failed.
     """
     window = crop(actual.shape, worst)
-    values, wanted, limits = actual[window].astype(np.float64), expected[window], bound[window]
+    values, wanted, limits = widened(actual[window]), expected[window], bound[window]
     return {
         "input_shape": list(run_shape),
         "output_shape": list(actual.shape),

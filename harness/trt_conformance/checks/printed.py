@@ -9,7 +9,7 @@ import numpy as np
 from trt_conformance.checks import message
 from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.subject import Subject, judged
-from trt_conformance.core.arrays import Array
+from trt_conformance.core.arrays import Array, widened
 from trt_conformance.core.tensors import NUMPY_TYPE, OUTPUT
 from trt_conformance.numerics.bounds.elementwise import bound
 from trt_conformance.numerics.compare import compare, figures_of, structure_faults
@@ -27,7 +27,7 @@ def check_printed(subject: Subject) -> Finding:
     if faults:
         return Finding("fail", faults)
     found = compare(outputs[OUTPUT], printed.values, printed.tolerance + bound(case, subject.golden(case, 0)))
-    figures = figures_of(found) | agreement(outputs[OUTPUT].astype(np.float64), printed)
+    figures = figures_of(found) | agreement(widened(outputs[OUTPUT]), printed)
     return finding([] if found.passed else message.mismatch(found, "printed values"), **figures)
 
 

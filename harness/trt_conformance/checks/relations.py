@@ -11,7 +11,7 @@ import numpy as np
 from trt_conformance.checks import message
 from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.subject import Subject, judged
-from trt_conformance.core.arrays import Array
+from trt_conformance.core.arrays import Array, widened
 from trt_conformance.core.case import Case, Quantize, Relation
 from trt_conformance.core.tensors import OUTPUT, case_data
 from trt_conformance.numerics.bounds.elementwise import bound
@@ -87,7 +87,7 @@ def _close(subject: Subject, mine: Array, theirs: Array, other: Case) -> Finding
     """Two GPU kernels sum in different orders: their outputs differ by at most the sum of both bounds."""
     case = subject.case
     allowed = bound(case, reference(case)) + bound(other, reference(other))
-    found = compare(mine, theirs.astype(np.float64), allowed)
+    found = compare(mine, widened(theirs), allowed)
     return _matching(found, f"against {other.id}, which ran another GPU kernel")
 
 
@@ -99,8 +99,9 @@ def _channel_sum(subject: Subject, other: Case | None) -> Finding:
     assert other is not None
     case = subject.case
     mine = _output(subject, case)
-    theirs = _output(subject, other).astype(np.float64)
-    total = theirs.sum(axis=1).reshape(mine.shape)
+    theirs = widened(_output(subject, other))
+    with np.errstate(invalid="ignore"):  # of outputs that are not finite
+        total = theirs.sum(axis=1).reshape(mine.shape)
     allowed = bound(case, reference(case)) + bound(other, reference(other)).sum(axis=1).reshape(mine.shape)
     found = compare(mine, total, allowed)
     return _matching(found, f"against the sum of the channels of {other.id}")
@@ -113,9 +114,7 @@ def _group_slices(subject: Subject, other: Case | None) -> Finding:
     mine = np.take(_output(subject, case), maps, axis=axis)
     allowed = np.take(2 * bound(case, reference(case)), maps, axis=axis)
     joined = np.concatenate([_output(subject, part) for part in group_slices(case, taken)], axis=axis)
-    found = _matching(
-        compare(mine, joined.astype(np.float64), allowed), "against its groups convolved alone and concatenated"
-    )
+    found = _matching(compare(mine, widened(joined), allowed), "against its groups convolved alone and concatenated")
     stated = sampling(taken, case.attributes.groups, "groups")
     return replace(found, lines=[*found.lines, stated]) if stated else found
 
@@ -161,7 +160,7 @@ def _split_scales(quantize: Quantize | None, groups: int) -> list[dict[str, Any]
 
 def _units_digit(subject: Subject, other: Case | None) -> Finding:
     case = subject.case
-    x, mine = case_data(case).input.astype(np.float64), _output(subject, case).astype(np.float64)
+    x, mine = case_data(case).input.astype(np.float64), widened(_output(subject, case))
     axes = resolve(x.shape, case.kernel.shape, case.attributes)
     centers = [
         np.arange(a.size) * a.stride + extent(f, a.dilation) // 2 - a.before
@@ -169,7 +168,8 @@ def _units_digit(subject: Subject, other: Case | None) -> Finding:
     ]
     window: tuple[Any, ...] = (..., *np.ix_(*centers))
     seen = x[window]
-    wrong = np.argwhere(np.floor(mine) % 10 != seen)
+    with np.errstate(invalid="ignore"):  # of outputs that are not finite
+        wrong = np.argwhere(np.floor(mine) % 10 != seen)
     if not wrong.size:
         return finding([])
     at = tuple(int(i) for i in wrong[0])

@@ -12,7 +12,7 @@ import numpy as np
 from trt_conformance.checks.engine_facts import limits_of
 from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.subject import Subject, judged
-from trt_conformance.core.arrays import Array
+from trt_conformance.core.arrays import Array, widened
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
 from trt_conformance.numerics.compare import structure_faults
 from trt_conformance.numerics.reference.blocked import convolve
@@ -56,8 +56,8 @@ def check_special_values(subject: Subject) -> Finding:
         faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
         if faults:
             return Finding("fail", faults, {"observed": observed})
+        actual = widened(outputs[OUTPUT])
         with np.errstate(invalid="ignore"):
-            actual = outputs[OUTPUT].astype(np.float64)
             observed[name] = propagation(actual, expected)
             both = np.isfinite(actual) & np.isfinite(expected)
             wrong = both & (np.abs(actual - expected) > limits)
@@ -68,5 +68,5 @@ def check_special_values(subject: Subject) -> Finding:
             fault = f"{name} in one element of the input leaves no output finite"
             return Finding("fail", [fault], {"observed": observed})
     zero = subject.feed(case, {INPUT: np.full_like(data.input, -0.0)})[OUTPUT]
-    observed["minus_zero"] = "kept" if np.signbit(zero[zero == 0].astype(np.float64)).all() else "becomes 0"
+    observed["minus_zero"] = "kept" if np.signbit(widened(zero[zero == 0])).all() else "becomes 0"
     return finding((), observed=observed)

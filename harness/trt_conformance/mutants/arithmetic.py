@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -67,6 +68,11 @@ def stepwise(keep: Keep) -> Callable[[Array, Array, Attributes, Case], Array]:
     return multiply
 
 
+def terms_of(case: Case) -> int:
+    """The passes of `stepwise`: one for each term of a sum."""
+    return math.prod(case.kernel.shape[1:])
+
+
 def next_up(values: Array) -> Array:
     """The next larger value of the type."""
     if values.dtype != BRAIN:
@@ -100,7 +106,7 @@ def _narrow() -> Iterator[Mutant]:
     for precision, name in SUMS:
         doc = f"{precision} rounds each partial sum to {name}"
         applies = conditions.in_precision(precision)
-        yield Mutant(f"{precision}_sums_in_{name}", doc, applies, multiply=stepwise(KEEP[name]))
+        yield Mutant(f"{precision}_sums_in_{name}", doc, applies, multiply=stepwise(KEEP[name]), passes=terms_of)
 
 
 def _last_places() -> Iterator[Mutant]:

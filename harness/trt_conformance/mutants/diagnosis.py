@@ -1,4 +1,4 @@
-"""Says what a wrong output would be right for: the suite's mutants are wrong convolutions with names."""
+"""Finds the known wrong convolutions (mutants) that would give a wrong output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.core.arrays import Array, Float64, widened
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT, OUTPUT, feeds_of
@@ -22,15 +22,19 @@ from trt_conformance.mutants import outputs as results
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, multiply
 from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF
 from trt_conformance.numerics.reference.result import Result
-from trt_conformance.targets.errors import Refused
+from trt_conformance.numerics.reference.shape import output_shape
 
-# What the arithmetic explains is not looked for elsewhere. Mutants of interactions are wrong as others are, but in some
-# cases only; and those of refusals give no output.
+# What an arithmetic mutant explains needs no other explanation. Mutants of interactions repeat others in some cases
+# only, and mutants of refusals give no output.
 ARITHMETIC: tuple[Mutant, ...] = (*quantized.MUTANTS, *fp8.MUTANTS, *arithmetic.MUTANTS)
 OTHERS: tuple[Mutant, ...] = (*geometry.MUTANTS, *operands.MUTANTS, *epilogues.MUTANTS, *results.MUTANTS)
 EVERY = slice(None)
 MOST = 6
 MOST_PRODUCTS = 10_000_000
+MOST_WORK = 2_000_000_000
+"""Multiplications, elements and overheads of all mutants that one diagnosis runs: about 5 s of one CPU core."""
+OVERHEAD = 50_000
+"""What one pass over the products costs beyond them, in the same unit."""
 
 # Rounding errors of a sum cancel: they grow with the root of its terms (Higham and Mary, A new approach to
 # probabilistic rounding error analysis, SIAM J. Sci. Comput. 41(5), 2019).
@@ -39,30 +43,35 @@ READ_OR_WRITTEN: dict[Precision, float] = {"tf32": 2.0**-11, "fp16": 2.0**-11, "
 
 
 def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mutant, ...]:
-    """The mutants that give a wrong output, but for rounding: at most ``MOST``.
+    """The mutants that give a wrong output, up to rounding: at most ``MOST``.
 
-    None of more than ``MOST_PRODUCTS`` products, and none where rounding is what is wrong.
+    None for outputs of more than ``MOST_PRODUCTS`` products, and none where only the rounding is wrong. Mutants whose
+    cost would exceed what is left of ``MOST_WORK`` are skipped. A mutant that breaks down on the case explains nothing.
 
     Args:
         case: the case that failed.
-        index: which of its run shapes did.
-        actual: the output that it gave.
+        index: which of its run shapes failed.
+        actual: the output that the target gave.
         result: the reference of that run.
     """
-    wrong, x = actual.astype(np.float64), feeds_of(case, index)[INPUT]
+    wrong, x = widened(actual), feeds_of(case, index)[INPUT]
     worst = _worst_image(case, wrong, result)
     rounding = TYPICAL * (math.sqrt(result.terms) * FLOAT32_ROUNDOFF + READ_OR_WRITTEN.get(case.precision, 0.0))
 
-    products = _Products()
+    products = _Products(MOST_WORK)
 
     def gives(mutant: Mutant, images: slice) -> bool:
         found = wrong[images]
-        if mutant.multiply is multiply:
-            mutant = replace(mutant, multiply=products.of)
+        passes, elements = mutant.passes(case), found.size + x[images].size + OVERHEAD
         try:
+            if mutant.multiply is multiply:
+                products.spend(elements)
+                mutant = replace(mutant, multiply=products.of)
+            else:
+                products.spend(passes * (found.size * result.terms + elements))
             with closing(mutant.on(case)) as engine, np.errstate(all="ignore"):
                 output = engine.run({INPUT: x[images]}).get(OUTPUT)
-        except Refused:
+        except Exception:  # whatever breaks down has not given the output
             return False
         if output is None or output.shape != found.shape:
             return False
@@ -79,21 +88,37 @@ def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mu
     return ()
 
 
-class _Products:
-    """Sums of products by what is multiplied: most mutants multiply the same, and are wrong elsewhere."""
+class _TooMuchWork(Exception):
+    """A mutant costs more than the diagnosis may spend on it."""
 
-    def __init__(self) -> None:
+
+class _Products:
+    """Sums of products, cached by their operands, since most mutants multiply the same; and the work that is left."""
+
+    def __init__(self, work: int) -> None:
+        self._left = work
         self._known: dict[Any, Array] = {}
+
+    def spend(self, work: int) -> None:
+        """Count some work before it is done. Raises _TooMuchWork where less is left."""
+        if work > self._left:
+            raise _TooMuchWork
+        self._left -= work
 
     def of(self, x: Array, kernel: Array, attributes: Attributes, case: Case) -> Array:
         key = (attributes, *((t.dtype, t.shape, t.tobytes()) for t in (x, kernel)))
         if key not in self._known:
+            # A mutant may compute many more outputs than the case has.
+            work = math.prod(output_shape(x.shape, kernel.shape, attributes)) * math.prod(kernel.shape[1:])
+            if work > MOST_PRODUCTS:
+                raise _TooMuchWork
+            self.spend(work)
             self._known[key] = multiply(x, kernel, attributes, case)
         return self._known[key].copy()
 
 
 def _worst_image(case: Case, wrong: Float64, result: Result) -> slice:
-    """The image with the largest error, since arithmetic treats all alike; every one where that cannot be said."""
+    """The image with the largest error, since arithmetic treats all images alike; all of them after an epilogue."""
     if case.epilogue or wrong.shape != result.output.shape or wrong.ndim != case.spatial_rank + 2:
         return EVERY
     error = np.nan_to_num(np.abs(wrong - result.output), nan=np.inf)

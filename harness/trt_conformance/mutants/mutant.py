@@ -80,6 +80,11 @@ def quantize(x: Array, scale: Array, role: Role, grid: Grid) -> Array:
     return quantization.quantize(x, scale, grid)
 
 
+def once(case: Case) -> int:
+    """All products are summed in one pass."""
+    return 1
+
+
 def per_map(values: Array, case: Case) -> Array:
     """One value a map, shaped to broadcast over an output."""
     return values.reshape(-1, *(1,) * case.spatial_rank)
@@ -119,6 +124,7 @@ class Mutant:
     epilogue: Callable[[Case, Array, Array], Array] = apply
     output: Change = unchanged
     engine: type[MutantEngine] | None = None
+    passes: Callable[[Case], int] = once
 
     def on(self, case: Case) -> MutantEngine:
         """What runs the stages on a case, whether or not the mutant applies to it."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.core.arrays import Array, Float64, widened
 from trt_conformance.core.json import finite
 from trt_conformance.numerics.places import pattern
 
@@ -72,7 +72,7 @@ def compare(actual: Array, expected: Float64, bound: Float64) -> Comparison:
         raise ValueError(f"shapes differ: {actual.shape}, {expected.shape}, {bound.shape}")
     if actual.size == 0:
         return Comparison(0, 0, (), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, "")
-    values = actual.astype(np.float64)
+    values = widened(actual)
     both_finite = np.isfinite(values) & np.isfinite(expected)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         error = np.where(both_finite, np.abs(values - expected), np.inf)
