@@ -26,7 +26,7 @@ from trt_conformance.checks.subject import Subject
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.paths import CASES
 from trt_conformance.core.tensors import case_data
-from trt_conformance.numerics.reference import convolution, shape
+from trt_conformance.numerics.reference import blocked, shape
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.numerics.reference.shape import Axis
 from trt_conformance.targets.engines import Engines
@@ -182,7 +182,7 @@ def _placed(axis, i, f, d, mode):
 def test_misplaced_padding_changes_values_of_the_sample(monkeypatch, resolve_axis):
     cases = [case for case in sample(TIERS["ci"]) if case.spatial_rank == 2]
     expected = {case.id: reference(case).output for case in cases}
-    monkeypatch.setattr(convolution, "_pad", _pad_anywhere)
+    monkeypatch.setattr(blocked, "_pad", _pad_anywhere)
     assert all(np.array_equal(reference(case).output, expected[case.id]) for case in cases)
     monkeypatch.setattr(shape, "resolve_axis", resolve_axis)
     assert any(_output(case) is None or not np.array_equal(_output(case), expected[case.id]) for case in cases)
@@ -196,9 +196,9 @@ def _output(case):
 
 
 def _pad_anywhere(x, axes, window):
-    """The reference's padding, for a negative start, too: written anew, element by element."""
+    """The reference's padding, also for a negative start: written element by element."""
     spatial = x.shape[-len(axes) :]
-    reach = [(a.size - 1) * a.stride + shape.extent(f, a.dilation) for a, f in zip(axes, window, strict=True)]
+    reach = [a.reach(f) for a, f in zip(axes, window, strict=True)]
     padded = np.zeros((*x.shape[: -len(axes)], *reach), dtype=x.dtype)
     for at in np.ndindex(*reach):
         source = tuple(p - a.before for p, a in zip(at, axes, strict=True))
