@@ -208,9 +208,12 @@ def test_observe(filled: Store) -> None:
 def test_observe_goes_on_after_a_failure(filled: Store, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FAILING)
     text = filled.run("observe", "--target", f"{tmp_path / 'mine.py'}:Breaks", "one/*", code=1)
+    where = f'  at build ({tmp_path / "mine.py"}:8): raise RuntimeError("out of order")'
     assert text.splitlines() == [
         "error         one/stride-fp32  RuntimeError: out of order",
+        where,
         "error         one/stride-bf16  RuntimeError: out of order",
+        where,
         "not observed  one/padding-fp32  no padding",
         "not observed  one/refused-fp32  the target has to refuse it",
     ]

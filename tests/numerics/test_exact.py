@@ -101,7 +101,7 @@ def test_lint_refuses_what_it_cannot_verify():
 
 @pytest.mark.parametrize(
     ("weakness", "values"),
-    [("of the 18 expected values are 0", [1, 2] + 10 * [0] + 6 * [3]), ("only 2 different ones", 9 * [1, 2])],
+    [("of the 18 expected values are 0", [1, 2] + 10 * [0] + 6 * [3]), ("only 2 different values", 9 * [1, 2])],
 )
 def test_lint_asks_for_variety(weakness, values):
     fields = {

@@ -231,10 +231,10 @@ def test_ctrl_c_ends_a_stuck_call(monkeypatch):
         case = make_case()
         engine = target.build(case)
 
-        def interrupted(_time_limit):
+        def interrupted(*_arguments):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(target._worker._connection, "poll", interrupted)
+        monkeypatch.setattr(target._worker._channel, "receive", interrupted)
         with pytest.raises(KeyboardInterrupt):
             engine.run(feeds_of(case))
         assert not target.is_alive

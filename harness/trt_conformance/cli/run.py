@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,9 +15,10 @@ def run(context: typer.Context) -> None:
 
     For example: trt-conformance run --target tensorrt --case 'padding_mode/*' -x
     """
-    import pytest  # only this command needs it
-
-    sys.exit(pytest.main(arguments(context.args)))
+    command = [sys.executable, "-m", "pytest", *arguments(context.args)]
+    if os.name == "nt":
+        sys.exit(subprocess.call(command))
+    os.execv(sys.executable, command)  # pytest gets the signals and the exit code is its own
 
 
 def arguments(given: list[str]) -> list[str]:

@@ -23,7 +23,9 @@
     ├── Unsupported                  targets.errors: the target does not have the feature
     ├── NotRun                       targets.errors: the target cannot run it on this machine
     ├── Refused                      targets.errors: the target refused the configuration
-    └── PhaseFault                   checks.subject: a phase ended in an error
+    ├── PhaseFault                   checks.subject: a phase ended in an error
+    ├── Malformed                    targets.isolation.answers: a target's process sent what is not an answer
+    └── _TooMuchWork                 mutants.diagnosis: a mutant would compute too many products
 
 An exception that only one room raises and catches is defined in that room.
 """
