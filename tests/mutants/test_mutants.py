@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -19,11 +20,15 @@ from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.checks.second_input import other_input
 from trt_conformance.cli import app
+from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.core.tensors import INPUT, feeds_of
 from trt_conformance.mutants import MUTANTS, UNMUTATED, Mutant, MutantTarget, Outcome, check_unmutated, score, small
+from trt_conformance.mutants.arithmetic import products_of
+from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.protocols import Target
@@ -115,6 +120,25 @@ def test_a_mutant_is_right_where_it_does_not_apply(cases: tuple[Case, ...]) -> N
     plain = [case for case in cases if case.attributes.groups == 1]
     assert plain
     assert all(answers(MutantTarget(groups), case) == answers(NumpyTarget(), case) for case in plain[:20])
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("window", [(3, 2), (2, 1, 3)])
+def test_the_products_of_a_term_are_those_of_a_kernel_with_this_term_alone(
+    groups: int, window: tuple[int, ...]
+) -> None:
+    random = np.random.default_rng(5)
+    rank = len(window)
+    x = random.normal(size=(2, 6, *(9,) * rank)).astype(np.float32)
+    kernel = random.normal(size=(9, 6 // groups, *window)).astype(np.float32)
+    neutral = {"pre": (0,) * rank, "post": (0,) * rank, "groups": groups}
+    attributes = Attributes(stride=(2, 1, 3)[:rank], dilation=(1, 3, 2)[:rank], **neutral)
+    axes = resolve(x.shape, kernel.shape, attributes)
+    for term in np.ndindex(kernel.shape[1:]):
+        alone = np.zeros_like(kernel)
+        alone[(slice(None), *term)] = kernel[(slice(None), *term)]
+        expected = convolve(x, alone, None, attributes)
+        assert products_of(x, kernel, axes, groups, term).tobytes() == expected.tobytes()
 
 
 def test_score_stops_at_the_first_kill_or_counts_them_all(catalog: Catalog) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import ml_dtypes
@@ -15,7 +15,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.types import Precision
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.mutant import Change, Mutant, truncated
-from trt_conformance.mutants.mutant import multiply as sum_products
+from trt_conformance.numerics.reference.shape import Axis, resolve
 
 Keep = Callable[[Array], Array]
 
@@ -53,19 +53,36 @@ def kept(keep: Keep) -> Change:
 
 
 def stepwise(keep: Keep) -> Callable[[Array, Array, Attributes, Case], Array]:
-    """Sums one tap of one channel after the other, and keeps less of each partial sum."""
+    """Sums the products of one tap of one channel after the other, and rounds each partial sum."""
 
     def multiply(x: Array, kernel: Array, attributes: Attributes, case: Case) -> Array:
+        axes = resolve(x.shape, kernel.shape, attributes)
         total: Array | None = None
         for term in np.ndindex(kernel.shape[1:]):
-            one = np.zeros_like(kernel)
-            place: Any = (slice(None), *term)
-            one[place] = kernel[place]
-            product = sum_products(x, one, attributes, case)
+            product = products_of(x, kernel, axes, attributes.groups, term)
             total = keep(product if total is None else total + product)
         return np.asarray(total)
 
     return multiply
+
+
+def products_of(x: Array, kernel: Array, axes: Sequence[Axis], groups: int, term: tuple[int, ...]) -> Array:
+    """One product of every output's sum, of the shape of the output: what a kernel of this term alone gives.
+
+    Args:
+        x: ``(*batch, C, *spatial)``, already padded.
+        kernel: ``(K, C/groups, *window)``.
+        axes: the spatial axes, without padding.
+        groups: the number of groups.
+        term: the channel within a group, and the window's element.
+    """
+    channel, *tap = term
+    steps = zip(tap, axes, strict=True)
+    window = [slice(f * a.dilation, f * a.dilation + (a.size - 1) * a.stride + 1, a.stride) for f, a in steps]
+    read: tuple[Any, ...] = (..., slice(channel, None, kernel.shape[1]), *window)
+    taken: tuple[Any, ...] = (slice(None), *term)
+    seen, weights = x[read], kernel[taken].reshape(-1, *(1,) * len(axes))
+    return np.asarray(np.repeat(seen, len(kernel) // groups, axis=-len(axes) - 1) * weights + x.dtype.type(0))
 
 
 def terms_of(case: Case) -> int:

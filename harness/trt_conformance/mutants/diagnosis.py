@@ -68,7 +68,7 @@ def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mu
                 products.spend(elements)
                 mutant = replace(mutant, multiply=products.of)
             else:
-                products.spend(passes * (found.size * result.terms + elements))
+                products.spend(found.size * result.terms + passes * elements)
             with closing(mutant.on(case)) as engine, np.errstate(all="ignore"):
                 output = engine.run({INPUT: x[images]}).get(OUTPUT)
         except Exception:  # whatever breaks down has not given the output
