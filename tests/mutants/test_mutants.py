@@ -27,7 +27,7 @@ from trt_conformance.core.paths import ROOT
 from trt_conformance.core.tensors import INPUT, feeds_of
 from trt_conformance.mutants import MUTANTS, UNMUTATED, Mutant, MutantTarget, Outcome, check_unmutated, score, small
 from trt_conformance.mutants.arithmetic import products_of
-from trt_conformance.numerics.reference.convolution import convolve
+from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.numpy import NumpyTarget
