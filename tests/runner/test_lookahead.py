@@ -153,8 +153,12 @@ def test_what_breaks_ahead_has_a_verdict(tmp_path):
     options = ["--target", f"{tmp_path}/breaks.py:Breaks", "--builders", "1", "-q", "--record-root", str(tmp_path)]
     done = run_pytest("cases/test_forward.py::test_forward", *options, "--case", "stride_nd/h2_w2")
     (path,) = tmp_path.rglob("record.jsonl")
-    found = {(v.status, v.phase, v.message.splitlines()[-1].strip()) for v in read_record(path).verdicts}
-    assert found == {("error", "build", "RuntimeError: cannot look ahead")}
+    verdicts = read_record(path).verdicts
+    assert {(v.status, v.phase) for v in verdicts} == {("error", "build")}
+    for found in verdicts:
+        *_, error, where = found.message.splitlines()
+        assert error.strip() == "RuntimeError: cannot look ahead"
+        assert where.strip() == f'at expect ({tmp_path}/breaks.py:8): raise RuntimeError("cannot look ahead")'
     assert "Traceback" not in done.stdout
     assert done.stdout.splitlines()[-1].endswith("exit code 1: 2 checks ended in an error")
     assert not re.search(r"^\d+ .*error", done.stdout, re.MULTILINE)

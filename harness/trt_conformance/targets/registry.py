@@ -153,4 +153,4 @@ def target_facts(target: Target) -> dict[str, Any]:
     try:
         return dict(target.environment()) if offers(target, "environment") else {}
     except Exception as fault:
-        return {"environment": f"not available: {fault}"}
+        return {"environment": f"not available: {str(fault).splitlines()[0]}"}
