@@ -15,7 +15,7 @@ from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.catalog.expectations import load_expectations
 from trt_conformance.catalog.linting import lint_folder
 from trt_conformance.catalog.patterns import pattern_fault
-from trt_conformance.catalog.source import CaseFileError, printable, toml_files
+from trt_conformance.catalog.source import MAX_MESSAGE, CaseFileError, Source, toml_files
 from trt_conformance.catalog.sweeps import rows
 from trt_conformance.catalog.sweeps.covering import Possible
 from trt_conformance.catalog.sweeps.update import expand_all
@@ -115,8 +115,12 @@ def test_file_name_that_is_not_utf8_is_shown_escaped(root: Path) -> None:
 
 
 def test_control_characters_never_reach_a_terminal() -> None:
-    assert printable("a\x1b[31m\x9b\u202eb\n\udce9") == "a\\x1b[31m\\x9b\\u202eb\\n\\udce9"
-    assert len(printable("x" * 10**6)) == source.MAX_MESSAGE
+    found = Source("a.toml", "a", "", {})
+    found.fault((), "a\x1b[31m\x9b\u202eb\n\udce9")
+    found.fault((), "x" * 10**6)
+    escaped, long = (fault.message for fault in found.faults)
+    assert escaped == "a\\x1b[31m\\x9b\\u202eb\\n\\udce9"
+    assert len(long) == MAX_MESSAGE
 
 
 def test_files_with_very_many_faults_are_left_after_a_while(root: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from trt_conformance.core.errors import ConformanceError, TomlError
 from trt_conformance.core.paths import relative
 from trt_conformance.core.toml import KeyLines, KeyPath, parse
-from trt_conformance.core.words import counted
+from trt_conformance.core.words import counted, one_line
 
 MAX_BYTES = 1_000_000
 MAX_FAULTS = 500
@@ -85,8 +85,8 @@ class Source:
         Raises:
             CaseFileError: the file has `MAX_FAULTS` faults; with all of them.
         """
-        cases = self._faults.setdefault((self.line(path), printable(message)), [])
-        if case is not None and (name := printable(case)[:MAX_CASE_NAME]) not in cases:
+        cases = self._faults.setdefault((self.line(path), one_line(message, MAX_MESSAGE)), [])
+        if case is not None and (name := one_line(case, MAX_MESSAGE)[:MAX_CASE_NAME]) not in cases:
             cases.append(name)
         if len(self._faults) > MAX_FAULTS:
             del self._faults[next(reversed(self._faults))]
@@ -94,21 +94,12 @@ class Source:
             raise CaseFileError([last, *self.faults])
 
 
-def printable(text: str) -> str:
-    """Return a text on one line: control characters and surrogates escaped, and cut after `MAX_MESSAGE` characters."""
-    if len(text) > MAX_MESSAGE:
-        text = f"{text[: MAX_MESSAGE - 3]}..."
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def name_of(path: Path) -> str:
     """Return the name of a file as messages show it.
 
     Only its folder is resolved, so that a link keeps its own name.
     """
-    return printable(f"{relative(path.parent)}/{path.name}")
+    return one_line(f"{relative(path.parent)}/{path.name}", MAX_MESSAGE)
 
 
 def read_text(path: Path) -> str:
@@ -195,4 +186,4 @@ def _files(folder: Path, above: frozenset[str]) -> Iterator[Path]:
 
 
 def _refused(path: Path, message: str, line: int = 1) -> CaseFileError:
-    return CaseFileError([Fault(name_of(path), line, printable(message))])
+    return CaseFileError([Fault(name_of(path), line, one_line(message, MAX_MESSAGE))])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -22,19 +21,20 @@ def choice(what: str, word: object, known: Iterable[str]) -> str:
     return f"{what} {shown(word)}{hint}"
 
 
-# Control characters but newline and tab; half surrogate pairs; marks that reorder or hide text.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
-)
-
-
 def printable(text: str) -> str:
-    r"""The text with escapes for what a terminal would obey: ``\x1b[31m``. Newlines and tabs stay."""
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+    r"""The text with escapes for characters that a terminal obeys or that reorder or hide text: ``\x1b[31m``.
+
+    Newlines and tabs stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
-def one_line(text: str) -> str:
-    """The same, with escapes for newlines and tabs too."""
+def one_line(text: str, most: int | None = None) -> str:
+    """As `printable`, with escapes for newlines and tabs too; a text of more than ``most`` characters is cut first."""
+    if most is not None and len(text) > most:
+        text = f"{text[: most - 3]}..."
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from trt_conformance.core.arrays import Array
+from trt_conformance.core.words import one_line
 from trt_conformance.golden.content import Content, describe
 
 WIDTH = 110
@@ -40,13 +41,8 @@ def as_json(content: Content) -> dict[str, Any]:
     }
 
 
-def printable(text: str) -> str:
-    """The text with control characters, which could drive a terminal, as escape sequences."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
 def _entry(name: str, text: str) -> Iterator[str]:
-    first, *rest = [printable(line) for line in text.splitlines()] or [""]
+    first, *rest = [one_line(line) for line in text.splitlines()] or [""]
     yield f"{name.lstrip('/'):<14} {first}"
     yield from (f"{'':<14} {line}" for line in rest)
 
