@@ -1,10 +1,14 @@
 """A known difference is accepted where it is stated and as it is stated, and nowhere else."""
 
+import re
+
 import pytest
 
 from tests.support.helpers import make_case
-from trt_conformance.catalog.expectations import Expectation, Expectations, load_expectations
+from trt_conformance.catalog.expectations import Expectation, Expectations, load_expectations, read_expectations
+from trt_conformance.core.check_names import CHECKS, RENAMED_CHECKS
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import CASES
 from trt_conformance.core.verdict import Verdict
 
 KNOWN = Expectation.model_validate(
@@ -77,3 +81,39 @@ def test_a_pattern_of_cases_that_may_differ_must_match_some(tmp_path):
     (tmp_path / "known.toml").write_text("\n".join(["[[expectation]]", *lines, "also = ['no/such-*']"]))
     with pytest.raises(ConformanceError, match=r'known\.toml:\d+: also: "no/such-\*" matches no case'):
         load_expectations([make_case(id="exact/depthwise", precision="int8")], tmp_path)
+
+
+def with_checks(folder, *checks):
+    """The faults of a file whose only expectation covers these checks, each on a line of its own."""
+    fields = KNOWN.model_dump(mode="json", exclude={"link", "checks", "also"})
+    names = [f"  {name!r}," for name in checks]
+    text = "\n".join(
+        ["[[expectation]]", *(f"{key} = {value!r}" for key, value in fields.items()), "checks = [", *names, "]"]
+    )
+    (folder / "known.toml").write_text(text)
+    return text.splitlines(), [str(fault) for fault in read_expectations(folder, None)[1]]
+
+
+def test_an_unknown_check_is_an_error_that_names_the_checks(tmp_path):
+    lines, faults = with_checks(tmp_path, "forward", "forwards")
+    line = lines.index("  'forwards',") + 1
+    (fault,) = faults
+    assert f'known.toml:{line}: checks: unknown check "forwards"; did you mean "forward"?' in fault
+    assert fault.endswith(", ".join(CHECKS))
+
+
+def test_a_renamed_check_is_an_error_that_gives_the_present_name(tmp_path):
+    _, (fault,) = with_checks(tmp_path, "ways")
+    assert fault.endswith('checks: the check "ways" is now named "execution_modes"')
+
+
+def test_every_check_of_the_suite_may_be_expected(tmp_path):
+    named = set()
+    for file in CASES.glob("test_*.py"):
+        for function in file.read_text(encoding="utf-8").split("\ndef test_")[1:]:
+            given = re.findall(r'judge\(.*, "(\w+)"\)', function)
+            named |= set(given) or {function.partition("(")[0]}
+    assert named == set(CHECKS)
+    assert with_checks(tmp_path, *CHECKS)[1] == []
+    assert set(RENAMED_CHECKS).isdisjoint(CHECKS)
+    assert set(RENAMED_CHECKS.values()) <= set(CHECKS)

@@ -11,7 +11,8 @@ from tests.support.helpers import run_pytest
 from tests.support.runs import ENVIRONMENT, TARGET, flipped, record, verdict
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.results.record import schema as record_schema
-from trt_conformance.results.record.record import RecordWriter, read_record, save_record
+from trt_conformance.results.record.record import CHECK_VARIABLE, RecordWriter, read_record, save_record
+from trt_conformance.results.record.schema import LineFault
 
 
 @pytest.fixture
@@ -57,6 +58,16 @@ def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path):
         writer.close({})
 
 
+def test_a_line_that_the_schema_refuses_is_not_written_in_tests(writer, monkeypatch):
+    wrong = verdict(figures={"samples": ["fast"]})
+    with pytest.raises(LineFault, match="samples"):
+        writer.write(wrong)
+    assert len(lines_of(writer.path)) == 1
+    monkeypatch.delenv(CHECK_VARIABLE)
+    writer.write(wrong)
+    assert len(lines_of(writer.path)) == 2
+
+
 def test_a_killed_run_is_read_and_incomplete(writer):
     writer.write(verdict())
     found = read_record(writer.path)
@@ -81,16 +92,16 @@ def test_a_last_line_cut_within_a_letter_is_dropped(path):
 
 def test_a_header_cut_short_is_no_record(path):
     path.write_bytes(lines_of(path)[0][:40])
-    assert ":1: not JSON, so not a run record" in refusal(path)
+    assert ":1: not a line of a run record: not valid JSON" in refusal(path)
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"", ":1: not a run record: the file is empty"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", ":1: not UTF-8"),
-        (b"a,b\n1,2\n", ":1: not JSON"),
-        (b"[1, 2]\n", ":1: not a JSON object"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", ":1: not a line of a run record: not valid UTF-8"),
+        (b"a,b\n1,2\n", ":1: not a line of a run record: not valid JSON"),
+        (b"[1, 2]\n", ":1: not a line of a run record: not a JSON object"),
         (b'{"kind": "verdict"}\n', "its first line is not a header"),
         (b'{"a": 1}\n{"b": 2}\n', "its first line is not a header"),
         (b'{"$schema": "x"}', "its first line is not a header"),
@@ -120,14 +131,14 @@ def test_bytes_that_are_not_utf_8_are_refused_where_they_stand(path):
     whole = lines_of(path)
     whole[1] = whole[1].replace(b"a/b", b"a/\xff")
     path.write_bytes(b"\n".join([*whole, b""]))
-    assert ":2: not UTF-8" in refusal(path)
+    assert ":2: not a line of a run record: not valid UTF-8" in refusal(path)
 
 
 def test_a_damaged_line_is_refused_where_it_stands(path):
     whole = lines_of(path)
     whole[1] = whole[1][:30]
     path.write_bytes(b"\n".join([*whole, b""]))
-    assert ":2: not JSON" in refusal(path)
+    assert ":2: not a line of a run record: not valid JSON" in refusal(path)
 
 
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
@@ -135,7 +146,7 @@ def test_numbers_that_json_lacks_are_refused(path, word):
     whole = lines_of(path)
     whole[1] = whole[1].replace(b'"figures": {}', f'"figures": {{"fraction": {word}}}'.encode())
     path.write_bytes(b"\n".join([*whole, b""]))
-    assert f":2: not JSON, so not a run record: {word} is not a JSON value" in refusal(path)
+    assert f":2: not a line of a run record: {word} is not valid JSON" in refusal(path)
 
 
 def test_numbers_that_json_lacks_are_written_as_text(writer):

@@ -18,13 +18,14 @@ from trt_conformance.catalog.explain import explain
 from trt_conformance.catalog.patterns import pattern_fault
 from trt_conformance.catalog.source import CaseFileError, Fault, Source, read_sources, toml_files
 from trt_conformance.core.case import Case
+from trt_conformance.core.check_names import CHECKS, RENAMED_CHECKS
 from trt_conformance.core.flavours import FLAVOURS
 from trt_conformance.core.paths import CASES
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.toml import KeyPath
 from trt_conformance.core.types import Model, Phase
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.core.words import choice, shown
+from trt_conformance.core.words import choice, closest, shown
 
 
 class Expectation(Model):
@@ -126,8 +127,8 @@ def load_expectations(
         generated: ids of checks that are not in a case file, which patterns may match as well.
 
     Raises:
-        CaseFileError: with every fault of every file: invalid TOML, unknown keys or targets, patterns that match no
-            case, duplicate ids.
+        CaseFileError: with every fault of every file: invalid TOML, unknown keys, targets or checks, patterns that
+            match no case, duplicate ids.
     """
     entries, faults = read_expectations(root, [*(case.id for case in cases), *generated])
     if faults:
@@ -153,6 +154,7 @@ def read_expectations(root: Path, ids: Sequence[str] | None) -> tuple[list[Expec
             place = f"{source.file}:{source.line(path)}"
             if (earlier := first.setdefault(entry.id, place)) != place:
                 source.fault((*path, "id"), f"duplicate id {shown(entry.id)}: already at {earlier}")
+            _check_names(source, path, entry)
             if ids is not None:
                 _check_patterns(source, path, entry, ids)
             entries.append(entry)
@@ -177,6 +179,17 @@ def _entries(source: Source) -> Iterator[tuple[int, Expectation]]:
                 source.fault(("expectation", index, *path), explain(detail, path, Expectation))
             continue
         yield index, entry
+
+
+def _check_names(source: Source, path: KeyPath, entry: Expectation) -> None:
+    for index, name in enumerate(entry.checks):
+        if name in RENAMED_CHECKS:
+            message = f"the check {shown(name)} is now named {shown(RENAMED_CHECKS[name])}"
+        elif name not in CHECKS:
+            message = f"unknown check {shown(name)}{closest(name, CHECKS)}; the checks are {', '.join(CHECKS)}"
+        else:
+            continue
+        source.fault((*path, "checks", index), f"checks: {message}")
 
 
 def _check_patterns(source: Source, path: KeyPath, entry: Expectation, ids: Sequence[str]) -> None:

@@ -1,0 +1,31 @@
+"""The names of the suite's checks, as verdicts, records and expectations use them."""
+
+from __future__ import annotations
+
+CHECKS = (
+    "build",
+    "committed",
+    "deprecated",
+    "document_ideal",
+    "document_printed",
+    "edge",
+    "execution_modes",
+    "forward",
+    "fresh",
+    "golden",
+    "inputs",
+    "large",
+    "latency",
+    "metamorphic",
+    "network",
+    "padding",
+    "printed",
+    "reject",
+    "relations",
+    "special_values",
+    "store",
+)
+"""A check's name is its test function's in `cases/`, without ``test_``, unless that passes a name to ``judge``."""
+
+RENAMED_CHECKS = {"ways": "execution_modes"}
+"""Names that checks have in older records and expectations, and their present names."""
