@@ -1,11 +1,13 @@
 """Bad input to a run: one clear message, exit code 2, and nothing is run or written."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from tests.support.helpers import run_pytest
 from trt_conformance.core.paths import ROOT
+from trt_conformance.runner.parametrize import parametrize_padding
 
 
 def assert_refused(done, root, *messages):
@@ -76,3 +78,30 @@ def test_targets_of_one_name_are_refused(tmp_path):
         targets += ["--target", f"{tmp_path / name}.py:{name}"]
     done = run_pytest("cases/test_forward.py", "--record-root", str(tmp_path / "records"), *targets)
     assert_refused(done, tmp_path, "2 targets are named mine")
+
+
+@pytest.mark.slow
+def test_a_misspelled_marker_fails_the_collection(checkout):
+    shutil.rmtree(checkout / "cases" / "expectations")
+    (checkout / "cases" / "test_own.py").write_text(
+        'import pytest\n\n\n@pytest.mark.cases("acepted")\ndef test_own(subject, judge): pass\n'
+    )
+    done = run_pytest("cases/test_own.py", "--record-root", "records", "--target", "numpy", root=checkout)
+    message = '@pytest.mark.cases: unknown selection "acepted"; did you mean "accepted"?'
+    assert_refused(done, checkout, f"cases/test_own.py::test_own: {message}")
+
+
+@pytest.mark.parametrize(
+    ("mark", "message"),
+    [
+        (pytest.mark.padding("nope"), 'unknown selection "nope"; expected one of table, sample, edges'),
+        (pytest.mark.padding("table", needs="shape"), 'unknown value of needs "shape"; did you mean "shapes"?'),
+        (pytest.mark.padding(), "expected one argument, got 0"),
+    ],
+    ids=["selection", "needs", "no argument"],
+)
+def test_a_wrong_marker_is_refused_with_the_test_and_the_known_values(mark, message):
+    metafunc, run = SimpleNamespace(definition=SimpleNamespace(nodeid="own.py::test_own")), SimpleNamespace(targets=[])
+    with pytest.raises(pytest.fail.Exception) as caught:
+        parametrize_padding(metafunc, run, mark.mark)
+    assert str(caught.value) == f"own.py::test_own: @pytest.mark.padding: {message}"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
 
 import pytest
 
 from trt_conformance.checks.metamorphic import choose
 from trt_conformance.checks.padding.sample import edges, sample
-from trt_conformance.checks.padding.tiers import MODES, RANKS, table_id, tier_of
-from trt_conformance.checks.padding.tiers import Tier as PaddingTier
+from trt_conformance.checks.padding.tiers import MODES, RANKS, PaddingTier, table_id, tier_of
 from trt_conformance.checks.selection import GENERATED, NEEDS, SELECTIONS
 from trt_conformance.core.case import Case
+from trt_conformance.core.words import choice
 from trt_conformance.runner.keys import RUN
 from trt_conformance.runner.session import Run
 from trt_conformance.targets.protocols import Target
@@ -37,7 +37,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         parametrize_padding(metafunc, run, padding)
         return
     assert marker is not None
-    selection = marker.args[0]
+    selection = argument_of(metafunc, marker, [*SELECTIONS, GENERATED])
     if selection == GENERATED:
         parametrize_generated(metafunc, run)
         return
@@ -45,8 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "subject" not in metafunc.fixturenames:
         parametrize(metafunc, "case", cases, [case.id for case in cases])
         return
-    needs = NEEDS[marker.kwargs.get("needs", "nothing")]
-    targets = [target for target in run.targets if needs(target)]
+    targets = fitting(metafunc, marker, run)
     alone = len(run.targets) == 1
 
     def name_of(case: Case, target: Target) -> str:
@@ -73,10 +72,8 @@ def parametrize_generated(metafunc: pytest.Metafunc, run: Run) -> None:
 
 def parametrize_padding(metafunc: pytest.Metafunc, run: Run, marker: pytest.Mark) -> None:
     """The padding truth tables, or configurations sampled from them as cases, on each target that fits."""
-    needs = NEEDS[marker.kwargs.get("needs", "nothing")]
-    targets = [target for target in run.targets if needs(target)]
-    samples = PADDING_SAMPLES[marker.args[0]]
-
+    samples = PADDING_SAMPLES[argument_of(metafunc, marker, PADDING_SAMPLES)]
+    targets = fitting(metafunc, marker, run)
     wanted = run.selection.names
     rows: dict[str, Any]
     if samples is not None:
@@ -88,6 +85,28 @@ def parametrize_padding(metafunc: pytest.Metafunc, run: Run, marker: pytest.Mark
     alone = len(run.targets) == 1
     ids = [name if alone else f"{name}-{target.name}" for target in targets for name in rows]
     parametrize(metafunc, "subject" if samples else "table", values, ids, indirect=samples is not None)
+
+
+def argument_of(metafunc: pytest.Metafunc, marker: pytest.Mark, known: Iterable[str]) -> str:
+    """The marker's one argument. Fails the collection of the test where it is not a known one."""
+    if len(marker.args) != 1:
+        refuse(metafunc, marker, f"expected one argument, got {len(marker.args)}")
+    if marker.args[0] not in known:
+        refuse(metafunc, marker, choice("unknown selection", marker.args[0], known))
+    return str(marker.args[0])
+
+
+def fitting(metafunc: pytest.Metafunc, marker: pytest.Mark, run: Run) -> list[Target]:
+    """The run's targets that offer what the marker's ``needs`` names."""
+    name = marker.kwargs.get("needs", "nothing")
+    if name not in NEEDS:
+        refuse(metafunc, marker, choice("unknown value of needs", name, NEEDS))
+    return [target for target in run.targets if NEEDS[name](target)]
+
+
+def refuse(metafunc: pytest.Metafunc, marker: pytest.Mark, message: str) -> NoReturn:
+    """Fail the collection of a test whose marker is wrong."""
+    pytest.fail(f"{metafunc.definition.nodeid}: @pytest.mark.{marker.name}: {message}", pytrace=False)
 
 
 def parametrize(

@@ -8,8 +8,7 @@ from functools import cached_property, lru_cache
 
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.checks.padding import sample as padding_sample
-from trt_conformance.checks.padding.tiers import Tier as PaddingTier
-from trt_conformance.checks.padding.tiers import tier_of
+from trt_conformance.checks.padding.tiers import PaddingTier, tier_of
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Tier

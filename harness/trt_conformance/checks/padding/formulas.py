@@ -1,4 +1,4 @@
-"""The documented padding formulas, and the known ways in which targets depart from them."""
+"""The documented padding formulas, and the known deviations of targets from them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trt_conformance.checks.padding.tiers import Axis, Shape
+from trt_conformance.checks.padding.tiers import PaddingAxis, Shape
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.types import PaddingMode
 from trt_conformance.numerics.reference import shape as reference
@@ -35,15 +35,15 @@ def stated(configuration: Configuration) -> Shape:
 
 @dataclass(frozen=True)
 class Deviation:
-    """Another formula that targets are known to follow, in some modes; an expectation names who does.
+    """A different formula that some targets are known to follow in some modes; expectations name these targets.
 
-    ``size`` gives an axis's output size in a mode, None where it is refused.
+    ``size`` returns the output size of an axis in a mode, or None if the axis is refused.
     """
 
     name: str
     modes: tuple[PaddingMode, ...]
     formula: str
-    size: Callable[[Axis, PaddingMode], int | None]
+    size: Callable[[PaddingAxis, PaddingMode], int | None]
 
     def shape(self, configuration: Configuration) -> Shape:
         """The output shape by this formula."""
@@ -51,23 +51,23 @@ class Deviation:
         return None if None in sizes else tuple(n for n in sizes if n is not None)
 
 
-def spare(axis: Axis, mode: PaddingMode) -> int:
-    """What the padded input of an explicit or Caffe mode holds beyond one window; below 0 where that is larger."""
+def spare(axis: PaddingAxis, mode: PaddingMode) -> int:
+    """Padded input size minus window extent in an explicit or Caffe mode; negative if the window is larger."""
     size, window, _, dilation, pre, post = axis
     return size + pre + (pre if mode.startswith("CAFFE") else post) - reference.extent(window, dilation)
 
 
-def _up_to_nothing(axis: Axis, mode: PaddingMode) -> int | None:
+def _up_to_nothing(axis: PaddingAxis, mode: PaddingMode) -> int | None:
     out = math.ceil(spare(axis, mode) / axis[2]) + 1
     return out if out >= 1 else None
 
 
-def _up_by_truncation(axis: Axis, mode: PaddingMode) -> int | None:
+def _up_by_truncation(axis: PaddingAxis, mode: PaddingMode) -> int | None:
     free, stride = spare(axis, mode), axis[2]
     return math.ceil(free / stride) + 1 if math.trunc((free + stride - 1) / stride) >= 0 else None
 
 
-def _same_of_nothing(axis: Axis, _: PaddingMode) -> int | None:
+def _same_of_nothing(axis: PaddingAxis, _: PaddingMode) -> int | None:
     size, stride = axis[0], axis[2]
     return None if size == 0 and stride == 1 else math.ceil(size / stride)
 

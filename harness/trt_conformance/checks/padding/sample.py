@@ -12,7 +12,7 @@ from trt_conformance.checks.build import check_build
 from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.message import mismatch
 from trt_conformance.checks.padding.formulas import DEVIATIONS, spare, stated
-from trt_conformance.checks.padding.tiers import MODES, RANKS, Axis, Rank, Tier, table_id
+from trt_conformance.checks.padding.tiers import MODES, RANKS, PaddingAxis, PaddingTier, Rank, table_id
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.case import Case, TensorSpec
 from trt_conformance.core.paths import relative
@@ -31,7 +31,7 @@ CHANNELS, MAPS = 2, 3
 
 @dataclass(frozen=True)
 class Kind:
-    """What makes a configuration worth building, in some modes."""
+    """A property that makes a configuration worth building in some modes."""
 
     name: str
     doc: str
@@ -39,22 +39,22 @@ class Kind:
     holds: Callable[[Configuration], bool]
 
 
-def _axes(c: Configuration) -> Iterator[Axis]:
+def _axes(c: Configuration) -> Iterator[PaddingAxis]:
     return zip(*c[:6], strict=True)
 
 
 def _reaches(c: Configuration) -> bool:
-    """On every axis, what the padded input holds beyond one window is no multiple of the stride."""
+    """Whether, on every axis, the padded input beyond one window is not a multiple of the stride."""
     return all(spare(axis, c.mode) % axis[2] for axis in _axes(c))
 
 
 def _same_padding(c: Configuration) -> list[int]:
-    """For each axis, the padding of a SAME mode, before it is bounded to 0."""
+    """For each axis, the total padding of a SAME mode before negative values become 0."""
     return [(i - 1) // s * s + extent(f, d) - i for i, f, s, d, _, _ in _axes(c)]
 
 
 def _accepted(c: Configuration) -> list[tuple[int, ...]]:
-    """The shapes that the stated formula and the known deviations give."""
+    """The shapes given by the documented formula and by the known deviations."""
     formulas = [stated, *(deviation.shape for deviation in DEVIATIONS if c.mode in deviation.modes)]
     return [shape for shape in (formula(c) for formula in formulas) if shape is not None]
 
@@ -88,7 +88,7 @@ KINDS = (
     ),
 )
 
-# Configurations that some target's shape inference accepts, although nothing or no whole window is there to be read.
+# Configurations that some target's shape inference accepts although the input is empty or smaller than the window.
 EDGES = (
     Kind(
         "oversized",
@@ -118,8 +118,8 @@ EDGES = (
 
 
 @cache
-def sample(tier: Tier) -> tuple[Case, ...]:
-    """Of every kind of valid configuration, for each mode and rank, as many as the tier says."""
+def sample(tier: PaddingTier) -> tuple[Case, ...]:
+    """The tier's number of valid configurations of each kind, for each mode and rank."""
     found: dict[str, Case] = {}
     for kind, rank, mode in _each(KINDS):
         valid = (c for c in tier.scattered(rank, mode) if 0 not in c.size and stated(c) is not None and kind.holds(c))
@@ -130,7 +130,7 @@ def sample(tier: Tier) -> tuple[Case, ...]:
 
 
 @cache
-def edges(tier: Tier) -> tuple[Case, ...]:
+def edges(tier: PaddingTier) -> tuple[Case, ...]:
     """Configurations at the edge of validity; their ids say which edge: ``padding/oversized_2d_…``."""
     found: list[Case] = []
     for kind, rank, mode in _each(EDGES):
@@ -141,7 +141,7 @@ def edges(tier: Tier) -> tuple[Case, ...]:
 
 
 def _is_telling(case: Case) -> bool:
-    """Whether the output is more than zeros: those prove little."""
+    """Whether the output has a value other than zero; zeros prove little."""
     return bool(reference(with_whole_windows(case)).output.any())
 
 
@@ -149,14 +149,14 @@ def _each(kinds: tuple[Kind, ...]) -> Iterator[tuple[Kind, Rank, PaddingMode]]:
     return ((kind, rank, mode) for rank in RANKS for mode in MODES for kind in kinds if mode in kind.modes)
 
 
-def ids(tier: Tier) -> tuple[str, ...]:
-    """Every id that the table, its sample and its edges give to their verdicts."""
+def ids(tier: PaddingTier) -> tuple[str, ...]:
+    """The ids of all verdicts of the tables, the sample and the edges."""
     tables = [table_id(rank, mode) for rank in RANKS for mode in MODES]
     return (*tables, *(case.id for case in (*sample(tier), *edges(tier))))
 
 
 def _case(c: Configuration, prefix: str, doc: str) -> Case:
-    """A case whose id says all: ``padding/2d_same_upper_i6x7_f3x2_s2x1_d1x1_b1x0_a0x1-fp32``."""
+    """A case whose id states every value: ``padding/2d_same_upper_i6x7_f3x2_s2x1_d1x1_b1x0_a0x1-fp32``."""
     numbers = (f"{letter}{'x'.join(map(str, values))}" for letter, values in zip("ifsdba", c[:6], strict=True))
     base_id = "_".join((prefix, *numbers))
     return Case(
@@ -180,12 +180,12 @@ def _case(c: Configuration, prefix: str, doc: str) -> Case:
 
 
 def golden(case: Case, index: int) -> Result:
-    """The reference's result, computed now."""
+    """The reference's result, computed on demand."""
     return reference(case, case.run_shapes[index])
 
 
 def with_whole_windows(case: Case) -> Case:
-    """The same outputs from a valid configuration: an oversized window has the zeros it reads as post padding."""
+    """A valid case with the same outputs: the zeros that an oversized window reads become post padding."""
     c = _configuration(case)
     if stated(c) is not None:
         return case
@@ -196,7 +196,7 @@ def with_whole_windows(case: Case) -> Case:
 
 @judged("build")
 def check_edge(subject: Subject) -> Finding | Verdict:
-    """What shape inference accepts can be built, and its output is what a window that reads zeros gives.
+    """A configuration that shape inference accepts can be built, and its windows read zeros beyond the padded input.
 
     A target that refuses a configuration which the reference's formula refuses passes as well.
     """
