@@ -51,7 +51,7 @@ def test_trends_over_versions_with_their_dispersion(runs):
     assert [run.number for run in found.runs] == [1, 2, 3, 4]
     assert [run.started[:7] for run in found.runs] == ["2026-01", "2026-02", "2026-03", "2026-04"]
     fraction, latency = found.moved
-    assert (latency.case, latency.series, latency.way) == (CASE, "tensorrt", "graph, warm")
+    assert (latency.case, latency.series, latency.mode) == (CASE, "tensorrt", "graph, warm")
     assert [point.value for point in latency.points] == pytest.approx(MEDIANS)
     assert all(point.low < point.value < point.high and point.count == 200 for point in latency.points)
     assert latency.change.startswith("+20.0 % ±")

@@ -1,4 +1,4 @@
-"""What the picture of a failure is drawn from: the output around its worst element, and the sum behind that element."""
+"""The data for the picture of a failure: the output around its worst element, and the terms of that element's sum."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ NO_SUM: dict[str, Any] = {"terms": [], "terms_total": 0, "bias": 0.0}
 def evidence(
     case: Case, run_shape: Sequence[int], *, actual: Array, expected: Float64, bound: Float64, worst: tuple[int, ...]
 ) -> dict[str, Any]:
-    """A small crop of an output around its worst element, and that element's terms; JSON values only.
+    """A small crop of an output around its worst element, and that element's terms, as JSON values.
 
-    ``actual`` and ``bound`` have the shape of ``expected``; ``run_shape`` is the input's in the run that failed.
+    ``actual`` and ``bound`` have the shape of ``expected``; ``run_shape`` is the input's shape in the run that failed.
     """
     window = crop(actual.shape, worst)
     values, wanted, limits = widened(actual[window]), expected[window], bound[window]
@@ -39,15 +39,15 @@ def evidence(
         "actual": _numbers(values, 9),
         "expected": _numbers(wanted, 9),
         "fraction": _numbers(fractions(values, wanted, limits), 4),
-        # Behind other operations an element is no sum of the layer's products.
+        # After an epilogue an element is not a sum of the layer's products.
         **(NO_SUM if case.epilogue else receptive_field(case, run_shape, worst)),
     }
 
 
-def crop(shape: Sequence[int], centre: Sequence[int]) -> tuple[slice, ...]:
-    """At most MAX_ELEMENTS elements around one: rows and columns first, then as many planes as there is room for."""
+def crop(shape: Sequence[int], center: Sequence[int]) -> tuple[slice, ...]:
+    """Slices of at most MAX_ELEMENTS elements around one: rows and columns first, then as many planes as fit."""
     room, parts = MAX_ELEMENTS, []
-    for size, middle in zip(reversed(shape), reversed(centre), strict=True):
+    for size, middle in zip(reversed(shape), reversed(center), strict=True):
         length = min(size, EDGE, room)
         room //= length
         start = min(max(0, middle - length // 2), size - length)
@@ -56,7 +56,7 @@ def crop(shape: Sequence[int], centre: Sequence[int]) -> tuple[slice, ...]:
 
 
 def fractions(actual: Float64, expected: Float64, bound: Float64) -> Float64:
-    """|actual - expected| / bound by element: infinite where a value is not finite, or wrong at a bound of 0."""
+    """|actual - expected| / bound per element: infinite if actual is not finite, or differs at a bound of 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.abs(actual - expected)
         fraction = np.where(error == 0, 0.0, error / bound)
@@ -64,10 +64,10 @@ def fractions(actual: Float64, expected: Float64, bound: Float64) -> Float64:
 
 
 def receptive_field(case: Case, run_shape: Sequence[int], index: tuple[int, ...]) -> dict[str, Any]:
-    """The products that one output element sums: where each is read, and the real values that are multiplied.
+    """The products that are summed into one output element: positions and real values of their factors.
 
-    Positions are ``(channel, *spatial)`` of the input, outside it where padding is read, and of the
-    kernel. Of more than MAX_TERMS products those of largest magnitude are kept.
+    Positions are ``(channel, *spatial)`` in the input and in the kernel; a position in the padding is outside the
+    input. Of more than MAX_TERMS products, only those of largest magnitude are returned.
     """
     data = case_data(case, run_shape)
     x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
@@ -76,16 +76,16 @@ def receptive_field(case: Case, run_shape: Sequence[int], index: tuple[int, ...]
     rank = case.spatial_rank
     image, kernel = x[index[: -rank - 1]], w[index[-rank - 1]]
     terms = list(_terms(case, image, kernel, index[-rank - 1 :]))
-    kept = terms
+    shown = terms
     if len(terms) > MAX_TERMS:
         largest = sorted(range(len(terms)), key=lambda i: -abs(terms[i]["product"]))[:MAX_TERMS]
-        kept = [terms[i] for i in sorted(largest)]
+        shown = [terms[i] for i in sorted(largest)]
     bias = 0.0 if data.bias is None else float(data.bias[index[-rank - 1]])
-    return {"terms": kept, "terms_total": len(terms), "bias": bias}
+    return {"terms": shown, "terms_total": len(terms), "bias": bias}
 
 
 def _terms(case: Case, image: Float64, kernel: Float64, element: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-    """Every product behind output element ``(k, *spatial)``, of an image ``(C, *spatial)`` and that map's kernel."""
+    """The products of output element ``(k, *spatial)``, from an image ``(C, *spatial)`` and the kernel of map k."""
     axes = resolve((1, *image.shape), case.kernel.shape, case.attributes)
     per_group = kernel.shape[0]
     first = element[0] // (case.kernel.shape[0] // case.attributes.groups) * per_group
@@ -105,7 +105,7 @@ def _numbers(values: Float64, digits: int) -> list[float | str]:
 
 
 def _number(value: float, digits: int) -> Any:
-    """A number for JSON, shortened; text where JSON has none."""
+    """A number for JSON, rounded to ``digits`` digits; text if it is not finite."""
     if not np.isfinite(value):
         return finite(value)
     short = float(f"{value:.{digits}g}")

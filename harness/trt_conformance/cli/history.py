@@ -53,7 +53,7 @@ def history(runs: Runs, db: Database = None, html: Html = None, as_json: AsJson 
                 (
                     trend.case,
                     trend.series,
-                    f"{trend.quantity} ({trend.way})" if trend.way else trend.quantity,
+                    f"{trend.quantity} ({trend.mode})" if trend.mode else trend.quantity,
                     str(len(trend.points)),
                     trend.text(trend.first),
                     trend.text(trend.last),

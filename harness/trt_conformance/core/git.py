@@ -1,4 +1,4 @@
-"""The commit of the checkout, and whether the tree was clean."""
+"""Reads the commit of the checkout and the state of its tree from git."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from trt_conformance.core.paths import ROOT
 
 
 def commit() -> dict[str, Any]:
-    """The checkout's commit and whether its tree was clean.
+    """The checkout's commit, and whether its tree was clean.
 
-    Without a repository of its own, the environment variable TRT_CONFORMANCE_COMMIT states the commit; empty if unset.
+    Outside a checkout, the environment variable TRT_CONFORMANCE_COMMIT gives the commit; empty if it is not set.
     """
     try:
         if _is_own():
@@ -25,7 +25,7 @@ def commit() -> dict[str, Any]:
 
 
 def uncommitted(folder: Path) -> list[str] | None:
-    """Files of a folder that differ from the last commit, as git names them; None outside a checkout."""
+    """The lines of ``git status --porcelain`` for a folder; None outside a checkout."""
     try:
         return _git("status", "--porcelain", "--", str(folder)).splitlines() if _is_own() else None
     except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
@@ -33,7 +33,7 @@ def uncommitted(folder: Path) -> list[str] | None:
 
 
 def _is_own() -> bool:
-    """Whether the repository is the suite's own, not one in which the package happens to be installed."""
+    """Whether the repository is the suite's own, and not one that contains the installed package."""
     return _git("rev-parse", "--show-toplevel") == str(ROOT)
 
 

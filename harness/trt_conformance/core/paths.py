@@ -1,4 +1,4 @@
-"""Where the suite's data is: in the checkout, or inside the installed package."""
+"""The paths of the suite's data: in the checkout, or inside the installed package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def _root() -> Path:
-    """The folder that holds `cases/` and `golden/`: the checkout, or the copy that a wheel carries."""
+    """The folder that contains `cases/` and `golden/`: the checkout, or the copy in an installed wheel."""
     checkout = PACKAGE.parents[1]
     return checkout if (checkout / "cases" / "claims.toml").is_file() else PACKAGE / "suite"
 
@@ -21,10 +21,10 @@ RUNS = (ROOT if IS_CHECKOUT else Path.cwd()) / "reports" / "runs"
 
 
 def relative(path: Path) -> str:
-    """The path as people type it: relative to the suite, else to the working directory; unchanged outside both."""
+    """The path relative to the suite, or else to the working directory; unchanged outside both."""
     try:
         resolved = path.resolve()
-    except (OSError, RuntimeError):  # a symbolic link that leads to itself
+    except (OSError, RuntimeError):  # a symbolic link to itself
         return str(path)
     for folder in (ROOT, Path.cwd()):
         if resolved.is_relative_to(folder):

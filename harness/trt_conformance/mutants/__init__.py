@@ -1,4 +1,4 @@
-"""Wrong convolutions, and the score that the suite reaches on them."""
+"""Wrong convolutions (mutants), and the suite's score on them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *refusals.MUTANTS,
     *interactions.MUTANTS,
 )
-"""Every mutant, by what it gets wrong."""
+"""All mutants, grouped by what they get wrong."""
 
 __all__ = ["MUTANTS", "UNMUTATED", "Mutant", "MutantTarget", "Outcome", "check_unmutated", "score", "small"]

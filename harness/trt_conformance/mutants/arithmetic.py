@@ -1,4 +1,4 @@
-"""Mutants that compute with too few bits, or change the values of a right sum."""
+"""Mutants that compute with too few bits, or change the values of a correct sum."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trt_conformance.mutants import conditions
 from trt_conformance.mutants.mutant import Change, Mutant, truncated
 from trt_conformance.numerics.reference.shape import Axis, resolve
 
-Keep = Callable[[Array], Array]
+Rounding = Callable[[Array], Array]
 
 HALF, BRAIN = np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)
 # Types narrower than the one that a precision demands. TF32 reads float32 operands with 10 of 23 fraction bits.
@@ -28,14 +28,14 @@ NARROWER: dict[Precision, tuple[str, ...]] = {
 }
 
 
-def through(dtype: np.dtype[Any]) -> Keep:
-    """Rounded to a type and back; what is too large becomes infinite."""
+def through(dtype: np.dtype[Any]) -> Rounding:
+    """Return a function that rounds to a type and back; values that are too large become infinite."""
 
-    def keep(values: Array) -> Array:
+    def rounded(values: Array) -> Array:
         with np.errstate(over="ignore"):
             return values.astype(np.float32).astype(dtype).astype(values.dtype)
 
-    return keep
+    return rounded
 
 
 SUMS: tuple[tuple[Precision, str], ...] = (
@@ -45,36 +45,40 @@ SUMS: tuple[tuple[Precision, str], ...] = (
     ("fp16", "fp16"),
     ("bf16", "bf16"),
 )
-KEEP: dict[str, Keep] = {"tf32": lambda v: truncated(v).astype(v.dtype), "fp16": through(HALF), "bf16": through(BRAIN)}
+ROUNDING: dict[str, Rounding] = {
+    "tf32": lambda v: truncated(v).astype(v.dtype),
+    "fp16": through(HALF),
+    "bf16": through(BRAIN),
+}
 
 
-def kept(keep: Keep) -> Change:
-    return lambda tensor, case: keep(tensor)
+def rounding(rounded: Rounding) -> Change:
+    return lambda tensor, case: rounded(tensor)
 
 
-def stepwise(keep: Keep) -> Callable[[Array, Array, Attributes, Case], Array]:
-    """Sums the products of one tap of one channel after the other, and rounds each partial sum."""
+def stepwise(rounded: Rounding) -> Callable[[Array, Array, Attributes, Case], Array]:
+    """Return a sum over products that adds one term at a time and rounds each partial sum."""
 
     def multiply(x: Array, kernel: Array, attributes: Attributes, case: Case) -> Array:
         axes = resolve(x.shape, kernel.shape, attributes)
         total: Array | None = None
         for term in np.ndindex(kernel.shape[1:]):
             product = products_of(x, kernel, axes, attributes.groups, term)
-            total = keep(product if total is None else total + product)
+            total = rounded(product if total is None else total + product)
         return np.asarray(total)
 
     return multiply
 
 
 def products_of(x: Array, kernel: Array, axes: Sequence[Axis], groups: int, term: tuple[int, ...]) -> Array:
-    """One product of every output's sum, of the shape of the output: what a kernel of this term alone gives.
+    """The products of one term, in the shape of the output: the result of a kernel with this term alone.
 
     Args:
         x: ``(*batch, C, *spatial)``, already padded.
         kernel: ``(K, C/groups, *window)``.
         axes: the spatial axes, without padding.
         groups: the number of groups.
-        term: the channel within a group, and the window's element.
+        term: the channel within a group, and the position in the window.
     """
     channel, *tap = term
     steps = zip(tap, axes, strict=True)
@@ -86,12 +90,12 @@ def products_of(x: Array, kernel: Array, axes: Sequence[Axis], groups: int, term
 
 
 def terms_of(case: Case) -> int:
-    """The passes of `stepwise`: one for each term of a sum."""
+    """The number of passes of `stepwise`: one for each term of a sum."""
     return math.prod(case.kernel.shape[1:])
 
 
 def next_up(values: Array) -> Array:
-    """The next larger value of the type."""
+    """The next larger values of the type."""
     if values.dtype != BRAIN:
         return np.asarray(np.nextafter(values, np.asarray(np.inf, values.dtype)))
     bits = values.view(np.uint16)
@@ -99,7 +103,7 @@ def next_up(values: Array) -> Array:
 
 
 def toward_zero(dtype: np.dtype[Any]) -> Change:
-    """Sums cut, not rounded, to an output type."""
+    """Truncate sums to an output type instead of rounding them."""
 
     def cut(sums: Array, case: Case) -> Array:
         dropped = np.uint32(0xFFFFE000 if dtype == HALF else 0xFFFF0000)
@@ -112,36 +116,42 @@ def _narrow() -> Iterator[Mutant]:
     for precision, types in NARROWER.items():
         applies = conditions.in_precision(precision)
         for name in types:
-            keep = kept(KEEP[name])
-            yield Mutant(f"{precision}_input_in_{name}", f"{precision} reads its input in {name}", applies, input=keep)
+            rounded = rounding(ROUNDING[name])
             yield Mutant(
-                f"{precision}_kernel_in_{name}", f"{precision} reads its kernel in {name}", applies, kernel=keep
+                f"{precision}_input_in_{name}", f"{precision} reads its input in {name}", applies, input=rounded
             )
             yield Mutant(
-                f"{precision}_output_in_{name}", f"{precision} writes its output in {name}", applies, output=keep
+                f"{precision}_kernel_in_{name}", f"{precision} reads its kernel in {name}", applies, kernel=rounded
+            )
+            yield Mutant(
+                f"{precision}_output_in_{name}", f"{precision} writes its output in {name}", applies, output=rounded
             )
     for precision, name in SUMS:
         doc = f"{precision} rounds each partial sum to {name}"
         applies = conditions.in_precision(precision)
-        yield Mutant(f"{precision}_sums_in_{name}", doc, applies, multiply=stepwise(KEEP[name]), passes=terms_of)
+        yield Mutant(f"{precision}_sums_in_{name}", doc, applies, multiply=stepwise(ROUNDING[name]), passes=terms_of)
 
 
 def _last_places() -> Iterator[Mutant]:
     for precision in ("fp32", "tf32", "fp16", "bf16"):
         doc = f"{precision} outputs are one unit in the last place too large"
         applies = conditions.in_precision(precision)
-        yield Mutant(f"{precision}_one_ulp_up", doc, applies, output=kept(next_up))
+        yield Mutant(f"{precision}_one_ulp_up", doc, applies, output=rounding(next_up))
     for precision, dtype in (("fp16", HALF), ("bf16", BRAIN)):
-        doc = f"{precision} outputs are cut, not rounded"
+        doc = f"{precision} outputs are truncated, not rounded"
         yield Mutant(f"{precision}_cut", doc, conditions.in_precision(precision), sums=toward_zero(dtype))
 
 
 MUTANTS: tuple[Mutant, ...] = (
     *_narrow(),
     *_last_places(),
-    Mutant("negative_outputs_zero", "a ReLU follows", output=lambda y, case: np.maximum(y, 0).astype(y.dtype)),
-    Mutant("output_magnitude", "the output's signs are lost", output=lambda y, case: np.abs(y)),
-    Mutant("output_negated", "the output's signs are turned", output=lambda y, case: -y),
+    Mutant(
+        "negative_outputs_zero",
+        "negative outputs become zero",
+        output=lambda y, case: np.maximum(y, 0).astype(y.dtype),
+    ),
+    Mutant("output_magnitude", "the output loses its signs", output=lambda y, case: np.abs(y)),
+    Mutant("output_negated", "the output's signs are flipped", output=lambda y, case: -y),
     Mutant(
         "output_grown",
         "the output is multiplied by 1 + 2^-20",

@@ -1,4 +1,4 @@
-"""What a case must have for a mutant to differ from the right convolution."""
+"""Conditions on a case under which a mutant differs from the correct convolution."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def quantized(case: Case) -> bool:
 
 
 def quantized_to(case: Case) -> bool:
-    """The output is quantized, too."""
+    """Whether the output is quantized as well."""
     return case.quantize is not None and case.quantize.output is not None
 
 
@@ -71,7 +71,7 @@ def scaled_by_map(case: Case) -> bool:
 
 
 def followed_by(op: str) -> Condition:
-    """Something of this kind stands behind the layer."""
+    """Whether an operation of this kind comes after the layer."""
     return lambda case: any(step.op == op for step in case.epilogue)
 
 

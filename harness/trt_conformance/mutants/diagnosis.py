@@ -24,34 +24,34 @@ from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import output_shape
 
-# What an arithmetic mutant explains needs no other explanation. Mutants of interactions repeat others in some cases
-# only, and mutants of refusals give no output.
+# If an arithmetic mutant explains an output, no other explanation is needed. Mutants of interactions repeat others in
+# some cases only, and mutants of refusals have no output.
 ARITHMETIC: tuple[Mutant, ...] = (*quantized.MUTANTS, *fp8.MUTANTS, *arithmetic.MUTANTS)
 OTHERS: tuple[Mutant, ...] = (*geometry.MUTANTS, *operands.MUTANTS, *epilogues.MUTANTS, *results.MUTANTS)
 EVERY = slice(None)
 MOST = 6
 MOST_PRODUCTS = 10_000_000
 MOST_WORK = 2_000_000_000
-"""Multiplications, elements and overheads of all mutants that one diagnosis runs: about 5 s of one CPU core."""
+"""Multiplications, elements and overheads of all mutants in one diagnosis: about 5 s on one CPU core."""
 OVERHEAD = 50_000
-"""What one pass over the products costs beyond them, in the same unit."""
+"""The cost of one pass over the products beyond the products themselves, in the same unit."""
 
-# Rounding errors of a sum cancel: they grow with the root of its terms (Higham and Mary, A new approach to
-# probabilistic rounding error analysis, SIAM J. Sci. Comput. 41(5), 2019).
+# Rounding errors of a sum partly cancel: they grow with the square root of the number of terms (Higham and Mary, A new
+# approach to probabilistic rounding error analysis, SIAM J. Sci. Comput. 41(5), 2019).
 TYPICAL = 8
 READ_OR_WRITTEN: dict[Precision, float] = {"tf32": 2.0**-11, "fp16": 2.0**-11, "bf16": 2.0**-8}
 
 
 def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mutant, ...]:
-    """The mutants that give a wrong output, up to rounding: at most ``MOST``.
+    """The mutants that give the wrong output, up to rounding; at most ``MOST``.
 
-    None for outputs of more than ``MOST_PRODUCTS`` products, and none where only the rounding is wrong. Mutants whose
-    cost would exceed what is left of ``MOST_WORK`` are skipped. A mutant that breaks down on the case explains nothing.
+    There are none for outputs of more than ``MOST_PRODUCTS`` products, or if only the rounding is wrong. Mutants that
+    would cost more than what is left of ``MOST_WORK`` are skipped. A mutant that raises on the case explains nothing.
 
     Args:
         case: the case that failed.
         index: which of its run shapes failed.
-        actual: the output that the target gave.
+        actual: the target's output.
         result: the reference of that run.
     """
     wrong, x = widened(actual), feeds_of(case, index)[INPUT]
@@ -71,7 +71,7 @@ def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mu
                 products.spend(found.size * result.terms + passes * elements)
             with closing(mutant.on(case)) as engine, np.errstate(all="ignore"):
                 output = engine.run({INPUT: x[images]}).get(OUTPUT)
-        except Exception:  # whatever breaks down has not given the output
+        except Exception:  # a mutant that raises does not explain the output
             return False
         if output is None or output.shape != found.shape:
             return False
@@ -89,18 +89,18 @@ def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mu
 
 
 class _TooMuchWork(Exception):
-    """A mutant costs more than the diagnosis may spend on it."""
+    """A mutant costs more than the work that is left."""
 
 
 class _Products:
-    """Sums of products, cached by their operands, since most mutants multiply the same; and the work that is left."""
+    """Sums of products, cached by their operands, which most mutants share; and the work that is left."""
 
     def __init__(self, work: int) -> None:
         self._left = work
         self._known: dict[Any, Array] = {}
 
     def spend(self, work: int) -> None:
-        """Count some work before it is done. Raises _TooMuchWork where less is left."""
+        """Count work before it is done. Raises _TooMuchWork if less is left."""
         if work > self._left:
             raise _TooMuchWork
         self._left -= work
@@ -118,7 +118,7 @@ class _Products:
 
 
 def _worst_image(case: Case, wrong: Float64, result: Result) -> slice:
-    """The image with the largest error, since arithmetic treats all images alike; all of them after an epilogue."""
+    """The image with the largest error, since arithmetic treats all images alike; all images after an epilogue."""
     if case.epilogue or wrong.shape != result.output.shape or wrong.ndim != case.spatial_rank + 2:
         return EVERY
     error = np.nan_to_num(np.abs(wrong - result.output), nan=np.inf)

@@ -1,4 +1,4 @@
-"""Mutants of FP8: its rounding, its ends, its small values, other types in its place, and its scales."""
+"""Mutants of FP8: rounding, saturation, small values, other types in its place, and scales."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from trt_conformance.numerics.reference.quantization import FP8, INT8, Grid, qua
 E5M2 = Grid(-57344.0, 57344.0, bits=3, smallest=-13)
 IEEE = Grid(-240.0, 240.0, bits=4, smallest=-5)
 LARGEST_ROUNDED = 464.0
-"""What a conversion without saturation still rounds to 448; beyond it gives NaN."""
+"""The largest value that a conversion without saturation rounds to 448; larger ones give NaN."""
 
 
 def on_grid(ratio: Array, rounding: np.ufunc) -> Array:
-    """Rounded in another way, and saturated."""
+    """Round with another rule, and saturate."""
     inside = np.clip(ratio, FP8.low, FP8.high)
     step = FP8.spacing(inside)
     return np.asarray(rounding(inside / step) * step)
@@ -43,14 +43,14 @@ def unsaturated(x: Array, scale: Array) -> Array:
 
 
 RULES: dict[str, tuple[str, Rule]] = {
-    "toward_zero": ("cuts instead of rounding", lambda x, scale: on_grid(x / scale, np.trunc)),
+    "toward_zero": ("truncates instead of rounding", lambda x, scale: on_grid(x / scale, np.trunc)),
     "half_away": ("rounds ties away from zero", half_away),
-    "unsaturated": ("gives NaN beyond its largest value", unsaturated),
+    "unsaturated": ("gives NaN beyond the largest value", unsaturated),
     "ends_at_240": ("saturates at 240, as an E4M3 with infinities would", lambda x, s: quantize(x, s, IEEE)),
-    "no_subnormals": ("flushes values below its normal range", without_small_values),
-    "as_e5m2": ("is to E5M2", lambda x, scale: quantize(x, scale, E5M2)),
-    "as_int8": ("is to int8", lambda x, scale: quantize(x, scale, INT8)),
-    "left_out": ("is left out", lambda x, scale: x / scale),
+    "no_subnormals": ("flushes subnormal values to zero", without_small_values),
+    "as_e5m2": ("uses E5M2", lambda x, scale: quantize(x, scale, E5M2)),
+    "as_int8": ("uses int8", lambda x, scale: quantize(x, scale, INT8)),
+    "left_out": ("is omitted", lambda x, scale: x / scale),
 }
 
 
@@ -63,9 +63,9 @@ def _per_tensor() -> Iterator[Mutant]:
 
 def _scales() -> Iterator[Mutant]:
     for role in ("input", "kernel"):
-        yield Mutant(f"fp8_{role}_scale_dropped", f"the {role}'s FP8 scale is lost", sums=scaled_again(role, -1))
+        yield Mutant(f"fp8_{role}_scale_dropped", f"the {role}'s FP8 scale is not applied", sums=scaled_again(role, -1))
     lost = scaled_again("output", -1)
-    yield Mutant("fp8_output_scale_dropped", "the output's FP8 scale is lost", where("output"), output=lost)
+    yield Mutant("fp8_output_scale_dropped", "the output's FP8 scale is not applied", where("output"), output=lost)
     yield Mutant(
         "fp8_scale_of_first_map",
         "every map has the first map's FP8 scale",

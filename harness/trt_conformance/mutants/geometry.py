@@ -1,4 +1,4 @@
-"""Mutants that look in the wrong places: attributes, what they resolve to, and padding."""
+"""Mutants that read at the wrong positions: attributes, resolved axes and padding."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OTHER_ROUNDING: dict[PaddingMode, PaddingMode] = {
 
 
 def changed(**changes: Callable[[Attributes], Any]) -> Callable[[Case], Attributes]:
-    """The case's attributes, some of them made anew from the right ones."""
+    """Return the case's attributes, with some of them computed from the correct ones."""
 
     def attributes(case: Case) -> Attributes:
         right = case.attributes
@@ -34,24 +34,24 @@ def changed(**changes: Callable[[Attributes], Any]) -> Callable[[Case], Attribut
 
 
 def each(name: str, change: Callable[[int], int]) -> Callable[[Case], Attributes]:
-    """The case's attributes, one of them changed on every axis alike."""
+    """Return the case's attributes, with one of them changed in the same way on every axis."""
     return changed(**{name: lambda a: tuple(change(value) for value in getattr(a, name))})
 
 
 def assigned(
     rewrite: Callable[[dict[str, AttributeValue]], dict[str, AttributeValue]],
 ) -> Callable[[Case], Attributes]:
-    """The attributes after other assignments than the case's."""
+    """Return the attributes after changed assignments."""
     return lambda case: Attributes.after(rewrite(case.set), case.spatial_rank)
 
 
 def mode(instead: dict[PaddingMode, PaddingMode]) -> Callable[[Case], Attributes]:
-    """The case's attributes, in another padding mode."""
+    """Return the case's attributes, in another padding mode."""
     return changed(mode=lambda a: instead.get(a.mode, a.mode))
 
 
 def same(before: Callable[[Axis, Given], int]) -> Callable[[Axis, Given], Axis]:
-    """Another padding in front in the SAME modes."""
+    """Change the padding before the input in the SAME modes."""
 
     def axis(right: Axis, given: Given) -> Axis:
         return right._replace(before=before(right, given)) if given.mode.startswith("SAME") else right
@@ -60,7 +60,7 @@ def same(before: Callable[[Axis, Given], int]) -> Callable[[Axis, Given], Axis]:
 
 
 def sized(mode: str, size: Callable[[Axis, Given], int]) -> Callable[[Axis, Given], Axis]:
-    """Another number of windows, in the modes that end so."""
+    """Change the number of windows in the modes whose names end in ``mode``."""
 
     def axis(right: Axis, given: Given) -> Axis:
         return right._replace(size=max(1, size(right, given))) if given.mode.endswith(mode) else right
@@ -69,12 +69,12 @@ def sized(mode: str, size: Callable[[Axis, Given], int]) -> Callable[[Axis, Give
 
 
 def total(right: Axis, given: Given) -> int:
-    """The padding that SAME modes need; negative where the windows leave the last elements out."""
+    """The total padding of a SAME mode; negative if the windows do not reach the last elements."""
     return right.reach(given.window) - given.size
 
 
 def pads_of_opt(case: Case) -> Attributes:
-    """SAME padding as the profile's opt shape needs it, whatever shape is run."""
+    """SAME padding computed for the profile's opt shape, for every run shape."""
     right = case.attributes
     assert case.dynamic is not None
     axes = resolve(case.dynamic.opt, case.kernel.shape, right)
@@ -87,19 +87,19 @@ def pads_of_opt(case: Case) -> Attributes:
 
 
 def surrounded(**how: Any) -> Callable[[Array, Widths], Array]:
-    """Padding as ``numpy.pad`` does it in another mode."""
+    """Pad by ``numpy.pad`` in another mode."""
     return lambda x, widths: np.pad(x, widths, **how)
 
 
 def _per_attribute() -> Iterator[Mutant]:
-    """Each attribute of several axes with its values mixed up, or ignored on one axis."""
+    """Each attribute with one value per axis: values exchanged, or ignored on one axis."""
     words = {"stride": "stride", "pre": "pre-padding", "post": "post-padding", "dilation": "dilation"}
     for name, word in words.items():
         neutral = 0 if "padding" in word else 1
         changes: dict[str, tuple[str, Callable[[Ints], Ints]]] = {
             "h_w_swapped": ("of H and W are exchanged", lambda v: (*v[:-2], v[-1], v[-2])),
-            "reversed": ("is read from the last axis to the first", lambda v: v[::-1]),
-            "of_w_everywhere": ("of W holds for every axis", lambda v: v[-1:] * len(v)),
+            "reversed": ("has its axes reversed", lambda v: v[::-1]),
+            "of_w_everywhere": ("of W is used for every axis", lambda v: v[-1:] * len(v)),
             **{
                 f"ignored_on_{axis}": (f"is ignored on {axis.upper()}", _replaced(place, neutral))
                 for axis, place in (("w", 1), ("h", 2), ("d", 3))
@@ -113,7 +113,7 @@ def _per_attribute() -> Iterator[Mutant]:
 
 
 def _replaced(place: int, value: int) -> Callable[[Ints], Ints]:
-    """Replaces the value at a place counted from the last, where there is one."""
+    """Replace the value of an axis, counted from the last, if there is one."""
     return lambda values: tuple(value if len(values) - i == place else v for i, v in enumerate(values))
 
 
@@ -121,8 +121,8 @@ def _applied(name: str, change: Callable[[Ints], Ints]) -> Callable[[Attributes]
     return lambda attributes: change(getattr(attributes, name))
 
 
-def _heads_and_tails() -> Iterator[Mutant]:
-    """Pre- and post-padding exchanged, on each axis."""
+def _exchanged_padding() -> Iterator[Mutant]:
+    """Pre- and post-padding exchanged on each axis."""
     for name, place in (("w", 1), ("h", 2), ("d", 3)):
         yield Mutant(
             f"pre_post_swapped_on_{name}",
@@ -141,7 +141,7 @@ def _mixed(own: str, other: str, place: int) -> Callable[[Attributes], Ints]:
 
 
 def _roundings() -> Iterator[Mutant]:
-    """Each padding mode with floor for ceil, or ceil for floor."""
+    """Each padding mode with floor instead of ceil, or ceil instead of floor."""
     for wrong, other in OTHER_ROUNDING.items():
         name = f"{wrong.lower()}_rounds_otherwise"
         yield Mutant(name, f"{wrong} counts outputs as {other} does", attributes=mode({wrong: other}))
@@ -155,7 +155,7 @@ def _first_write_wins(assignments: dict[str, AttributeValue]) -> dict[str, Attri
 
 
 def _renamed(name: str) -> Callable[[dict[str, AttributeValue]], dict[str, AttributeValue]]:
-    """``padding_nd`` writes one attribute only."""
+    """Assign ``padding_nd`` to one attribute only."""
     return lambda assignments: {name if key in ("padding_nd", "padding") else key: v for key, v in assignments.items()}
 
 
@@ -167,27 +167,29 @@ def _without_padding_before_mode(assignments: dict[str, AttributeValue]) -> dict
 
 MUTANTS: tuple[Mutant, ...] = (
     *_per_attribute(),
-    *_heads_and_tails(),
+    *_exchanged_padding(),
     *_roundings(),
     Mutant(
         "padding_twice",
-        "padding is counted twice",
+        "padding is applied twice",
         attributes=changed(pre=lambda a: tuple(2 * p for p in a.pre), post=lambda a: tuple(2 * p for p in a.post)),
     ),
     Mutant(
-        "head_padding_at_tail", "the head's padding holds for the tail too", attributes=changed(post=lambda a: a.pre)
+        "head_padding_at_tail", "pre-padding is used after the input as well", attributes=changed(post=lambda a: a.pre)
     ),
     Mutant(
-        "tail_padding_at_head", "the tail's padding holds for the head too", attributes=changed(pre=lambda a: a.post)
+        "tail_padding_at_head",
+        "post-padding is used before the input as well",
+        attributes=changed(pre=lambda a: a.post),
     ),
     Mutant(
         "caffe_uses_post_padding",
-        "CAFFE modes pad the tail by the post-padding",
+        "CAFFE modes use post-padding after the input",
         attributes=mode({"CAFFE_ROUND_DOWN": "EXPLICIT_ROUND_DOWN", "CAFFE_ROUND_UP": "EXPLICIT_ROUND_UP"}),
     ),
     Mutant(
         "explicit_as_caffe",
-        "EXPLICIT modes pad the tail like the head",
+        "EXPLICIT modes use pre-padding after the input",
         attributes=mode({"EXPLICIT_ROUND_DOWN": "CAFFE_ROUND_DOWN", "EXPLICIT_ROUND_UP": "CAFFE_ROUND_UP"}),
     ),
     Mutant(
@@ -197,46 +199,46 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "same_as_explicit",
-        "SAME modes pad as EXPLICIT_ROUND_DOWN does",
+        "SAME modes pad like EXPLICIT_ROUND_DOWN",
         attributes=mode({"SAME_UPPER": "EXPLICIT_ROUND_DOWN", "SAME_LOWER": "EXPLICIT_ROUND_DOWN"}),
     ),
     Mutant("same_upper_as_lower", "SAME_UPPER pads like SAME_LOWER", attributes=mode({"SAME_UPPER": "SAME_LOWER"})),
     Mutant("same_lower_as_upper", "SAME_LOWER pads like SAME_UPPER", attributes=mode({"SAME_LOWER": "SAME_UPPER"})),
     Mutant(
         "same_ignores_dilation",
-        "SAME modes pad for F where the dilated extent is meant",
+        "SAME modes pad for the window without its dilation",
         axis=same(lambda right, given: resolve_axis(*given._replace(dilation=1)).before),
     ),
     Mutant(
         "same_ignores_stride",
-        "SAME modes pad as for stride 1",
+        "SAME modes pad as if the stride were 1",
         axis=same(lambda right, given: resolve_axis(*given._replace(stride=1)).before),
     ),
-    Mutant("same_all_at_tail", "SAME modes pad the tail alone", axis=same(lambda right, given: 0)),
+    Mutant("same_all_at_tail", "SAME modes pad after the input only", axis=same(lambda right, given: 0)),
     Mutant(
         "same_all_at_head",
-        "SAME modes pad the head alone",
+        "SAME modes pad before the input only",
         axis=same(lambda right, given: max(0, total(right, given))),
     ),
     Mutant(
         "same_crops_head",
-        "a negative SAME padding crops the head",
+        "negative SAME padding crops the start of the input",
         axis=same(lambda right, given: right.before + min(0, total(right, given))),
     ),
     Mutant(
         "same_adds_padding",
-        "SAME modes pad by the pre-padding as well",
+        "SAME modes add the pre-padding",
         axis=same(lambda right, given: right.before + given.pre),
     ),
     Mutant(
         "same_pads_of_opt",
-        "SAME modes pad every run shape as the profile's opt shape",
+        "SAME modes pad every run shape like the profile's opt shape",
         conditions.both(conditions.dynamic, conditions.same_mode),
         attributes=pads_of_opt,
     ),
     Mutant(
         "round_up_drops_window_in_padding",
-        "ROUND_UP modes leave out a last window that starts behind the input",
+        "ROUND_UP modes omit a last window that starts after the input",
         axis=sized("ROUND_UP", lambda right, given: min(right.size, -(-(given.size + right.before) // given.stride))),
     ),
     Mutant(
@@ -269,22 +271,24 @@ MUTANTS: tuple[Mutant, ...] = (
         attributes=changed(dilation=lambda a: tuple(s * d for s, d in zip(a.stride, a.dilation, strict=True))),
     ),
     Mutant(
-        "first_assignment_wins", "an attribute set twice keeps its first value", attributes=assigned(_first_write_wins)
+        "first_assignment_wins",
+        "an attribute that is set twice has its first value",
+        attributes=assigned(_first_write_wins),
     ),
     Mutant(
-        "padding_nd_pads_head_only", "padding_nd sets pre-padding alone", attributes=assigned(_renamed("pre_padding"))
+        "padding_nd_pads_head_only", "padding_nd sets only pre-padding", attributes=assigned(_renamed("pre_padding"))
     ),
     Mutant(
-        "padding_nd_pads_tail_only", "padding_nd sets post-padding alone", attributes=assigned(_renamed("post_padding"))
+        "padding_nd_pads_tail_only", "padding_nd sets only post-padding", attributes=assigned(_renamed("post_padding"))
     ),
     Mutant(
         "padding_mode_clears_padding",
-        "setting the padding mode forgets the padding set before",
+        "setting the padding mode resets the padding that was set before",
         attributes=assigned(_without_padding_before_mode),
     ),
     Mutant("pads_with_edge", "padding repeats the input's edge", pad=surrounded(mode="edge")),
     Mutant("pads_with_reflection", "padding mirrors the input", pad=surrounded(mode="reflect")),
-    Mutant("pads_circularly", "padding continues at the other end of the input", pad=surrounded(mode="wrap")),
-    Mutant("pads_with_one", "padding holds ones", pad=surrounded(constant_values=1)),
-    Mutant("pads_with_almost_zero", "padding holds 1e-30", pad=surrounded(constant_values=1e-30)),
+    Mutant("pads_circularly", "padding wraps around to the other end of the input", pad=surrounded(mode="wrap")),
+    Mutant("pads_with_one", "padding is 1", pad=surrounded(constant_values=1)),
+    Mutant("pads_with_almost_zero", "padding is 1e-30", pad=surrounded(constant_values=1e-30)),
 )

@@ -1,4 +1,4 @@
-"""Mutants of int8: rounding, saturation, scales, accumulation, and quantizing at all."""
+"""Mutants of int8: rounding, saturation, scales, accumulation, and missing quantization."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.mutants import conditions
-from trt_conformance.mutants.arithmetic import HALF, kept, through
+from trt_conformance.mutants.arithmetic import HALF, rounding, through
 from trt_conformance.mutants.conditions import Condition
 from trt_conformance.mutants.mutant import Change, Mutant, Role, add_bias, confined, per_map, quantize
 from trt_conformance.numerics.reference.quantization import HIGH, LOW, Grid
@@ -23,7 +23,7 @@ def saturated(q: Array) -> Array:
 
 
 def wrapped(q: Array, bits: int) -> Array:
-    """Two's complement of ``bits`` bits: what overflows starts at the other end."""
+    """Wrap as two's complement of ``bits`` bits does."""
     half = 2.0 ** (bits - 1)
     return (q + half) % (2 * half) - half
 
@@ -34,16 +34,16 @@ def half_away(x: Array, scale: Array) -> Array:
 
 
 def by_reciprocal(x: Array, scale: Array) -> Array:
-    """The scale's reciprocal, rounded to float16, as a factor."""
+    """Multiply by the scale's reciprocal, rounded to float16."""
     return saturated(np.rint(x * (1 / scale).astype(np.float16).astype(np.float64)))
 
 
 RULES: dict[str, tuple[str, Rule]] = {
     "half_up": ("rounds ties up", lambda x, scale: saturated(np.floor(x / scale + 0.5))),
     "half_away": ("rounds ties away from zero", half_away),
-    "toward_zero": ("cuts fractions", lambda x, scale: saturated(np.trunc(x / scale))),
+    "toward_zero": ("truncates fractions", lambda x, scale: saturated(np.trunc(x / scale))),
     "floor": ("rounds down", lambda x, scale: saturated(np.floor(x / scale))),
-    "wrapping": ("wraps where it should saturate", lambda x, scale: wrapped(np.rint(x / scale), 8)),
+    "wrapping": ("wraps instead of saturating", lambda x, scale: wrapped(np.rint(x / scale), 8)),
     "symmetric_range": ("saturates at -127", lambda x, scale: np.clip(np.rint(x / scale), -HIGH, HIGH)),
     "narrow_range": ("saturates at 126", lambda x, scale: np.clip(np.rint(x / scale), LOW, HIGH - 1)),
     "unsaturated": ("does not saturate", lambda x, scale: np.rint(x / scale)),
@@ -63,17 +63,17 @@ def _per_tensor() -> Iterator[Mutant]:
 
 
 def where(role: Role) -> Condition:
-    """Whether a case quantizes the tensor: of a quantized convolution only the output may be left."""
+    """The condition that a case quantizes the tensor. A quantized convolution may leave its output unquantized."""
     return conditions.quantized_to if role == "output" else conditions.quantized
 
 
 def in_role(wrong: Role, rule: Rule) -> Callable[[Array, Array, Role, Grid], Array]:
-    """Quantizes one tensor by another rule."""
+    """Quantize one tensor with another rule."""
     return lambda x, scale, role, grid: rule(x, scale) if role == wrong else quantize(x, scale, role, grid)
 
 
 def bias_before_scaling(y: Array, bias: Array, case: Case) -> Array:
-    """The bias added to the integer sums, as if it had their scale."""
+    """Add the bias to the integer sums, as if it had their scale."""
     assert case.quantize is not None
     scale = case.quantize.input * np.asarray(case.quantize.kernel, dtype=np.float32)
     return add_bias(y, bias * scale, case)
@@ -84,14 +84,14 @@ def bias_rounded(y: Array, bias: Array, case: Case) -> Array:
 
 
 def rescaled(y: Array, case: Case) -> Array:
-    """The product of the scales in float16."""
+    """Round the product of the scales to float16."""
     assert case.quantize is not None
     scale = np.atleast_1d(case.quantize.input * np.asarray(case.quantize.kernel, dtype=np.float32))
     return y * per_map((scale.astype(np.float16) / scale).astype(np.float32), case)
 
 
 def _per_scale() -> Iterator[Mutant]:
-    """Each scale left out, or applied twice, when integers become real numbers again."""
+    """Each scale omitted or applied twice in the dequantization."""
     for what, doc, power in (("dropped", "is not applied", -1), ("squared", "is applied twice", 1)):
         for role in ("input", "kernel"):
             yield Mutant(f"int8_{role}_scale_{what}", f"the {role}'s scale {doc}", sums=scaled_again(role, power))
@@ -100,7 +100,7 @@ def _per_scale() -> Iterator[Mutant]:
 
 
 def scaled_again(role: Role, power: int) -> Change:
-    """A scale applied once more (1), or taken back (-1)."""
+    """Apply a scale once more (power 1), or undo it (power -1)."""
 
     def times(y: Array, case: Case) -> Array:
         assert case.quantize is not None
@@ -116,12 +116,12 @@ _ALL: tuple[Mutant, ...] = (
     Mutant("int8_not_quantised", "int8 computes in float, without quantizing", scales=lambda q: None),
     Mutant(
         "int8_kernel_neither_rounded_nor_saturated",
-        "the kernel stays as it is while the input is quantized",
+        "the kernel is not quantized while the input is",
         quantize=in_role("kernel", lambda x, scale: x / scale),
     ),
     Mutant(
         "int8_output_not_quantised",
-        "the output stays unquantized",
+        "the output is not quantized",
         where("output"),
         scales=lambda q: q.model_copy(update={"output": None}),
     ),
@@ -148,7 +148,7 @@ _ALL: tuple[Mutant, ...] = (
         "sums saturate in 16 bits",
         sums=lambda y, case: np.clip(y, -(2.0**15), 2.0**15 - 1),
     ),
-    Mutant("int8_sums_in_fp16", "sums are rounded to float16", sums=kept(through(HALF))),
+    Mutant("int8_sums_in_fp16", "sums are rounded to float16", sums=rounding(through(HALF))),
     Mutant(
         "int8_bias_before_scaling",
         "the bias is added before the scales are applied",

@@ -1,4 +1,4 @@
-"""Mutants that are right about each of two things, and wrong where the two meet."""
+"""Mutants that handle each of two features correctly, but not their combination."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trt_conformance.mutants.mutant import Mutant
 from trt_conformance.mutants.operands import first_group, on_channels
 from trt_conformance.mutants.outputs import first_image
 
-# What goes wrong, and where it can.
+# What goes wrong, and the condition under which it can.
 EFFECTS = (
     Mutant("stride_ignored", "the stride is ignored", conditions.strided, attributes=each("stride", lambda _: 1)),
     Mutant("dilation_ignored", "the dilation is ignored", conditions.dilated, attributes=each("dilation", lambda _: 1)),
@@ -33,7 +33,7 @@ EFFECTS = (
         input=on_channels(first_group),
     ),
     Mutant("bias_ignored", "the bias is ignored", conditions.biased, bias=lambda y, bias, case: y),
-    Mutant("images_ignored", "every image gets the first one's output", conditions.batched, output=first_image),
+    Mutant("images_ignored", "every image gets the first image's output", conditions.batched, output=first_image),
 )
 CIRCUMSTANCES: dict[str, tuple[str, Condition]] = {
     "strided": ("with a stride", conditions.strided),
@@ -50,7 +50,7 @@ CIRCUMSTANCES: dict[str, tuple[str, Condition]] = {
     "by_set_input": ("with a kernel given as a tensor", conditions.by_set_input),
     **{name: (f"in {name}", conditions.in_precision(name)) for name in ("tf32", "fp16", "bf16", "int8")},
 }
-# Pairs that cannot meet, or are the same thing.
+# Pairs that cannot occur together, or that are the same condition.
 APART = {("same_exchanged", "padded"), ("pre_padding_ignored", "same"), ("post_padding_ignored", "same")}
 
 

@@ -1,4 +1,4 @@
-"""What a mutant is: the right convolution cut into stages, one or more of them replaced by a wrong one."""
+"""A mutant: the correct convolution in stages, of which one or more are replaced by wrong ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Role = Literal["input", "kernel", "output"]
 
 
 class Given(NamedTuple):
-    """What one spatial axis is given, in the order of `resolve_axis`."""
+    """The values of one spatial axis, in the order of the parameters of `resolve_axis`."""
 
     size: int
     window: int
@@ -45,48 +45,48 @@ Widths = Sequence[tuple[int, int]]
 
 
 def unchanged(tensor: Array, case: Case) -> Array:
-    """The right stage wherever a tensor passes through as it is."""
+    """The correct stage where a tensor passes through unchanged."""
     return tensor
 
 
 def as_resolved(axis: Axis, given: Given) -> Axis:
-    """The right axis."""
+    """The correct axis."""
     return axis
 
 
 def refuse(case: Case) -> None:
-    """Refuses what the numpy target refuses."""
+    """Raise Refused for the cases that the numpy target refuses."""
     NumpyTarget().build(case)
 
 
 def zeros(x: Array, widths: Widths) -> Array:
-    """Pads with zeros."""
+    """Pad with zeros."""
     return np.pad(x, widths)
 
 
 def multiply(x: Array, kernel: Array, attributes: Attributes, case: Case) -> Array:
-    """Sums the products of a padded input and a kernel."""
+    """Sum the products of a padded input and a kernel."""
     sums: Array = convolve(x, kernel, None, attributes)
     return sums
 
 
 def add_bias(y: Array, bias: Array, case: Case) -> Array:
-    """Adds one value to each output map."""
+    """Add one value to each output map."""
     return np.asarray(y + per_map(bias, case))
 
 
 def quantize(x: Array, scale: Array, role: Role, grid: Grid) -> Array:
-    """Quantizes as the reference does, whichever tensor it is."""
+    """Quantize as the reference does, for every tensor."""
     return quantization.quantize(x, scale, grid)
 
 
 def once(case: Case) -> int:
-    """All products are summed in one pass."""
+    """The number of passes over the products: all are summed in one."""
     return 1
 
 
 def per_map(values: Array, case: Case) -> Array:
-    """One value a map, shaped to broadcast over an output."""
+    """One value per map, in a shape that broadcasts over an output."""
     return values.reshape(-1, *(1,) * case.spatial_rank)
 
 
@@ -98,13 +98,14 @@ def truncated(values: Array) -> Array:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong convolution: its name, what is wrong, and the stages that differ. Every default is right.
+    """A wrong convolution: its name, what is wrong, and the stages that differ. Every default is correct.
 
-    It is wrong only in cases to which it ``applies``. The stages, in the order in which they act: ``refuse`` raises
-    what a build raises; ``attributes`` are those after every assignment; ``kernel`` and ``input`` change the operands
-    in the case's type; ``scales`` and ``quantize`` act in int8 and FP8; ``axis`` changes a resolved axis; ``pad``
-    surrounds the input; ``multiply`` sums the products; ``sums`` changes these; ``bias`` adds the bias; ``epilogue`` is
-    what stands behind the layer; ``output`` changes the result in the output's type. ``engine`` runs the stages.
+    It is wrong only in cases to which it ``applies``. The stages, in the order in which they run: ``refuse`` raises
+    what a build raises; ``attributes`` returns the attributes after all assignments; ``kernel`` and ``input`` change
+    the operands in the case's type; ``scales`` and ``quantize`` act in int8 and FP8; ``axis`` changes a resolved axis;
+    ``pad`` pads the input; ``multiply`` sums the products; ``sums`` changes the sums; ``bias`` adds the bias;
+    ``epilogue`` applies the operations after the layer; ``output`` changes the result in the output's type. ``engine``
+    runs the stages. ``passes`` is the number of passes over the products, for an estimate of the cost.
     """
 
     name: str
@@ -127,17 +128,17 @@ class Mutant:
     passes: Callable[[Case], int] = once
 
     def on(self, case: Case) -> MutantEngine:
-        """What runs the stages on a case, whether or not the mutant applies to it."""
+        """Return the engine that runs the stages on a case, whether or not the mutant applies to it."""
         return (self.engine or MutantEngine)(case, self)
 
 
 def confined(precision: Precision, mutants: Iterable[Mutant]) -> tuple[Mutant, ...]:
-    """Mutants that apply in one precision alone, where they applied before."""
+    """Restrict mutants to one precision, in addition to their own conditions."""
     within = conditions.in_precision(precision)
     return tuple(replace(mutant, applies=conditions.both(within, mutant.applies)) for mutant in mutants)
 
 
-UNMUTATED = Mutant("unmutated", "every stage is right: it gives the bits of the numpy target")
+UNMUTATED = Mutant("unmutated", "every stage is correct: the output equals the numpy target's, bit by bit")
 
 
 class MutantEngine:
@@ -154,7 +155,7 @@ class MutantEngine:
         scales = mutant.scales(case.quantize) if case.quantize is not None else None
         try:
             y = self._float(x) if scales is None else self._quantized(x, scales)
-        except InvalidConvolution as fault:  # a mutant's attributes may no longer go together
+        except InvalidConvolution as fault:  # a mutant's attributes may contradict each other
             raise Refused("run", str(fault)) from None
         return {OUTPUT: mutant.output(mutant.epilogue(case, y, x), case)}
 
@@ -181,7 +182,7 @@ class MutantEngine:
         return y.astype(np.float32)
 
     def _sums(self, x: Array, kernel: Array) -> Array:
-        """Pads the input as the resolved axes say, and convolves what that gives without any padding."""
+        """Pad the input by the resolved axes, and convolve the result without padding."""
         case, mutant = self.case, self.mutant
         attributes = mutant.attributes(case)
         rank, window = case.spatial_rank, kernel.shape[2:]
@@ -210,7 +211,7 @@ class MutantEngine:
 
 
 def _widths(axis: Axis, given: Given) -> tuple[int, int]:
-    """Elements before and after the input that the windows read; negative where they leave some out."""
+    """How many elements the windows read before and after the input; negative if they stop short of its ends."""
     reach = axis.reach(given.window)
     return axis.before, reach - axis.before - given.size
 

@@ -1,4 +1,4 @@
-"""Mutants that read their operands wrongly: kernel, input, groups and bias."""
+"""Mutants that misread their operands: kernel, input, groups and bias."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from trt_conformance.mutants.mutant import Change, Mutant, add_bias, per_map
 
 
 def flipped(*axes: int) -> Change:
-    """Read backwards along axes."""
+    """Reverse a tensor along axes."""
     return lambda tensor, case: np.flip(tensor, axes)
 
 
 def zeroed(*place: Any) -> Change:
-    """One part of a tensor read as zero."""
+    """Read one part of a tensor as zero."""
     return patched(lambda part: part * 0, *place)
 
 
 def patched(change: Callable[[Array], Array], *place: Any) -> Change:
-    """One part of a tensor changed."""
+    """Change one part of a tensor."""
 
     def patch(tensor: Array, case: Case) -> Array:
         copy = tensor.copy()
@@ -40,7 +40,7 @@ def channel_axis(case: Case) -> int:
 
 
 def on_channels(choose: Callable[[int, int], list[int]]) -> Change:
-    """Channel ``i`` of the input read from channel ``choose(channels, groups)[i]``."""
+    """Read channel ``i`` of the input from channel ``choose(channels, groups)[i]``."""
 
     def gather(x: Array, case: Case) -> Array:
         axis = channel_axis(case)
@@ -50,7 +50,7 @@ def on_channels(choose: Callable[[int, int], list[int]]) -> Change:
 
 
 def on_maps(choose: Callable[[int, int], list[int]]) -> Change:
-    """Map ``i`` of the kernel or the bias read from map ``choose(maps, groups)[i]``."""
+    """Read map ``i`` of the kernel or the bias from map ``choose(maps, groups)[i]``."""
     return lambda tensor, case: tensor[choose(len(tensor), case.attributes.groups)]
 
 
@@ -60,7 +60,7 @@ def interleaved(count: int, groups: int) -> list[int]:
 
 
 def dealt(count: int, groups: int) -> list[int]:
-    """The inverse of `interleaved`: group g holds every groups-th member, from g on."""
+    """The inverse of `interleaved`: group g has the members g, g + groups, …"""
     return [int(i) for i in np.arange(count).reshape(-1, groups).T.ravel()]
 
 
@@ -79,34 +79,34 @@ def overlapping(count: int, groups: int) -> list[int]:
 
 
 def resized(w: Array, case: Case) -> Array:
-    """The kernel's memory read with H and W of its window exchanged."""
+    """Read the kernel's memory with H and W of the window exchanged."""
     return w.reshape(*w.shape[:-2], w.shape[-1], w.shape[-2])
 
 
 def transposed(w: Array, case: Case) -> Array:
-    """A square window transposed."""
+    """Transpose a square window."""
     return w.swapaxes(-1, -2) if w.shape[-1] == w.shape[-2] else w
 
 
 def axes_reversed(w: Array, case: Case) -> Array:
-    """A cubic window with D, H and W exchanged."""
+    """Exchange D and W of a window if they are equal in size."""
     return w.swapaxes(-1, -3) if w.shape[-1] == w.shape[-3] else w
 
 
 def channels_last(tensor: Array, case: Case) -> Array:
-    """Memory in the order of channels first read as if channels came last."""
+    """Read memory in channels-first order as channels-last."""
     axis = channel_axis(case)
     shape = (*tensor.shape[:axis], *tensor.shape[axis + 1 :], tensor.shape[axis])
     return np.moveaxis(tensor.reshape(shape), -1, axis)
 
 
 def channels_before_maps(w: Array, case: Case) -> Array:
-    """Memory in the order KCRS read as CKRS."""
+    """Read memory in the order KCRS as CKRS."""
     return w.reshape(w.shape[1], w.shape[0], *w.shape[2:]).swapaxes(0, 1)
 
 
 def term_limit(count: int) -> Change:
-    """A kernel of which the first ``count`` terms of each output are summed."""
+    """Sum only the first ``count`` terms of each output."""
 
     def limited(w: Array, case: Case) -> Array:
         flat = w.reshape(len(w), -1).copy()
@@ -117,7 +117,7 @@ def term_limit(count: int) -> Change:
 
 
 def channel_multiple(size: int) -> Change:
-    """A kernel without the channels behind the last whole vector of ``size``."""
+    """Drop the kernel's channels after the last whole vector of ``size``."""
 
     def limited(w: Array, case: Case) -> Array:
         whole = w.shape[1] // size * size
@@ -127,12 +127,12 @@ def channel_multiple(size: int) -> Change:
 
 
 def depth_signs(w: Array, case: Case) -> Array:
-    """A 3D kernel with every second slice subtracted."""
+    """Subtract every second slice of a 3D kernel."""
     return np.asarray(w * np.where(np.arange(w.shape[2]) % 2, -1, 1).astype(w.dtype).reshape(-1, 1, 1))
 
 
 def opt_pitch(x: Array, case: Case) -> Array:
-    """A dynamic input's memory read with the row length of the profile's largest shape."""
+    """Read a dynamic input's memory with the row length of the profile's largest shape."""
     assert case.dynamic is not None
     flat = np.zeros(math.prod(case.dynamic.max), x.dtype)
     flat[: x.size] = x.ravel()
@@ -140,7 +140,7 @@ def opt_pitch(x: Array, case: Case) -> Array:
 
 
 def biased(change: Change) -> Callable[[Array, Array, Case], Array]:
-    """Another bias, added in the right way."""
+    """Add a changed bias correctly."""
     return lambda y, bias, case: add_bias(y, change(bias, case), case)
 
 
@@ -159,18 +159,18 @@ def bias_on_first_column(y: Array, bias: Array, case: Case) -> Array:
 
 
 def bias_inside_only(y: Array, bias: Array, case: Case) -> Array:
-    """The bias left out where the products sum to nothing."""
+    """Omit the bias where the products sum to zero."""
     return np.where(y == 0, y, add_bias(y, bias, case))
 
 
 KERNEL: tuple[Mutant, ...] = (
-    Mutant("kernel_flipped_on_h", "the window is read from the last row to the first", kernel=flipped(-2)),
-    Mutant("kernel_flipped_on_w", "the window is read from the last column to the first", kernel=flipped(-1)),
+    Mutant("kernel_flipped_on_h", "the window's rows are reversed", kernel=flipped(-2)),
+    Mutant("kernel_flipped_on_w", "the window's columns are reversed", kernel=flipped(-1)),
     Mutant("kernel_flipped", "a true convolution: the window is flipped on H and W", kernel=flipped(-2, -1)),
     Mutant("kernel_flipped_on_d_h_w", "a true convolution in 3D", conditions.three_d, kernel=flipped(-3, -2, -1)),
     Mutant(
         "kernel_flipped_on_d",
-        "the window is read from the last slice to the first",
+        "the window's slices are reversed",
         conditions.three_d,
         kernel=flipped(-3),
     ),
@@ -178,15 +178,19 @@ KERNEL: tuple[Mutant, ...] = (
     Mutant("kernel_axes_reversed", "a cubic window's axes are reversed", conditions.three_d, kernel=axes_reversed),
     Mutant(
         "kernel_size_reversed",
-        "a 3D window's size is read from the last axis to the first",
+        "the axes of a 3D window's size are reversed",
         conditions.three_d,
         kernel=lambda w, case: w.reshape(*w.shape[:2], *w.shape[:1:-1]),
     ),
-    Mutant("kernel_size_h_w_swapped", "the window's height is taken for its width", kernel=resized),
+    Mutant("kernel_size_h_w_swapped", "the window's height and width are exchanged", kernel=resized),
     Mutant("kernel_channels_last", "the kernel's memory is read as KRSC", kernel=channels_last),
     Mutant("kernel_channels_first", "the kernel's memory is read as CKRS", kernel=channels_before_maps),
     Mutant("kernel_channels_reversed", "the kernel's channels are reversed", kernel=lambda w, case: w[:, ::-1]),
-    Mutant("kernel_maps_reversed", "the output maps are reversed, not their bias", kernel=lambda w, case: w[::-1]),
+    Mutant(
+        "kernel_maps_reversed",
+        "the kernel's output maps are reversed, but not their bias",
+        kernel=lambda w, case: w[::-1],
+    ),
     Mutant(
         "kernel_maps_all_first", "every output map has the first map's kernel", kernel=lambda w, case: w[[0] * len(w)]
     ),
@@ -196,26 +200,30 @@ KERNEL: tuple[Mutant, ...] = (
         conditions.three_d,
         kernel=depth_signs,
     ),
-    Mutant("kernel_magnitude", "the kernel's signs are lost", kernel=lambda w, case: np.abs(w)),
+    Mutant("kernel_magnitude", "the kernel loses its signs", kernel=lambda w, case: np.abs(w)),
     Mutant("first_tap_dropped", "the window's first element is not read", kernel=zeroed(..., 0, 0)),
     Mutant("last_tap_dropped", "the window's last element is not read", kernel=zeroed(..., -1, -1)),
     Mutant("last_channel_not_summed", "the last channel of each group is not summed", kernel=zeroed(slice(None), -1)),
     Mutant(
         "one_term_twice", "the first map counts one term twice", kernel=patched(lambda part: 2 * part, 0, 0, ..., -1, 0)
     ),
-    Mutant("channel_tail_of_4_dropped", "channels behind the last four are not summed", kernel=channel_multiple(4)),
-    Mutant("channel_tail_of_8_dropped", "channels behind the last eight are not summed", kernel=channel_multiple(8)),
+    Mutant(
+        "channel_tail_of_4_dropped", "channels after the last whole four are not summed", kernel=channel_multiple(4)
+    ),
+    Mutant(
+        "channel_tail_of_8_dropped", "channels after the last whole eight are not summed", kernel=channel_multiple(8)
+    ),
     Mutant("terms_beyond_32_dropped", "only 32 terms are summed", kernel=term_limit(32)),
     Mutant("terms_beyond_128_dropped", "only 128 terms are summed", kernel=term_limit(128)),
     Mutant(
         "kernel_setter_ignored",
-        "a kernel given by its setter leaves the placeholder's zeros",
+        "a kernel set by its setter is ignored: the placeholder's zeros remain",
         conditions.by_setters,
         kernel=lambda w, case: w * 0,
     ),
     Mutant(
         "num_output_maps_setter_ignored",
-        "num_output_maps given by its setter leaves one map",
+        "num_output_maps set by its setter is ignored: one map remains",
         conditions.by_setters,
         kernel=lambda w, case: w[:1],
     ),
@@ -235,18 +243,18 @@ INPUT: tuple[Mutant, ...] = (
         "the last channel repeats the first",
         input=on_channels(lambda n, g: [*range(n - 1), 0]),
     ),
-    Mutant("input_magnitude", "the input's signs are lost", input=lambda x, case: np.abs(x)),
+    Mutant("input_magnitude", "the input loses its signs", input=lambda x, case: np.abs(x)),
     Mutant("input_h_w_transposed", "the input's memory is read with H and W exchanged", input=resized),
-    Mutant("input_upside_down", "the input is read from the last row to the first", input=flipped(-2)),
+    Mutant("input_upside_down", "the input's rows are reversed", input=flipped(-2)),
     Mutant(
         "input_depth_reversed",
-        "a 3D input is read from the last slice to the first",
+        "the slices of a 3D input are reversed",
         conditions.three_d,
         input=flipped(-3),
     ),
     Mutant(
         "input_pitch_of_max",
-        "a dynamic input's rows are as long as in the profile's max",
+        "a dynamic input is read with the row length of the profile's max shape",
         conditions.dynamic,
         input=opt_pitch,
     ),
@@ -275,7 +283,7 @@ GROUPS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "groups_interleave_kernel",
-        "the maps of the groups' kernels lie in turn",
+        "the groups' kernels are interleaved by map",
         conditions.grouped,
         kernel=on_maps(interleaved),
     ),
@@ -305,7 +313,7 @@ GROUPS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "depthwise_maps_interleaved",
-        "depthwise, the maps of all channels lie in turn",
+        "in a depthwise convolution, the maps of all channels are interleaved",
         conditions.depthwise,
         kernel=on_maps(interleaved),
     ),
@@ -316,13 +324,13 @@ BIAS: tuple[Mutant, ...] = (
     Mutant("bias_subtracted", "the bias is subtracted", bias=biased(lambda b, case: -b)),
     Mutant("bias_of_next_map", "each map has the next map's bias", bias=biased(lambda b, case: np.roll(b, -1))),
     Mutant("bias_of_first_map", "every map has the first map's bias", bias=biased(lambda b, case: b[[0] * len(b)])),
-    Mutant("bias_by_column", "the bias runs along the columns, not the maps", bias=bias_by_column),
-    Mutant("bias_on_first_image", "only the first image of a batch has a bias", bias=bias_on_first_image),
-    Mutant("bias_on_first_column", "only the first column has a bias", bias=bias_on_first_column),
+    Mutant("bias_by_column", "the bias is indexed by column instead of by map", bias=bias_by_column),
+    Mutant("bias_on_first_image", "the bias is added to the first image of a batch only", bias=bias_on_first_image),
+    Mutant("bias_on_first_column", "the bias is added to the first column only", bias=bias_on_first_column),
     Mutant("bias_skips_zeros", "no bias is added to a sum of zero", bias=bias_inside_only),
     Mutant(
         "bias_setter_ignored",
-        "a bias given by its setter is not used",
+        "a bias set by its setter is ignored",
         conditions.by_setters,
         bias=biased(lambda b, case: b * 0),
     ),

@@ -1,4 +1,4 @@
-"""Mutants that refuse what is right, or accept what must be refused."""
+"""Mutants that refuse valid cases, or accept cases that must be refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trt_conformance.targets.errors import Refused
 
 
 def accepting(*constraints: Constraint) -> Callable[[Case], None]:
-    """Accept what violates one of these constraints."""
+    """Accept cases that violate one of these constraints."""
 
     def check(case: Case) -> None:
         try:
@@ -26,7 +26,7 @@ def accepting(*constraints: Constraint) -> Callable[[Case], None]:
 
 
 def late(case: Case) -> None:
-    """Refuses in the build what the network should refuse."""
+    """Refuse in phase build what must be refused in phase network."""
     try:
         refuse(case)
     except Refused as refusal:
@@ -34,7 +34,7 @@ def late(case: Case) -> None:
 
 
 def mute(case: Case) -> None:
-    """Refuses without saying why."""
+    """Refuse without a reason."""
     try:
         refuse(case)
     except Refused:
@@ -42,7 +42,7 @@ def mute(case: Case) -> None:
 
 
 def nothing(case: Case) -> None:
-    """Accepts nothing."""
+    """Refuse every case."""
     raise Refused("build", "no implementation")
 
 
@@ -62,18 +62,18 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "accepts_missing_dimension",
-        "a 3D kernel takes a 4D input",
+        "a 3D kernel accepts a 4D input",
         conditions.rejected,
         refuse=accepting("input_has_batch_and_channels"),
     ),
     Mutant(
         "accepts_large_window",
-        "a window may be larger than its input",
+        "a window may be larger than the padded input",
         conditions.rejected,
         refuse=accepting("window_fits"),
     ),
-    Mutant("refuses_late", "what the network should refuse is refused in the build", conditions.rejected, refuse=late),
-    Mutant("refuses_without_reason", "a refusal does not say why", conditions.rejected, refuse=mute),
+    Mutant("refuses_late", "cases are refused in phase build instead of network", conditions.rejected, refuse=late),
+    Mutant("refuses_without_reason", "a refusal does not give a reason", conditions.rejected, refuse=mute),
     Mutant("refuses_groups", "more than one group is refused", conditions.grouped, refuse=nothing),
     Mutant("refuses_batches", "more than one image is refused", conditions.batched, refuse=nothing),
 )

@@ -1,4 +1,4 @@
-"""Runs mutants through the suite's own checks, and says which cases kill each."""
+"""Runs mutants through the suite's own checks, and reports which cases kill each mutant."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from trt_conformance.checks.subject import Golden, Subject
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.core.words import counted
 from trt_conformance.golden import GoldenError, read_reference
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, MutantTarget
 from trt_conformance.numerics.reference.result import Result, reference
@@ -33,7 +34,7 @@ Check = Callable[[Subject], Verdict]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the suite found of one mutant: every fault, or the first alone."""
+    """The suite's faults on one mutant: all of them, or only the first."""
 
     mutant: Mutant
     faults: tuple[Verdict, ...]
@@ -45,9 +46,9 @@ class Outcome:
 
 
 def score(mutants: Sequence[Mutant], catalog: Catalog, cases: Sequence[Case], every: bool = False) -> Iterator[Outcome]:
-    """Run each mutant on the cases until the first kills it, or on ``every`` one.
+    """Run each mutant on the cases until one kills it, or on all cases if ``every`` is set.
 
-    A case runs through the checks that pytest runs on it. Where it has no golden yet, the reference is computed.
+    A case runs through the checks that pytest runs on it. If it does not have a golden yet, the reference is computed.
     """
     by_id = {case.id: case for case in catalog.cases}
     golden = _Goldens()
@@ -57,7 +58,7 @@ def score(mutants: Sequence[Mutant], catalog: Catalog, cases: Sequence[Case], ev
 
 
 def small(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """The cases that are computed in no time: as many mutants run as there are, and large cases show no more."""
+    """The cases that are cheap to compute. Every mutant runs on them, and large cases would not show more."""
     return tuple(case for case in cases if case.reject is not None or _is_small(case))
 
 
@@ -67,7 +68,7 @@ def _is_small(case: Case) -> bool:
 
 
 def check_unmutated(catalog: Catalog, cases: Sequence[Case]) -> None:
-    """Run the right convolution: a case that fails it proves nothing about a mutant.
+    """Run the correct convolution: a case that it fails proves nothing about a mutant.
 
     Raises:
         ConformanceError: with the first faults.
@@ -75,8 +76,8 @@ def check_unmutated(catalog: Catalog, cases: Sequence[Case]) -> None:
     (outcome,) = score([UNMUTATED], catalog, cases, every=True)
     if outcome.faults:
         first = "\n".join(fault.message for fault in outcome.faults[:3])
-        count = len(outcome.faults)
-        raise ConformanceError(f"the right convolution has faults ({count}), so no mutant can be judged:\n{first}")
+        count = counted(len(outcome.faults), "fault")
+        raise ConformanceError(f"the correct convolution has {count}, so no mutant can be judged:\n{first}")
 
 
 def _faults(mutant: Mutant, cases: Sequence[Case], golden: Golden, find: Find) -> Iterator[Verdict]:
@@ -107,13 +108,13 @@ class _Goldens:
     """The goldens of cases, each read or computed once."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, int], Result] = {}
+        self._known: dict[tuple[str, int], Result] = {}
 
     def __call__(self, case: Case, index: int) -> Result:
         key = case.id, index
-        if key not in self._held:
-            self._held[key] = _golden(case, index)
-        return self._held[key]
+        if key not in self._known:
+            self._known[key] = _golden(case, index)
+        return self._known[key]
 
 
 def _golden(case: Case, index: int) -> Result:

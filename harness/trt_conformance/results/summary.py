@@ -1,4 +1,4 @@
-"""The closing summary of a run: per target and phase, claims, causes, and how far bounds were used."""
+"""The closing summary of a run: outcomes per target and phase, reasons, claims, and the use of bounds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS = ("pass", "fail", "error", "fallback", "known", "unsupported", "not run
 
 
 def outcome(verdict: Verdict) -> str:
-    """The status, or ``known`` for a difference that an expectation states."""
+    """The status, or ``known`` for a known difference."""
     return "known" if verdict.known else verdict.status
 
 
@@ -23,7 +23,7 @@ def counts(verdicts: Iterable[Verdict]) -> Counter[str]:
 
 
 def table(verdicts: Sequence[Verdict]) -> list[str]:
-    """A line for each target and phase."""
+    """The lines of a table with one row per target and phase."""
     cells: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for v in verdicts:
         cells[v.target, v.phase][outcome(v)] += 1
@@ -40,7 +40,7 @@ def table(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def reasons(verdicts: Sequence[Verdict]) -> list[str]:
-    """Why checks were unsupported or not run, with how often, per target."""
+    """Per target: the reasons why checks were unsupported or not run, with their counts."""
     found = Counter((v.target, v.status, v.message) for v in verdicts if v.status in NEUTRAL and not v.known)
     return [printable(f"{target}: {status} {n}: {message}") for (target, status, message), n in sorted(found.items())]
 
@@ -51,7 +51,7 @@ DECISIVE_CHECKS = ("reject", "deprecated")
 def claims(verdicts: Sequence[Verdict], registered: Iterable[str]) -> list[str]:
     """Per target: how many of the document's claims hold, were only built, or differ.
 
-    A claim holds where values were compared, or where its case is about a refusal or a name.
+    A claim holds if a check of it passed that compared values or that is about a refusal or a name.
     """
     names = set(registered)
     lines = []
@@ -69,7 +69,7 @@ def claims(verdicts: Sequence[Verdict], registered: Iterable[str]) -> list[str]:
 
 
 def bounds(verdicts: Sequence[Verdict]) -> list[str]:
-    """Per target and arithmetic: how many outputs were compared, and how much of their bounds they used."""
+    """Per target and arithmetic: the number of compared outputs, and the largest fraction of a bound that they used."""
     return [
         one_line(
             f"{use.target}: {use.arithmetic}: {share(use.largest)}{f' ({use.case})' if use.largest else ''}; "
@@ -80,13 +80,13 @@ def bounds(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def known(verdicts: Sequence[Verdict]) -> list[str]:
-    """The known differences that a run met."""
+    """Per target: the known differences that occurred, with their counts."""
     found = Counter((v.target, v.known) for v in verdicts if v.known)
     return [one_line(f"{target}: {name} ({n})") for (target, name), n in sorted(found.items())]
 
 
 def engines(verdicts: Iterable[Verdict]) -> dict[str, Counter[str]]:
-    """Per target: how many cases' engines were built or cached or their refusals remembered, and the cache's faults."""
+    """Per target: the numbers of engines that were built, cached or remembered as refused, and of cache faults."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     seen = set()
     for v in verdicts:

@@ -15,10 +15,10 @@ from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.words import percent, seconds
 
 _NOISE = 2.0
-"""A change counts where it is larger than so many standard errors."""
+"""The number of standard errors above which a change is not noise."""
 _ENOUGH = 3
 _NORMAL_MAD = 0.6745
-"""The median distance from its middle of a normal distribution with standard deviation 1."""
+"""The median absolute deviation of the standard normal distribution."""
 
 Quantity = Literal["latency", "error fraction"]
 
@@ -36,8 +36,10 @@ class HistoryRun:
 
 @dataclass(frozen=True)
 class TrendPoint:
-    """A value in one run. ``low`` and ``high``: percentiles 5 and 95 of a latency's samples; ``error``: the standard
-    error of its median as a fraction. An error fraction is one number, and has neither.
+    """A value in one run.
+
+    ``low`` and ``high`` are percentiles 5 and 95 of a latency's samples, and ``error`` is the standard error of its
+    median as a fraction. An error fraction is a single number without these.
     """
 
     run: int
@@ -52,12 +54,15 @@ class TrendPoint:
 
 @dataclass(frozen=True)
 class Trend:
-    """A quantity of a case on a target over the runs that have it. ``way``: mode and cache of a latency."""
+    """A quantity of a case on a target over the runs that have it.
+
+    ``mode`` is the mode and cache state of a latency, such as ``graph, warm``; empty for an error fraction.
+    """
 
     quantity: Quantity
     case: str
     series: str
-    way: str
+    mode: str
     points: tuple[TrendPoint, ...]
 
     @property
@@ -70,29 +75,29 @@ class Trend:
 
     @cached_property
     def ratio(self) -> float:
-        """The last value over the first."""
+        """The last value divided by the first."""
         if self.last.value == self.first.value:
             return 1.0
         return self.last.value / self.first.value if self.first.value else math.inf
 
     @property
     def size(self) -> float:
-        """How far it moved, up or down: a logarithm for latencies, a difference for error fractions."""
+        """The size of the change: a log ratio for latencies, a difference for error fractions."""
         if self.quantity == "error fraction":
             return _distance(self.first.value, self.last.value)
         return abs(math.log(self.ratio))
 
     @property
     def moved(self) -> bool:
-        """Whether it changed by more than noise explains."""
+        """Whether the change is larger than noise."""
         return self.size > _NOISE * self.error
 
     @cached_property
     def error(self) -> float:
-        """The standard error of the last value over the first: of the samples, or, where larger, from run to run.
+        """The standard error of `ratio`: that of the samples, or that between runs if it is larger.
 
-        The usual step between neighbouring runs tells the latter, as few of them are true changes; below
-        `_ENOUGH` steps nothing does.
+        The error between runs is estimated from the median step between neighboring runs, since few steps are real
+        changes. It needs at least `_ENOUGH` steps.
         """
         if self.quantity == "error fraction":
             return 0.0
@@ -102,14 +107,14 @@ class Trend:
 
     @cached_property
     def step(self) -> TrendPoint | None:
-        """The point with the largest step from the one before; None where all are equal."""
+        """The point with the largest step from the previous one; None if all are equal."""
         steps = [(_distance(before.value, now.value), now) for before, now in pairwise(self.points)]
         size, point = max(steps, key=lambda step: step[0], default=(0.0, self.first))
         return point if size else None
 
     @property
     def step_text(self) -> str:
-        """When that was, and the versions and devices that changed with it."""
+        """The run of the largest step, and the versions and devices that changed in it."""
         return ": ".join(filter(None, (f"run {self.step.run}", "; ".join(self.step.changed)))) if self.step else ""
 
     def text(self, point: TrendPoint) -> str:
@@ -120,7 +125,7 @@ class Trend:
 
     @property
     def change(self) -> str:
-        """How the last value differs from the first."""
+        """The change from the first to the last value, as text."""
         if len(self.points) < 2:
             return "one run"
         if self.quantity == "error fraction":
@@ -129,20 +134,20 @@ class Trend:
         return text if self.moved else f"{text}, noise"
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values; numbers that are not finite as text."""
+        """JSON values, with non-finite numbers as text."""
         points = finite([vars(point) for point in self.points])
-        named = {"quantity": self.quantity, "case": self.case, "target": self.series, "way": self.way}
+        named = {"quantity": self.quantity, "case": self.case, "target": self.series, "way": self.mode}
         return named | {"change": self.change, "moved": self.moved, "points": points}
 
 
 def _distance(before: float, now: float) -> float:
-    """How far apart two values are; infinities that stay have not moved."""
+    """The distance of two values; 0 for two equal infinities."""
     return 0.0 if before == now else abs(now - before)
 
 
 @dataclass(frozen=True)
 class History:
-    """Runs in the order they were started, and the trends over them: those that changed most first."""
+    """Runs in the order in which they started, and the trends over them, largest change first."""
 
     runs: tuple[HistoryRun, ...]
     trends: tuple[Trend, ...]
@@ -172,7 +177,7 @@ class History:
 def _changed(
     before: Mapping[tuple[str, str], str], now: Mapping[tuple[str, str], str], targets: tuple[str, str] | None
 ) -> tuple[str, ...]:
-    """Facts of both sides that differ, in words: those of the machine and of one target, or of all, by flavour."""
+    """Text for each fact that differs: of the machine, and of one target, or of all targets, by flavor."""
     old, new = (
         {
             (TargetName.parse(target).flavour, name): value
@@ -181,7 +186,7 @@ def _changed(
         }
         for index, side in enumerate((before, now))
     )
-    # The machine says its GPU for all targets.
+    # If the machine's facts name the GPU, the targets' facts need not.
     machine = "GPU" in {name for target, name in old if not target}
     return tuple(
         f"{flavour} {name} {old[flavour, name]} → {value}".strip()

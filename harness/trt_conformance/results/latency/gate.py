@@ -219,7 +219,9 @@ def _pairs(befores: Iterable[Key], afters: Iterable[Key], across_modes: bool) ->
         if equal or not old or not new:
             continue
         if not across_modes:
-            raise ConformanceError(f"{case} was timed as {old[0].way} and as {new[0].way}: these are not compared")
+            raise ConformanceError(
+                f"{case} was timed as {old[0].timing_mode} and as {new[0].timing_mode}: these are not comparable"
+            )
         yield old[0], new[0]
 
 
@@ -259,7 +261,7 @@ class _Draft:
             )
             variance += largest / len(side)
             freedoms.append(known_by)
-        notes = [] if old == key else [f"base timed as {old.way}, new as {key.way}"]
+        notes = [] if old == key else [f"base timed as {old.timing_mode}, new as {key.timing_mode}"]
         moved = _yardstick(before, after)
         if normalise and moved is None:
             notes.append("no yardstick: not normalised")

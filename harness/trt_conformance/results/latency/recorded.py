@@ -30,12 +30,12 @@ class Key(NamedTuple):
     cold_l2: bool
 
     @property
-    def way(self) -> str:
+    def timing_mode(self) -> str:
         """``graph, warm``."""
         return f"{self.mode}, {'cold' if self.cold_l2 else 'warm'}"
 
     def __str__(self) -> str:
-        return f"{self.case} [{self.family}, {self.way}]"
+        return f"{self.case} [{self.family}, {self.timing_mode}]"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Student's t distribution, as far as comparing latencies needs it."""
+"""Student's t distribution, for the comparison of latencies."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from trt_conformance.core.arrays import Float64
 
 MANY = 1e4
-"""Degrees of freedom from which on the distribution counts as normal."""
+"""Degrees of freedom above which the normal distribution is used."""
 
 
 def two_sided(t: float, freedom: float) -> float:
-    """The probability of a value at least as far from 0 as ``t``.
+    """The two-sided p-value: the probability of a value at least as far from 0 as ``t``.
 
-    With t = sqrt(freedom) tan(a) the density is that of cos(a)^(freedom - 1), whose tail is integrated by
-    Gauss and Legendre's rule.
+    The substitution t = sqrt(freedom) tan(a) makes the density proportional to cos(a)^(freedom - 1). Its tail is
+    integrated by Gauss-Legendre quadrature.
     """
     if freedom > MANY:
         return math.erfc(abs(t) / math.sqrt(2))
@@ -38,7 +38,7 @@ def _rule() -> tuple[Float64, Float64]:
 
 @cache
 def quantile(confidence: float, freedom: float) -> float:
-    """The t within which ``confidence`` of the distribution lies, on both sides of 0."""
+    """The t for which a fraction ``confidence`` of the distribution lies between -t and t."""
     if freedom > MANY:
         return NormalDist().inv_cdf((1 + confidence) / 2)
     low, high = 0.0, 1.0

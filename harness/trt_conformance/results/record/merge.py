@@ -1,4 +1,4 @@
-"""One record of several: the shards of a run, on one machine or on machines of different kinds."""
+"""Merges the records of a run's shards, from one machine or from machines of different kinds, into one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trt_conformance.results.record.keys import keyed
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.record.schema import SCHEMA_VERSION, EndLine, Environment, Part, RunLine, Shard
 
-# Facts that say on what kind of machine a target ran; others may differ between machines of one kind.
+# Facts that identify the kind of machine on which a target ran; others may differ between machines of one kind.
 DEVICE = ("gpu", "compute_capability", "memory_bytes", "driver", "cuda_driver", "cuda_runtime")
 NOT_OF_THE_KIND = ("no_gpu", "cache")
 SHOWN = 10
@@ -22,19 +22,19 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Merged:
-    """The record of all, and what it lacks: a line for each shard that is missing or was cut short."""
+    """The merged record, and a line for each shard that is missing or was cut short."""
 
     record: Record
     missing: tuple[str, ...]
 
 
 def merge(records: Mapping[str, Record]) -> Merged:
-    """Put records, by the names that users know them by, together into one.
+    """Merge records, given by the names under which the user knows them, into one.
 
-    A target's verdicts from machines of different kinds are kept apart, by an ``@`` and what tells them apart.
+    If a target ran on machines of different kinds, its name gets a suffix per kind: ``@`` and the facts that differ.
 
     Raises:
-        ConformanceError: they are not parts of one whole, come from different commits, or contradict each other.
+        ConformanceError: the records are not parts of one run, come from different commits, or contradict each other.
     """
     _check_whole(records)
     names = _target_names(records)
@@ -43,7 +43,7 @@ def merge(records: Mapping[str, Record]) -> Merged:
     for file, record in records.items():
         for key, verdict in keyed(record, names[file]).items():
             first_file, first = verdicts.setdefault(key, (file, replace(verdict, target=key[0])))
-            if _said(first) != _said(verdict):
+            if _outcome_of(first) != _outcome_of(verdict):
                 contradictions.append(
                     f"{verdict.case}, {verdict.check} on {key[0]}: "
                     f"{_text(first)} in {first_file}, {_text(verdict)} in {file}"
@@ -70,12 +70,12 @@ def _check_whole(records: Mapping[str, Record]) -> None:
 
 
 def _shards(records: Mapping[str, Record]) -> dict[str, Shard]:
-    """The records of shards, without those of whole runs."""
+    """The shards of the records; records of whole runs have none."""
     return {file: record.header.shard for file, record in records.items() if record.header.shard}
 
 
 def _kind(record: Record, target: str) -> dict[str, str]:
-    """The facts that make the kind of machine a target ran on."""
+    """The facts that identify the kind of machine on which a target ran."""
     environment = record.header.environment
     device = {name: getattr(environment.device, name) for name in DEVICE}
     facts = environment.targets.get(target, {})
@@ -83,35 +83,35 @@ def _kind(record: Record, target: str) -> dict[str, str]:
 
 
 def _target_names(records: Mapping[str, Record]) -> dict[str, dict[str, str]]:
-    """Each record's targets by the names that they get: their own where they ran on machines of one kind."""
+    """Each record's targets with their merged names: their own names if they ran on machines of one kind."""
     kinds: dict[str, list[dict[str, str]]] = {}
     for record in records.values():
         for target in record.targets:
             kinds.setdefault(target, []).append(_kind(record, target))
-    told = {target: _telling(found) for target, found in kinds.items()}
+    chosen = {target: _distinguishing(found) for target, found in kinds.items()}
 
     def name(record: Record, target: str) -> str:
         kind = _kind(record, target)
-        apart = "-".join(kind.get(fact, "unknown") for fact in told[target])
-        return f"{target}@{apart.replace(' ', '_')}" if apart else target
+        suffix = "-".join(kind.get(fact, "unknown") for fact in chosen[target])
+        return f"{target}@{suffix.replace(' ', '_')}" if suffix else target
 
     return {file: {target: name(record, target) for target in record.targets} for file, record in records.items()}
 
 
-def _telling(kinds: Sequence[Mapping[str, str]]) -> list[str]:
-    """The first facts, and no more than it takes, that tell all these kinds apart."""
-    told: list[str] = []
+def _distinguishing(kinds: Sequence[Mapping[str, str]]) -> list[str]:
+    """The facts that distinguish these kinds: in order, each one that separates more kinds than those before it."""
+    chosen: list[str] = []
 
     def groups(facts: Sequence[str]) -> int:
         return len({tuple(kind.get(fact) for fact in facts) for kind in kinds})
 
     for fact in dict.fromkeys(fact for kind in kinds for fact in kind):
-        if groups([*told, fact]) > groups(told):
-            told.append(fact)
-    return told
+        if groups([*chosen, fact]) > groups(chosen):
+            chosen.append(fact)
+    return chosen
 
 
-def _said(verdict: Verdict) -> tuple[Any, ...]:
+def _outcome_of(verdict: Verdict) -> tuple[Any, ...]:
     return (verdict.phase, verdict.status, verdict.known, verdict.figures.get("output_sha256"))
 
 
@@ -121,7 +121,7 @@ def _text(verdict: Verdict) -> str:
 
 
 def _missing(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str]]) -> Iterable[str]:
-    """What is not there. One job array may run on machines of several kinds; several arrays must each be whole."""
+    """Yield what is missing. One job array may use machines of several kinds; several arrays must each be complete."""
     shards = _shards(records)
     arrays: dict[str, list[Shard]] = {}
     numbers = Counter(shard.index for shard in shards.values())
@@ -145,8 +145,8 @@ def _header(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str]
     for file, record in records.items():
         for target, name in names[file].items():
             device = record.header.environment.device.to_json()
-            apart = {k: device[k] for k in DEVICE if k in device} if name != target else {}
-            facts.setdefault(name, record.header.environment.targets.get(target, {}) | apart)
+            own_device = {k: device[k] for k in DEVICE if k in device} if name != target else {}
+            facts.setdefault(name, record.header.environment.targets.get(target, {}) | own_device)
     shared = _shared([header.environment.to_json() for header in headers])
     gpus = dict.fromkeys(str(header.environment.device.gpu) for header in headers)
     if len(gpus) > 1:
@@ -171,7 +171,7 @@ def _header(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str]
 
 
 def _shared(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The facts on which all agree."""
+    """The facts that are equal in all environments."""
     first, *others = environments
     shared: dict[str, Any] = {}
     for key, value in first.items():

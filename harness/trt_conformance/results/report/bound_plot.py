@@ -1,4 +1,4 @@
-"""Lays out the plot of the bound's use: a dot for each case on a logarithmic axis, a lane for each arithmetic."""
+"""Lays out the plot of the use of bounds: one dot per case on a logarithmic axis, one lane per arithmetic."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STEP = 7.0
 SMALLEST, LARGEST = -6, 6
 CROWD = 12
 OWN = 60.0
-"""Room for what has no place on a logarithmic axis: no error at all, and infinities."""
+"""Width for values that a logarithmic axis does not have: zero and infinity."""
 
 
 class Dot(NamedTuple):
@@ -29,7 +29,7 @@ class Dot(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A place on the axis, or the size of a crowd of dots."""
+    """A label at a position on the axis, or the size of a crowd of dots."""
 
     x: float
     text: str
@@ -38,7 +38,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class Lane:
-    """The cases of one arithmetic, and of one target where the plot tells targets apart."""
+    """The cases of one arithmetic, and of one target if the plot separates targets."""
 
     arithmetic: str
     target: str
@@ -49,7 +49,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Plot:
-    """Everything to draw; the axis lies at ``bottom``."""
+    """The elements of the plot; the axis is at ``bottom``."""
 
     height: float
     bottom: float
@@ -63,7 +63,7 @@ class Plot:
 
 
 def plot(rows: Sequence[Row], with_target: bool) -> Plot | None:
-    """The plot of all rows whose output was compared; None where there are none."""
+    """The plot of all rows whose output was compared; None if there are none."""
     measured = [(row.fraction, row) for row in rows if row.fraction is not None]
     if not measured:
         return None
@@ -88,7 +88,7 @@ def plot(rows: Sequence[Row], with_target: bool) -> Plot | None:
 
 
 def _stacked(stack: list[tuple[float, Row]], axis: _Axis, middle: float, height: float) -> list[Dot]:
-    """Dots of about the same place, put above and below the lane's middle by turns."""
+    """Dots at about the same position, stacked alternately above and below the lane's middle."""
     step = min(STEP, height / len(stack))
     return [
         Dot(_kind(fraction), axis.x(fraction), middle + (number + 1) // 2 * step * (-1 if number % 2 else 1), row)

@@ -1,7 +1,7 @@
-"""Lays out the pictures of a failure: the error over the output, actual beside expected, and the sum of one element.
+"""Lays out the pictures of a failure: the error over the output, actual and expected values, and one element's sum.
 
-Colours come from the page's style sheet, by class: ``h0`` to ``h8`` for how much of its bound an element
-uses, ``v0`` to ``v7`` for how large a value is.
+Colors come from the page's style sheet, by class: ``h0`` to ``h8`` for the fraction of its bound that an element uses,
+``v0`` to ``v7`` for the size of a value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trt_conformance.numerics.places import axis_names, place
 from trt_conformance.results.bound_use import share
 
 LEVELS = (0.0, 0.01, 0.1, 0.5, 1.0, 10.0, 1000.0, 1e308)
-"""Upper ends of the classes h0 to h7; h8 has no end."""
+"""Upper limits of the classes h0 to h7; h8 has none."""
 
 LABELLED_COLUMNS = 9
 LABELLED_CELLS = 72
@@ -29,7 +29,7 @@ LINE = 16
 
 
 class Text(NamedTuple):
-    """A text with its style's class and its place."""
+    """A text with its style class and its position."""
 
     kind: str
     x: float
@@ -39,7 +39,7 @@ class Text(NamedTuple):
 
 @dataclass
 class Drawing:
-    """What an SVG holds: filled areas by class, texts, and the marked cell as (x, y, width, height)."""
+    """The contents of an SVG: filled areas by class, texts, and the marked cell as (x, y, width, height)."""
 
     width: float = 0.0
     height: float = 0.0
@@ -50,7 +50,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Cells:
-    """The elements of a tensor crop in C order: each one's class and label, and how its axes are named and numbered."""
+    """The elements of a tensor crop in C order: classes and labels, and the names and first indices of the axes."""
 
     shape: tuple[int, ...]
     offset: tuple[int, ...]
@@ -61,11 +61,11 @@ class Cells:
 
     @property
     def labelled(self) -> bool:
-        """Whether the cells are few enough to hold their labels."""
+        """Whether the cells are few enough to show their labels."""
         return self.shape[-1] <= LABELLED_COLUMNS and len(self.classes) <= LABELLED_CELLS
 
     def in_one_row(self) -> Cells:
-        """The same cells, in one row if each plane of the last two axes holds a single one."""
+        """The same cells, in one row if each plane of the last two axes has a single cell."""
         if len(self.shape) < 3 or self.shape[-1] * self.shape[-2] > 1:
             return self
         marked = self.marked and (*self.marked[:-3], 0, self.marked[-3])
@@ -75,7 +75,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing with its title and its content in words."""
+    """A drawing with its title and a description in words."""
 
     title: str
     words: str
@@ -83,7 +83,7 @@ class Picture:
 
 
 def pictures(evidence: dict[str, Any]) -> list[Picture]:
-    """The panels that show a failure, drawn from its evidence."""
+    """The panels of a failure, drawn from its evidence."""
     actual, expected, used = ([float(x) for x in evidence[key]] for key in ("actual", "expected", "fraction"))
     shape, offset, worst = (tuple(evidence[key]) for key in ("shape", "offset", "worst"))
     marked = tuple(i - start for i, start in zip(worst, offset, strict=True))
@@ -102,17 +102,17 @@ def pictures(evidence: dict[str, Any]) -> list[Picture]:
     return [
         panel(
             "|error| / bound",
-            f"{beyond} of the {len(used)} elements of {part} are beyond their bound; the worst is at {place(worst)}",
+            f"{beyond} of the {len(used)} elements of {part} exceed their bound; the worst is at {place(worst)}",
             [f"h{bisect_left(LEVELS, fraction)}" for fraction in used],
             ["<0.01 %" if 0 < fraction < 1e-4 else share(fraction) for fraction in used],
         ),
         values("actual", f"values of {part}", actual),
-        values("expected", f"values that {part} should have", expected),
+        values("expected", f"expected values of {part}", expected),
     ]
 
 
 def sum_picture(evidence: dict[str, Any]) -> Picture | None:
-    """The products behind the worst element, laid out as the kernel is; None where they are too many to draw."""
+    """The products of the worst element's sum, laid out like the kernel; None if there are too many to draw."""
     terms = evidence["terms"]
     if not terms or len(terms) < evidence["terms_total"]:
         return None
@@ -137,13 +137,13 @@ def sum_picture(evidence: dict[str, Any]) -> Picture | None:
 
 
 def is_padding(term: dict[str, Any], evidence: dict[str, Any]) -> bool:
-    """Whether a term reads padding: its position lies outside the input."""
+    """Whether a term reads padding: its position is outside the input."""
     sizes = evidence["input_shape"][-len(term["x_at"]) :]
     return not all(0 <= i < size for i, size in zip(term["x_at"], sizes, strict=True))
 
 
 def draw(cells: Cells) -> Drawing:
-    """Lay out cells with the last two axes as rows and columns, one plane beside the other."""
+    """Lay out cells with the last two axes as rows and columns, and the planes side by side."""
     cells = cells.in_one_row()
     rows, columns = cells.shape[-2:]
     shown = cells.labelled
@@ -182,7 +182,7 @@ def _cell_size(labels: Sequence[str]) -> tuple[float, float]:
 def _tone(value: float, low: float, high: float) -> str:
     if not math.isfinite(value):
         return "h8"
-    if max(abs(low), abs(high)) > 1e300:  # seven times their difference may overflow
+    if max(abs(low), abs(high)) > 1e300:  # 7 * (high - low) may overflow
         value, low, high = value / 32, low / 32, high / 32
     return f"v{round(7 * (value - low) / (high - low))}" if high > low else "v0"
 
@@ -203,6 +203,6 @@ def _sum(products: Sequence[float]) -> float:
 
 
 def short(value: float, digits: int = 6) -> str:
-    """A number in so many digits, or in three where it would take more than nine signs."""
+    """A number with ``digits`` digits, or with three if it would need more than nine characters."""
     text = f"{value:.{digits}g}"
     return text if len(text) <= 9 else f"{value:.3g}"

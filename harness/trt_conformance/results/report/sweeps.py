@@ -1,4 +1,4 @@
-"""What a run's generated cases cover: each value of a sweep's axes and each pair of values, on each target."""
+"""The coverage of a run's generated cases: each value and each pair of values of a sweep's axes, on each target."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from trt_conformance.results.report.view import Column, Row, View
 from trt_conformance.results.summary import outcome
 
 MOST_PAIRS = 60
-"""Pairs of one state that are listed by name."""
+"""The number of pairs of one state that are listed by name."""
 
 MOST_ROWS = 5000
-"""Rows that a page holds and a browser still sorts at once."""
+"""The number of rows that a browser sorts without delay."""
 
 WORDS: dict[State, str] = {
     "fail": "fail",
-    "known": "differ, as known",
+    "known": "known difference",
     "pass": "pass",
     "fallback": "pass in a wider precision only",
     "built": "built, not run",
@@ -35,7 +35,7 @@ class Pairs:
     column: Column
     counts: Counter[State]
     listed: dict[State, tuple[str, ...]]
-    """By name, where there is more to say than that they pass."""
+    """The names of the pairs in states other than pass and built."""
 
     @property
     def possible(self) -> int:
@@ -44,7 +44,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Values:
-    """One value of an axis: how the cases that have it went, on each target."""
+    """One value of an axis: the states of its cases on each target."""
 
     axis: str
     value: str
@@ -53,23 +53,23 @@ class Values:
 
 @dataclass(frozen=True)
 class Section:
-    """A sweep as the report shows it."""
+    """A sweep's section of the report."""
 
     name: str
     values: tuple[Values, ...]
     pairs: tuple[Pairs, ...]
     impossible: dict[str, tuple[str, ...]]
-    """Pairs that no case may have, by the reason."""
+    """Pairs that no case can have, by reason."""
 
 
 def sections(view: View, columns: tuple[Column, ...]) -> tuple[Section, ...]:
-    """Every sweep of which the run has cases."""
+    """The sections of all sweeps of which the run has cases."""
     sweeps = view.catalog.sweeps if view.catalog else ()
     return tuple(found for expanded in sweeps if (found := _section(view, columns, expanded)) is not None)
 
 
 def listed(view: View) -> tuple[Row, ...]:
-    """The rows that the table of cases has: of very many, not those of generated cases that show no difference."""
+    """The rows of the table of cases. If there are very many, generated cases without a difference are left out."""
     if len(view.rows) <= MOST_ROWS:
         return view.rows
     return tuple(row for row in view.rows if not _is_generated(view, row) or state_of(row) in ("fail", "known"))
@@ -113,7 +113,7 @@ def _states(view: View, column: Column) -> Iterator[tuple[str, State]]:
 
 
 def state_of(row: Row) -> State:
-    """What was found of a case on a target."""
+    """The state of a case on a target."""
     found = {(verdict.check, outcome(verdict)) for verdict in row.verdicts}
     outcomes = {state for _, state in found}
     if outcomes & set(FAULTS):
