@@ -97,9 +97,12 @@ class _Draft:
         if case.quantize is not None:
             scales = (case.quantize.input,)
             x = self._dequantized(x if case.quantize.io_quantization else self._quantized(x, scales), scales)
+        inputs = self._constant_inputs()
         layer = self._layer(x)
         if layer is None:
             self._refuse("the layer was refused")
+        for index, tensor in inputs.items():
+            layer.set_input(index, tensor)
         layer.name = "convolution"
         if case.weights == "setters":
             self._set(layer, "num_output_maps", case.kernel.shape[0])
@@ -107,18 +110,30 @@ class _Draft:
             layer.kernel = self._weights(data.kernel)
             if data.bias is not None:
                 layer.bias = self._weights(data.bias)
-        elif case.weights == "set_input":
-            constant = self.network.add_constant(data.kernel.shape, self._weights(data.kernel)).get_output(0)
-            if case.quantize is not None:
-                constant = self._quantized(constant, case.quantize.kernel)
-                constant = self._dequantized(constant, case.quantize.kernel)
-            layer.set_input(1, constant)
-        if case.bias_by_set_input and data.bias is not None:
-            layer.set_input(2, self.network.add_constant(data.bias.shape, self._weights(data.bias)).get_output(0))
         for name, value in case.set.items():
             self._assign(layer, name, value)
         self._type(layer)
         return layer
+
+    def _constant_inputs(self) -> dict[int, Any]:
+        """The kernel (1) and the bias (2) where they are inputs of the layer.
+
+        They are added before the layer: TensorRT 8.5 infers shapes whenever a Q/DQ layer is added, and reports a
+        convolution whose weights are still empty.
+        """
+        case, data = self.case, self.data
+        inputs: dict[int, Any] = {}
+        if case.weights == "set_input":
+            inputs[1] = self._constant(data.kernel)
+            if case.quantize is not None:
+                quantized = self._quantized(inputs[1], case.quantize.kernel)
+                inputs[1] = self._dequantized(quantized, case.quantize.kernel)
+        if case.bias_by_set_input and data.bias is not None:
+            inputs[2] = self._constant(data.bias)
+        return inputs
+
+    def _constant(self, array: Array) -> Any:
+        return self.network.add_constant(array.shape, self._weights(array)).get_output(0)
 
     def _given(self, data: Parameters) -> Parameters:
         """What the layer is given: of another type or shape where that is what is to be refused."""
