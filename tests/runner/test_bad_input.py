@@ -50,8 +50,15 @@ def test_every_fault_of_case_files_is_named(checkout, parallel):
         (("--case", "strde_nd/*"), "--case strde_nd/*: no case matches"),
         (("--target", "tensort"), "did you mean tensorrt"),
         (("--target", "nowhere.py:Mine"), "there is no file nowhere.py"),
+        (
+            ("--target", "numpy", "--tactic-sources", "CUDNN,JIT"),
+            "--tactic-sources: 'JIT' is not a TacticSource of TensorRT (CUBLAS, CUBLAS_LT, CUDNN, "
+            "EDGE_MASK_CONVOLUTIONS, JIT_CONVOLUTIONS)\n",
+        ),
+        (("--target", "numpy", "--tactic-sources", "", "-n", "2"), "--tactic-sources: '' is not a TacticSource"),
+        (("--tactic-sources", "CUDNN"), "--tactic-sources needs --target"),
     ],
-    ids=["case", "target", "file"],
+    ids=["case", "target", "file", "source", "no_source", "sources_of_any_target"],
 )
 def test_arguments_that_name_nothing(tmp_path, arguments, message):
     done = run_pytest("cases", "--record-root", str(tmp_path / "records"), *arguments)

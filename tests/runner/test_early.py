@@ -58,9 +58,8 @@ def test_both_spellings_of_every_option_run_no_conftest(tmp_path):
     for arguments, (code, output) in zip(runs, run_pytest_often(runs), strict=True):
         assert "Traceback" not in output, arguments
         assert "conftest" not in output, arguments
-        accepted = arguments[0] in (*PATHS, "--case", "--target") or any(
-            word.startswith((*PATHS, "--case", "--target")) for word in arguments
-        )
+        any_text = (*PATHS, "--case", "--tactic-sources", "--target")
+        accepted = arguments[0] in any_text or any(word.startswith(any_text) for word in arguments)
         assert code == (0 if accepted else 4), (arguments, output)
     assert len(inner) == 3 * len(early.WITH_VALUE)
     assert not list(tmp_path.rglob("mark"))

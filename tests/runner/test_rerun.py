@@ -86,7 +86,16 @@ SMALL = [
         (["cases", *SMALL], {"forward", "inputs", "printed", "network", "padding", "metamorphic"}, "."),
         (["cases/test_sweep.py", "--tier", "smoke", "--case", "layer/*f3*fp32", "-x"], {"network"}, "."),
         (
-            ["cases/test_latency.py", "--latency", "--case", "resnet50/stem_n1-fp32", "--tactics", "fast"],
+            [
+                "cases/test_latency.py",
+                "--latency",
+                "--case",
+                "resnet50/stem_n1-fp32",
+                "--tactics",
+                "fast",
+                "--tactic-sources",
+                "CUDNN",
+            ],
             {"latency"},
             ".",
         ),

@@ -36,6 +36,7 @@ class BuildOptions:
             builders = max(1, min(MOST_BUILDERS, usable_cpus() // pool.size_of(self._config)))
         return Options(
             tactics=options.tactics,
+            tactic_sources=options.tactic_sources,
             cache=self.lasting_cache if options.cache else self._cache_of_this_run,
             keeps=options.cache,
             cache_limit=options.cache_limit,

@@ -23,7 +23,7 @@ WITH_VALUE = frozenset(
     f"--{name}"
     for name in (
         "builders", "cache-dir", "cache-limit", "case", "latency-limit", "latency-mode", "min-claims", "progress",
-        "record-root", "shard", "tactics", "target", "tier", "time-limit",
+        "record-root", "shard", "tactic-sources", "tactics", "target", "tier", "time-limit",
     )
 )  # fmt: skip
 _KNOWN = pytest.StashKey[bool]()

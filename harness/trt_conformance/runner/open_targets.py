@@ -10,7 +10,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.runner.options import RunOptions
 from trt_conformance.targets.device import cuda
 from trt_conformance.targets.isolation.proxy import start_target
-from trt_conformance.targets.options import Options
+from trt_conformance.targets.options import Options, check_tactic_sources
 from trt_conformance.targets.protocols import Target
 from trt_conformance.targets.registry import REGISTERED
 
@@ -19,9 +19,13 @@ class OpenTargets:
     """Starts the requested targets at once, since TensorRT takes seconds to load, and opens them when asked."""
 
     def __init__(self, options: RunOptions, build: Options) -> None:
-        """Raises ConformanceError if a GPU is required and there is none."""
+        """Raises ConformanceError if a GPU is required and there is none, or for tactic sources that cannot be used."""
         if options.require_gpu and not cuda.gpus()[0]:
             raise ConformanceError(f"--require-gpu: {cuda.gpus()[1]}")
+        if build.tactic_sources:
+            check_tactic_sources(build.tactic_sources)
+            if not options.targets:
+                raise ConformanceError("--tactic-sources needs --target: versions of TensorRT have different sources")
         self._are_requested = bool(options.targets)
         self._starting: dict[str, Callable[[], Target]] = {
             spec: start_target(spec, options.isolation, options.time_limit_s, build)

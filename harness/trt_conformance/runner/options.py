@@ -40,6 +40,7 @@ class RunOptions:
         require_gpu: fail if there is no GPU.
         isolation: run each target in a process of its own.
         tactics: how long TensorRT searches for GPU kernels.
+        tactic_sources: names of the libraries that TensorRT takes GPU kernels from; none for its own choice.
         builders: engines built at the same time; None for the default.
         cache: use the build cache, which outlasts the run.
         cache_dir: the folder of the build cache; None for the default.
@@ -62,6 +63,7 @@ class RunOptions:
     require_gpu: bool = False
     isolation: bool = True
     tactics: Tactics = "default"
+    tactic_sources: tuple[str, ...] = ()
     builders: int | None = None
     cache: bool = True
     cache_dir: Path | None = None
@@ -89,6 +91,7 @@ def read_options(config: pytest.Config) -> RunOptions:
         require_gpu=option("require_gpu"),
         isolation=not option("no_isolation"),
         tactics=option("tactics"),
+        tactic_sources=option("tactic_sources"),
         builders=option("builders"),
         cache=not option("no_cache"),
         cache_dir=Path(cache_dir) if cache_dir else None,
@@ -174,6 +177,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "or 5 (exhaustive)",
     )
     group.addoption(
+        "--tactic-sources",
+        type=_names,
+        default=(),
+        metavar="NAMES",
+        help="take GPU kernels only from these members of TensorRT's TacticSource, separated by commas, for example "
+        "EDGE_MASK_CONVOLUTIONS,JIT_CONVOLUTIONS where cuBLAS and cuDNN are not installed; needs --target "
+        "(default: TensorRT's own choice)",
+    )
+    group.addoption(
         "--builders",
         type=_count("builders"),
         metavar="N",
@@ -222,6 +234,10 @@ def _shard(text: str) -> Shard:
         return Shard.parse(text)
     except ValueError as fault:
         raise argparse.ArgumentTypeError(str(fault)) from None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
 
 
 def _count(noun: str) -> Callable[[str], int]:

@@ -52,4 +52,5 @@ def _options(run: Run) -> list[str]:
         words += ["--latency", *(word for mode in given.latency_modes for word in ("--latency-mode", mode))]
         words += ["--cold-l2"] if given.cold_l2 else []
     words += ["--tactics", given.tactics] if given.tactics != "default" else []
+    words += ["--tactic-sources", shlex.quote(",".join(given.tactic_sources))] if given.tactic_sources else []
     return words

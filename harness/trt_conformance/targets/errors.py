@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Constraint, RejectPhase
+
+
+class TargetOptionError(ConformanceError):
+    """An option that this version of the target does not have."""
 
 
 class TargetCrashed(RuntimeError):

@@ -1,4 +1,4 @@
-"""What a user may ask of every target alike; a target heeds what it has a use for."""
+"""Build options that apply to every target; a target ignores those that it has no use for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from trt_conformance.core.errors import ConformanceError
+
 Tactics = Literal["fast", "default", "exhaustive"]
 TACTICS: tuple[Tactics, ...] = get_args(Tactics)
+TACTIC_SOURCES = ("CUBLAS", "CUBLAS_LT", "CUDNN", "EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS")
+"""Every ``TacticSource`` of NvInfer.h from 8.5 to 10; a version may lack some."""
 CACHE_LIMIT = 4 * 2**30
 
 
@@ -16,17 +20,27 @@ class Options:
     """How a target builds.
 
     Attributes:
-        tactics: how long to look for the fastest kernels.
-        cache: the folder of built engines and of tactics' timings; None for none.
+        tactics: how long TensorRT searches for GPU kernels.
+        tactic_sources: names of the libraries that TensorRT takes GPU kernels from; none for its own choice.
+        cache: the folder of built engines and tactic timings; None for no cache.
         keeps: whether that folder outlasts the run.
         cache_limit: bytes that built engines may take there.
-        builders: engines built at once, ahead of being asked for; 0 to build each when it is asked for.
-        eager: make ready to build before the first case asks, since many will.
+        builders: engines built at the same time, before they are needed; 0 to build each when it is needed.
+        eager: prepare to build before the first case needs it, since many cases will.
     """
 
     tactics: Tactics = "default"
+    tactic_sources: tuple[str, ...] = ()
     cache: Path | None = None
     keeps: bool = True
     cache_limit: int = CACHE_LIMIT
     builders: int = 0
     eager: bool = False
+
+
+def check_tactic_sources(names: tuple[str, ...]) -> None:
+    """Raise ConformanceError for a name that no version of TensorRT has."""
+    for name in names:
+        if name not in TACTIC_SOURCES:
+            known = ", ".join(TACTIC_SOURCES)
+            raise ConformanceError(f"--tactic-sources: {name!r} is not a TacticSource of TensorRT ({known})")

@@ -14,7 +14,7 @@ from typing import Any
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.targets.door import CheckedTarget, described
-from trt_conformance.targets.errors import TargetFault
+from trt_conformance.targets.errors import TargetFault, TargetOptionError
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Target, offers
 
@@ -83,6 +83,8 @@ def discover() -> tuple[Found, ...]:
 def _find(family: str, options: Options) -> Found:
     try:
         return Found(family, REGISTERED[family](options))
+    except TargetOptionError:  # no package to install would help
+        raise
     except ConformanceError as fault:
         return Found(family, None, str(fault), INSTALL.get(family, ""))
     except Exception as fault:  # a package that is installed and broken fails in any way it likes

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT
-from trt_conformance.targets.errors import Refused, Unsupported
-from trt_conformance.targets.options import Tactics
+from trt_conformance.targets.errors import Refused, TargetOptionError, Unsupported
+from trt_conformance.targets.options import Options, Tactics
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.loading import Loaded, load
 from trt_conformance.targets.tensorrt.network import Definition, define
@@ -20,20 +21,20 @@ WEAK_FLAGS = {"fp16": ("FP16", "PREFER_PRECISION_CONSTRAINTS"), "bf16": ("BF16",
 UNBOUND_FORMAT = "unsupported by tensor's allowed TensorFormats"
 
 
-# 0 ignores a timing cache and takes the first kernel that works; 5 compiles and times every one.
+# 0 ignores the timing cache and takes the first GPU kernel that works; 5 compiles and times all of them.
 LEVELS: dict[Tactics, int] = {"fast": 1, "exhaustive": 5}
-# TensorRT 8.5 has no levels: kernels come from the sources that it is given.
+# TensorRT 8.5 has no levels, but its tactic sources can be limited.
 FAST_SOURCES = ("CUDNN", "CUBLAS")
 
 
 class PlanBuilder:
     """Builds engines with one `Api`, in its thread."""
 
-    def __init__(self, api: Api, ahead_for: str | None, tactics: Tactics, timings: TimingCache | None) -> None:
+    def __init__(self, api: Api, ahead_for: str | None, options: Options, timings: TimingCache | None) -> None:
         """``ahead_for`` names a compute capability (``SM120``) to build for without a GPU, else None."""
         self._api = api
         self._ahead_for = ahead_for
-        self._tactics = tactics
+        self._options = options
         self._timings = timings
 
     def prepare(self, to_build: bool) -> None:
@@ -77,7 +78,8 @@ class PlanBuilder:
         if not api.is_strongly_typed(case):
             for name in WEAK_FLAGS.get(case.precision, ()):
                 self._set_flag(config, name, True)
-        choose_tactics(api, config, self._tactics)
+        choose_tactics(api, config, self._options.tactics)
+        choose_sources(api, config, self._options.tactic_sources)
         if self._ahead_for is not None:
             config.num_compute_capabilities = 1
             config.set_compute_capability(api.member("ComputeCapability", self._ahead_for), 0)
@@ -109,7 +111,7 @@ class PlanBuilder:
 
 
 def choose_tactics(api: Api, config: Any, tactics: Tactics) -> None:
-    """Tell a builder's configuration how long to look for kernels."""
+    """Set how long a build searches for GPU kernels."""
     if tactics == "default":
         return
     if hasattr(config, "builder_optimization_level"):
@@ -117,4 +119,28 @@ def choose_tactics(api: Api, config: Any, tactics: Tactics) -> None:
         return
     sources = api.trt.TacticSource.__members__
     names = FAST_SOURCES if tactics == "fast" else tuple(sources)
-    config.set_tactic_sources(sum(1 << int(sources[name]) for name in names if name in sources))
+    config.set_tactic_sources(_mask(api, [name for name in names if name in sources]))
+
+
+def choose_sources(api: Api, config: Any, names: Sequence[str]) -> None:
+    """Limit a build to these tactic sources; none leaves what `choose_tactics` set.
+
+    Raises:
+        Refused: TensorRT does not accept the combination.
+    """
+    if names and not config.set_tactic_sources(_mask(api, names)):
+        said = "\n".join(api.take_errors())
+        raise Refused("build", said or f"the tactic sources {', '.join(names)} were refused, and nothing was logged")
+
+
+def check_sources(api: Api, names: Sequence[str]) -> None:
+    """Raise TargetOptionError for a tactic source that this version does not have."""
+    known = getattr(getattr(api.trt, "TacticSource", None), "__members__", {})
+    for name in names:
+        if name not in known:
+            version = f"{api.flavour} {api.version}"
+            raise TargetOptionError(f"--tactic-sources: {version} does not have {name} (it has {', '.join(known)})")
+
+
+def _mask(api: Api, names: Sequence[str]) -> int:
+    return sum(1 << int(getattr(api.trt.TacticSource, name)) for name in set(names))

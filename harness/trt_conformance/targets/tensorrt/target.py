@@ -19,7 +19,7 @@ from trt_conformance.targets.errors import Unsupported
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Configuration, NetworkFacts
 from trt_conformance.targets.tensorrt.api import Api
-from trt_conformance.targets.tensorrt.build import PlanBuilder
+from trt_conformance.targets.tensorrt.build import PlanBuilder, check_sources
 from trt_conformance.targets.tensorrt.build_cache import Kept
 from trt_conformance.targets.tensorrt.ceilings import PRODUCT_FLOP, large_product
 from trt_conformance.targets.tensorrt.execution import AheadOfTimeEngine, TensorRTEngine
@@ -51,6 +51,7 @@ class TensorRTTarget:
             self._api = Api(flavour, has_gpu=gpu is not None)
         except ImportError as fault:
             raise ConformanceError(f"{flavour} is not installed: {fault}") from None
+        check_sources(self._api, options.tactic_sources)
         # TensorRT-RTX lists the GPUs that it compiles for, and builds for each without having it.
         ahead = hasattr(self._api.trt, "ComputeCapability") and flavour == "tensorrt_rtx"
         if gpu is not None and ahead and self._api.member("ComputeCapability", gpu.sm.upper()) is None:
@@ -65,6 +66,7 @@ class TensorRTTarget:
         self._options = options
         self._identity = {k: v for k, v in self._facts().items() if k != "no_gpu"} | environment.libraries()
         self._identity[TF32_OVERRIDE] = os.environ.get(TF32_OVERRIDE, "")
+        self._identity |= self._sources
         self._timings = timing_file(options.cache, self._identity) if options.cache else None
         built = DiskCache(options.cache / "engines", options.cache_limit) if options.cache else None
         apis = [self._api, *(Api(flavour, self._api.has_gpu) for _ in range(options.builders))]
@@ -139,7 +141,7 @@ class TensorRTTarget:
         """Version of TensorRT, the GPU or what the engines are built for, and how they are built."""
         caches = "engines and timings" if self._keeps_timings else "engines"
         kept = self._options.cache is not None and self._options.keeps
-        return self._facts() | {"tactics": self._options.tactics, "cache": caches if kept else "none"}
+        return self._facts() | self._sources | {"tactics": self._options.tactics, "cache": caches if kept else "none"}
 
     def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"flavour": self._api.flavour, "version": self._api.version}
@@ -156,13 +158,19 @@ class TensorRTTarget:
         }
 
     @property
+    def _sources(self) -> dict[str, str]:
+        """The tactic sources, where the user limited them. Their order has no effect."""
+        names = sorted(set(self._options.tactic_sources))
+        return {"tactic_sources": ",".join(names)} if names else {}
+
+    @property
     def _keeps_timings(self) -> bool:
         """TensorRT-RTX times no tactics when it builds: its timing cache does nothing."""
         return self._gpu is not None and self._api.flavour == "tensorrt"
 
     def _builder(self, api: Api) -> PlanBuilder:
         timings = TimingCache(api, self._timings) if self._keeps_timings else None
-        return PlanBuilder(api, None if self._gpu else AHEAD_OF_TIME, self._options.tactics, timings)
+        return PlanBuilder(api, None if self._gpu else AHEAD_OF_TIME, self._options, timings)
 
     def _check(self, case: Case) -> None:
         reason = self.supports(case)
