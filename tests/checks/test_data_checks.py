@@ -35,6 +35,7 @@ def checkout(tmp_path, monkeypatch):
         subprocess.run([*command, *arguments], check=True)
     monkeypatch.setattr(git, "ROOT", tmp_path)
     monkeypatch.setattr(data_checks, "GOLDEN", golden)
+    monkeypatch.setenv("CI", "true")
     return golden
 
 
@@ -48,6 +49,18 @@ def test_a_written_golden_fails_until_it_is_committed(checkout, name):
     found = data_checks.check_committed()
     assert found.status == "fail"
     assert f"golden/{name}: not committed" in found.message
+
+
+@pytest.mark.parametrize("value", [None, "", "0", "false"])
+def test_outside_ci_the_check_of_commits_is_not_run_and_says_why(checkout, monkeypatch, value):
+    (checkout / "b.h5").write_bytes(b"2")
+    monkeypatch.delenv("CI")
+    if value is not None:
+        monkeypatch.setenv("CI", value)
+    found = data_checks.check_committed()
+    assert found.status == "not run"
+    assert "environment variable CI" in found.message
+    assert "lint --committed" in found.message
 
 
 def test_a_copy_without_git_is_not_run(checkout, monkeypatch, tmp_path_factory):

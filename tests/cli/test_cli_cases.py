@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.helpers import SMALL_FILE
-from trt_conformance.core.paths import ROOT
+from trt_conformance import __version__
+from trt_conformance.cli import main
+from trt_conformance.cli.output import print_table
+from trt_conformance.core import git
+from trt_conformance.core.paths import GOLDEN, ROOT
 
 CASES = (
     SMALL_FILE
@@ -223,10 +232,59 @@ def test_the_suites_own_cases_are_the_default() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["cases", "nothing"], ["cases", "show"], ["nothing"], ["cases", "list", "--jason"]]
+    ("arguments", "message"),
+    [
+        (["cases", "nothing"], "trt-conformance cases: No such command 'nothing'."),
+        (["cases", "show"], "trt-conformance cases show: Missing argument 'CASE'."),
+        (["nothing"], "trt-conformance: No such command 'nothing'."),
+        (["cases", "list", "--jason"], "trt-conformance cases list: No such option: --jason"),
+        (["cases", "list", "--tier", "x"], 'unknown tier "x"; expected one of smoke, ci, nightly'),
+        (["cases", "expand", "--root", "/no/such"], "/no/such: no such directory"),
+        (["export", "run", "--format", "x\ny"], "trt-conformance export: Invalid value for '--format' / '-f': "),
+        (["compare", "a", "--tolerance", "many"], "trt-conformance compare: Invalid value for '--tolerance': "),
+        (["golden", "observe"], "trt-conformance golden observe: Missing option '--target'."),
+        (["golden", "observe", "--target", "nothing"], "--target nothing: no such target"),
+        (["golden", "show", "/no/such.h5"], "/no/such.h5 does not exist"),
+        (["report", "/no/such"], "/no/such: cannot be read: "),
+    ],
 )
-def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
-    assert run(*arguments).returncode == 2
+def test_bad_input_ends_with_2_and_one_line(arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(message)
+
+
+@pytest.mark.parametrize("arguments", [[], ["cases"], ["golden"]])
+def test_a_command_without_arguments_shows_its_help(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert result.stderr.startswith("Usage: trt-conformance")
+
+
+def test_version() -> None:
+    result = run("--version")
+    assert (result.returncode, result.stdout) == (0, f"trt-conformance {__version__}\n")
+
+
+def test_help_shows_square_brackets() -> None:
+    result = run("compare", "--help")
+    assert "[BASE] NEW" in result.stdout
+    assert "[latency]" in result.stdout
+
+
+@pytest.mark.parametrize("command", [["cases", "list"], ["compare"], ["golden", "observe"], ["merge"]])
+def test_help_fits_80_columns_of_ascii(command: list[str]) -> None:
+    result = run(*command, "--help", LC_ALL="C", PYTHONIOENCODING="ascii")
+    assert result.returncode == 0, result.stderr
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_completion_of_a_shell() -> None:
+    words = {"COMP_WORDS": "trt-conformance cas", "COMP_CWORD": "1"}
+    result = run(_TRT_CONFORMANCE_COMPLETE="complete_bash", **words)
+    assert (result.returncode, result.stdout.split()) == (0, ["cases"])
 
 
 def test_help_names_the_commands() -> None:
@@ -250,6 +308,134 @@ def test_reader_that_leaves_early_is_no_error(root: Path) -> None:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+def test_a_reader_that_leaves_is_not_a_regression(root: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "trt_conformance.cli", "cases", "list", "--root", str(root)]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, cwd=ROOT, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_under_stdout_is_one_line(root: Path, unbuffered: str) -> None:
+    command = [sys.executable, "-m", "trt_conformance.cli", "cases", "list", "--root", str(root)]
+    with open("/dev/full", "wb") as full:
+        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=ROOT, env=environment, check=False)
+    assert done.returncode == 74
+    assert done.stderr.startswith(b"the output cannot be written: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("case", "code"), [("one/*", 0), ("two/*", 2)])
+def test_closed_streams_change_nothing_but_what_is_printed(root: Path, closed: str, case: str, code: int) -> None:
+    command = f'exec "$0" -m trt_conformance.cli cases list --root "$1" --case "$2" {closed}'
+    done = subprocess.run(["sh", "-c", command, sys.executable, root, case], capture_output=True, cwd=ROOT, check=False)
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+    assert bool(done.stdout) == (code == 0 and ">&-" not in closed.replace("2>&-", ""))
+
+
+def test_a_file_does_not_take_the_place_of_a_closed_stdout(root: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from trt_conformance.cli.streams import open_closed_streams; open_closed_streams(); "
+        "file = open(sys.argv[1], 'w'); print('printed'); sys.stdout.flush(); file.write('written')"
+    )
+    target = tmp_path / "file"
+    subprocess.run(["sh", "-c", 'exec "$0" -c "$1" "$2" >&-', sys.executable, code, target], cwd=ROOT, check=True)
+    assert target.read_text() == "written"
+
+
+@pytest.mark.parametrize("command", [["cases", "list"], ["cases", "lint"], ["cases", "show", "one/stride-fp32"]])
+def test_a_bare_environment_is_enough(root: Path, command: list[str]) -> None:
+    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", "trt_conformance.cli", *command, "--root", root],
+        env={**environment, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def on_a_terminal(columns: int, *arguments: str | Path) -> list[str]:
+    """The lines that a command prints on a terminal of a width."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    command = [sys.executable, "-m", "trt_conformance.cli", *map(str, arguments)]
+    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, cwd=ROOT, env=environment | {"TERM": "dumb"}):
+        os.close(its)
+        printed = b""
+        try:
+            while part := os.read(ours, 4096):
+                printed += part
+        except OSError:  # Linux reports the end of a terminal's output as an error
+            pass
+    os.close(ours)
+    return printed.decode().splitlines()
+
+
+def test_a_table_fits_the_terminal(root: Path) -> None:
+    name = "a" * 80
+    (root / "two.toml").write_text(CASES.replace('"runs"', f'"{name}"').replace("stride", "step", 1), encoding="utf-8")
+    lines = on_a_terminal(80, "cases", "list", "--root", root, "--case", "two/*")
+    assert any("aaaa" in line for line in lines), lines
+    assert max(map(len, lines)) <= 80
+
+
+def test_one_long_cell_does_not_widen_every_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["id", "doc"], [("a" * 300, "long"), ("b", "short")])
+    assert capsys.readouterr().out.splitlines() == [
+        "id".ljust(40) + "  doc",
+        "a" * 300 + "  long",
+        "b".ljust(40) + "  short",
+    ]
+
+
+LintCommitted = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def lint_committed(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> LintCommitted:
+    """Lint with --committed while git lists certain changes. Returns exit code, stdout and stderr."""
+
+    def lint(changed: list[str] | None, *arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(git, "uncommitted", lambda folder: changed if folder == GOLDEN else None)
+        monkeypatch.setattr(sys, "argv", ["", "cases", "lint", "--committed", "--root", str(root), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, *capsys.readouterr()
+
+    return lint
+
+
+def test_lint_of_committed_goldens_is_no_fault(lint_committed: LintCommitted) -> None:
+    assert lint_committed([]) == (0, "4 cases in 1 file, 1 claim, 0 expectations: no faults\n", "")
+
+
+def test_lint_names_goldens_that_are_not_committed(lint_committed: LintCommitted) -> None:
+    code, printed, _ = lint_committed(["M golden/MANIFEST.json", "?? golden/reference/new.h5"])
+    assert code == 2
+    assert printed == (
+        "golden/MANIFEST.json:1: not committed; review it (`git diff`) and commit it\n"
+        "golden/reference/new.h5:1: not committed; review it (`git diff`) and commit it\n"
+        "2 faults in 2 files\n"
+    )
+    _, printed, _ = lint_committed(["?? golden/reference/new.h5"], "--json")
+    listed = json.loads(printed)
+    assert [fault["file"] for fault in listed["faults"]] == ["golden/reference/new.h5"]
+
+
+def test_lint_without_git_cannot_say_what_is_committed(lint_committed: LintCommitted) -> None:
+    assert lint_committed(None) == (2, "", "--committed: the suite is not in a git checkout of its own\n")
 
 
 def test_starting_brings_in_nothing_heavy() -> None:

@@ -1,31 +1,47 @@
-"""``trt-conformance``: one module a command."""
+"""``trt-conformance``: each command has its own module."""
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
+from trt_conformance import __version__
 from trt_conformance.cli import accept, cases, compare, doctor, export, golden, history, merge, mutants, report, run
+from trt_conformance.cli.streams import discard_stdout, open_closed_streams
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.words import printable
+from trt_conformance.core.words import one_line, printable
 
+PROGRAM = "trt-conformance"
+
+BAD_INPUT = 2
 INTERNAL_ERROR = 70
 """EX_SOFTWARE of sysexits.h."""
+OUTPUT_ERROR = 74
+"""EX_IOERR of sysexits.h."""
+BROKEN_PIPE = 141
+"""What a shell reports for a program that SIGPIPE ended: 128 + 13."""
 
+_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+# typer does not export the exceptions that click raises for bad usage, only this subclass.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+# Without Rich markup, help shows square brackets as they are, and bad usage can be reported in one line.
 app = typer.Typer(
     help="Conformance suite for TensorRT's convolution layer. `run` starts pytest; pytest's options apply.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
-# Every argument is pytest's, `--help` included.
+# All arguments go to pytest, including --help.
 TO_PYTEST = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
-# One line a command. Each lives in a module of its own, which imports what is heavy only when it runs.
 app.add_typer(cases.app, name="cases")
 app.add_typer(golden.app, name="golden")
 app.command()(accept.accept)
@@ -36,24 +52,71 @@ app.command()(history.history)
 app.command()(merge.merge)
 app.command()(mutants.mutants)
 app.command()(report.report)
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})(
-    run.run
-)
+app.command(context_settings=TO_PYTEST)(run.run)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Accept the options that stand before any command."""
 
 
 def main() -> None:
-    """Run the command.
+    """Run the command, then exit.
 
-    Faulty input ends it with one message on stderr and exit code 2. A fault of this program ends it with a traceback
-    and exit code 70, never with 1: that is a gate's word for a regression.
+    Bad input ends the command with one message on stderr and exit code 2. A bug in this program ends it with a
+    traceback and exit code 70. An output that cannot be written ends it with exit code 74, or 141 if its reader left.
+    None of them exits with 1, which means a regression.
     """
+    open_closed_streams()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
     try:
-        app(prog_name="trt-conformance")
+        code: int | None = app(prog_name=PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+        return code or 0
     except ConformanceError as error:
         print(printable(str(error)), file=sys.stderr)
-        sys.exit(2)
-    except Exception:
+        return BAD_INPUT
+    except _UsageError as error:
+        print(_usage(error), file=sys.stderr)
+        return BAD_INPUT
+    except SystemExit as end:
+        # typer exits with 1 if the reader of stdout has left.
+        if isinstance(end.__context__, BrokenPipeError):
+            discard_stdout()
+            return BROKEN_PIPE
+        raise
+    except BrokenPipeError:
+        discard_stdout()
+        return BROKEN_PIPE
+    except Exception as fault:
+        if isinstance(fault, OSError) and fault.errno in _WRITE_ERRORS:
+            discard_stdout()
+            print(f"the output cannot be written: {fault.strerror}", file=sys.stderr)
+            return OUTPUT_ERROR
         traceback.print_exc()
-        sys.exit(INTERNAL_ERROR)
+        return INTERNAL_ERROR
+
+
+def _usage(error: Exception) -> str:
+    """One line about wrong arguments, or the help of a command that was given none."""
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    context = getattr(error, "ctx", None)
+    if context is None or message == context.get_help():
+        return message
+    command = context.command_path
+    return f"{command}: {one_line(' '.join(message.split()))} (`{command} --help` lists what it takes)"

@@ -1,4 +1,4 @@
-"""``trt-conformance accept``: keep a run as the baseline of the gate."""
+"""``trt-conformance accept``: stores a run as the baseline of the gate."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Folder = Annotated[Path, typer.Option("--accepted", metavar="DIR", help="Where a
 
 
 def accept(run: Run, folder: Folder = DEFAULT_FOLDER) -> None:
-    """Keep a run as the baseline that `compare --gate` compares later runs with.
+    """Store a run as the baseline of `compare --gate`.
 
-    It replaces the earlier baseline of the same targets. Commit it, so that CI finds it.
+    It replaces the earlier baseline of the same targets. Commit it, so that CI can read it.
     """
     from trt_conformance.core.paths import relative
     from trt_conformance.results.accepted import accept as store

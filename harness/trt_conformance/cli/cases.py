@@ -1,4 +1,4 @@
-"""``trt-conformance cases``: list, check and show the cases."""
+"""``trt-conformance cases``: lists, checks and shows the cases."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ import typer
 
 from trt_conformance.cli.output import AsJson, print_json, print_table
 from trt_conformance.cli.selection import one_case, read_catalog, select_cases
-from trt_conformance.core.errors import InvalidConvolution
+from trt_conformance.core.errors import ConformanceError, InvalidConvolution
 from trt_conformance.core.paths import CASES
 
 if TYPE_CHECKING:
     from trt_conformance.catalog.catalog import Catalog
+    from trt_conformance.catalog.source import Fault
     from trt_conformance.core.case import Case
 
-app = typer.Typer(help="List, check and show the cases.", no_args_is_help=True)
+app = typer.Typer(help="List, check and show the cases.", no_args_is_help=True, rich_markup_mode=None)
 
-Root = Annotated[Path, typer.Option(metavar="DIR", help="Where the case files are.", show_default="cases/")]
+Root = Annotated[Path, typer.Option(metavar="DIR", help="The folder of the case files.", show_default="cases/")]
 Globs = Annotated[
     list[str] | None,
     typer.Option("--case", metavar="GLOB", help="Only cases whose id or file matches. Repeatable."),
+]
+
+
+Committed = Annotated[
+    bool, typer.Option("--committed", help="Also check that every golden of this checkout is committed to git.")
 ]
 
 
@@ -31,7 +37,11 @@ def list_cases(
     case: Globs = None,
     tier: Annotated[
         str,
-        typer.Option(metavar="TIER", help="Of sweeps, smoke, ci or nightly; with --case, any.", show_default="smoke"),
+        typer.Option(
+            metavar="TIER",
+            help="The sweeps' cases up to a tier: smoke, ci or nightly. With --case, nightly.",
+            show_default="smoke",
+        ),
     ] = "",
     root: Root = CASES,
     as_json: AsJson = False,
@@ -49,8 +59,11 @@ def list_cases(
 
 
 @app.command()
-def lint(root: Root = CASES, as_json: AsJson = False) -> None:
-    """Check all case files, sweeps, claims and expectations; exit code 2 if there is a fault."""
+def lint(root: Root = CASES, committed: Committed = False, as_json: AsJson = False) -> None:
+    """Check all case files, sweeps, claims and expectations.
+
+    Exit code 2 if there is a fault.
+    """
     from trt_conformance.catalog.linting import lint_folder
     from trt_conformance.catalog.source import CaseFileError
     from trt_conformance.checks.padding import sample, tiers
@@ -58,14 +71,19 @@ def lint(root: Root = CASES, as_json: AsJson = False) -> None:
     from trt_conformance.core.words import counted
 
     unfiled = (name for tier in tiers.TIERS.values() for name in sample.ids(tier))
+    catalog: Catalog | None = None
+    faults = _uncommitted_goldens() if committed else []
     try:
         catalog, expectations = lint_folder(root, unfiled)
     except CaseFileError as error:
+        faults += error.faults
+    if catalog is None or faults:
+        found = CaseFileError(faults)
         if as_json:
-            print_json({"faults": [vars(fault) for fault in error.faults]})
+            print_json({"faults": [vars(fault) for fault in found.faults]})
         else:
-            typer.echo(str(error))
-        raise typer.Exit(2) from None
+            typer.echo(str(found))
+        raise typer.Exit(2)
     if as_json:
         print_json({"faults": []})
         return
@@ -77,13 +95,33 @@ def lint(root: Root = CASES, as_json: AsJson = False) -> None:
         typer.echo(summary(expanded))
 
 
+def _uncommitted_goldens() -> list[Fault]:
+    """One fault per golden that differs from the last commit.
+
+    Raises:
+        ConformanceError: git cannot say, because the suite is not in a checkout of its own.
+    """
+    from trt_conformance.catalog.source import Fault
+    from trt_conformance.checks.own_data import UNCOMMITTED
+    from trt_conformance.core import git
+    from trt_conformance.core.paths import GOLDEN
+
+    changed = git.uncommitted(GOLDEN)
+    if changed is None:
+        raise ConformanceError("--committed: the suite is not in a git checkout of its own")
+    return [Fault(line.split(maxsplit=1)[-1], 1, UNCOMMITTED) for line in changed]
+
+
 @app.command()
 def expand(
     root: Root = CASES,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Find all rows anew: ids may change.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Discard the stored rows: ids may change.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the rows of the covering arrays that sweeps declare, keeping those that are there, and write them."""
+    """Write the rows of the covering arrays that sweeps declare.
+
+    Rows that are already stored stay.
+    """
     from trt_conformance.catalog.sweeps.update import expand_all
 
     changes = expand_all(root, fresh)
@@ -100,7 +138,10 @@ def coverage(
     root: Root = CASES,
     as_json: AsJson = False,
 ) -> None:
-    """Say which values, pairs and triples of values the sweeps' cases cover; exit code 1 where one is missed."""
+    """List which values, pairs and triples of values the sweeps' cases cover.
+
+    Exit code 1 if a possible combination is missed.
+    """
     from trt_conformance.cli.coverage import facts, lines, tier_named
 
     wanted = tier_named(tier)
@@ -117,11 +158,13 @@ def coverage(
 
 @app.command()
 def show(
-    case: Annotated[str, typer.Argument(metavar="CASE", help="An id, with its precision where there are several.")],
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="A case's id. The precision may be omitted if there is only one.")
+    ],
     root: Root = CASES,
     as_json: AsJson = False,
 ) -> None:
-    """Show one case as it was resolved: its fields, attributes, output shapes and claims."""
+    """Show one case with defaults applied: its fields, attributes, output shapes and claims."""
     catalog = read_catalog(root)
     found = one_case(catalog, case)
     facts = _facts(found, catalog)
@@ -137,7 +180,7 @@ def show(
 
 
 def _facts(case: Case, catalog: Catalog) -> dict[str, Any]:
-    """Everything there is to say of a case, as JSON values."""
+    """All facts about a case, as JSON values."""
     return {
         **case.model_dump(mode="json"),
         "base_id": case.base_id,
@@ -158,7 +201,7 @@ def _run(case: Case, shape: tuple[int, ...]) -> dict[str, Any]:
 
 
 def _lines(value: Any) -> list[str]:
-    """A JSON value for people: one line a key or element, a matrix as it is printed."""
+    """Format a JSON value as text: one line per key or element, a printed matrix line by line."""
     if value in (None, "", [], {}):
         return ["-"]
     if isinstance(value, str):

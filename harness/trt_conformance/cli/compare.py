@@ -1,4 +1,4 @@
-"""``trt-conformance compare``: what changed from one run to another, and a gate for CI."""
+"""``trt-conformance compare``: lists what changed between two runs, and gates CI."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ Runs = Annotated[
         help="The records of two runs, or their folders. With NEW alone, BASE is the accepted run of the same targets.",
     ),
 ]
-AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown, as for a CI job's page.")]
-Html = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained HTML file as well.")
-]
-Gate = Annotated[bool, typer.Option("--gate", help="Exit with 1 where there is a regression.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown, for the summary page of a CI job.")]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also write one self-contained HTML file.")]
+Gate = Annotated[bool, typer.Option("--gate", help="Exit with 1 if there is a regression.")]
 Pairs = Annotated[
     list[str] | None,
     typer.Option("--pair", metavar="OLD=NEW", help="Compare target OLD of BASE with target NEW of NEW. Repeatable."),
@@ -33,19 +31,20 @@ Calibration = Annotated[
     typer.Option(
         "--calibration",
         metavar="RECORD",
-        help="One of several runs of the same thing: how far latencies vary. Repeatable.",
+        help="A further run of BASE's configuration, to measure how much latencies vary. Repeatable.",
     ),
 ]
 Settings = Annotated[
     Path | None,
-    typer.Option("--settings", metavar="FILE", help="A TOML file with the options on latencies, in a table [latency]."),
+    typer.Option("--settings", metavar="FILE", help="A TOML file with a table [latency] of these options."),
 ]
 Tolerance = Annotated[
     float | None,
-    typer.Option(min=0.001, help="The change of a latency, as a fraction, that is let pass.", show_default="0.02"),
+    typer.Option(min=0.001, help="The change of a latency that is tolerated, as a fraction.", show_default="0.02"),
 ]
 Normalise = Annotated[
-    bool | None, typer.Option("--normalise", help="Hold latencies against the fixed kernel timed beside them.")
+    bool | None,
+    typer.Option("--normalise", help="Divide latencies by that of the reference kernel timed along with them."),
 ]
 AcrossDevices = Annotated[bool | None, typer.Option("--across-devices", help="Compare latencies of different devices.")]
 AcrossModes = Annotated[bool | None, typer.Option("--across-modes", help="Compare latencies timed in different modes.")]
@@ -69,20 +68,20 @@ def compare(
     across_modes: AcrossModes = None,
     accepted: Accepted = DEFAULT_FOLDER,
 ) -> None:
-    """Say what changed from one run to another.
+    """List what changed from one run to another.
 
-    Results, output bits, kernels, precisions, use of the error bound,
-    versions, and cases that only one run holds.
+    This covers results, output bits, GPU kernels, precisions, use of the
+    error bound, versions, and cases that only one run has.
 
-    Targets of different versions are paired where that is plain.
+    Targets of different versions are paired if the match is unambiguous.
 
-    --gate: exit code 1 where a check newly fails or errs, or passed in BASE
-    and is not run in NEW or absent from it, or a latency became longer; 3
-    where no more is wrong than that latencies cannot be told apart or are
-    not comparable; 4 where BASE is left out and no run has been accepted;
-    0 otherwise.
-    A pass that becomes unsupported is listed and stops nothing.
-    Without it too: 2 where a record cannot be read.
+    Exit codes with --gate: 1 if a check newly fails or errs, or passed in
+    BASE and is missing or not run in NEW, or a latency became longer; 3 if
+    the only problem is latencies that cannot be distinguished or compared;
+    4 if BASE is omitted and no run has been accepted; 0 otherwise.
+    A pass that becomes unsupported is listed and does not fail the gate.
+
+    Exit code 2, with or without --gate, if a record cannot be read.
     """
     from trt_conformance.results import report as reports
     from trt_conformance.results.accepted import MISSING, NoAcceptedRun, accepted_for

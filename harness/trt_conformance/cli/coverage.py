@@ -18,7 +18,11 @@ MOST_SHOWN = 20
 
 
 def tier_named(name: str) -> Tier:
-    """Raises ConformanceError where there is no such tier."""
+    """Return the tier of that name.
+
+    Raises:
+        ConformanceError: there is no such tier.
+    """
     for tier in TIERS:
         if tier == name:
             return tier
@@ -26,7 +30,7 @@ def tier_named(name: str) -> Tier:
 
 
 def summary(expanded: Expanded) -> str:
-    """One line: how many cases each tier has, and how many combinations are excluded."""
+    """One line with the number of cases of each tier and of excluded combinations."""
     sweep = expanded.sweep
     counts = ", ".join(f"{tier} {len(of_tier(expanded, tier).states)}" for tier in TIERS)
     rules = counted(len(sweep.excludes), "exclusion")
@@ -39,7 +43,7 @@ def summary(expanded: Expanded) -> str:
 
 
 def facts(expanded: Expanded, tier: Tier) -> dict[str, Any]:
-    """What a tier covers, as JSON values."""
+    """The coverage of a tier, as JSON values."""
     sweep, found = expanded.sweep, of_tier(expanded, tier)
     covers = [cover for cover in sweep.covers if TIERS.index(cover.tier) <= TIERS.index(tier)]
     counts: dict[str, dict[str, int]] = {}
@@ -59,14 +63,14 @@ def facts(expanded: Expanded, tier: Tier) -> dict[str, Any]:
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:
-    """The same for people."""
+    """The coverage as text."""
     yield f"{found['sweep']}: {counted(found['cases'], 'case')} of tier {found['tier']} and smaller"
     width = max(map(len, found["values"]))
     for axis, values in found["values"].items():
         yield f"  {axis:<{width}}  {'  '.join(f'{value} {n}' for value, n in values.items())}"
     for strength, counts in found["combinations"].items():
         what = {"2": "pairs", "3": "triples"}[strength]
-        yield f"  {what} of values: {counts['covered']} of {counts['possible']} that are possible"
+        yield f"  {what} of values: {counts['covered']} of {counts['possible']} possible ones covered"
     reasons: dict[str, list[str]] = {}
     for pair, reason in found["impossible"].items():
         reasons.setdefault(reason, []).append(pair)

@@ -1,4 +1,4 @@
-"""``trt-conformance doctor``: which TensorRTs, GPUs and targets are here, and why something will not run."""
+"""``trt-conformance doctor``: lists TensorRT versions, GPU and targets, and why a target cannot run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trt_conformance.cli.output import AsJson, print_json
 
 
 def examine() -> dict[str, Any]:
-    """Everything the doctor says, as JSON values."""
+    """All findings, as JSON values."""
     from trt_conformance.targets import registry
     from trt_conformance.targets.device import machine as environment
     from trt_conformance.targets.registry import discover
@@ -46,7 +46,7 @@ def _tensorrt_packages() -> dict[str, str]:
 
 
 def advice(targets: list[dict[str, Any]]) -> str:
-    """What to do so that a TensorRT runs here; empty where one does."""
+    """What to do to run TensorRT on this machine; empty if it already runs."""
     from trt_conformance.targets.device import cuda
 
     if any(t["usable"] and t["family"].startswith("tensorrt") and "gpu" in t for t in targets):
@@ -60,16 +60,19 @@ def advice(targets: list[dict[str, Any]]) -> str:
     gpu = gpus[0]
     extra = "tensorrt10" if gpu.major == 7 else "tensorrt"
     return (
-        f"{gpu.name} ({gpu.sm.upper()}) is here, but no TensorRT that runs on it: pip install -e '.[{extra}]', "
-        f"or make conformance EXTRA={extra}"
+        f"{gpu.name} ({gpu.sm.upper()}) is available, but no installed TensorRT runs on it: "
+        f"pip install -e '.[{extra}]', or make conformance EXTRA={extra}"
     )
 
 
 def doctor(
     as_json: AsJson = False,
-    brief: Annotated[bool, typer.Option("--brief", help="One line a target.")] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Print one line per target.")] = False,
 ) -> None:
-    """Say which TensorRTs, GPU, driver, CUDA and targets are found, and for each that cannot run, why."""
+    """List TensorRT versions, GPU, driver, CUDA and targets.
+
+    For each target that cannot run, print the reason and what to do.
+    """
     found = examine()
     if as_json:
         print_json(found)

@@ -1,4 +1,4 @@
-"""``trt-conformance export``: a run for other programs."""
+"""``trt-conformance export``: writes a run in the formats of other programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trt_conformance.core.errors import ConformanceError
 
 
 class Format(str, Enum):
-    """What `results.report.exports.FORMATS` offers; named here so that ``--help`` imports nothing heavy."""
+    """The formats of `results.report.exports.FORMATS`; repeated here so that ``--help`` imports nothing heavy."""
 
     junit = "junit"
     markdown = "markdown"
@@ -22,8 +22,8 @@ class Format(str, Enum):
     github_benchmark = "github-benchmark"
 
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run record, or the folder that holds it.")]
-Chosen = Annotated[Format, typer.Option("--format", "-f", help="The form to write.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run record, or its folder.")]
+Chosen = Annotated[Format, typer.Option("--format", "-f", help="The format to write.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write; stdout by default.")
 ]
@@ -37,7 +37,7 @@ def export(run: Run, form: Chosen, output: Output = None) -> None:
 
     if form is Format.parquet:
         if output is None:
-            raise ConformanceError("Parquet is no text: say where to write it with --output FILE")
+            raise ConformanceError("Parquet is a binary format: give --output FILE")
         reports.write(output, parquet(reports.view_of([read_record(run)])))
         return
     text = FORMATS[form.value](reports.view_of([read_record(run)]))

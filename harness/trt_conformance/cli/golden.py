@@ -1,4 +1,4 @@
-"""``trt-conformance golden``: check, compare, show and write the golden tensors."""
+"""``trt-conformance golden``: checks, compares, shows and writes the golden tensors."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Check, compare, show and write the golden tensors.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 MOST_ALIKE = 20
@@ -41,8 +42,8 @@ Patterns = Annotated[list[str] | None, typer.Argument(metavar="CASE...", help=f"
 def verify(root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
     """Check the goldens against the cases, the manifest and the reference.
 
-    Each golden must exist, be used, be listed, and have the values
-    that the reference computes.
+    Every golden must exist, belong to a case, be listed in the manifest,
+    and have the values that the reference computes.
 
     Exit code 1 if there is a problem.
     """
@@ -133,7 +134,7 @@ def observe(
 ) -> None:
     """Run cases on a target and store its outputs as observed goldens.
 
-    Observed goldens are for comparison. No verdict takes them for
+    Observed goldens are only for comparison. No verdict uses them as
     expected values.
 
     Exit code 1 if a case ends in an error.
@@ -187,7 +188,7 @@ def _stored(case: Case, store: Path) -> dict[str, Content]:
 
 
 def _file_content(path: Path) -> dict[str, Content]:
-    """The goldens of a file that is given by its path, whether a manifest lists it or not."""
+    """The goldens of a file given by its path, whether or not a manifest lists it."""
     from trt_conformance.core.paths import relative
     from trt_conformance.golden.content import GoldenError, split
     from trt_conformance.golden.store import read_golden_file
@@ -210,7 +211,7 @@ def _print(found: Sequence[Problem | GoldenChange], none: str, as_json: bool) ->
 
 
 def _lines(found: Sequence[Problem | GoldenChange]) -> Iterator[str]:
-    """One line each. Long rows of equal messages about generated cases, of which there are thousands, become one."""
+    """One line each. Many equal messages about generated cases are summarized."""
     from trt_conformance import golden
 
     def alike(entry: Problem | GoldenChange) -> tuple[str, ...]:
@@ -226,7 +227,7 @@ def _lines(found: Sequence[Problem | GoldenChange]) -> Iterator[str]:
 
 
 def _environment(target: Target) -> dict[str, str]:
-    """Versions and device, without values that change from one run to the next."""
+    """Versions and device, without values that change between runs."""
     from trt_conformance.targets import registry
     from trt_conformance.targets.device import machine as environment
 
@@ -238,7 +239,7 @@ def _environment(target: Target) -> dict[str, str]:
 
 
 def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> dict[str, str]:
-    """Store what a target gives for a case. Returns the outcome as JSON values."""
+    """Store a target's outputs for a case, and return the outcome as JSON values."""
     from trt_conformance import golden
     from trt_conformance.core.tensors import INPUT, case_data
     from trt_conformance.targets.errors import NotRun, Refused, Unsupported, named
@@ -250,7 +251,7 @@ def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> 
     try:
         reason = target.supports(case)
         if reason is not None or case.rejection_on(target.name) is not None:
-            return outcome("not observed", reason or "the target has to refuse it")
+            return outcome("not observed", reason or "the target must refuse it")
         with closing(target.build(case)) as engine:
             for index, shape in enumerate(case.run_shapes):
                 feeds = {INPUT: case_data(case, shape).input}
@@ -264,6 +265,6 @@ def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> 
         return outcome("error", f"refused in {fault.phase}: {fault.message}")
     except ConformanceError:
         raise
-    except Exception as fault:  # whatever a target raises concerns this case alone
+    except Exception as fault:  # a target's exception concerns only this case
         return outcome("error", named(fault))
     return outcome("observed" if changed else "unchanged")

@@ -1,4 +1,4 @@
-"""``trt-conformance history``: latency and use of the error bound over many runs."""
+"""``trt-conformance history``: trends of latency and of the error bound's use over many runs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from trt_conformance.core.words import one_line
 
 Runs = Annotated[
     list[Path],
-    typer.Argument(metavar="RUN...", help="Run records, the folders that hold them, or a folder of such folders."),
+    typer.Argument(metavar="RUN...", help="Run records, their folders, or a folder of such folders."),
 ]
 Database = Annotated[
-    Path | None, typer.Option("--db", metavar="FILE", help="Keep the SQLite database; rebuilt whole or not at all.")
+    Path | None,
+    typer.Option("--db", metavar="FILE", help="Also write the history to this SQLite database, replacing it."),
 ]
-Html = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained HTML file as well.")
-]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also write one self-contained HTML file.")]
 Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="How many trends to list.")]
 
 
 def history(runs: Runs, db: Database = None, html: Html = None, as_json: AsJson = False, top: Top = 20) -> None:
-    """Show what changed most over many runs, from the first to the last of them.
+    """Show what changed most from the first of many runs to the last.
 
     Latencies are listed with the standard error of their median, and
     the changes of versions and devices that came with the largest step.

@@ -1,4 +1,4 @@
-"""``trt-conformance merge``: the records of a run's shards as one record."""
+"""``trt-conformance merge``: combines the records of a run's shards."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from trt_conformance.core.words import one_line
 
 Records = Annotated[list[Path], typer.Argument(metavar="RECORD...", help="The shards' records, or their folders.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write the record into.")]
-Partial = Annotated[bool, typer.Option("--partial", help="Merge although shards are missing or were cut short.")]
+Partial = Annotated[bool, typer.Option("--partial", help="Merge even if shards are missing or incomplete.")]
 
 
 def merge(records: Records, output: Output, partial: Partial = False) -> None:
-    """Put the records of shards together into one that report, compare, history and export read.
+    """Combine the records of shards into one that report, compare, history and export read.
 
-    Targets that ran on machines of different kinds are kept apart. Refused: records that contradict each
-    other, come from different commits, or are no parts of one run. With --partial the record stays without
-    its closing line, as that of a run that was cut short.
+    Targets that ran on different kinds of machine stay separate. Records that contradict each other, come
+    from different commits, or are not shards of one run are refused. With --partial, the merged record of an
+    incomplete run has no closing line, like the record of an interrupted run.
     """
     from trt_conformance.core.errors import ConformanceError
     from trt_conformance.core.paths import relative

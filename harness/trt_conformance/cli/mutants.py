@@ -1,4 +1,4 @@
-"""``trt-conformance mutants``: wrong convolutions, and the cases that notice."""
+"""``trt-conformance mutants``: runs wrong convolutions, and lists the cases that fail on them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,16 @@ MutantGlobs = Annotated[
     list[str] | None,
     typer.Option("--mutant", metavar="GLOB", help="Only mutants whose name matches. Repeatable."),
 ]
-Every = Annotated[bool, typer.Option("--all", help="Show every case that kills a mutant, not the first alone.")]
+Every = Annotated[
+    bool, typer.Option("--all", help="Run every case on each mutant, not only up to the first that kills it.")
+]
 
 
 def mutants(case: CaseGlobs = None, mutant: MutantGlobs = None, every: Every = False, as_json: AsJson = False) -> None:
-    """Run wrong convolutions through the suite's small cases; exit code 1 where no case kills one."""
+    """Run the suite's small cases on wrong convolutions.
+
+    Exit code 1 if no case kills one of them.
+    """
     from trt_conformance.catalog.catalog import load_catalog
     from trt_conformance.mutants import check_unmutated, score
 
@@ -61,11 +66,11 @@ def _cases(catalog: Catalog, globs: Sequence[str]) -> tuple[Case, ...]:
 
     for glob in globs:
         if not catalog.select([glob]):
-            raise ConformanceError(f"no case matches {glob!r} (`trt-conformance cases list` shows them)")
+            raise ConformanceError(f"no case matches {glob!r} (`trt-conformance cases list` lists them)")
     chosen = catalog.select(globs) if globs else [case for case in catalog.cases if case.tier is None]
     cases = small(chosen)
     if not cases:
-        raise ConformanceError("every case chosen is too large: mutants run on small ones")
+        raise ConformanceError("all selected cases are too large: mutants run only on small cases")
     return cases
 
 
@@ -74,7 +79,7 @@ def _mutants(globs: Sequence[str]) -> tuple[Mutant, ...]:
 
     for glob in globs:
         if not any(fnmatchcase(mutant.name, glob) for mutant in MUTANTS):
-            raise ConformanceError(f"no mutant matches {glob!r} (`trt-conformance mutants` names them)")
+            raise ConformanceError(f"no mutant matches {glob!r} (`trt-conformance mutants` lists them)")
     return tuple(m for m in MUTANTS if not globs or any(fnmatchcase(m.name, glob) for glob in globs))
 
 

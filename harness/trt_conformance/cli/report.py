@@ -1,4 +1,4 @@
-"""``trt-conformance report``: one self-contained HTML file from run records."""
+"""``trt-conformance report``: writes run records as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
-Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run records, or the folders that hold them.")]
+Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run records, or their folders.")]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Where to write.", show_default="report.html beside the first"),
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Where to write.", show_default="report.html next to the first RUN"
+    ),
 ]
 
 
 def report(runs: Runs, output: Output = None) -> None:
-    """Write a report of one or more runs: one HTML file that needs nothing from outside itself."""
+    """Write a report of one or more runs as one self-contained HTML file."""
     from trt_conformance.core.paths import relative
     from trt_conformance.results import report as reports
     from trt_conformance.results.record.record import read_record

@@ -1,4 +1,4 @@
-"""``trt-conformance run``: the suite in any folder, with pytest's options."""
+"""``trt-conformance run``: runs the suite from any folder, with pytest's options."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def run(context: typer.Context) -> None:
     """
     command = [sys.executable, "-m", "pytest", *arguments(context.args)]
     if os.name == "nt":
-        sys.exit(subprocess.call(command))
-    os.execv(sys.executable, command)  # pytest gets the signals and the exit code is its own
+        raise typer.Exit(subprocess.call(command))
+    os.execv(sys.executable, command)  # pytest receives the signals and sets the exit code
 
 
 def arguments(given: list[str]) -> list[str]:
-    """What pytest is started with: the suite's configuration, and its tests unless some are named.
+    """The arguments for pytest: the suite's configuration, its tests unless some are named, and what was given.
 
-    A test's id starts at the suite's folder (``cases/test_forward.py::test_forward[...]``), as failures print it.
-    pytest's own cache is kept in the working folder, so that ``--lf`` works where the package cannot be written.
+    A test's id is relative to the suite's folder (``cases/test_forward.py::test_forward[...]``), as failures print it.
+    pytest's own cache goes into the working folder, so that ``--lf`` works if the package is read-only.
     """
     from trt_conformance.core.paths import CASES, ROOT
 
@@ -41,7 +41,7 @@ def _names_tests(argument: str) -> bool:
 
 
 def _located(argument: str, root: Path) -> str:
-    """A test of the suite by its full path; any other argument unchanged."""
+    """Replace the id of one of the suite's tests by its full path; return any other argument unchanged."""
     file, separator, rest = argument.partition("::")
     if not _names_tests(argument) or Path(file).exists() or not (root / file).exists():
         return argument

@@ -1,4 +1,4 @@
-"""Selects cases by what a user of the command types."""
+"""Selects cases by the ids and patterns given to a command."""
 
 from __future__ import annotations
 

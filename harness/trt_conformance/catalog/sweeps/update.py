@@ -1,4 +1,4 @@
-"""Finds new rows for the sweeps whose declaration changed, and writes them."""
+"""Finds rows for the sweeps whose declaration changed, and writes them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from trt_conformance.catalog.source import CaseFileError, is_sweep, read_source,
 from trt_conformance.catalog.sweeps import rows
 from trt_conformance.catalog.sweeps.model import STRENGTH, TIERS
 from trt_conformance.catalog.sweeps.read import read_sweep
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import relative
 from trt_conformance.core.words import counted
 
 
@@ -31,8 +33,11 @@ def expand_all(root: Path, fresh: bool = False) -> list[RowsUpdate]:
 
     Raises:
         CaseFileError: a sweep file has faults, or a file of rows cannot be read.
-        ConformanceError: a possible combination could not be covered, or a file of rows cannot be written.
+        ConformanceError: there is no such directory, a possible combination could not be covered, or a file of rows
+            cannot be written.
     """
+    if not root.is_dir():
+        raise ConformanceError(f"{relative(root)}: no such directory")
     changes, faults = [], []
     for path in filter(is_sweep, toml_files(root)):
         source = read_source(path)

@@ -1,0 +1,33 @@
+"""The standard streams of a command, however it was started."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def open_closed_streams() -> None:
+    """Give a command that was started with stdout or stderr closed the null device instead.
+
+    Otherwise the first file that the command opens takes the free descriptor, and what is printed goes into that file.
+    """
+    for number in (1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            os.set_inheritable(number, True)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def discard_stdout() -> None:
+    """Drop what stdout's buffer still has, so that Python does not fail to write it again when it exits."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
