@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from trt_conformance.catalog.explain import Problem, explain
-from trt_conformance.catalog.lint.case import lint_assignments, lint_case
+from trt_conformance.catalog.lint.assignments import lint_assignments
+from trt_conformance.catalog.lint.case import lint_case
 from trt_conformance.catalog.source import Source
 from trt_conformance.core.case import Case
 from trt_conformance.core.toml import KeyPath

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from trt_conformance.catalog.case_file import DEFAULT_KEYS
 from trt_conformance.catalog.explain import explain
-from trt_conformance.catalog.lint.case import lint_assignments
+from trt_conformance.catalog.lint.assignments import lint_assignments
 from trt_conformance.catalog.source import Source
 from trt_conformance.catalog.sweeps.covering import Possible
 from trt_conformance.catalog.sweeps.layer import Layer

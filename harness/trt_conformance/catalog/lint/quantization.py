@@ -1,0 +1,40 @@
+"""Checks the scales of a quantized case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trt_conformance.catalog.explain import Problem
+from trt_conformance.core.case import Case
+from trt_conformance.core.types import QUANTIZED_PRECISIONS
+from trt_conformance.core.words import counted
+
+
+def lint_quantization(case: Case) -> Iterator[Problem]:
+    """Yield the problems of ``quantize``: its scales, and what it may be combined with."""
+    quantize = case.quantize
+    if quantize is None:
+        if case.precision in QUANTIZED_PRECISIONS:
+            yield ("precision",), f"precision {case.precision} needs quantize with the scales"
+        return
+    if case.precision not in QUANTIZED_PRECISIONS:
+        yield ("quantize",), f"quantize is only for precision int8 and fp8, but the case also runs in {case.precision}"
+    elif case.weights != "set_input":
+        yield ("weights",), 'quantize needs weights = "set_input": Q/DQ applies only to a kernel that is a tensor'
+    maps = case.kernel.shape[0]
+    if len(quantize.kernel) not in (1, maps):
+        given = counted(len(quantize.kernel), "scale")
+        yield (
+            ("quantize", "kernel"),
+            f"quantize.kernel has {given}, expected 1, or one for each output map ({maps})",
+        )
+    for name, scales in (("input", (quantize.input,)), ("kernel", quantize.kernel), ("output", (quantize.output,))):
+        for scale in scales:
+            # Engines store scales in float32.
+            if scale is not None and not 2.0**-126 <= scale < 2.0**128:
+                yield ("quantize", name), f"quantize.{name}: a scale must be a positive float32, got {scale:g}"
+    if quantize.io_quantization and case.epilogue:
+        yield (
+            ("epilogue",),
+            "epilogue: with quantize.io_quantization the network ends in the layer or its Q, so nothing may follow",
+        )
