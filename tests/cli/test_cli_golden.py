@@ -193,7 +193,7 @@ def test_observe(filled: Store) -> None:
         "observed      one/stride-fp32",
         "observed      one/stride-bf16",
         "observed      one/padding-fp32",
-        "not observed  one/refused-fp32  the target has to refuse it",
+        "not observed  one/refused-fp32  the target must refuse it",
     ]
     assert filled.run("verify") == "all goldens are present, listed, used and correct\n"
     before = filled.bytes()
@@ -215,7 +215,7 @@ def test_observe_goes_on_after_a_failure(filled: Store, tmp_path: Path) -> None:
         "error         one/stride-bf16  RuntimeError: out of order",
         where,
         "not observed  one/padding-fp32  no padding",
-        "not observed  one/refused-fp32  the target has to refuse it",
+        "not observed  one/refused-fp32  the target must refuse it",
     ]
 
 

@@ -315,4 +315,4 @@ def test_two_forms_at_once_are_refused(runs):
 
 def test_the_gate_is_told_in_the_help():
     text = " ".join(CliRunner().invoke(app, ["compare", "--help"]).output.replace("│", " ").split())
-    assert "exit code 1 where a check newly fails or errs" in text
+    assert "Exit codes with --gate: 1 if a check newly fails or errs" in text
