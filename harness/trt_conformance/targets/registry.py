@@ -155,4 +155,4 @@ def target_facts(target: Target) -> dict[str, Any]:
     try:
         return dict(target.environment()) if offers(target, "environment") else {}
     except Exception as fault:
-        return {"environment": f"not available: {str(fault).splitlines()[0]}"}
+        return {"environment": f"not available: {next(iter(str(fault).splitlines()), type(fault).__name__)}"}
