@@ -6,6 +6,7 @@
     │   ├── CaseFileError            catalog.source: a case file, sweep or claim is invalid
     │   ├── GoldenError              golden.content: a golden is missing, stale, corrupt or different
     │   ├── ReadOnlyStore            golden.lock: the folder of the goldens cannot be written
+    │   ├── TargetOptionError        targets.errors: an option of a target is invalid
     │   ├── LineFault                results.record.schema: a line of a run record is invalid
     │   └── NoAcceptedRun            results.accepted: no run was accepted as the baseline
     ├── ValueError
