@@ -117,7 +117,7 @@ def test_tiny_samples_are_ambiguous():
     found = compare_latency(run(8, cases=5, samples=5), run(9, {1: 1.05}, cases=5, samples=5), calibration)
     assert answers(found) == {"ambiguous": 5}
     assert found.exit_code == 3
-    assert "too few samples to tell" in found.lines()[1]
+    assert "too few samples to decide" in found.lines()[1]
     json.dumps(found.to_json(), allow_nan=False)
 
 
@@ -126,7 +126,7 @@ def test_noisy_runs_are_ambiguous_and_repeating_them_settles_it():
     news = [run(50 + i, {1: 1.05}, cases=20, between=0.01) for i in range(20)]
     once = compare_latency(bases[0], news[0])
     assert answers(once)["ambiguous"] >= 19
-    assert "repeat both runs: about" in once.lines()[2]
+    assert "to decide, compare about" in once.lines()[2]
     often = compare_latency(bases, news)
     assert often.calibrated
     assert change_of(often, 1).is_regression
@@ -265,7 +265,7 @@ def written(root, record):
         ({}, {}, [], 0, "latency: 5 same, 0 different, 0 ambiguous"),
         ({}, {"slower": {2: 1.05}}, [], 1, "layer2_n8-fp16 [graph] slower:"),
         ({}, {"slower": {2: 1.05}}, ["--tolerance", "0.1"], 0, "latency: 5 same"),
-        ({}, {"samples": 5}, [], 3, "too few samples to tell"),
+        ({}, {"samples": 5}, [], 3, "too few samples to decide"),
         ({}, {"gpu": "NVIDIA L4"}, [], 3, "latencies of different devices are not compared"),
         ({}, {"gpu": "NVIDIA L4"}, ["--across-devices"], 0, "latency: 5 same"),
     ],

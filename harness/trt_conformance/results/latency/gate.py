@@ -123,7 +123,11 @@ class LatencyComparison:
             return ""
         answers = [change.answer for change in self.changes]
         counts = ", ".join(f"{answers.count(answer)} {answer}" for answer in ("same", "different", "ambiguous"))
-        how = "" if self.calibrated else f"; no repeated runs given, so {UNCALIBRATED:.0%} between runs is assumed"
+        how = (
+            ""
+            if self.calibrated
+            else f"; no calibration runs given: a spread of {UNCALIBRATED:.0%} between runs is assumed"
+        )
         return f"{counts} (tolerance {self.tolerance:.1%}{how})"
 
     def lines(self) -> list[str]:
@@ -309,9 +313,9 @@ class _Draft:
     def _advice(self, half: float, limit: float) -> str:
         """How many runs of each side would make the interval as narrow as the tolerance."""
         if not math.isfinite(half):
-            return "too few samples to tell"
+            return "too few samples to decide"
         runs = math.ceil(min(len(self.before), len(self.after)) * (2 * half / limit) ** 2)
-        return f"to tell, repeat both runs: about {max(2, runs)} of each"
+        return f"to decide, compare about {max(2, runs)} runs of each side"
 
 
 def _median(side: Sequence[Timing]) -> float:
