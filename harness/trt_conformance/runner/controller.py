@@ -64,7 +64,7 @@ class Controller:
             write(line)
         for title, lines in (
             ("", summary.claims(verdicts, run.catalog.claims)),
-            ("largest part of an error bound that an output used:", summary.bounds(verdicts)),
+            ("largest fraction of the error bound used:", summary.bounds(verdicts)),
             ("known differences (cases/expectations):", summary.known(verdicts)),
             ("", summary.engine_lines(verdicts)),
             ("without a result:", summary.reasons(verdicts)),
