@@ -16,6 +16,7 @@ from trt_conformance.runner.keys import RUN, VERDICTS
 from trt_conformance.runner.lookahead import Lookahead, arranged, subject_of
 from trt_conformance.runner.progress import progress_for
 from trt_conformance.runner.session import Run
+from trt_conformance.targets.isolation.waiting import announce_exit
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -109,6 +110,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def pytest_configure_node(node: Any) -> None:
     """Tell pytest-xdist's worker which cache folder the run uses."""
     node.workerinput[pool.CACHE] = str(node.config.stash[RUN].builds.for_targets.cache)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Without isolation a target may leave threads behind that keep this process from ending."""
+    run = config.stash.get(RUN, None)
+    if run is not None and not run.options.isolation:
+        announce_exit()
 
 
 def pytest_report_header(config: pytest.Config) -> str:
