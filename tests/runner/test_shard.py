@@ -17,7 +17,7 @@ from trt_conformance.runner.shard import Shard
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1/0", "1", "a/b", "1/2/3", "-1/2", ""])
 def test_a_wrong_shard_is_refused(text):
-    with pytest.raises(ValueError, match=r"form i/n|must lie between"):
+    with pytest.raises(ValueError, match=r"form i/n|must be from 1"):
         Shard.parse(text)
 
 
@@ -25,7 +25,7 @@ def test_a_wrong_shard_is_refused(text):
 def test_a_wrong_shard_is_said_in_one_line():
     done = run_pytest("cases", "--shard", "3/2")
     assert done.returncode == 4
-    assert "--shard: 3/2: the part must lie between 1 and the number of shards, 2" in done.stderr
+    assert "--shard: 3/2: the first number must be from 1 to the number of shards, 2" in done.stderr
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A clock that replays measured samples, so that pytest-benchmark reports device time as its own."""
+"""A clock that replays measured samples, so that pytest-benchmark reports the time on the device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trt_conformance.core.verdict import Verdict
 
 
 class DeviceClock:
-    """Stands still, except that each `advance` moves it by the next sample."""
+    """A clock that only moves when `advance` is called, by the next sample."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -20,11 +20,11 @@ class DeviceClock:
         return self._now
 
     def advance(self) -> None:
-        """Let the next sample's time pass; none where there are no more."""
+        """Move on by the next sample; not at all after the last one."""
         self._now += next(self._samples, 0.0)
 
     def replay(self, found: Verdict, benchmark: Any) -> None:
-        """Give a latency to pytest-benchmark, whose timer is `now`: its samples, and its figures as extra info."""
+        """Pass a measured latency to pytest-benchmark, whose timer is `now`. Its figures become extra info."""
         figures = dict(found.figures)
         samples = figures.pop("samples")
         self._now, self._samples = 0.0, iter(samples)

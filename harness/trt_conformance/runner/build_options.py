@@ -1,4 +1,4 @@
-"""How targets build in this run: tactics, builder threads, and the folders of the build cache."""
+"""How targets build in this run: tactics, builder threads, and the folder of the build cache."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 import pytest
 from platformdirs import user_cache_path
 
+from trt_conformance.core.signals import uninterrupted
 from trt_conformance.runner import pool
 from trt_conformance.runner.options import MOST_BUILDERS, RunOptions
 from trt_conformance.targets.options import Options
@@ -22,14 +23,14 @@ def usable_cpus() -> int:
 
 
 class BuildOptions:
-    """The targets' build options, and where caches are."""
+    """The build options of the targets, and the folders of caches."""
 
     def __init__(self, config: pytest.Config, options: RunOptions) -> None:
         self._config, self._options = config, options
 
     @cached_property
     def for_targets(self) -> Options:
-        """How targets build. Without isolation nothing is built ahead, since a debugger wants one thing at a time."""
+        """How targets build. Without isolation nothing is built ahead, so that a debugger sees one thread."""
         options = self._options
         builders = options.builders
         if builders is None:
@@ -46,7 +47,7 @@ class BuildOptions:
 
     @property
     def lasting_cache(self) -> Path:
-        """The folder of caches that outlast a run."""
+        """The folder of caches that remain after the run."""
         return self._options.cache_dir or user_cache_path("trt-conformance")
 
     @cached_property
@@ -55,13 +56,14 @@ class BuildOptions:
         given = getattr(self._config, "workerinput", {}).get(pool.CACHE)
         if given is not None:
             return Path(given)
-        made = mkdtemp(prefix="trt-conformance-")
-        self._config.add_cleanup(lambda: rmtree(made, ignore_errors=True))
+        with uninterrupted():
+            made = mkdtemp(prefix="trt-conformance-")
+            self._config.add_cleanup(lambda: rmtree(made, ignore_errors=True))
         return Path(made)
 
     @property
     def _runs_many(self) -> bool:
-        """Whether this process runs tests, and was not asked to run only some of them."""
+        """Whether this process runs tests, and no option or argument selects single cases or tests."""
         option = self._config.getoption
         if option("collectonly") or pool.is_controller(self._config):
             return False

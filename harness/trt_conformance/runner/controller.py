@@ -1,4 +1,4 @@
-"""Collects verdicts in the process that the user sees: record, closing summary, exit code, report, headline."""
+"""Collects verdicts in the process that the user started: record, closing summary, exit code, report, headline."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import pytest
 from trt_conformance.core.paths import relative
 from trt_conformance.core.signals import uninterrupted
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.core.words import one_line, printable
 from trt_conformance.results import summary
 from trt_conformance.runner.headline import headline, untested
 from trt_conformance.runner.session import Run
 
-# What progress needs of a report.
+# What the progress display reads of a verdict.
 NEEDED_LATER = frozenset(("status", "known"))
 INTERRUPTED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 
@@ -28,13 +29,13 @@ class Controller:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for entry in getattr(report, "verdicts", ()):
             self.run.recorder.note(Verdict.from_json(entry))
-            for name in set(entry) - NEEDED_LATER:  # pytest keeps each report to the end
+            for name in set(entry) - NEEDED_LATER:  # pytest does not release a report before the run ends
                 del entry[name]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         run, verdicts = self.run, self.run.recorder.verdicts
-        # A run that was interrupted cannot tell what it would have met.
+        # An interrupted run may have missed the checks that an expectation or claim is about.
         finished = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         stopped = bool(session.shouldfail or session.shouldstop)
         if finished and verdicts:
@@ -58,7 +59,10 @@ class Controller:
         run, verdicts = self.run, self.run.recorder.verdicts
         if not verdicts:
             return
-        write = terminalreporter.write_line
+
+        def write(line: str, **markup: bool) -> None:
+            terminalreporter.write_line(printable(line), **markup)
+
         terminalreporter.section("conformance")
         for line in summary.table(verdicts):
             write(line)
@@ -83,7 +87,7 @@ class Controller:
             write(f"record: {relative(run.recorder.path)}")
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """Write the report, and the headline as the last line. A report that cannot be written fails no run."""
+        """Write the report, and the headline as the last line. If the report cannot be written, the run does not fail."""
         run, terminal = self.run, config.pluginmanager.get_plugin("terminalreporter")
         if terminal is None or not run.recorder.verdicts:
             return
@@ -92,8 +96,8 @@ class Controller:
                 from trt_conformance.results.report import write_beside
 
                 path = write_beside(run.recorder.path, run.catalog, run.expectations.entries)
-                terminal.write_line(f"report: {relative(path)}")
+                terminal.write_line(one_line(f"report: {relative(path)}"))
             except Exception as fault:  # whatever prevents the report, the run's result is valid
-                terminal.write_line(f"report: not written: {type(fault).__name__}: {fault}".splitlines()[0])
+                terminal.write_line(one_line(f"report: not written: {type(fault).__name__}: {fault}".splitlines()[0]))
         reasons = [*(f"expectation {name!r} matched nothing" for name in self.unmatched), *self.untested]
-        terminal.write_line(headline(run.recorder.verdicts, tuple(run.catalog.claims), self.exit, reasons))
+        terminal.write_line(one_line(headline(run.recorder.verdicts, tuple(run.catalog.claims), self.exit, reasons)))

@@ -13,6 +13,7 @@ from trt_conformance.checks.message import Named
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.core.words import printable
 from trt_conformance.golden.computed import computed_reference
 from trt_conformance.runner.keys import RUN, VERDICTS
 from trt_conformance.runner.rerun import rerun
@@ -47,7 +48,7 @@ def subject(request: pytest.FixtureRequest, run: Run) -> Subject:
 
 
 def _diagnosis(*wrong: Any) -> Sequence[Named]:
-    """As `trt_conformance.mutants.diagnosis` does. The mutants are only imported once something is wrong."""
+    """Call `trt_conformance.mutants.diagnosis.diagnosis`, which is only imported once something is wrong."""
     from trt_conformance.mutants.diagnosis import diagnosis
 
     return diagnosis(*wrong)
@@ -55,7 +56,7 @@ def _diagnosis(*wrong: Any) -> Sequence[Named]:
 
 @pytest.fixture
 def timing(request: pytest.FixtureRequest, run: Run) -> dict[str, Any]:
-    """How to time: the arguments of `check_latency`."""
+    """The arguments of `check_latency` that say how to time."""
     return {
         "mode": getattr(request, "param", None),
         "cold_l2": run.options.cold_l2,
@@ -77,7 +78,7 @@ def find(catalog: Catalog) -> Callable[[str], Case]:
 
 @pytest.fixture
 def judge(request: pytest.FixtureRequest, run: Run) -> Callable[..., None]:
-    """Record a verdict and pass, fail, skip or xfail the test accordingly. A test of several checks names each one."""
+    """Record a verdict, and pass, fail, skip or xfail the test accordingly. A test with several checks names each."""
 
     def judge(found: Verdict, check: str = "") -> None:
         __tracebackhide__ = True
@@ -87,10 +88,10 @@ def judge(request: pytest.FixtureRequest, run: Run) -> Callable[..., None]:
             found = replace(found, figures={**found.figures, "rerun": rerun(request.node, found, run)})
         request.node.stash.setdefault(VERDICTS, []).append(found)
         if found.known:
-            pytest.xfail(f"known difference {found.known}: {found.message.splitlines()[-1].strip()}")
+            pytest.xfail(printable(f"known difference {found.known}: {found.message.splitlines()[-1].strip()}"))
         if found.is_fault:
-            pytest.fail(f"{found.message}\n  rerun: {found.figures['rerun']}", pytrace=False)
+            pytest.fail(printable(f"{found.message}\n  rerun: {found.figures['rerun']}"), pytrace=False)
         if found.status != "pass":
-            pytest.skip(f"{found.status}: {found.message}")
+            pytest.skip(printable(f"{found.status}: {found.message}"))
 
     return judge

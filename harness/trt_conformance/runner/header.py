@@ -1,4 +1,4 @@
-"""The header of a run's record: environment, targets and options."""
+"""Collects the environment for a run's record: versions, machine, targets and arguments."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from trt_conformance.targets.registry import target_facts
 
 
 def _without_folders(argument: str) -> str:
-    """An argument with an absolute path cut to its last part: where a checkout lies is nobody's business."""
+    """An argument; of an absolute path only the last part, since records may be published."""
     return Path(argument).name if Path(argument).is_absolute() else argument
 
 
 def describe(targets: list[Target]) -> dict[str, Any]:
-    """Everything a run record says of where it ran."""
+    """The environment of a run, as its record stores it."""
     return {
         "harness": __version__,
         "python": platform.python_version(),

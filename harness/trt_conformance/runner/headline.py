@@ -1,4 +1,4 @@
-"""The last line of a run: what holds, what differs, the exit code and its reason."""
+"""The last line of a run: how many claims hold and differ, the exit code and its reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMES = {2: "the run was interrupted", 3: "an internal error", 4: "wrong usage"
 def untested(verdicts: Sequence[Verdict], requested: Sequence[str], min_claims: int | None) -> list[str]:
     """Why requested targets were not tested enough, one reason per target.
 
-    Without ``min_claims`` a target needs one check with a result; a right value in a wider precision is one.
+    Without ``min_claims`` a target needs one check with a result; a correct value in a wider precision counts.
     """
     reasons = []
     for target in requested:
@@ -28,7 +28,7 @@ def untested(verdicts: Sequence[Verdict], requested: Sequence[str], min_claims: 
 
 
 def headline(verdicts: Sequence[Verdict], claims: Sequence[str], code: int, reasons: Sequence[str]) -> str:
-    """The line. ``claims`` are those of the document; ``reasons`` is why the run fails beside its checks."""
+    """The line. ``claims`` are those of the catalog; ``reasons`` say why the run fails, other than failed checks."""
     parts = summary.claims([v for v in verdicts if v.target != REFERENCE], claims)
     return "; ".join([*parts, f"exit code {code}: {_reason(verdicts, code, reasons)}"])
 

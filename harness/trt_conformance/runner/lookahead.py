@@ -1,4 +1,4 @@
-"""In which order tests run, and which engines those after the current one will ask for, to be built ahead."""
+"""Orders the tests, and finds the engines that the next ones need, so that they can be built ahead."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ Pair = tuple[Case | str, Target]
 
 
 def subject_of(item: pytest.Item) -> Pair | None:
-    """The case and target of a test, if it has one; of a generated case the id."""
+    """The case and target of a test, if it has them. A generated case is given by its id."""
     callspec = getattr(item, "callspec", None)
     subject = callspec.params.get("subject") if callspec is not None else None
     return (subject[0], subject[1]) if isinstance(subject, tuple) else None
 
 
 def id_of(pair: Pair) -> str:
-    """The id of a test's case."""
+    """The id of the case in a pair."""
     case = pair[0]
     return case if isinstance(case, str) else case.id
 
 
 def builds(item: pytest.Item) -> bool:
-    """Whether a test asks for the engine of its case, and times nothing."""
+    """Whether a test needs the engine of its case, and does not time it."""
     return item.get_closest_marker("no_engine") is None and "timing" not in getattr(item, "fixturenames", ())
 
 
 def arranged(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
-    """Tests in the order in which they run: all of a case on a target follow each other, behind those of no case.
+    """The tests in the order in which they run: first those without a case, then all of one case on one target.
 
-    So an engine is built once and kept briefly. Those marked ``last``, during which nothing may be built, come behind
-    all others: their engines are then in the cache. Where several workers share the tests, each has such a row.
+    So an engine is built once and soon released. Tests marked ``last``, during which nothing may be built, come after
+    all others: their engines are then in the cache. With several workers, the tests of each are in this order.
     """
     subjects = [subject_of(item) for item in items]
     names = [None if subject is None else (subject[1].name, id_of(subject)) for subject in subjects]
@@ -52,15 +52,15 @@ def arranged(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
 
 
 class Lookahead:
-    """The cases of a run's tests, in their order; in a worker of pytest-xdist, too, neighbours follow each other."""
+    """The cases of a run's tests, in the order of the tests, which holds in each worker of pytest-xdist too."""
 
     def __init__(self, items: Sequence[pytest.Item], made: Callable[[str], Case]) -> None:
-        """``made`` gives a generated case by its id."""
+        """``made`` returns a generated case by its id."""
         self._items, self._made = items, made
         self._place = {item.nodeid: place for place, item in enumerate(items)}
 
     def after(self, item: pytest.Item, count: int) -> list[Case]:
-        """The next ``count`` cases whose engines this test and those after it, on the same target, ask for."""
+        """The next ``count`` cases whose engines are needed by this test and those after it on the same target."""
         here = subject_of(item)
         return [] if here is None else list(islice(self._next(item, here), count))
 

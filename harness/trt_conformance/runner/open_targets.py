@@ -1,4 +1,4 @@
-"""The targets of a run: which ones, opened while cases are read, and how each was asked for."""
+"""Opens the targets of a run, by the words of ``--target`` that name them, while the cases are read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.words import one_line
 from trt_conformance.runner.options import RunOptions
 from trt_conformance.targets.device import cuda
 from trt_conformance.targets.isolation.proxy import start_target
@@ -16,7 +17,7 @@ from trt_conformance.targets.registry import REGISTERED
 
 
 class OpenTargets:
-    """Starts the requested targets at once, since TensorRT takes seconds to load, and opens them when asked."""
+    """Starts all targets when it is made, since TensorRT takes seconds to load; `open` waits for them."""
 
     def __init__(self, options: RunOptions, build: Options) -> None:
         """Raises ConformanceError if a GPU is required and there is none, or for tactic sources that cannot be used."""
@@ -33,7 +34,7 @@ class OpenTargets:
         }
 
     def open(self) -> dict[str, Target]:
-        """The targets by the words that asked for them: all that were requested, or else all that work here.
+        """The targets by the words of ``--target``: all that were requested, or else all that work on this machine.
 
         Raises:
             ConformanceError: a requested target cannot be opened, or two have the same name.
@@ -52,11 +53,12 @@ class OpenTargets:
 
 
 def _opened(spec: str, started: Callable[[], Target]) -> Target:
-    """The target. Whatever a target raises while it opens is the user's to mend, not a fault of the suite."""
+    """The target. Whatever it raises while it opens is an error in the user's input, not in the suite."""
     try:
         return started()
     except ConformanceError:
         raise
     except Exception as fault:
         said = str(fault).splitlines() or [""]
-        raise ConformanceError(f"--target {spec}: cannot be opened: {type(fault).__name__}: {said[0]}") from fault
+        said_first = one_line(f"{type(fault).__name__}: {said[0]}")
+        raise ConformanceError(f"--target {spec}: cannot be opened: {said_first}") from fault

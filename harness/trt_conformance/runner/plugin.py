@@ -1,4 +1,4 @@
-"""pytest's hooks: what happens when in a run."""
+"""The hooks of pytest that a run uses, in the order in which pytest calls them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from trt_conformance.core.paths import ROOT, relative
-from trt_conformance.runner import early, fixtures, options, parametrize, pool
+from trt_conformance.core.words import printable
+from trt_conformance.runner import early, fixtures, options, parametrize, pool, streams
 from trt_conformance.runner.controller import Controller
 from trt_conformance.runner.interrupts import Interrupts
 from trt_conformance.runner.keys import RUN, VERDICTS
@@ -20,13 +21,14 @@ from trt_conformance.targets.isolation.waiting import announce_exit
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    streams.replace_closed()
     for module in (options, parametrize, fixtures, pool):
         pluginmanager.register(module, module.__name__)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """pytest knows the suite's options here, before it looks for conftest files; see `early`."""
+    """Note that the suite's options are known before pytest looks for conftest files; see `early`."""
     early.options_are_known(early_config)
 
 
@@ -44,6 +46,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     interrupts = Interrupts()
     interrupts.install()
+    config.add_cleanup(interrupts.restore)  # cleanups run in reverse order: folders are removed before
     config.pluginmanager.register(interrupts, "conformance-interrupts")
     config.pluginmanager.register(Controller(config.stash[RUN]), "conformance-controller")
     progress = progress_for(config, config.stash[RUN].options.progress)
@@ -53,7 +56,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
-    """Report bad input once: before pytest-xdist's workers do, and instead of ids that are unknown because of it."""
+    """Report bad input once: before each worker of pytest-xdist does, and not as test ids that do not exist."""
     config = session.config
     if pool.is_controller(config):
         config.stash[RUN].prepare()
@@ -66,7 +69,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out timed tests unless they were asked for, order the tests, and take this shard's."""
+    """Leave out timed tests unless they were requested, order the tests, and select those of this shard."""
     _end_on_bad_input(config)
     run = config.stash[RUN]
     timing = [item for item in items if "timing" in getattr(item, "fixturenames", ())]
@@ -82,13 +85,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=others)
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and any(subject_of(item) for item in items):
-        terminal.showfspath = False  # the module changes with every check, so its name would be on every line
+        terminal.showfspath = False  # each check is in another module, whose name would be on every line
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Look ahead among the tests that are left, since -k, --lf and others choose after us.
+    """Start looking ahead here, since -k, --lf and other plugins deselect tests after this one.
 
-    The tests and cases live to the end of the run, so the garbage collector need not visit them again.
+    The tests and cases exist until the run ends, so the garbage collector need not visit them again.
     """
     run = session.config.stash[RUN]
     run.lookahead = Lookahead(session.items, run.generated_case)
@@ -102,13 +105,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.when == "call":
         verdicts = item.stash.get(VERDICTS, [])
         report.verdicts = [verdict.to_json() for verdict in verdicts]
-        verdicts.clear()  # pytest keeps each item to the end
+        verdicts.clear()  # pytest does not release an item before the run ends
     return report
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell pytest-xdist's worker which cache folder the run uses."""
+    """Pass the run's cache folder to a worker of pytest-xdist."""
     node.workerinput[pool.CACHE] = str(node.config.stash[RUN].builds.for_targets.cache)
 
 
@@ -125,10 +128,10 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def _end_on_bad_input(config: pytest.Config) -> None:
-    """If the user's input is wrong, say how, and end with exit code 2 before any test runs."""
+    """If the user's input is wrong, report how, and end with exit code 2 before any test runs."""
     fault = config.stash[RUN].fault
     if fault is not None:
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
-            terminal.write_line(f"\n{fault}")
+            terminal.write_line(f"\n{printable(str(fault))}")
         pytest.exit("bad input: nothing was run", returncode=2)

@@ -1,4 +1,4 @@
-"""pytest-xdist's workers: how many there are by default, how tests are distributed, and which GPU each worker has."""
+"""The workers of pytest-xdist: their default number, the distribution of tests, and the GPU of each worker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CACHE = "engine_cache"
 
 
 def size_of(config: pytest.Config) -> int:
-    """How many processes share the run's tests."""
+    """The number of processes that run tests."""
     given = getattr(config, "workerinput", None)
     if given is not None:
         return int(given["workercount"])
@@ -25,7 +25,7 @@ def size_of(config: pytest.Config) -> int:
 
 
 def is_controller(config: pytest.Config) -> bool:
-    """Whether other processes run the tests of this one."""
+    """Whether this process distributes the tests to others."""
     return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
 
 
@@ -37,7 +37,7 @@ def device_of(worker: int, gpus: int, visible: str | None) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Give each worker consecutive tests, so that a case's checks share its engine and the next case is known."""
+    """Give each worker consecutive tests, so that the checks of a case share its engine and look-ahead works."""
     option = config.option
     if getattr(option, "numprocesses", None) and option.dist == "no" and not option.distload:
         option.dist = "worksteal"
@@ -45,16 +45,16 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """``-n auto``: one worker per GPU; without a GPU, pytest-xdist decides.
+    """The number of workers for ``-n auto``: one per GPU; without a GPU, pytest-xdist decides.
 
-    More workers share a GPU without gain: on two H200s, four workers took 14 % longer than two, and twice the memory.
+    More workers per GPU gain nothing: on two H200s, four workers took 14 % longer than two, and twice the memory.
     """
     return None if os.environ.get(ASKED) else _gpus_of_one_kind() or None
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker its GPU, before it initializes CUDA."""
+    """Assign a GPU to a worker before it initializes CUDA."""
     if _gpus_of_one_kind() > 1:
         worker = int(node.gateway.id.removeprefix("gw"))
         node.workerinput[VISIBLE] = device_of(worker, _gpus_of_one_kind(), os.environ.get(VISIBLE))
@@ -62,7 +62,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @cache
 def _gpus_of_one_kind() -> int:
-    """The number of GPUs before the first of another kind: each worker must give its tests the same names."""
+    """The number of GPUs before the first of another kind. Test ids name the GPU and must be equal in all workers."""
     found = cuda.gpus()[0]
     kinds = [(gpu.name, gpu.sm) for gpu in found]
     return next((n for n, kind in enumerate(kinds) if kind != kinds[0]), len(kinds))

@@ -1,4 +1,4 @@
-"""Progress while the suite runs: checks done, their outcomes, rate, time left and the current case.
+"""Shows progress while the suite runs: checks done, their outcomes, the rate, the time left and the current case.
 
 The line replaces pytest's dots; everything else that pytest prints is unchanged.
 """
@@ -17,6 +17,7 @@ import pytest
 
 from trt_conformance.core.paths import CASES
 from trt_conformance.core.verdict import NEUTRAL
+from trt_conformance.core.words import one_line
 
 CHOICES = ("auto", "plain", "off")
 NO_RESULT = "no result"
@@ -26,7 +27,7 @@ PLAIN_EVERY_S = 10.0
 
 
 def progress_for(config: pytest.Config, choice: str) -> Progress | None:
-    """The progress display for an option's value and the terminal; None with -v and -s, which it would disturb."""
+    """The progress display for the value of ``--progress``; None with -v and -s, whose output it would disturb."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if choice == "off" or reporter is None or reporter.verbosity > 0 or config.getoption("capture") == "no":
         return None
@@ -52,7 +53,7 @@ def outcome(report: pytest.TestReport) -> str | None:
 
 
 class Progress:
-    """Follows a run by its reports, so that it works in the only process and in pytest-xdist's controller.
+    """Follows a run by the reports on its tests, so that it works without pytest-xdist and in its controller.
 
     On a ``terminal`` one line is redrawn in place; without one, plain lines are written from time to time.
     """
@@ -85,9 +86,8 @@ class Progress:
         if self.is_on:
             self.total = len(ids)
             self.reporter.showfspath = False
-            self.reporter._show_progress_info = (
-                False  # the percentages at the right edge; older versions of pytest write them anyway
-            )
+            # The percentages at the right edge. Older versions of pytest write them anyway.
+            self.reporter._show_progress_info = False
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
@@ -111,10 +111,8 @@ class Progress:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         found = outcome(report) or self.running.get(report.nodeid, "")
         self.running[report.nodeid] = found
-        if report.when not in {
-            "setup",
-            "call",
-        }:  # its teardown, or pytest-xdist's report on the test of a crashed worker
+        # Its teardown, or pytest-xdist's report on the test during which a worker crashed.
+        if report.when not in {"setup", "call"}:
             del self.running[report.nodeid]
             self.counts[found] += 1
             self.draw(self.terminal) if self.terminal is not None else self.write_sometimes()
@@ -138,7 +136,7 @@ class Progress:
             self.is_drawn = False
 
     def write_sometimes(self) -> None:
-        """Write a plain line at every tenth of the run, and after ten silent seconds."""
+        """Write a plain line after each tenth of the run, and after ten seconds without one."""
         if not self.is_on:
             return
         now = time.monotonic()
@@ -149,7 +147,7 @@ class Progress:
             self.reporter.flush()
 
     def line(self) -> str:
-        """The current text. The case that has run longest is last, since a narrow terminal cuts the line off."""
+        """The current text. The case that has run longest is last, where a narrow terminal truncates it."""
         found = ", ".join(f"{self.counts[name]} {name}" for name in SHOWN if self.counts[name])
         parts = [f"{self.done}/{self.total}", found]
         passed_s = time.monotonic() - self.started
@@ -161,6 +159,6 @@ class Progress:
 
 
 def _short(nodeid: str) -> str:
-    """The case, or the name of a check without one."""
+    """The id of the case; the name of the test if it has none."""
     name = nodeid.partition("::")[2]
-    return name.partition("[")[2].removesuffix("]") or name
+    return one_line(name.partition("[")[2].removesuffix("]") or name)

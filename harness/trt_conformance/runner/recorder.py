@@ -1,4 +1,4 @@
-"""The verdicts of a run: what the closing summary needs of them in memory, everything in the run's record."""
+"""Stores the verdicts of a run: all of each in the run's record, and what the closing summary needs in memory."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.signals import uninterrupted
 from trt_conformance.core.verdict import NEUTRAL, Verdict
+from trt_conformance.core.words import one_line
 from trt_conformance.results.record.record import RecordWriter
 
 # The figures that the closing summary needs.
@@ -21,10 +22,10 @@ SUMMARIZED = ("engine", "cache", "fraction", "bound_for")
 
 
 class Recorder:
-    """Writes each verdict at once, and stores of it what the summary shows: memory must not grow with the record."""
+    """Writes each verdict at once, and stores only what the summary shows, since a record may exceed the memory."""
 
     def __init__(self, root: Path | None, start: Callable[[Path], RecordWriter]) -> None:
-        """``root`` is the folder of records, None to write none. ``start`` begins one there at the first verdict."""
+        """``root`` is the folder of records; None writes none. ``start`` creates one there at the first verdict."""
         self._root, self._start = root, start
         self._writer: RecordWriter | None = None
         self._is_broken = False
@@ -61,9 +62,9 @@ class Recorder:
         except (OSError, ConformanceError) as fault:
             self._writer, self._is_broken = None, True
             reason = fault.strerror or str(fault) if isinstance(fault, OSError) else str(fault)
-            pytest.exit(f"the record cannot be written: {reason}", returncode=2)
+            pytest.exit(one_line(f"the record cannot be written: {reason}"), returncode=2)
 
 
 def _interned(verdict: Verdict) -> str:
-    """The reason of a check without a result, which repeats and is listed at the end; pytest shows other messages."""
+    """Why a check has no result, for the summary: many checks share a reason. pytest shows all other messages."""
     return sys.intern(verdict.message) if verdict.status in NEUTRAL else ""

@@ -1,4 +1,4 @@
-"""A run in parts: each shard takes every n-th case with all its checks."""
+"""Divides a run into shards: each takes every n-th case with all its checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trt_conformance.runner.lookahead import id_of, subject_of
 
 @dataclass(frozen=True)
 class Shard:
-    """Part ``index`` (from 1) of ``of``."""
+    """Shard ``index``, counted from 1, out of ``of``."""
 
     index: int
     of: int
@@ -26,21 +26,21 @@ class Shard:
         """Read ``2/8``.
 
         Raises:
-            ValueError: it is no such pair, or the part lies outside of 1 to n.
+            ValueError: it does not have this form, or the first number is not from 1 to the second.
         """
         found = re.fullmatch(r"(\d+)/(\d+)", text)
         if found is None:
             raise ValueError(f"{text!r} is not of the form i/n, such as 2/8")
         index, of = int(found[1]), int(found[2])
         if not 1 <= index <= of:
-            raise ValueError(f"{text}: the part must lie between 1 and the number of shards, {of}")
+            raise ValueError(f"{text}: the first number must be from 1 to the number of shards, {of}")
         return cls(index, of)
 
     def choose(self, items: Sequence[pytest.Item], cases: Sequence[str]) -> tuple[list[pytest.Item], list[pytest.Item]]:
         """The tests of this shard, and the others.
 
-        The cases, by their ids, are dealt in turn, each with all its tests on every target. What is no case of
-        theirs is dealt by its name. So no part depends on what a machine's targets can do.
+        Cases, given by their ids, are assigned in turn, each with all its tests on every target. All other tests are
+        assigned by a hash of their names. So a shard does not depend on what the targets of a machine support.
         """
         place = {name: number for number, name in enumerate(cases)}
         mine: list[pytest.Item] = []
@@ -52,7 +52,7 @@ class Shard:
         return mine, others
 
     def describe(self, cases: Sequence[str], config: pytest.Config) -> dict[str, Any]:
-        """For the run's record, with a hash of what all shards choose from: only parts of one whole are merged."""
+        """For the run's record, with a hash of the tests that are divided: only shards of the same run can be merged."""
         whole = [*cases, *config.args, config.getoption("keyword"), config.getoption("markexpr")]
         whole += config.getoption("deselect", None) or []
         whole += ["only what failed last"] if config.getoption("lf", False) else []
@@ -60,7 +60,7 @@ class Shard:
 
 
 def _unit(item: pytest.Item) -> str:
-    """What stays together: a case's id, or the test itself where it has no case."""
+    """The tests of one shard that belong together: the case's id, or the test's own id if it has no case."""
     callspec = getattr(item, "callspec", None)
     if callspec is not None:
         subject = subject_of(item)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -67,8 +68,13 @@ class RecordWriter:
         line = _encoded(entry)
         if os.environ.get(CHECK_VARIABLE):
             validated(parse_strict(line))
-        self._file.write(line)
-        self._file.flush()
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except OSError:
+            with suppress(OSError):  # closing writes what is left, which fails again
+                self._file.close()
+            raise
 
 
 def _encoded(entry: Mapping[str, Any]) -> bytes:
