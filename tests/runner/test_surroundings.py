@@ -92,8 +92,8 @@ class Named(NumpyTarget):
     name = {name!r}
 """
 NAMES = [
-    None, b"bytes", 7, ["a"], "", "n\x00l", "half \ud800", "two\nlines", "\x1b[31mred", "..", ".", "a/b", "../a", "a\\b",
-    "-n", "x" * 101, "a:b", "\u202ereversed",
+    None, b"bytes", 7, ["a"], "", "n\x00l", "half \ud800", "two\nlines", "\x1b[31mred", "..", ".", "a/b", "../a",
+    "a\\b", "-n", "x" * 101, "a:b", "\u202ereversed",
 ]  # fmt: skip
 
 

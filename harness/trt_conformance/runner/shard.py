@@ -52,7 +52,7 @@ class Shard:
         return mine, others
 
     def describe(self, cases: Sequence[str], config: pytest.Config) -> dict[str, Any]:
-        """For the run's record, with a hash of the tests that are divided: only shards of the same run can be merged."""
+        """For the run's record, with a hash of the tests that are divided: only shards of one run can be merged."""
         whole = [*cases, *config.args, config.getoption("keyword"), config.getoption("markexpr")]
         whole += config.getoption("deselect", None) or []
         whole += ["only what failed last"] if config.getoption("lf", False) else []
