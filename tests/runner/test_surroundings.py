@@ -13,6 +13,19 @@ CHOICE = ("cases/test_forward.py", "--case", "stride_nd/h2_w2")
 NUMPY = (*CHOICE, "--target", "numpy")
 
 
+def started(*command):
+    """A command that runs pytest in a way of its own, as if no other pytest were running."""
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("closed", "more"),
@@ -27,15 +40,7 @@ NUMPY = (*CHOICE, "--target", "numpy")
 )
 def test_a_closed_stream_changes_nothing(tmp_path, closed, more):
     command = f'exec "$0" -m pytest -p no:cacheprovider --record-root="$1" "${{@:2}}" {more} {closed}'
-    done = subprocess.run(
-        ["bash", "-c", command, sys.executable, str(tmp_path), *NUMPY],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = started("bash", "-c", command, sys.executable, str(tmp_path), *NUMPY)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert ("4 passed" in done.stdout) == (closed in {"2>&-", "<&-"})
@@ -49,7 +54,8 @@ def test_caches_that_cannot_be_written_change_nothing(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "file"))
     written = (f"--cache-dir={tmp_path}/file/cache", f"--record-root={tmp_path}/records")
-    done = run_pytest(*NUMPY, *written, "-p", "cacheprovider", "-o", f"cache_dir={tmp_path}/file/pytest")
+    own = ("-o", f"cache_dir={tmp_path}/file/pytest")
+    done = started(sys.executable, "-m", "pytest", *NUMPY, *written, *own)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout
     assert "warning" not in done.stdout.lower()

@@ -87,7 +87,7 @@ class Controller:
             write(f"record: {relative(run.recorder.path)}")
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """Write the report, and the headline as the last line. A report that cannot be written does not fail the run."""
+        """Write the report, and the headline as the last line. A report that cannot be written fails no run."""
         run, terminal = self.run, config.pluginmanager.get_plugin("terminalreporter")
         if terminal is None or not run.recorder.verdicts:
             return
