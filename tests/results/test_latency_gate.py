@@ -222,7 +222,7 @@ def test_a_slower_device_is_no_regression():
 
 def test_calibration_learns_the_spread():
     thresholds = calibrate([run(i, between=0.004) for i in range(5)])
-    typical = thresholds.typical["graph"]
+    typical = thresholds.typical["graph", "full"]
     assert typical.variance**0.5 == pytest.approx(0.004, rel=0.15)
     assert typical.freedom == 4 * CASES
     key = next(iter(timings(run(0))))
@@ -231,7 +231,7 @@ def test_calibration_learns_the_spread():
     assert freedom == PRIOR + 4
     assert min(own, typical.variance) <= variance <= max(own, typical.variance)
     assert thresholds.of(key._replace(case="net/other-fp16")) == typical
-    assert thresholds.of(key._replace(mode="kernel")) == ASSUMED
+    assert thresholds.of(key._replace(mode="kernel")) == ASSUMED["full"]
 
 
 def test_nothing_repeated_assumes_a_spread():
@@ -331,3 +331,66 @@ def test_a_latency_without_placements_is_compared(facts):
     one = Verdict("a-fp32", TARGET, "latency", "pass", figures=FIGURES | {"facts": facts})
     (timing,) = timings(run_record(one)).values()
     assert timing.placements == ()
+
+
+def test_quick_and_full_latencies_are_never_compared():
+    quick, full = run(1, cases=3, effort="quick", samples=12), run(2, cases=3)
+    found = compare_latency(quick, full)
+    assert not found.changes
+    assert found.only_base == tuple(f"{name(i)} [tensorrt, quick graph, warm]" for i in range(3))
+    assert found.only_new == tuple(f"{name(i)} [tensorrt, graph, warm]" for i in range(3))
+    assert compare_latency(full, quick, across_modes=True).changes == ()
+    both = Record(quick.header, (*quick.verdicts, *full.verdicts), None)
+    assert len(compare_latency(both, both).changes) == 6
+    assert set(calibrate([quick, run(3, cases=3, effort="quick", samples=12)]).typical) == {("graph", "quick")}
+
+
+def test_a_quick_latency_is_the_same_within_what_it_can_tell():
+    found = compare_latency(run(1, effort="quick", samples=12), run(2, effort="quick", samples=12))
+    assert answers(found)["different"] == 0
+    assert answers(found)["same"] > 0.9 * CASES
+    assert 0.05 < float(np.median([change.within for change in found.changes])) < 0.2
+    assert found.exit_code == 0
+    assert "of quick latencies" in found.summary
+    assert "a spread of 3% between runs is assumed" in found.summary
+    assert "tolerance" not in found.summary
+
+
+def test_a_quick_latency_finds_a_large_slow_down():
+    found = compare_latency(
+        run(1, effort="quick", samples=12), run(2, {7: 1.5}, effort="quick", samples=12), tolerance=0.02
+    )
+    assert [change.case for change in found.regressions] == [name(7)]
+    assert found.exit_code == 1
+    assert f"{name(7)} [quick graph] slower:" in "\n".join(found.lines())
+
+
+def test_an_ambiguous_quick_latency_does_not_end_the_gate():
+    found = compare_latency(run(1, effort="quick", samples=12), run(2, {7: 1.12}, effort="quick", samples=12))
+    assert change_of(found, 7).answer == "ambiguous"
+    assert found.exit_code == 0
+    assert not [line for line in found.lines() if line.startswith(name(7))]
+
+
+def test_many_quick_latencies_cost_a_full_one_no_power():
+    base, new = run(1, cases=1), run(2, {0: 1.06}, cases=1)
+    alone = compare_latency(base, new)
+    quick = [run(seed, effort="quick", samples=12) for seed in (3, 4)]
+    sides = [
+        Record(full.header, (*full.verdicts, *more.verdicts), None)
+        for full, more in zip((base, new), quick, strict=True)
+    ]
+    (full,) = compare_latency(*sides).of("full")
+    assert full.p == alone.changes[0].p
+
+
+def test_a_record_without_placements_takes_no_freedom_away():
+    """One repetition has five placements that differ much, the other was made before placements were recorded."""
+    placements = {"placements": [1e-6, 1.2e-6, 0.8e-6, 1.1e-6, 0.9e-6]}
+    placed, bare = run(1, cases=1, facts=placements), run(2, cases=1)
+    other = [run(3, cases=1, facts=placements), run(4, cases=1, facts=placements)]
+    mixed = compare_latency([placed, bare], other).changes[0]
+    every = compare_latency([placed, run(2, cases=1, facts=placements)], other).changes[0]
+    # Four degrees of freedom against eight: Student's quantile is larger, and the variance is the same.
+    widths = [math.log(change.high / change.low) for change in (mixed, every)]
+    assert widths[0] / widths[1] == pytest.approx(2.776 / 2.306, rel=1e-3)

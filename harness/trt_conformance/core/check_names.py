@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+QUICK_LATENCY = "quick_latency"
+"""Latencies taken in passing. They judge nothing, so a comparison of verdicts leaves them out."""
+
 CHECKS = (
     "build",
     "committed",
@@ -20,6 +23,7 @@ CHECKS = (
     "network",
     "padding",
     "printed",
+    QUICK_LATENCY,
     "reject",
     "relations",
     "special_values",

@@ -108,3 +108,6 @@ number. enqueue: one enqueue between two events. end_to_end: one enqueue with th
 one call, by the host's clock.
 """
 MODES: tuple[Mode, ...] = get_args(Mode)
+
+Effort = Literal["quick", "full"]
+"""How long a latency is measured: quick, about 20 ms in passing; full, until its median is precise."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from trt_conformance.core.check_names import QUICK_LATENCY
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.json import finite
 from trt_conformance.core.target_name import TargetName
@@ -248,7 +249,8 @@ def between(base: Record, new: Record, pairs: Sequence[str] = ()) -> Changes:
     # A base target without a partner keeps its checks to itself, even where the new run uses its name.
     partner |= {name: f"{name} (base)" for name in base.targets if name not in partner and name in new.targets}
     old, current = keyed(base, partner), keyed(new, {})
-    checks = tuple(Check(key[1], key[2], old.get(key), current.get(key)) for key in dict.fromkeys((*old, *current)))
+    keys = (key for key in dict.fromkeys((*old, *current)) if key[2] != QUICK_LATENCY)
+    checks = tuple(Check(key[1], key[2], old.get(key), current.get(key)) for key in keys)
     return Changes(base, new, paired, checks)
 
 

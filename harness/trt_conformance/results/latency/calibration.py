@@ -10,12 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.types import Mode
+from trt_conformance.core.types import Effort, Mode
 from trt_conformance.results.latency.recorded import Key, device_of, medians
 from trt_conformance.results.record.record import Record
 
 UNCALIBRATED = 0.01
 """The spread between runs, as a fraction of the median, that is assumed where no repeated runs are given."""
+UNCALIBRATED_QUICK = 0.03
+"""The same of quick latencies, whose weights stay in one place: that alone makes up to 5 % (`targets.timing.gpu`)."""
 PRIOR = 8
 
 
@@ -26,24 +28,29 @@ class Typical(NamedTuple):
     freedom: float
 
 
-ASSUMED = Typical(UNCALIBRATED**2, math.inf)
+ASSUMED: Mapping[Effort, Typical] = {
+    "full": Typical(UNCALIBRATED**2, math.inf),
+    "quick": Typical(UNCALIBRATED_QUICK**2, math.inf),
+}
 
 
 @dataclass(frozen=True)
 class Thresholds:
     """The variance between runs: what is typical of a mode, and by case; assumed where a mode was not repeated.
 
+    Quick and full latencies of a mode are apart.
+
     A few repetitions of a case estimate its own variance poorly, so it is shrunk towards the typical one as if that
     had been observed in `PRIOR` further repetitions (Smyth, Statistical Applications in Genetics and Molecular
     Biology 3, 2004).
     """
 
-    typical: Mapping[Mode, Typical] = field(default_factory=dict)
+    typical: Mapping[tuple[Mode, Effort], Typical] = field(default_factory=dict)
     by_case: Mapping[Key, tuple[float, int]] = field(default_factory=dict)
 
     def of(self, key: Key) -> Typical:
         """Of a case."""
-        typical = self.typical.get(key.mode, ASSUMED)
+        typical = self.typical.get((key.mode, key.effort), ASSUMED[key.effort])
         if key not in self.by_case:
             return typical
         own, freedom = self.by_case[key]
@@ -65,9 +72,9 @@ def calibrate(*groups: Iterable[Record]) -> Thresholds:
                 squares[key] = squares.get(key, 0.0) + float(np.var(logs)) * len(logs)
                 freedoms[key] = freedoms.get(key, 0) + len(logs) - 1
     by_case = {key: (squares[key] / freedoms[key], freedoms[key]) for key in squares}
-    by_mode: dict[Mode, list[tuple[float, int]]] = {}
+    by_mode: dict[tuple[Mode, Effort], list[tuple[float, int]]] = {}
     for key, found in by_case.items():
-        by_mode.setdefault(key.mode, []).append(found)
+        by_mode.setdefault((key.mode, key.effort), []).append(found)
     return Thresholds({mode: _typical(found) for mode, found in by_mode.items()}, by_case)
 
 

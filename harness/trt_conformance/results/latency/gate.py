@@ -10,6 +10,9 @@ the mean over places in memory (`targets.timing.gpu`), and the variance between 
 Of many cases some differ by chance, so p-values are corrected as Holm does (Scandinavian Journal of Statistics 6,
 1979). "Same" needs evidence too: the interval must lie within the tolerance (Schuirmann, Journal of Pharmacokinetics
 and Biopharmaceutics 15, 1987). What is neither is ambiguous.
+
+Quick and full latencies are never compared with each other, and are corrected apart. A quick latency is tolerated as
+much as it can tell: within twice the half width of its interval, where that is more than the tolerance.
 """
 
 from __future__ import annotations
@@ -17,15 +20,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.types import Mode
-from trt_conformance.core.words import one_line, seconds
+from trt_conformance.core.types import Effort, Mode
+from trt_conformance.core.words import one_line, percent, seconds
 from trt_conformance.numerics.samples import batches_of
-from trt_conformance.results.latency.calibration import UNCALIBRATED, Thresholds, calibrate
+from trt_conformance.results.latency.calibration import UNCALIBRATED, UNCALIBRATED_QUICK, Thresholds, calibrate
 from trt_conformance.results.latency.recorded import (
     Key,
     SameKernels,
@@ -49,7 +52,10 @@ RESOLUTION = 0.5e-9
 
 @dataclass(frozen=True)
 class LatencyChange:
-    """The change of one latency. ``ratio`` is new over base, with its 95 % interval; ``p`` is Holm's."""
+    """The change of one latency. ``ratio`` is new over base, with its 95 % interval; ``p`` is Holm's.
+
+    ``within`` is the fraction within which an answer "same" holds: the tolerance, or more for a quick latency.
+    """
 
     case: str
     mode: Mode
@@ -67,6 +73,8 @@ class LatencyChange:
     base_kernels: tuple[str, ...] = ()
     new_kernels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    effort: Effort = "full"
+    within: float = TOLERANCE
 
     @property
     def is_regression(self) -> bool:
@@ -89,7 +97,8 @@ class LatencyChange:
             parts.append(f"other kernel: {' + '.join(self.base_kernels)} -> {' + '.join(self.new_kernels)}")
         elif self.kernels == "same kernel" and self.answer == "different":
             parts.append("same kernel")
-        return f"{self.case} [{self.mode}] {'; '.join([*parts, *self.notes])}"
+        mode = f"quick {self.mode}" if self.effort == "quick" else self.mode
+        return f"{self.case} [{mode}] {'; '.join([*parts, *self.notes])}"
 
 
 @dataclass(frozen=True)
@@ -109,10 +118,17 @@ class LatencyComparison:
 
     @property
     def exit_code(self) -> int:
-        """1 where something became slower, 3 where that is ambiguous or the comparison was refused, else 0."""
+        """1 where something became slower, 3 where that is ambiguous or the comparison was refused, else 0.
+
+        A quick latency that is ambiguous is no reason for 3: it was not measured to be decided.
+        """
         if self.regressions:
             return 1
-        return 3 if self.refused or any(change.answer == "ambiguous" for change in self.changes) else 0
+        return 3 if self.refused or any(change.answer == "ambiguous" for change in self.of("full")) else 0
+
+    def of(self, effort: Effort) -> tuple[LatencyChange, ...]:
+        """The changes of quick, or of full latencies."""
+        return tuple(change for change in self.changes if change.effort == effort)
 
     @property
     def summary(self) -> str:
@@ -121,21 +137,23 @@ class LatencyComparison:
             return self.refused
         if not (self.changes or self.only_base or self.only_new):
             return ""
-        answers = [change.answer for change in self.changes]
-        counts = ", ".join(f"{answers.count(answer)} {answer}" for answer in ("same", "different", "ambiguous"))
-        how = (
-            ""
-            if self.calibrated
-            else f"; no calibration runs given: a spread of {UNCALIBRATED:.0%} between runs is assumed"
-        )
-        return f"{counts} (tolerance {self.tolerance:.1%}{how})"
+        quick, full = self.of("quick"), self.of("full")
+        assumed = "; no calibration runs given: a spread of {:.0%} between runs is assumed" * (not self.calibrated)
+        parts = []
+        if full or not quick:
+            parts.append(f"{_counted(full)} (tolerance {self.tolerance:.1%}{assumed.format(UNCALIBRATED)})")
+        if quick:
+            within = f"known to within {percent(float(np.median([change.within for change in quick])))}"
+            parts.append(f"of quick latencies {_counted(quick)} ({within}{assumed.format(UNCALIBRATED_QUICK)})")
+        return "; ".join(parts)
 
     def lines(self) -> list[str]:
         """Text lines: how many of each answer, then every change that is not "same". Empty where nothing was timed."""
         if not self.summary:
             return []
         lines = [f"latency: {self.summary}"]
-        lines += [change.text() for change in self.changes if change.answer != "same" or change.other_kernel]
+        told = (change for change in self.changes if change.answer != "same" or change.other_kernel)
+        lines += [change.text() for change in told if change.effort == "full" or change.answer != "ambiguous"]
         for name, only in (("base", self.only_base), ("new", self.only_new)):
             if only:
                 lines.append(f"only in {name}: {', '.join(only[:3])}{', ...' if len(only) > 3 else ''} ({len(only)})")
@@ -174,8 +192,11 @@ def compare_latency(
     befores, afters = _gathered(bases), _gathered(news)
     pairs = list(_pairs(befores, afters, across_modes))
     drafts = [_Draft.of(old, befores[old], key, afters[key], thresholds, normalise) for old, key in pairs]
-    corrected = holm([draft.p for draft in drafts])
-    changes = [draft.change(p, tolerance) for draft, p in zip(drafts, corrected, strict=True)]
+    changes = []
+    for effort in get_args(Effort):
+        mine = [draft for draft in drafts if draft.key.effort == effort]
+        corrected = holm([draft.p for draft in mine])
+        changes += [draft.change(p, tolerance) for draft, p in zip(mine, corrected, strict=True)]
     return LatencyComparison(
         changes=tuple(sorted(changes, key=lambda change: -change.ratio)),
         only_base=tuple(str(key) for key in befores if key not in {old for old, _ in pairs}),
@@ -191,6 +212,12 @@ def latency_section(base: Record, new: Record, calibration: Sequence[Record] = (
         return compare_latency(base, new, calibration, **options)
     except ConformanceError as fault:
         return LatencyComparison((), (), (), options.get("tolerance", TOLERANCE), False, str(fault))
+
+
+def _counted(changes: Sequence[LatencyChange]) -> str:
+    """``3 same, 1 different, 0 ambiguous``."""
+    answers = [change.answer for change in changes]
+    return ", ".join(f"{answers.count(answer)} {answer}" for answer in get_args(Answer))
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -213,11 +240,11 @@ def _gathered(records: Iterable[Record]) -> dict[Key, list[Timing]]:
 
 def _pairs(befores: Iterable[Key], afters: Iterable[Key], across_modes: bool) -> Iterator[tuple[Key, Key]]:
     """Keys of both sides to compare: equal ones, and of a case that has none, any two where that is asked for."""
-    by_case: dict[tuple[str, str], tuple[list[Key], list[Key]]] = {}
+    by_case: dict[tuple[str, str, Effort], tuple[list[Key], list[Key]]] = {}
     for side, keys in enumerate((befores, afters)):
         for key in keys:
-            by_case.setdefault((key.case, key.family), ([], []))[side].append(key)
-    for (case, _), (old, new) in by_case.items():
+            by_case.setdefault((key.case, key.family, key.effort), ([], []))[side].append(key)
+    for (case, *_), (old, new) in by_case.items():
         equal = [key for key in old if key in new]
         yield from ((key, key) for key in equal)
         if equal or not old or not new:
@@ -257,12 +284,12 @@ class _Draft:
         for sign, side in ((-1, before), (1, after)):
             effect += sign * math.log(_median(side))
             within = sum(max(t.summary.error, RESOLUTION / t.summary.median) ** 2 for t in side) / len(side)
-            placed = sum(t.placing**2 for t in side) / len(side)
-            largest, known_by = max(
-                (within, sum(batches_of(t.summary.count) - 1 for t in side)),
-                (placed, sum(len(t.placements) - 1 for t in side)),
-                (between, freedom),
-            )
+            placed = [t for t in side if len(t.placements) > 1]
+            estimates = [(within, sum(batches_of(t.summary.count) - 1 for t in side)), (between, freedom)]
+            if placed:
+                mean = sum(t.placing**2 for t in placed) / len(placed)
+                estimates.append((mean, sum(len(t.placements) - 1 for t in placed)))
+            largest, known_by = max(estimates)
             variance += largest / len(side)
             freedoms.append(known_by)
         notes = [] if old == key else [f"base timed as {old.timing_mode}, new as {key.timing_mode}"]
@@ -280,9 +307,10 @@ class _Draft:
     def change(self, p: float, tolerance: float) -> LatencyChange:
         half = quantile(CONFIDENCE, self.freedom) * self.error
         limit = math.log1p(tolerance)
+        within = max(limit, 2 * half) if self.key.effort == "quick" else limit
         answer: Answer = "ambiguous"
         notes = list(self.notes)
-        if abs(self.effect) + half <= limit:
+        if abs(self.effect) + half <= within:
             answer = "same"
         elif p > 1 - CONFIDENCE or abs(self.effect) < limit:
             notes.append(self._advice(half, limit))
@@ -308,6 +336,8 @@ class _Draft:
             base_kernels=base_kernels,
             new_kernels=new_kernels,
             notes=tuple(notes),
+            effort=self.key.effort,
+            within=math.expm1(min(within, 700.0)),
         )
 
     def _advice(self, half: float, limit: float) -> str:

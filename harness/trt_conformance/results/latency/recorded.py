@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from trt_conformance.core.target_name import TargetName
-from trt_conformance.core.types import Mode
+from trt_conformance.core.types import Effort, Mode
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.samples import Summary, summarise
 from trt_conformance.results.record.record import Record
@@ -28,11 +28,13 @@ class Key(NamedTuple):
     family: str
     mode: Mode
     cold_l2: bool
+    effort: Effort = "full"
 
     @property
     def timing_mode(self) -> str:
-        """``graph, warm``."""
-        return f"{self.mode}, {'cold' if self.cold_l2 else 'warm'}"
+        """``graph, warm``; ``quick graph, warm`` of a quick latency."""
+        mode = f"quick {self.mode}" if self.effort == "quick" else self.mode
+        return f"{mode}, {'cold' if self.cold_l2 else 'warm'}"
 
     def __str__(self) -> str:
         return f"{self.case} [{self.family}, {self.timing_mode}]"
@@ -88,14 +90,19 @@ def kernel_change(before: Timing, after: Timing) -> tuple[SameKernels, tuple[str
     return "unknown", (), ()
 
 
+def effort_of(verdict: Verdict) -> Effort:
+    """How long a latency was measured. Older records know full latencies only."""
+    return "quick" if verdict.figures.get("effort") == "quick" else "full"
+
+
 def _is_latency(verdict: Verdict) -> bool:
     measured = verdict.phase == "latency" and verdict.status in ("pass", "fallback")
     return measured and bool(verdict.figures.get("samples")) and "mode" in verdict.figures
 
 
 def _key(verdict: Verdict) -> Key:
-    figures = verdict.figures
-    return Key(verdict.case, TargetName.parse(verdict.target).flavour, figures["mode"], bool(figures.get("cold_l2")))
+    figures, family = verdict.figures, TargetName.parse(verdict.target).flavour
+    return Key(verdict.case, family, figures["mode"], bool(figures.get("cold_l2")), effort_of(verdict))
 
 
 def _timing(verdict: Verdict) -> Timing:

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT, relative
-from trt_conformance.core.types import Mode, Phase
+from trt_conformance.core.types import Effort, Mode, Phase
 from trt_conformance.core.verdict import Status
 from trt_conformance.core.words import dotted
 
@@ -173,7 +173,9 @@ class Figures(Line):
     the cache.
 
     Of a latency: ``samples`` in seconds, each divided by the number of runs it covers; ``mode`` and ``cold_l2``
-    say what was timed; ``yardstick`` are the times of a fixed GPU kernel beside it, in seconds.
+    say what was timed; ``yardstick`` are the times of a fixed GPU kernel beside it, in seconds. ``effort`` says how
+    long it was measured, full where it is missing. A quick latency has an ``uncertainty``, the standard error of its
+    median as a fraction of it, with the part that places in memory leave; and ``cost_s``, the seconds it took.
     """
 
     model_config = ConfigDict(
@@ -199,6 +201,9 @@ class Figures(Line):
     cache: str | None = None
     mode: Mode | None = None
     cold_l2: bool | None = None
+    effort: Effort | None = None
+    uncertainty: Fraction | None = None
+    cost_s: Annotated[float, Field(ge=0, le=LONGEST)] | None = None
     samples: Annotated[list[Sample], Field(min_length=1)] | None = None
     yardstick: list[Seconds] | None = None
     work: Work | None = None

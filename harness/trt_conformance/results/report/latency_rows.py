@@ -10,7 +10,7 @@ from typing import Any
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import percent
 from trt_conformance.numerics.samples import Summary, summarise
-from trt_conformance.results.latency.recorded import device_of
+from trt_conformance.results.latency.recorded import device_of, effort_of
 from trt_conformance.results.report.view import Column, View
 
 SERIES = 6
@@ -41,7 +41,9 @@ class LatencyRow:
 
     @property
     def mode(self) -> str:
-        return str(self.verdict.figures.get("mode", "")).replace("_", " ")
+        """What was timed: ``graph``, or ``quick graph``."""
+        mode = str(self.verdict.figures.get("mode", "")).replace("_", " ")
+        return f"quick {mode}" if effort_of(self.verdict) == "quick" else mode
 
     @property
     def cache(self) -> str:
