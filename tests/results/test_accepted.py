@@ -88,6 +88,6 @@ def test_accept_and_compare_without_a_base(tmp_path: Path, monkeypatch: pytest.M
     run = str(save_record(tmp_path / "run", record(verdict())).parent)
     accepted = CliRunner().invoke(app, ["accept", run])
     assert accepted.exit_code == 0, accepted.output
-    assert (tmp_path / "reports/accepted/tensorrt-sm90/record.jsonl").is_file()
+    assert (tmp_path / "reports/accepted/tensorrt-sm90/record.jsonl.gz").is_file()
     assert CliRunner().invoke(app, ["compare", run, "--gate"]).exit_code == 0
     assert CliRunner().invoke(app, ["compare", run, run, run]).exit_code != 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 
@@ -11,7 +12,7 @@ from tests.support.helpers import run_pytest
 from tests.support.runs import ENVIRONMENT, TARGET, flipped, record, verdict
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.results.record import schema as record_schema
-from trt_conformance.results.record.record import CHECK_VARIABLE, RecordWriter, read_record, save_record
+from trt_conformance.results.record.record import CHECK_VARIABLE, RecordWriter, read_record, record_path, save_record
 from trt_conformance.results.record.schema import LineFault
 
 
@@ -49,6 +50,43 @@ def test_what_is_written_is_read_back(writer):
     assert found.complete
     assert found.end.exit == 1
     assert found.header.targets == [TARGET]
+
+
+def test_a_compressed_record_is_read_as_it_is(writer, tmp_path):
+    writer.write(verdict())
+    writer.close({})
+    folder = tmp_path / "compressed"
+    path = save_record(folder, read_record(writer.path), compressed=True)
+    assert path == record_path(folder) == folder / "record.jsonl.gz"
+    assert read_record(path) == read_record(folder) == read_record(writer.folder)
+    assert gzip.decompress(path.read_bytes()) == writer.path.read_bytes()
+    assert save_record(folder, read_record(folder), compressed=True).read_bytes() == path.read_bytes()
+
+
+def test_a_saved_record_replaces_that_of_the_other_form(writer, tmp_path):
+    writer.close({})
+    found = read_record(writer.folder)
+    for compressed in (False, True, False):
+        save_record(tmp_path / "one", found, compressed=compressed)
+        assert len(list((tmp_path / "one").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda data: data[:-9], "incomplete gzip file: its end is missing"),
+        (lambda data: data + b"more", "there is data after the end of the gzip file"),
+        (lambda data: data[:20] + bytes([data[20] ^ 0xFF]) + data[21:], "corrupt gzip file: "),
+        (lambda data: gzip.compress(bytes(1000)), "larger than 0 GiB when decompressed"),
+        (lambda data: gzip.compress(b""), ":1: not a run record: the file is empty"),
+        (lambda data: gzip.compress(b"{}\n"), ":1: not a run record: its first line is not a header"),
+    ],
+)
+def test_a_compressed_record_that_is_corrupt_is_refused(writer, monkeypatch, spoil, message):
+    monkeypatch.setattr("trt_conformance.results.record.record.MAX_BYTES", 900)
+    writer.close({})
+    writer.path.write_bytes(spoil(gzip.compress(writer.path.read_bytes(), mtime=0)))
+    assert message in refusal(writer.path)
 
 
 def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path):

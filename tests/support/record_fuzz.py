@@ -33,7 +33,7 @@ from trt_conformance.results.changes import between
 from trt_conformance.results.history import history
 from trt_conformance.results.latency.gate import latency_section
 from trt_conformance.results.record.merge import merge
-from trt_conformance.results.record.record import Record, read_record, save_record
+from trt_conformance.results.record.record import Record, read_record, record_content, save_record
 from trt_conformance.results.report import compare_text
 from trt_conformance.results.report.exports import FORMATS
 from trt_conformance.results.report.page import compare_page, report_page
@@ -69,7 +69,7 @@ INTERESTING = {
 
 def samples_of(source: Path, rng: random.Random) -> list[dict[str, Any]]:
     """The header, a few verdicts of every kind, and the end of a record."""
-    lines = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line) for line in record_content(source).splitlines()]
     verdicts = [line for line in lines if line["kind"] == "verdict"]
     rich = [line for line in verdicts if {"evidence", "samples"} & set(line["figures"])]
     chosen = rng.sample(rich, min(len(rich), 4)) + rng.sample(verdicts, min(len(verdicts), LINES - 4))
@@ -82,7 +82,7 @@ def samples_of(source: Path, rng: random.Random) -> list[dict[str, Any]]:
 def sources() -> list[Path]:
     """The published records, and those of tests."""
     return [
-        *sorted((ROOT / "reports" / "published").glob("*/record.jsonl")),
+        *sorted((ROOT / "reports" / "published").glob("*/record.jsonl.gz")),
         *sorted((ROOT / "tests/data").glob("*.jsonl")),
     ]
 

@@ -1,7 +1,7 @@
 """The accepted run of each kind of target: the baseline that the gate compares a new run with.
 
-It is stored as ``<folder>/<flavour>-<gpu>/record.jsonl``, without the target's version, so that a run of a new TensorRT
-finds the run of the old one. A run of several targets has the names of all, joined with ``+``.
+It is stored as ``<folder>/<flavour>-<gpu>/record.jsonl.gz``, without the target's version, so that a run of a new
+TensorRT finds the run of the old one. A run of several targets has the names of all, joined with ``+``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import relative
 from trt_conformance.core.words import shown
-from trt_conformance.results.record.record import FILE_NAME, Record, save_record
+from trt_conformance.results.record.record import COMPRESSED_NAME, Record, record_path, save_record
 
 # A record may come from anywhere: no name in it may lead out of the folder of accepted runs.
 _AS_A_FOLDER = re.compile(r"[\w@][\w.@+=,-]{0,99}")
@@ -49,7 +49,7 @@ def accept(record: Record, folder: Path) -> Path:
         raise ConformanceError("the run did not finish, so it cannot be a baseline")
     if not any(verdict.status == "pass" and verdict.target in record.targets for verdict in record.verdicts):
         raise ConformanceError("nothing passed in the run, so it cannot be a baseline")
-    return save_record(folder / name_of(record), record)
+    return save_record(folder / name_of(record), record, compressed=True)
 
 
 def accepted_for(record: Record, folder: Path) -> Path:
@@ -58,10 +58,11 @@ def accepted_for(record: Record, folder: Path) -> Path:
     Raises:
         NoAcceptedRun: none is stored; the message says how to store one.
     """
-    path = folder / name_of(record) / FILE_NAME
-    if not path.is_file():
+    path = record_path(folder / name_of(record))
+    if path is None or not path.is_file():
+        missing = folder / name_of(record) / COMPRESSED_NAME
         raise NoAcceptedRun(
-            f"no accepted run at {relative(path)}; store one with `trt-conformance accept RUN`, or name BASE"
+            f"no accepted run at {relative(missing)}; store one with `trt-conformance accept RUN`, or name BASE"
         )
     return path
 

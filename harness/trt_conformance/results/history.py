@@ -21,7 +21,7 @@ from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import REFERENCE, Verdict
 from trt_conformance.numerics.samples import Summary, summarise
 from trt_conformance.results.latency.recorded import effort_of
-from trt_conformance.results.record.record import FILE_NAME, Record, read_record
+from trt_conformance.results.record.record import Record, read_record, record_path
 from trt_conformance.results.trends import History, HistoryRun, Trend, TrendPoint, _changed
 
 APPLICATION_ID = 0x54435648
@@ -71,12 +71,14 @@ def history(paths: Sequence[Path], database: Path | None = None) -> History:
 
 def _records(path: Path) -> list[Path]:
     """The records that a path stands for; itself where it is none, so that reading it says what is wrong."""
-    if path.is_dir() and not (path / FILE_NAME).exists():
-        below = sorted(path.glob(f"*/{FILE_NAME}"))
-        if not below:
-            raise ConformanceError(f"{path}: contains no run record")
-        return below
-    return [path / FILE_NAME if path.is_dir() else path]
+    if not path.is_dir():
+        return [path]
+    if record := record_path(path):
+        return [record]
+    below = [record for folder in sorted(path.iterdir()) if folder.is_dir() and (record := record_path(folder))]
+    if not below:
+        raise ConformanceError(f"{path}: contains no run record")
+    return below
 
 
 def _check_ours(database: Path) -> None:

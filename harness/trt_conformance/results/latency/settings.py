@@ -12,7 +12,7 @@ from trt_conformance.catalog.explain import explain
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Model
 from trt_conformance.core.words import choice, shown
-from trt_conformance.results.record.record import FILE_NAME
+from trt_conformance.results.record.record import record_path
 
 TABLE = "latency"
 
@@ -76,6 +76,7 @@ def _of_file(path: Path) -> GateSettings:
 
 def _is_a_record(name: str) -> bool:
     try:
-        return (Path(name) / FILE_NAME if Path(name).is_dir() else Path(name)).is_file()
+        path = record_path(Path(name)) if Path(name).is_dir() else Path(name)
+        return path is not None and path.is_file()
     except (OSError, ValueError):  # too long a name, or a NUL in it
         return False
