@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import csv
+import http.server
 import io
 import json
+import math
 import re
+import shutil
+import socket
+import subprocess
 import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 from xml.etree import ElementTree as ET
 
 import pytest
+from junitparser import JUnitXml
+from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 from tests.results.test_report import CATALOG
-from tests.support.runs import TARGET, flipped, record, verdict
+from tests.support.runs import TARGET, flipped, record, timed, verdict
 from trt_conformance.cli import app
 from trt_conformance.cli.export import Format
 from trt_conformance.core.errors import ConformanceError
@@ -22,18 +36,28 @@ from trt_conformance.results import report as reports
 from trt_conformance.results.record.record import save_record
 from trt_conformance.results.report.exports import (
     FORMATS,
+    benchmark_counts,
     github_benchmark,
     junit,
     markdown,
     parquet,
     prometheus,
+    pytest_benchmark,
 )
-from trt_conformance.results.report.exports.csv import COLUMNS, as_csv
+from trt_conformance.results.report.exports.table import COLUMNS, SCHEMA, as_csv
 from trt_conformance.results.report.view import View
 
 NASTY = "control \x00\x1b[31m and \ud800, quotes \" ' and <markup> & ]]> | pipe\nsecond line ``` \\"
 FULL = record(
-    verdict(figures={"fraction": 0.25, "kernel": "sm80_one", "ran_in": "fp32", "output_sha256": "0" * 16}),
+    verdict(
+        figures={
+            "fraction": 0.25,
+            "duration_s": 0.25,
+            "kernel": "sm80_one",
+            "ran_in": "fp32",
+            "output_sha256": "0" * 16,
+        }
+    ),
     flipped(),
     verdict("a/error-fp32", status="error", message=NASTY),
     verdict("a/known-fp32", status="fail", known="wildcard", message="x\ndiffers"),
@@ -65,19 +89,48 @@ def test_junit_keeps_its_schema(run):
 
 def test_junit_counts_and_says():
     root = ET.fromstring(junit(view(FULL)))
-    assert root.attrib == {"name": "trt-conformance", "tests": "9", "failures": "2", "errors": "1"}
+    counts = {"tests": "9", "failures": "2", "errors": "1", "skipped": "4"}
+    assert root.attrib == {"name": "trt-conformance", **counts, "time": "0.25"}
     suites = {suite.get("name"): suite for suite in root}
     assert set(suites) == {TARGET, "flipped_kernel", "reference"}
     assert suites[TARGET].get("skipped") == "4"
     assert suites[TARGET].get("timestamp") == "2026-11-22T13:50:40"
     tests = {test.get("name"): test for test in root.iter("testcase")}
-    failure = tests["forward[example/values-fp32]"].find("failure")
+    failure = tests["forward[example/values-fp32, flipped_kernel]"].find("failure")
     assert failure.get("message").startswith("output: 28/28 elements beyond the bound")
     assert "rerun: pytest cases" in failure.text
-    assert tests["forward[a/known-fp32]"].find("skipped").get("message") == "known difference wildcard: x"
-    assert tests["forward[a/unsupported-fp32]"].find("skipped").get("message") == "unsupported"
-    assert tests["forward[a/fallback-fp32]"].find("skipped").get("message") == "fallback: ran in fp32"
-    assert len(tests["forward[stride_nd/h2_w2-fp32]"]) == 0
+    assert tests["forward[a/known-fp32, tensorrt]"].find("skipped").get("message") == "known difference wildcard: x"
+    assert tests["forward[a/unsupported-fp32, tensorrt]"].find("skipped").get("message") == "unsupported"
+    assert tests["forward[a/fallback-fp32, tensorrt]"].find("skipped").get("message") == "fallback: ran in fp32"
+    assert len(tests["forward[stride_nd/h2_w2-fp32, tensorrt]"]) == 0
+
+
+TIMED = record(
+    verdict(figures={"fraction": 0.0, "duration_s": 0.01}),
+    timed(median=50e-6),
+    timed(median=80e-6, mode="host"),
+    timed(median=90e-6, figures={"cold_l2": True}),
+    timed("resnet50/conv2_n1-fp16", median=20e-6, target="numpy"),
+)
+
+
+def test_junit_is_read_back_with_unique_names_and_durations():
+    read = JUnitXml.fromstring(junit(view(TIMED)).encode())
+    tests = [(test.classname, test.name) for suite in read for test in suite]
+    assert len(tests) == len(set(tests)) == 5
+    assert ("conformance.resnet50", "latency[resnet50/conv1_n1-fp16, tensorrt, graph, cold]") in tests
+    assert ("conformance.resnet50", "latency[resnet50/conv2_n1-fp16, numpy, graph, warm]") in tests
+    assert [test.time for suite in read for test in suite if "stride_nd" in test.name] == [0.01]
+
+
+def test_junit_numbers_a_check_that_was_recorded_twice_and_tells_versions_apart():
+    same = record(verdict(), verdict(), verdict(target="tensorrt-10.1-sm90"))
+    names = [test.get("name") for test in ET.fromstring(junit(view(same))).iter("testcase")]
+    assert names == [
+        "forward[stride_nd/h2_w2-fp32, tensorrt-8.6.1-sm90]",
+        "forward[stride_nd/h2_w2-fp32, tensorrt-8.6.1-sm90] (2)",
+        "forward[stride_nd/h2_w2-fp32, tensorrt-10.1-sm90]",
+    ]
 
 
 def test_a_killed_run_is_an_error_in_junit():
@@ -93,7 +146,8 @@ def test_csv_holds_a_line_a_check():
     first = next(row for row in rows if row["case"] == "stride_nd/h2_w2-fp32")
     assert (first["fraction"], first["kernel"], first["outcome"]) == ("0.25", "sm80_one", "pass")
     assert {row["outcome"] for row in rows} >= {"known", "fail", "error", "fallback", "not run", "unsupported"}
-    assert next(row for row in rows if row["case"] == "a/error-fp32")["message"] == NASTY.replace("\0", "\ufffd")
+    message = next(row for row in rows if row["case"] == "a/error-fp32")["message"]
+    assert message == NASTY.replace("\0", "\ufffd").replace("\ud800", r"\ud800")
 
 
 def test_parquet_holds_the_csv():
@@ -101,6 +155,49 @@ def test_parquet_holds_the_csv():
     table = read_table(io.BytesIO(parquet(view(FULL))))
     assert (table.num_rows, tuple(table.column_names)) == (len(FULL.verdicts), COLUMNS)
     assert 0.25 in table.column("fraction").to_pylist()
+    assert math.inf in table.column("fraction").to_pylist()
+
+
+def test_tables_of_several_runs_have_one_schema():
+    """Also where a run has no figure of a column, or one of another type."""
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet as arrow_parquet
+
+    odd = record(verdict(figures={"elements": "many", "ulp": [1], "beyond": 2**70, "error": True, "kernel": 3}))
+    runs = (FULL, TIMED, odd, record(), record(asked=[TARGET]))
+    tables = [arrow_parquet.read_table(io.BytesIO(parquet(view(run)))) for run in runs]
+    every = arrow.concat_tables(tables)
+    assert every.num_rows == sum(len(run.verdicts) for run in runs)
+    types = {
+        "text": "string",
+        "number": "double",
+        "integer": "int64",
+        "boolean": "bool",
+        "time": "timestamp[ms, tz=UTC]",
+    }
+    assert {field.name: str(field.type) for field in every.schema} == {name: types[SCHEMA[name]] for name in COLUMNS}
+    row = tables[2].to_pylist()[0]
+    assert [row[name] for name in ("elements", "ulp", "beyond", "error", "kernel")] == [None, None, None, None, "3"]
+    headers = {as_csv(view(run)).splitlines()[0] for run in runs}
+    assert headers == {",".join(COLUMNS)}
+
+
+def test_csv_has_the_types_of_its_schema():
+    """Concatenated and read by another reader, its numbers are numbers."""
+    arrow_csv = pytest.importorskip("pyarrow.csv")
+    first, second = as_csv(view(TIMED)), as_csv(view(FULL))
+    both = first + second.partition("\n")[2]
+    options = arrow_csv.ParseOptions(newlines_in_values=True)
+    table = arrow_csv.read_csv(io.BytesIO(both.encode("utf-8")), parse_options=options)
+    expected = {"number": "double", "integer": "int64", "boolean": "bool", "time": "timestamp[s]"}
+    found = {field.name: str(field.type) for field in table.schema}
+    empty = {name for name in COLUMNS if found[name] == "null"}
+    assert empty <= {"error", "bound", "ulp", "elements", "beyond", "build_s", "engine"}
+    for name, kind in SCHEMA.items():
+        if kind in expected and name not in empty:
+            assert found[name].removesuffix(", tz=UTC]").rstrip("]") == expected[kind].rstrip("]"), name
+    latencies = [value for value in table.column("latency_s").to_pylist() if value is not None]
+    assert latencies == pytest.approx([50e-6, 80e-6, 90e-6, 20e-6], rel=1e-6)
 
 
 def test_parquet_without_pyarrow_says_what_to_install(monkeypatch):
@@ -123,32 +220,200 @@ def test_a_written_file_is_whole_or_the_old_one(tmp_path, monkeypatch):
     assert path.read_text() == "old"
 
 
-SAMPLE = re.compile(r'trt_conformance_\w+\{(?:[a-z]+="(?:[^"\\\n]|\\[\\"n])*"(?:,|(?=\})))*\} (?:[-+]?[\d.e+-]+|\+Inf)')
-
-
 def test_prometheus_lines():
-    nasty = record(verdict(target='a"b\\c\nd'), device={"gpu": 'say "hi"'})
+    nasty = record(verdict(target='a"b\\c\nd\ud800'), device={"gpu": 'say "hi"'})
     text = prometheus(view(FULL, nasty))
-    assert text.endswith("\n")
-    for line in text.splitlines():
-        assert line.startswith(("# HELP trt_conformance_", "# TYPE trt_conformance_")) or SAMPLE.fullmatch(line), line
-    names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
-    assert len(names) == len(set(names))
-    assert f'checks{{target="{TARGET}",phase="compare",outcome="fail"}} 1' in text
-    assert f'checks{{target="{TARGET}",phase="compare",outcome="error"}} 1' in text
-    assert f'bound_fraction_max{{target="{TARGET}",precision="fp16"}} +Inf' in text
-    assert 'target="a\\"b\\\\c\\nd"' in text
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    samples = [sample for family in families.values() for sample in family.samples]
+    assert {family.type for family in families.values()} == {"gauge"}
+    assert all(name.startswith("trt_conformance_") and families[name].documentation for name in families)
+    assert len({(s.name, *sorted(s.labels.items())) for s in samples}) == len(samples)
+    assert f'checks{{outcome="fail",phase="compare",target="{TARGET}"}} 1' in text
+    assert f'checks{{outcome="error",phase="compare",target="{TARGET}"}} 1' in text
+    assert f'bound_fraction_max{{precision="fp16",target="{TARGET}"}} +Inf' in text
+    assert 'a"b\\c\nd\\ud800' in {sample.labels.get("target") for sample in samples}
     assert 'run_complete{run="1"} 1' in text
-    assert f'claims{{target="{TARGET}",state="differs"}} 1' in text
+    assert f'claims{{state="differs",target="{TARGET}"}} 1' in text
 
 
-def test_github_benchmark_lists_what_was_compared():
-    entries = json.loads(github_benchmark(view(FULL)))
-    assert entries[0]["name"] == f"stride_nd/h2_w2-fp32 on {TARGET}"
-    assert entries[0]["value"] == 25
-    assert {"name", "unit", "value", "extra"} == set(entries[0])
-    assert all(isinstance(entry["value"], float) for entry in entries)
-    assert not any("a/over" in entry["name"] for entry in entries)
+def test_prometheus_has_latencies_with_labels():
+    families = {family.name: family for family in text_string_to_metric_families(prometheus(view(TIMED)))}
+    medians = {tuple(s.labels.values()): s.value for s in families["trt_conformance_latency_seconds"].samples}
+    labels = [dict(s.labels) for s in families["trt_conformance_latency_seconds"].samples]
+    assert {"target": TARGET, "case": "resnet50/conv1_n1-fp16", "mode": "graph", "cache": "cold"} in labels
+    assert sorted(medians.values()) == pytest.approx([20e-6, 50e-6, 80e-6, 90e-6])
+    errors = [s.value for s in families["trt_conformance_latency_error_seconds"].samples]
+    assert len(errors) == 4
+    assert all(0 < error < 1e-6 for error in errors)
+
+
+def test_prometheus_leaves_out_the_error_of_one_sample():
+    one = record(
+        verdict(phase="latency", check="latency", figures={"mode": "host", "cold_l2": False, "samples": [1e-3]})
+    )
+    text = prometheus(view(one))
+    assert "latency_seconds{" in text
+    assert "latency_error_seconds" not in text
+
+
+PROMTOOL = shutil.which("promtool")
+PROMETHEUS = shutil.which("prometheus")
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian's package prometheus)")
+@pytest.mark.parametrize("run", [FULL, TIMED, record()], ids=["full", "timed", "empty"])
+def test_promtool_accepts_the_metrics(run):
+    text = prometheus(view(run))
+    assert promtool(text) == (0, "")
+    without_help = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("# HELP"))
+    code, complaint = promtool(without_help)
+    assert code
+    assert "no help text" in complaint
+
+
+def promtool(text):
+    """Its exit code and what it says."""
+    command = [PROMTOOL, "check", "metrics"]
+    done = subprocess.run(command, check=False, input=text, text=True, capture_output=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(PROMETHEUS is None, reason="prometheus is not installed (Debian's package prometheus)")
+def test_prometheus_scrapes_the_metrics(tmp_path):
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "metrics").write_text(prometheus(view(TIMED)), encoding="utf-8")
+    with serving(served) as source, scraping(tmp_path, source) as server:
+        query = urllib.parse.quote('trt_conformance_latency_seconds{mode="host"}')
+        found = answer_of(server, query)
+    metric, (_, value) = found["metric"], found["value"]
+    assert (metric["case"], metric["target"], metric["cache"]) == ("resnet50/conv1_n1-fp16", TARGET, "warm")
+    assert float(value) == pytest.approx(80e-6)
+
+
+@contextmanager
+def serving(folder):
+    """A folder as `node_exporter` or a push gateway would serve it: the address."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        extensions_map: ClassVar = {"": "text/plain; version=0.0.4"}
+
+        def log_message(self, *words):
+            return None
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def scraping(folder, source):
+    """A Prometheus that scrapes ``source`` each second: its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    config = folder / "prometheus.yml"
+    config.write_text(
+        "global: {scrape_interval: 1s}\n"
+        f"scrape_configs: [{{job_name: conformance, static_configs: [{{targets: ['{source}']}}]}}]\n"
+    )
+    log = (folder / "log").open("w")
+    command = [PROMETHEUS, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
+    with log, subprocess.Popen([*command, f"--web.listen-address={address}"], stdout=log, stderr=log) as process:
+        try:
+            yield address
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def answer_of(server, query):
+    """The only answer to a query, once Prometheus has scraped."""
+    for _ in range(300):
+        with suppress(OSError):
+            with urllib.request.urlopen(f"http://{server}/api/v1/query?query={query}", timeout=30) as reply:
+                found = json.load(reply)["data"]["result"]
+            if found:
+                (one,) = found
+                return one
+        time.sleep(0.2)
+    raise AssertionError("Prometheus has scraped nothing")
+
+
+def github_entries(text):
+    """The entries as github-action-benchmark reads its custom formats, which refuses an empty list."""
+    entries = json.loads(text)
+    assert entries
+    for entry in entries:
+        assert {"name", "unit", "value"} <= set(entry) <= {"name", "unit", "value", "range", "extra"}
+        assert type(entry["value"]) in (int, float)
+        assert all(type(entry[key]) is str for key in set(entry) - {"value"})
+    assert len({entry["name"] for entry in entries}) == len(entries)
+    return {entry["name"]: entry for entry in entries}
+
+
+def test_github_benchmark_has_the_median_of_each_latency_with_its_range():
+    entries = github_entries(github_benchmark(view(TIMED)))
+    one = entries["resnet50/conv1_n1-fp16 on tensorrt, graph, warm"]
+    assert (one["value"], one["unit"]) == (50, "µs")
+    assert re.fullmatch(r"± 0\.0\d+", one["range"])
+    assert one["extra"].startswith(f"{TARGET}: 50.0 µs ±")
+    assert {entry["value"] for entry in entries.values()} == {50, 80, 90, 20}
+
+
+def test_a_series_continues_after_an_upgrade():
+    newer = record(timed(target="tensorrt-10.1-sm90"))
+    older = record(timed())
+    assert set(github_entries(github_benchmark(view(newer)))) == set(github_entries(github_benchmark(view(older))))
+    both = github_entries(github_benchmark(view(record(timed(), timed(target="tensorrt-10.1-sm90")))))
+    assert set(both) == {
+        f"resnet50/conv1_n1-fp16 on tensorrt-{version}-sm90, graph, warm" for version in ("8.6.1", "10.1")
+    }
+
+
+def test_github_benchmark_needs_a_latency():
+    with pytest.raises(ConformanceError, match=r"no latency: run `pytest cases/test_latency\.py --latency` first"):
+        github_benchmark(view(FULL))
+
+
+def test_github_benchmark_counts_what_is_right():
+    entries = github_entries(benchmark_counts(view(FULL)))
+    assert {name: entry["value"] for name, entry in entries.items()} == {
+        "checks that pass on tensorrt": 1,
+        "claims that hold on tensorrt": 0,
+        "checks that pass on flipped_kernel": 0,
+        "claims that hold on flipped_kernel": 0,
+    }
+    assert entries["checks that pass on tensorrt"]["extra"] == f"{TARGET}: 2 of 4 checks with a result fail"
+
+
+def test_a_target_without_results_has_no_series_of_zeros():
+    run = record(verdict(), verdict("a/b-fp32", target="idle", status="not run"))
+    assert all("idle" not in name for name in github_entries(benchmark_counts(view(run))))
+    with pytest.raises(ConformanceError, match="nothing to count"):
+        benchmark_counts(view(record(verdict(target="idle", status="not run"))))
+
+
+def test_pytest_benchmark_reads_it(tmp_path):
+    """Its own command compares two runs, and finds the same tests in both."""
+    for name, run in (("0001_a.json", TIMED), ("0002_b.json", record(timed(median=60e-6, target="tensorrt-10-sm90")))):
+        (tmp_path / name).write_text(pytest_benchmark(view(run)), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest_benchmark", "compare", "--group-by=fullname", "--columns=median,rounds"]
+    command += [f"--csv={tmp_path / 'out.csv'}", *map(str, sorted(tmp_path.glob("*.json")))]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "[resnet50/conv1_n1-fp16 on tensorrt, graph, warm]': 2 tests" in done.stdout
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text(encoding="utf-8"))))
+    same = [float(row["median"]) for row in rows if "conv1_n1-fp16 on tensorrt, graph, warm" in row["name"]]
+    assert same == pytest.approx([50e-6, 60e-6])
+    entry = json.loads(pytest_benchmark(view(TIMED)))["benchmarks"][0]
+    assert (entry["params"]["target"], entry["stats"]["rounds"]) == (TARGET, 200)
 
 
 def test_markdown_has_the_answer_the_table_and_the_failures():
@@ -176,7 +441,7 @@ def test_the_command_offers_every_format():
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_command_writes_to_stdout_or_a_file(tmp_path, form):
-    path = save_record(tmp_path, record(verdict(figures={"fraction": 0.5}), flipped()))
+    path = save_record(tmp_path, record(verdict(figures={"fraction": 0.5}), flipped(), timed(target="flipped_kernel")))
     done = CliRunner().invoke(app, ["export", str(path), "--format", form])
     assert done.exit_code == 0, done.output
     out = tmp_path / "out"

@@ -9,7 +9,7 @@ from tests.support.helpers import run_pytest
 
 FILES = [f"cases/test_{name}.py" for name in ("build", "network", "reject", "metamorphic")]
 OPTIONS = [*FILES, "--case", "num_groups/*", "--case", "exact_groups/three*", "-q"]
-TIMES = {"build_s", "engine"}
+TIMES = {"build_s", "duration_s", "engine"}
 
 
 @pytest.fixture(autouse=True)

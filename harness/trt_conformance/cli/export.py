@@ -20,6 +20,8 @@ class Format(str, Enum):
     parquet = "parquet"
     prometheus = "prometheus"
     github_benchmark = "github-benchmark"
+    github_benchmark_counts = "github-benchmark-counts"
+    pytest_benchmark = "pytest-benchmark"
 
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run record, or its folder.")]
@@ -30,7 +32,11 @@ Output = Annotated[
 
 
 def export(run: Run, form: Chosen, output: Output = None) -> None:
-    """Write a run as JUnit XML, Markdown, CSV, Parquet, Prometheus metrics, or github-action-benchmark's JSON."""
+    """Write a run as JUnit XML, Markdown, CSV, Parquet, Prometheus metrics, or JSON for benchmark programs.
+
+    github-benchmark has latencies for github-action-benchmark's tool customSmallerIsBetter, github-benchmark-counts
+    what passes for its customBiggerIsBetter, and pytest-benchmark latencies for pytest-benchmark's compare.
+    """
     from trt_conformance.results import report as reports
     from trt_conformance.results.record.record import read_record
     from trt_conformance.results.report.exports import FORMATS, parquet

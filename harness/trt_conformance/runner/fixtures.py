@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -79,11 +80,16 @@ def find(catalog: Catalog) -> Callable[[str], Case]:
 @pytest.fixture
 def judge(request: pytest.FixtureRequest, run: Run) -> Callable[..., None]:
     """Record a verdict, and pass, fail, skip or xfail the test accordingly. A test with several checks names each."""
+    began = time.perf_counter()
 
     def judge(found: Verdict, check: str = "") -> None:
         __tracebackhide__ = True
+        nonlocal began
+        ended = time.perf_counter()
+        duration, began = round(ended - began, 4), ended
         check = check or request.function.__name__.removeprefix("test_")
-        found = run.expectations.apply(replace(found, check=check))
+        found = replace(found, check=check, figures={**found.figures, "duration_s": duration})
+        found = run.expectations.apply(found)
         if found.is_fault:
             found = replace(found, figures={**found.figures, "rerun": rerun(request.node, found, run)})
         request.node.stash.setdefault(VERDICTS, []).append(found)

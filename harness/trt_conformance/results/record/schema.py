@@ -170,7 +170,7 @@ class Figures(Line):
     engine reports, ``arithmetic`` the one that the digits of the output show, and ``output_sha256`` the
     first 16 hexadecimal digits of the hash of all output bits. ``engine`` says whether the engine was built
     (in ``build_s`` seconds), came from a cache, or is known to be refused; ``cache`` is what was wrong with
-    the cache.
+    the cache. ``duration_s`` are the seconds from the start of the test, or from its previous check, to the verdict.
 
     Of a latency: ``samples`` in seconds, each divided by the number of runs it covers; ``mode`` and ``cold_l2``
     say what was timed; ``yardstick`` are the times of a fixed GPU kernel beside it, in seconds. ``effort`` says how
@@ -198,6 +198,7 @@ class Figures(Line):
     rerun: str | None = None
     engine: Literal["built", "cached", "remembered"] | None = None
     build_s: Finite | None = None
+    duration_s: Annotated[float, Field(ge=0, le=LONGEST)] | None = None
     cache: str | None = None
     mode: Mode | None = None
     cold_l2: bool | None = None

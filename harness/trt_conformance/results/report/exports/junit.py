@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from xml.etree import ElementTree as ET
+from collections import Counter
+from collections.abc import Iterable
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from trt_conformance.core.verdict import FAULTS, Verdict
+from trt_conformance.results.report.exports.series import series_names
 from trt_conformance.results.report.page import rerun
-from trt_conformance.results.report.view import View
+from trt_conformance.results.report.view import Column, View
 from trt_conformance.results.summary import outcome
 
 # Characters that XML 1.0 does not allow, not even escaped.
@@ -15,46 +19,61 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(view: View) -> str:
-    """One suite for each target, one test for each check."""
-    root = ET.Element("testsuites", name="trt-conformance")
+    """One suite for each target, one test for each check. No two tests have the same class and name."""
+    names = series_names(view)
+    root = JUnitXml("trt-conformance")
     for column in view.columns:
-        record = view.records[max(0, column.run - 1)]
-        suite = _suite(root, column.name, record.header.started)
-        properties = ET.SubElement(suite, "properties")
+        suite = _suite(column.name, view.records[max(0, column.run - 1)].header.started)
         for name, value in column.facts.items():
-            ET.SubElement(properties, "property", name=_xml(str(name)), value=_xml(str(value)))
-        for verdict in column.verdicts:
-            _test(suite, verdict)
+            suite.add_property(_xml(str(name)), _xml(str(value)))
+        suite.add_testcases(list(_tests(column, names[column])))
+        root.add_testsuite(suite)
     for number, record in enumerate(view.records, start=1):
         if not record.complete:
-            suite = _suite(root, f"run {number}", record.header.started)
-            test = ET.SubElement(suite, "testcase", classname="run", name="completes")
-            ET.SubElement(test, "error", type="killed", message="the run was killed before it ended")
-    for parent in (*root, root):
-        tests = parent.findall(".//testcase")
-        parent.set("tests", str(len(tests)))
-        for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-            if attribute != "skipped" or parent is not root:
-                parent.set(attribute, str(sum(test.find(tag) is not None for test in tests)))
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+            suite = _suite(f"run {number}", record.header.started)
+            test = TestCase("completes", "run")
+            test.result = [Error("the run was killed before it ended", "killed")]
+            suite.add_testcase(test)
+            root.add_testsuite(suite)
+    root.update_statistics()
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + str(root.tostring(), "utf-8") + "\n"
 
 
-def _suite(root: ET.Element, name: str, started: str) -> ET.Element:
-    return ET.SubElement(root, "testsuite", name=_xml(name), timestamp=started[:19])
+def _suite(name: str, started: str) -> TestSuite:
+    suite = TestSuite(_xml(name))
+    suite.timestamp = started[:19]
+    return suite
 
 
-def _test(suite: ET.Element, verdict: Verdict) -> None:
-    folder, _, _ = verdict.case.partition("/")
-    name = f"{verdict.check}[{verdict.case}]"
-    test = ET.SubElement(suite, "testcase", classname=_xml(f"conformance.{folder}"), name=_xml(name))
+def _tests(column: Column, target: str) -> Iterable[TestCase]:
+    """The tests of a target. A check that was recorded twice under one name gets a number."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for verdict in column.verdicts:
+        folder, _, _ = verdict.case.partition("/")
+        inside = [verdict.case, *([] if column.is_reference else [target]), *_mode(verdict)]
+        key = f"conformance.{folder}", f"{verdict.check}[{', '.join(inside)}]"
+        seen[key] += 1
+        yield _test(verdict, key[0], key[1] if seen[key] == 1 else f"{key[1]} ({seen[key]})")
+
+
+def _mode(verdict: Verdict) -> list[str]:
+    """What was timed, and whether caches were emptied before it."""
+    mode = verdict.figures.get("mode")
+    return [mode, "cold" if verdict.figures.get("cold_l2") else "warm"] if mode else []
+
+
+def _test(verdict: Verdict, folder: str, name: str) -> TestCase:
+    duration = verdict.figures.get("duration_s")
+    test = TestCase(_xml(name), _xml(folder), None if duration is None else round(duration, 4))
     found, first = outcome(verdict), next(iter(_lines(verdict)), "")
     if found in FAULTS:
-        fault = ET.SubElement(test, "error" if found == "error" else "failure", type=found, message=_xml(first))
+        fault = (Error if found == "error" else Failure)(_xml(first), found)
         fault.text = _xml(f"{verdict.message}\nrerun: {rerun(verdict)}")
+        test.result = [fault]
     elif found != "pass":
         why = f"known difference {verdict.known}" if verdict.known else found
-        ET.SubElement(test, "skipped", message=_xml(f"{why}: {first}" if first else why))
+        test.result = [Skipped(_xml(f"{why}: {first}" if first else why))]
+    return test
 
 
 def _xml(text: str) -> str:

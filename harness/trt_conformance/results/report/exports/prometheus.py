@@ -4,35 +4,66 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+
+from prometheus_client import generate_latest
+from prometheus_client.core import GaugeMetricFamily
 
 from trt_conformance.core.types import PHASES
 from trt_conformance.results.record.record import Record
+from trt_conformance.results.report.exports.series import Latency, latencies
 from trt_conformance.results.report.view import ORDER, WORDS, Column, View
 from trt_conformance.results.summary import outcome
+
+Samples = Iterable[tuple[Mapping[str, str], float]]
 
 
 def prometheus(view: View) -> str:
     """Gauges for a textfile collector or a push gateway."""
-    lines: list[str] = []
+    return generate_latest(_Gauges(view)).decode("utf-8")
 
-    def metric(name: str, about: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> None:
-        lines.extend((f"# HELP trt_conformance_{name} {about}", f"# TYPE trt_conformance_{name} gauge"))
-        for labels, value in samples:
-            inside = ",".join(f'{key}="{_label(text)}"' for key, text in labels.items())
-            lines.append(f"trt_conformance_{name}{{{inside}}} {_sample(value)}")
 
-    metric("checks", "Checks by target, phase and outcome.", _checks(view))
-    metric("claims", "Claims of the document by target and state.", _claims(view))
-    metric("bound_fraction_max", "Largest fraction of an error bound used, by target and precision.", _fractions(view))
-    runs = list(enumerate(view.records, start=1))
-    metric("run_info", "Where a run ran.", [({"run": str(n)} | _info(record), 1) for n, record in runs])
-    metric(
-        "run_complete", "1, or 0 where a run was killed.", [({"run": str(n)}, record.complete) for n, record in runs]
-    )
-    metric("run_start_time_seconds", "When a run started.", [({"run": str(n)}, _start(record)) for n, record in runs])
-    return "\n".join(lines) + "\n"
+class _Gauges:
+    """What `generate_latest` reads of a registry. A real one would have to be emptied for the next view."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        view = self._view
+        runs = list(enumerate(view.records, start=1))
+        measured = list(latencies(view))
+        fractions = "Largest fraction of an error bound used, by target and precision."
+        for name, about, samples in (
+            ("checks", "Checks by target, phase and outcome.", _checks(view)),
+            ("claims", "Claims of the document by target and state.", _claims(view)),
+            ("bound_fraction_max", fractions, _fractions(view)),
+            ("latency_seconds", "Median latency by target, case, mode and cache.", _medians(measured)),
+            ("latency_error_seconds", "Standard error of the median latency.", _errors(measured)),
+            ("run_info", "Where a run ran.", (({"run": str(n)} | _info(record), 1) for n, record in runs)),
+            (
+                "run_complete",
+                "1, or 0 where a run was killed.",
+                (({"run": str(n)}, record.complete) for n, record in runs),
+            ),
+            (
+                "run_start_time_seconds",
+                "When a run started.",
+                (({"run": str(n)}, _start(record)) for n, record in runs),
+            ),
+        ):
+            yield from _family(f"trt_conformance_{name}", about, samples)
+
+
+def _family(name: str, about: str, samples: Samples) -> Iterator[GaugeMetricFamily]:
+    """A gauge with its samples; none where it has no sample."""
+    given = list(samples)
+    if given:
+        family = GaugeMetricFamily(name, about, labels=list(given[0][0]))
+        for labels, value in given:
+            family.add_metric([_utf8(text) for text in labels.values()], float(value))
+        yield family
 
 
 def _checks(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
@@ -59,6 +90,24 @@ def _fractions(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
         yield {"target": column.name, "precision": precision}, fraction
 
 
+def _medians(measured: Sequence[Latency]) -> Iterator[tuple[Mapping[str, str], float]]:
+    for latency in measured:
+        yield _labels(latency), latency.timing.summary.median
+
+
+def _errors(measured: Sequence[Latency]) -> Iterator[tuple[Mapping[str, str], float]]:
+    for latency in measured:
+        summary = latency.timing.summary
+        if math.isfinite(summary.error):  # not of a single sample
+            yield _labels(latency), summary.median * summary.error
+
+
+def _labels(latency: Latency) -> dict[str, str]:
+    key = latency.key
+    cache = "cold" if key.cold_l2 else "warm"
+    return {"target": latency.column.name, "case": key.case, "mode": key.mode, "cache": cache}
+
+
 def _info(record: Record) -> dict[str, str]:
     environment = record.header.environment
     return {
@@ -73,9 +122,6 @@ def _start(record: Record) -> float:
     return datetime.fromisoformat(record.header.started).timestamp()
 
 
-def _label(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-def _sample(value: float) -> str:
-    return "+Inf" if math.isinf(value) else f"{float(value):.10g}"
+def _utf8(text: str) -> str:
+    """The text with an escape for half a surrogate pair, which UTF-8 cannot encode."""
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
