@@ -8,18 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from trt_conformance.checks import message
 from trt_conformance.checks.engine_facts import basis_of, describe
 from trt_conformance.checks.explanation import Explanation
 from trt_conformance.checks.finding import Finding
-from trt_conformance.checks.precision import NARROW, UNKNOWN, arithmetic
+from trt_conformance.checks.precision import UNKNOWN, arithmetic, judge_precision
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array, Float64
-from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import NUMPY_TYPE, OUTPUT
-from trt_conformance.core.types import Precision
 from trt_conformance.numerics.bounds.basis import Basis, bound_on
 from trt_conformance.numerics.compare import Comparison, compare, figures_of, structure_faults
 from trt_conformance.numerics.reference.epilogue import network_result
@@ -41,7 +39,7 @@ def check_forward(subject: Subject) -> Finding:
     if runs.probed:
         figures["arithmetic"] = runs.probed
     if runs.worst.passed:
-        return _judge_precision(case, facts, runs.probed, figures | {"output_sha256": runs.sha256})
+        return judge_precision(case, facts, runs.probed, figures | {"output_sha256": runs.sha256})
     return _explain(subject, facts, runs, figures)
 
 
@@ -91,19 +89,6 @@ def _run_all(subject: Subject, basis: Basis) -> _Runs:
             break
     runs.sha256 = bits.hexdigest()[:16]
     return runs
-
-
-def _judge_precision(case: Case, facts: EngineFacts | None, probed: str | None, figures: dict[str, Any]) -> Finding:
-    """The values are right: a pass, unless they were computed in a precision that the case does not demand."""
-    demanded = case.runs_in or NARROW.get(case.precision)
-    reported = (probed, facts.precision if facts is not None else None)
-    other = [ran for ran in reported if ran in get_args(Precision) and ran != demanded]
-    if demanded is None or not other:
-        return Finding("pass", figures=figures)
-    what = f"the values are right, but it ran in {other[0]}, not in {demanded}"
-    if case.runs_in is None:
-        return Finding("fallback", [what], figures)
-    return Finding("fail", [what, *message.engine_line(facts)], figures)
 
 
 def _explain(subject: Subject, facts: EngineFacts | None, runs: _Runs, figures: dict[str, Any]) -> Finding:

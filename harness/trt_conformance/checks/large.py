@@ -15,8 +15,9 @@ from typing import TypeVar
 import numpy as np
 
 from trt_conformance.checks import message
-from trt_conformance.checks.engine_facts import basis_on
-from trt_conformance.checks.finding import Finding, finding
+from trt_conformance.checks.engine_facts import basis_of, describe
+from trt_conformance.checks.finding import Finding
+from trt_conformance.checks.precision import judge_precision
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
@@ -58,7 +59,10 @@ def _each(case: Case, do: Callable[[int, Case], T]) -> list[T]:
 
 @judged("compare")
 def check_large(subject: Subject) -> Finding:
-    """Every image of the output lies within the bound around the reference of that image."""
+    """Every image of the output lies within the bound around the reference of that image.
+
+    The precision that ran is judged as in `check_forward`.
+    """
     case, engine = subject.case, subject.engine(subject.case)
     layer = output_shape(case.input.shape, case.kernel.shape, case.attributes)
     outputs = subject.feed(case, {INPUT: large_input(case)})
@@ -66,7 +70,8 @@ def check_large(subject: Subject) -> Finding:
     faults = structure_faults(outputs, OUTPUT, shape, NUMPY_TYPE[case.data_type])
     if faults:
         return Finding("fail", faults)
-    rests_on = basis_on(case, engine)
+    facts, described = describe(engine)
+    rests_on = basis_of(case, facts)
 
     def compared(number: int, image: Case) -> Comparison:
         result = reference(image)
@@ -77,7 +82,8 @@ def check_large(subject: Subject) -> Finding:
     found = _each(case, compared)
     wrong = sum(not image.passed for image in found)
     worst = max(found, key=lambda image: image.fraction)
-    lines: list[str] = []
-    if wrong:
-        lines = [f"{wrong} of {case.input.shape[0]} images are wrong; the worst of them:", *message.mismatch(worst)]
-    return finding(lines, **figures_of(worst))
+    figures = figures_of(worst) | {"bound_for": rests_on} | described
+    if not wrong:
+        return judge_precision(case, facts, None, figures)
+    lines = [f"{wrong} of {case.input.shape[0]} images are wrong; the worst of them:", *message.mismatch(worst)]
+    return Finding("fail", [*lines, *message.engine_line(facts)], figures)

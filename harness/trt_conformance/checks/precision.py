@@ -1,10 +1,15 @@
-"""Reads off a probe's output which arithmetic ran, whatever names its kernels have."""
+"""Judges the precision that ran: by what the engine reports, and by a probe's output."""
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
+from trt_conformance.checks import message
+from trt_conformance.checks.finding import Finding
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.types import Precision
+from trt_conformance.targets.protocols import EngineFacts
 
 UNKNOWN = "unknown"
 
@@ -19,3 +24,16 @@ def arithmetic(case: Case, output: Array) -> str | None:
 
 # Precisions that a target is told to use, and may silently leave. TF32 is only ever permitted.
 NARROW: dict[Precision, str] = {"fp16": "fp16", "bf16": "bf16", "int8": "int8", "fp8": "fp8"}
+
+
+def judge_precision(case: Case, facts: EngineFacts | None, probed: str | None, figures: dict[str, Any]) -> Finding:
+    """The values are right: a pass, unless they were computed in a precision that the case does not demand."""
+    demanded = case.runs_in or NARROW.get(case.precision)
+    reported = (probed, facts.precision if facts is not None else None)
+    other = [ran for ran in reported if ran in get_args(Precision) and ran != demanded]
+    if demanded is None or not other:
+        return Finding("pass", figures=figures)
+    what = f"the values are right, but it ran in {other[0]}, not in {demanded}"
+    if case.runs_in is None:
+        return Finding("fallback", [what], figures)
+    return Finding("fail", [what, *message.engine_line(facts)], figures)

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 
 from trt_conformance.checks import message
+from trt_conformance.checks.engine_facts import limits_of
 from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array, widened
 from trt_conformance.core.tensors import NUMPY_TYPE, OUTPUT
-from trt_conformance.numerics.bounds.elementwise import bound
 from trt_conformance.numerics.compare import compare, figures_of, structure_faults
 from trt_conformance.numerics.printed import Printed, parse
 
 
 @judged("compare")
 def check_printed(subject: Subject) -> Finding:
-    """The output agrees with the document's printed values to their last digit, widened by the bound."""
+    """The output agrees with the document's printed values to their last digit, widened by the GPU kernel's bound."""
     case = subject.case
     assert case.expect.printed is not None and case.expect.shape is not None
     printed = parse(case.expect.printed, case.expect.shape)
@@ -26,7 +26,8 @@ def check_printed(subject: Subject) -> Finding:
     faults = structure_faults(outputs, OUTPUT, case.expect.shape, NUMPY_TYPE[case.data_type])
     if faults:
         return Finding("fail", faults)
-    found = compare(outputs[OUTPUT], printed.values, printed.tolerance + bound(case, subject.golden(case, 0)))
+    limits = limits_of(case, subject.golden(case, 0), subject.engine(case))
+    found = compare(outputs[OUTPUT], printed.values, printed.tolerance + limits)
     figures = figures_of(found) | agreement(widened(outputs[OUTPUT]), printed)
     return finding([] if found.passed else message.mismatch(found, "printed values"), **figures)
 

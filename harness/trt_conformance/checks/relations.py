@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from trt_conformance.checks import message
+from trt_conformance.checks.engine_facts import output_limits
 from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.subject import Subject, judged
-from trt_conformance.core.arrays import Array, widened
+from trt_conformance.core.arrays import Array, Float64, widened
 from trt_conformance.core.case import Case, Quantize, Relation
 from trt_conformance.core.tensors import OUTPUT, case_data
-from trt_conformance.numerics.bounds.elementwise import bound
 from trt_conformance.numerics.compare import Comparison, compare, same_bits
 from trt_conformance.numerics.places import place
 from trt_conformance.numerics.reference.result import reference
@@ -57,6 +57,11 @@ def _output(subject: Subject, case: Case) -> Array:
     return subject.run(case)[OUTPUT]
 
 
+def _limits(subject: Subject, case: Case) -> Float64:
+    """The bound around a case's output, for the GPU kernel that its engine runs."""
+    return output_limits(case, reference(case), subject.engine(case))
+
+
 def _equal(subject: Subject, other: Case | None) -> Finding:
     assert other is not None
     mine, theirs = _output(subject, subject.case), _output(subject, other)
@@ -85,8 +90,7 @@ def _kernel(subject: Subject, case: Case) -> str:
 
 def _close(subject: Subject, mine: Array, theirs: Array, other: Case) -> Finding:
     """Two GPU kernels sum in different orders: their outputs differ by at most the sum of both bounds."""
-    case = subject.case
-    allowed = bound(case, reference(case)) + bound(other, reference(other))
+    allowed = _limits(subject, subject.case) + _limits(subject, other)
     found = compare(mine, widened(theirs), allowed)
     return _matching(found, f"against {other.id}, which ran another GPU kernel")
 
@@ -102,7 +106,7 @@ def _channel_sum(subject: Subject, other: Case | None) -> Finding:
     theirs = widened(_output(subject, other))
     with np.errstate(invalid="ignore"):  # of outputs that are not finite
         total = theirs.sum(axis=1).reshape(mine.shape)
-    allowed = bound(case, reference(case)) + bound(other, reference(other)).sum(axis=1).reshape(mine.shape)
+    allowed = _limits(subject, case) + _limits(subject, other).sum(axis=1).reshape(mine.shape)
     found = compare(mine, total, allowed)
     return _matching(found, f"against the sum of the channels of {other.id}")
 
@@ -112,8 +116,10 @@ def _group_slices(subject: Subject, other: Case | None) -> Finding:
     taken = sample(case.attributes.groups)
     maps = maps_of(case, taken)
     mine = np.take(_output(subject, case), maps, axis=axis)
-    allowed = np.take(2 * bound(case, reference(case)), maps, axis=axis)
-    joined = np.concatenate([_output(subject, part) for part in group_slices(case, taken)], axis=axis)
+    parts = group_slices(case, taken)
+    joined = np.concatenate([_output(subject, part) for part in parts], axis=axis)
+    alone = np.concatenate([_limits(subject, part) for part in parts], axis=axis)
+    allowed = np.take(_limits(subject, case), maps, axis=axis) + alone
     found = _matching(compare(mine, widened(joined), allowed), "against its groups convolved alone and concatenated")
     stated = sampling(taken, case.attributes.groups, "groups")
     return replace(found, lines=[*found.lines, stated]) if stated else found
@@ -168,8 +174,11 @@ def _units_digit(subject: Subject, other: Case | None) -> Finding:
     ]
     window: tuple[Any, ...] = (..., *np.ix_(*centers))
     seen = x[window]
+    limits = _limits(subject, case)
     with np.errstate(invalid="ignore"):  # of outputs that are not finite
-        wrong = np.argwhere(np.floor(mine) % 10 != seen)
+        # The exact result is within the bound around the output: its units digit is one of those in this range.
+        lowest, highest = np.floor(mine - limits), np.floor(mine + limits)
+        wrong = np.argwhere(~((seen - lowest) % 10 <= highest - lowest))
     if not wrong.size:
         return finding([])
     at = tuple(int(i) for i in wrong[0])

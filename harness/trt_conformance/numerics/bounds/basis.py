@@ -8,7 +8,7 @@ from typing import Literal
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
 from trt_conformance.numerics.bounds.elementwise import HALVES, bound
-from trt_conformance.numerics.bounds.transforms import normwise_bound
+from trt_conformance.numerics.bounds.transforms import nearly_exact_bound, normwise_bound
 from trt_conformance.numerics.reference.result import Result
 
 Basis = Literal["winograd", "fft", "fp32", "fp16", "fp22", "int32", "fp32_rounded"]
@@ -46,10 +46,15 @@ def basis(case: Case, kernel: str = "", ran: str = "", rounds_sums: bool = False
     return "fp32_rounded" if rounds_sums and case.precision in HALVES else "fp32"
 
 
+def is_transform(rests_on: Basis) -> bool:
+    """Whether the GPU kernel transforms its operands, so that each output depends on a whole tile of its input."""
+    return rests_on in ("winograd", "fft")
+
+
 def bound_on(case: Case, result: Result, rests_on: Basis) -> Float64:
     """Return the bound of a transform, or the elementwise one; float64 of the output's shape."""
     match rests_on:
         case "winograd" | "fft":
-            return normwise_bound(case, result, rests_on)
+            return (nearly_exact_bound if case.exact else normwise_bound)(case, result, rests_on)
         case _:
             return bound(case, result, rests_on)

@@ -150,7 +150,7 @@ def _bound(case: Case, result: Result, data: CaseData, arithmetic: Arithmetic, a
 
 def _written(case: Case, values: Float64, spread: Float64, arithmetic: Arithmetic) -> Float64:
     """Return the error, in the output type, of values whose error is ``spread``."""
-    rounded = (spread > 0) | ~_representable(values, case)
+    rounded = (spread > 0) | ~representable(values, case)
     return np.asarray(spread + rounded * (arithmetic.write * (np.abs(values) + spread) + arithmetic.write_tiny))
 
 
@@ -216,6 +216,7 @@ def _exceeds(values: Float64, bits: int) -> bool:
     return bool((mantissa != np.rint(mantissa)).any())
 
 
-def _representable(values: Float64, case: Case) -> NDArray[np.bool_]:
+def representable(values: Float64, case: Case) -> NDArray[np.bool_]:
+    """Return where the case's output type holds a value exactly."""
     with np.errstate(over="ignore"):
         return np.asarray(values.astype(NUMPY_TYPE[case.data_type]).astype(np.float64) == values)

@@ -24,13 +24,24 @@ import numpy as np
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
 from trt_conformance.core.types import Precision
-from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF, arithmetic_of, gamma, operands, runs_of
+from trt_conformance.numerics.bounds.elementwise import (
+    FLOAT32_ROUNDOFF,
+    arithmetic_of,
+    gamma,
+    grain,
+    operands,
+    representable,
+    runs_of,
+)
 from trt_conformance.numerics.reference.result import Result
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 
 POINTS = tuple(map(Fraction, ("0", "1", "-1", "2", "-2", "1/2", "-1/2")))
 """The finite points at which Lavin and Gray evaluate (Fast algorithms for convolutional neural networks, CVPR 2016)."""
+
+DYADIC_POINTS = 3
+"""The first points, 0, 1 and -1, with which the entries of all matrices are sums of powers of two."""
 
 # With a window of three, the points allow tiles of up to six. In less than float32, tiles above two lose every digit.
 LARGEST_TILE: dict[Precision, int] = {"fp32": 6, "tf32": 2, "fp16": 2, "bf16": 2}
@@ -144,6 +155,53 @@ def normwise_bound(
         limits.append(((1 + error) * adding - 1) * largest)
     spread = np.max(limits, axis=0) + result.terms * arithmetic.step_tiny
     return np.asarray(spread + arithmetic.write * (np.abs(result.real) + spread) + arithmetic.write_tiny)
+
+
+def nearly_exact_bound(case: Case, result: Result, algorithm: Literal["winograd", "fft"]) -> Float64:
+    """Return the largest error of a transforming kernel on a case whose sums are exact; of the output's shape.
+
+    Every exact output is a multiple of one power of two, the grain, and so is the difference that a missing, moved or
+    repeated product makes. If the transforms round nothing either, a right kernel has no error, whatever the tile that
+    it chose below the largest: the bound is a quarter of the grain. Elsewhere it is that of `normwise_bound`.
+
+    Raises:
+        ValueError: as `normwise_bound` does.
+    """
+    limits = normwise_bound(case, result, algorithm)
+    if algorithm == "fft":
+        return limits
+    quarter = math.inf
+    for data in runs_of(case, result):
+        x, w, b = operands(case, data)
+        if not _transforms_exactly(x, w, case):
+            return limits
+        quarter = min(quarter, grain(x) * grain(w) / 4, grain(b) / 4)
+    arithmetic = arithmetic_of(case)
+    write = arithmetic.write * (np.abs(result.real) + quarter) + arithmetic.write_tiny
+    # Where the output type is as coarse as the grain, writing restores a representable result.
+    restored = representable(result.real, case) & (write >= 2 * quarter)
+    return np.minimum(limits, quarter + np.where(restored, 0.0, write))
+
+
+def _transforms_exactly(x: Float64, w: Float64, case: Case) -> bool:
+    """Return whether Winograd tiles of the largest size round nothing: every value fits the type of the transforms."""
+    largest = LARGEST_TILE[case.precision]
+    windows = [f for f in case.kernel.shape[2:] if f > 1]
+    if any(f + largest - 2 > DYADIC_POINTS for f in windows):
+        return False
+    of_x, of_w = grain(x), grain(w)
+    arithmetic = arithmetic_of(case)
+    bits = 1 / TRANSFORM_ROUNDOFF[case.precision]
+    read = min(bits, 2.0**arithmetic.read_bits) if arithmetic.read else bits
+    high_x, high_w, unit, high = np.abs(x).max(initial=0.0), np.abs(w).max(initial=0.0), of_w, 1.0
+    for f in windows:
+        matrices = transforms(largest, f)
+        high_x *= float(max(_row_sums(matrices.input)))
+        high_w *= float(max(_row_sums(matrices.kernel)))
+        high *= winograd_growth(largest, f).factor
+        unit /= math.lcm(*(entry.denominator for row in matrices.kernel for entry in row))
+    sums = high * w.shape[1] * np.abs(x).max(initial=0.0) * np.abs(w).max(initial=0.0)
+    return bool(high_x <= read * of_x and high_w <= read * unit and sums <= bits * unit * of_x)
 
 
 def _winograd(x: Float64, w: Float64, case: Case, tile: int) -> tuple[Float64, float]:
