@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.helpers import make_case
 from trt_conformance.catalog.expectations import Expectation, Expectations, load_expectations, read_expectations
-from trt_conformance.core.check_names import CHECKS, RENAMED_CHECKS
+from trt_conformance.core.check_names import DATA_CHECKS, QUICK_LATENCY, RENAMED_CHECKS, TARGET_CHECKS
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import CASES
 from trt_conformance.core.verdict import Verdict
@@ -76,7 +76,9 @@ def test_one_that_was_met_nowhere_is_unused_by_its_own_cases_alone():
 
 def test_a_pattern_of_cases_that_may_differ_must_match_some(tmp_path):
     lines = [
-        f"{key} = {value!r}" for key, value in KNOWN.model_dump(mode="json", exclude={"link"}).items() if key != "also"
+        f"{key} = {value!r}"
+        for key, value in KNOWN.model_dump(mode="json", exclude={"link", "where"}).items()
+        if key != "also"
     ]
     (tmp_path / "known.toml").write_text("\n".join(["[[expectation]]", *lines, "also = ['no/such-*']"]))
     with pytest.raises(ConformanceError, match=r'known\.toml:\d+: also: "no/such-\*" matches no case'):
@@ -85,7 +87,7 @@ def test_a_pattern_of_cases_that_may_differ_must_match_some(tmp_path):
 
 def with_checks(folder, *checks):
     """The faults of a file whose only expectation covers these checks, each on a line of its own."""
-    fields = KNOWN.model_dump(mode="json", exclude={"link", "checks", "also"})
+    fields = KNOWN.model_dump(mode="json", exclude={"link", "where", "checks", "also"})
     names = [f"  {name!r}," for name in checks]
     text = "\n".join(
         ["[[expectation]]", *(f"{key} = {value!r}" for key, value in fields.items()), "checks = [", *names, "]"]
@@ -99,7 +101,7 @@ def test_an_unknown_check_is_an_error_that_names_the_checks(tmp_path):
     line = lines.index("  'forwards',") + 1
     (fault,) = faults
     assert f'known.toml:{line}: checks: unknown check "forwards"; did you mean "forward"?' in fault
-    assert fault.endswith(", ".join(CHECKS))
+    assert fault.endswith(", ".join(TARGET_CHECKS))
 
 
 def test_a_renamed_check_is_an_error_that_gives_the_present_name(tmp_path):
@@ -107,13 +109,19 @@ def test_a_renamed_check_is_an_error_that_gives_the_present_name(tmp_path):
     assert fault.endswith('checks: the check "ways" is now named "execution_modes"')
 
 
-def test_every_check_of_the_suite_may_be_expected(tmp_path):
+def test_every_check_of_a_target_may_be_expected(tmp_path):
     named = set()
     for file in CASES.glob("test_*.py"):
         for function in file.read_text(encoding="utf-8").split("\ndef test_")[1:]:
             given = re.findall(r'judge\(.*, "(\w+)"\)', function)
             named |= set(given) or {function.partition("(")[0]}
-    assert named == set(CHECKS)
-    assert with_checks(tmp_path, *CHECKS)[1] == []
-    assert set(RENAMED_CHECKS).isdisjoint(CHECKS)
-    assert set(RENAMED_CHECKS.values()) <= set(CHECKS)
+    assert named | {QUICK_LATENCY} == {*TARGET_CHECKS, *DATA_CHECKS}
+    assert with_checks(tmp_path, *TARGET_CHECKS)[1] == []
+    assert set(RENAMED_CHECKS).isdisjoint({*TARGET_CHECKS, *DATA_CHECKS})
+    assert set(RENAMED_CHECKS.values()) <= set(TARGET_CHECKS)
+
+
+@pytest.mark.parametrize("check", DATA_CHECKS)
+def test_a_check_of_the_suites_own_data_cannot_be_expected(check, tmp_path):
+    _, (fault,) = with_checks(tmp_path, check)
+    assert fault.endswith(f'checks: the check "{check}" is of the suite\'s own data, and of no target')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -14,25 +14,30 @@ from typing import Annotated, Literal
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import Field, ValidationError, model_validator
 
+from trt_conformance.catalog.conditions import Anywhere
 from trt_conformance.catalog.explain import explain
 from trt_conformance.catalog.patterns import pattern_fault
 from trt_conformance.catalog.source import CaseFileError, Fault, Source, read_sources, toml_files
 from trt_conformance.core.case import Case
-from trt_conformance.core.check_names import CHECKS, RENAMED_CHECKS
+from trt_conformance.core.check_names import DATA_CHECKS, RENAMED_CHECKS, TARGET_CHECKS
 from trt_conformance.core.flavours import FLAVOURS
 from trt_conformance.core.paths import CASES
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.toml import KeyPath
 from trt_conformance.core.types import Model, Phase
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.core.words import choice, closest, shown
+from trt_conformance.core.words import choice, closest, dotted, shown
+
+Find = Callable[[str], Case | None]
+"""Gives the case of a full id; None for what is not in a case file, such as the padding tables."""
 
 
 class Expectation(Model):
     """A known difference of some targets, in some checks of some cases.
 
     ``cause``: ``deviation`` from the document, ``unsupported`` although documented, or a reported ``bug`` (with its
-    ``link``). ``cases`` always differ. The cases of ``also`` may differ in the same way or pass.
+    ``link``). ``cases`` always differ. The cases of ``also`` may differ in the same way or pass. With ``where``, both
+    are only those for which a condition holds; alone, it says that every such case differs.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
@@ -41,14 +46,17 @@ class Expectation(Model):
     link: str | None = None
     targets: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     versions: str = ""
-    cases: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    cases: Annotated[tuple[str, ...], Field(strict=False)] = ()
     also: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    where: Anywhere | None = None
     checks: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     phase: Phase
     difference: Annotated[str, Field(min_length=4)]
 
     @model_validator(mode="after")
     def _check(self) -> Expectation:
+        if not self.cases and self.where is None:
+            raise ValueError('"cases" or "where" is needed: which cases differ')
         if self.cause == "bug" and not self.link:
             raise ValueError('cause "bug" needs "link": the URL of the report')
         for pattern in self.targets:
@@ -66,41 +74,54 @@ class Expectation(Model):
     def _range(self) -> SpecifierSet:
         return SpecifierSet(self.versions)
 
-    def concerns(self, target: str, case: str, check: str) -> bool:
-        """Whether this check of this case always differs on this target."""
-        return self._covers(self.cases, target, case, check)
+    @property
+    def always(self) -> tuple[str, ...]:
+        """The patterns of the cases that always differ, so far as ``where`` holds."""
+        return self.cases if self.cases or self.also else ("*",)
 
-    def allows(self, target: str, case: str, check: str) -> bool:
-        """Whether this check of this case may differ on this target."""
-        return self._covers((*self.cases, *self.also), target, case, check)
+    def concerns(self, target: str, case: str, check: str, find: Find) -> bool:
+        """Whether this check of this case always differs on this target; ``find`` gives the case of an id."""
+        return self._covers(self.always, target, case, check, find)
 
-    def _covers(self, cases: Sequence[str], target: str, case: str, check: str) -> bool:
+    def allows(self, target: str, case: str, check: str, find: Find) -> bool:
+        """Whether this check of this case may differ on this target; ``find`` gives the case of an id."""
+        return self._covers((*self.always, *self.also), target, case, check, find)
+
+    def holds_for(self, case: Case | None) -> bool:
+        """Whether one of the conditions holds, or there is none. None holds for what is not in a case file."""
+        return self.where is None or (case is not None and any(condition.holds(case) for condition in self.where))
+
+    def _covers(self, cases: Sequence[str], target: str, case: str, check: str, find: Find) -> bool:
         if check not in self.checks or not any(fnmatchcase(case, pattern) for pattern in cases):
             return False
         if not any(fnmatchcase(target, pattern) for pattern in self.targets):
             return False
         version = TargetName.parse(target).version
-        return not self.versions or (bool(version) and self._range.contains(version, prereleases=True))
+        if self.versions and not (version and self._range.contains(version, prereleases=True)):
+            return False
+        return self.where is None or self.holds_for(find(case))
 
 
 class Expectations:
     """All known differences, applied to the verdicts of a run."""
 
-    def __init__(self, entries: Sequence[Expectation]) -> None:
-        self.entries = tuple(entries)
+    def __init__(self, entries: Sequence[Expectation], find: Find = lambda case_id: None) -> None:
+        """``find`` gives the cases that conditions are about."""
+        self.entries, self._find = tuple(entries), find
 
     def apply(self, verdict: Verdict) -> Verdict:
         """Mark a fault as known, or fail a check that passes although an expectation says that it differs."""
-        for entry in self.entries:
-            where = verdict.target, verdict.case, verdict.check
-            if not entry.allows(*where):
-                continue
+        where = verdict.target, verdict.case, verdict.check
+        covering = [entry for entry in self.entries if entry.allows(*where, self._find)]
+        # What always differs is more specific than what may differ.
+        for entry in sorted(covering, key=lambda entry: not entry.concerns(*where, self._find)):
             if verdict.is_fault and verdict.phase == entry.phase and re.search(entry.difference, verdict.message):
                 return replace(verdict, known=entry.id)
-            if verdict.status == "pass" and entry.concerns(*where):
+            if verdict.status == "pass" and entry.concerns(*where, self._find):
                 text = (
                     f"{verdict.case} passes on {verdict.target}, but expectation {entry.id!r} says that it differs "
-                    f"({entry.difference}): remove the expectation from cases/expectations, or narrow its versions"
+                    f"({entry.difference}): remove the expectation from cases/expectations, or narrow its "
+                    f"{'versions' if entry.where is None else 'versions or condition'}"
                 )
                 return replace(verdict, status="fail", message=text)
         return verdict
@@ -112,12 +133,15 @@ class Expectations:
         return [
             entry
             for entry in self.entries
-            if entry.id not in met and any(entry.concerns(v.target, v.case, v.check) for v in ran)
+            if entry.id not in met and any(entry.concerns(v.target, v.case, v.check, self._find) for v in ran)
         ]
 
 
 def load_expectations(
-    cases: Sequence[Case], root: Path = CASES / "expectations", generated: Sequence[str] = ()
+    cases: Sequence[Case],
+    root: Path = CASES / "expectations",
+    generated: Sequence[str] = (),
+    find: Find | None = None,
 ) -> Expectations:
     """Read and check every ``*.toml`` below ``root``; there are no expectations if there is no such folder.
 
@@ -125,21 +149,28 @@ def load_expectations(
         cases: the cases of the catalog; each pattern of an expectation must match one.
         root: the folder of expectations.
         generated: ids of checks that are not in a case file, which patterns may match as well.
+        find: gives a case that conditions are about, generated ones included; by default one of ``cases``.
 
     Raises:
         CaseFileError: with every fault of every file: invalid TOML, unknown keys, targets or checks, patterns that
-            match no case, duplicate ids.
+            match no case, malformed conditions, duplicate ids.
     """
-    entries, faults = read_expectations(root, [*(case.id for case in cases), *generated])
+    by_id = {case.id: case for case in cases}
+    entries, faults = read_expectations(root, [*by_id, *generated])
     if faults:
         raise CaseFileError(faults)
-    return Expectations(entries)
+    return Expectations(entries, find or by_id.get)
 
 
-def read_expectations(root: Path, ids: Sequence[str] | None) -> tuple[list[Expectation], list[Fault]]:
+def read_expectations(
+    root: Path, ids: Sequence[str] | None, cases: Sequence[Case] | None = None
+) -> tuple[list[Expectation], list[Fault]]:
     """Return the valid expectations below a folder, and the faults of the files.
 
-    ``ids`` are the case ids that patterns must match; None if they are not known.
+    Args:
+        root: the folder.
+        ids: the case ids that patterns must match; None if they are not known.
+        cases: every case, of which conditions must hold for one; None does not check that.
     """
     faults: list[Fault] = []
     try:
@@ -157,6 +188,8 @@ def read_expectations(root: Path, ids: Sequence[str] | None) -> tuple[list[Expec
             _check_names(source, path, entry)
             if ids is not None:
                 _check_patterns(source, path, entry, ids)
+            if cases is not None:
+                _check_conditions(source, path, entry, cases)
             entries.append(entry)
     return entries, [*faults, *(fault for source in sources for fault in source.faults)]
 
@@ -175,18 +208,35 @@ def _entries(source: Source) -> Iterator[tuple[int, Expectation]]:
             entry = Expectation.model_validate(data)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                path = detail["loc"]
+                path = _as_written(data, detail["loc"])
                 source.fault(("expectation", index, *path), explain(detail, path, Expectation))
             continue
         yield index, entry
+
+
+def _as_written(data: object, path: KeyPath) -> KeyPath:
+    """The path without the indices of lists that the file abbreviates to their only element."""
+    written: list[str | int] = []
+    for part in path:
+        if isinstance(part, int) and not isinstance(data, list):
+            continue
+        written.append(part)
+        try:
+            data = data[part]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            data = None
+    return tuple(written)
 
 
 def _check_names(source: Source, path: KeyPath, entry: Expectation) -> None:
     for index, name in enumerate(entry.checks):
         if name in RENAMED_CHECKS:
             message = f"the check {shown(name)} is now named {shown(RENAMED_CHECKS[name])}"
-        elif name not in CHECKS:
-            message = f"unknown check {shown(name)}{closest(name, CHECKS)}; the checks are {', '.join(CHECKS)}"
+        elif name in DATA_CHECKS:
+            message = f"the check {shown(name)} is of the suite's own data, and of no target"
+        elif name not in TARGET_CHECKS:
+            known = ", ".join(TARGET_CHECKS)
+            message = f"unknown check {shown(name)}{closest(name, TARGET_CHECKS)}; the checks are {known}"
         else:
             continue
         source.fault((*path, "checks", index), f"checks: {message}")
@@ -197,3 +247,17 @@ def _check_patterns(source: Source, path: KeyPath, entry: Expectation, ids: Sequ
         for index, pattern in enumerate(patterns):
             if not any(fnmatchcase(case, pattern) for case in ids):
                 source.fault((*path, key, index), f"{key}: {shown(pattern)} matches no case")
+
+
+def _check_conditions(source: Source, path: KeyPath, entry: Expectation, cases: Sequence[Case]) -> None:
+    for index, condition in enumerate(entry.where or ()):
+        place = (*path, *_as_written(source.document["expectation"][path[-1]], ("where", index)))
+        if not any(condition.holds(case) for case in cases):
+            source.fault(place, f"{dotted(place[2:])}: holds for no case")
+    if entry.where is None or not any(map(entry.holds_for, cases)):
+        return
+    held = [case.id for case in cases if entry.holds_for(case)]
+    for key, patterns in (("cases", entry.cases), ("also", entry.also)):
+        for index, pattern in enumerate(patterns):
+            if not any(fnmatchcase(case, pattern) for case in held):
+                source.fault((*path, key, index), f"{key}: `where` holds for no case of {shown(pattern)}")

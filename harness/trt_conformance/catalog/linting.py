@@ -30,7 +30,7 @@ def lint_folder(root: Path, unfiled: Iterable[str] = ()) -> tuple[Catalog, list[
         ids += (case_id for sweep in catalog.sweeps for case_id in sweep.ids)
     except CaseFileError as error:
         faults += error.faults
-    expectations, wrong = read_expectations(root / EXPECTATIONS_FOLDER, ids)
+    expectations, wrong = read_expectations(root / EXPECTATIONS_FOLDER, ids, catalog.cases if catalog else None)
     faults += wrong
     if catalog is None or faults:
         raise CaseFileError(faults)

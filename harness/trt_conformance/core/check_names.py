@@ -5,17 +5,13 @@ from __future__ import annotations
 QUICK_LATENCY = "quick_latency"
 """Latencies taken in passing. They judge nothing, so a comparison of verdicts leaves them out."""
 
-CHECKS = (
+TARGET_CHECKS = (
     "build",
-    "committed",
     "deprecated",
-    "document_ideal",
-    "document_printed",
     "edge",
     "execution_modes",
     "forward",
     "fresh",
-    "golden",
     "inputs",
     "large",
     "latency",
@@ -27,9 +23,13 @@ CHECKS = (
     "reject",
     "relations",
     "special_values",
-    "store",
 )
-"""A check's name is its test function's in `cases/`, without ``test_``, unless that passes a name to ``judge``."""
+"""Checks of a target. A check's name is its test function's in `cases/`, without ``test_``, unless that passes a name
+to ``judge``.
+"""
+
+DATA_CHECKS = ("committed", "document_ideal", "document_printed", "golden", "store")
+"""Checks of the suite's own data."""
 
 RENAMED_CHECKS = {"ways": "execution_modes"}
 """Names that checks have in older records and expectations, and their present names."""

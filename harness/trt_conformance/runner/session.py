@@ -74,7 +74,8 @@ class Run:
     def expectations(self) -> Expectations:
         """The known differences of targets."""
         of_any_tier = (case_id for expanded in self.catalog.sweeps for case_id in expanded.ids)
-        return load_expectations(self.catalog.cases, generated=(*self.selection.unfiled, *of_any_tier))
+        ids = (*self.selection.unfiled, *of_any_tier)
+        return load_expectations(self.catalog.cases, generated=ids, find=self.catalog.find)
 
     @property
     def targets(self) -> tuple[Target, ...]:
