@@ -20,7 +20,7 @@ def check_network(subject: Subject) -> Finding:
         return Finding("unsupported", ["the target does not define a network apart from its engine"])
     facts = target.define(case)
     faults = list(facts.errors)
-    expected = _network_shape(case)
+    expected = declared_output_shape(case)
     if facts.output_shape != expected:
         faults.append(f"the inferred output shape is {facts.output_shape}, but should be {expected}")
     if facts.attributes:
@@ -30,7 +30,7 @@ def check_network(subject: Subject) -> Finding:
     return Finding("fail", faults) if faults else Finding("pass", figures={"shape": list(facts.output_shape)})
 
 
-def _network_shape(case: Case) -> tuple[int, ...]:
+def declared_output_shape(case: Case) -> tuple[int, ...]:
     """The output shape of the declared network: -1 in each dimension that may differ between run shapes."""
     if case.dynamic is None:
         return _output_shape(case, case.input.shape)

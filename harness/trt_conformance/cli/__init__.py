@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from trt_conformance import __version__
-from trt_conformance.cli import accept, cases, compare, doctor, export, golden, history, merge, mutants, report, run
+from trt_conformance.cli import (
+    accept,
+    cases,
+    compare,
+    doctor,
+    export,
+    golden,
+    history,
+    merge,
+    mutants,
+    report,
+    repro,
+    run,
+)
 from trt_conformance.cli.streams import discard_stdout, open_closed_streams
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.words import one_line, printable
@@ -52,6 +65,7 @@ app.command()(history.history)
 app.command()(merge.merge)
 app.command()(mutants.mutants)
 app.command()(report.report)
+app.command()(repro.repro)
 app.command(context_settings=TO_PYTEST)(run.run)
 
 

@@ -29,6 +29,15 @@ OPSET, FP8_OPSET = 17, 19
 THREADS = 1
 
 
+def inexpressible(case: Case) -> str | None:
+    """Return why no ONNX model expresses a case; None if one does."""
+    if len(case.input.shape) != case.spatial_rank + 2:
+        return "ONNX convolves one batch dimension"
+    if case.dynamic is not None and not case.attributes.mode.endswith("ROUND_DOWN"):
+        return "ONNX pads are constants, and this padding depends on the input's size"
+    return None
+
+
 def onnx_model(case: Case) -> bytes:
     """The case as a serialized ONNX model: Conv with explicit pads, Q/DQ where the case quantizes.
 
@@ -217,11 +226,7 @@ class OnnxRuntimeTarget:
             return f"the CPU provider has no {case.precision} convolution"
         if "float8" in (case.input_type, case.output_type):
             return "its Python bindings take and give no FP8 arrays"
-        if len(case.input.shape) != case.spatial_rank + 2:
-            return "ONNX convolves one batch dimension"
-        if case.dynamic is not None and not case.attributes.mode.endswith("ROUND_DOWN"):
-            return "ONNX pads are constants, and this padding depends on the input's size"
-        return None
+        return inexpressible(case)
 
     def define(self, case: Case) -> NetworkFacts:
         from onnx import load_from_string, shape_inference

@@ -10,7 +10,7 @@ from typing import Any
 from trt_conformance.core.case import Case
 from trt_conformance.core.types import DataType
 
-_TYPE_NAME: dict[DataType, str] = {
+TYPE_NAME: dict[DataType, str] = {
     "float32": "FLOAT",
     "float16": "HALF",
     "bfloat16": "BF16",
@@ -87,7 +87,7 @@ class Api:
         return getattr(getattr(self.trt, enum, None), name, None)
 
     def data_type(self, name: DataType) -> Any | None:
-        return self.member("DataType", _TYPE_NAME[name])
+        return self.member("DataType", TYPE_NAME[name])
 
     def is_strongly_typed(self, case: Case) -> bool:
         """Whether a case's network is made strongly typed: as it says, else wherever that exists (9 and later, RTX)."""

@@ -1,0 +1,47 @@
+"""``trt-conformance repro``: writes a bug report for a failure of TensorRT, with a program of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trt_conformance.cli.selection import one_case, read_catalog
+from trt_conformance.core.paths import CASES
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run record, or its folder.")]
+Chosen = Annotated[
+    str, typer.Argument(metavar="CASE", help="A case's id. The precision may be omitted if there is only one.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="DIR", help="The folder to write.", show_default="repro/CASE"),
+]
+Target = Annotated[
+    str | None, typer.Option("--target", metavar="NAME", help="The target, if the case failed on several.")
+]
+Check = Annotated[str | None, typer.Option("--check", metavar="NAME", help="The check, if several failed.")]
+Cases = Annotated[
+    Path, typer.Option("--cases", metavar="DIR", help="The folder of the case files.", show_default="cases/")
+]
+
+
+def repro(
+    run: Run, case: Chosen, output: Output = None, target: Target = None, check: Check = None, cases: Cases = CASES
+) -> None:
+    """Write a bug report for a case that failed on TensorRT.
+
+    The folder has a program that needs only TensorRT, NumPy and cuda-python, and exits with 1 where TensorRT differs
+    from what is expected; the ONNX model, with commands of trtexec and Polygraphy; and the text of an issue.
+    """
+    from trt_conformance.repro.package import write_repro
+    from trt_conformance.results.record.record import read_record
+
+    record = read_record(run)
+    found = one_case(read_catalog(cases), case)
+    folder = output or Path("repro") / found.id
+    failure, files = write_repro(record, found, folder, target, check)
+    typer.echo(f"{found.id} on {failure.verdict.target}, check {failure.verdict.check}: {failure.lines[0]}")
+    for file in files:
+        typer.echo(f"  {file}")

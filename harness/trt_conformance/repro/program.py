@@ -1,0 +1,233 @@
+"""The program of a bug report: it needs TensorRT, NumPy and cuda-python, and exits with 1 where TensorRT differs."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from trt_conformance.checks.network import declared_output_shape, expected_attributes
+from trt_conformance.core.case import Case
+from trt_conformance.core.words import printable
+from trt_conformance.repro.engine import IMPORT_CUDA, call_lines, infer_lines, load_lines
+from trt_conformance.repro.expected import (
+    QDQ,
+    allowed_error,
+    convolve_lines,
+    expected_lines,
+    operand_lines,
+    run_line,
+    runs_of,
+)
+from trt_conformance.repro.failure import Failure
+from trt_conformance.repro.network import BITS, NetworkCode
+from trt_conformance.repro.tensors import given_types, helpers, parameter_lines
+
+EXIT_DIFFERS, EXIT_CANNOT_RUN = 1, 2
+
+
+def program(case: Case, failure: Failure) -> str:
+    """The text of the program.
+
+    Args:
+        case: the case of the failure; its input, its kernel and its bias are written into the program or made by it.
+        failure: the verdict to show, and the TensorRT that it is about.
+    """
+    code = NetworkCode(case, failure)
+    data = [*parameter_lines(case), *given_types(case)]
+    match failure.shows:
+        case "facts":
+            logger, body = _PLAIN_LOGGER, [*code.create(), *code.define(), "", *_compare_facts(case)]
+        case "refusal":
+            logger, body = _logger(failure), [*_attempt(code), "", *_EXPECT_ENGINE]
+        case "acceptance":
+            logger, body = _logger(failure), [*_attempt(code), "", *_expect_refusal(case, failure)]
+        case "values":
+            logger, body = (
+                _PLAIN_LOGGER,
+                [*code.create(), *code.define(), *code.build(), *_compare_values(case, failure)],
+            )
+    keep = ["keep = []"] * any("keep" in line for line in body)
+    text = "\n".join([*data, *body])
+    functions = [*helpers([*data, *body])]
+    functions += ["", "", *BITS] * ("bits(" in text)
+    functions += ["", "", *QDQ.get(case.precision, ())] * ("qdq(" in text)
+    lines = [*_docstring(case, failure), *_imports(failure, "\n".join([text, *functions])), *functions]
+    return "\n".join([*lines, *[""] * (2 if functions else 1), *data, *keep, *logger, *body]) + "\n"
+
+
+_PLAIN_LOGGER = ["logger = trt.Logger(trt.Logger.WARNING)"]
+_EXPECT_ENGINE = [
+    'print("expected: an engine")',
+    'print("actual:  ", "an engine" if plan is not None else "refused: " + "\\n".join(logger.errors))',
+    f"sys.exit({EXIT_DIFFERS} if plan is None else 0)",
+]
+
+
+def _docstring(case: Case, failure: Failure) -> list[str]:
+    """What was recorded, and what the exit code means."""
+    doc = printable(f"{case.base_id} ({case.precision}): {case.doc}").replace("\\", "\\\\").replace('"""', "'''")
+    said = [printable(line).replace("\\", "\\\\").replace('"""', "'''") for line in failure.lines[:4]]
+    needs = f"{failure.target.flavour}, numpy and cuda-python" + (", and ml_dtypes" if _needs_ml_dtypes(case) else "")
+    return [
+        f'"""{doc}.',
+        "",
+        f"Recorded on {failure.verdict.target}, in phase {failure.verdict.phase}:",
+        *(wrapped for line in said for wrapped in textwrap.wrap(line, 110) or [""]),
+        "",
+        f"Needs {needs}. Exits with {EXIT_DIFFERS} where TensorRT differs from what is expected, else with 0.",
+        '"""',
+    ]
+
+
+def _needs_ml_dtypes(case: Case) -> bool:
+    return "float8" in (case.input_type, case.output_type)
+
+
+def _imports(failure: Failure, text: str) -> list[str]:
+    alias = failure.target.flavour
+    lines = [""]
+    lines += [f"import {name}" for name in ("math", "re") if f"{name}." in text]
+    lines += ["import sys", ""]
+    lines += ["import ml_dtypes"] * ("ml_dtypes." in text)
+    lines += ["import numpy as np", f"import {alias} as trt"]
+    return lines + (IMPORT_CUDA if "cudart" in text else [])
+
+
+def _logger(failure: Failure) -> list[str]:
+    """A logger that collects errors. Without a GPU, TensorRT-RTX also logs that it found none."""
+    about = ' and "cudaError" not in message' if failure.is_ahead_of_time else ""
+    return [
+        "",
+        "",
+        "class Logger(trt.ILogger):",
+        "    errors = []",
+        "",
+        "    def log(self, severity, message):",
+        f"        if severity in (self.Severity.ERROR, self.Severity.INTERNAL_ERROR){about}:",
+        "            self.errors.append(message.strip())",
+        "",
+        "",
+        "logger = Logger()",
+    ]
+
+
+def _attempt(code: NetworkCode) -> list[str]:
+    """Build, whatever is refused: ``plan`` is None then, and ``logger.errors`` say why."""
+    define = [*code.create(), *code.define(counts_setter_errors=True), "tuple(tensor.shape)"]
+    return [
+        "plan, set_errors, network_errors = None, 0, 0",
+        "try:",
+        *_indented(define),
+        "    network_errors = len(logger.errors)",
+        "    if not network_errors:",
+        *_indented(_indented(code.build())),
+        "except Exception as fault:  # the bindings refuse some arguments themselves",
+        '    logger.errors.append(f"{type(fault).__name__}: {fault}")',
+        "    network_errors = len(logger.errors)",
+    ]
+
+
+def _expect_refusal(case: Case, failure: Failure) -> list[str]:
+    assert failure.expected is not None
+    phase, pattern = failure.expected.phase, failure.expected.error
+    lines = ['phase = "set" if set_errors else "network" if network_errors else "build" if plan is None else None']
+    if phase == "run":
+        (run, *_) = runs_of(case, failure)
+        lines += _run_refusal(case, run.input)
+    return [
+        *lines,
+        'errors = "\\n".join(logger.errors)',
+        f'print("expected: refused in phase {phase} with an error that matches", {pattern!r})',
+        'print("actual:  ", f"refused in phase {phase}: {errors}" if phase else "accepted")',
+        f'sys.exit(0 if phase == "{phase}" and re.search({pattern!r}, errors) else {EXIT_DIFFERS})',
+    ]
+
+
+def _run_refusal(case: Case, x: str) -> list[str]:
+    """Run an engine that was built; ``phase`` is run where TensorRT refuses to."""
+    widened = "x = np.concatenate([x, x[..., -1:]], axis=-1)"
+    return [
+        *["", "", *call_lines(EXIT_CANNOT_RUN), "", ""],
+        *[*infer_lines(case), "", ""],
+        f"x = {x}",
+        *[widened] * (case.misuse == "other_shape"),
+        "if plan is not None:",
+        *_indented([*load_lines(), 'phase = "run" if infer(x) is None else None']),
+    ]
+
+
+def _compare_facts(case: Case) -> list[str]:
+    """Compare the inferred shape and the attributes with those that they should be."""
+    facts = {"shape": declared_output_shape(case)} | {
+        name: tuple(value) if isinstance(value, list) else value for name, value in expected_attributes(case).items()
+    }
+    mode = facts.pop("padding_mode")
+    return [
+        f"expected = {facts}",
+        f'expected["padding_mode"] = trt.PaddingMode.{mode}',
+        "actual = {name: getattr(tensor if name == 'shape' else layer, name) for name in expected}",
+        "actual |= {name: tuple(value) for name, value in actual.items() if isinstance(value, trt.Dims)}",
+        "for name in expected:",
+        '    print(f"{name}: expected {expected[name]}, actual {actual[name]}")',
+        f"sys.exit({EXIT_DIFFERS} if actual != expected else 0)",
+    ]
+
+
+def _compare_values(case: Case, failure: Failure) -> list[str]:
+    runs = runs_of(case, failure)
+    allowed = allowed_error(case, runs, failure)
+    cuda_fails = EXIT_DIFFERS if failure.verdict.status == "error" else EXIT_CANNOT_RUN
+    return [
+        "if plan is None:",
+        '    print("no engine was built")',
+        f"    sys.exit({EXIT_CANNOT_RUN})",
+        "",
+        "",
+        *call_lines(cuda_fails),
+        "",
+        "",
+        *load_lines(),
+        "",
+        "",
+        *infer_lines(case),
+        "",
+        "",
+        *convolve_lines(case),
+        "",
+        "",
+        "differs = False",
+        "runs = [  # the input, the zeros around it, the output's size",
+        *map(run_line, runs),
+        "]",
+        "for x, pads, size in runs:",
+        *_indented([*operand_lines(case), *expected_lines(case, allowed), *_comparison(allowed.only)]),
+        f"sys.exit({EXIT_DIFFERS} if differs else 0)",
+    ]
+
+
+def _comparison(only: Sequence[int]) -> list[str]:
+    """Compare ``actual`` with ``expected``, each element or only one."""
+    restricted = [
+        f"wrong &= np.arange(wrong.size).reshape(wrong.shape) == np.ravel_multi_index({tuple(only)}, wrong.shape)"
+    ]
+    return [
+        "actual = infer(x)",
+        "if actual is None or actual.shape != expected.shape:",
+        '    print("expected: an output of shape", expected.shape)',
+        '    print("actual:  ", "refused" if actual is None else f"one of shape {actual.shape}")',
+        "    differs = True",
+        "    continue",
+        "error = abs(actual.astype(float) - expected)",
+        "wrong = ~(error <= allowed)",
+        *(restricted if only else []),
+        "excess = np.where(wrong, np.nan_to_num(error - allowed, nan=np.inf), -1.0)",
+        "at = np.unravel_index(np.argmax(excess), error.shape)",
+        'print(f"{wrong.sum()} of {wrong.size} elements differ by more than rounding allows; the worst is at", *at)',
+        'print(f"expected: {expected[at]:.9g}")',
+        'print(f"actual:   {float(actual[at]):.9g}")',
+        "differs |= bool(wrong.any())",
+    ]
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" if line else "" for line in lines]
