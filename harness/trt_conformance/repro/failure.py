@@ -24,6 +24,7 @@ VALUE_CHECKS = ("forward", "inputs", "latency")
 SHOWN_CHECKS = ("network", "build", "reject", *VALUE_CHECKS)
 
 _REFUSED = "refused, but should be accepted"
+_ACCEPTED = "accepted, but the case refuses"
 _RIGHT_VALUES = "the values are right"
 
 
@@ -60,7 +61,8 @@ class Failure:
     def lines(self) -> list[str]:
         """The verdict's message without its headline, as lines without indentation."""
         _, *lines = self.verdict.message.splitlines() or [""]
-        return [line.strip() for line in lines] or [self.verdict.message.strip()]
+        lines = [line.strip() for line in lines] or [self.verdict.message.strip()]
+        return ["accepted"] if lines[0].startswith(_ACCEPTED) else lines
 
 
 def find_failure(record: Record, case: Case, target: str | None = None, check: str | None = None) -> Failure:
@@ -110,7 +112,7 @@ def _shows(verdict: Verdict, case: Case) -> Shows:
     if verdict.check == "reject":
         return "acceptance"
     if _REFUSED in verdict.message:
-        return "refusal"
+        return "values" if verdict.phase == "run" else "refusal"
     if verdict.check == "network" and verdict.status == "fail":
         return "facts"
     return "refusal" if verdict.phase in ("network", "build") else "values"

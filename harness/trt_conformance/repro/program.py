@@ -46,7 +46,7 @@ def program(case: Case, failure: Failure) -> str:
                 _PLAIN_LOGGER,
                 [*code.create(), *code.define(), *code.build(), *_compare_values(case, failure)],
             )
-    keep = ["keep = []"] * any("keep" in line for line in body)
+    keep = ["keep = []"] * any("keep" in line or "bits(" in line for line in body)
     text = "\n".join([*data, *body])
     functions = [*helpers([*data, *body])]
     functions += ["", "", *BITS] * ("bits(" in text)
@@ -136,10 +136,11 @@ def _expect_refusal(case: Case, failure: Failure) -> list[str]:
         lines += _run_refusal(case, run.input)
     return [
         *lines,
+        f"pattern = {pattern!r}",
         'errors = "\\n".join(logger.errors)',
-        f'print("expected: refused in phase {phase} with an error that matches", {pattern!r})',
+        f'print("expected: refused in phase {phase} with an error that matches", pattern)',
         'print("actual:  ", f"refused in phase {phase}: {errors}" if phase else "accepted")',
-        f'sys.exit(0 if phase == "{phase}" and re.search({pattern!r}, errors) else {EXIT_DIFFERS})',
+        f'sys.exit(0 if phase == "{phase}" and re.search(pattern, errors) else {EXIT_DIFFERS})',
     ]
 
 
@@ -200,13 +201,19 @@ def _compare_values(case: Case, failure: Failure) -> list[str]:
         *map(run_line, runs),
         "]",
         "for x, pads, size in runs:",
-        *_indented([*operand_lines(case), *expected_lines(case, allowed), *_comparison(allowed.only)]),
+        *_indented(
+            [
+                *operand_lines(case),
+                *expected_lines(case, allowed),
+                *_comparison(allowed.only, any(0 in run.shape for run in runs)),
+            ]
+        ),
         f"sys.exit({EXIT_DIFFERS} if differs else 0)",
     ]
 
 
-def _comparison(only: Sequence[int]) -> list[str]:
-    """Compare ``actual`` with ``expected``, each element or only one."""
+def _comparison(only: Sequence[int], has_empty: bool) -> list[str]:
+    """Compare ``actual`` with ``expected``, each element or only one; some runs may have an empty batch."""
     restricted = [
         f"wrong &= np.arange(wrong.size).reshape(wrong.shape) == np.ravel_multi_index({tuple(only)}, wrong.shape)"
     ]
@@ -217,6 +224,7 @@ def _comparison(only: Sequence[int]) -> list[str]:
         '    print("actual:  ", "refused" if actual is None else f"one of shape {actual.shape}")',
         "    differs = True",
         "    continue",
+        *(["if not actual.size:", "    continue"] if has_empty else []),
         "error = abs(actual.astype(float) - expected)",
         "wrong = ~(error <= allowed)",
         *(restricted if only else []),

@@ -82,7 +82,7 @@ def number(value: float) -> str:
 
 def rounded_code(code: str, data_type: DataType) -> str:
     """An expression rounded to a type. bfloat16, which NumPy does not have, is rounded in float32."""
-    return f"bfloat16({code})" if data_type == "bfloat16" else f"({code}).astype(np.{data_type})"
+    return f"bfloat16({code})" if data_type == "bfloat16" else f"np.{data_type}({code})"
 
 
 def input_code(case: Case, shape: Sequence[int]) -> str:

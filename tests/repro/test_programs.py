@@ -1,0 +1,333 @@
+"""The programs of `repro` show what their verdicts state: run on TensorRT-RTX, and on a TensorRT that computes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.support.helpers import make_case
+from tests.support.runs import record, verdict
+from tests.support.suite import suite_catalog
+from trt_conformance.checks.build import check_build
+from trt_conformance.checks.network import check_network
+from trt_conformance.checks.rejections import check_reject
+from trt_conformance.checks.subject import Subject
+from trt_conformance.core.case import Case, Expect, LayerAttributes, Reject
+from trt_conformance.core.paths import ROOT
+from trt_conformance.core.tensors import case_data
+from trt_conformance.numerics.bounds.elementwise import bound
+from trt_conformance.numerics.bounds.transforms import normwise_bound
+from trt_conformance.numerics.reference.result import reference
+from trt_conformance.repro.expected import Allowed, allowed_error, runs_of
+from trt_conformance.repro.failure import find_failure
+from trt_conformance.repro.program import program
+from trt_conformance.repro.tensors import helpers, input_code, parameter_lines
+from trt_conformance.targets.engines import Engines
+from trt_conformance.targets.options import Options
+from trt_conformance.targets.tensorrt.target import TensorRTTarget
+
+FAKE = ROOT / "tests" / "doubles" / "fake_tensorrt"
+
+
+def run_program(text, folder, fault=None):
+    """Run a program, on the fake TensorRT with this fault, or the installed one. Returns exit code and output."""
+    path = folder / "repro.py"
+    path.write_text(text)
+    environment = dict(os.environ)
+    if fault is not None:
+        environment |= {"PYTHONPATH": os.pathsep.join([str(FAKE), str(ROOT / "harness")]), "FAKE_FAULT": fault}
+    done = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout
+
+
+def suite_case(case_id: str) -> Case:
+    found = suite_catalog().find(case_id)
+    assert found is not None, case_id
+    return found
+
+
+def accepted(case_id: str) -> Case:
+    """A case that must be refused, as if it were valid."""
+    return suite_case(case_id).model_copy(update={"reject": None})
+
+
+REFUSED = [
+    "layers/window_of_one_axis-fp32",
+    "layers/window_of_four_axes-fp32",
+    "layers/input_of_three_axes-fp32",
+    "layers/weights_for_fewer_channels-fp32",
+    "layers/maps_not_divisible-fp32",
+    "layers/more_groups_than_channels-fp32",
+    "layers/window_over_padded_input-fp32",
+    "layers/window_over_depth-fp32",
+    "layers/kernel_of_float64-fp32",
+    "layers/kernel_of_float32-fp16",
+    "layers/input_of_int32-fp32",
+    "layers/kernel_twice-fp32",
+    "layers/no_kernel-fp32",
+    "layers/kernel_tensor_of_three_axes-fp32",
+    "layers/kernel_tensor_of_fewer_channels-fp32",
+    "layers/bias_of_three-fp32",
+    "layers/bias_tensor_of_two_axes-fp32",
+    "layers/bias_twice-fp32",
+    "layers/stride_of_three_axes-fp32",
+    "setters/stride_0-fp32",
+    "formats/chw16_input-fp16",
+]
+
+
+@pytest.fixture(scope="module")
+def engines():
+    pytest.importorskip("tensorrt_rtx")
+    found = Engines(TensorRTTarget("tensorrt_rtx", Options(builders=0)))
+    yield found
+    found.close()
+
+
+def failure_of(found, check, case, engines):
+    found = replace(found, check=check)
+    facts = engines.target.environment()
+    return find_failure(record(found, targets={found.target: facts}), case)
+
+
+@pytest.mark.parametrize("case_id", REFUSED)
+def test_a_refusal_by_tensorrt_rtx_is_shown(case_id, engines, tmp_path):
+    case = accepted(case_id)
+    found = check_build(Subject(case, engines, reference))
+    assert found.status == "fail"
+    code, output = run_program(program(case, failure_of(found, "build", case, engines)), tmp_path)
+    assert code == 1, output
+    assert "expected: an engine" in output
+    refusal = found.message.splitlines()[-1].strip()
+    assert refusal[:40] in output
+
+
+def stating(case_id: str, phase: str, error: str) -> Case:
+    """A case with another refusal than it has."""
+    return suite_case(case_id).model_copy(update={"reject": Reject(phase=phase, error=error, neighbour="layers/plain")})
+
+
+NOT_REFUSED_SO = {
+    "accepted, as known": (lambda: suite_case("dynamic_shapes/c-fp32"), "actual:   accepted"),
+    "accepted": (lambda: stating("layers/plain-fp32", "build", "no such layer"), "actual:   accepted"),
+    "another error": (
+        lambda: stating("layers/bias_of_three-fp32", "network", "another error"),
+        "refused in phase network",
+    ),
+    "set for network": (lambda: stating("setters/stride_0-fp32", "network", "stride"), "refused in phase set"),
+    "build for network": (
+        lambda: stating("formats/chw16_input-fp16", "network", "a memory layout"),
+        "refused in phase build",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_REFUSED_SO)
+def test_a_refusal_that_does_not_happen_as_stated_on_tensorrt_rtx_is_shown(name, engines, tmp_path):
+    make, shown = NOT_REFUSED_SO[name]
+    case = make()
+    found = check_reject(Subject(case, engines, reference))
+    assert found.status == "fail"
+    code, output = run_program(program(case, failure_of(found, "reject", case, engines)), tmp_path)
+    assert code == 1, output
+    assert shown in output
+
+
+def test_a_wrong_attribute_on_tensorrt_rtx_is_shown(engines, tmp_path):
+    case = make_case(expect=Expect(attributes=LayerAttributes(num_groups=2)))
+    found = check_network(Subject(case, engines, reference))
+    assert found.status == "fail"
+    code, output = run_program(program(case, failure_of(found, "network", case, engines)), tmp_path)
+    assert code == 1, output
+    assert "num_groups: expected 2, actual 1" in output
+
+
+FINE = [
+    ("layers/plain-fp32", "build", "refused, but should be accepted:\n  some error"),
+    ("formats/chw32_input-fp16", "build", "refused, but should be accepted:\n  some error"),
+    ("setters/stride_0-fp32", "reject", "accepted, but the case refuses in phase set with /stride/"),
+    ("layers/bias_of_three-fp32", "reject", "refused with another error"),
+    ("padding_mode/same_upper-fp32", "network", "stride_nd reads back as [1, 1], but should be [2, 2]"),
+]
+
+
+@pytest.mark.parametrize(("case_id", "check", "message"), FINE)
+def test_a_program_exits_with_0_where_tensorrt_rtx_does_as_it_should(case_id, check, message, engines, tmp_path):
+    case = suite_case(case_id)
+    phase = "network" if check == "network" else "build"
+    found = verdict(case.id, target=engines.target.name, phase=phase, status="fail", message=f"{case.id}\n  {message}")
+    code, output = run_program(program(case, failure_of(found, check, case, engines)), tmp_path)
+    assert code == 0, output
+
+
+VALUES = [
+    "stride_nd/h2_w1-fp32",
+    "padding_mode/same_lower-fp32",
+    "padding_mode/caffe_round_up-tf32",
+    "num_groups/values-fp32",
+    "three_d/values-fp32",
+    "dynamic_shapes/n_h_w-fp32",
+    "set_input/values-int8",
+    "exact_bias/one_a_map-bf16",
+    "exact_dilation/h2_w3-fp16",
+    "exact_dynamic/n-bf16",
+    "exact_int8/full_range_quantised-int8",
+    "exact_padding_mode/explicit_round_up-fp16",
+    "exact_three_d/stride-fp16",
+    "exact_weights/setters-bf16",
+    "int8_scales/quantised_output-int8",
+    "followed/relu-fp32",
+    "followed/clip-fp16",
+    "followed/relu_quantised-fp8",
+    "bias_tensor/kernel_as_tensor-bf16",
+    "empty_batch/between-fp32",
+    "extremes/window_31_depthwise-fp32",
+    "formats/hwc_both-fp32",
+    "formats/chw4_input-fp16",
+    "formats/hwc8_nan_padding-fp16",
+    "formats/chw16_output-fp16",
+    "formats/chw32_input-fp32",
+    "leading_dimensions/two_geometry-fp32",
+    "quantised_io/both_per_channel-int8",
+    "quantised_io/both-fp8",
+    "quantised_sections/per_channel-fp8",
+    "reported/one_row_of_1000-fp32",
+    "typing/weak-fp16",
+]
+FLIPPED_ALIKE = {"int8_scales/quantised_output-int8", "reported/one_row_of_1000-fp32", "three_d/values-fp32"}
+DRIVER = """
+import json, runpy, sys
+codes = {}
+for path in sys.argv[1:]:
+    try:
+        runpy.run_path(path, run_name="__main__")
+    except SystemExit as end:
+        codes[path] = end.code
+print("\\n" + json.dumps(codes))
+"""
+
+
+def failure_on(case: Case, message="1/12 elements beyond the bound", *, target="", **fields):
+    """The failure of a value check: on TensorRT 8.6, or on 10 where the case needs strong typing."""
+    weak = case.precision in ("fp32", "tf32", "fp16", "int8") and case.typing != "strong"
+    target = target or ("tensorrt-8.6.1-sm90" if weak else "tensorrt-10.1.0-sm90")
+    given = {"status": "fail", "message": f"{case.id} FAILED\n  {message}"} | fields
+    found = verdict(case.id, target=target, **given)
+    return find_failure(record(found, targets={target: {"version": target.split("-")[1], "gpu": "NVIDIA H200"}}), case)
+
+
+def exit_codes(programs, folder, fault):
+    """The exit codes of programs on the fake TensorRT, which all run in one process."""
+    paths = {}
+    for name, text in programs.items():
+        paths[name] = folder / f"{name.replace('/', '_')}.py"
+        paths[name].write_text(text)
+    path = os.pathsep.join([str(FAKE), str(ROOT / "harness")])
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, *map(str, paths.values())],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=os.environ | {"PYTHONPATH": path, "FAKE_FAULT": fault},
+    )
+    assert done.returncode == 0, done.stderr
+    codes = json.loads(done.stdout.splitlines()[-1])
+    return {name: codes[str(path)] for name, path in paths.items()}
+
+
+@pytest.mark.parametrize("fault", ["", "flipped", "refused"])
+def test_a_program_compares_values_in_every_precision_layout_and_mode(fault, tmp_path):
+    cases = [suite_case(case_id) for case_id in VALUES if not (fault == "flipped" and case_id in FLIPPED_ALIKE)]
+    programs = {case.id: program(case, failure_on(case)) for case in cases}
+    codes = exit_codes(programs, tmp_path, fault)
+    assert codes == dict.fromkeys(codes, 1 if fault else 0)
+
+
+def test_a_program_is_a_program_of_its_own(tmp_path):
+    case = suite_case("stride_nd/h2_w1-fp32")
+    text = program(case, failure_on(case))
+    assert "trt_conformance" not in text
+    code, output = run_program(text, tmp_path, fault="flipped")
+    assert code == 1
+    assert "expected: 12345.6789\nactual:" in output
+    assert run_program(text, tmp_path, fault="")[0] == 0
+
+
+def test_a_wrong_shape_is_shown(tmp_path):
+    case = suite_case("stride_nd/h2_w1-fp32")
+    failure = failure_on(case, "the inferred output shape is wrong", check="network", phase="network")
+    code, output = run_program(program(case, failure), tmp_path, fault="shape")
+    assert code == 1
+    assert "shape: expected (1, 1, 2, 7), actual (1, 1, 2, 8)" in output
+    assert run_program(program(case, failure), tmp_path, fault="")[0] == 0
+
+
+def test_a_stale_output_is_shown_by_a_second_input(tmp_path):
+    case = suite_case("exact_dilation/h2_w3-fp16")
+    text = program(case, failure_on(case, check="inputs"))
+    assert text.count("integers((") > text.count("integers((", 0, text.index("runs = ["))
+    code, output = run_program(text, tmp_path, fault="stale")
+    assert code == 1
+    assert output.count("0 of ") == 1  # the first input's output is right
+    assert run_program(text, tmp_path, fault="")[0] == 0
+
+
+def test_tensors_are_those_of_the_case():
+    seen = set()
+    for case in suite_catalog().cases:
+        if case.reject is not None or case.large or case.latency or np.prod(case.input.shape) > 10**5:
+            continue
+        fills = (case.input.fill, case.kernel.fill, getattr(case.bias, "fill", None), case.data_type)
+        if fills in seen:
+            continue
+        seen.add(fills)
+        lines = [*parameter_lines(case), f"x = {input_code(case, case.run_shapes[0])}"]
+        scope = {"np": np, "math": math}
+        exec("\n".join([*helpers(lines), *lines]), scope)
+        given = case_data(case)
+        for name, wanted in {"x": given.input, "kernel": given.kernel, "bias": given.bias}.items():
+            if wanted is not None:
+                assert np.array_equal(scope[name], wanted.astype(scope[name].dtype)), (case.id, name)
+                if case.data_type != "bfloat16":
+                    assert scope[name].dtype == wanted.dtype
+    assert len(seen) > 20
+
+
+def test_the_allowed_error_is_never_below_the_suites_and_shows_the_recorded_failure():
+    case = make_case(
+        precision="fp16",
+        input={"shape": [1, 8, 6, 9], "fill": "uniform", "seed": 3},
+        kernel={"shape": [4, 8, 3, 3], "fill": "uniform", "seed": 4},
+    )
+    golden = reference(case)
+    limits = normwise_bound(case, golden, "winograd")
+    worst = tuple(int(i) for i in np.unravel_index(np.argmin(limits), limits.shape))
+    figures = {"worst": list(worst), "error": float(limits[worst]) * 1.001, "bound_for": "winograd"}
+    failure = failure_on(case, figures=figures)
+    allowed = allowed_error(case, runs_of(case, failure), failure)
+    assert allowed.only == worst  # the short forms allow more at that element
+    assert limits[worst] <= allowed.constant < limits[worst] * 1.001
+    limits = bound(case, golden)
+    worst = tuple(int(i) for i in np.unravel_index(np.argmin(limits), limits.shape))
+    near = failure_on(case, figures={"worst": list(worst), "error": float(limits[worst]) * 1.01})
+    found = allowed_error(case, runs_of(case, near), near)
+    form = found.of_sum * golden.magnitude + found.of_output * np.abs(golden.output) + found.constant
+    assert not found.only
+    assert (form >= limits).all()
+
+
+def test_an_exact_case_allows_no_error():
+    case = suite_case("exact_dilation/h2_w3-fp16")
+    failure = failure_on(case)
+    assert allowed_error(case, runs_of(case, failure), failure) == Allowed()
