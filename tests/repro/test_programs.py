@@ -124,7 +124,7 @@ NOT_REFUSED_SO = {
         lambda: stating("layers/bias_of_three-fp32", "network", "another error"),
         "refused in phase network",
     ),
-    "set for network": (lambda: stating("setters/stride_0-fp32", "network", "stride"), "refused in phase set"),
+    "set for network": (lambda: stating("setters/stride_0-fp32", "network", "stride_nd of 0"), "refused in phase set"),
     "build for network": (
         lambda: stating("formats/chw16_input-fp16", "network", "a memory layout"),
         "refused in phase build",
