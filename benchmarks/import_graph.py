@@ -19,11 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import grimp
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+import tomli
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -121,7 +117,7 @@ def main() -> None:
     print(f"arrows            {len(between)}, {len(circular(between))} of them in a circle")
     print(f"floors            {floors(between)} of rooms, {floors(arrows)} of modules")
     if given.package == "trt_conformance":
-        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        project = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
         (contract,) = (c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "layers")
         against = back_edges(between, contract["layers"])
         print(f"back edges        {len(against)}")

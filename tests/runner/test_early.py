@@ -1,17 +1,11 @@
 """The value of an option is never a folder of tests: pytest runs no conftest.py there, nor in a parent of it."""
 
-import sys
-
 import pytest
+import tomli
 
 from tests.support.helpers import run_pytest_often
 from trt_conformance.core.paths import ROOT
 from trt_conformance.runner import early, options
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PATHS = ("--cache-dir", "--record-root")
 MARK = "import pathlib\npathlib.Path(__file__).with_name('mark').touch()\n"
@@ -28,7 +22,7 @@ def trap(folder, content=MARK):
 
 def installed(folder):
     """Python's path with the entry points that an installation would register."""
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    declared = tomli.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
     info = folder / "suite_entry-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: suite-entry\nVersion: 1\n")

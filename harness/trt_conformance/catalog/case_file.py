@@ -27,7 +27,7 @@ ENTRY_KEYS = [key for key in Case.model_fields if key not in _FILLED]
 DEFAULT_KEYS = [key for key in ENTRY_KEYS if key not in {"id", "doc", "claims"}]
 MAX_LISTED = 64
 """How many batch sizes, and how many precisions, an entry may list."""
-MAX_CASES = 10_000
+MAX_CASES = 100_000
 """How many cases a file may expand to."""
 
 

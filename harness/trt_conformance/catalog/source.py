@@ -15,7 +15,7 @@ from trt_conformance.core.paths import relative
 from trt_conformance.core.toml import KeyLines, KeyPath, parse
 from trt_conformance.core.words import counted, one_line
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 32_000_000
 MAX_FAULTS = 500
 """After so many faults a file is not read further: one mistake repeated, or no file of this suite."""
 MAX_MESSAGE = 600
