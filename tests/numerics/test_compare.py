@@ -180,29 +180,52 @@ ALL = slice(None)
         (wrong((0, 0, 0, 0), (1, 2, 2, 4)), "every mismatch is on the border: look at padding"),
         (wrong((0, 0, 1, 1), (1, 1, 2, 2)), ""),
         (wrong((0, 0, 0, 0), (1, 1, 2, 2)), ""),
+        (wrong((0, 0, 0, 0)), ""),  # one element is in the first row by chance
     ],
 )
 def test_pattern(flags, text):
-    assert pattern(flags) == text
+    assert pattern(flags, finite(flags)) == text
 
 
 def test_pattern_in_three_dimensions():
     flags = np.zeros((1, 1, 3, 4, 5), dtype=bool)
     flags[:, :, -1] = True
-    assert pattern(flags) == "every mismatch is in the last slice: look at post-padding and rounding"
+    assert pattern(flags, finite(flags)) == "every mismatch is in the last slice: look at post-padding and rounding"
+
+
+def finite(flags):
+    return np.ones(flags.shape, dtype=bool)
+
+
+def test_elements_that_are_not_finite_are_named_first():
+    one, row, other = wrong((0, 0, 0, 0)), wrong((ALL, ALL, 0)), wrong((0, 0, 1, 1), (1, 1, 2, 2))
+    assert pattern(one, ~one) == "one element is not finite"
+    assert pattern(row, ~row) == "not finite: every mismatch; every mismatch is in the first row: look at pre-padding"
+    assert pattern(row, ~one) == f"not finite: 1 of the {row.sum()} mismatches; " + pattern(row, finite(row))
+    assert pattern(other, ~other) == "not finite: every mismatch"
+    assert pattern(one, finite(one)) == ""
+    assert pattern(wrong(), ~one) == "", "an expected infinity"
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_compare_says_that_one_element_is_not_finite(odd):
+    expected = np.zeros((1, 1, 3, 4))
+    actual = expected.copy()
+    actual[0, 0, 0, 0] = odd
+    assert compare(actual, expected, np.full(expected.shape, 0.1)).where == "one element is not finite"
 
 
 def test_a_thin_axis_is_no_border():
     flags = np.zeros((1, 2, 1, 5), dtype=bool)
     flags[0, 0, 0, 1] = flags[0, 1, 0, 3] = True
-    assert pattern(flags) == ""
+    assert pattern(flags, finite(flags)) == ""
 
 
 def test_pattern_of_other_ranks():
     flags = np.zeros((2, 3), dtype=bool)
     flags[:, 1] = True
-    assert pattern(flags) == "every mismatch is in axis-1 index 1"
-    assert pattern(np.asarray([[True, False], [False, True]])) == ""
+    assert pattern(flags, finite(flags)) == "every mismatch is in axis-1 index 1"
+    assert pattern(np.asarray([[True, False], [False, True]]), finite(np.asarray([[True, False], [False, True]]))) == ""
 
 
 def test_compare_reports_the_pattern():

@@ -428,8 +428,18 @@ def test_markdown_has_the_answer_the_table_and_the_failures():
     assert "| wildcard | tensorrt-8.6.1-sm90 | 1 |" in text
 
 
+def test_markdown_groups_failures_of_one_cause():
+    run = record(*(verdict(f"a/case_{n}-fp32", status="fail", message=f"shape is {n}") for n in range(83)))
+    text = markdown(view(run))
+    assert "### Failures (83)" in text
+    assert text.count("<details>") == 1
+    assert "<code>a/case_0-fp32</code> and 82 more cases on" in text
+    assert "with this cause, too: a/case_1-fp32, a/case_2-fp32, " in text
+
+
 def test_markdown_of_many_failures_stays_short():
-    run = record(*(verdict(f"a/case_{n}-fp32", status="fail", message="long\n" * 40) for n in range(5000)))
+    words = ("".join(chr(ord("a") + int(digit)) for digit in str(n)) for n in range(5000))
+    run = record(*(verdict(f"a/{word}-fp32", status="fail", message=f"{word}\n" * 40) for word in words))
     text = markdown(view(run))
     assert "and 4,950 more failures" in text
     assert len(text) < 60_000

@@ -597,3 +597,19 @@ def test_a_run_ends_with_its_report(tmp_path):
 def test_the_plot_tells_apart_what_bounds_rest_on(case, bound_for, lane):
     drawn = plot(View((record(verdict(case=case, figures={"fraction": 0.5, "bound_for": bound_for})),)).rows, False)
     assert [one.arithmetic for one in drawn.lanes] == [lane]
+
+
+def test_failures_of_one_cause_are_one_card():
+    """83 equal faults of shape are one entry with 83 cases, which the table links to."""
+    message = "{} FAILED in compare\n  output.shape is (1, {}), but should be (1, 2)"
+    equal = [verdict(f"a/c{n}-fp32", status="fail", message=message.format(f"a/c{n}", n)) for n in range(83)]
+    other = verdict("a/other-fp32", status="fail", message="a/other FAILED in compare\n  output.dtype is int8")
+    run = record(*equal, other)
+    found = View((run,), CATALOG)
+    assert [len(rows) for rows in found.failures_by_cause] == [83, 1]
+    html = report_page(found)
+    assert html.count('<details class="card" id="f') == 2
+    assert "84 cases, with 2 causes" in " ".join(html.split())
+    assert "and 82 more cases" in html
+    first = found.failures_by_cause[0][0].number
+    assert html.count(f'href="#f{first}"') == 83

@@ -90,7 +90,7 @@ def compare(actual: Array, expected: Float64, bound: Float64) -> Comparison:
         bound=float(bound[worst]),
         fraction=float(fraction[worst]),
         ulp=float(error[worst]) / _spacing(float(expected[worst]), actual.dtype),
-        where=pattern(wrong),
+        where=pattern(wrong, np.isfinite(values)),
     )
 
 

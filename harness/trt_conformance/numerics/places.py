@@ -24,10 +24,24 @@ HINTS = {
 }
 
 
-def pattern(wrong: NDArray[np.bool_]) -> str:
-    """Describe the pattern of the wrong elements where it hints at a cause; else return an empty text."""
-    if not wrong.any():
-        return ""
+def pattern(wrong: NDArray[np.bool_], is_finite: NDArray[np.bool_]) -> str:
+    """Describe the wrong elements where that hints at a cause; else return an empty text.
+
+    Args:
+        wrong: which elements are beyond their bound.
+        is_finite: which elements of the output are finite; of the same shape.
+    """
+    count, odd = int(wrong.sum()), int((wrong & ~is_finite).sum())
+    where = _region(wrong) if count > 1 else ""  # a single element is in some row by chance
+    if odd:
+        which = "every mismatch" if odd == count else f"{odd} of the {count} mismatches"
+        said = "one element is not finite" if count == 1 else f"not finite: {which}"
+        return f"{said}; {where}" if where else said
+    return where
+
+
+def _region(wrong: NDArray[np.bool_]) -> str:
+    """Where the wrong elements are, if that is one region."""
     if wrong.all():
         return "every element is beyond its bound"
     places = np.argwhere(wrong)

@@ -13,6 +13,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.json import finite
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import FAULTS, Verdict
+from trt_conformance.results.causes import reason
 from trt_conformance.results.record.keys import keyed
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.summary import outcome
@@ -63,10 +64,7 @@ class Check:
         if self.is_known_otherwise:
             assert self.base is not None
             return f"known as {self.base.known} before, as {self.new.known} now"
-        stripped = (line.strip() for line in self.new.message.splitlines())
-        lines = [line for line in stripped if line and " FAILED in " not in line]
-        # A line that only announces the next one says nothing alone.
-        return " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+        return reason(self.new.message)
 
     @property
     def is_known_otherwise(self) -> bool:

@@ -23,19 +23,19 @@ def counts(verdicts: Iterable[Verdict]) -> Counter[str]:
 
 
 def table(verdicts: Sequence[Verdict]) -> list[str]:
-    """The lines of a table with one row per target and phase."""
+    """The lines of a table with one row per target and phase, at most 80 columns wide for names of ordinary length."""
     cells: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for v in verdicts:
         cells[v.target, v.phase][outcome(v)] += 1
-    names = {v.target: one_line(v.target) for v in verdicts}
-    width = max(map(len, names.values()), default=6)
-    lines = [f"{'target':<{width}}  {'phase':<8}" + "".join(f"{name:>13}" for name in COLUMNS)]
+    widths = {name: max(len(name), *(len(str(row[name])) for row in cells.values())) + 2 for name in COLUMNS}
+    lines = [f"{'phase':<9}" + "".join(f"{name:>{width}}" for name, width in widths.items())]
     for target in sorted({v.target for v in verdicts}):
+        lines.append(one_line(target))
         for phase in PHASES:
             row = cells.get((target, phase))
             if row:
-                numbers = "".join(f"{row[name] or '-':>13}" for name in COLUMNS)
-                lines.append(f"{names[target]:<{width}}  {phase:<8}{numbers}")
+                numbers = "".join(f"{row[name] or '-':>{width}}" for name, width in widths.items())
+                lines.append(f"  {phase:<7}{numbers}")
     return lines
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
 from trt_conformance.core.paths import relative
@@ -9,6 +11,7 @@ from trt_conformance.core.signals import uninterrupted
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import one_line, printable
 from trt_conformance.results import summary
+from trt_conformance.runner.failures import Failures
 from trt_conformance.runner.headline import headline, untested
 from trt_conformance.runner.session import Run
 
@@ -25,10 +28,14 @@ class Controller:
         self.unmatched: list[str] = []
         self.untested: list[str] = []
         self.exit = 0
+        self.failures = Failures()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for entry in getattr(report, "verdicts", ()):
-            self.run.recorder.note(Verdict.from_json(entry))
+            verdict = Verdict.from_json(entry)
+            self.run.recorder.note(verdict)
+            if report.failed and verdict.is_fault and not verdict.known:
+                self.failures.add(report, verdict)
             for name in set(entry) - NEEDED_LATER:  # pytest does not release a report before the run ends
                 del entry[name]
 
@@ -55,8 +62,29 @@ class Controller:
         with uninterrupted():
             run.recorder.close(end)
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_terminal_summary")
+    def pytest_show_each_cause_once(self, terminalreporter: pytest.TerminalReporter) -> Generator[None]:
+        """Group the failures by cause in what pytest shows, but not in what it counts."""
+        stats = terminalreporter.stats
+        failed = stats.get("failed", [])
+        if failed:
+            stats["failed"] = self.failures.one_of_each(failed)
+        try:
+            yield
+        finally:
+            if failed:
+                stats["failed"] = failed
+        lines = self.failures.short_lines() if terminalreporter.hasopt("f") else []
+        if lines:
+            terminalreporter.section("short test summary info")
+        for line in lines:
+            terminalreporter.write_line(line, red=True)
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         run, verdicts = self.run, self.run.recorder.verdicts
+        stats = terminalreporter.stats
+        if "failed" in stats:  # pytest's own short summary follows; its lines begin with the id
+            stats["failed"] = self.failures.of_others(stats["failed"])
         if not verdicts:
             return
 

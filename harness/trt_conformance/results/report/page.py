@@ -28,6 +28,7 @@ from trt_conformance.results.report.view import ORDER, WORDS, Row, View
 from trt_conformance.results.summary import outcome
 
 MOST_CARDS = 300
+MOST_OTHERS = 200
 MOST_PICTURES = 60
 MOST_OPEN = 4
 MOST_TERMS = 12
@@ -67,7 +68,7 @@ def report_page(view: View) -> str:
         runs=[_run(record) for record in view.records],
         statuses={row.status for row in view.rows},
         precisions=sorted({row.precision for row in view.rows if row.precision}),
-        carded={row.number for row in view.failures[:MOST_CARDS]},
+        carded={row.number: rows[0].number for rows in view.failures_by_cause[:MOST_CARDS] for row in rows},
     )
 
 
@@ -107,6 +108,7 @@ def _environment() -> Environment:
         "WORDS": WORDS,
         "ORDER": ORDER,
         "MOST_CARDS": MOST_CARDS,
+        "MOST_OTHERS": MOST_OTHERS,
         "MOST_PICTURES": MOST_PICTURES,
         "MOST_OPEN": MOST_OPEN,
         "MOST_TERMS": MOST_TERMS,

@@ -15,6 +15,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.verdict import FAULTS, NEUTRAL, REFERENCE, Verdict
 from trt_conformance.results.bound_use import BoundUse, arithmetic, bound_use, fraction, precision_of
+from trt_conformance.results.causes import Cause, cause
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.summary import DECISIVE_CHECKS, outcome
 
@@ -227,6 +228,17 @@ class View:
     @property
     def failures(self) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.status in FAULTS)
+
+    @cached_property
+    def failures_by_cause(self) -> tuple[tuple[Row, ...], ...]:
+        """The failed cases in groups of one cause, in the order of their first cases.
+
+        The cause is that of a case's first fault. The first row of a group represents it.
+        """
+        found: dict[tuple[Column, Cause], list[Row]] = {}
+        for row in self.failures:
+            found.setdefault((row.column, cause(row.faults[0])), []).append(row)
+        return tuple(map(tuple, found.values()))
 
     @cached_property
     def claims(self) -> dict[str, list[tuple[str, str]]]:

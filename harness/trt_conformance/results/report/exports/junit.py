@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from trt_conformance.core.verdict import FAULTS, Verdict
+from trt_conformance.results.causes import reason
 from trt_conformance.results.report.exports.series import series_names
 from trt_conformance.results.report.page import rerun
 from trt_conformance.results.report.view import Column, View
@@ -65,7 +66,7 @@ def _mode(verdict: Verdict) -> list[str]:
 def _test(verdict: Verdict, folder: str, name: str) -> TestCase:
     duration = verdict.figures.get("duration_s")
     test = TestCase(_xml(name), _xml(folder), None if duration is None else round(duration, 4))
-    found, first = outcome(verdict), next(iter(_lines(verdict)), "")
+    found, first = outcome(verdict), reason(verdict.message)
     if found in FAULTS:
         fault = (Error if found == "error" else Failure)(_xml(first), found)
         fault.text = _xml(f"{verdict.message}\nrerun: {rerun(verdict)}")
@@ -78,8 +79,3 @@ def _test(verdict: Verdict, folder: str, name: str) -> TestCase:
 
 def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
-
-
-def _lines(verdict: Verdict) -> list[str]:
-    """The lines of a message without the headline that names its case."""
-    return [line.strip() for line in verdict.message.splitlines() if line.strip() and " FAILED in " not in line]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 from trt_conformance.core.words import one_line, printable
+from trt_conformance.results.causes import others
 from trt_conformance.results.report.answer import answer, counted
 from trt_conformance.results.report.compare_text import escaped, markdown_table
 from trt_conformance.results.report.page import rerun
@@ -28,15 +29,18 @@ def markdown(view: View) -> str:
         ]
         title = f"Claims of the document ({len(view.claim_ids)})"
         lines += ["", f"### {title}", "", *markdown_table(["target", *(WORDS[state] for state in states)], claims)]
-    failures = [(row, row.faults[0]) for row in view.failures]
-    if failures:
-        lines += ["", f"### Failures ({len(failures)})", ""]
-        for row, verdict in failures[:MOST_FAILURES]:
+    if view.failures:
+        causes = view.failures_by_cause
+        lines += ["", f"### Failures ({len(view.failures)})", ""]
+        for same in causes[:MOST_FAILURES]:
+            row, verdict = same[0], same[0].faults[0]
+            more = f" and {counted(len(same) - 1, 'more case')}" if len(same) > 1 else ""
             case, target = (html.escape(one_line(text)) for text in (row.case, row.column.name))
-            text = printable(f"{verdict.message}\nrerun: {rerun(verdict)}")
+            also = f"with this cause, too: {others(other.case for other in same[1:])}\n" if more else ""
+            text = printable(f"{verdict.message}\n{also}rerun: {rerun(verdict)}")
             fence = _fence(text)
             lines += [
-                f"<details><summary><code>{case}</code> on {target}: {row.status}</summary>",
+                f"<details><summary><code>{case}</code>{more} on {target}: {row.status}</summary>",
                 "",
                 fence,
                 text,
@@ -44,8 +48,9 @@ def markdown(view: View) -> str:
                 "",
                 "</details>",
             ]
-        if len(failures) > MOST_FAILURES:
-            lines += ["", f"and {counted(len(failures) - MOST_FAILURES, 'more failure')}"]
+        left = sum(len(same) for same in causes[MOST_FAILURES:])
+        if left:
+            lines += ["", f"and {counted(left, 'more failure')}"]
     if view.known:
         known = [[k.id, k.column.name, str(len(k.rows))] for k in view.known]
         lines += ["", "### Known differences", "", *markdown_table(["difference", "target", "cases"], known)]
