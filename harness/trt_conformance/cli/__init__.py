@@ -21,6 +21,7 @@ from trt_conformance.cli import (
     history,
     merge,
     mutants,
+    rebuild,
     report,
     repro,
     run,
@@ -64,6 +65,7 @@ app.command()(export.export)
 app.command()(history.history)
 app.command()(merge.merge)
 app.command()(mutants.mutants)
+app.command()(rebuild.rebuild)
 app.command()(report.report)
 app.command()(repro.repro)
 app.command(context_settings=TO_PYTEST)(run.run)

@@ -20,12 +20,14 @@ TARGET_CHECKS = (
     "padding",
     "printed",
     QUICK_LATENCY,
+    "rebuild",
     "reject",
     "relations",
     "special_values",
+    "tactics",
 )
 """Checks of a target. A check's name is its test function's in `cases/`, without ``test_``, unless that passes a name
-to ``judge``.
+to ``judge``. ``rebuild`` and ``tactics`` are of the command ``trt-conformance rebuild``.
 """
 
 DATA_CHECKS = ("committed", "document_ideal", "document_printed", "golden", "store")

@@ -13,13 +13,13 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.disk_cache import DiskCache
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.results.record.record import RecordWriter
-from trt_conformance.runner import header
 from trt_conformance.runner.build_options import BuildOptions
 from trt_conformance.runner.lookahead import Lookahead, builds, subject_of
 from trt_conformance.runner.open_targets import OpenTargets
 from trt_conformance.runner.options import RunOptions
 from trt_conformance.runner.recorder import Recorder
 from trt_conformance.runner.selection import Selection
+from trt_conformance.targets import run_environment
 from trt_conformance.targets.engines import LIVE_ENGINES, Engines
 from trt_conformance.targets.isolation.proxy import IsolatedTarget
 from trt_conformance.targets.protocols import Target
@@ -128,6 +128,6 @@ class Run:
         return RecordWriter(
             root,
             [target.name for target in self.targets],
-            header.describe(list(self.targets)),
+            run_environment.describe(list(self.targets)),
             shard.describe(self.selection.ids, self.config) if shard else None,
         )

@@ -21,7 +21,14 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Mode
 from trt_conformance.targets.device.cuda import CudaError
 from trt_conformance.targets.errors import NotRun, Refused, TargetFault, Unsupported
-from trt_conformance.targets.protocols import CAPABILITIES, Engine, EngineFacts, LayerFacts, NetworkFacts
+from trt_conformance.targets.protocols import (
+    CAPABILITIES,
+    Engine,
+    EngineFacts,
+    LayerFacts,
+    NetworkFacts,
+    TacticChoices,
+)
 from trt_conformance.targets.timing.measurement import Measurement
 
 MOST_NAME = 100
@@ -134,10 +141,15 @@ class CheckedTarget(_Checked):
         return str(reason)[:MOST_REASON]
 
     def build(self, case: Case) -> CheckedEngine:
-        engine = self._guarded("build", lambda: self._given.build(case))
+        return self._engine("build", self._guarded("build", lambda: self._given.build(case)))
+
+    def _returned(self, name: str, value: Any, check: Callable[[Any], str] | None) -> Any:
+        return self._engine(name, value) if name == "build_with" else super()._returned(name, value, check)
+
+    def _engine(self, member: str, engine: Any) -> CheckedEngine:
         if not callable(getattr(engine, "run", None)):
             raise TargetFault(
-                f"`build` of {self._where} must return an engine, an object with `run`; it returned {_kind(engine)}"
+                f"`{member}` of {self._where} must return an engine, an object with `run`; it returned {_kind(engine)}"
             )
         return CheckedEngine(engine)
 
@@ -248,6 +260,7 @@ _RETURNS: dict[str, Callable[[Any], str]] = {
     "infer_shapes": lambda value: "" if isinstance(value, Iterator | list | tuple) else "an iterator or list of shapes",
     "missing_name": lambda value: "" if value is None or isinstance(value, str) else "None or a name (str)",
     "environment": _json_table,
+    "tactics": lambda value: "" if isinstance(value, TacticChoices) else "a TacticChoices",
     "describe": _engine_facts,
     "execution_modes": lambda value: "" if _are_texts(value) else "a tuple of names (str)",
     "run_in_mode": _outputs,

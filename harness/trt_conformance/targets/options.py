@@ -27,6 +27,7 @@ class Options:
         cache_limit: bytes that built engines may take there.
         builders: engines built at the same time, before they are needed; 0 to build each when it is needed.
         eager: prepare to build before the first case needs it, since many cases will.
+        fresh: measure every tactic again in each build, even where an earlier build of the process measured it.
     """
 
     tactics: Tactics = "default"
@@ -36,6 +37,7 @@ class Options:
     cache_limit: int = CACHE_LIMIT
     builders: int = 0
     eager: bool = False
+    fresh: bool = False
 
 
 def check_tactic_sources(names: tuple[str, ...]) -> None:

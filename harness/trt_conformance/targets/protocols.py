@@ -58,6 +58,30 @@ class EngineFacts:
     rounds_sums: bool = False
 
 
+@dataclass(frozen=True)
+class Tactic:
+    """One way in which a builder can run one of its layers.
+
+    Attributes:
+        layer: the builder's name of the layer, which may join several layers of the network.
+        implementation, tactic: the builder's two numbers, hexadecimal.
+        tensors: type and layout of each input, then of each output.
+    """
+
+    layer: str
+    implementation: str
+    tactic: str
+    tensors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TacticChoices:
+    """The tactics that a builder could choose from for a case's convolution, and the one that it chose, if known."""
+
+    offered: tuple[Tactic, ...]
+    chosen: Tactic | None = None
+
+
 class Configuration(NamedTuple):
     """Everything that determines a convolution's spatial output shape, one number per axis."""
 
@@ -128,6 +152,19 @@ class Capabilities(Target, Engine, Protocol):
 
     def environment(self) -> dict[str, Any]:
         """Versions and device for the run record; JSON values."""
+        ...
+
+    def tactics(self, case: Case) -> TacticChoices:
+        """What the builder can choose from for the case's convolution. Raises as `build` does."""
+        ...
+
+    def build_with(self, case: Case, tactic: Tactic) -> Engine:
+        """Build a case with one of its `tactics`, which `build` might choose or not.
+
+        Raises:
+            NotRun: the builder did not use the tactic.
+            Refused, Unsupported: as `build` does.
+        """
         ...
 
     # Of an engine.

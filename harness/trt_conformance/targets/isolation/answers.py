@@ -24,7 +24,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Mode, RejectPhase
 from trt_conformance.targets.errors import NotRun, Refused, TargetFault, Unsupported
 from trt_conformance.targets.isolation.channel import Channel
-from trt_conformance.targets.protocols import EngineFacts, NetworkFacts
+from trt_conformance.targets.protocols import EngineFacts, NetworkFacts, TacticChoices
 from trt_conformance.targets.timing.measurement import Measurement
 
 HEADER = struct.Struct("!4sQ")
@@ -46,6 +46,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
+_BUILT: TypeAdapter[Any] = TypeAdapter(tuple[int, list[str], dict[str, Any], EngineFacts | None])
 _RESULTS: dict[str, TypeAdapter[Any]] = {
     "hello": TypeAdapter(tuple[str, list[str]]),
     "supports": TypeAdapter(str | None),
@@ -54,7 +55,9 @@ _RESULTS: dict[str, TypeAdapter[Any]] = {
     "define": TypeAdapter(NetworkFacts),
     "infer_shapes": TypeAdapter(list[tuple[int, ...] | None]),
     "environment": TypeAdapter(dict[str, Any]),
-    "build": TypeAdapter(tuple[int, list[str], dict[str, Any], EngineFacts | None]),
+    "build": _BUILT,
+    "build_with": _BUILT,
+    "tactics": TypeAdapter(TacticChoices),
     "execution_modes": TypeAdapter(tuple[str, ...]),
     "timing_modes": TypeAdapter(tuple[Mode, ...]),
     "measure": TypeAdapter(Measurement),

@@ -23,7 +23,7 @@ from trt_conformance.targets.isolation import answers
 from trt_conformance.targets.isolation.waiting import announced, say
 from trt_conformance.targets.isolation.worker import HELLO, MOST_BYTES, Worker
 from trt_conformance.targets.options import Options
-from trt_conformance.targets.protocols import CAPABILITIES, EngineFacts, Target
+from trt_conformance.targets.protocols import CAPABILITIES, EngineFacts, Tactic, Target
 from trt_conformance.targets.registry import resolve
 
 T = TypeVar("T")
@@ -90,6 +90,8 @@ class IsolatedTarget:
                 setattr(self, capability, _Method(self.ask, "target", capability))
         if "expect" in capabilities:
             self.expect = self._expect
+        if "build_with" in capabilities:
+            self.build_with = self._build_with
 
     @property
     def is_alive(self) -> bool:
@@ -105,6 +107,9 @@ class IsolatedTarget:
 
     def build(self, case: Case) -> IsolatedEngine:
         return IsolatedEngine(self, case)
+
+    def _build_with(self, case: Case, tactic: Tactic) -> IsolatedEngine:
+        return IsolatedEngine(self, case, tactic)
 
     def _expect(self, cases: Sequence[Case]) -> None:
         """Let the worker build these ahead, except those that may have broken one; record which of them it supports."""
@@ -217,13 +222,15 @@ class IsolatedTarget:
 class IsolatedEngine:
     """An engine in the worker, built again where the worker that contained it is gone."""
 
-    def __init__(self, target: IsolatedTarget, case: Case) -> None:
+    def __init__(self, target: IsolatedTarget, case: Case, tactic: Tactic | None = None) -> None:
+        """``tactic`` is what to build it with; None leaves the choice to the builder."""
         self._target, self._case = target, case
+        self._how = ("build", case) if tactic is None else ("build_with", case, tactic)
         self._build()
 
     def _build(self) -> None:
         self._target.claimed(self._case)
-        answer = self._target.guarded(lambda: self._target.call("build", self._case))
+        answer = self._target.guarded(lambda: self._target.call(*self._how))
         self._number, capabilities, self.origin, facts = answer
         self._generation = self._target.generation
         self._closed = False

@@ -173,6 +173,9 @@ class Served:
             return self._expect(*arguments)
         if kind == "build":
             return self._add(self.target.build(arguments[0]))
+        if kind == "build_with":
+            assert offers(self.target, "build_with")
+            return self._add(self.target.build_with(*arguments))
         if kind == "finish":
             getattr(self.target, "close", lambda: None)()
             return None

@@ -9,9 +9,11 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT
 from trt_conformance.targets.errors import Refused, TargetOptionError, Unsupported
 from trt_conformance.targets.options import Options, Tactics
+from trt_conformance.targets.protocols import Tactic, TacticChoices
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.loading import Loaded, load
 from trt_conformance.targets.tensorrt.network import Definition, define
+from trt_conformance.targets.tensorrt.tactics import Forcing, Listing, Selection, Selector
 from trt_conformance.targets.tensorrt.timing_cache import TimingCache
 
 # Preferred, not obeyed: where TensorRT has no kernel of the precision it falls back, and the verdict says so.
@@ -55,9 +57,20 @@ class PlanBuilder:
             Refused: TensorRT refused the network, or built nothing; with its logged errors.
             Unsupported: the version cannot be told what the case needs.
         """
-        if definition.facts.errors:
-            raise Refused("network", "\n".join(definition.facts.errors))
         return self._serialized(definition, case)
+
+    def tactics(self, definition: Definition, case: Case) -> TacticChoices:
+        """What the builder can choose from for the convolution. Raises as `build` does."""
+        listing = Listing()
+        self._selected(definition, case, listing)
+        return listing.found()
+
+    def build_with(self, definition: Definition, case: Case, tactic: Tactic) -> bytes:
+        """As `build`, with one of `tactics`. Raises NotRun where the builder did not use it."""
+        forcing = Forcing(tactic)
+        plan = self._selected(definition, case, forcing)
+        forcing.check()
+        return plan
 
     def load(self, plan: bytes) -> Loaded | None:
         """A plan where it can run; None where it was built for another machine's GPU. Raises Refused."""
@@ -68,7 +81,17 @@ class PlanBuilder:
         if self._timings is not None:
             self._timings.save()
 
-    def _serialized(self, definition: Definition, case: Case) -> bytes:
+    def _selected(self, definition: Definition, case: Case, selection: Selection) -> bytes:
+        if self._ahead_for is not None:
+            raise Unsupported(f"{self._api.flavour} times no tactics without the GPU that it builds for")
+        selector = Selector(self._api, selection)
+        plan = self._serialized(definition, case, selector)
+        selector.check()
+        return plan
+
+    def _serialized(self, definition: Definition, case: Case, selector: Selector | None = None) -> bytes:
+        if definition.facts.errors:
+            raise Refused("network", "\n".join(definition.facts.errors))
         api, builder = self._api, self._api.builder
         api.take_errors()
         api.take_shortages()
@@ -83,7 +106,11 @@ class PlanBuilder:
         if self._ahead_for is not None:
             config.num_compute_capabilities = 1
             config.set_compute_capability(api.member("ComputeCapability", self._ahead_for), 0)
-        if self._timings is not None:
+        if selector is not None:
+            selector.attach(api, config)
+        elif self._options.fresh:
+            self._set_flag(config, "DISABLE_TIMING_CACHE", True)
+        elif self._timings is not None:
             self._timings.attach(config)
         if case.dynamic is not None:
             profile = builder.create_optimization_profile()

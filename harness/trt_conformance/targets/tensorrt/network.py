@@ -32,6 +32,7 @@ READ_BACK = (
 )
 
 
+LAYER_NAME = "convolution"
 # Python keeps one list of warnings for all threads.
 WARNINGS = threading.Lock()
 
@@ -103,7 +104,7 @@ class _Draft:
             self._refuse("the layer was refused")
         for index, tensor in inputs.items():
             layer.set_input(index, tensor)
-        layer.name = "convolution"
+        layer.name = LAYER_NAME
         if case.weights == "setters":
             self._set(layer, "num_output_maps", case.kernel.shape[0])
             self._set(layer, self._name("kernel_size_nd"), case.kernel.shape[2:])

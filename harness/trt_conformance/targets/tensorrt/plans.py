@@ -17,7 +17,7 @@ from typing import Any
 from trt_conformance.core.case import Case
 from trt_conformance.core.files import content_hash
 from trt_conformance.targets.errors import Refused, Unsupported
-from trt_conformance.targets.protocols import NetworkFacts
+from trt_conformance.targets.protocols import NetworkFacts, Tactic, TacticChoices
 from trt_conformance.targets.tensorrt.build import PlanBuilder
 from trt_conformance.targets.tensorrt.build_cache import Kept
 from trt_conformance.targets.tensorrt.loading import Loaded
@@ -109,6 +109,19 @@ class Plans:
             self.prepare()
             found = self._built(case, key, note)
         return found
+
+    def tactics(self, case: Case) -> TacticChoices:
+        """What the builder can choose from for a case's convolution. Raises what `PlanBuilder.tactics` raises."""
+        self.prepare()
+        return self._mine.tactics(self._mine.define(case), case)
+
+    def get_with(self, case: Case, tactic: Tactic) -> Plan:
+        """A case's plan with one tactic, not cached. Raises what `PlanBuilder.build_with` and `load` raise."""
+        self.prepare()
+        started = time.perf_counter()
+        content = self._mine.build_with(self._mine.define(case), case, tactic)
+        origin = {"engine": "built", "build_s": round(time.perf_counter() - started, 4)}
+        return Plan(content, origin, self._mine.load(content))
 
     def define(self, case: Case) -> NetworkFacts:
         """What TensorRT says of a case's network. Raises what `PlanBuilder.define` raises."""

@@ -17,7 +17,7 @@ from trt_conformance.targets.device import cuda
 from trt_conformance.targets.device import machine as environment
 from trt_conformance.targets.errors import Unsupported
 from trt_conformance.targets.options import Options
-from trt_conformance.targets.protocols import Configuration, NetworkFacts
+from trt_conformance.targets.protocols import Configuration, NetworkFacts, Tactic, TacticChoices
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.build import PlanBuilder, check_sources
 from trt_conformance.targets.tensorrt.build_cache import Kept
@@ -25,7 +25,7 @@ from trt_conformance.targets.tensorrt.ceilings import PRODUCT_FLOP, large_produc
 from trt_conformance.targets.tensorrt.execution import AheadOfTimeEngine, TensorRTEngine
 from trt_conformance.targets.tensorrt.host_memory import keep_freed
 from trt_conformance.targets.tensorrt.library import loaded_version
-from trt_conformance.targets.tensorrt.plans import Plans, timing_file
+from trt_conformance.targets.tensorrt.plans import Plan, Plans, timing_file
 from trt_conformance.targets.tensorrt.shapes import infer_shapes
 from trt_conformance.targets.tensorrt.timing_cache import TimingCache
 from trt_conformance.targets.timing.measurement import TimingPlan
@@ -114,7 +114,17 @@ class TensorRTTarget:
 
     def build(self, case: Case) -> TensorRTEngine | AheadOfTimeEngine:
         self._check(case)
-        plan = self._plans.get(case)
+        return self._engine(self._plans.get(case), case)
+
+    def tactics(self, case: Case) -> TacticChoices:
+        self._check(case)
+        return self._plans.tactics(case)
+
+    def build_with(self, case: Case, tactic: Tactic) -> TensorRTEngine | AheadOfTimeEngine:
+        self._check(case)
+        return self._engine(self._plans.get_with(case, tactic), case)
+
+    def _engine(self, plan: Plan, case: Case) -> TensorRTEngine | AheadOfTimeEngine:
         if self._gpu is None:
             return AheadOfTimeEngine(plan, f"built ahead of time for {AHEAD_OF_TIME}: {self._no_gpu}")
         return self.engine_type(self._api, plan, case, lambda: self.ceilings(case.precision), self._plans.quiet)
@@ -166,7 +176,7 @@ class TensorRTTarget:
     @property
     def _keeps_timings(self) -> bool:
         """TensorRT-RTX times no tactics when it builds: its timing cache does nothing."""
-        return self._gpu is not None and self._api.flavour == "tensorrt"
+        return self._gpu is not None and self._api.flavour == "tensorrt" and not self._options.fresh
 
     def _builder(self, api: Api) -> PlanBuilder:
         timings = TimingCache(api, self._timings) if self._keeps_timings else None

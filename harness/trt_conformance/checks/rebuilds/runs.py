@@ -1,0 +1,163 @@
+"""Shares out the builds of many cases among a target's processes, and makes a verdict of each case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from trt_conformance.checks.finding import Finding
+from trt_conformance.checks.rebuilds.rebuilt import judge_rebuilds
+from trt_conformance.checks.rebuilds.tactics import judge_tactics, list_tactics
+from trt_conformance.checks.rebuilds.trial import Known, Trial, try_build, try_tactic
+from trt_conformance.checks.rebuilds.verdicts import verdict_of
+from trt_conformance.checks.subject import Golden
+from trt_conformance.core.case import Case
+from trt_conformance.core.verdict import Verdict
+from trt_conformance.targets.crew import Crew
+from trt_conformance.targets.protocols import Tactic, TacticChoices, Target
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What turns trials into verdicts.
+
+    Attributes:
+        target: its name.
+        known: marks a verdict that meets an expectation.
+        may_differ: whether an expectation is about the output of a case.
+        rerun: the command that repeats the check of a case.
+    """
+
+    target: str
+    golden: Golden
+    known: Known
+    may_differ: Callable[[Case], bool]
+    rerun: Callable[[Case], str]
+
+
+class Rebuilds:
+    """Builds each of many cases many times. Cases take turns, so that a run which ends early has built all of them."""
+
+    def __init__(self, cases: Sequence[Case], times: int, judging: Judging, timed: bool) -> None:
+        self._cases, self._times, self._judging, self._timed = cases, times, judging, timed
+        self._trials: dict[str, list[Trial]] = {case.id: [] for case in cases}
+
+    def run(self, crew: Crew) -> Iterator[Verdict]:
+        """The verdict of each case once its last build is done, then of those that the time did not suffice for."""
+        judging = self._judging
+
+        def work(target: Target, case: Case) -> Trial:
+            return try_build(case, target, judging.golden, judging.known, self._timed)
+
+        for case, trial in crew.each([case for _ in range(self._times) for case in self._cases], work):
+            self._trials[case.id].append(trial)
+            if len(self._trials[case.id]) == self._times:
+                yield self._verdict(case)
+        yield from self.rest()
+
+    def rest(self) -> Iterator[Verdict]:
+        """The verdicts of the cases that have not had all of their builds."""
+        for case in self._cases:
+            if len(self._trials[case.id]) < self._times:
+                yield self._verdict(case)
+
+    def _verdict(self, case: Case) -> Verdict:
+        trials = self._trials[case.id]
+        found = judge_rebuilds(trials, self._times)
+        return verdict_of(case, self._judging.target, "rebuild", found, trials, self._judging.rerun(case))
+
+
+class _Unit(NamedTuple):
+    case: Case
+    tactic: Tactic
+
+
+@dataclass
+class _Listed:
+    """The tactics of a case, and what each of them gave so far."""
+
+    case: Case
+    choices: TacticChoices
+    trials: dict[Tactic, Trial] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.trials) == len(self.choices.offered)
+
+
+class EveryTactic:
+    """Lists the tactics of many cases, then builds and runs each of them. Cases take turns, as in `Rebuilds`."""
+
+    def __init__(self, cases: Sequence[Case], judging: Judging) -> None:
+        self._cases, self._judging = cases, judging
+        self._listed: dict[str, _Listed | Finding] = {}
+
+    def find_tactics(self, crew: Crew) -> Iterator[Verdict]:
+        """List the tactics of all cases; gives the verdicts of the cases that have none."""
+        for case, found in crew.each(self._cases, lambda target, case: list_tactics(case, target)):
+            if isinstance(found, Finding):
+                self._listed[case.id] = found
+                yield self._without(case, found)
+            else:
+                self._listed[case.id] = _Listed(case, found)
+
+    @property
+    def listed(self) -> int:
+        """How many tactics there are of all cases."""
+        return sum(len(listed.choices.offered) for listed in self._with_tactics)
+
+    @property
+    def ran(self) -> int:
+        """How many of them have run."""
+        return sum(trial.ran for listed in self._with_tactics for trial in listed.trials.values())
+
+    @property
+    def cases_listed(self) -> int:
+        """How many cases have tactics."""
+        return len(self._with_tactics)
+
+    def run(self, crew: Crew) -> Iterator[Verdict]:
+        """The verdict of each case once its last tactic has run, then of those that the time did not suffice for."""
+        judging = self._judging
+
+        def work(target: Target, unit: _Unit) -> Trial:
+            return try_tactic(unit.case, target, unit.tactic, judging.golden, judging.known)
+
+        for unit, trial in crew.each(self._units(), work):
+            listed = self._listed[unit.case.id]
+            assert isinstance(listed, _Listed)
+            listed.trials[unit.tactic] = trial
+            if listed.is_complete:
+                yield self._verdict(listed)
+        yield from self.rest()
+
+    def rest(self) -> Iterator[Verdict]:
+        """The verdicts of the cases whose tactics have not all been tried, or not been listed."""
+        for case in self._cases:
+            listed = self._listed.get(case.id)
+            if listed is None:
+                yield self._without(case, Finding("not run", ["the time was up before its tactics were listed"]))
+            elif isinstance(listed, _Listed) and not listed.is_complete:
+                yield self._verdict(listed)
+
+    @property
+    def _with_tactics(self) -> list[_Listed]:
+        return [listed for listed in self._listed.values() if isinstance(listed, _Listed)]
+
+    def _units(self) -> list[_Unit]:
+        """The first tactic of each case, then the second of each, and so on."""
+        ranked = [
+            (rank, _Unit(listed.case, tactic))
+            for listed in self._with_tactics
+            for rank, tactic in enumerate(listed.choices.offered)
+        ]
+        return [unit for _, unit in sorted(ranked, key=lambda pair: pair[0])]
+
+    def _verdict(self, listed: _Listed) -> Verdict:
+        found = judge_tactics(listed.choices, listed.trials)
+        judging, trials = self._judging, listed.trials.values()
+        return verdict_of(listed.case, judging.target, "tactics", found, trials, judging.rerun(listed.case))
+
+    def _without(self, case: Case, found: Finding) -> Verdict:
+        return verdict_of(case, self._judging.target, "tactics", found, (), self._judging.rerun(case))

@@ -1,0 +1,110 @@
+"""Is each tactic right that the builder may choose from, however rarely its timings make it choose one?"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from trt_conformance.checks.finding import Finding
+from trt_conformance.checks.rebuilds.trial import Trial
+from trt_conformance.checks.subject import raised
+from trt_conformance.core.case import Case
+from trt_conformance.core.verdict import Status
+from trt_conformance.core.words import counted, percent
+from trt_conformance.targets.protocols import Tactic, TacticChoices, Target, offers
+
+MOST_SHOWN = 8
+
+
+def list_tactics(case: Case, target: Target) -> TacticChoices | Finding:
+    """The tactics of a case on a target, in an order that is the case's own; or why there are none.
+
+    The order is drawn by the case's id: a run that ends early has then left out no kind of tactic.
+    """
+    if not offers(target, "tactics", "build_with"):
+        return Finding("unsupported", ["the target does not list its tactics"])
+    try:
+        reason = target.supports(case)
+        if reason is not None:
+            return Finding("unsupported", [reason])
+        found = target.tactics(case)
+    except Exception as fault:  # whatever a target raises is about this case alone
+        return raised(fault, "build")
+    offered = list(found.offered)
+    random.Random(case.id).shuffle(offered)  # noqa: S311 - no secret
+    return TacticChoices(tuple(offered), found.chosen)
+
+
+def judge_tactics(choices: TacticChoices, trials: Mapping[Tactic, Trial]) -> Finding:
+    """A wrong tactic is a fault of the case. One that the builder cannot use or does not use is reported as such.
+
+    Args:
+        trials: by tactic; those that the run had no time for are missing.
+    """
+    listed, ran = len(choices.offered), sum(trial.ran for trial in trials.values())
+    statuses = Counter(trial.status for trial in trials.values())
+    left = listed - len(trials)
+    parts = [f"{ran} of {counted(listed, 'tactic')} ran ({percent(ran / listed)})"]
+    parts += [f"{n} {status}" for status, n in sorted(statuses.items()) if status not in ("pass", "not run")]
+    parts += [f"{statuses['not run']} not used by the builder"] if statuses["not run"] else []
+    parts += [f"{left} left when the time was up"] if left else []
+    kernels = len({trial.kernel for trial in trials.values() if trial.ran})
+    parts.append(counted(kernels, "different GPU kernel"))
+    lines = [", ".join(parts), *_wrong(choices, trials)]
+    return Finding(_status(statuses, ran), lines, {"tactics": _figures(choices, trials, ran)})
+
+
+def _status(statuses: Counter[str], ran: int) -> Status:
+    if statuses["fail"]:
+        return "fail"
+    if statuses["error"]:
+        return "error"
+    return "pass" if ran else "not run"
+
+
+def _wrong(choices: TacticChoices, trials: Mapping[Tactic, Trial]) -> list[str]:
+    """Each wrong tactic with its message, the builder's own choice marked."""
+    wrong = [(tactic, trial) for tactic, trial in trials.items() if trial.is_fault]
+    lines = []
+    for tactic, trial in wrong[:MOST_SHOWN]:
+        own = ", the builder's own choice" if tactic == choices.chosen else ""
+        _, *rest = trial.message.splitlines() or [""]
+        lines.append(f"tactic {tactic.tactic} of {tactic.implementation} ({trial.kernel or 'kernel unknown'}){own}:")
+        lines += [f"  {line.strip()}" for line in rest or [trial.message]]
+    if len(wrong) > MOST_SHOWN:
+        lines.append(f"and {len(wrong) - MOST_SHOWN} more; the record has all of them")
+    return lines
+
+
+def _figures(choices: TacticChoices, trials: Mapping[Tactic, Trial], ran: int) -> dict[str, Any]:
+    return {
+        "listed": len(choices.offered),
+        "ran": ran,
+        "chosen": None if choices.chosen is None else choices.chosen.tactic,
+        "trials": [
+            {
+                "implementation": tactic.implementation,
+                "tactic": tactic.tactic,
+                "tensors": list(tactic.tensors),
+                "is_chosen": tactic == choices.chosen,
+                "status": trials[tactic].status if tactic in trials else "not tried",
+                **(_trial(trials[tactic]) if tactic in trials else {}),
+            }
+            for tactic in choices.offered
+        ],
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    figures = {
+        "kernel": trial.kernel,
+        "layers": len(trial.kernels),
+        "ran_in": trial.ran_in,
+        "fraction": trial.fraction,
+        "output_sha256": trial.output_sha256,
+        "build_s": trial.build_s,
+        "message": trial.message[:500],
+    }
+    return {name: value for name, value in figures.items() if value not in (None, "", 0)}

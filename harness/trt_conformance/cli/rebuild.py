@@ -1,0 +1,279 @@
+"""``trt-conformance rebuild``: builds cases many times, or with each tactic, and judges every engine."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trt_conformance.cli.output import AsJson, note, print_json
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import CASES, RUNS
+from trt_conformance.core.words import closest, counted, one_line, percent
+
+if TYPE_CHECKING:
+    from trt_conformance.catalog.catalog import Catalog
+    from trt_conformance.checks.rebuilds.runs import EveryTactic, Judging, Rebuilds
+    from trt_conformance.checks.subject import Golden
+    from trt_conformance.core.case import Case
+    from trt_conformance.core.verdict import Verdict
+    from trt_conformance.numerics.reference.result import Result
+    from trt_conformance.results.record.record import RecordWriter
+    from trt_conformance.targets.crew import Crew
+
+TACTICS = ("fast", "default", "exhaustive")
+MOST_CASES, MOST_LAYERS = 100, 50
+MOST_JOBS = 32
+
+
+def rebuild(
+    target: Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")],
+    case: Annotated[
+        list[str] | None,
+        typer.Option("--case", metavar="GLOB", help="Only cases whose id or file matches. Repeatable."),
+    ] = None,
+    times: Annotated[int, typer.Option(min=1, max=10_000, help="How many times to build each case.")] = 20,
+    every_tactic: Annotated[
+        bool,
+        typer.Option("--every-tactic", help="Instead, build each case with each tactic that the builder could choose."),
+    ] = False,
+    cases: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="At most so many cases, spread evenly over the selected ones.", show_default="100; 50"
+        ),
+    ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=1, max=MOST_JOBS, help="Processes that build at the same time; with several, nothing is timed."
+        ),
+    ] = 1,
+    budget: Annotated[
+        float | None,
+        typer.Option(min=1.0, metavar="SECONDS", help="Start no build after so many seconds.", show_default="none"),
+    ] = None,
+    tactics: Annotated[
+        str, typer.Option(help="How long TensorRT searches for GPU kernels: fast, default or exhaustive.")
+    ] = "default",
+    record_root: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder in which the record is written.", show_default="reports/runs")
+    ] = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Build cases many times without any cache, and judge every engine.
+
+    Which GPU kernels were chosen how often, whether the bits of the
+    output differ between builds, and how much slower the slowest choice
+    is than the fastest.
+
+    With --every-tactic, each case is built with each of the tactics that
+    the builder could choose from for the convolution, also those that
+    its timings never make it choose.
+
+    Exit code 1 if an output is beyond its bound or a build fails.
+    """
+    from trt_conformance.catalog.catalog import load_catalog
+    from trt_conformance.targets.crew import Crew
+    from trt_conformance.targets.isolation.proxy import open_target
+    from trt_conformance.targets.options import Options
+
+    if tactics not in TACTICS:
+        raise ConformanceError(f"--tactics: expected {', '.join(TACTICS)}, got {tactics!r}{closest(tactics, TACTICS)}")
+    catalog = load_catalog(tier=None)
+    options = Options(tactics=tactics, fresh=True)  # type: ignore[arg-type]
+    with _sigterm_as_ctrl_c(), Crew(lambda: open_target(target, options=options), jobs, budget) as crew:
+        name, facts = crew.ask(_described)
+        judging = _judging(name, _rerun(target, times, every_tactic, tactics))
+        chosen: Sequence[Case] = _select(catalog, case or (), judging)
+        if not case:
+            chosen = crew.ask(lambda opened: [one for one in chosen if opened.supports(one) is None])
+        chosen = _spread(chosen, cases or (MOST_LAYERS if every_tactic else MOST_CASES))
+        run = _Run(record_root, name, facts, quiet=as_json)
+        if every_tactic:
+            run.every_tactic(_every_tactic(chosen, judging), crew)
+        else:
+            run.rebuilds(_rebuilds(chosen, times, judging, timed=jobs == 1), crew)
+    if as_json:
+        print_json([verdict.to_json() for verdict in run.verdicts])
+    raise typer.Exit(run.exit_code)
+
+
+class _Run:
+    """Prints verdicts as they come, and writes them into a record."""
+
+    def __init__(self, root: Path, target: str, facts: dict[str, Any], quiet: bool) -> None:
+        self._root, self._target, self._facts, self._quiet = root, target, facts, quiet
+        self._writer: RecordWriter | None = None
+        self.verdicts: list[Verdict] = []
+        self.is_stopped = False
+
+    @property
+    def exit_code(self) -> int:
+        from trt_conformance.core.verdict import FAULTS
+
+        if self.is_stopped:
+            return 128 + signal.SIGINT
+        return int(any(verdict.status in FAULTS and not verdict.known for verdict in self.verdicts))
+
+    def rebuilds(self, work: Rebuilds, crew: Crew) -> None:
+        """Build everything; what Ctrl-C leaves is judged by the builds that it had."""
+        with self._recorded():
+            try:
+                self._take(work.run(crew))
+            except KeyboardInterrupt:
+                self.is_stopped = True
+                self._take(work.rest())
+
+    def every_tactic(self, work: EveryTactic, crew: Crew) -> None:
+        """List the tactics, then build with each; as in `rebuilds`."""
+        with self._recorded():
+            try:
+                self._take(work.find_tactics(crew))
+                note(f"{counted(work.listed, 'tactic')} of {counted(work.cases_listed, 'case')}")
+                self._take(work.run(crew))
+            except KeyboardInterrupt:
+                self.is_stopped = True
+                self._take(work.rest())
+        if work.listed:
+            share = percent(work.ran / work.listed)
+            self._say(f"\n{work.ran} of {counted(work.listed, 'tactic')} ran: {share}")
+
+    def _take(self, verdicts: Iterator[Verdict]) -> None:
+        for verdict in verdicts:
+            if self._writer is not None:
+                self._writer.write(verdict)
+            self.verdicts.append(verdict)
+            status = "known" if verdict.known else verdict.status
+            self._say(f"{status:<11}  {verdict.case}  {_shown(verdict)}".rstrip())
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            typer.echo(line)
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        from trt_conformance.core.signals import uninterrupted
+        from trt_conformance.core.verdict import FAULTS
+        from trt_conformance.results.record.record import RecordWriter
+        from trt_conformance.results.summary import counts
+
+        try:
+            self._writer = RecordWriter(self._root, [self._target], self._facts)
+            yield
+            with uninterrupted():
+                end = {"counts": dict(counts(self.verdicts)), "exit": self.exit_code, "stopped": self.is_stopped}
+                self._writer.close(end)
+        except OSError as fault:
+            raise ConformanceError(f"the record cannot be written: {fault.strerror or fault}") from None
+        faults = sum(verdict.status in FAULTS and not verdict.known for verdict in self.verdicts)
+        self._say(f"\n{counted(len(self.verdicts), 'case')}, {counted(faults, 'fault')}; record: {self._writer.path}")
+
+
+def _shown(verdict: Verdict) -> str:
+    """A verdict's message in a line; of a fault, with the lines below its headline."""
+    first, *rest = verdict.message.splitlines() or [""]
+    if " FAILED in " in first:
+        return "\n".join([rest[0].strip() if rest else "", *(f"    {one_line(line)}" for line in rest[1:])])
+    return one_line("; ".join([first, *(line.strip() for line in rest)]))
+
+
+def _described(target: Any) -> tuple[str, dict[str, Any]]:
+    from trt_conformance.targets.run_environment import describe
+
+    return target.name, describe([target])
+
+
+def _rebuilds(cases: Sequence[Case], times: int, judging: Judging, timed: bool) -> Rebuilds:
+    from trt_conformance.checks.rebuilds.runs import Rebuilds
+
+    return Rebuilds(cases, times, judging, timed)
+
+
+def _every_tactic(cases: Sequence[Case], judging: Judging) -> EveryTactic:
+    from trt_conformance.checks.rebuilds.runs import EveryTactic
+
+    return EveryTactic(cases, judging)
+
+
+def _select(catalog: Catalog, globs: Sequence[str], judging: Judging) -> list[Case]:
+    """The cases to build: all that are accepted, untimed and without a known difference, unless others are selected."""
+    for glob in globs:
+        if not catalog.select([glob]):
+            raise ConformanceError(f"no case matches {glob!r} (`trt-conformance cases list` lists them)")
+    chosen = [case for case in catalog.select(globs) if case.reject is None and not case.large]
+    if not globs:
+        chosen = [case for case in chosen if not case.latency and not judging.may_differ(case)]
+    if not chosen:
+        raise ConformanceError("all selected cases must be refused, or are large: there is nothing to build")
+    return chosen
+
+
+def _spread(cases: Sequence[Case], most: int) -> Sequence[Case]:
+    """At most so many cases, at equal distances in the order of the catalog."""
+    if len(cases) <= most:
+        return cases
+    note(f"{most} of {len(cases)} cases; --cases {len(cases)} takes all of them")
+    return [cases[index * len(cases) // most] for index in range(most)]
+
+
+def _judging(target: str, rerun: str) -> Judging:
+    from trt_conformance.catalog.expectations import Expectations, read_expectations
+    from trt_conformance.catalog.source import CaseFileError
+    from trt_conformance.checks.rebuilds.runs import Judging
+
+    entries, faults = read_expectations(CASES / "expectations", ids=None)
+    if faults:
+        raise CaseFileError(faults)
+    expectations = Expectations(entries)
+
+    def may_differ(case: Case) -> bool:
+        return any(entry.allows(target, case.id, "forward") for entry in entries)
+
+    return Judging(
+        target=target,
+        golden=_golden(),
+        known=expectations.apply,
+        may_differ=may_differ,
+        rerun=lambda case: f"{rerun} --case {shlex.quote(case.id)}",
+    )
+
+
+def _rerun(target: str, times: int, every_tactic: bool, tactics: str) -> str:
+    words = ["trt-conformance", "rebuild", "--target", target]
+    words += ["--every-tactic"] if every_tactic else ["--times", str(times)]
+    words += ["--tactics", tactics] if tactics != "default" else []
+    return shlex.join(words)
+
+
+def _golden() -> Golden:
+    """The reference of a case. Each is read or computed once, by one thread at a time."""
+    from trt_conformance.golden import read_reference
+    from trt_conformance.golden.computed import computed_reference
+
+    lock = threading.Lock()
+    kept: dict[tuple[str, int], Result] = {}
+
+    def golden(case: Case, index: int) -> Result:
+        with lock:
+            if (case.id, index) not in kept:
+                kept[case.id, index] = (computed_reference if case.latency else read_reference)(case, index)
+            return kept[case.id, index]
+
+    return golden
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end the run in good order, as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,85 @@
+"""Several processes of one target that share out work, until it is done or the time is up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from types import TracebackType
+from typing import TypeVar
+
+from trt_conformance.targets.isolation.proxy import TIME_LIMIT, IsolatedTarget
+from trt_conformance.targets.protocols import Target
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+GRACE_S = 10.0
+"""How long a call may take after the time is up, before its process is killed."""
+
+
+class Crew:
+    """Threads that each have the target in a process of its own.
+
+    A thread lives as long as the crew: the process that it started ends with it.
+    """
+
+    def __init__(self, opened: Callable[[], Target], size: int, budget_s: float | None = None) -> None:
+        """``opened`` opens the target, once in each thread; ``budget_s`` is None for all the time that it takes."""
+        self._open = opened
+        self._deadline = None if budget_s is None else time.monotonic() + budget_s
+        self._pool = ThreadPoolExecutor(size, "crew")
+        self._own = threading.local()
+        self._targets: list[Target] = []
+        self._is_stopped = False
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the processes; work in progress is lost."""
+        self._is_stopped = True
+        for target in self._targets:
+            if isinstance(target, IsolatedTarget):
+                target.close()
+        self._pool.shutdown(cancel_futures=True)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the time is up; infinite without a budget."""
+        return float("inf") if self._deadline is None else self._deadline - time.monotonic()
+
+    def ask(self, question: Callable[[Target], R]) -> R:
+        """What one of the targets answers. Raises what opening it and the question raise."""
+        return self._pool.submit(lambda: question(self._target())).result()
+
+    def each(self, units: Sequence[T], work: Callable[[Target, T], R]) -> Iterator[tuple[T, R]]:
+        """Each unit of work with its result, as they end; those that the time did not suffice for are left out.
+
+        ``work`` raises nothing that is about a unit alone. Raises what opening the target raises.
+        """
+        futures: dict[Future[R | None], T] = {self._pool.submit(self._done, unit, work): unit for unit in units}
+        for future in as_completed(futures):
+            result = future.result()
+            if result is not None:
+                yield futures[future], result
+
+    def _done(self, unit: T, work: Callable[[Target, T], R]) -> R | None:
+        if self._is_stopped or self.remaining <= 0:
+            return None
+        target = self._target()
+        if isinstance(target, IsolatedTarget):
+            target.time_limit = min(TIME_LIMIT, max(self.remaining, 0) + GRACE_S)
+        result = work(target, unit)
+        return None if self._is_stopped else result
+
+    def _target(self) -> Target:
+        """The calling thread's own."""
+        target: Target | None = getattr(self._own, "target", None)
+        if target is None:
+            target = self._own.target = self._open()
+            self._targets.append(target)
+        return target

@@ -1,0 +1,170 @@
+"""Lists the tactics that a builder may choose from, and makes it choose one of them.
+
+A builder calls an ``IAlgorithmSelector`` with the choices that it has for each of its layers, then reports those that
+it made. A layer is the builder's own: it may join several layers of the network, or reorder a tensor. TensorRT 8.5 to
+10 have the class; TensorRT 11 and TensorRT-RTX do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from trt_conformance.targets.errors import NotRun, Unsupported
+from trt_conformance.targets.protocols import Tactic, TacticChoices
+from trt_conformance.targets.tensorrt.api import Api
+from trt_conformance.targets.tensorrt.network import LAYER_NAME
+
+# Layers of the builder that only reorder a tensor; their names contain that of the layer before or after them.
+REORDERS = "Reformatting CopyNode"
+
+
+class Selection(Protocol):
+    """What decides for a selector. ``choices`` are of TensorRT, and valid during the call only."""
+
+    def select(self, context: Any, choices: Sequence[Any]) -> list[int]:
+        """The indices of the choices that the builder may use for a layer; none leaves the choice to it."""
+        ...
+
+    def report(self, contexts: Sequence[Any], choices: Sequence[Any]) -> None:
+        """The choice that the builder made for each layer."""
+        ...
+
+
+class Listing:
+    """Restricts nothing; keeps what was offered for the convolution, and what the builder chose."""
+
+    def __init__(self) -> None:
+        self._offered: dict[Tactic, None] = {}
+        self._chosen: list[Tactic] = []
+
+    def select(self, context: Any, choices: Sequence[Any]) -> list[int]:
+        if is_convolution(context.name):
+            self._offered |= dict.fromkeys(tactic_of(context, choice) for choice in choices)
+        return list(range(len(choices)))
+
+    def report(self, contexts: Sequence[Any], choices: Sequence[Any]) -> None:
+        self._chosen = _reported(contexts, choices)
+
+    def found(self) -> TacticChoices:
+        """What the builder offered and chose. Raises Unsupported where it offered nothing for the convolution."""
+        if not self._offered:
+            raise Unsupported("the builder asked for no choice of tactics for the convolution")
+        same = (one for one in self._offered for chosen in self._chosen if is_same_kernel(one, chosen))
+        exact = (one for one in self._chosen if one in self._offered)
+        return TacticChoices(tuple(self._offered), next(exact, next(same, None)))
+
+
+class Forcing:
+    """Lets the builder use one tactic for its layer, and anything for other layers."""
+
+    def __init__(self, wanted: Tactic) -> None:
+        self._wanted = wanted
+        self._was_offered = False
+        self._chosen: list[Tactic] = []
+
+    def select(self, context: Any, choices: Sequence[Any]) -> list[int]:
+        if context.name == self._wanted.layer:
+            found = [index for index, choice in enumerate(choices) if tactic_of(context, choice) == self._wanted]
+            if found:
+                self._was_offered = True
+                return found
+        return list(range(len(choices)))
+
+    def report(self, contexts: Sequence[Any], choices: Sequence[Any]) -> None:
+        self._chosen = _reported(contexts, choices)
+
+    def check(self) -> None:
+        """Raise NotRun if the built engine has another tactic than the one that was wanted."""
+        if not self._was_offered:
+            raise NotRun("the builder did not offer this tactic again")
+        others = [one for one in self._chosen if one.layer == self._wanted.layer]
+        if others and not any(is_same_kernel(one, self._wanted) for one in others):
+            raise NotRun(f"the builder chose another tactic: {others[0].implementation} {others[0].tactic}")
+
+
+class Selector:
+    """An ``IAlgorithmSelector`` that asks a `Selection`, and keeps what that raises: TensorRT does not pass it on."""
+
+    def __init__(self, api: Api, selection: Selection) -> None:
+        """Raises Unsupported where this version has no selectors."""
+        if not hasattr(api.trt, "IAlgorithmSelector"):
+            raise Unsupported(f"{api.flavour} {api.version} cannot be told which tactic to use")
+        self._faults: list[Exception] = []
+        self.instance = _make_selector(api.trt, selection, self._faults)
+        """The object for ``IBuilderConfig.algorithm_selector``."""
+
+    def attach(self, api: Api, config: Any) -> None:
+        """Let a build ask. The timing cache is off, as TensorRT advises: it would offer one tactic of many."""
+        config.algorithm_selector = self.instance
+        config.set_flag(api.trt.BuilderFlag.DISABLE_TIMING_CACHE)
+
+    def check(self) -> None:
+        """Raise what the selection raised during the build."""
+        if self._faults:
+            raise self._faults[0]
+
+
+def _make_selector(trt: Any, selection: Selection, faults: list[Exception]) -> Any:
+    class Instance(trt.IAlgorithmSelector):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.IAlgorithmSelector.__init__(self)  # pybind11 needs this call, and not one of `super`
+
+        def select_algorithms(self, context: Any, choices: Sequence[Any]) -> list[int]:
+            try:
+                return selection.select(context, choices)
+            except Exception as fault:
+                faults.append(fault)
+                return list(range(len(choices)))
+
+        def report_algorithms(self, contexts: Sequence[Any], choices: Sequence[Any]) -> None:
+            try:
+                selection.report(contexts, choices)
+            except Exception as fault:
+                faults.append(fault)
+
+    return Instance()
+
+
+def is_convolution(name: str) -> bool:
+    """Whether a builder's layer of this name computes the convolution."""
+    return LAYER_NAME in name and not name.startswith(REORDERS)
+
+
+def is_same_kernel(one: Tactic, other: Tactic) -> bool:
+    """Whether two tactics run the same code, whatever the layouts of their tensors."""
+    return (one.layer, one.implementation, one.tactic) == (other.layer, other.implementation, other.tactic)
+
+
+def tactic_of(context: Any, choice: Any) -> Tactic:
+    """A choice for a layer as plain values, which outlast the call."""
+    variant = choice.algorithm_variant
+    count = context.num_inputs + context.num_outputs
+    tensors = (choice.get_algorithm_io_info(index) for index in range(count))
+    return Tactic(
+        context.name,
+        _hexadecimal(variant.implementation),
+        _hexadecimal(variant.tactic),
+        tuple(_tensor(tensor) for tensor in tensors if tensor is not None),
+    )
+
+
+def _reported(contexts: Sequence[Any], choices: Sequence[Any]) -> list[Tactic]:
+    pairs = zip(contexts, choices, strict=True)
+    return [tactic_of(context, choice) for context, choice in pairs if is_convolution(context.name)]
+
+
+def _hexadecimal(number: int) -> str:
+    """As TensorRT's verbose log prints it: 64 bits, unsigned."""
+    return f"0x{int(number) & (2**64 - 1):016x}"
+
+
+def _tensor(info: Any) -> str:
+    """Type, strides and vectors of a tensor: ``HALF 200704:1:3584:64``, ``INT8 50176:3136:56:1 4 of axis 1``."""
+    try:
+        strides = ":".join(str(int(stride)) for stride in info.strides)
+    except (ValueError, RuntimeError, OverflowError):  # the bindings' answer to dimensions that are not known
+        strides = "?"
+    text = f"{info.dtype.name} {strides}"
+    axis = getattr(info, "vectorized_dim", -1)
+    return text if axis < 0 else f"{text} {info.components_per_element} of axis {axis}"

@@ -1,0 +1,96 @@
+"""``trt-conformance rebuild``: what it prints, records and ends with."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.doubles import tactics as doubles
+from tests.support.suite import suite_catalog
+from trt_conformance.catalog import catalog as catalog_module
+from trt_conformance.cli import app
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.results.record.record import read_record
+from trt_conformance.targets.isolation import proxy
+
+CASE = "stride_nd/h2_w2-fp32"
+TARGETS = {"tactics": doubles.Tactics, "fickle": doubles.Fickle, "crashing_list": None}
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    """The doubles, in this process."""
+    monkeypatch.setattr(proxy, "open_target", lambda spec, options: TARGETS[spec]())
+    monkeypatch.setattr(catalog_module, "load_catalog", lambda tier: suite_catalog())
+
+
+def invoke(tmp_path, *arguments):
+    return CliRunner().invoke(app, ["rebuild", "--record-root", str(tmp_path), *map(str, arguments)])
+
+
+def recorded(tmp_path):
+    (path,) = tmp_path.rglob("record.jsonl")
+    return read_record(path)
+
+
+def test_rebuilds_are_printed_and_recorded(tmp_path):
+    done = invoke(tmp_path, "--target", "fickle", "--times", 4, "--case", CASE)
+    assert done.exit_code == 0, done.output
+    assert f"pass         {CASE}  4 builds, 2 choices of GPU kernels (3+1), the same output bits" in done.output
+    record = recorded(tmp_path)
+    (verdict,) = record.verdicts
+    assert (verdict.check, verdict.status) == ("rebuild", "pass")
+    assert record.end.exit == 0
+    assert record.targets == ("fickle",)
+
+
+def test_every_tactic_is_run_and_a_wrong_one_ends_with_1(tmp_path):
+    done = invoke(tmp_path, "--target", "tactics", "--every-tactic", "--case", CASE)
+    assert done.exit_code == 1, done.output
+    assert "3 of 5 tactics ran: 60 %" in done.output
+    assert "tactic 0x0000000000000003 of 0x00000000800000a1 (kernel_3):" in done.output
+    (verdict,) = recorded(tmp_path).verdicts
+    assert verdict.figures["tactics"]["listed"] == 5
+    assert verdict.figures["rerun"] == (f"trt-conformance rebuild --target tactics --every-tactic --case {CASE}")
+
+
+def test_the_cases_are_spread_over_those_that_the_target_supports(tmp_path):
+    done = invoke(tmp_path, "--target", "fickle", "--times", 1, "--cases", 6)
+    assert done.exit_code == 0, done.output
+    verdicts = recorded(tmp_path).verdicts
+    assert len(verdicts) == 6
+    assert len({verdict.case.partition("/")[0] for verdict in verdicts}) > 3
+    assert "unsupported" not in {verdict.status for verdict in verdicts}
+
+
+def test_json_is_the_verdicts(tmp_path):
+    done = invoke(tmp_path, "--target", "fickle", "--times", 1, "--case", CASE, "--json")
+    (verdict,) = json.loads(done.stdout)
+    assert verdict["case"] == CASE
+
+
+def test_ctrl_c_leaves_a_whole_record(tmp_path, monkeypatch):
+    class Interrupted(doubles.Fickle):
+        def build(self, case):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(TARGETS, "fickle", Interrupted)
+    done = invoke(tmp_path, "--target", "fickle", "--times", 2, "--case", CASE)
+    assert done.exit_code == 130
+    record = recorded(tmp_path)
+    assert record.end.stopped
+    assert [verdict.status for verdict in record.verdicts] == ["not run"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--case", "no/such"], "no case matches 'no/such'"),
+        (["--tactics", "fastt"], "--tactics: expected fast, default, exhaustive, got 'fastt'; did you mean \"fast\"?"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, arguments, message):
+    done = invoke(tmp_path, "--target", "fickle", *arguments)
+    assert isinstance(done.exception, ConformanceError)
+    assert message in str(done.exception)
+    assert not list(tmp_path.rglob("*.jsonl"))

@@ -1,0 +1,57 @@
+"""Work is shared out among processes of a target, bounded in time, and a crash costs one unit of it."""
+
+import threading
+
+import pytest
+
+from tests.support.helpers import make_case
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import ROOT
+from trt_conformance.targets.crew import Crew
+from trt_conformance.targets.isolation.proxy import IsolatedTarget
+from trt_conformance.targets.numpy import NumpyTarget
+
+DOUBLES = ROOT / "tests" / "doubles" / "tactics.py"
+
+
+def test_each_thread_opens_the_target_once():
+    opened = []
+    barrier = threading.Barrier(2, timeout=30)
+
+    def open_one():
+        opened.append(threading.current_thread().name)
+        return NumpyTarget()
+
+    def work(target, unit):
+        if unit < 2:
+            barrier.wait()  # so that both threads take part
+        return unit * unit
+
+    with Crew(open_one, 2) as crew:
+        assert sorted(crew.each(range(6), work)) == [(unit, unit * unit) for unit in range(6)]
+        assert crew.ask(lambda target: target.name) == NumpyTarget().name
+    assert len(opened) == len(set(opened)) == 2
+
+
+def test_nothing_is_started_once_the_time_is_up():
+    with Crew(NumpyTarget, 1, budget_s=-1) as crew:
+        assert list(crew.each([1, 2], lambda target, unit: unit)) == []
+        assert crew.remaining < 0
+
+
+def test_a_target_that_does_not_open_is_the_users_error():
+    def broken():
+        raise ConformanceError("--target nothing: no such target")
+
+    with Crew(broken, 1) as crew, pytest.raises(ConformanceError, match="no such target"):
+        crew.ask(lambda target: target.name)
+
+
+def test_calls_of_a_process_end_soon_after_the_time_is_up():
+    case = make_case()
+    with Crew(lambda: IsolatedTarget(f"{DOUBLES}:Tactics"), 1, budget_s=50) as crew:
+        ((_, limit),) = crew.each([case], lambda target, unit: (target.supports(unit), target.time_limit)[1])
+        assert limit <= 60
+        target = crew.ask(lambda opened: opened)
+        assert target.is_alive
+    assert not target.is_alive
