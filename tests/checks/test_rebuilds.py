@@ -224,3 +224,14 @@ def test_no_time_leaves_a_verdict_for_each_case():
 def test_stored_goldens_judge_the_suites_own_cases():
     case = suite_catalog().find("stride_nd/h2_w2-fp32")
     assert try_build(case, NumpyTarget(), read_reference, unknown, timed=False).status == "pass"
+
+
+def test_an_expectation_of_the_check_itself_is_met():
+    def known(verdict):
+        return Verdict(**{**vars(verdict), "known": "rare_kernel"}) if verdict.check == "tactics" else verdict
+
+    target = doubles.Tactics()
+    work = EveryTactic([CASE], judging(target, known))
+    with Crew(lambda: target, 1) as crew:
+        found = [*work.find_tactics(crew), *work.run(crew)]
+    assert [(verdict.status, verdict.known) for verdict in found] == [("fail", "rare_kernel")]

@@ -90,7 +90,7 @@ def rebuild(
     options = Options(tactics=tactics, fresh=True)  # type: ignore[arg-type]
     with _sigterm_as_ctrl_c(), Crew(lambda: open_target(target, options=options), jobs, budget) as crew:
         name, facts = crew.ask(_described)
-        judging = _judging(name, _rerun(target, times, every_tactic, tactics))
+        judging = _judging(catalog, name, _rerun(target, times, every_tactic, tactics))
         chosen: Sequence[Case] = _select(catalog, case or (), judging)
         if not case:
             chosen = crew.ask(lambda opened: [one for one in chosen if opened.supports(one) is None])
@@ -223,7 +223,7 @@ def _spread(cases: Sequence[Case], most: int) -> Sequence[Case]:
     return [cases[index * len(cases) // most] for index in range(most)]
 
 
-def _judging(target: str, rerun: str) -> Judging:
+def _judging(catalog: Catalog, target: str, rerun: str) -> Judging:
     from trt_conformance.catalog.expectations import Expectations, read_expectations
     from trt_conformance.catalog.source import CaseFileError
     from trt_conformance.checks.rebuilds.runs import Judging
@@ -231,10 +231,10 @@ def _judging(target: str, rerun: str) -> Judging:
     entries, faults = read_expectations(CASES / "expectations", ids=None)
     if faults:
         raise CaseFileError(faults)
-    expectations = Expectations(entries)
+    expectations = Expectations(entries, catalog.find)
 
     def may_differ(case: Case) -> bool:
-        return any(entry.allows(target, case.id, "forward") for entry in entries)
+        return any(entry.allows(target, case.id, "forward", catalog.find) for entry in entries)
 
     return Judging(
         target=target,

@@ -65,7 +65,9 @@ class Rebuilds:
     def _verdict(self, case: Case) -> Verdict:
         trials = self._trials[case.id]
         found = judge_rebuilds(trials, self._times)
-        return verdict_of(case, self._judging.target, "rebuild", found, trials, self._judging.rerun(case))
+        return verdict_of(
+            case, self._judging.target, "rebuild", found, trials, self._judging.known, self._judging.rerun(case)
+        )
 
 
 class _Unit(NamedTuple):
@@ -157,7 +159,11 @@ class EveryTactic:
     def _verdict(self, listed: _Listed) -> Verdict:
         found = judge_tactics(listed.choices, listed.trials)
         judging, trials = self._judging, listed.trials.values()
-        return verdict_of(listed.case, judging.target, "tactics", found, trials, judging.rerun(listed.case))
+        return verdict_of(
+            listed.case, judging.target, "tactics", found, trials, judging.known, judging.rerun(listed.case)
+        )
 
     def _without(self, case: Case, found: Finding) -> Verdict:
-        return verdict_of(case, self._judging.target, "tactics", found, (), self._judging.rerun(case))
+        return verdict_of(
+            case, self._judging.target, "tactics", found, (), self._judging.known, self._judging.rerun(case)
+        )
