@@ -105,3 +105,11 @@ def test_evidence_is_json_and_small():
     assert found["actual"][place] == "nan"
     assert found["fraction"][place] == "inf"
     assert found["expected"][place] == pytest.approx(golden.output[0, 2, 17, 30], rel=1e-8)
+
+
+def test_the_terms_of_a_very_long_sum_are_counted_and_not_listed(monkeypatch):
+    case = make_case()
+    whole = receptive_field(case, case.input.shape, (0, 0, 1, 1))
+    assert len(whole["terms"]) == whole["terms_total"] == 9
+    monkeypatch.setattr("trt_conformance.checks.evidence.MAX_WALKED", 8)
+    assert receptive_field(case, case.input.shape, (0, 0, 1, 1)) == {"terms": [], "terms_total": 9, "bias": 0.0}

@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.helpers import make_case
 from tests.support.suite import suite_catalog
-from trt_conformance.checks.second_input import check_inputs, other_input
+from trt_conformance.checks.other_input import other_input
+from trt_conformance.checks.second_input import check_inputs
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import case_data
 from trt_conformance.mutants import MUTANTS, MutantTarget

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.helpers import make_case
 from trt_conformance.checks.forward import check_forward
+from trt_conformance.checks.message import as_if
 from trt_conformance.checks.second_input import check_inputs
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import OUTPUT, feeds_of
@@ -77,6 +78,99 @@ def test_of_many_images_one_is_enough_for_what_arithmetic_explains(monkeypatch):
     assert diagnosis(case, 0, flipped, result) == ()
     monkeypatch.undo()
     assert "kernel_flipped" in [mutant.name for mutant in diagnosis(case, 0, flipped, result)]
+
+
+def names(found):
+    return [mutant.name for mutant in found]
+
+
+def test_a_name_explains_every_image(monkeypatch):
+    case = make_case(**INT8)
+    result = reference(case)
+    wrong = output_of(case, "int8_kernel_toward_zero")
+    assert names(diagnosis(case, 0, wrong, result)) == ["int8_kernel_toward_zero"]
+    other = 1 - np.abs(wrong - result.output).reshape(2, -1).max(axis=1).argmax()
+    wrong[other, 0, 0, 0] += np.abs(wrong - result.output).max() / 2
+    for most in (MOST_PRODUCTS, result.output.size * result.terms - 1):
+        monkeypatch.setattr("trt_conformance.mutants.diagnosis.MOST_PRODUCTS", most)
+        assert diagnosis(case, 0, wrong, result) == ()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16", "bf16"])
+def test_a_name_leaves_little_of_the_error_unexplained(precision):
+    """Twice the error of a mutant is not that mutant, however small it is beside the largest output."""
+    case = make_case(**FLOAT | {"precision": precision, "bias": {"values": [0.05] * 8}})
+    right, dropped = reference(case).output, output_of(case, "bias_dropped")
+    farther = (2 * dropped.astype(np.float64) - right).astype(dropped.dtype)
+    assert "bias_dropped" not in names(diagnosis(case, 0, farther, reference(case)))
+
+
+class Conditional(MutantTarget):
+    """One mutant for the case's own input, and another for every other input."""
+
+    def __init__(self, first, second):
+        super().__init__(BY_NAME[first])
+        self.second = BY_NAME[second]
+
+    def build(self, case):
+        engine, other = super().build(case), self.second.on(case)
+        run, own = engine.run, feeds_of(case)["input"].tobytes()
+        engine.run = lambda feeds: (run if feeds["input"].tobytes() == own else other.run)(feeds)
+        return engine
+
+
+@pytest.mark.parametrize(("second", "named"), [("bias_dropped", True), ("kernel_flipped", False)])
+def test_a_name_survives_a_second_input(second, named):
+    target = Engines(Conditional("bias_dropped", second))
+    verdict = check_forward(Subject(make_case(**FLOAT), target, reference_of, diagnosis))
+    assert verdict.status == "fail"
+    assert ("bias_dropped" in verdict.figures["as_if"]) == named, verdict.message
+
+
+def test_several_names_are_counted_and_symptoms_come_first():
+    lines = as_if([BY_NAME["bias_dropped"], BY_NAME["kernel_flipped"], BY_NAME["last_row_zero"]])
+    assert lines[0] == "symptom: the last row is zero (last_row_zero)"
+    assert lines[1] == "2 known wrong convolutions give this output:"
+    assert len(lines) == 4
+    assert as_if([BY_NAME["bias_dropped"]]) == [f"as if: {BY_NAME['bias_dropped'].doc} (bias_dropped)"]
+
+
+def test_a_symptom_is_not_named_as_a_cause():
+    case = make_case(**FLOAT)
+    verdict = check_forward(Subject(case, Engines(MutantTarget(BY_NAME["last_column_zero"])), reference_of, diagnosis))
+    assert "symptom: the last column is zero (last_column_zero)" in verdict.message
+    assert "as if: the last column is zero" not in verdict.message
+    assert "last_column_zero" not in verdict.figures["as_if"]
+
+
+@pytest.mark.parametrize("name", ["dilation_one_more", "padding_twice", "output_flat"])
+def test_a_wrong_shape_is_explained(name):
+    case = make_case(**FLOAT)
+    verdict = check_forward(Subject(case, Engines(MutantTarget(BY_NAME[name])), reference_of, diagnosis))
+    assert verdict.status == "fail"
+    assert "output.shape is" in verdict.message
+    assert name in verdict.figures["as_if"]
+
+
+def test_a_wrong_shape_that_no_mutant_gives_has_no_name():
+    case = make_case(**FLOAT)
+    wrong = reference(case).output.astype(np.float32)[..., :-2, :-1] + 1
+    assert diagnosis(case, 0, wrong, reference(case)) == ()
+    assert diagnosis(case, 0, wrong[:0], reference(case)) == ()
+
+
+@pytest.mark.parametrize("step", ["add", "concat"])
+def test_a_wrong_output_followed_by_the_input_is_explained(step):
+    case = make_case(
+        input={"shape": [2, 4, 6, 6], "fill": "uniform_20_bits"},
+        kernel={"shape": [4, 4, 3, 3], "fill": "uniform_20_bits"},
+        bias={"fill": "uniform_20_bits"},
+        set={"padding_nd": [1, 1]},
+        epilogue=[{"op": step}],
+    )
+    verdict = check_forward(Subject(case, Engines(MutantTarget(BY_NAME["bias_dropped"])), reference_of, diagnosis))
+    assert verdict.status == "fail"
+    assert "bias_dropped" in verdict.figures["as_if"]
 
 
 def test_a_large_output_is_not_explained():

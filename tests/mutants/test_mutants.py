@@ -18,7 +18,7 @@ import trt_conformance.mutants
 from tests.support.helpers import make_case, run_pytest
 from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import Catalog
-from trt_conformance.checks.second_input import other_input
+from trt_conformance.checks.other_input import other_input
 from trt_conformance.cli import app
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case

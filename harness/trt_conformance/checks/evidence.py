@@ -17,6 +17,8 @@ from trt_conformance.numerics.reference.shape import resolve
 
 MAX_ELEMENTS = 256
 MAX_TERMS = 64
+MAX_WALKED = 200_000
+"""The terms of a longer sum are not listed: finding the largest would take seconds."""
 EDGE = 16
 NO_SUM: dict[str, Any] = {"terms": [], "terms_total": 0, "bias": 0.0}
 
@@ -67,7 +69,8 @@ def receptive_field(case: Case, run_shape: Sequence[int], index: tuple[int, ...]
     """The products that are summed into one output element: positions and real values of their factors.
 
     Positions are ``(channel, *spatial)`` in the input and in the kernel; a position in the padding is outside the
-    input. Of more than MAX_TERMS products, only those of largest magnitude are returned.
+    input. Of more than MAX_TERMS products, only those of largest magnitude are returned, and of more than
+    MAX_WALKED none.
     """
     data = case_data(case, run_shape)
     x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
@@ -75,6 +78,8 @@ def receptive_field(case: Case, run_shape: Sequence[int], index: tuple[int, ...]
         x, w = quantized_operands(case, x, w)
     rank = case.spatial_rank
     image, kernel = x[index[: -rank - 1]], w[index[-rank - 1]]
+    if kernel.size > MAX_WALKED:
+        return NO_SUM | {"terms_total": kernel.size}
     terms = list(_terms(case, image, kernel, index[-rank - 1 :]))
     shown = terms
     if len(terms) > MAX_TERMS:

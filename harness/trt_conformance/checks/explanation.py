@@ -10,13 +10,18 @@ import numpy as np
 
 from trt_conformance.checks import message
 from trt_conformance.checks.evidence import evidence
+from trt_conformance.checks.other_input import other_input, with_input
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
-from trt_conformance.numerics.reference.result import Result
+from trt_conformance.core.tensors import INPUT, OUTPUT
+from trt_conformance.numerics.reference.result import Result, reference
 from trt_conformance.targets.errors import named
 
 T = TypeVar("T")
+
+MOST_PRODUCTS = 1_000_000_000
+"""Suspects of outputs of more products are not named: a second input would need its reference."""
 
 
 @dataclass
@@ -36,7 +41,7 @@ class Explanation:
             return otherwise
 
     def name_suspects(self, subject: Subject, case: Case, index: int, actual: Array, result: Result) -> None:
-        """Add the known wrong convolutions that compute this output, if there are any.
+        """Add the known wrong convolutions that compute this output and that of a second input, if there are any.
 
         Args:
             subject: has the diagnosis.
@@ -48,7 +53,9 @@ class Explanation:
 
         def suspects() -> tuple[list[str], list[str]]:
             found = subject.diagnose(case, index, actual, result)
-            return message.as_if(found), [suspect.name for suspect in found]
+            if found:
+                found = _confirmed(subject, case, index, result, found)
+            return message.as_if(found), [suspect.name for suspect in found if not suspect.symptom]
 
         nothing: tuple[list[str], list[str]] = ([], [])
         lines, self.figures["as_if"] = self.attempt("the diagnosis", suspects, nothing)
@@ -73,3 +80,15 @@ class Explanation:
         shown = self.attempt("the evidence for the report", crop, None)
         if shown is not None:
             self.figures["evidence"] = shown
+
+
+def _confirmed(
+    subject: Subject, case: Case, index: int, result: Result, suspects: Sequence[message.Named]
+) -> Sequence[message.Named]:
+    """The suspects that explain the output of a second input, too."""
+    if result.output.size * result.terms > MOST_PRODUCTS:
+        return ()
+    second = other_input(case, case.run_shapes[index])
+    outputs = subject.feed(subject.case, {INPUT: second})
+    other = reference(with_input(case, second))
+    return subject.diagnose(case, index, outputs[OUTPUT], other, suspects, second)

@@ -33,7 +33,7 @@ def check_forward(subject: Subject) -> Finding:
     basis = basis_of(case, facts)
     runs = _run_all(subject, basis)
     if runs.structure_faults:
-        return Finding("fail", runs.structure_faults)
+        return _explain_structure(subject, facts, runs)
     assert runs.worst is not None
     figures = figures_of(runs.worst) | {"bound_for": basis} | described
     if runs.probed:
@@ -60,6 +60,7 @@ class _Runs:
     """What the runs of a case gave, up to the first wrong one: the worst comparison, and a hash of all outputs."""
 
     structure_faults: Sequence[str] = ()
+    misshapen: tuple[int, Result, Array] | None = None
     worst: Comparison | None = None
     wrong: _Wrong | None = None
     probed: str | None = None
@@ -75,6 +76,7 @@ def _run_all(subject: Subject, basis: Basis) -> _Runs:
         expected, limits = network_result(case, golden, bound_on(case, golden, basis), shape)
         runs.structure_faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
         if runs.structure_faults:
+            runs.misshapen = (index, golden, outputs[OUTPUT]) if OUTPUT in outputs else None
             break
         actual = outputs[OUTPUT]
         bits.update(actual.tobytes())
@@ -89,6 +91,16 @@ def _run_all(subject: Subject, basis: Basis) -> _Runs:
             break
     runs.sha256 = bits.hexdigest()[:16]
     return runs
+
+
+def _explain_structure(subject: Subject, facts: EngineFacts | None, runs: _Runs) -> Finding:
+    """The names, the shape or the type are wrong: a fail with them, and with what explains them."""
+    explanation = Explanation()
+    if runs.misshapen is not None:
+        index, golden, actual = runs.misshapen
+        explanation.name_suspects(subject, subject.case, index, actual, golden)
+    lines = [*runs.structure_faults, *explanation.lines, *message.engine_line(facts)]
+    return Finding("fail", lines, explanation.figures)
 
 
 def _explain(subject: Subject, facts: EngineFacts | None, runs: _Runs, figures: dict[str, Any]) -> Finding:

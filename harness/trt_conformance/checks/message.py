@@ -22,6 +22,11 @@ class Named(Protocol):
     @property
     def doc(self) -> str: ...
 
+    @property
+    def symptom(self) -> bool:
+        """Whether it says where an output is wrong, and not what computes it."""
+        ...
+
 
 def number(value: float) -> str:
     """Nine significant digits: enough to distinguish any two float32 values."""
@@ -51,8 +56,15 @@ def mismatch(c: Comparison, what: str = "output") -> list[str]:
 
 
 def as_if(suspects: Sequence[Named]) -> list[str]:
-    """What would explain the output: the known wrong convolutions that compute it."""
-    return [f"as if: {suspect.doc} ({suspect.name})" for suspect in suspects]
+    """What would explain the output: the known wrong convolutions that compute it, after what it looks like.
+
+    Several that give the same output are counted, since one of them at most is right.
+    """
+    symptoms = [f"symptom: {suspect.doc} ({suspect.name})" for suspect in suspects if suspect.symptom]
+    causes = [f"as if: {suspect.doc} ({suspect.name})" for suspect in suspects if not suspect.symptom]
+    if len(causes) > 1:
+        causes.insert(0, f"{len(causes)} known wrong convolutions give this output:")
+    return symptoms + causes
 
 
 def engine_line(facts: EngineFacts | None) -> list[str]:

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from trt_conformance.checks import message
 from trt_conformance.checks.engine_facts import limits_of
 from trt_conformance.checks.explanation import Explanation
 from trt_conformance.checks.finding import Finding, finding
+from trt_conformance.checks.other_input import other_input, with_input
 from trt_conformance.checks.subject import Subject, judged
-from trt_conformance.core.arrays import Array
-from trt_conformance.core.case import Case, TensorSpec
-from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
+from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT
 from trt_conformance.numerics.compare import compare, same_bits, structure_faults
 from trt_conformance.numerics.reference.epilogue import network_result
 from trt_conformance.numerics.reference.result import reference
-
-
-def other_input(case: Case, shape: tuple[int, ...]) -> Array:
-    """A run's input with its elements in reverse order, or negated where reversal changes nothing."""
-    x = case_data(case, shape).input
-    reversed_ = np.ascontiguousarray(x.ravel()[::-1].reshape(x.shape))
-    return reversed_ if reversed_.tobytes() != x.tobytes() else np.asarray(-x)
 
 
 @judged("compare")
@@ -32,9 +22,7 @@ def check_inputs(subject: Subject) -> Finding:
     case = subject.case
     index, shape = next((i, shape) for i, shape in enumerate(case.run_shapes) if math.prod(shape))
     second = other_input(case, shape)
-    values = tuple(second.astype(np.float64).ravel().tolist())
-    source = TensorSpec.model_construct(shape=shape, fill=None, values=values, seed=0)
-    other = case.model_copy(update={"input": source, "dynamic": None})
+    other = with_input(case, second)
     result = reference(other)
     first = subject.run(case, index)[OUTPUT]
     outputs = subject.feed(case, {INPUT: second})

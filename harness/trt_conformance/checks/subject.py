@@ -26,8 +26,11 @@ P = ParamSpec("P")
 
 Golden = Callable[[Case, int], Result]
 """Gives the reference of a case's run, by the index of its run shape."""
-Diagnose = Callable[[Case, int, Array, Result], Sequence[Named]]
-"""Gives the known wrong convolutions that would explain a wrong output, from the case, the run and its reference."""
+Diagnose = Callable[..., Sequence[Named]]
+"""Gives the known wrong convolutions that would explain a wrong output, from the case, the run and its reference.
+
+Further arguments: the suspects among which to look, and the input that was run, where it is not the run's own.
+"""
 
 
 def undiagnosed(*_: Any) -> tuple[Named, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 
+from trt_conformance.checks.message import Named
 from trt_conformance.core.arrays import Array, Float64, widened
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
@@ -24,8 +26,7 @@ from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import output_shape
 
-# If an arithmetic mutant explains an output, no other explanation is needed. Mutants of interactions repeat others in
-# some cases only, and mutants of refusals have no output.
+# Mutants of interactions repeat others in some cases only, and mutants of refusals have no output.
 ARITHMETIC: tuple[Mutant, ...] = (*quantized.MUTANTS, *fp8.MUTANTS, *arithmetic.MUTANTS)
 OTHERS: tuple[Mutant, ...] = (*geometry.MUTANTS, *operands.MUTANTS, *epilogues.MUTANTS, *results.MUTANTS)
 EVERY = slice(None)
@@ -39,53 +40,155 @@ OVERHEAD = 50_000
 # Rounding errors of a sum partly cancel: they grow with the square root of the number of terms (Higham and Mary, A new
 # approach to probabilistic rounding error analysis, SIAM J. Sci. Comput. 41(5), 2019).
 TYPICAL = 8
+UNEXPLAINED = 0.25
+"""The largest part of an error that a mutant may leave unexplained."""
 READ_OR_WRITTEN: dict[Precision, float] = {"tf32": 2.0**-11, "fp16": 2.0**-11, "bf16": 2.0**-8}
 
 
-def diagnosis(case: Case, index: int, actual: Array, result: Result) -> tuple[Mutant, ...]:
-    """The mutants that give the wrong output, up to rounding; at most ``MOST``.
+def diagnosis(
+    case: Case,
+    index: int,
+    actual: Array,
+    result: Result,
+    among: Sequence[Named] | None = None,
+    given: Array | None = None,
+) -> tuple[Mutant, ...]:
+    """The mutants that give the wrong output in every element, up to rounding; at most ``MOST``.
 
-    There are none for outputs of more than ``MOST_PRODUCTS`` products, or if only the rounding is wrong. Mutants that
-    would cost more than what is left of ``MOST_WORK`` are skipped. A mutant that raises on the case explains nothing.
+    There are none for outputs of more than ``MOST_PRODUCTS`` products an image, or if only the rounding is wrong.
+    Mutants that would cost more than what is left of ``MOST_WORK`` are skipped. A mutant that raises on the case
+    explains nothing.
 
     Args:
         case: the case that failed.
         index: which of its run shapes failed.
-        actual: the target's output.
+        actual: the target's output. Its shape may be wrong.
         result: the reference of that run.
+        among: the mutants to look among, whether or not the output is wrong; by default all, if it is.
+        given: the input that was run, by default that of the run shape.
     """
-    wrong, x = widened(actual), feeds_of(case, index)[INPUT]
-    worst = _worst_image(case, wrong, result)
-    rounding = TYPICAL * (math.sqrt(result.terms) * FLOAT32_ROUNDOFF + READ_OR_WRITTEN.get(case.precision, 0.0))
+    if actual.size == 0:
+        return ()
+    search = _Search(case, actual, result, feeds_of(case, index)[INPUT] if given is None else given)
+    if among is not None:
+        return tuple(m for m in among if isinstance(m, Mutant) and search.explains(m, search.parts))
+    worst = search.worst
+    if search.products(worst) > MOST_PRODUCTS or search.is_right(worst):
+        return ()
+    suspects: Iterator[Mutant] = (
+        m for m in ARITHMETIC if m.applies(case) and search.explains(m, (worst, *search.parts))
+    )
+    if search.products(EVERY) <= MOST_PRODUCTS:
+        suspects = chain(suspects, (m for m in OTHERS if m.applies(case) and search.explains(m, (EVERY,))))
+    return tuple(islice(suspects, MOST))
 
-    products = _Products(MOST_WORK)
 
-    def gives(mutant: Mutant, images: slice) -> bool:
-        found = wrong[images]
-        passes, elements = mutant.passes(case), found.size + x[images].size + OVERHEAD
-        try:
-            if mutant.multiply is multiply:
-                products.spend(elements)
-                mutant = replace(mutant, multiply=products.of)
-            else:
-                products.spend(found.size * result.terms + passes * elements)
-            with closing(mutant.on(case)) as engine, np.errstate(all="ignore"):
-                output = engine.run({INPUT: x[images]}).get(OUTPUT)
-        except Exception:  # a mutant that raises does not explain the output
+class _Search:
+    """Runs mutants on the input of one wrong output, within a limit of work."""
+
+    def __init__(self, case: Case, actual: Array, result: Result, x: Array) -> None:
+        self._case, self._x, self._result = case, x, result
+        self._wrong = widened(actual)
+        self._terms = result.terms
+        self._work = _Products(MOST_WORK)
+        self._right: dict[str, Float64 | None] = {}
+
+    def products(self, images: slice) -> int:
+        """Products of these images."""
+        return int(self._wrong[images].size) * self._terms
+
+    @property
+    def parts(self) -> tuple[slice, ...]:
+        """Slices that are all images together: one, or one an image where together they are too many products."""
+        if self.products(EVERY) <= MOST_PRODUCTS or not self._has_images():
+            return (EVERY,)
+        return tuple(slice(n, n + 1) for n in range(len(self._wrong)))
+
+    @property
+    def worst(self) -> slice:
+        """The image with the largest error, since arithmetic treats all images alike; all images after an epilogue."""
+        if self._case.epilogue or not self._has_images():
+            return EVERY
+        error = np.nan_to_num(np.abs(self._wrong - self._result.output), nan=np.inf)
+        worst = int(error.reshape(len(error), -1).max(axis=1).argmax())
+        return slice(worst, worst + 1)
+
+    def _has_images(self) -> bool:
+        if self._case.epilogue:
+            return self._wrong.ndim == self._case.spatial_rank + 2 and len(self._wrong) == len(self._x)
+        return self._wrong.shape == self._result.output.shape and self._wrong.ndim == self._case.spatial_rank + 2
+
+    def is_right(self, images: slice) -> bool:
+        """Whether these images are right but for rounding, of a size that is typical of the largest element."""
+        right = self._output(UNMUTATED, images)
+        found = self._wrong[images]
+        if right is None or right.shape != found.shape:
             return False
+        rounding = self._summed() + TYPICAL * READ_OR_WRITTEN.get(self._case.precision, 0.0)
+        return _close(right, found, rounding * self._largest(right))
+
+    def explains(self, mutant: Mutant, parts: Sequence[slice]) -> bool:
+        """Whether a mutant gives every element of these images."""
+        return all(self._explains(mutant, images) for images in parts)
+
+    def _explains(self, mutant: Mutant, images: slice) -> bool:
+        found, output = self._wrong[images], self._output(mutant, images)
         if output is None or output.shape != found.shape:
             return False
-        y = output.astype(np.float64)
-        largest = np.abs(y).max(initial=result.magnitude.max(initial=0.0), where=np.isfinite(y))
-        return bool(np.isclose(y, found, rtol=0.0, atol=rounding * largest, equal_nan=True).all())
+        narrow = READ_OR_WRITTEN.get(self._case.precision, 0.0)
+        largest = self._largest(output)
+        written = TYPICAL * largest if self._case.precision == "tf32" else 2 * np.abs(output)
+        if not _close(output, found, self._summed() * largest + narrow * written):
+            return False
+        right = self._output(UNMUTATED, images)
+        if right is None or right.shape != found.shape:
+            return True
+        # What is left unexplained must be much smaller than the error that is explained.
+        left, error = _distance(found, output), _distance(found, right)
+        return bool(left.max() <= UNEXPLAINED * error.max()) or bool(left.max() == 0)
 
-    for group, images in (((UNMUTATED,), worst), (ARITHMETIC, worst), (OTHERS, EVERY)):
-        if wrong[images].size * result.terms > MOST_PRODUCTS:
-            break
-        suspects = tuple(islice((mutant for mutant in group if mutant.applies(case) and gives(mutant, images)), MOST))
-        if suspects:
-            return tuple(mutant for mutant in suspects if mutant is not UNMUTATED)
-    return ()
+    def _summed(self) -> float:
+        return TYPICAL * math.sqrt(self._terms) * FLOAT32_ROUNDOFF
+
+    def _largest(self, output: Float64) -> float:
+        start = self._result.magnitude.max(initial=0.0)
+        return float(np.abs(output).max(initial=start, where=np.isfinite(output)))
+
+    def _output(self, mutant: Mutant, images: slice) -> Float64 | None:
+        """A mutant's output of these images; None where it raises, or costs more than is left."""
+        known = f"{images}"
+        if mutant is UNMUTATED and known in self._right:
+            return self._right[known]
+        found, x = self._wrong[images], self._x[images]
+        passes, elements = mutant.passes(self._case), found.size + x.size + OVERHEAD
+        output: Array | None = None
+        try:
+            if mutant.multiply is multiply:
+                self._work.spend(elements)
+                mutant = replace(mutant, multiply=self._work.of)
+            else:
+                self._work.spend(found.size * self._terms + passes * elements)
+            with closing(mutant.on(self._case)) as engine, np.errstate(all="ignore"):
+                output = engine.run({INPUT: x}).get(OUTPUT)
+        except Exception:  # a mutant that raises does not explain the output
+            output = None
+        result = None if output is None else output.astype(np.float64)
+        if mutant.name == UNMUTATED.name:
+            self._right[known] = result
+        return result
+
+
+def _close(output: Float64, found: Float64, allowed: Float64 | float) -> bool:
+    with np.errstate(invalid="ignore"):
+        same = (output == found) | (np.isnan(output) & np.isnan(found)) | (np.abs(output - found) <= allowed)
+    return bool(same.all())
+
+
+def _distance(a: Float64, b: Float64) -> Float64:
+    """|a - b|: 0 where both are the same infinity or both NaN, infinite where only one is finite."""
+    with np.errstate(invalid="ignore"):
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        return np.where(same, 0.0, np.nan_to_num(np.abs(a - b), nan=np.inf, posinf=np.inf))
 
 
 class _TooMuchWork(Exception):
@@ -115,12 +218,3 @@ class _Products:
             self.spend(work)
             self._known[key] = multiply(x, kernel, attributes, case)
         return self._known[key].copy()
-
-
-def _worst_image(case: Case, wrong: Float64, result: Result) -> slice:
-    """The image with the largest error, since arithmetic treats all images alike; all images after an epilogue."""
-    if case.epilogue or wrong.shape != result.output.shape or wrong.ndim != case.spatial_rank + 2:
-        return EVERY
-    error = np.nan_to_num(np.abs(wrong - result.output), nan=np.inf)
-    worst = int(error.reshape(len(error), -1).max(axis=1).argmax())
-    return slice(worst, worst + 1)

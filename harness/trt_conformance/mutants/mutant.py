@@ -106,6 +106,7 @@ class Mutant:
     ``pad`` pads the input; ``multiply`` sums the products; ``sums`` changes the sums; ``bias`` adds the bias;
     ``epilogue`` applies the operations after the layer; ``output`` changes the result in the output's type. ``engine``
     runs the stages. ``passes`` is the number of passes over the products, for an estimate of the cost.
+    A ``symptom`` says where the output is wrong, and not what computes it.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Mutant:
     output: Change = unchanged
     engine: type[MutantEngine] | None = None
     passes: Callable[[Case], int] = once
+    symptom: bool = False
 
     def on(self, case: Case) -> MutantEngine:
         """Return the engine that runs the stages on a case, whether or not the mutant applies to it."""

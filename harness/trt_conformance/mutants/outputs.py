@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,7 @@ class Extra(MutantEngine):
 
 LAST, FIRST, ALL = slice(-1, None), slice(None, 1), slice(None)
 
-MUTANTS: tuple[Mutant, ...] = (
+_ALL: tuple[Mutant, ...] = (
     Mutant("last_row_unwritten", "the last row is not written", output=overwritten(np.nan, ..., LAST, ALL)),
     Mutant("last_column_unwritten", "the last column is not written", output=overwritten(np.nan, ..., LAST)),
     Mutant("last_row_zero", "the last row is zero", output=overwritten(0, ..., LAST, ALL)),
@@ -262,3 +263,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("output_renamed", "the output has another name", engine=Renamed),
     Mutant("output_with_workspace", "there is a second output", engine=Extra),
 )
+
+_SYMPTOMS = ("_zero", "_unwritten", "columns_in_vectors_of_4", "columns_in_vectors_of_8", "images_all_first")
+MUTANTS: tuple[Mutant, ...] = tuple(replace(mutant, symptom=mutant.name.endswith(_SYMPTOMS)) for mutant in _ALL)
+"""Those that leave a part of the output zero or unwritten are symptoms: many faults have them."""

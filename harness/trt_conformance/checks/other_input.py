@@ -1,0 +1,23 @@
+"""A second input for a case, of the same shape as its own and with other values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case, TensorSpec
+from trt_conformance.core.tensors import case_data
+
+
+def other_input(case: Case, shape: tuple[int, ...]) -> Array:
+    """A run's input with its elements in reverse order, or negated where reversal changes nothing."""
+    x = case_data(case, shape).input
+    reversed_ = np.ascontiguousarray(x.ravel()[::-1].reshape(x.shape))
+    return reversed_ if reversed_.tobytes() != x.tobytes() else np.asarray(-x)
+
+
+def with_input(case: Case, x: Array) -> Case:
+    """The case with this input as its only run."""
+    values = tuple(x.astype(np.float64).ravel().tolist())
+    source = TensorSpec.model_construct(shape=x.shape, fill=None, values=values, seed=0)
+    return case.model_copy(update={"input": source, "dynamic": None})
