@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trt_conformance.checks.second_input import other_input
+from trt_conformance.checks.other_input import other_input
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case, TensorSpec
 from trt_conformance.core.tensors import case_data

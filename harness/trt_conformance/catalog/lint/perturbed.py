@@ -1,0 +1,111 @@
+"""Tries what a wrong convolution would do, and finds what the expected output of a case would not show.
+
+Each trial changes one thing, as little as possible, and keeps the shape of the output: a wrong shape shows in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from trt_conformance.core.arrays import Float64
+from trt_conformance.core.attributes import Attributes
+from trt_conformance.core.errors import InvalidConvolution
+from trt_conformance.core.words import counted
+
+Compute = Callable[[Float64, Float64, Float64 | None, Attributes], Float64]
+"""The expected output of an input, a kernel, a bias and attributes."""
+MANY_MAPS = 32
+"""Of more small random maps than this, some are equal by chance. The order of the others shows, if most differ."""
+
+Trial = tuple[str, Float64, Float64, Float64 | None, Attributes]
+
+
+def unseen(
+    compute: Compute, x: Float64, w: Float64, b: Float64 | None, attributes: Attributes, output: Float64
+) -> str | None:
+    """Return what may be wrong without a difference in the output; None if each trial changes it.
+
+    Args:
+        compute: gives the expected output of changed tensors or attributes.
+        x: the input, ``(*batch, C, *spatial)``.
+        w: the kernel, ``(K, C/groups, *window)``.
+        b: the bias, ``(K,)``, or None.
+        attributes: those of the case.
+        output: the expected output.
+    """
+    first, second, twins = _equal_maps(w, b)
+    if twins and (len(w) <= MANY_MAPS or twins >= len(w) / 2):
+        return f"output maps {first} and {second} have equal weights, so that their order does not show"
+    for what, *changed in _trials(x, w, b, attributes):
+        try:
+            other = compute(*changed)  # type: ignore[arg-type]
+        except InvalidConvolution:
+            continue
+        if other.shape == output.shape and (other == output).all():
+            return f"the output stays the same if {what}"
+    return None
+
+
+def _equal_maps(w: Float64, b: Float64 | None) -> tuple[int, int, int]:
+    """The first two output maps with the same weights and bias, and how many maps equal an earlier one."""
+    seen: dict[bytes, int] = {}
+    pairs = []
+    for number, values in enumerate(w):
+        first = seen.setdefault(values.tobytes() + (b"" if b is None else b[number].tobytes()), number)
+        if first != number:
+            pairs.append((first, number))
+    return (*pairs[0], len(pairs)) if pairs else (0, 0, 0)
+
+
+def _trials(x: Float64, w: Float64, b: Float64 | None, a: Attributes) -> Iterator[Trial]:
+    """Yield each change in words, with the tensors and attributes that it gives."""
+    rank = w.ndim - 2
+    yield "the kernel is doubled", x, 2 * w, b, a
+    if b is not None and b.any():
+        yield "the bias is dropped", x, w, None, a
+    if a.groups > 1:
+        shifted = np.roll(x, w.shape[1], axis=-rank - 1)
+        yield f"each of the {counted(a.groups, 'group')} reads the channels of the next", shifted, w, b, a
+    for axis in range(rank):
+        place = axis - rank
+        if a.stride[axis] > 1 and x.shape[place] > 1:
+            late = np.roll(x, 1, axis=place)
+            yield (
+                f"the windows start one element early on spatial axis {axis}, whose stride is {a.stride[axis]}",
+                late,
+                w,
+                b,
+                a,
+            )
+        if a.mode.startswith("EXPLICIT"):
+            yield from _padding_trials(x, w, b, a, axis)
+
+
+def _padding_trials(x: Float64, w: Float64, b: Float64 | None, a: Attributes, axis: int) -> Iterator[Trial]:
+    pre, post, dilation, window = a.pre[axis], a.post[axis], a.dilation[axis], w.shape[axis + 2]
+    if pre != post:
+        exchanged = a.model_copy(update={"pre": _with(a.pre, axis, post), "post": _with(a.post, axis, pre)})
+        yield f"pre- and post-padding are exchanged on spatial axis {axis}", x, w, b, exchanged
+    elif pre:
+        moved = a.model_copy(update={"pre": _with(a.pre, axis, pre - 1), "post": _with(a.post, axis, post + 1)})
+        yield f"one of {pre} before is padded after on spatial axis {axis}", x, w, b, moved
+    if dilation > 1 and window > 1:
+        # Less padding, and then a shorter input, keep the shape.
+        spare = (dilation - 1) * (window - 1)
+        cut = max(0, spare - post)
+        place = x.ndim - (w.ndim - 2) + axis
+        shorter = np.take(x, range(max(0, x.shape[place] - cut)), axis=place)
+        closer = {"dilation": _with(a.dilation, axis, 1), "post": _with(a.post, axis, max(0, post - spare))}
+        yield (
+            f"the dilation of {dilation} is ignored on spatial axis {axis}",
+            shorter,
+            w,
+            b,
+            a.model_copy(update=closer),
+        )
+
+
+def _with(values: tuple[int, ...], axis: int, value: int) -> tuple[int, ...]:
+    return (*values[:axis], value, *values[axis + 1 :])
