@@ -21,6 +21,7 @@ from trt_conformance.core.paths import ROOT, relative
 from trt_conformance.core.types import Effort, Mode, Phase
 from trt_conformance.core.verdict import Status
 from trt_conformance.core.words import dotted
+from trt_conformance.results.record.builds import Rebuilds, Tactics
 
 SCHEMA_VERSION = 1
 PATH = ROOT / "reports" / "record.schema.json"
@@ -214,6 +215,8 @@ class Figures(Line):
     layers: list[EngineLayer] | None = None
     notes: list[str] | None = None
     stopped: str | None = None
+    rebuild: Rebuilds | None = None
+    tactics: Tactics | None = None
 
     @model_validator(mode="after")
     def _is_a_latency(self) -> Figures:

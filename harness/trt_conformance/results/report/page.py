@@ -18,7 +18,7 @@ from trt_conformance.results.bound_use import share
 from trt_conformance.results.changes import GROUPS, REGRESSIONS, Changes
 from trt_conformance.results.latency.gate import LatencyComparison, signed
 from trt_conformance.results.record.record import Record
-from trt_conformance.results.report import compare_text, document, picture, roofline, sweeps
+from trt_conformance.results.report import builds, compare_text, document, picture, roofline, sweeps
 from trt_conformance.results.report.answer import answer, counted, of_target
 from trt_conformance.results.report.bound_plot import plot
 from trt_conformance.results.report.coverage import coverage
@@ -61,6 +61,9 @@ def report_page(view: View) -> str:
         listed=sweeps.listed(view),
         PAIR_WORDS=sweeps.WORDS,
         timed=timed,
+        rebuilt=builds.rebuilt_rows(view),
+        tactics=(tactics := builds.tactics_rows(view)),
+        tactics_total=builds.tactics_total(tactics),
         series=list(dict.fromkeys((one.series, one.column.name) for one in timed)),
         strips=strip_plot(timed) if timed else None,
         rooflines=roofline.rooflines(timed),

@@ -1,0 +1,61 @@
+"""The schema of the figures of rebuilds and of tactics, which `trt-conformance rebuild` records."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Seconds = Annotated[float, Field(ge=1e-12, le=1e6)]
+Share = Annotated[float, Field(ge=0, le=1e12)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+
+class Choice(_Part):
+    """Builds that have the same GPU kernels: how many, their outputs' hashes, and the median latency of each."""
+
+    kernel: str = ""
+    kernels: list[str] = []
+    count: Count
+    outputs: list[str] = []
+    latencies_s: list[Seconds] = []
+
+
+class Rebuilds(_Part):
+    """What ``times`` builds of a case gave; fewer were ``built`` if the time was up.
+
+    ``outputs`` is the number of different outputs. ``spread_of_choices`` is how much longer the slowest choice takes
+    than the fastest, as a fraction; ``spread_within_a_choice`` the same of the builds of one choice.
+    """
+
+    times: Count
+    built: Count
+    ran: Count
+    outputs: Count
+    choices: list[Choice]
+    spread_of_choices: Share | None = None
+    spread_within_a_choice: Share | None = None
+
+
+class TacticTrial(_Part):
+    """One tactic and how the output of its engine was judged."""
+
+    implementation: str
+    tactic: str
+    status: str
+    is_chosen: bool = False
+    kernel: str = ""
+    message: str = ""
+
+
+class Tactics(_Part):
+    """The tactics of a case: how many the builder listed, how many ran, and the one that it chose (``chosen``)."""
+
+    listed: Count
+    ran: Count
+    chosen: str | None = None
+    trials: list[TacticTrial] = []
