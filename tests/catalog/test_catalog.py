@@ -590,7 +590,7 @@ def test_fault_around_the_cases(header: str, line: int, message: str, tmp_path: 
         (b'section = "s"\n# caf\xe9\n', 2, "is not UTF-8: byte 0xe9"),
         ("\ufeffsection = 's'\n".encode(), 1, "begins with a byte order mark"),
         ("section = 's'\n".encode("utf-16"), 1, "is not UTF-8: byte 0xff"),
-        (b"#" * 1_000_001, 1, "is too large: 1.0 MB, but at most 1 MB are allowed; split it"),
+        (b"#" * 32_000_001, 1, "is too large: 32.0 MB, but at most 32 MB are allowed; split it"),
         (b"a = " + b"[" * 100_000, 1, "nested too deeply"),
         (b'section = "s"\n[[case]]\nid = "a"\ninput.seed = 99999999999999999999\n', 4, "64 bits"),
     ],
@@ -607,7 +607,7 @@ def test_large_file_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "large.toml").open("wb") as file:
         file.truncate(10**13)
     assert faults(tmp_path) == [
-        ("large.toml", 1, "is too large: 10000000.0 MB, but at most 1 MB are allowed; split it")
+        ("large.toml", 1, "is too large: 10000000.0 MB, but at most 32 MB are allowed; split it")
     ]
 
 
