@@ -192,8 +192,8 @@ def test_output_limit_is_stated_as_it_is_for_large_cases(root: Path) -> None:
 def test_file_of_very_many_cases_is_refused_before_they_are_made(root: Path) -> None:
     entry = '[[case]]\nid = "c{0}"\ndoc = "convolution number {0}"\n'
     listed = f"batch = {list(range(1, 65))}\n"
-    (root / "small.toml").write_text(SMALL_FILE + listed + "".join(entry.format(i) for i in range(200)))
-    assert fault(root).startswith("small.toml:1: expands to 12800 cases, but at most 10000 are allowed in a file")
+    (root / "small.toml").write_text(SMALL_FILE + listed + "".join(entry.format(i) for i in range(1600)))
+    assert fault(root).startswith("small.toml:1: expands to 102400 cases, but at most 100000 are allowed in a file")
 
 
 # Expectations.

@@ -67,7 +67,7 @@ def test_what_no_gate_knows_is_refused(written, text, message):
         (b'[latency]\ncalibration = [\n"run",\n"none"]\n', "gate.toml:4: calibration: there is no run record at"),
         (b'[latency]\ncalibration = ["\\u0000"]\n', "gate.toml:2: calibration: there is no run record at"),
         (b"a = " + b"[" * 5000, "gate.toml:1: "),
-        (b"#" * 2_000_000, "gate.toml:1: is too large: 2.0 MB"),
+        (b"#" * 40_000_000, "gate.toml:1: is too large: 40.0 MB"),
     ],
     ids=["absent", "bytes", "no_table", "nan", "no_record", "nul", "deep", "large"],
 )
