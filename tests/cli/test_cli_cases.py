@@ -422,14 +422,14 @@ def test_lint_of_committed_goldens_is_no_fault(lint_committed: LintCommitted) ->
 
 
 def test_lint_names_goldens_that_are_not_committed(lint_committed: LintCommitted) -> None:
-    code, printed, _ = lint_committed(["M golden/MANIFEST.json", "?? golden/reference/new.h5"])
+    code, printed, _ = lint_committed(["golden/MANIFEST.json", "golden/reference/new.h5"])
     assert code == 2
     assert printed == (
         "golden/MANIFEST.json:1: not committed; review it (`git diff`) and commit it\n"
         "golden/reference/new.h5:1: not committed; review it (`git diff`) and commit it\n"
         "2 faults in 2 files\n"
     )
-    _, printed, _ = lint_committed(["?? golden/reference/new.h5"], "--json")
+    _, printed, _ = lint_committed(["golden/reference/new.h5"], "--json")
     listed = json.loads(printed)
     assert [fault["file"] for fault in listed["faults"]] == ["golden/reference/new.h5"]
 

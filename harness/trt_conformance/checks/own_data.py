@@ -98,7 +98,7 @@ def check_committed() -> Verdict:
     changed = git.uncommitted(GOLDEN)
     if changed is None:
         return Verdict(name, REFERENCE, "lint", "not run", message="this copy is not a git checkout")
-    return _of_store(name, [f"{line}: {UNCOMMITTED}" for line in changed])
+    return _of_store(name, [f"{file}: {UNCOMMITTED}" for file in changed])
 
 
 def _of_store(name: str, faults: list[str]) -> Verdict:

@@ -109,7 +109,7 @@ def _uncommitted_goldens() -> list[Fault]:
     changed = git.uncommitted(GOLDEN)
     if changed is None:
         raise ConformanceError("--committed: the suite is not in a git checkout of its own")
-    return [Fault(line.split(maxsplit=1)[-1], 1, UNCOMMITTED) for line in changed]
+    return [Fault(file, 1, UNCOMMITTED) for file in changed]
 
 
 @app.command()

@@ -25,9 +25,16 @@ def commit() -> dict[str, Any]:
 
 
 def uncommitted(folder: Path) -> list[str] | None:
-    """The lines of ``git status --porcelain`` for a folder; None outside a checkout."""
+    """The files of a folder that differ from the last commit, relative to the checkout; None outside a checkout.
+
+    A file that was moved is listed under both names. A new folder is listed file by file.
+    """
+    # Separated by NUL, git quotes no name. Each entry is two letters of state, a space, and the name.
+    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
     try:
-        return _git("status", "--porcelain", "--", str(folder)).splitlines() if _is_own() else None
+        if not _is_own():
+            return None
+        return [entry[3:] for entry in _git("status", *options, "--", str(folder)).split("\0") if entry]
     except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
         return None
 
@@ -38,5 +45,10 @@ def _is_own() -> bool:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True, timeout=10)
-    return done.stdout.strip()
+    """What git prints, without the line end. Leading spaces stay: the state of a changed file begins with one.
+
+    Raises:
+        OSError, CalledProcessError, TimeoutExpired: git is not there, fails, or takes over 10 s.
+    """
+    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, check=True, timeout=10)
+    return os.fsdecode(done.stdout).rstrip("\n")
