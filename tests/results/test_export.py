@@ -48,6 +48,15 @@ from trt_conformance.results.report.exports.table import COLUMNS, SCHEMA, as_csv
 from trt_conformance.results.report.view import View
 
 NASTY = "control \x00\x1b[31m and \ud800, quotes \" ' and <markup> & ]]> | pipe\nsecond line ``` \\"
+COSTS = {
+    "engine": "built",
+    "build_s": 0.75,
+    "plan_bytes": 40_000,
+    "weights_bytes": 36,
+    "stored_weights_bytes": 512,
+    "device_memory_bytes": 3 * 2**30,
+    "workspace_bytes": 0,
+}
 FULL = record(
     verdict(
         figures={
@@ -56,6 +65,7 @@ FULL = record(
             "kernel": "sm80_one",
             "ran_in": "fp32",
             "output_sha256": "0" * 16,
+            **COSTS,
         }
     ),
     flipped(),
@@ -182,6 +192,12 @@ def test_tables_of_several_runs_have_one_schema():
     assert headers == {",".join(COLUMNS)}
 
 
+def test_csv_has_what_the_engine_costs():
+    costly, *others = csv.DictReader(io.StringIO(as_csv(view(FULL))))
+    assert {name: costly[name] for name in COSTS} == {name: str(value) for name, value in COSTS.items()}
+    assert all(other[name] == "" for other in others for name in COSTS)
+
+
 def test_csv_has_the_types_of_its_schema():
     """Concatenated and read by another reader, its numbers are numbers."""
     arrow_csv = pytest.importorskip("pyarrow.csv")
@@ -192,7 +208,7 @@ def test_csv_has_the_types_of_its_schema():
     expected = {"number": "double", "integer": "int64", "boolean": "bool", "time": "timestamp[s]"}
     found = {field.name: str(field.type) for field in table.schema}
     empty = {name for name in COLUMNS if found[name] == "null"}
-    assert empty <= {"error", "bound", "ulp", "elements", "beyond", "build_s", "engine"}
+    assert empty <= {"error", "bound", "ulp", "elements", "beyond"}
     for name, kind in SCHEMA.items():
         if kind in expected and name not in empty:
             assert found[name].removesuffix(", tz=UTC]").rstrip("]") == expected[kind].rstrip("]"), name

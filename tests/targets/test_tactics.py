@@ -107,6 +107,7 @@ def api(builder, **members):
         is_strongly_typed=lambda case: True,
         take_errors=lambda: (),
         take_shortages=lambda: (),
+        take_memory=dict,
     )
 
 
@@ -141,7 +142,7 @@ def test_every_choice_for_the_convolution_is_listed_once_with_its_layouts():
 def test_each_tactic_can_be_forced_in_place_of_the_fastest():
     builder = plan_builder()
     offered = builder.tactics(DEFINITION, make_case()).offered
-    plans = [builder.build_with(DEFINITION, make_case(), tactic) for tactic in offered]
+    plans = [builder.build_with(DEFINITION, make_case(), tactic).content for tactic in offered]
     assert plans == [b"7 0.5", b"-1 0.3", b"7 0.4"]
 
 
@@ -176,7 +177,7 @@ def test_a_builder_that_chooses_another_tactic_is_found_out():
 def test_a_builder_that_reports_nothing_is_taken_at_its_word():
     offered = plan_builder().tactics(DEFINITION, make_case()).offered
     builder = plan_builder(reports=False)
-    assert builder.build_with(DEFINITION, make_case(), offered[0]) == b"7 0.5"
+    assert builder.build_with(DEFINITION, make_case(), offered[0]).content == b"7 0.5"
     assert builder.tactics(DEFINITION, make_case()).chosen is None
 
 

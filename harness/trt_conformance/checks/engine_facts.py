@@ -6,6 +6,8 @@ from typing import Any
 
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
+from trt_conformance.core.engine_cost import PLAN, WEIGHTS
+from trt_conformance.core.tensors import weights_bytes
 from trt_conformance.numerics.bounds.basis import Basis, basis, bound_on
 from trt_conformance.numerics.reference.epilogue import network_result
 from trt_conformance.numerics.reference.result import Result
@@ -21,7 +23,7 @@ def basis_of(case: Case, facts: EngineFacts | None) -> Basis:
 
 def basis_on(case: Case, engine: Engine) -> Basis:
     """The assumptions of the bound for the GPU kernel that an engine runs, where the engine reports it."""
-    return basis_of(case, describe(engine)[0])
+    return basis_of(case, describe(case, engine)[0])
 
 
 def limits_of(case: Case, result: Result, engine: Engine) -> Float64:
@@ -34,9 +36,14 @@ def output_limits(case: Case, result: Result, engine: Engine) -> Float64:
     return network_result(case, result, limits_of(case, result, engine), case.run_shapes[0])[1]
 
 
-def describe(engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
-    """What the engine reports, None where it reports nothing, and the same as figures of a verdict."""
+def describe(case: Case, engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
+    """What a case's engine reports, None where it reports nothing, and the same and its cost as figures of a verdict.
+
+    An engine with a plan has the bytes of the case's weights beside it.
+    """
     origin = {k: v for k, v in engine.origin.items() if k != "cache"} if offers(engine, "origin") else {}
+    if PLAN in origin:
+        origin[WEIGHTS] = weights_bytes(case)
     facts = engine.describe() if offers(engine, "describe") else None
     if facts is None:
         return None, origin

@@ -70,7 +70,7 @@ def check_large(subject: Subject) -> Finding:
     faults = structure_faults(outputs, OUTPUT, shape, NUMPY_TYPE[case.data_type])
     if faults:
         return Finding("fail", faults)
-    facts, described = describe(engine)
+    facts, described = describe(case, engine)
     rests_on = basis_of(case, facts)
 
     def compared(number: int, image: Case) -> Comparison:

@@ -8,6 +8,7 @@ from typing import Any
 from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.subject import Subject, judged
+from trt_conformance.core.engine_cost import COST
 from trt_conformance.core.tensors import feeds_of
 from trt_conformance.core.types import Mode
 from trt_conformance.core.verdict import Verdict
@@ -17,7 +18,7 @@ from trt_conformance.numerics.samples import Summary, summarise
 from trt_conformance.targets.protocols import offers
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
-DESCRIBED = ("ran_in", "kernel", "layers", "engine", "build_s")
+DESCRIBED = ("ran_in", "kernel", "layers", "engine", *COST)
 
 
 @judged("latency")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,13 @@ def case_data(case: Case, run_shape: Sequence[int] | None = None) -> CaseData:
 def feeds_of(case: Case, index: int = 0) -> dict[str, Array]:
     """Return the inputs of the run ``index`` of a case, by tensor name."""
     return {INPUT: case_data(case, case.run_shapes[index]).input}
+
+
+def weights_bytes(case: Case) -> int:
+    """Return the bytes of the kernel and the bias in the types of the case; a quantized kernel has one byte a value."""
+    itemsize = NUMPY_TYPE[case.data_type].itemsize
+    bias = 0 if case.bias == "none" else case.kernel.shape[0]
+    return math.prod(case.kernel.shape) * (itemsize if case.quantize is None else 1) + itemsize * bias
 
 
 def _rounded(case: Case, name: str, values: Float64) -> Array:

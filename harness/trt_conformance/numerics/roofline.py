@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from trt_conformance.core.case import Case
-from trt_conformance.core.tensors import NUMPY_TYPE
+from trt_conformance.core.tensors import NUMPY_TYPE, weights_bytes
 from trt_conformance.core.types import Precision
 from trt_conformance.numerics.reference.shape import Axis, output_shape, resolve
 
@@ -59,14 +59,11 @@ def work(case: Case, run_shape: Sequence[int] | None = None) -> Work:
     read = math.prod(shape[:-rank]) * math.prod(
         _read(axis, size, window) for axis, size, window in zip(axes, shape[-rank:], case.kernel.shape[2:], strict=True)
     )
-    itemsize = NUMPY_TYPE[case.data_type].itemsize
-    bias = 0 if case.bias == "none" else case.kernel.shape[0]
-    kernel = math.prod(case.kernel.shape) * (itemsize if case.quantize is None else 1)
     tensors = NUMPY_TYPE[case.input_type].itemsize * read + NUMPY_TYPE[case.output_type].itemsize * math.prod(output)
     return Work(
         precision=case.precision,
         flops=2 * math.prod(output) * math.prod(case.kernel.shape[1:]),
-        bytes=tensors + itemsize * bias + kernel,
+        bytes=tensors + weights_bytes(case),
     )
 
 

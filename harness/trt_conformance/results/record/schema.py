@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT, relative
@@ -22,17 +22,26 @@ from trt_conformance.core.types import Effort, Mode, Phase
 from trt_conformance.core.verdict import Status
 from trt_conformance.core.words import dotted
 from trt_conformance.results.record.builds import Rebuilds, Tactics
+from trt_conformance.results.record.costs import EngineCost
+from trt_conformance.results.record.line import (
+    LONGEST,
+    SHORTEST,
+    Amount,
+    Fraction,
+    Integer,
+    Line,
+    Number,
+    Rate,
+    Sample,
+    Seconds,
+    Size,
+)
 
 SCHEMA_VERSION = 1
 PATH = ROOT / "reports" / "record.schema.json"
 
 MAX_DEPTH = 32
 """Levels of nesting in a line."""
-MAX_FLOAT = 1.7976931348623157e308
-SHORTEST, LONGEST = 1e-12, 1e6
-"""Seconds: a picosecond, and eleven days."""
-MAX_RATE = 1e30
-"""Operations, bytes, and either of them per second."""
 MAX_SHARDS = 10_000
 MAX_CELLS = 4096
 """Elements and terms in the evidence of a failure; checks write far fewer."""
@@ -61,35 +70,14 @@ Time = Annotated[
     ),
     AfterValidator(_is_date),
 ]
-Finite = Annotated[float, Field(ge=-MAX_FLOAT, le=MAX_FLOAT)]
-# JSON has no infinities and no NaN: records write them as text.
-Number = Finite | Literal["inf", "-inf", "nan"]
-Fraction = Annotated[float, Field(ge=0, le=MAX_FLOAT)] | Literal["inf", "nan"]
-Seconds = Annotated[float, Field(ge=SHORTEST, le=LONGEST)]
-# The time of a cold run is a difference of two times, so a single sample may be negative.
-Sample = Annotated[float, Field(ge=-LONGEST, le=LONGEST)]
-Rate = Annotated[float, Field(ge=1, le=MAX_RATE)]
-Amount = Annotated[float, Field(ge=0, le=MAX_RATE)]
-_Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-_Size = Annotated[int, Field(ge=0, lt=2**63)]
-Dimensions = Annotated[list[_Size], Field(min_length=3, max_length=8)]
-
-
-class Line(BaseModel):
-    """Known keys are checked. Unknown keys are accepted, so that a record may say more than this program reads."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
-
-    def to_json(self) -> dict[str, Any]:
-        """The object as it was given, as JSON values."""
-        return self.model_dump(exclude_unset=True, by_alias=True)
+Dimensions = Annotated[list[Size], Field(min_length=3, max_length=8)]
 
 
 class Term(Line):
     """One product of the sum for an output element. Where ``x_at`` is outside the input, ``x`` is padding."""
 
-    x_at: Annotated[list[_Integer], Field(min_length=1, max_length=8)]
-    w_at: Annotated[list[_Size], Field(min_length=2, max_length=8)]
+    x_at: Annotated[list[Integer], Field(min_length=1, max_length=8)]
+    w_at: Annotated[list[Size], Field(min_length=2, max_length=8)]
     x: Number
     w: Number
     product: Number
@@ -110,7 +98,7 @@ class Evidence(Line):
     expected: Annotated[list[Number], Field(max_length=MAX_CELLS)]
     fraction: Annotated[list[Fraction], Field(max_length=MAX_CELLS)]
     terms: Annotated[list[Term], Field(max_length=MAX_CELLS)]
-    terms_total: _Size
+    terms_total: Size
     bias: Number
 
     @model_validator(mode="after")
@@ -164,14 +152,14 @@ class Facts(Line):
     placements: list[Sample] = []
 
 
-class Figures(Line):
+class Figures(EngineCost):
     """Figures of a check, each where it applies. A check may add others.
 
     ``fraction`` is the part of the bound that the worst element uses, ``ran_in`` the precision that the
     engine reports, ``arithmetic`` the one that the digits of the output show, and ``output_sha256`` the
-    first 16 hexadecimal digits of the hash of all output bits. ``engine`` says whether the engine was built
-    (in ``build_s`` seconds), came from a cache, or is known to be refused; ``cache`` is what was wrong with
-    the cache. ``duration_s`` are the seconds from the start of the test, or from its previous check, to the verdict.
+    first 16 hexadecimal digits of the hash of all output bits. ``engine`` says whether the engine was built,
+    came from a cache, or is known to be refused; ``cache`` is what was wrong with the cache. ``duration_s`` are the
+    seconds from the start of the test, or from its previous check, to the verdict.
 
     Of a latency: ``samples`` in seconds, each divided by the number of runs it covers; ``mode`` and ``cold_l2``
     say what was timed; ``yardstick`` are the times of a fixed GPU kernel beside it, in seconds. ``effort`` says how
@@ -198,7 +186,6 @@ class Figures(Line):
     evidence: Evidence | None = None
     rerun: str | None = None
     engine: Literal["built", "cached", "remembered"] | None = None
-    build_s: Finite | None = None
     duration_s: Annotated[float, Field(ge=0, le=LONGEST)] | None = None
     cache: str | None = None
     mode: Mode | None = None
@@ -249,9 +236,9 @@ class Device(Line):
 
     gpu: str | None = None
     reason: str | None = None
-    gpus: _Size | None = None
+    gpus: Size | None = None
     compute_capability: str | None = None
-    memory_bytes: _Size | None = None
+    memory_bytes: Size | None = None
     cuda_driver: str | None = None
     cuda_runtime: str | None = None
     driver: str | None = None
@@ -320,10 +307,10 @@ class EndLine(Line):
 
     kind: Literal["end"]
     ended: Time
-    counts: dict[str, _Size] = {}
-    exit: _Integer | None = None
+    counts: dict[str, Size] = {}
+    exit: Integer | None = None
     stopped: bool = False
-    engines: dict[str, dict[str, _Size]] = {}
+    engines: dict[str, dict[str, Size]] = {}
 
 
 AnyLine = RunLine | VerdictLine | EndLine

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from trt_conformance.core.case import Case
+from trt_conformance.core.engine_cost import DEVICE_MEMORY, STORED_WEIGHTS, WORKSPACE
 from trt_conformance.core.types import DataType
 
 TYPE_NAME: dict[DataType, str] = {
@@ -22,16 +23,22 @@ TYPE_NAME: dict[DataType, str] = {
 _NO_DEVICE = re.compile(
     r"cudaError (35|100)\b|CUDA driver version is insufficient|no CUDA-capable device|Cuda Runtime \(In catchCudaError "
 )
+# Said at the end of a build, by 8.6 without the unit, by TensorRT-RTX of the largest layer's scratch memory.
+_MEMORY = re.compile(r"(?:Total|Max) (Weights|Activation|Scratch) Memory: (\d+)(?: bytes)?\s*$")
+_MEMORY_OF = {"Weights": STORED_WEIGHTS, "Activation": DEVICE_MEMORY, "Scratch": WORKSPACE}
 # A warning, not an error, as kernels are left out that need more memory than the GPU has left.
 _SHORTAGE = "insufficient memory"
 
 
 class _Logged(threading.local):
-    """What was logged in each thread that has an `Api`: errors by flavour, and a warning that memory was short."""
+    """What was logged in each thread that has an `Api`: errors by flavour, a warning that memory was short, and how
+    much memory a build says that its engine takes.
+    """
 
     def __init__(self) -> None:
         self.errors: dict[str, list[str]] = {}
         self.shortage = ""
+        self.memory: dict[str, int] = {}
 
 
 _LOGGED = _Logged()
@@ -82,6 +89,11 @@ class Api:
         found, _LOGGED.shortage = _LOGGED.shortage, ""
         return (found,) if found else ()
 
+    def take_memory(self) -> dict[str, int]:
+        """The bytes that builds in this thread have logged since the last call, as figures of `core.engine_cost`."""
+        found, _LOGGED.memory = _LOGGED.memory, {}
+        return found
+
     def member(self, enum: str, name: str) -> Any | None:
         """A member of an enumeration, or None where this version does not have it."""
         return getattr(getattr(self.trt, enum, None), name, None)
@@ -119,13 +131,15 @@ class Api:
 
 def _make_logger(trt: Any, flavour: str, has_gpu: bool) -> Any:
     class Logger(trt.ILogger):  # type: ignore[misc]
-        """Keeps errors; TensorRT reports most faults here and nowhere else."""
+        """Keeps errors, which TensorRT reports here and nowhere else, and the memory that an engine takes."""
 
         def __init__(self) -> None:
             super().__init__()
             self.errors: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
+            if severity == trt.ILogger.Severity.INFO and (found := _MEMORY.match(message)):
+                _LOGGED.memory[_MEMORY_OF[found[1]]] = int(found[2])
             if severity == trt.ILogger.Severity.WARNING and _SHORTAGE in message:
                 _LOGGED.shortage = message.strip()
             if severity not in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):

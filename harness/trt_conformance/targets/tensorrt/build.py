@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT
@@ -29,6 +29,13 @@ LEVELS: dict[Tactics, int] = {"fast": 1, "exhaustive": 5}
 FAST_SOURCES = ("CUDNN", "CUBLAS")
 
 
+class Built(NamedTuple):
+    """A serialized engine, and the memory that TensorRT says it takes, as figures of `core.engine_cost`."""
+
+    content: bytes
+    memory: dict[str, int]
+
+
 class PlanBuilder:
     """Builds engines with one `Api`, in its thread."""
 
@@ -50,7 +57,7 @@ class PlanBuilder:
         """A case's network. Raises Refused and Unsupported as `network.define` does."""
         return define(self._api, case)
 
-    def build(self, definition: Definition, case: Case) -> bytes:
+    def build(self, definition: Definition, case: Case) -> Built:
         """A case's network as a serialized engine.
 
         Raises:
@@ -65,12 +72,12 @@ class PlanBuilder:
         self._selected(definition, case, listing)
         return listing.found()
 
-    def build_with(self, definition: Definition, case: Case, tactic: Tactic) -> bytes:
+    def build_with(self, definition: Definition, case: Case, tactic: Tactic) -> Built:
         """As `build`, with one of `tactics`. Raises NotRun where the builder did not use it."""
         forcing = Forcing(tactic)
-        plan = self._selected(definition, case, forcing)
+        built = self._selected(definition, case, forcing)
         forcing.check()
-        return plan
+        return built
 
     def load(self, plan: bytes) -> Loaded | None:
         """A plan where it can run; None where it was built for another machine's GPU. Raises Refused."""
@@ -81,20 +88,21 @@ class PlanBuilder:
         if self._timings is not None:
             self._timings.save()
 
-    def _selected(self, definition: Definition, case: Case, selection: Selection) -> bytes:
+    def _selected(self, definition: Definition, case: Case, selection: Selection) -> Built:
         if self._ahead_for is not None:
             raise Unsupported(f"{self._api.flavour} times no tactics without the GPU that it builds for")
         selector = Selector(self._api, selection)
-        plan = self._serialized(definition, case, selector)
+        built = self._serialized(definition, case, selector)
         selector.check()
-        return plan
+        return built
 
-    def _serialized(self, definition: Definition, case: Case, selector: Selector | None = None) -> bytes:
+    def _serialized(self, definition: Definition, case: Case, selector: Selector | None = None) -> Built:
         if definition.facts.errors:
             raise Refused("network", "\n".join(definition.facts.errors))
         api, builder = self._api, self._api.builder
         api.take_errors()
         api.take_shortages()
+        api.take_memory()
         config = builder.create_builder_config()
         config.profiling_verbosity = api.trt.ProfilingVerbosity.DETAILED
         self._set_flag(config, "TF32", case.precision == "tf32")
@@ -124,7 +132,7 @@ class PlanBuilder:
         if plan is None:
             said = "\n".join(errors) or "no engine was built, and nothing was logged"
             raise Refused("build", "\n".join([said, *api.take_shortages()]))
-        return bytes(plan)
+        return Built(bytes(plan), api.take_memory())
 
     def _set_flag(self, config: Any, name: str, on: bool) -> None:
         flag = self._api.member("BuilderFlag", name)

@@ -1,9 +1,10 @@
-"""What a cache keeps of a case: what TensorRT said of its network, and the engine or the refusal that it gave."""
+"""What a cache keeps of a case: what TensorRT said of its network, the engine and its cost, or the refusal."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -29,9 +30,13 @@ class Kept:
         """The serialized engine, None where there is none; and what was wrong with it, if anything."""
         return self._get(key)
 
-    def keep_plan(self, key: str, content: bytes) -> str:
-        """Returns why it could not be kept, if so."""
-        return self._put(key, content)
+    def keep_plan(self, key: str, content: bytes, cost: Mapping[str, Any]) -> str:
+        """Keep an engine with the figures of its build. Returns why it could not be kept, if so."""
+        return self._put(key, content) or self._say(_cost(key), cost)
+
+    def cost(self, key: str) -> dict[str, Any]:
+        """The figures of the build whose engine is kept; empty where the cache has dropped them."""
+        return self._said(_cost(key)) or {}
 
     def network(self, key: str) -> NetworkFacts | None:
         """What TensorRT said as the network was defined."""
@@ -64,8 +69,8 @@ class Kept:
         raw, _ = self._get(name)
         return None if raw is None else dict(json.loads(raw))
 
-    def _say(self, name: str, said: dict[str, Any]) -> None:
-        self._put(name, json.dumps(said).encode())
+    def _say(self, name: str, said: Mapping[str, Any]) -> str:
+        return self._put(name, json.dumps(said).encode())
 
     def _get(self, name: str) -> tuple[bytes | None, str]:
         return self._cache.get(name) if self._cache is not None else (None, "")
@@ -76,6 +81,10 @@ class Kept:
 
 def _network(key: str) -> str:
     return f"{key}.network"
+
+
+def _cost(key: str) -> str:
+    return f"{key}.cost"
 
 
 def _refusal(key: str) -> str:

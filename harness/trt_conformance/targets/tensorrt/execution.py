@@ -21,7 +21,7 @@ from trt_conformance.targets.io_quantization import dequantized, quantized
 from trt_conformance.targets.protocols import EngineFacts
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.layouts import pack, packed_shape, unpack
-from trt_conformance.targets.tensorrt.loading import load, made
+from trt_conformance.targets.tensorrt.loading import device_memory, load, made
 from trt_conformance.targets.tensorrt.network import WARNINGS
 from trt_conformance.targets.tensorrt.plans import Plan
 from trt_conformance.targets.timing import gpu
@@ -94,7 +94,7 @@ class TensorRTEngine:
         self._case = case
         self._formats = case.formats
         self._resources = ExitStack()
-        self._engine, self._context, self._facts = plan.loaded or load(api, plan.content)
+        self._engine, self._context, self._facts, _ = plan.loaded or load(api, plan.content)
         self._stream = cuda.Stream()
         self._resources.callback(self._stream.close)
         self._buffers: dict[str, cuda.Buffer] = {}
@@ -184,7 +184,7 @@ class TensorRTEngine:
 
     def _in_poisoned_workspace(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """In a second context, its scratch memory full of NaN: a kernel that reads what it did not write shows it."""
-        size = int(getattr(self._engine, "device_memory_size_v2", 0) or self._engine.device_memory_size)
+        size = device_memory(self._engine)
         context = made(self._api, self._engine.create_execution_context_without_device_memory())
         with ExitStack() as scope:
             workspace = cuda.Buffer(max(size, 1))

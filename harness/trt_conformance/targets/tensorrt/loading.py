@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from trt_conformance.core.engine_cost import DEVICE_MEMORY, STORED_WEIGHTS
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.protocols import EngineFacts
 from trt_conformance.targets.tensorrt.api import Api
@@ -11,18 +12,36 @@ from trt_conformance.targets.tensorrt.inspector import engine_facts
 
 
 class Loaded(NamedTuple):
-    """An engine on the GPU, a context to run it in, and what the engine says of itself, if anything."""
+    """An engine on the GPU, a context to run it in, what the engine says of itself, if anything, and its memory.
+
+    ``memory``: figures of `core.engine_cost`.
+    """
 
     engine: Any
     context: Any
     facts: EngineFacts | None
+    memory: dict[str, int]
 
 
 def load(api: Api, plan: bytes) -> Loaded:
     """An engine with its first context. Raises Refused in phase run where TensorRT does not load its own plan."""
     api.take_errors()
     engine = made(api, api.runtime.deserialize_cuda_engine(plan))
-    return Loaded(engine, made(api, engine.create_execution_context()), engine_facts(api, engine))
+    memory = {DEVICE_MEMORY: device_memory(engine)} | _stored_weights(api, engine)
+    return Loaded(engine, made(api, engine.create_execution_context()), engine_facts(api, engine), memory)
+
+
+def device_memory(engine: Any) -> int:
+    """The bytes that a context of an engine needs. TensorRT 10 renamed the attribute, 11 removed the old name."""
+    name = "device_memory_size_v2" if hasattr(engine, "device_memory_size_v2") else "device_memory_size"
+    return int(getattr(engine, name))
+
+
+def _stored_weights(api: Api, engine: Any) -> dict[str, int]:
+    """The bytes of an engine's weights, where this version tells; it answers a negative number where it cannot."""
+    total = api.member("EngineStat", "TOTAL_WEIGHTS_SIZE")
+    stored = -1 if total is None else int(engine.get_engine_stat(total))
+    return {STORED_WEIGHTS: stored} if stored >= 0 else {}
 
 
 def made(api: Api, thing: Any) -> Any:

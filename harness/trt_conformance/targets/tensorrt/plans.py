@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from trt_conformance.core.case import Case
+from trt_conformance.core.engine_cost import BUILD, PLAN
 from trt_conformance.core.files import content_hash
 from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.protocols import NetworkFacts, Tactic, TacticChoices
-from trt_conformance.targets.tensorrt.build import PlanBuilder
+from trt_conformance.targets.tensorrt.build import Built, PlanBuilder
 from trt_conformance.targets.tensorrt.build_cache import Kept
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.network import Definition
@@ -42,9 +43,10 @@ _SOURCES = (
 
 @dataclass(frozen=True)
 class Plan:
-    """A serialized engine and where it came from: ``engine`` is built or cached, ``build_s`` the seconds it took.
+    """A serialized engine, where it came from, and what it costs.
 
-    ``loaded`` is None where this machine has not the GPU that it was built for.
+    ``origin``: ``engine`` is built or cached; the other figures are those of `core.engine_cost`, and of a cached engine
+    those of its build. ``loaded`` is None where this machine has not the GPU that it was built for.
     """
 
     content: bytes
@@ -119,9 +121,8 @@ class Plans:
         """A case's plan with one tactic, not cached. Raises what `PlanBuilder.build_with` and `load` raise."""
         self.prepare()
         started = time.perf_counter()
-        content = self._mine.build_with(self._mine.define(case), case, tactic)
-        origin = {"engine": "built", "build_s": round(time.perf_counter() - started, 4)}
-        return Plan(content, origin, self._mine.load(content))
+        built = self._mine.build_with(self._mine.define(case), case, tactic)
+        return self._plan("built", built.content, _cost(started, built))
 
     def define(self, case: Case) -> NetworkFacts:
         """What TensorRT says of a case's network. Raises what `PlanBuilder.define` raises."""
@@ -179,7 +180,7 @@ class Plans:
         content, note = self._kept.plan(key)
         if content is not None:
             try:
-                return Plan(content, {"engine": "cached"}, self._mine.load(content)), ""
+                return self._plan("cached", content, self._kept.cost(key)), ""
             except Refused as fault:
                 return None, f"the cache's engine does not load and is built anew: {fault}"
         refusal = self._kept.refusal(key)
@@ -191,10 +192,19 @@ class Plans:
         started = time.perf_counter()
         definition = self._defined(case, key)
         with self._refusals_kept(key):
-            content = self._mine.build(definition, case)
-        origin = {"engine": "built", "build_s": round(time.perf_counter() - started, 4)}
-        note = self._kept.keep_plan(key, content) or note
-        return Plan(content, origin | ({"cache": note} if note else {}), self._mine.load(content))
+            built = self._mine.build(definition, case)
+        cost = _cost(started, built)
+        note = self._kept.keep_plan(key, built.content, cost) or note
+        return self._plan("built", built.content, cost | ({"cache": note} if note else {}))
+
+    def _plan(self, engine: str, content: bytes, known: Mapping[str, Any]) -> Plan:
+        """A loaded plan. Raises Refused where it does not load.
+
+        Of the memory, what the loaded engine says goes before what was logged as it was built.
+        """
+        loaded = self._mine.load(content)
+        memory = {} if loaded is None else loaded.memory
+        return Plan(content, {"engine": engine, PLAN: len(content), **known, **memory}, loaded)
 
     def _defined(self, case: Case, key: str) -> Definition:
         with self._refusals_kept(key):
@@ -250,6 +260,11 @@ class Gate:
             with self._changed:
                 self._closed -= 1
                 self._changed.notify_all()
+
+
+def _cost(started: float, built: Built) -> dict[str, Any]:
+    """The figures of a build that began at ``started``, in the seconds of `time.perf_counter`."""
+    return {BUILD: round(time.perf_counter() - started, 4), **built.memory}
 
 
 @cache

@@ -26,7 +26,9 @@ SCHEMA: Mapping[str, Type] = {
     "started": "time", "gpu": "text", "commit": "text", "target": "text", "case": "text", "precision": "text",
     "check": "text", "phase": "text", "outcome": "text", "known": "text", "fraction": "number", "error": "number",
     "bound": "number", "ulp": "number", "elements": "integer", "beyond": "integer", "ran_in": "text", "kernel": "text",
-    "output_sha256": "text", "engine": "text", "build_s": "number", "duration_s": "number", "mode": "text",
+    "output_sha256": "text", "engine": "text", "plan_bytes": "integer", "weights_bytes": "integer",
+    "stored_weights_bytes": "integer", "device_memory_bytes": "integer", "workspace_bytes": "integer",
+    "build_s": "number", "duration_s": "number", "mode": "text",
     "cold_l2": "boolean", "samples": "integer", "latency_s": "number", "latency_error_s": "number",
     "location": "text", "claims": "text", "message": "text",
 }  # fmt: skip
