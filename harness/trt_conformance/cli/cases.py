@@ -1,4 +1,4 @@
-"""``trt-conformance cases``: lists, checks and shows the cases."""
+"""``trt-conformance cases``: lists, checks, shows and imports cases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trt_conformance.cli.import_cases import import_cases
 from trt_conformance.cli.output import AsJson, print_json, print_table
 from trt_conformance.cli.selection import one_case, read_catalog, select_cases
 from trt_conformance.core.errors import ConformanceError, InvalidConvolution
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from trt_conformance.catalog.source import Fault
     from trt_conformance.core.case import Case
 
-app = typer.Typer(help="List, check and show the cases.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List, check, show and import cases.", no_args_is_help=True, rich_markup_mode=None)
+app.command("import")(import_cases)
 
 Root = Annotated[Path, typer.Option(metavar="DIR", help="The folder of the case files.", show_default="cases/")]
 Globs = Annotated[

@@ -26,6 +26,7 @@
     ├── Refused                      targets.errors: the target refused the configuration
     ├── PhaseFault                   checks.subject: a phase ended in an error
     ├── Malformed                    targets.isolation.answers: a target's process sent what is not an answer
+    ├── NotExpressible               catalog.imports.layer: no case can state the convolution
     └── _TooMuchWork                 mutants.diagnosis: a mutant would compute too many products
 
 An exception that only one room raises and catches is defined in that room.

@@ -1,0 +1,1 @@
+"""Makes case files of what others have: models and lists of convolutions."""

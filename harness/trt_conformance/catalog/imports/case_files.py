@@ -1,0 +1,261 @@
+"""Writes imported convolutions as case files, and checks each with the linter first."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from trt_conformance.catalog.case_file import MAX_CASES, expand, read_entries
+from trt_conformance.catalog.imports.layer import (
+    Layer,
+    LeftOut,
+    Listing,
+    case_name,
+    in_two_dimensions,
+    merged,
+    shape_name,
+)
+from trt_conformance.catalog.source import CaseFileError, Source
+from trt_conformance.core.attributes import Attributes
+from trt_conformance.core.errors import ConformanceError, InvalidConvolution
+from trt_conformance.core.types import QUANTIZED_PRECISIONS, Precision
+from trt_conformance.core.words import one_line
+from trt_conformance.numerics.reference.shape import output_shape
+
+MAX_NAME = 56
+"""Characters of a case's name, so that a number and a batch size fit behind it."""
+MAX_DOC = 160
+
+_FILLS = {name: {"fill": "uniform", "seed": seed} for seed, name in enumerate(("input", "kernel", "bias"), start=1)}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user chose: batch sizes and precisions instead of the source's own, and how many layers at most."""
+
+    batches: tuple[int, ...] = ()
+    precisions: tuple[Precision, ...] = ()
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """A case file to be written: its name without ``.toml``, its text, and what became of the source's convolutions.
+
+    ``found`` counts the source's convolutions, ``imported`` those that became cases, ``cases`` the different ones.
+    """
+
+    stem: str
+    text: str
+    source: Listing
+    found: int
+    imported: int
+    cases: int
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def case_file(source: Listing, stem: str, choices: Choices) -> CaseFile:
+    """Make a case file of a source. Convolutions that the linter refuses are left out, with its reason.
+
+    Raises:
+        ConformanceError: there would be too many cases for a file.
+    """
+    left_out = [*source.left_out]
+    usable = []
+    for layer in merged(map(in_two_dimensions, source.layers)):
+        if reason := _differs(layer):
+            left_out.append(LeftOut(layer.where, layer.text, reason, layer.occurrences))
+        else:
+            usable.append(layer)
+    head: dict[str, Any] = {"section": f"import: {source.name}", "source": f"{source.kind} {source.name}"}
+    defaults: dict[str, Any] = {name: dict(fill) for name, fill in _FILLS.items()} | {"latency": True}
+    if choices.batches:
+        defaults["batch"] = list(choices.batches)
+    entries: list[dict[str, Any]] = []
+    names = _Names(choices.batches)
+    imported = 0
+    for layer in usable:
+        entry = _entry(layer, names, choices)
+        reason = f"--limit {choices.limit}" if choices.limit == len(entries) else _refused(head, defaults, entry)
+        if reason:
+            left_out.append(LeftOut(layer.where, layer.text, reason, layer.occurrences))
+        else:
+            entries.append(entry)
+            imported += layer.occurrences
+    expanded = len(entries) * max(1, len(choices.batches)) * max(1, len(choices.precisions))
+    if expanded > MAX_CASES:
+        raise ConformanceError(
+            f"{source.name}: makes {expanded} cases, more than the {MAX_CASES} of a file: use --limit"
+        )
+    found = imported + sum(each.occurrences for each in left_out)
+    text = _rendered(head, defaults, entries, left_out, found)
+    return CaseFile(stem, text, source, found, imported, len(entries), left_out)
+
+
+def file_stem(name: str) -> str:
+    """The name of the case file for a source: ``ch_pp_ocrv4_det_infer`` for ``ch_PP-OCRv4_det_infer.onnx``."""
+    return case_name(re.sub(r"\.(onnx|json|txt|sh|h|hpp)$", "", name, flags=re.IGNORECASE), MAX_NAME) or "imported"
+
+
+class _Names:
+    """Gives each layer a name and a doc of its own."""
+
+    def __init__(self, batches: Sequence[int]) -> None:
+        self._suffixes = ("", *(f"_n{batch}" for batch in batches))
+        self._taken: set[str] = set()
+        self._docs: set[str] = set()
+
+    def of(self, layer: Layer) -> str:
+        wanted = case_name(layer.name, MAX_NAME) or case_name(shape_name(layer), MAX_NAME)
+        name, number = wanted, 1
+        while any(f"{name}{suffix}" in self._taken for suffix in self._suffixes):
+            number += 1
+            name = f"{wanted}_{number}"
+        self._taken |= {f"{name}{suffix}" for suffix in self._suffixes}
+        return name
+
+    def doc(self, layer: Layer) -> str:
+        wanted = one_line(f"{layer.where}: {layer.text}")
+        doc, number = wanted[:MAX_DOC], 1
+        while (key := " ".join(doc.lower().split())) in self._docs:
+            number += 1
+            doc = f"{number}. {wanted}"[:MAX_DOC]
+        self._docs.add(key)
+        return doc
+
+
+def _entry(layer: Layer, names: _Names, choices: Choices) -> dict[str, Any]:
+    """The keys of a ``[[case]]``."""
+    precisions = choices.precisions or (layer.precision,)
+    entry: dict[str, Any] = {
+        "id": names.of(layer),
+        "doc": names.doc(layer),
+        "precision": list(precisions),
+    }
+    if layer.occurrences > 1:
+        entry["occurrences"] = layer.occurrences
+    entry |= {"input": {"shape": list(layer.input)}, "kernel": {"shape": list(layer.kernel)}}
+    if not layer.has_bias:
+        entry["bias"] = "none"
+    if assigned := _assignments(layer):
+        entry["set"] = assigned
+    if any(precision in QUANTIZED_PRECISIONS for precision in precisions):
+        given = layer.quantize
+        entry["quantize"] = _generated_scales(layer) if given is None else _given(given)
+    if layer.formats != ("LINEAR", "LINEAR"):
+        entry["formats"] = dict(zip(("input", "output"), layer.formats, strict=True))
+    if layer.epilogue:
+        entry["epilogue"] = [step.model_dump(exclude_none=True) for step in layer.epilogue]
+    return entry
+
+
+def _given(quantize: Any) -> dict[str, Any]:
+    found: dict[str, Any] = quantize.model_dump(exclude_defaults=True)
+    return found | {"kernel": list(quantize.kernel)}
+
+
+def _assignments(layer: Layer) -> dict[str, Any]:
+    """The layer's attributes that differ from their defaults, by their setters."""
+    rank = layer.rank
+    found: dict[str, Any] = {}
+    if layer.stride != (1,) * rank:
+        found["stride_nd"] = list(layer.stride)
+    if layer.padding_mode != "EXPLICIT_ROUND_DOWN":
+        found["padding_mode"] = layer.padding_mode
+    if layer.pre == layer.post:
+        if any(layer.pre):
+            found["padding_nd"] = list(layer.pre)
+    else:
+        found |= {name: list(p) for name, p in (("pre_padding", layer.pre), ("post_padding", layer.post)) if any(p)}
+    if layer.dilation != (1,) * rank:
+        found["dilation_nd"] = list(layer.dilation)
+    if layer.groups != 1:
+        found["num_groups"] = layer.groups
+    return found
+
+
+def _generated_scales(layer: Layer) -> dict[str, Any]:
+    """Scales for data in [-1, 1): full range for input and kernel, four standard deviations for the output."""
+    one = 0.007874016  # 1/127
+    terms = math.prod(layer.kernel[1:])
+    return {"input": one, "kernel": [one], "output": float(f"{4 * math.sqrt(terms) / 3 / 127:.2g}")}
+
+
+def _differs(layer: Layer) -> str | None:
+    """How the layer would differ from what the source states; None if it is the same convolution."""
+    attributes = Attributes(
+        stride=layer.stride,
+        pre=layer.pre,
+        post=layer.post,
+        dilation=layer.dilation,
+        groups=layer.groups,
+        mode=layer.padding_mode,
+    )
+    try:
+        found = output_shape(layer.input, layer.kernel, attributes)[2:]
+    except InvalidConvolution as fault:
+        return str(fault)
+    if layer.output is not None and found != layer.output:
+        return f"its output is {_sizes(layer.output)}, but that of TensorRT's layer is {_sizes(found)}"
+    return None
+
+
+def _sizes(values: Iterable[int]) -> str:
+    return "x".join(map(str, values))
+
+
+def _refused(head: dict[str, Any], defaults: dict[str, Any], entry: dict[str, Any]) -> str | None:
+    """What the linter says against the cases of an entry; None if it accepts them."""
+    document = head | {"defaults": defaults, "case": [entry]}
+    source = Source("imported.toml", "imported", "", document)
+    try:
+        for each in read_entries(source):
+            for _ in expand(each):
+                pass
+    except CaseFileError as fault:
+        return fault.faults[0].message
+    return source.faults[0].message if source.faults else None
+
+
+def _rendered(
+    head: dict[str, Any],
+    defaults: dict[str, Any],
+    entries: list[dict[str, Any]],
+    left_out: list[LeftOut],
+    found: int,
+) -> str:
+    """The text of a case file."""
+    lines = ["# Made by `trt-conformance cases import`."]
+    if left_out:
+        lost = sum(each.occurrences for each in left_out)
+        lines.append(f"# {lost} of {found} convolutions are not here:")
+        lines += [one_line(f"# {each.where}: {each.reason}: {each.text}", 300) for each in left_out]
+    lines += [f"{key} = {_value(value)}" for key, value in head.items()]
+    lines += ["", "[defaults]", *_assigned(defaults)]
+    for entry in entries:
+        lines += ["", "[[case]]", *_assigned(entry)]
+    return "\n".join([*lines, ""])
+
+
+def _assigned(table: dict[str, Any]) -> Iterable[str]:
+    for key, value in table.items():
+        if isinstance(value, dict) and key in ("set", "input", "kernel") and "fill" not in value:
+            yield from (f"{key}.{name} = {_value(part)}" for name, part in value.items())
+        else:
+            yield f"{key} = {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    """A value in TOML."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_value(part)}' for key, part in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, float):
+        return repr(value)
+    # A JSON string of printable characters is a basic string of TOML.
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,122 @@
+"""A convolution as a source states it, before it becomes a case."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from trt_conformance.core.case import EpilogueOperation, Quantize
+from trt_conformance.core.types import Format, PaddingMode, Precision
+
+Shape = tuple[int, ...]
+
+
+class NotExpressible(Exception):
+    """A convolution that no case can state; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution: input ``(N, C, *spatial)``, kernel ``(K, C/groups, *window)``, one value per spatial axis.
+
+    ``where`` is its place in the source, ``text`` the source's own words for it, and ``output`` the spatial output
+    size that the source states, if it does.
+    """
+
+    name: str
+    where: str
+    text: str
+    input: Shape
+    kernel: Shape
+    stride: Shape
+    pre: Shape
+    post: Shape
+    dilation: Shape
+    groups: int = 1
+    padding_mode: PaddingMode = "EXPLICIT_ROUND_DOWN"
+    has_bias: bool = False
+    precision: Precision = "fp32"
+    quantize: Quantize | None = None
+    epilogue: tuple[EpilogueOperation, ...] = ()
+    formats: tuple[Format, Format] = ("LINEAR", "LINEAR")
+    output: Shape | None = None
+    occurrences: int = 1
+
+    @property
+    def rank(self) -> int:
+        return len(self.kernel) - 2
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A convolution that did not become a case, and why."""
+
+    where: str
+    text: str
+    reason: str
+    occurrences: int = 1
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What was read of one source: its kind (``benchdnn list``), its name, and its convolutions."""
+
+    kind: str
+    name: str
+    layers: list[Layer]
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def merged(layers: Iterable[Layer]) -> list[Layer]:
+    """Each of several equal layers once, under the name of the first, with how often it occurs."""
+    found: dict[Layer, Layer] = {}
+    for layer in layers:
+        key = replace(layer, name="", where="", text="", occurrences=1)
+        first = found.get(key)
+        found[key] = layer if first is None else replace(first, occurrences=first.occurrences + layer.occurrences)
+    return list(found.values())
+
+
+def in_two_dimensions(layer: Layer) -> Layer:
+    """A layer with one spatial axis as the same convolution with two, whose H is 1; any other layer as it is."""
+    if layer.rank != 1:
+        return layer
+    (n, c, w), (k, per_group, f) = layer.input, layer.kernel
+    return replace(
+        layer,
+        text=f"{layer.text} (1D, stated with H = 1)",
+        input=(n, c, 1, w),
+        kernel=(k, per_group, 1, f),
+        stride=(1, *layer.stride),
+        pre=(0, *layer.pre),
+        post=(0, *layer.post),
+        dilation=(1, *layer.dilation),
+        output=None if layer.output is None else (1, *layer.output),
+    )
+
+
+def shape_name(layer: Layer) -> str:
+    """A name made of the shape: ``n4_c1_161x700_k32_5x20_s2x2``. Defaults are left out."""
+    n, c, *size = layer.input
+    parts = [f"n{n}", f"c{c}", _times(size), f"k{layer.kernel[0]}", _times(layer.kernel[2:])]
+    for letter, values, default in (
+        ("s", layer.stride, 1),
+        ("p", layer.pre, 0),
+        ("q", layer.post if layer.post != layer.pre else (), 0),
+        ("d", layer.dilation, 1),
+    ):
+        if any(value != default for value in values):
+            parts.append(f"{letter}{_times(values)}")
+    if layer.groups > 1:
+        parts.append(f"g{layer.groups}")
+    return "_".join(parts)
+
+
+def case_name(text: str, most: int) -> str:
+    """The text as a case's name of at most ``most`` characters; empty if it has no letter and no digit."""
+    return re.sub("[^a-z0-9]+", "_", text.lower()).strip("_")[:most].rstrip("_")
+
+
+def _times(values: Iterable[int]) -> str:
+    return "x".join(map(str, values))

@@ -1,0 +1,65 @@
+"""``trt-conformance cases import``: what it writes, prints and refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from trt_conformance.cli import app
+from trt_conformance.core.errors import ConformanceError
+
+LIST = 'mb1ic3ih8oc4oh8kh3ph1n"net:a*2"\nmb1ic3ih8oc4oh9kh3ph1n"net:b"\n--dir=BWD_D mb1ic3ih8oc4kh1\n'
+
+
+def run(*arguments: str | Path):
+    result = CliRunner().invoke(app, ["cases", "import", *map(str, arguments)])
+    if isinstance(result.exception, ConformanceError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Path:
+    path = tmp_path / "shapes_net"
+    path.write_text(LIST, encoding="utf-8")
+    return path
+
+
+def test_it_says_what_became_cases_and_what_did_not(shapes, tmp_path):
+    assert run(shapes, "-o", tmp_path / "mine").splitlines() == [
+        f"shapes_net: 3 of 4 convolutions, as 2 cases in {tmp_path}/mine/shapes_net.toml",
+        "  left out: 1 (line 3): it has benchdnn's option --dir, which no case can state",
+    ]
+    assert 'id = "a"' in (tmp_path / "mine" / "shapes_net.toml").read_text()
+
+
+def test_json_has_every_convolution_that_was_left_out(shapes, tmp_path):
+    (found,) = json.loads(run(shapes, "-o", tmp_path / "mine", "--json"))
+    assert (found["convolutions"], found["imported"], found["cases"]) == (4, 3, 2)
+    assert [each["where"] for each in found["left_out"]] == ["line 3"]
+
+
+def test_nothing_is_written_if_one_source_is_wrong(shapes, tmp_path):
+    (tmp_path / "bad").write_text("ic3\n")
+    with pytest.raises(ConformanceError, match="bad:1: it has no spatial sizes"):
+        run(shapes, tmp_path / "bad", "-o", tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_source_without_convolutions_is_refused(tmp_path):
+    (tmp_path / "empty").write_text("# nothing\n")
+    with pytest.raises(ConformanceError, match="empty: 0 of 0 convolutions\nnothing to import: expected"):
+        run(tmp_path / "empty", "-o", tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_two_sources_of_one_name_are_refused(shapes, tmp_path):
+    with pytest.raises(ConformanceError, match=r"would both be shapes_net\.toml"):
+        run(shapes, shapes, "-o", tmp_path / "mine")
+
+
+def test_an_unknown_precision_is_refused(shapes, tmp_path):
+    with pytest.raises(ConformanceError, match='unknown precision "fp61"; did you mean "fp16"'):
+        run(shapes, "--precision", "fp61", "-o", tmp_path / "mine")
