@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import CaseFileError, Catalog, Fault, load_catalog
+from trt_conformance.catalog.claims import Claim
 from trt_conformance.core.attributes import ATTRIBUTE_FIELDS
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
@@ -702,7 +703,47 @@ def test_case_that_names_neither_claim_nor_source(tmp_path: Path) -> None:
 
 def test_claim_that_no_case_names(tmp_path: Path) -> None:
     write(tmp_path, one=HEADER + CASE, claims="# text\n" + CLAIMS)
-    assert faults(tmp_path) == [("claims.toml", 2, 'no case checks the claim "stride_nd.h2_w2"')]
+    text = 'no case checks the claim "stride_nd.h2_w2": write one, or say why not in "unchecked"'
+    assert faults(tmp_path) == [("claims.toml", 2, text)]
+
+
+def test_claim_that_says_why_no_case_checks_it(tmp_path: Path) -> None:
+    reason = 'unchecked = "needs a DLA"\n'
+    catalog = load_catalog(write(tmp_path, one=HEADER + CASE, claims=CLAIMS + reason))
+    assert catalog.claims["stride_nd.h2_w2"].unchecked == "needs a DLA"
+    write(tmp_path, one=HEADER + case("a", 'claims = ["stride_nd.h2_w2"]'))
+    text = 'unchecked: a case checks the claim "stride_nd.h2_w2": remove the reason'
+    assert faults(tmp_path) == [("claims.toml", 5, text)]
+
+
+VERSIONS = {"tensorrt": ">=8.6,<12", "tensorrt_rtx": ">=1.3"}
+
+
+@pytest.mark.parametrize(
+    ("versions", "target", "stated"),
+    [
+        (None, "tensorrt-8.6.1-sm90", True),
+        (VERSIONS, "tensorrt-8.6.1-sm90", True),
+        (VERSIONS, "tensorrt-8.5.3-sm90", False),
+        (VERSIONS, "tensorrt-12.0.0-sm90", False),
+        (VERSIONS, "tensorrt_rtx-1.7.1-aot", True),
+        (VERSIONS, "tensorrt_rtx-1.2.0-aot", False),
+        ({"tensorrt": ">=8.6"}, "tensorrt_rtx-1.7.1-aot", False),
+        ({"tensorrt": ">=8.6"}, "tensorrt", True),
+        ({"tensorrt": ">=8.6"}, "numpy", True),
+    ],
+)
+def test_claim_is_stated_for_versions(versions: dict[str, str] | None, target: str, stated: bool) -> None:
+    given = {"id": "nvinfer_h.name", "section": "ILayer", "statement": "A layer has a name.", "versions": versions}
+    claim = Claim.model_validate(given)
+    assert (claim.document, claim.stated_for(target)) == ("nvinfer_h", stated)
+
+
+def test_source_of_the_file_is_for_cases_that_check_other_documents_too(tmp_path: Path) -> None:
+    claims = CLAIMS.replace("stride_nd.h2_w2", "nvinfer_h.name")
+    write(tmp_path, claims=claims, one=HEADER + case("a", 'claims = ["nvinfer_h.name"]'))
+    (found,) = load_catalog(tmp_path).cases
+    assert (found.claims, found.source) == (("nvinfer_h.name",), "a source")
 
 
 @pytest.mark.parametrize(
@@ -720,6 +761,10 @@ def test_claim_that_no_case_names(tmp_path: Path) -> None:
         ('[[claim]]\nid = []\nsection = "s"\nstatement = "says something"\n', 2, "id: expected a string, got []"),
         (CLAIMS + CLAIMS, 6, 'duplicate claim "stride_nd.h2_w2"'),
         (CLAIMS + 'text = "x"\n', 5, 'unknown key "text"; expected one of id, section, statement'),
+        (CLAIMS + 'versions.tensorrt = "8.6 on"\n', 1, '"8.6 on" is not a version range, like ">=8.5,<10"'),
+        (CLAIMS + 'versions.onnxruntime = ">=1"\n', 5, 'unknown key in versions: "onnxruntime"'),
+        (CLAIMS + 'checkable = "later"\n', 5, 'checkable: unknown value "later"; expected one of network, build, run'),
+        (CLAIMS + 'unchecked = "no"\n', 5, "unchecked: needs at least 8 characters, got 2"),
         ("claim = [", 1, "is not valid TOML"),
     ],
 )

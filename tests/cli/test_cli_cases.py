@@ -127,6 +127,42 @@ def test_glob_that_matches_nothing_is_an_error(root: Path) -> None:
     assert result.stderr == "no case matches 'one/strid'; did you mean \"one/stride\"?\n"
 
 
+OTHER_CLAIM = """
+[[claim]]
+id = "guide.depth"
+section = "A.1.6"
+statement = "The layer has depth."
+versions.tensorrt = ">=8,<9"
+checkable = "dla"
+unchecked = "needs a DLA"
+"""
+
+
+def test_claims_are_listed_with_their_cases_or_the_reason_for_none(root: Path) -> None:
+    (root / "claims.toml").write_text(CLAIMS + OTHER_CLAIM, encoding="utf-8")
+    result = run("cases", "claims", "--root", root)
+    assert result.stdout.splitlines() == [
+        "id               checkable  cases  statement",
+        "stride_nd.h2_w2  run        2      Stride 2 – 步长 – halves H and W.",
+        "guide.depth      dla        -      The layer has depth. [needs a DLA]",
+    ]
+    for chosen in (["--document", "guide"], ["--unchecked"]):
+        (found,) = json.loads(run("cases", "claims", "--root", root, "--json", *chosen).stdout)
+        assert found == {
+            "id": "guide.depth",
+            "section": "A.1.6",
+            "statement": "The layer has depth.",
+            "versions": {"tensorrt": ">=8,<9", "tensorrt_rtx": None},
+            "checkable": "dla",
+            "unchecked": "needs a DLA",
+            "document": "guide",
+            "cases": [],
+        }
+    wrong = run("cases", "claims", "--root", root, "--document", "guides")
+    assert (wrong.returncode, wrong.stderr) == (2, wrong.stderr)
+    assert wrong.stderr.startswith('unknown document "guides"; did you mean "guide"?')
+
+
 def test_lint_counts_what_it_found_right(root: Path) -> None:
     result = run("cases", "lint", "--root", root)
     assert (result.returncode, result.stdout) == (0, "4 cases in 1 file, 1 claim, 0 expectations: no faults\n")

@@ -249,7 +249,7 @@ def test_prometheus_lines():
     assert f'bound_fraction_max{{precision="fp16",target="{TARGET}"}} +Inf' in text
     assert 'a"b\\c\nd\\ud800' in {sample.labels.get("target") for sample in samples}
     assert 'run_complete{run="1"} 1' in text
-    assert f'claims{{state="differs",target="{TARGET}"}} 1' in text
+    assert f'claims{{document="cookbook",state="differs",target="{TARGET}"}} 1' in text
 
 
 def test_prometheus_has_latencies_with_labels():

@@ -214,6 +214,13 @@ def test_claims_by_target_lead_to_their_cases():
     assert "not checked" in found.words
 
 
+def test_claims_are_counted_by_document_and_target():
+    found = page(record(verdict(claims=("guide.old", "old.claim")), verdict(status="fail", claims=("guide.older",))))
+    assert f"TensorRT Developer Guide {TARGET} 1 1 2" in found.words
+    assert "guide.older" in found.words
+    assert "#claims-guide" in found.links
+
+
 def test_claims_that_the_checkout_does_not_state_are_still_shown():
     found = page(record(verdict(claims=("old.claim",))))
     assert "Claims that are not in this checkout old.claim" in found.words

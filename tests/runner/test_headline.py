@@ -4,9 +4,14 @@ import pytest
 
 from tests.support.helpers import run_pytest_often
 from tests.support.runs import TARGET, verdict
+from trt_conformance.catalog.claims import Claim
 from trt_conformance.runner.headline import headline, untested
 
 CLAIM = "stride_nd.h2_w2"
+
+
+def claim(name, **fields):
+    return Claim(id=name, section="a section", statement="says something", **fields)
 
 
 @pytest.mark.parametrize("status", ["unsupported", "not run"])
@@ -30,7 +35,7 @@ def test_claims_are_counted_once():
 
 def test_the_headline_gives_the_reason_of_the_exit_code():
     passed = f"{TARGET}: 1 of 2 claims hold, 0 differ, 1 not checked; exit code"
-    claims = (CLAIM, "other.claim")
+    claims = {name: claim(name) for name in (CLAIM, "other.claim")}
     assert headline([verdict()], claims, 0, []) == f"{passed} 0: no check failed"
     assert headline([verdict()], claims, 1, ["a reason"]) == f"{passed} 1: a reason"
     assert headline([verdict()], claims, 1, []) == f"{passed} 1: a test outside the conformance checks failed"
@@ -38,6 +43,15 @@ def test_the_headline_gives_the_reason_of_the_exit_code():
     faults = [verdict(status="fail"), verdict(status="fail"), verdict(status="error")]
     said = headline(faults, claims, 1, [])
     assert said.endswith("1 differ, 1 not checked; exit code 1: 2 checks failed, 1 check ended in an error")
+
+
+def test_the_headline_sums_the_documents_beside_the_cookbook():
+    claims = {name: claim(name) for name in (CLAIM, "guide.one", "guide.two", "nvinfer_h.one", "docstring.one")}
+    found = [verdict(claims=(CLAIM, "guide.one")), verdict(status="fail", claims=("nvinfer_h.one",))]
+    assert headline(found, claims, 1, []).startswith(
+        f"{TARGET}: 1 of 1 claims hold, 0 differ, 0 not checked; "
+        f"{TARGET}: other documents: 1 of 3 claims hold, 1 differ, 1 not checked; exit code 1"
+    )
 
 
 EMPTY = """

@@ -16,6 +16,7 @@ from trt_conformance.catalog.lint.assignments import lint_assignments
 from trt_conformance.catalog.lint.case import lint_case
 from trt_conformance.catalog.source import Source
 from trt_conformance.core.case import Case
+from trt_conformance.core.documents import is_documented
 from trt_conformance.core.toml import KeyPath
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.core.words import choice, shown
@@ -150,7 +151,8 @@ def expand(entry: Entry, lint: bool = True) -> Iterator[Case]:
         return
     source = entry.source
     filled = {"file": source.file, "line": entry.line, "section": str(source.document.get("section"))}
-    if not entry.claims and isinstance(source.document.get("source"), str):
+    documented = is_documented(tuple(claim for claim in entry.claims if isinstance(claim, str)))
+    if not documented and isinstance(source.document.get("source"), str):
         filled["source"] = source.document["source"]
     for batch, precision in product(entry.batches, entry.precisions):
         try:

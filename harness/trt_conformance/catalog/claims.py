@@ -1,25 +1,71 @@
-"""The claims of `cases/claims.toml`: the statements of the document, each with an id and its section."""
+"""The claims of `cases/claims.toml`: the statements of NVIDIA's documents, with their places and versions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from pydantic import Field, ValidationError, model_validator
 
 from trt_conformance.catalog.case_file import Entry
 from trt_conformance.catalog.explain import explain
 from trt_conformance.catalog.source import Source
+from trt_conformance.core.documents import document_of
+from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import ClaimId, Model
 from trt_conformance.core.words import choice, closest, shown
 
+Checkable = Literal["network", "build", "run", "dla"]
+"""What it takes to check a claim.
+
+network: the definition of a network. build: a build. run: a run on a GPU. dla: a device with a DLA.
+"""
+
+
+class Versions(Model):
+    """The versions for which a claim is stated, by flavour: ranges like ``>=8.5,<10``. A flavour without one: none."""
+
+    tensorrt: str | None = None
+    tensorrt_rtx: str | None = None
+
 
 class Claim(Model):
-    """One statement of the document."""
+    """One statement of a document, which the claim's id names.
+
+    ``section``: the place in the document. ``versions``: those for which it is stated; without them, all.
+    ``unchecked``: why no case checks it.
+    """
 
     id: ClaimId
     section: Annotated[str, Field(min_length=1)]
     statement: Annotated[str, Field(min_length=8)]
+    versions: Versions | None = None
+    checkable: Checkable = "run"
+    unchecked: Annotated[str, Field(min_length=8)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Claim:
+        for flavour, given in (self.versions or Versions()).model_dump(exclude_none=True).items():
+            try:
+                SpecifierSet(given)
+            except InvalidSpecifier:
+                text = f'{shown(given)} is not a version range, like ">=8.5,<10"'
+                raise ValueError(f"versions.{flavour}: {text}") from None
+        return self
+
+    @property
+    def document(self) -> str:
+        """The name of the document."""
+        return document_of(self.id)
+
+    def stated_for(self, target: str) -> bool:
+        """Whether the document states the claim for a target's version. Any claim concerns other implementations."""
+        name = TargetName.parse(target)
+        if self.versions is None or name.flavour not in Versions.model_fields:
+            return True
+        given: str | None = getattr(self.versions, name.flavour)
+        return given is not None and (not name.version or SpecifierSet(given).contains(name.version, prereleases=True))
 
 
 def read_claims(source: Source) -> dict[int, Claim]:
@@ -58,8 +104,18 @@ def check_claims_exist(every: Iterable[Entry], claims: Iterable[str]) -> None:
 
 
 def check_claims_used(source: Source, claims: dict[int, Claim], every: Iterable[Entry]) -> None:
-    """Record a fault for each claim that no entry checks."""
-    used = {claim for entry in every for claim in entry.claims if isinstance(claim, str)}
+    """Record a fault for each claim that no entry checks and that does not say why, or that says so and is checked."""
+    used = set(claims_of(every))
     for index, claim in claims.items():
-        if claim.id not in used:
-            source.fault(("claim", index), f"no case checks the claim {shown(claim.id)}")
+        if claim.id not in used and claim.unchecked is None:
+            text = f'no case checks the claim {shown(claim.id)}: write one, or say why not in "unchecked"'
+            source.fault(("claim", index), text)
+        if claim.id in used and claim.unchecked is not None:
+            text = f"unchecked: a case checks the claim {shown(claim.id)}: remove the reason"
+            source.fault(("claim", index, "unchecked"), text)
+
+
+def claims_of(every: Iterable[Entry]) -> Iterator[str]:
+    """Yield the claims that entries name."""
+    for entry in every:
+        yield from (claim for claim in entry.claims if isinstance(claim, str))

@@ -61,6 +61,29 @@ def list_cases(
 
 
 @app.command()
+def claims(
+    document: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only claims of this document, such as nvinfer_h. Repeatable."),
+    ] = None,
+    unchecked: Annotated[bool, typer.Option("--unchecked", help="Only claims that no case checks.")] = False,
+    root: Root = CASES,
+    as_json: AsJson = False,
+) -> None:
+    """List the claims of NVIDIA's documents, what it takes to check each, and how many cases do.
+
+    A claim that no case checks is listed with the reason.
+    """
+    from trt_conformance.cli.claims import listed, row
+
+    found = listed(read_catalog(root, None), document or (), unchecked)
+    if as_json:
+        print_json(found)
+        return
+    print_table(["id", "checkable", "cases", "statement"], [row(claim) for claim in found])
+
+
+@app.command()
 def lint(root: Root = CASES, committed: Committed = False, as_json: AsJson = False) -> None:
     """Check all case files, sweeps, claims and expectations.
 

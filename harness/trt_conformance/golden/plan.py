@@ -13,6 +13,7 @@ import numpy as np
 from trt_conformance import __version__
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import BiasSpec, Case, TensorSpec
+from trt_conformance.core.documents import COOKBOOK, document_of
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.tensors import case_data
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
@@ -138,10 +139,14 @@ def _check_equal(cases: list[Case], source: Source) -> None:
 
 
 def _origin(cases: tuple[Case, ...]) -> str:
-    """The claims with their section, and other sources, of all cases that share a golden."""
+    """The cookbook's claims with their section, and other sources, of all cases that share a golden.
+
+    Without either, it is their other claims.
+    """
     claims = list(dict.fromkeys(claim for case in cases for claim in case.claims))
-    stated = [f"{cases[0].section}: {', '.join(claims)}"] if claims else []
-    return "; ".join([*stated, *dict.fromkeys(case.source for case in cases if case.source)])
+    documented = [claim for claim in claims if document_of(claim) == COOKBOOK]
+    stated = [f"{cases[0].section}: {', '.join(documented)}"] if documented else []
+    return "; ".join([*stated, *dict.fromkeys(case.source for case in cases if case.source)]) or ", ".join(claims)
 
 
 def _documented(cases: tuple[Case, ...]) -> Content:

@@ -1,4 +1,4 @@
-"""The closing summary of a run: outcomes per target and phase, reasons, claims, and the use of bounds."""
+"""The closing summary of a run: outcomes per target and phase, reasons, and the use of bounds."""
 
 from __future__ import annotations
 
@@ -43,29 +43,6 @@ def reasons(verdicts: Sequence[Verdict]) -> list[str]:
     """Per target: the reasons why checks were unsupported or not run, with their counts."""
     found = Counter((v.target, v.status, v.message) for v in verdicts if v.status in NEUTRAL and not v.known)
     return [printable(f"{target}: {status} {n}: {message}") for (target, status, message), n in sorted(found.items())]
-
-
-DECISIVE_CHECKS = ("reject", "deprecated")
-
-
-def claims(verdicts: Sequence[Verdict], registered: Iterable[str]) -> list[str]:
-    """Per target: how many of the document's claims hold, were only built, or differ.
-
-    A claim holds if a check of it passed that compared values or that is about a refusal or a name.
-    """
-    names = set(registered)
-    lines = []
-    for target in sorted({v.target for v in verdicts if v.claims}):
-        mine = [v for v in verdicts if v.target == target]
-        differ = {claim for v in mine if v.is_fault for claim in v.claims}
-        passed = [v for v in mine if v.status == "pass"]
-        hold = {c for v in passed if v.phase == "compare" or v.check in DECISIVE_CHECKS for c in v.claims} - differ
-        built = {c for v in passed for c in v.claims} - hold - differ
-        left = len(names - hold - built - differ)
-        so_far = f", {len(built)} built without a comparison of values" if built else ""
-        found = f"{len(hold)} of {len(names)} claims hold{so_far}, {len(differ)} differ, {left} not checked"
-        lines.append(one_line(f"{target}: {found}"))
-    return lines
 
 
 def bounds(verdicts: Sequence[Verdict]) -> list[str]:

@@ -10,7 +10,7 @@ from trt_conformance.core.paths import relative
 from trt_conformance.core.signals import uninterrupted
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import one_line, printable
-from trt_conformance.results import summary
+from trt_conformance.results import claims, summary
 from trt_conformance.runner.failures import Failures
 from trt_conformance.runner.headline import headline, untested
 from trt_conformance.runner.session import Run
@@ -95,7 +95,7 @@ class Controller:
         for line in summary.table(verdicts):
             write(line)
         for title, lines in (
-            ("", summary.claims(verdicts, run.catalog.claims)),
+            ("", claims.lines(verdicts, run.catalog.claims)),
             ("largest fraction of the error bound used:", summary.bounds(verdicts)),
             ("known differences (cases/expectations):", summary.known(verdicts)),
             ("", summary.engine_lines(verdicts)),
@@ -128,4 +128,4 @@ class Controller:
             except Exception as fault:  # whatever prevents the report, the run's result is valid
                 terminal.write_line(one_line(f"report: not written: {type(fault).__name__}: {fault}".splitlines()[0]))
         reasons = [*(f"expectation {name!r} matched nothing" for name in self.unmatched), *self.untested]
-        terminal.write_line(one_line(headline(run.recorder.verdicts, tuple(run.catalog.claims), self.exit, reasons)))
+        terminal.write_line(one_line(headline(run.recorder.verdicts, run.catalog.claims, self.exit, reasons)))

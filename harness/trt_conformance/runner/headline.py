@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from trt_conformance.catalog.claims import Claim
 from trt_conformance.core.verdict import NEUTRAL, REFERENCE, Verdict
 from trt_conformance.core.words import counted
+from trt_conformance.results import claims as claim_states
 from trt_conformance.results import summary
 
 _NAMES = {2: "the run was interrupted", 3: "an internal error", 4: "wrong usage", 5: "no tests were run"}
@@ -27,9 +29,9 @@ def untested(verdicts: Sequence[Verdict], requested: Sequence[str], min_claims: 
     return reasons
 
 
-def headline(verdicts: Sequence[Verdict], claims: Sequence[str], code: int, reasons: Sequence[str]) -> str:
-    """The line. ``claims`` are those of the catalog; ``reasons`` say why the run fails, other than failed checks."""
-    parts = summary.claims([v for v in verdicts if v.target != REFERENCE], claims)
+def headline(verdicts: Sequence[Verdict], claims: Mapping[str, Claim], code: int, reasons: Sequence[str]) -> str:
+    """The line. ``claims`` are those of the catalog by id; ``reasons`` say why the run fails beside failed checks."""
+    parts = claim_states.lines([v for v in verdicts if v.target != REFERENCE], claims, brief=True)
     return "; ".join([*parts, f"exit code {code}: {_reason(verdicts, code, reasons)}"])
 
 

@@ -1,13 +1,11 @@
-"""The document whose claims are checked: its name, place, license, and its sections in English."""
+"""How the report shows the documents whose claims are checked: a note on each, and its sections in English."""
 
 from __future__ import annotations
 
-NAME = "NVIDIA TensorRT Cookbook, chapter ConvolutionNd"
+from trt_conformance.core.documents import COOKBOOK, DOCUMENTS
+
+NAME, LINK = DOCUMENTS[COOKBOOK].title, DOCUMENTS[COOKBOOK].link
 REPOSITORY = "trt-samples-for-hackathon-cn"
-LINK = (
-    f"https://github.com/NVIDIA/{REPOSITORY}/tree/c62cebaeb48a10d8c885aa44857fda6c88874b9a"
-    "/cookbook/02-API/Layer/ConvolutionNdLayer"
-)
 LICENSE = "Apache-2.0"
 """As the source files of the chapter say."""
 

@@ -12,10 +12,12 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from trt_conformance import __version__
+from trt_conformance.core.documents import DOCUMENTS
 from trt_conformance.core.verdict import FAULTS, REFERENCE, Verdict
 from trt_conformance.core.words import percent, seconds
 from trt_conformance.results.bound_use import share
 from trt_conformance.results.changes import GROUPS, REGRESSIONS, Changes
+from trt_conformance.results.claims import WORDS
 from trt_conformance.results.latency.gate import LatencyComparison, signed
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.report import builds, compare_text, document, picture, roofline, sweeps
@@ -24,7 +26,7 @@ from trt_conformance.results.report.bound_plot import plot
 from trt_conformance.results.report.coverage import coverage
 from trt_conformance.results.report.latency_rows import latency_rows
 from trt_conformance.results.report.strip_plot import strip_plot
-from trt_conformance.results.report.view import ORDER, WORDS, Row, View
+from trt_conformance.results.report.view import ORDER, Row, View
 from trt_conformance.results.summary import outcome
 
 MOST_CARDS = 300
@@ -42,6 +44,7 @@ SIGNS = {
     "not run": "○",
     "unsupported": "–",
     "open": "·",
+    "unstated": " ",
 }
 
 
@@ -107,6 +110,7 @@ def _environment() -> Environment:
     )
     environment.globals |= {
         "document": document,
+        "DOCUMENTS": DOCUMENTS,
         "SIGNS": SIGNS,
         "WORDS": WORDS,
         "ORDER": ORDER,

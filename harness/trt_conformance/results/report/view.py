@@ -10,28 +10,21 @@ from functools import cached_property
 from typing import Any
 
 from trt_conformance.catalog.catalog import Catalog
+from trt_conformance.catalog.claims import Claim
 from trt_conformance.catalog.expectations import Expectation
 from trt_conformance.core.case import Case
+from trt_conformance.core.documents import COOKBOOK
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.verdict import FAULTS, NEUTRAL, REFERENCE, Verdict
+from trt_conformance.results import claims
 from trt_conformance.results.bound_use import BoundUse, arithmetic, bound_use, fraction, precision_of
 from trt_conformance.results.causes import Cause, cause
+from trt_conformance.results.claims import DECISIVE_CHECKS, DocumentClaims
 from trt_conformance.results.record.record import Record
-from trt_conformance.results.summary import DECISIVE_CHECKS, outcome
+from trt_conformance.results.summary import outcome
 
 # From worst to best: the worst outcome of a case is its result.
 ORDER = ("error", "fail", "known", "fallback", "not run", "unsupported", "pass")
-
-WORDS = {
-    "holds": "holds",
-    "differs": "differs",
-    "known": "differs, as known",
-    "built": "builds; values not compared",
-    "fallback": "holds in a wider precision",
-    "not run": "not run",
-    "unsupported": "unsupported",
-    "open": "not checked",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +36,8 @@ class Column:
     run: int
     verdicts: tuple[Verdict, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    claims: Mapping[str, str] = field(default_factory=dict)
+    """The state of each claim that a case checks."""
 
     @property
     def is_reference(self) -> bool:
@@ -56,29 +51,6 @@ class Column:
     def faults(self) -> int:
         """Checks with a fault that is not a known difference."""
         return sum(self.counts[status] for status in FAULTS)
-
-    @cached_property
-    def claims(self) -> dict[str, str]:
-        """The state of each claim that a case checks."""
-        found: dict[str, str] = {}
-        for verdict in self.verdicts:
-            state = _state(verdict)
-            for claim in verdict.claims:
-                found[claim] = min(found.get(claim, state), state, key=_CLAIM_ORDER.index)
-        return found
-
-
-_CLAIM_ORDER = ("differs", "known", "holds", "built", "fallback", "not run", "unsupported")
-
-
-def _state(verdict: Verdict) -> str:
-    if verdict.known:
-        return "known"
-    if verdict.is_fault:
-        return "differs"
-    if verdict.status != "pass":
-        return verdict.status
-    return "holds" if verdict.phase == "compare" or verdict.check in DECISIVE_CHECKS else "built"
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,9 +153,16 @@ class View:
             for target in record.targets:
                 name = target if names[target] == 1 else f"{target} (run {number})"
                 mine = tuple(v for v in record.verdicts if v.target == target)
-                found.append(Column(name, target, number, mine, facts.get(target, {})))
+                found.append(Column(name, target, number, mine, facts.get(target, {}), self._states(mine)))
         own = tuple(_own(self.records))
-        return (*found, Column(REFERENCE, REFERENCE, 0, own)) if own else tuple(found)
+        return (*found, Column(REFERENCE, REFERENCE, 0, own, {}, self._states(own))) if own else tuple(found)
+
+    def _states(self, verdicts: Sequence[Verdict]) -> dict[str, str]:
+        return claims.states(verdicts, self._registered)
+
+    @property
+    def _registered(self) -> Mapping[str, Claim]:
+        return self.catalog.claims if self.catalog else {}
 
     @property
     def targets(self) -> tuple[Column, ...]:
@@ -241,24 +220,24 @@ class View:
         return tuple(map(tuple, found.values()))
 
     @cached_property
-    def claims(self) -> dict[str, list[tuple[str, str]]]:
-        """By section: each claim's id and statement."""
-        found: dict[str, list[tuple[str, str]]] = {}
-        if self.catalog:
-            for claim in self.catalog.claims.values():
-                found.setdefault(claim.section, []).append((claim.id, claim.statement))
-        registered = self.catalog.claims if self.catalog else {}
-        for claim_id in dict.fromkeys(c for column in self.columns for c in column.claims if c not in registered):
-            found.setdefault("", []).append((claim_id, ""))
-        return found
+    def documents(self) -> tuple[DocumentClaims, ...]:
+        """The documents that have claims, with their claims; the cookbook first."""
+        return claims.by_document(self._registered, (claim for column in self.columns for claim in column.claims))
 
     @cached_property
     def claim_ids(self) -> tuple[str, ...]:
-        return tuple(claim for section in self.claims.values() for claim, _ in section)
+        """The claims of the cookbook."""
+        return next((document.ids for document in self.documents if document.name == COOKBOOK), ())
 
-    def claim_counts(self, column: Column) -> Counter[str]:
-        """How many claims are in each state; "open" where no case checks them."""
-        return Counter(column.claims.get(claim, "open") for claim in self.claim_ids)
+    def claim_counts(self, column: Column, document: DocumentClaims | None = None) -> Counter[str]:
+        """How many claims of a document, by default the cookbook, are in each state on a target."""
+        if document is None:
+            document = DocumentClaims(COOKBOOK, {"": [(claim, "") for claim in self.claim_ids]})
+        return claims.counts(document, column.target, column.claims, self._registered)
+
+    def claim_state(self, column: Column, claim: str) -> str:
+        """The state of a claim on a target."""
+        return claims.state_of(claim, column.target, column.claims, self._registered)
 
     @cached_property
     def known(self) -> tuple[Known, ...]:

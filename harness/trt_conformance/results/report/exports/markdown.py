@@ -6,10 +6,11 @@ import html
 
 from trt_conformance.core.words import one_line, printable
 from trt_conformance.results.causes import others
+from trt_conformance.results.claims import WORDS
 from trt_conformance.results.report.answer import answer, counted
 from trt_conformance.results.report.compare_text import escaped, markdown_table
 from trt_conformance.results.report.page import rerun
-from trt_conformance.results.report.view import ORDER, WORDS, View
+from trt_conformance.results.report.view import ORDER, View
 
 MOST_FAILURES = 50
 
@@ -21,14 +22,7 @@ def markdown(view: View) -> str:
     shown = [status for status in ORDER if any(column.counts[status] for column in view.columns)]
     rows = [[column.name, *(str(column.counts[status] or "-") for status in shown)] for column in view.columns]
     lines = [f"## {sign} {escaped(told.text)}", "", *markdown_table(["target", *shown], rows)]
-    if view.claim_ids:
-        states = [state for state in WORDS if any(view.claim_counts(column)[state] for column in view.targets)]
-        claims = [
-            [column.name, *(str(view.claim_counts(column)[state] or "-") for state in states)]
-            for column in view.targets
-        ]
-        title = f"Claims of the document ({len(view.claim_ids)})"
-        lines += ["", f"### {title}", "", *markdown_table(["target", *(WORDS[state] for state in states)], claims)]
+    lines += _claims(view)
     if view.failures:
         causes = view.failures_by_cause
         lines += ["", f"### Failures ({len(view.failures)})", ""]
@@ -58,6 +52,18 @@ def markdown(view: View) -> str:
         reasons = [[r.column.name, r.status, r.message, str(len(r.rows))] for r in view.reasons]
         lines += ["", "### Not run, and why", "", *markdown_table(["target", "result", "reason", "cases"], reasons)]
     return "\n".join(lines) + "\n"
+
+
+def _claims(view: View) -> list[str]:
+    """A table for each document with its claims by target and state."""
+    lines = []
+    for document in view.documents:
+        found = {column.name: view.claim_counts(column, document) for column in view.targets}
+        states = [state for state in WORDS if any(count[state] for count in found.values())]
+        rows = [[name, *(str(count[state] or "-") for state in states)] for name, count in found.items()]
+        title = f"Claims of the document {document.title} ({len(document.ids)})"
+        lines += ["", f"### {title}", "", *markdown_table(["target", *(WORDS[state] for state in states)], rows)]
+    return lines
 
 
 def _fence(text: str) -> str:

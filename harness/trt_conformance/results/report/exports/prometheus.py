@@ -11,9 +11,10 @@ from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from trt_conformance.core.types import PHASES
+from trt_conformance.results.claims import WORDS
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.report.exports.series import Latency, latencies
-from trt_conformance.results.report.view import ORDER, WORDS, Column, View
+from trt_conformance.results.report.view import ORDER, Column, View
 from trt_conformance.results.summary import outcome
 
 Samples = Iterable[tuple[Mapping[str, str], float]]
@@ -37,7 +38,7 @@ class _Gauges:
         fractions = "Largest fraction of an error bound used, by target and precision."
         for name, about, samples in (
             ("checks", "Checks by target, phase and outcome.", _checks(view)),
-            ("claims", "Claims of the document by target and state.", _claims(view)),
+            ("claims", "Claims by target, document and state.", _claims(view)),
             ("bound_fraction_max", fractions, _fractions(view)),
             ("latency_seconds", "Median latency by target, case, mode and cache.", _medians(measured)),
             ("latency_error_seconds", "Standard error of the median latency.", _errors(measured)),
@@ -76,9 +77,11 @@ def _checks(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
 
 
 def _claims(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
-    for column in view.targets if view.claim_ids else ():
-        for state in WORDS:
-            yield {"target": column.name, "state": state}, view.claim_counts(column)[state]
+    for column in view.targets:
+        for document in view.documents:
+            found = view.claim_counts(column, document)
+            for state in WORDS:
+                yield {"target": column.name, "document": document.name, "state": state}, found[state]
 
 
 def _fractions(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
