@@ -1,10 +1,15 @@
-"""Does the target build an engine of the case?"""
+"""Does the target build an engine of the case, with a plan of the size that the weights explain?"""
 
 import pytest
 
 from trt_conformance.checks.build import check_build
+from trt_conformance.checks.plan_size import check_plan_size
+from trt_conformance.core.engine_cost import PLAN
 
 
 @pytest.mark.cases("accepted", needs="networks")
 def test_build(subject, judge):
-    judge(check_build(subject))
+    built = check_build(subject)
+    judge(built, "build")
+    if PLAN in built.figures:
+        judge(check_plan_size(subject), "plan_size")

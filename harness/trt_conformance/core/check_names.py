@@ -18,6 +18,7 @@ TARGET_CHECKS = (
     "metamorphic",
     "network",
     "padding",
+    "plan_size",
     "printed",
     QUICK_LATENCY,
     "rebuild",

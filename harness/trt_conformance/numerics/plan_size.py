@@ -1,0 +1,119 @@
+"""How many bytes an engine may take for the weights of a case, and the zeros that TensorRT-RTX is known to add.
+
+The limit is twice the weights, in the layouts and transforms that TensorRT documents or names: channels and maps in
+vectors of up to 32 (`TensorFormat` CHW32), and tiles of Winograd's kernels. Each constant of the network may be
+aligned. Beside its weights a plan has code and metadata, which do not grow with the tensors.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from trt_conformance.core.case import Case
+from trt_conformance.core.layouts import LAYOUTS
+from trt_conformance.core.tensors import NUMPY_TYPE
+from trt_conformance.core.types import Precision
+from trt_conformance.numerics.bounds.basis import Basis
+from trt_conformance.numerics.bounds.transforms import LARGEST_TILE
+from trt_conformance.numerics.reference.shape import output_shape
+
+TIMES = 2
+"""A plan over so many times its weights is a finding."""
+VECTOR = max(layout.vector for layout in LAYOUTS.values())
+"""The most channels that a layout of TensorRT pads to."""
+CONSTANT_BYTES = 512
+"""What a constant may take beside its values. TensorRT-RTX 1.7.1 takes up to 380 bytes for a kernel with its bias."""
+CODE_BYTES = 2**20
+"""What a plan may have beside weights. Of 1,037 engines of TensorRT-RTX 1.7.1, none has more than 318,436 bytes."""
+PADDED_BYTES = 4
+"""TensorRT-RTX pads the channels of what a convolution reads to so many bytes: to 2 in FP16 and BF16, to 4 in INT8;
+in FP8 it pads none."""
+
+
+@dataclass(frozen=True)
+class Padding:
+    """The zeros that would complete a tensor's channels: ``channels`` more in each of ``groups`` at each position."""
+
+    tensor: str
+    groups: int
+    channels: int
+    positions: int
+    itemsize: int
+
+    @property
+    def bytes(self) -> int:
+        return self.groups * self.channels * self.positions * self.itemsize
+
+    def text(self) -> str:
+        """``input: 1 channel x 65,536 positions x 2 bytes = 131,072 bytes``."""
+        groups = f"{self.groups} groups x " if self.groups > 1 else ""
+        more = "channel" if self.channels == 1 else "channels"
+        size = "byte" if self.itemsize == 1 else "bytes"
+        return (
+            f"{self.tensor}: {groups}{self.channels} {more} x {self.positions:,} positions x {self.itemsize} {size} "
+            f"= {self.bytes:,} bytes"
+        )
+
+
+def weights_limit(case: Case, ran_in: Precision | None = None, rests_on: Basis = "fp32") -> int:
+    """Return the most bytes that an engine may store for a case's weights.
+
+    Args:
+        case: the kernel, the bias and the precision asked for.
+        ran_in: the precision in which the engine runs, where it tells; a wider one has wider weights.
+        rests_on: what the GPU kernel computes with; Winograd's kernels store transformed weights.
+    """
+    maps, channels, *window = case.kernel.shape
+    values = _up(maps, VECTOR) * _up(channels, VECTOR) * math.prod(window)
+    if rests_on == "winograd":
+        tile = LARGEST_TILE.get(case.precision, 2)
+        values = math.ceil(values * math.prod((tile + size - 1) / size for size in window))
+    itemsize = max(_itemsize(case.precision), _itemsize(ran_in or case.precision))
+    bias = 0 if case.bias == "none" else maps * NUMPY_TYPE["float32"].itemsize
+    constants = 2 if case.quantize is None else 8  # kernel and bias; scales before and behind input, kernel and output
+    return TIMES * (values * itemsize + bias) + constants * CONSTANT_BYTES
+
+
+def paddings(case: Case) -> tuple[Padding, ...]:
+    """Return the zeros that complete the channels of the case's input and, in vectors of its layout, of its output.
+
+    There are none where the shape is not known when the engine is built.
+    """
+    shape = _built_shape(case)
+    if shape is None:
+        return ()
+    rank, groups = case.spatial_rank, case.attributes.groups
+    output = output_shape(shape, case.kernel.shape, case.attributes)
+    found = []
+    read = _itemsize(case.precision)
+    channels = case.kernel.shape[1]
+    if case.precision != "fp8":
+        more = _up(channels, max(1, PADDED_BYTES // read)) - channels
+        found.append(Padding("input", groups, more, _positions(shape, rank), read))
+    layout = LAYOUTS.get(case.formats.output)
+    if layout is not None:
+        maps = case.kernel.shape[0]
+        written = NUMPY_TYPE[case.output_type].itemsize
+        found.append(Padding("output", 1, _up(maps, layout.vector) - maps, _positions(output, rank), written))
+    return tuple(padding for padding in found if padding.bytes)
+
+
+def _built_shape(case: Case) -> tuple[int, ...] | None:
+    """The input's shape when the engine is built; that of a profile that leaves no choice; else None."""
+    if case.dynamic is None:
+        return case.input.shape
+    return case.dynamic.opt if case.dynamic.min == case.dynamic.max else None
+
+
+def _positions(shape: tuple[int, ...], rank: int) -> int:
+    return math.prod(shape[: -rank - 1]) * math.prod(shape[-rank:])
+
+
+def _itemsize(precision: Precision) -> int:
+    """Bytes of a value that a convolution reads."""
+    return {"fp32": 4, "tf32": 4, "fp16": 2, "bf16": 2, "int8": 1, "fp8": 1}[precision]
+
+
+def _up(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple
