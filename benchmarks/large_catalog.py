@@ -4,7 +4,8 @@
     python benchmarks/large_catalog.py --cases 3000 --files 10 --profile lint.txt
 
 writes case files into a temporary folder, with layers whose shapes, strides, groups and seeds vary, and times each
-command in a process of its own. ``--profile`` writes what linting spends its time on.
+command in a process of its own. ``--profile`` writes what linting spends its time on. ``--golden KIND`` also writes the
+goldens, as tensors or hashes, and says how many bytes they take; choose few cases.
 """
 
 from __future__ import annotations
@@ -49,22 +50,26 @@ set.num_groups = {groups}
 """
 
 
-def write(folder: Path, cases: int, files: int) -> int:
-    """Write the case files and return their size in bytes."""
+def write(folder: Path, cases: int, files: int, golden: str | None) -> int:
+    """Write the case files, whose cases state how their golden is kept, and return their size in bytes."""
     size = 0
     for file in range(files):
-        text = HEAD + "".join(map(entry, range(file, cases, files)))
+        head = HEAD + (f'golden = "{golden}"\n' if golden else "")
+        text = head + "".join(map(entry, range(file, cases, files)))
         (folder / f"imported_{file}.toml").write_text(text, encoding="utf-8")
         size += len(text)
     return size
 
 
-def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
+def commands(folder: Path, store: Path, with_goldens: bool) -> Iterator[tuple[str, list[str]]]:
     """What is timed: a name, and the arguments of Python."""
     for name in ("lint", "list"):
         yield name, ["-m", "trt_conformance.cli", "cases", name, "--root", str(folder)]
     load = "from trt_conformance.catalog.catalog import load_catalog; from pathlib import Path; import sys; "
     yield "load", ["-c", load + "print(len(load_catalog(Path(sys.argv[1])).cases))", str(folder)]
+    if with_goldens:
+        golden = ["-m", "trt_conformance.cli", "golden", "update", "--root", str(folder), "--golden", str(store)]
+        yield "golden update", golden
 
 
 def cpu() -> float:
@@ -102,16 +107,21 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=30_000, metavar="N")
     parser.add_argument("--files", type=int, default=1, metavar="N")
     parser.add_argument("--profile", type=Path, metavar="FILE")
+    parser.add_argument("--golden", choices=("tensors", "hash"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        size = write(folder, options.cases, options.files)
+        folder, store = Path(name, "cases"), Path(name, "golden")
+        folder.mkdir()
+        size = write(folder, options.cases, options.files, options.golden)
         print(f"{options.cases} cases in {options.files} files, {size / 1e6:.1f} MB")
-        for command, arguments in commands(folder):
+        for command, arguments in commands(folder, store, options.golden is not None):
             took, computed, last = timed(arguments)
             print(f"{command}: {took:.1f} s, {computed:.1f} s of CPU ({last})")
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         print(f"most memory of a process: {peak:.0f} MB")
+        if options.golden:
+            stored = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
+            print(f"goldens: {stored / 1e6:.2f} MB")
         if options.profile:
             profile(folder, options.profile)
     return 0

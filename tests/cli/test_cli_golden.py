@@ -149,7 +149,7 @@ def test_show(filled: Store) -> None:
     output = shown["reference/family/one.h5:padding/float32"]["run0"]["datasets"]["output"]
     assert output["type"] == "float64[1,1,6,9]"
     assert output["values"][0][0][1][1] == pytest.approx(12345.6789)
-    assert "no goldens: the case is refused" in filled.run("show", "one/refused")
+    assert "no golden: the case is refused" in filled.run("show", "one/refused")
 
 
 def test_show_of_no_case_and_of_several(filled: Store) -> None:

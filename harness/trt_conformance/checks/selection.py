@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from trt_conformance.catalog.golden_kind import golden_kind
 from trt_conformance.core.case import Case
 from trt_conformance.targets.protocols import Target, offers
 
 SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "accepted": lambda case: case.reject is None and not case.large,
-    "stored": lambda case: case.reject is None and not case.latency and not case.large,
+    "stored": lambda case: case.reject is None and golden_kind(case) in ("tensors", "hash"),
     "large": lambda case: case.large,
     "special": lambda case: case.special_values,
     "timed": lambda case: case.latency,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trt_conformance.core.case import Case
     from trt_conformance.golden import GoldenChange, Problem
     from trt_conformance.golden.content import Content
+    from trt_conformance.golden.hashes import HashEntry
     from trt_conformance.targets.protocols import Target
 
 app = typer.Typer(
@@ -78,7 +79,7 @@ def diff(case: Patterns = None, root: Root = CASES, store: Store = GOLDEN, as_js
 
 @app.command()
 def update(case: Patterns = None, root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
-    """Write the documented and reference goldens that the cases call for.
+    """Write the goldens that the cases call for: tensors and hashes.
 
     A golden that is correct is not written again. Goldens that no case
     uses are removed only if no CASE is given.
@@ -99,7 +100,8 @@ def show(
     store: Store = GOLDEN,
     as_json: AsJson = False,
 ) -> None:
-    """Show goldens: their origin, and their values, rounded.
+    """Show goldens: their origin, and their values, rounded; or the hash of
+    an output with its shape and its first, middle and last value.
 
     Goldens of a case must be listed in the manifest. A golden file that
     is given as such is shown whether it is listed or not.
@@ -114,7 +116,11 @@ def show(
         shown = {name: content for file in files for name, content in _file_content(file).items()}
         for chosen in cases:
             shown |= _stored(chosen, store)
-        print_json({name: to_json(content) for name, content in shown.items()})
+        hashed = {f"{file}:{chosen.id}": entry for chosen in cases for file, entry in _hashed(chosen, store).items()}
+        print_json(
+            {name: to_json(content) for name, content in shown.items()}
+            | {name: entry._asdict() for name, entry in hashed.items()}
+        )
         return
     for file in files:
         _print_contents(_file_content(file))
@@ -159,17 +165,31 @@ def observe(
 
 
 def _print_case(case: Case, store: Path) -> None:
-    from trt_conformance import golden
+    from trt_conformance.catalog.golden_kind import golden_kind
 
-    stored = _stored(case, store)
+    stored, hashed = _stored(case, store), _hashed(case, store)
     typer.echo(f"{case.id}: {case.doc} ({case.location})")
-    if case.tier is not None:
-        typer.echo(f"\n{golden.hash_line(case, store)}")
-    elif not stored:
-        typer.echo("no goldens: the case is refused, timed, large, or not a valid convolution")
     for name, content in stored.items():
         typer.echo()
         _print_contents({name: content})
+    for file, entry in hashed.items():
+        typer.echo(f"\n{file}: {entry}")
+    kind = golden_kind(case)
+    if kind is None:
+        typer.echo("no golden: the case is refused, or not a valid convolution")
+    elif kind == "computed":
+        typer.echo("no stored reference: it is computed in the run")
+    elif kind == "hash" and not hashed:
+        typer.echo(f"no hash yet; write it with `trt-conformance golden update {case.id}`")
+
+
+def _hashed(case: Case, store: Path) -> dict[str, HashEntry]:
+    """The hash of a case's output by its file, where that is how its golden is kept and there is one."""
+    from trt_conformance.catalog.golden_kind import golden_kind
+    from trt_conformance.golden import hashes
+
+    entry = hashes.stored_entry(case, store) if golden_kind(case) == "hash" else None
+    return {} if entry is None else {hashes.file_of(case): entry}
 
 
 def _print_contents(contents: dict[str, Content]) -> None:
@@ -211,7 +231,7 @@ def _print(found: Sequence[Problem | GoldenChange], none: str, as_json: bool) ->
 
 
 def _lines(found: Sequence[Problem | GoldenChange]) -> Iterator[str]:
-    """One line each. Many equal messages about generated cases are summarized."""
+    """One line each. Many equal messages are summarized."""
     from trt_conformance import golden
 
     def alike(entry: Problem | GoldenChange) -> tuple[str, ...]:

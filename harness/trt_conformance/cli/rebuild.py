@@ -254,8 +254,7 @@ def _rerun(target: str, times: int, every_tactic: bool, tactics: str) -> str:
 
 def _golden() -> Golden:
     """The reference of a case. Each is read or computed once, by one thread at a time."""
-    from trt_conformance.golden import read_reference
-    from trt_conformance.golden.computed import computed_reference
+    from trt_conformance.golden import expected_result
 
     lock = threading.Lock()
     kept: dict[tuple[str, int], Result] = {}
@@ -263,7 +262,7 @@ def _golden() -> Golden:
     def golden(case: Case, index: int) -> Result:
         with lock:
             if (case.id, index) not in kept:
-                kept[case.id, index] = (computed_reference if case.latency else read_reference)(case, index)
+                kept[case.id, index] = expected_result(case, index)
             return kept[case.id, index]
 
     return golden

@@ -12,6 +12,8 @@ RejectPhase = Literal["set", "network", "build", "run"]
 Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8", "fp8"]
 DataType = Literal["float32", "float16", "bfloat16", "int8", "float8"]
 Tier = Literal["smoke", "ci", "nightly"]
+GoldenKind = Literal["tensors", "hash", "computed"]
+"""How an expected output is kept: stored, as a hash with which the computed one is compared, or not at all."""
 PaddingMode = Literal[
     "EXPLICIT_ROUND_DOWN",
     "EXPLICIT_ROUND_UP",

@@ -6,7 +6,7 @@ documented: printed in the document. reference: computed by `numerics.reference`
 from __future__ import annotations
 
 from trt_conformance.golden.content import GoldenError
-from trt_conformance.golden.hashes import hash_line, read_generated
+from trt_conformance.golden.expected import expected_result
 from trt_conformance.golden.observed import write_observed
 from trt_conformance.golden.read import read_documented, read_reference, stored_goldens
 from trt_conformance.golden.update import GoldenChange, diff, update
@@ -17,9 +17,8 @@ __all__ = [
     "GoldenError",
     "Problem",
     "diff",
-    "hash_line",
+    "expected_result",
     "read_documented",
-    "read_generated",
     "read_reference",
     "stored_goldens",
     "update",

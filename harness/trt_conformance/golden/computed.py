@@ -1,4 +1,4 @@
-"""References computed in the run instead of stored, for timed cases."""
+"""References that are computed in the run: of cases whose golden is a hash, or is not stored at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from trt_conformance.numerics.reference.result import Result, reference
 
 
 def computed_reference(case: Case, index: int) -> Result:
-    """The reference of a timed case, whose golden would be too large to store: computed, and the last one kept."""
+    """The reference of a case's run, computed; the last one is kept for further checks and precisions."""
     key = (case.data_hash(), index)
     if key not in _LAST:
         _LAST.clear()

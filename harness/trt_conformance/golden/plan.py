@@ -11,10 +11,10 @@ import h5py
 import numpy as np
 
 from trt_conformance import __version__
+from trt_conformance.catalog.golden_kind import golden_kind
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import BiasSpec, Case, TensorSpec
 from trt_conformance.core.documents import COOKBOOK, document_of
-from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.tensors import case_data
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.golden.content import Attribute, Content, GoldenError, Node, fingerprint
@@ -91,18 +91,13 @@ def plan(cases: Iterable[Case]) -> dict[str, dict[str, Golden]]:
 
 
 def sources_of(case: Case) -> tuple[Source, ...]:
-    """Which goldens a case has here: none if it is timed, large, generated, refused everywhere or no convolution."""
-    if case.latency or case.large or case.tier is not None:
-        return ()
-    if case.reject is not None and case.reject.phase is not None:
-        return ()
-    try:
-        for shape in case.run_shapes:
-            output_shape(shape, case.kernel.shape, case.attributes)
-    except InvalidConvolution:
+    """Which goldens a case has here: a reference if it is kept as tensors, and printed values."""
+    kind = golden_kind(case)
+    if kind is None or case.tier is not None:
         return ()
     printed = case.expect.printed is not None or case.expect.ideal is not None
-    return ("documented", "reference") if printed else ("reference",)
+    documented: tuple[Source, ...] = ("documented",) if printed else ()
+    return (*documented, "reference") if kind == "tensors" else documented
 
 
 def provenance(case: Case, generator: str) -> dict[str, Attribute]:

@@ -1,4 +1,4 @@
-"""Brings the hashes of generated cases up to date."""
+"""Brings the goldens that are hashes up to date."""
 
 from __future__ import annotations
 
@@ -27,40 +27,41 @@ class HashChange(NamedTuple):
 
 
 def update_hashes(catalog: Catalog, chosen: set[str] | None, root: Path, write: bool) -> Iterator[HashChange]:
-    """Compute the hashes of the chosen generated cases, None for all, and write what changed if ``write``.
+    """Compute the hashes of the chosen cases, None for all, and write what changed if ``write``.
 
-    Hashes of cases and files of sweeps that no longer exist are removed if all cases are chosen.
+    Hashes that no case uses are removed if all cases are chosen.
 
     Raises:
-        ConformanceError: a case is not exact or proves little, so that it gets no golden; or a file cannot be written.
+        ConformanceError: a generated case is not exact or proves little, or an output cannot be hashed, so that the
+            case gets no golden; or a file cannot be written.
     """
-    sweeps = {expanded.sweep.name: expanded.ids for expanded in catalog.sweeps}
-    for name, cases in hashes.generated_cases(catalog).items():
-        path, file = root / hashes.FOLDER / f"{name}.tsv", f"{hashes.FOLDER}/{name}.tsv"
-        picked = {case_id: case for case_id, case in cases.items() if chosen is None or case_id in chosen}
+    wanted = hashes.hash_files(catalog)
+    for file, needed in sorted(wanted.items()):
+        path = root / file
+        picked = {case_id: case for case_id, case in needed.cases.items() if chosen is None or case_id in chosen}
         if not picked and chosen is not None:
             continue
         reason = "new"
         try:
             stored = hashes.read_hashes(path)
         except GoldenError as fault:
-            stored, reason, picked = {}, str(fault), cases
+            stored, reason, picked = {}, str(fault), needed.cases
         changes = []
         if chosen is None:
-            for case_id in sorted(stored.keys() - sweeps[name].keys()):
+            for case_id in sorted(stored.keys() - needed.ids):
                 del stored[case_id]
                 changes.append(HashChange("remove", file, case_id, "no case uses it"))
         changes += _compute(picked, stored, file, reason)
         if write and changes:
             with writing(path):
-                hashes.write_hashes(root, name, stored)
+                hashes.write_hashes(root, file, stored)
         yield from changes
-    for path in hashes.files_in(root) if chosen is None else ():
-        if path.stem not in sweeps:
+    for file in hashes.files_in(root) if chosen is None else ():
+        if file not in wanted:
             if write:
-                with writing(path):
-                    path.unlink()
-            yield HashChange("remove", f"{hashes.FOLDER}/{path.name}", "", "it does not belong to a sweep")
+                with writing(root / file):
+                    (root / file).unlink()
+            yield HashChange("remove", file, "", "no case uses it")
 
 
 def _compute(cases: dict[str, Case], stored: hashes.HashEntries, file: str, reason: str) -> Iterator[HashChange]:
@@ -68,10 +69,11 @@ def _compute(cases: dict[str, Case], stored: hashes.HashEntries, file: str, reas
     unsound: list[str] = []
     changes: list[HashChange] = []
     for case_id, case in cases.items():
-        old, fresh = stored.get(case_id), hashes.compute_entry(case)
+        old = stored.get(case_id)
+        fresh = hashes.compute_entry(case, old)
         if old == fresh:
             continue
-        unsound += _unsound(case)
+        unsound += _unsound(case) if case.tier is not None else ()
         stored[case_id] = fresh
         if old is None:
             changes.append(HashChange("add", file, case_id, reason))

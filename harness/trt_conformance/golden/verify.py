@@ -12,7 +12,7 @@ from trt_conformance.core.paths import GOLDEN
 from trt_conformance.core.words import counted
 from trt_conformance.golden import hashes, manifest
 from trt_conformance.golden.content import Content, GoldenError, Kind, split
-from trt_conformance.golden.differences import faults, hash_fault
+from trt_conformance.golden.differences import GoldenFault, faults, hash_fault
 from trt_conformance.golden.files import files_in, read_listed_file
 from trt_conformance.golden.observed import observed_file, observed_group
 from trt_conformance.golden.plan import Golden, plan
@@ -31,10 +31,11 @@ class Problem:
         return f"{self.kind}: {self.case + ': ' if self.case else ''}{self.file} {self.message}"
 
 
-def verify(catalog: Catalog, root: Path = GOLDEN, recompute_generated: bool = True) -> list[Problem]:
+def verify(catalog: Catalog, root: Path = GOLDEN, recompute_hashed: bool = True) -> list[Problem]:
     """Find every problem of the store at ``root``, in the order of files; the list is empty if there is none.
 
-    Without ``recompute_generated``, outputs of generated cases are not computed: running such a case checks them.
+    Without ``recompute_hashed``, outputs of cases whose golden is a hash are not computed: running such a case checks
+    them.
 
     Raises:
         GoldenError: two cases would share a golden but differ in its content.
@@ -64,32 +65,37 @@ def verify(catalog: Catalog, root: Path = GOLDEN, recompute_generated: bool = Tr
             problems += _unlisted(file, manifest.entries(file, golden_file), listed)
     for file in sorted({manifest.file_of(key) for key in listed or ()} - {*wanted, *present}):
         problems.append(Problem("manifest", file, "", f"is listed in {manifest.NAME} but does not exist; {_update()}"))
-    return [*problems, *_generated(catalog, root, recompute_generated)]
+    return [*problems, *_hashed(catalog, root, recompute_hashed)]
 
 
-def _generated(catalog: Catalog, root: Path, recompute: bool) -> Iterator[Problem]:
-    """Problems of the hashes of generated cases. A case of a tier that is not loaded only needs to have one."""
-    generated = hashes.generated_cases(catalog)
-    sweeps = {f"{hashes.FOLDER}/{expanded.sweep.name}.tsv": expanded for expanded in catalog.sweeps}
-    present = [path.relative_to(root).as_posix() for path in hashes.files_in(root)]
-    for file in sorted({*sweeps, *present}):
-        if file not in sweeps:
-            yield Problem("extra", file, "", "does not belong to a sweep; delete it")
+def _hashed(catalog: Catalog, root: Path, recompute: bool) -> Iterator[Problem]:
+    """Problems of the hashes. A generated case of a tier that is not loaded only needs to have one."""
+    wanted = hashes.hash_files(catalog)
+    for file in sorted({*wanted, *hashes.files_in(root)}):
+        if file not in wanted:
+            yield Problem("extra", file, "", f"is not used by any case; {_update()}")
             continue
-        ids = sweeps[file].ids
+        needed = wanted[file]
         try:
             entries = hashes.read_hashes(root / file)
         except GoldenError as fault:
-            yield Problem(fault.kind, file, "", f"{fault}; {_update(repr(sweeps[file].sweep.file))}")
+            yield Problem(fault.kind, file, "", f"{fault}; {_update(repr(needed.source))}")
             continue
-        for case_id in sorted(ids.keys() - entries.keys()):
+        for case_id in sorted(needed.ids - entries.keys()):
             yield Problem("missing", file, case_id, f"has no golden for this case; {_update(repr(case_id))}")
-        for case_id in sorted(entries.keys() - ids.keys()):
+        for case_id in sorted(entries.keys() - needed.ids):
             yield Problem("extra", file, case_id, f"has a golden that no case uses; {_update()}")
-        for case_id, case in generated[sweeps[file].sweep.name].items():
-            found = hashes.entry_fault(case, entries[case_id], recompute) if case_id in entries else None
+        for case_id, case in needed.cases.items():
+            found = _entry_fault(case, entries[case_id], recompute) if case_id in entries else None
             if found is not None:
                 yield Problem(found.kind, file, case_id, f"{found.message}; {_update(repr(case_id))}")
+
+
+def _entry_fault(case: Case, entry: hashes.HashEntry, recompute: bool) -> GoldenFault | None:
+    try:
+        return hashes.entry_fault(case, entry, recompute)
+    except GoldenError as fault:
+        return GoldenFault(fault.kind, str(fault))
 
 
 def _update(case: str = "") -> str:

@@ -23,7 +23,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import counted
-from trt_conformance.golden import GoldenError, read_reference
+from trt_conformance.golden import GoldenError, expected_result
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, MutantTarget
 from trt_conformance.numerics.reference.result import Result, reference
 from trt_conformance.numerics.reference.shape import output_shape
@@ -119,7 +119,7 @@ class _Goldens:
 
 def _golden(case: Case, index: int) -> Result:
     try:
-        return read_reference(case, index)
+        return expected_result(case, index)
     except GoldenError as fault:
         if fault.kind != "missing":
             raise

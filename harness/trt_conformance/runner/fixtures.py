@@ -15,7 +15,6 @@ from trt_conformance.checks.subject import Subject
 from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import printable
-from trt_conformance.golden.computed import computed_reference
 from trt_conformance.runner.keys import RUN, VERDICTS
 from trt_conformance.runner.rerun import rerun
 from trt_conformance.runner.session import Run
@@ -38,14 +37,12 @@ def catalog(run: Run) -> Catalog:
 @pytest.fixture
 def subject(request: pytest.FixtureRequest, run: Run) -> Subject:
     """The test's case on its target."""
-    from trt_conformance.golden import read_generated, read_reference
+    from trt_conformance.golden import expected_result
 
     case, target = request.param
     run.foresee(request.node)
-    if isinstance(case, str):
-        return Subject(run.generated_case(case), run.engines(target), read_generated, _diagnosis)
-    golden = computed_reference if case.latency else read_reference
-    return Subject(case, run.engines(target), golden, _diagnosis)
+    case = run.generated_case(case) if isinstance(case, str) else case
+    return Subject(case, run.engines(target), expected_result, _diagnosis)
 
 
 def _diagnosis(*wrong: Any) -> Sequence[Named]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.catalog.lint.data import lint_data
 from trt_conformance.catalog.lint.expectation import lint_distinguishes, lint_exact, lint_expectation
-from trt_conformance.catalog.lint.kinds import lint_deprecated, lint_large, lint_relations, lint_timed
+from trt_conformance.catalog.lint.kinds import lint_deprecated, lint_golden, lint_large, lint_relations, lint_timed
 from trt_conformance.catalog.lint.network import lint_joined, lint_network
 from trt_conformance.catalog.lint.quantization import lint_quantization
 from trt_conformance.catalog.lint.rejection import lint_constraint, lint_rejection
@@ -42,6 +42,8 @@ def lint_case(case: Case) -> Iterator[Problem]:
         parts += lint_network(case)
     shapes = [*lint_sizes(case, refused), *lint_ranks(case, refused), *lint_dynamic(case)]
     yield from (*parts, *shapes)
+    if refused and case.golden is not None:
+        yield ("golden",), "golden: a case that every target refuses has no golden"
     if refused or shapes:
         return
 
@@ -50,6 +52,7 @@ def lint_case(case: Case) -> Iterator[Problem]:
     if invalid:
         return
     layer = [output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes]
+    yield from lint_golden(case)
     joined = [*lint_joined(case, layer)]
     yield from joined
     if joined:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trt_conformance.catalog.explain import Problem
+from trt_conformance.catalog.golden_kind import MOST_HASHED, elements
 from trt_conformance.core.case import Case
+from trt_conformance.core.words import shown
 
 # Random and dense fills: the only ones allowed in a timed case.
 _DENSE_FILLS = ("uniform", "int8_full_range")
@@ -49,6 +51,16 @@ def lint_timed(case: Case) -> Iterator[Problem]:
                 (name, "fill"),
                 f"{name}.fill: a timed case needs {known}, because the data affect power and clocks",
             )
+
+
+def lint_golden(case: Case) -> Iterator[Problem]:
+    """Yield the problems of how a valid convolution states that its golden is kept."""
+    if case.golden in ("tensors", "hash") and sum(elements(case)) > MOST_HASHED:
+        yield (
+            ("golden",),
+            f"golden: {sum(elements(case)):,} elements of inputs and outputs are too many for {shown(case.golden)}, "
+            f'which is computed as a whole: at most {MOST_HASHED:,}; state golden = "computed" or reduce them',
+        )
 
 
 def lint_large(case: Case) -> Iterator[Problem]:
