@@ -8,6 +8,8 @@ from tests.support import helpers
 from trt_conformance.results.record.record import CHECK_VARIABLE
 
 os.environ[CHECK_VARIABLE] = "1"
+# Without bytecode, each process that a test starts compiles every module again, which takes longer than most tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -108,7 +108,7 @@ def test_the_rerun_line_reruns_the_failure(tmp_path, options, checks, below):
     (tmp_path / "wrong.py").write_text(WRONG)
     targets = ["--target", f"{tmp_path}/wrong.py:Wrong", "--target", f"{tmp_path}/wrong.py:Other", "--no-isolation"]
     folder = ROOT / below
-    ((code, output),) = run_pytest_often([[*options, *targets, f"--record-root={tmp_path}/first", "-q"]], folder=folder)
+    ((code, output),) = run_pytest_often([[*options, *targets, f"--record-root={tmp_path}/first", "-q"]], root=folder)
     assert code == 1, output
     found = one_of_each_check(failures(tmp_path / "first"))
     assert checks <= {v["check"] for v in found}, sorted({v["check"] for v in found})
@@ -117,7 +117,7 @@ def test_the_rerun_line_reruns_the_failure(tmp_path, options, checks, below):
         program, *words = shlex.split(verdict["figures"]["rerun"])
         assert program == "pytest"
         again.append([*words, f"--record-root={tmp_path}/{number}", "-q", "--no-isolation"])
-    for number, (verdict, (code, output)) in enumerate(zip(found, run_pytest_often(again, folder=folder), strict=True)):
+    for number, (verdict, (code, output)) in enumerate(zip(found, run_pytest_often(again, root=folder), strict=True)):
         assert code == 1, (again[number], output)
         same = [(v["case"], v["target"], v["check"], v["message"]) for v in failures(tmp_path / str(number))]
         assert (verdict["case"], verdict["target"], verdict["check"], verdict["message"]) in same, again[number]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tests.support.fork_server import ForkServer
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
 from trt_conformance.core.paths import ROOT
@@ -74,20 +75,26 @@ may_start_pytest = False
 """Whether the test that runs now is marked slow."""
 
 
-def run_pytest(*arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run pytest in a process of its own, in a checkout's root, as if no other pytest were running.
+def run_pytest(*arguments: str, root: Path = ROOT, path: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
+    """Run pytest in a process of its own, in a folder, as if no other pytest were running.
+
+    In another checkout, or with ``path`` before the harness on Python's path, the process starts from nothing. Else it
+    is forked from one that has imported the suite, which is quicker.
 
     Raises:
         RuntimeError: the test that calls this is not marked slow.
     """
     if not may_start_pytest:
         raise RuntimeError("mark a test that starts pytest in a process: @pytest.mark.slow")
-    outer = ("PYTEST_XDIST", "PYTEST_CURRENT_TEST")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
+    environment = pytest_environment()
+    given = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments)
+    if hasattr(os, "fork") and not path and root.is_relative_to(ROOT):
+        return _fork_server().run(given, root, environment)
+    packages = (*path, ROOT / "harness") if path else (root,)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        [sys.executable, "-m", "pytest", *given],
         cwd=root,
-        env=environment | {"PYTHONPATH": str(root)},
+        env=environment | {"PYTHONPATH": os.pathsep.join(map(str, packages))},
         capture_output=True,
         text=True,
         timeout=120,
@@ -95,29 +102,23 @@ def run_pytest(*arguments: str, root: Path = ROOT) -> subprocess.CompletedProces
     )
 
 
-def run_pytest_often(
-    runs: Sequence[Sequence[str]], folder: Path = ROOT, path: Sequence[Path] = ()
-) -> list[tuple[int, str]]:
-    """As `run_pytest`, several runs in one process, started in a folder. Returns their exit codes and outputs.
-
-    ``path`` is put before the harness on Python's path.
-    """
-    if not may_start_pytest:
-        raise RuntimeError("mark a test that starts pytest in a process: @pytest.mark.slow")
+def pytest_environment() -> dict[str, str]:
+    """The environment for a pytest that a test starts: without what the outer pytest put there for itself."""
     outer = ("PYTEST_XDIST", "PYTEST_CURRENT_TEST", "PYTEST_ADDOPTS")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "support" / "many_runs.py")],
-        cwd=folder,
-        env=environment | {"PYTHONPATH": os.pathsep.join(map(str, [*path, ROOT / "harness"]))},
-        input=json.dumps([list(arguments) for arguments in runs]),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [(code, output) for code, output in json.loads(done.stdout)]
+    return {name: value for name, value in os.environ.items() if not name.startswith(outer)}
+
+
+@cache
+def _fork_server() -> ForkServer:
+    return ForkServer(pytest_environment())
+
+
+def run_pytest_often(
+    runs: Sequence[Sequence[str]], root: Path = ROOT, path: Sequence[Path] = ()
+) -> list[tuple[int, str]]:
+    """As `run_pytest`, once for each list of arguments. Returns exit codes, and stdout followed by stderr."""
+    found = (run_pytest(*arguments, root=root, path=path) for arguments in runs)
+    return [(done.returncode, done.stdout + done.stderr) for done in found]
 
 
 def brute_force(x: Any, kernel: Any, bias: Any, attributes: Attributes) -> Any:

@@ -1,0 +1,139 @@
+"""Runs pytest in processes forked from this one, which has imported what a run of the suite imports.
+
+A run that starts from nothing spends over a second of processor time on imports, which is most of what a small run
+takes. A forked run has its own memory, environment, folder and streams, and ends as ``python -m pytest`` does.
+
+Reads one `Request` a line from stdin, in JSON, and answers each with the exit code.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Timer
+from typing import TypedDict
+
+import pytest
+
+from trt_conformance.core.paths import ROOT
+
+PATIENCE_S = 120
+
+
+class Request(TypedDict):
+    """A run: its arguments, folder and environment, and the files for what it writes to stdout and stderr."""
+
+    arguments: list[str]
+    folder: str
+    environment: dict[str, str]
+    stdout: str
+    stderr: str
+
+
+class ForkServer:
+    """The server as another process uses it. It starts with the first run, and ends with the process that uses it."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(
+        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Run pytest in a folder.
+
+        Raises:
+            TimeoutExpired: the run took longer than `PATIENCE_S`. It is killed, with the server.
+        """
+        with tempfile.TemporaryDirectory() as written:
+            files = Path(written, "stdout"), Path(written, "stderr")
+            code = self._ask(
+                {
+                    "arguments": list(arguments),
+                    "folder": str(folder),
+                    "environment": dict(environment),
+                    "stdout": str(files[0]),
+                    "stderr": str(files[1]),
+                }
+            )
+            stdout, stderr = (file.read_text(encoding="utf-8", errors="replace") for file in files)
+        return subprocess.CompletedProcess(arguments, code, stdout, stderr)
+
+    def close(self) -> None:
+        """End the server, and wait for it."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+    def _ask(self, request: Request) -> int:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.fork_server"],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            atexit.register(self.close)
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None
+        timer = Timer(PATIENCE_S, os.killpg, (process.pid, signal.SIGKILL))
+        timer.start()
+        print(json.dumps(request), file=process.stdin, flush=True)
+        answer = process.stdout.readline()
+        timer.cancel()
+        if not answer:
+            self.close()
+            raise subprocess.TimeoutExpired(request["arguments"], PATIENCE_S)
+        return int(answer)
+
+
+def main() -> int:
+    """Serve until stdin ends. In a forked process: the run's exit code."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main(["-p", "no:cacheprovider", "--markers", "cases"])  # imports the suite as a run does
+    for line in sys.stdin:
+        request: Request = json.loads(line)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads; those here are idle
+            child = os.fork()
+        if child == 0:
+            return _run(request)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+    return 0
+
+
+def _run(request: Request) -> int:
+    names = (os.devnull, os.O_RDONLY), *((request[name], os.O_WRONLY | os.O_CREAT) for name in ("stdout", "stderr"))
+    for number, (name, flags) in enumerate(names):
+        opened = os.open(name, flags, 0o600)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    tempfile.tempdir = None
+    sys.argv = ["pytest", *request["arguments"]]
+    try:
+        runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
