@@ -68,6 +68,16 @@ def test_the_unheard_of_is_not_explained():
     assert diagnosis(case, 0, np.full_like(wrong, np.nan), reference(case)) == ()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("mode", ["SAME_UPPER", "EXPLICIT_ROUND_UP"])
+def test_one_element_that_is_not_finite_is_not_explained(value, mode):
+    """Mutants that read what lies behind the input give such elements too."""
+    case = make_case(set={"padding_mode": mode, "stride_nd": [2, 2]})
+    wrong = reference(case).output.astype(np.float32)
+    wrong.flat[0] = value
+    assert diagnosis(case, 0, wrong, reference(case)) == ()
+
+
 def test_of_many_images_one_is_enough_for_what_arithmetic_explains(monkeypatch):
     case = make_case(**INT8)
     result = reference(case)
