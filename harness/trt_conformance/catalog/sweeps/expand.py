@@ -48,11 +48,26 @@ class Expanded:
     def _id(self, row: Row) -> str:
         """Return the id: the values that are not usual, and the precision at the end, as in every id."""
         precision = self._precision(row)
-        named = (value for value in stored_rows.row_name(self.sweep, row).split("_") if value != precision)
+        named = [v for v, usual in zip(row, self._usual, strict=True) if v not in (usual, precision)]
         return f"{self.sweep.name}/{'_'.join(named)}-{precision}"
 
     def _precision(self, row: Row) -> Precision:
-        return next((p for _, p in reversed(self._parts(row)) if p is not None), "fp32")
+        """Return the precision of the last value that sets one."""
+        for place, parts in self._setting_precision:
+            found = parts[row[place]].precision
+            if found is not None:
+                return found
+        return self._base.precision or "fp32"
+
+    @cached_property
+    def _usual(self) -> tuple[str | None, ...]:
+        return tuple(self.sweep.usual.get(axis) for axis in self.sweep.axes)
+
+    @cached_property
+    def _setting_precision(self) -> list[tuple[int, dict[str, _Part]]]:
+        """The axes whose values set a precision, with their places in a row, the last one first."""
+        found = [(place, parts) for place, parts in enumerate(self._values) if any(p.precision for p in parts.values())]
+        return found[::-1]
 
     def _parts(self, row: Row) -> list[_Part]:
         return [self._base, *(axis[value] for axis, value in zip(self._values, row, strict=True))]

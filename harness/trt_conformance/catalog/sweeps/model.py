@@ -81,10 +81,19 @@ class Sweep(Model):
     def exclusions(self) -> tuple[dict[str, frozenset[str]], ...]:
         return tuple({axis: frozenset(values) for axis, values in e.where.items()} for e in self.excludes)
 
+    @cached_property
+    def _placed_exclusions(self) -> tuple[tuple[Exclude, tuple[tuple[int, frozenset[str]], ...]], ...]:
+        """Each exclusion with the places of its axes in a row and the values that it excludes there together."""
+        place = {axis: number for number, axis in enumerate(self.axes)}
+        placed = (tuple((place[axis], listed) for axis, listed in where.items()) for where in self.exclusions)
+        return tuple(zip(self.excludes, placed, strict=True))
+
     def excluded_by(self, row: Row) -> Exclude | None:
         """Return the first exclusion that applies to a row; None if none does."""
-        values = dict(zip(self.axes, row, strict=True))
-        for exclude, where in zip(self.excludes, self.exclusions, strict=True):
-            if all(values[axis] in listed for axis, listed in where.items()):
+        for exclude, where in self._placed_exclusions:
+            for place, listed in where:
+                if row[place] not in listed:
+                    break
+            else:
                 return exclude
         return None
