@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from trt_conformance.core.types import Precision
 
 NOTHING = (
-    "nothing to import: expected a JSON list (*.json), MIOpenDriver command lines, DeepBench's conv_problems.h, or "
-    "descriptors of benchdnn such as mb1ic64ih56oc64oh56kh3ph1"
+    "nothing to import: expected an ONNX model (*.onnx), a JSON list (*.json), MIOpenDriver command lines, "
+    "DeepBench's conv_problems.h, or descriptors of benchdnn such as mb1ic64ih56oc64oh56kh3ph1"
 )
 MAX_REASONS = 12
 """Reasons that are printed for a source; --json and the case file have all."""
@@ -28,8 +29,8 @@ def import_cases(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="benchdnn's shapes_* files or one descriptor, DeepBench's conv_problems.h, MIOpenDriver command "
-            "lines, or a JSON list of shapes.",
+            help="An ONNX model, benchdnn's shapes_* files or one descriptor, DeepBench's conv_problems.h, "
+            "MIOpenDriver command lines, or a JSON list of shapes.",
         ),
     ],
     output: Annotated[
@@ -42,6 +43,10 @@ def import_cases(
     precision: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A precision instead of the source's own, such as fp16. Repeatable."),
+    ] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(metavar="INPUT:SIZES", help="The shape of a model's dynamic input, as x:1x3x224x224. Repeatable."),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="At most this many different convolutions of each source.")
@@ -59,9 +64,10 @@ def import_cases(
     from trt_conformance.catalog.imports.sources import read_source
 
     choices = Choices(tuple(dict.fromkeys(batch or ())), _precisions(precision or ()), limit)
+    shapes = dict(map(_shape, shape or ()))
     files: dict[str, CaseFile] = {}
     for given in source:
-        read = read_source(given)
+        read = read_source(given, shapes)
         stem = file_stem(read.name)
         if stem in files:
             raise ConformanceError(
@@ -90,6 +96,13 @@ def _precisions(given: list[str] | tuple[str, ...]) -> tuple[Precision, ...]:
         if name not in get_args(Precision):
             raise ConformanceError(choice("--precision: unknown precision", name, get_args(Precision)))
     return tuple(dict.fromkeys(given))  # type: ignore[arg-type]  # checked above
+
+
+def _shape(given: str) -> tuple[str, tuple[int, ...]]:
+    name, _, sizes = given.rpartition(":")
+    if not name or not re.fullmatch(r"[1-9]\d{0,9}(x[1-9]\d{0,9})*", sizes):
+        raise ConformanceError(f"--shape {given}: expected an input and its sizes, such as x:1x3x224x224")
+    return name, tuple(map(int, sizes.split("x")))
 
 
 def _lines(made: CaseFile, output: Path) -> list[str]:

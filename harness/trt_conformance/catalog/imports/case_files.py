@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from trt_conformance.catalog.imports.layer import (
     LeftOut,
     Listing,
     case_name,
+    generated_scales,
     in_two_dimensions,
     merged,
     shape_name,
@@ -67,7 +67,7 @@ def case_file(source: Listing, stem: str, choices: Choices) -> CaseFile:
     left_out = [*source.left_out]
     usable = []
     for layer in merged(map(in_two_dimensions, source.layers)):
-        if reason := _differs(layer):
+        if reason := _differs(layer) or _keeps_batch(layer, source, choices):
             left_out.append(LeftOut(layer.where, layer.text, reason, layer.occurrences))
         else:
             usable.append(layer)
@@ -144,18 +144,13 @@ def _entry(layer: Layer, names: _Names, choices: Choices) -> dict[str, Any]:
     if assigned := _assignments(layer):
         entry["set"] = assigned
     if any(precision in QUANTIZED_PRECISIONS for precision in precisions):
-        given = layer.quantize
-        entry["quantize"] = _generated_scales(layer) if given is None else _given(given)
+        quantize = layer.quantize or generated_scales(layer.kernel)
+        entry["quantize"] = quantize.model_dump(exclude_defaults=True) | {"kernel": list(quantize.kernel)}
     if layer.formats != ("LINEAR", "LINEAR"):
         entry["formats"] = dict(zip(("input", "output"), layer.formats, strict=True))
     if layer.epilogue:
         entry["epilogue"] = [step.model_dump(exclude_none=True) for step in layer.epilogue]
     return entry
-
-
-def _given(quantize: Any) -> dict[str, Any]:
-    found: dict[str, Any] = quantize.model_dump(exclude_defaults=True)
-    return found | {"kernel": list(quantize.kernel)}
 
 
 def _assignments(layer: Layer) -> dict[str, Any]:
@@ -178,13 +173,6 @@ def _assignments(layer: Layer) -> dict[str, Any]:
     return found
 
 
-def _generated_scales(layer: Layer) -> dict[str, Any]:
-    """Scales for data in [-1, 1): full range for input and kernel, four standard deviations for the output."""
-    one = 0.007874016  # 1/127
-    terms = math.prod(layer.kernel[1:])
-    return {"input": one, "kernel": [one], "output": float(f"{4 * math.sqrt(terms) / 3 / 127:.2g}")}
-
-
 def _differs(layer: Layer) -> str | None:
     """How the layer would differ from what the source states; None if it is the same convolution."""
     attributes = Attributes(
@@ -202,6 +190,13 @@ def _differs(layer: Layer) -> str | None:
     if layer.output is not None and found != layer.output:
         return f"its output is {_sizes(layer.output)}, but that of TensorRT's layer is {_sizes(found)}"
     return None
+
+
+def _keeps_batch(layer: Layer, source: Listing, choices: Choices) -> str | None:
+    """Why another batch size would not be that of the layer; None if it can be changed."""
+    if not choices.batches or source.batch in (None, layer.input[0]):
+        return None
+    return f"its first dimension is {layer.input[0]}, not the model's batch of {source.batch}: --batch cannot change it"
 
 
 def _sizes(values: Iterable[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -60,12 +61,16 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Listing:
-    """What was read of one source: its kind (``benchdnn list``), its name, and its convolutions."""
+    """What was read of one source: its kind (``benchdnn list``), its name, and its convolutions.
+
+    ``batch`` is the first dimension of a model's input.
+    """
 
     kind: str
     name: str
     layers: list[Layer]
     left_out: list[LeftOut] = field(default_factory=list)
+    batch: int | None = None
 
 
 def merged(layers: Iterable[Layer]) -> list[Layer]:
@@ -94,6 +99,17 @@ def in_two_dimensions(layer: Layer) -> Layer:
         dilation=(1, *layer.dilation),
         output=None if layer.output is None else (1, *layer.output),
     )
+
+
+def generated_scales(kernel: Shape, count: int = 1, output: bool = True) -> Quantize:
+    """Scales for data in [-1, 1): full range for input and kernel, four standard deviations for the output.
+
+    ``count`` is the number of scales of the kernel.
+    """
+    one = 0.007874016  # 1/127
+    range_of_sums = 4 * math.sqrt(math.prod(kernel[1:])) / 3
+    scale = float(f"{range_of_sums / 127:.2g}") if output else None
+    return Quantize(input=one, kernel=(one,) * count, output=scale)
 
 
 def shape_name(layer: Layer) -> str:

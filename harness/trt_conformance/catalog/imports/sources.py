@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from trt_conformance.catalog.imports import benchdnn, deepbench, miopen, shape_table
+from trt_conformance.catalog.imports import benchdnn, deepbench, miopen, onnx_file, onnx_layers, shape_table
 from trt_conformance.catalog.imports.case_files import file_stem
 from trt_conformance.catalog.imports.layer import Layer, LeftOut, Listing, NotExpressible
 from trt_conformance.catalog.source import CaseFileError, Fault, name_of, read_text
@@ -19,14 +19,20 @@ MAX_FAULTS = 50
 MAX_SHOWN = 200
 
 
-def read_source(given: str) -> Listing:
+def read_source(given: str, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Listing:
     """Read a file, or one descriptor of benchdnn that is given as text.
+
+    Args:
+        given: the path, or the descriptor.
+        shapes: those of a model's dynamic inputs.
 
     Raises:
         CaseFileError: with every malformed line of the file, or the reason why it cannot be read.
-        ConformanceError: the text is a malformed descriptor.
+        ConformanceError: the text is a malformed descriptor, or a model cannot be used.
     """
     path = Path(given)
+    if path.suffix.lower() == ".onnx":
+        return onnx_layers.read_layers(onnx_file.read_model(path, shapes or {}))
     if benchdnn.is_descriptor(given) and not path.exists():
         return _one_descriptor(given)
     text = read_text(path)

@@ -1,0 +1,267 @@
+"""Reads an ONNX model for its convolutions: the graph with static shapes, without its weights."""
+
+from __future__ import annotations
+
+import math
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from trt_conformance.catalog.imports import onnx_shapes
+from trt_conformance.catalog.source import name_of
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.words import closest, one_line
+
+Shape = tuple[int, ...]
+
+MAX_BYTES = 2**31 - 1
+"""Protobuf, and so ONNX, has no larger files; the weights of larger models are in files beside them."""
+MAX_NAME = 120
+
+
+class Scope:
+    """A graph with what can be known of its tensors; ``outer`` is the graph around it."""
+
+    def __init__(self, graph: Any, outer: Scope | None = None, inside: str = "") -> None:
+        self.graph, self.outer, self.inside = graph, outer, inside
+        self.shapes = onnx_shapes.static_shapes(graph)
+        self.constants = onnx_shapes.small_constants(graph)
+        self.producers = {name: node for node in graph.node for name in node.output if name}
+        self.initializers = {tensor.name: tensor for tensor in graph.initializer}
+        self.types = {tensor.name: tensor.data_type for tensor in graph.initializer}
+        for value in (*graph.input, *graph.value_info, *graph.output):
+            self.types[value.name] = value.type.tensor_type.elem_type
+        self.outputs = {value.name for value in graph.output}
+        self.users: dict[str, list[Any]] = {}
+        for node in graph.node:
+            for name in {*node.input, *_names_inside(node)}:
+                self.users.setdefault(name, []).append(node)
+
+    def shape(self, name: str) -> Shape | None:
+        """The shape of a tensor; None if a dimension is not known."""
+        if name in self.shapes:
+            return self.shapes[name]
+        return None if self.outer is None or name in self.producers else self.outer.shape(name)
+
+    def type(self, name: str) -> int:
+        """The element type of a tensor, as a ``TensorProto.DataType``; 0 if it is not known."""
+        found = self.types.get(name)
+        return found or (0 if self.outer is None or name in self.producers else self.outer.type(name))
+
+    def constant(self, name: str) -> NDArray[Any] | None:
+        """The value of a small constant tensor; None if it is not constant, or not small."""
+        if name in self.constants:
+            return self.constants[name]
+        return None if self.outer is None or name in self.producers else self.outer.constant(name)
+
+    def producer(self, name: str) -> Any | None:
+        """The node that computes a tensor; None for an input or an initializer."""
+        if name in self.producers:
+            return self.producers[name]
+        return None if self.outer is None else self.outer.producer(name)
+
+    def is_constant(self, name: str) -> bool:
+        """Whether a tensor is an initializer, or computed of constants alone."""
+        todo, seen = [name], set()
+        while todo:
+            each = todo.pop()
+            if not each or each in seen:
+                continue
+            seen.add(each)
+            if self._is_initializer(each):
+                continue
+            node = self.producer(each)
+            if node is None or node.op_type.startswith("Random") or any(onnx_shapes.inner_graphs(node)):
+                return False
+            todo += node.input
+        return True
+
+    def _is_initializer(self, name: str) -> bool:
+        if name in self.initializers:
+            return True
+        return self.outer is not None and name not in self.producers and self.outer._is_initializer(name)
+
+    def only_user(self, name: str) -> Any | None:
+        """The node that alone reads a tensor; None if there are others, or the tensor is an output."""
+        users = self.users.get(name, [])
+        return users[0] if len(users) == 1 and name not in self.outputs and name in users[0].input else None
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """A model: its graphs, the outer one first, and the size of its batch."""
+
+    name: str
+    scopes: list[Scope]
+    batch: int
+
+
+def read_model(path: Path, shapes: Mapping[str, Shape]) -> OnnxModel:
+    """Read a model and infer its shapes. Data outside of the file are not read.
+
+    Args:
+        path: the file.
+        shapes: those of inputs that have dynamic dimensions. A first dimension is 1 by default, and dimensions of
+            one name have one size.
+
+    Raises:
+        ConformanceError: with the one reason why the model cannot be used.
+    """
+    try:
+        import onnx
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+        from onnx import inliner
+    except ImportError:
+        raise ConformanceError(
+            f"{name_of(path)}: a model needs the package onnx: pip install 'trt-conformance[cpu]'"
+        ) from None
+    try:
+        model = onnx.load_model_from_string(_content(path))
+    except DecodeError:
+        raise ConformanceError(f"{name_of(path)}: is not an ONNX model") from None
+    try:
+        _check_versions(model, onnx.defs.onnx_opset_version())
+        if model.functions:
+            model = inliner.inline_local_functions(model)
+        for graph in onnx_shapes.graphs(model.graph):
+            _drop_weights(graph)
+        _set_shapes(model.graph, shapes)
+        batch = _batch(model.graph)
+        inferred = onnx_shapes.infer(model)
+    except ConformanceError as fault:
+        raise ConformanceError(f"{name_of(path)}: {fault}") from None
+    return OnnxModel(one_line(path.name), [*_scopes(inferred.graph)], batch)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ConformanceError(f"{name_of(path)}: is not a regular file")
+        if status.st_size > MAX_BYTES:
+            raise ConformanceError(
+                f"{name_of(path)}: has {status.st_size / 1e9:.1f} GB, but an ONNX file has at most 2: "
+                "save the model with its weights as external data"
+            )
+        return path.read_bytes()
+    except OSError as fault:
+        raise ConformanceError(f"{name_of(path)}: cannot be read: {fault.strerror}") from None
+
+
+def _check_versions(model: Any, newest: int) -> None:
+    if not model.graph.node or not model.opset_import:
+        raise ConformanceError("is not an ONNX model, or it has no nodes")
+    for entry in model.opset_import:
+        if entry.domain in ("", "ai.onnx") and not 1 <= entry.version <= newest:
+            raise ConformanceError(
+                f"uses opset {entry.version}, but the installed onnx knows those up to {newest}: "
+                "install a newer onnx, or convert the model"
+            )
+
+
+def _drop_weights(graph: Any) -> None:
+    """Remove the values of large tensors, which shapes do not depend on."""
+    tensors = [*graph.initializer]
+    for node in graph.node:
+        if node.op_type == "Constant":
+            tensors += [attribute.t for attribute in node.attribute if attribute.name == "value"]
+    for tensor in tensors:
+        if math.prod(tensor.dims) > onnx_shapes.SMALL:
+            for field in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data"):
+                tensor.ClearField(field)
+
+
+def _inputs(graph: Any) -> dict[str, Any]:
+    """The dimensions of each input tensor that is not an initializer; None where even their number is unknown."""
+    initial = {tensor.name for tensor in graph.initializer}
+    found = {}
+    for value in graph.input:
+        if value.name not in initial and value.type.HasField("tensor_type"):
+            tensor = value.type.tensor_type
+            found[value.name] = tensor.shape.dim if tensor.HasField("shape") else None
+    return found
+
+
+def _set_shapes(graph: Any, shapes: Mapping[str, Shape]) -> None:
+    """Make the shapes of the inputs static."""
+    inputs = _inputs(graph)
+    for name, shape in shapes.items():
+        if name not in inputs:
+            known = closest(name, inputs) or f": its inputs are {', '.join(inputs)}"
+            raise ConformanceError(f"--shape {name}: has no such input{known}")
+        _set_given(graph, name, shape)
+    sizes: dict[str, int] = {}
+    for name, dims in inputs.items():
+        for dim, size in zip(dims or (), shapes.get(name, ()), strict=False):
+            if _symbol(dim) and sizes.setdefault(dim.dim_param, size) != size:
+                raise ConformanceError(f"--shape {name}: the model's dimension {dim.dim_param} has two sizes")
+    for dims in inputs.values():
+        if dims and _symbol(dims[0]):
+            sizes.setdefault(dims[0].dim_param, 1)
+    unknown = []
+    for name, dims in inputs.items():
+        for index, dim in enumerate(dims or ()):
+            if not _is_static(dim):
+                size = (shapes[name][index] if name in shapes else 0) or sizes.get(_symbol(dim), 0)
+                dim.dim_value = size or (1 if index == 0 else 0)
+        if dims is None or any(dim.dim_value < 1 for dim in dims):
+            unknown.append(name)
+    if unknown:
+        example = "x".join("N" if dim.dim_value < 1 else str(dim.dim_value) for dim in inputs[unknown[0]] or ())
+        named = ", ".join(one_line(name, MAX_NAME) for name in unknown)
+        raise ConformanceError(
+            f"has inputs with dynamic dimensions: {named}: give their sizes, such as "
+            f"--shape {one_line(unknown[0], MAX_NAME)}:{example or '1x3x224x224'}"
+        )
+
+
+def _set_given(graph: Any, name: str, shape: Shape) -> None:
+    """Check a given shape against the static dimensions of an input, and give the dimensions to one without any."""
+    value = next(value for value in graph.input if value.name == name)
+    tensor = value.type.tensor_type
+    if not tensor.HasField("shape"):
+        for _ in shape:
+            tensor.shape.dim.add()
+    dims = tensor.shape.dim
+    declared = [dim.dim_value if _is_static(dim) else -1 for dim in dims]
+    if len(declared) != len(shape) or any(d not in (-1, size) for d, size in zip(declared, shape, strict=False)):
+        shown = "x".join("?" if size == -1 else str(size) for size in declared)
+        raise ConformanceError(f"--shape {name}: {'x'.join(map(str, shape))} does not fit the input, which is {shown}")
+
+
+def _symbol(dim: Any) -> str:
+    """The name of a dynamic dimension; empty if it has none."""
+    return "" if dim.HasField("dim_value") or dim.dim_param in ("?", "-1") else str(dim.dim_param)
+
+
+def _is_static(dim: Any) -> bool:
+    # Some exporters write 0 or -1 for a dynamic dimension.
+    return bool(dim.HasField("dim_value") and dim.dim_value > 0)
+
+
+def _batch(graph: Any) -> int:
+    """The first dimension of the first input that has any."""
+    return next((int(dims[0].dim_value) for dims in _inputs(graph).values() if dims), 1)
+
+
+def _scopes(graph: Any, outer: Scope | None = None, inside: str = "") -> Iterator[Scope]:
+    scope = Scope(graph, outer, inside)
+    yield scope
+    for node in graph.node:
+        for inner in onnx_shapes.inner_graphs(node):
+            label = node.name or (node.output[0] if node.output else node.op_type)
+            yield from _scopes(inner, scope, one_line(f' in {node.op_type} "{label}"', MAX_NAME))
+
+
+def _names_inside(node: Any) -> Iterator[str]:
+    """The names that the graphs inside of a node read, which may be those of tensors around it."""
+    for inner in onnx_shapes.inner_graphs(node):
+        for graph in onnx_shapes.graphs(inner):
+            for each in graph.node:
+                yield from each.input
+            for output in graph.output:
+                yield output.name
