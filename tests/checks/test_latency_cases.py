@@ -339,4 +339,4 @@ def test_not_asked_for(arguments, code, text):
 )
 def test_options_that_cannot_be(options, processes, text):
     with pytest.raises(pytest.UsageError, match=text):
-        check_options(RunOptions(latency=True, time_limit_s=300.0, **options), processes)
+        check_options(RunOptions(latency="full", time_limit_s=300.0, **options), processes)

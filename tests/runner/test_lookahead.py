@@ -84,7 +84,7 @@ def test_what_builds_no_engine_or_is_timed_is_left_out():
 
 
 def running(target, items, timing, builders=1):
-    run = Run(SimpleNamespace(), RunOptions(latency=timing))
+    run = Run(SimpleNamespace(), RunOptions(latency="full" if timing else "off"))
     run.lookahead = Lookahead(items, made)
     vars(run.builds)["for_targets"] = Options(builders=builders)
     return run

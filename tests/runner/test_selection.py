@@ -26,7 +26,7 @@ def test_a_pattern_that_matches_only_timed_cases_leaves_the_other_patterns_in_fo
 def test_timed_cases_alone_point_to_their_option():
     with pytest.raises(ConformanceError, match="only timed cases match; add --latency"):
         _ = select(TIMED).cases
-    assert [case.id for case in select(TIMED, latency=True).cases] == [TIMED]
+    assert [case.id for case in select(TIMED, latency="full").cases] == [TIMED]
 
 
 def test_a_pattern_that_matches_nothing():

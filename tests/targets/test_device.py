@@ -142,6 +142,7 @@ def bus(monkeypatch):
 
 def read_clocks(monkeypatch, nvml):
     monkeypatch.setitem(__import__("sys").modules, "pynvml", nvml)
+    monkeypatch.setattr(clocks, "_gpu", clocks._gpu.__wrapped__)
     return clocks.Clocks()
 
 
@@ -156,17 +157,27 @@ def test_a_gpu_that_nvml_does_not_know(bus, monkeypatch):
     with pytest.raises(Nvml.NVMLError):
         clocks.nvml_handle(Nvml())
     held = read_clocks(monkeypatch, Nvml())
-    assert not held.is_throttled()
+    assert held.read() is None
+    assert not held.is_too_low(None)
     assert held.facts() == {"available": False, "reason": "no GPU at b'0000:01:00.0'"}
 
 
-@pytest.mark.parametrize(("clock", "is_throttled"), [(2000, False), (1500, False), (1499, True)])
-def test_a_low_clock_is_throttled(bus, monkeypatch, clock, is_throttled):
+@pytest.mark.parametrize(("clock", "is_too_low"), [(2000, False), (1500, False), (1499, True)])
+def test_a_low_clock_does_not_count(bus, monkeypatch, clock, is_too_low):
     held = read_clocks(monkeypatch, Nvml(clock))
     assert held.facts() == {"available": True, "default_mhz": 2000}
-    assert held.is_throttled() is is_throttled
+    assert held.is_too_low(held.read()) is is_too_low
     facts = {"available": True, "default_mhz": 2000, "median_mhz": clock, "min_mhz": clock, "max_mhz": clock}
     assert held.facts() == facts
+
+
+def test_a_clock_that_can_no_longer_be_read_ends_no_measurement(bus, monkeypatch):
+    nvml = Nvml()
+    held = read_clocks(monkeypatch, nvml)
+    assert held.read() == 2000
+    nvml.nvmlDeviceGetClockInfo = lambda *_: refuse()
+    assert held.read() is None
+    assert held.facts() == {"available": False, "reason": "the enqueue failed"}
 
 
 def test_a_gpu_without_a_default_clock_is_held_against_its_highest(bus, monkeypatch):

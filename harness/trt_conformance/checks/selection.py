@@ -13,6 +13,7 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "stored": lambda case: case.reject is None and golden_kind(case) in ("tensors", "hash"),
     "large": lambda case: case.large,
     "special": lambda case: case.special_values,
+    "quick": lambda case: case.reject is None and not case.latency and not case.large,
     "timed": lambda case: case.latency,
     "rejected": lambda case: case.reject is not None,
     "printed": lambda case: case.reject is None and case.expect.printed is not None,

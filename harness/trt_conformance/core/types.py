@@ -112,4 +112,8 @@ one call, by the host's clock.
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 Effort = Literal["quick", "full"]
-"""How long a latency is measured: quick, about 20 ms in passing; full, until its median is precise."""
+"""How long a latency is measured: quick, about 10 ms in passing; full, until its median is precise."""
+
+LatencyChoice = Literal["off", "quick", "full"]
+"""Which latencies a run takes: none, a quick one of every case, or a full one of each timed case."""
+LATENCY_CHOICES: tuple[LatencyChoice, ...] = get_args(LatencyChoice)

@@ -94,6 +94,22 @@ def summarise(samples: Sequence[float]) -> Summary:
     )
 
 
+def placing_error(placements: Sequence[float], weights_stay: bool = False) -> float:
+    """Return the standard error that the places of tensors in memory leave, as a fraction of the median.
+
+    Args:
+        placements: medians at several places; fewer than two tell nothing, and give 0.
+        weights_stay: the weights were in one place throughout. Its effect is not seen, and is assumed to be as large as
+            that of one place of the other tensors.
+    """
+    if len(placements) < 2:
+        return 0.0
+    middle, count = float(np.median(placements)), len(placements)
+    if not middle:
+        return math.inf
+    return float(np.std(placements, ddof=1)) / middle * math.sqrt(weights_stay + 1 / count)
+
+
 def standard_error(x: Float64) -> float:
     """Return the standard error of the median of a series, in its unit; infinity where the series is too short."""
     return max(error_if_independent(x), error_by_batches(x))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 
 import pytest
@@ -29,6 +30,7 @@ class Controller:
         self.untested: list[str] = []
         self.exit = 0
         self.failures = Failures()
+        self.began = time.perf_counter()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for entry in getattr(report, "verdicts", ()):
@@ -53,11 +55,13 @@ class Controller:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
         self.exit = int(session.exitstatus)
         engines = {target: dict(counted) for target, counted in summary.engines(verdicts).items()}
+        cost = summary.timing(verdicts, time.perf_counter() - self.began)
         end = {
             "counts": dict(summary.counts(verdicts)),
             "exit": self.exit,
             **({"stopped": True} if stopped or session.exitstatus in INTERRUPTED else {}),
             **({"engines": engines} if engines else {}),
+            **({"quick_latencies": cost} if cost else {}),
         }
         with uninterrupted():
             run.recorder.close(end)
@@ -99,6 +103,7 @@ class Controller:
             ("largest fraction of the error bound used:", summary.bounds(verdicts)),
             ("known differences (cases/expectations):", summary.known(verdicts)),
             ("", summary.engine_lines(verdicts)),
+            ("", summary.timing_lines(verdicts, time.perf_counter() - self.began)),
             ("without a result:", summary.reasons(verdicts)),
         ):
             if lines:

@@ -63,6 +63,12 @@ def timing(request: pytest.FixtureRequest, run: Run) -> dict[str, Any]:
 
 
 @pytest.fixture
+def quick(run: Run) -> Callable[[Subject], Verdict]:
+    """Takes a quick latency. Skips the test, without a verdict, where there is nothing to time."""
+    return run.quick.take
+
+
+@pytest.fixture
 def find(catalog: Catalog) -> Callable[[str], Case]:
     """A case by its full id."""
 
@@ -87,6 +93,7 @@ def judge(request: pytest.FixtureRequest, run: Run) -> Callable[..., None]:
         check = check or request.function.__name__.removeprefix("test_")
         found = replace(found, check=check, figures={**found.figures, "duration_s": duration})
         found = run.expectations.apply(found)
+        run.quick.note(found)
         if found.is_fault:
             found = replace(found, figures={**found.figures, "rerun": rerun(request.node, found, run)})
         request.node.stash.setdefault(VERDICTS, []).append(found)

@@ -12,7 +12,7 @@ import pytest
 
 from trt_conformance.catalog.sweeps.model import TIERS
 from trt_conformance.core.paths import RUNS
-from trt_conformance.core.types import MODES, Mode, Tier
+from trt_conformance.core.types import LATENCY_CHOICES, MODES, LatencyChoice, Mode, Tier
 from trt_conformance.runner.progress import CHOICES
 from trt_conformance.runner.shard import Shard
 from trt_conformance.targets.isolation.proxy import TIME_LIMIT
@@ -32,7 +32,7 @@ class RunOptions:
         cases: patterns of case ids; none for all cases.
         tier: how many generated cases to run; None for the default of each check.
         large: run the cases with very large tensors.
-        latency: run and time the timed cases.
+        latency: which latencies to take; None takes quick ones of targets that run on a GPU.
         latency_modes: what to time; none for the target's default.
         cold_l2: empty the caches before each sample.
         latency_limit_s: seconds after which the sampling of a case ends.
@@ -55,7 +55,7 @@ class RunOptions:
     cases: tuple[str, ...] = ()
     tier: Tier | None = None
     large: bool = False
-    latency: bool = False
+    latency: LatencyChoice | None = None
     latency_modes: tuple[Mode, ...] = ()
     cold_l2: bool = False
     latency_limit_s: float = TimingPlan.limit_s
@@ -72,6 +72,11 @@ class RunOptions:
     record_root: Path | None = RUNS
     progress: str = "auto"
     min_claims: int | None = None
+
+    @property
+    def full_latency(self) -> bool:
+        """Whether the timed cases run."""
+        return self.latency == "full"
 
 
 def read_options(config: pytest.Config) -> RunOptions:
@@ -105,10 +110,10 @@ def read_options(config: pytest.Config) -> RunOptions:
 
 def check_options(options: RunOptions, processes: int | None) -> None:
     """Raise pytest.UsageError where options contradict each other; ``processes`` is what ``-n`` says."""
-    if not options.latency:
-        return
-    if processes:
+    if options.latency in ("quick", "full") and processes:
         raise pytest.UsageError("--latency cannot be combined with -n: parallel tests would disturb the measurement")
+    if not options.full_latency:
+        return
     if not 0 < options.latency_limit_s < options.time_limit_s:
         raise pytest.UsageError(
             f"--latency-limit {options.latency_limit_s:g} must be between 0 and --time-limit, {options.time_limit_s:g}"
@@ -153,7 +158,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "or smoke on TensorRT 8, whose shape inference is slow)",
     )
     group.addoption("--large", action="store_true", help="also run the cases with very large tensors")
-    group.addoption("--latency", action="store_true", help="also run the timed cases, and measure their latency")
+    group.addoption(
+        "--latency",
+        nargs="?",
+        const="full",
+        type=_latency,
+        metavar="off|quick|full",
+        help="full also runs the timed cases, and measures their latency until it is precise; quick times each case in "
+        "about 10 ms once its values are judged; --latency alone is full "
+        "(default: quick where a target runs on a GPU and there is no -n, else off)",
+    )
     group.addoption(
         "--latency-mode",
         action="append",
@@ -234,6 +248,13 @@ def _shard(text: str) -> Shard:
         return Shard.parse(text)
     except ValueError as fault:
         raise argparse.ArgumentTypeError(str(fault)) from None
+
+
+def _latency(text: str) -> str:
+    if text not in LATENCY_CHOICES:
+        hint = f"; before a path, write --latency=full {text}" if Path(text.partition("::")[0]).exists() else ""
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(LATENCY_CHOICES)}{hint}")
+    return text
 
 
 def _names(text: str) -> tuple[str, ...]:

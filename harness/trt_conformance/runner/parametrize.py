@@ -45,7 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "subject" not in metafunc.fixturenames:
         parametrize(metafunc, "case", cases, [case.id for case in cases])
         return
-    targets = fitting(metafunc, marker, run)
+    targets = timed_quickly(metafunc, run, fitting(metafunc, marker, run))
     alone = len(run.targets) == 1
 
     def name_of(case: Case, target: Target) -> str:
@@ -65,8 +65,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def parametrize_generated(metafunc: pytest.Metafunc, run: Run) -> None:
     """The generated cases by their ids, on each target."""
-    pairs = [(name, target) for name in run.selection.generated for target in run.targets]
-    ids = run.selection.generated if len(run.targets) == 1 else [f"{name}-{target.name}" for name, target in pairs]
+    targets = timed_quickly(metafunc, run, run.targets)
+    pairs = [(name, target) for name in run.selection.generated for target in targets]
+    ids = [name for name, _ in pairs] if len(run.targets) == 1 else [f"{name}-{target.name}" for name, target in pairs]
     parametrize(metafunc, "subject", pairs, ids, indirect=True)
 
 
@@ -102,6 +103,12 @@ def fitting(metafunc: pytest.Metafunc, marker: pytest.Mark, run: Run) -> list[Ta
     if name not in NEEDS:
         refuse(metafunc, marker, choice("unknown value of needs", name, NEEDS))
     return [target for target in run.targets if NEEDS[name](target)]
+
+
+def timed_quickly(metafunc: pytest.Metafunc, run: Run, targets: Sequence[Target]) -> list[Target]:
+    """The targets of a test: of one that takes quick latencies, those of which the run takes them."""
+    takes = "quick" in metafunc.fixturenames
+    return [target for target in targets if not takes or run.quick.wanted(target)]
 
 
 def refuse(metafunc: pytest.Metafunc, marker: pytest.Mark, message: str) -> NoReturn:

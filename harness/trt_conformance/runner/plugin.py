@@ -73,9 +73,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     _end_on_bad_input(config)
     run = config.stash[RUN]
     timing = [item for item in items if "timing" in getattr(item, "fixturenames", ())]
-    if timing and not run.options.latency:
+    if timing and not run.options.full_latency:
         config.hook.pytest_deselected(items=timing)
-    left_out = run.without_values | (set() if run.options.latency else {item.nodeid for item in timing})
+    left_out = run.without_values | (set() if run.options.full_latency else {item.nodeid for item in timing})
     items[:] = [item for item in items if item.nodeid not in left_out]
 
     items[:] = arranged(items, pool.size_of(config))

@@ -18,7 +18,7 @@ from trt_conformance.core.words import one_line
 from trt_conformance.results.record.record import RecordWriter
 
 # The figures that the closing summary needs.
-SUMMARIZED = ("engine", "cache", "fraction", "bound_for")
+SUMMARIZED = ("engine", "cache", "fraction", "bound_for", "uncertainty", "cost_s")
 
 
 class Recorder:

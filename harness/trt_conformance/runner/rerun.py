@@ -48,7 +48,7 @@ def _options(run: Run) -> list[str]:
     given = run.options
     words = ["--tier", given.tier] if given.tier else []
     words += ["--large"] if given.large else []
-    if given.latency:
+    if given.full_latency:
         words += ["--latency", *(word for mode in given.latency_modes for word in ("--latency-mode", mode))]
         words += ["--cold-l2"] if given.cold_l2 else []
     words += ["--tactics", given.tactics] if given.tactics != "default" else []

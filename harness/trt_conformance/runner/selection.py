@@ -42,9 +42,8 @@ class Selection:
         """
         globs, options = self.options.cases, self.options
         matching = self.catalog.select(globs) if globs else self.catalog.cases
-        chosen = tuple(
-            case for case in matching if (options.latency or not case.latency) and (options.large or not case.large)
-        )
+        timed, large = options.full_latency, options.large
+        chosen = tuple(case for case in matching if (timed or not case.latency) and (large or not case.large))
         if chosen or self.generated or any(self.names(name) for name in self.unfiled):
             return chosen
         asked = f"--case {' '.join(globs)}"

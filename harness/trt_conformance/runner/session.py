@@ -17,6 +17,7 @@ from trt_conformance.runner.build_options import BuildOptions
 from trt_conformance.runner.lookahead import Lookahead, builds, subject_of
 from trt_conformance.runner.open_targets import OpenTargets
 from trt_conformance.runner.options import RunOptions
+from trt_conformance.runner.quick_latencies import QuickLatencies
 from trt_conformance.runner.recorder import Recorder
 from trt_conformance.runner.selection import Selection
 from trt_conformance.targets import run_environment
@@ -37,6 +38,7 @@ class Run:
     def __init__(self, config: pytest.Config, options: RunOptions) -> None:
         self.config, self.options = config, options
         self.builds = BuildOptions(config, options)
+        self.quick = QuickLatencies(config, options)
         self.recorder = Recorder(options.record_root, self._start_record)
         self.fault: ConformanceError | None = None
         self.without_values: set[str] = set()
@@ -103,14 +105,14 @@ class Run:
             return
         target = found[1]
         count = 1 + AHEAD * builders
-        upcoming = self.lookahead.after(item, count) if builds(item) or not self.options.latency else []
+        upcoming = self.lookahead.after(item, count) if builds(item) or not self.options.full_latency else []
         if (target.name, upcoming) != self._foreseen:
             self._foreseen = (target.name, upcoming)
             self.engines(target).expect(upcoming)
 
     def engines(self, target: Target) -> Engines:
         """The target's engines."""
-        limit = LIVE_TIMED_ENGINES if self.options.latency else LIVE_ENGINES
+        limit = LIVE_TIMED_ENGINES if self.options.full_latency else LIVE_ENGINES
         return self._engines.setdefault(target.name, Engines(target, limit))
 
     def close(self) -> None:

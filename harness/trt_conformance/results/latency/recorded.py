@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -12,7 +11,7 @@ import numpy as np
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import Effort, Mode
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.numerics.samples import Summary, summarise
+from trt_conformance.numerics.samples import Summary, placing_error, summarise
 from trt_conformance.results.record.record import Record
 
 SameKernels = Literal["same kernel", "other kernel", "unknown"]
@@ -44,7 +43,8 @@ class Key(NamedTuple):
 class Timing:
     """One latency: of which target, its samples' summary, kernel names by source, and the yardstick in seconds.
 
-    ``placements`` are the medians of copies at other places in memory, where there were several.
+    ``placements`` are the medians of copies at other places in memory, where there were several. ``weights_stay``:
+    the weights were in one place throughout.
     """
 
     target: str
@@ -52,16 +52,12 @@ class Timing:
     kernels: Mapping[str, frozenset[str]]
     yardstick: float | None
     placements: tuple[float, ...] = ()
+    weights_stay: bool = False
 
     @property
     def placing(self) -> float:
         """The standard error that the places of tensors in memory leave, as a fraction of the median."""
-        if len(self.placements) < 2:
-            return 0.0
-        middle = float(np.median(self.placements))
-        if not middle:
-            return math.inf
-        return float(np.std(self.placements, ddof=1)) / middle / math.sqrt(len(self.placements))
+        return placing_error(self.placements, self.weights_stay)
 
 
 def timings(record: Record) -> dict[Key, Timing]:
@@ -106,14 +102,15 @@ def _key(verdict: Verdict) -> Key:
 
 
 def _timing(verdict: Verdict) -> Timing:
-    figures = verdict.figures
+    figures, facts = verdict.figures, verdict.figures.get("facts") or {}
     kernels = {source: _names(figures.get(source), name) for source, name in _SOURCES.items()}
     return Timing(
         target=verdict.target,
         summary=summarise(figures["samples"]),
         kernels={source: names for source, names in kernels.items() if names},
         yardstick=float(np.median(figures["yardstick"])) if figures.get("yardstick") else None,
-        placements=tuple((figures.get("facts") or {}).get("placements", ())),
+        placements=tuple(facts.get("placements", ())),
+        weights_stay="weights" in (facts.get("one_place") or ()),
     )
 
 

@@ -1,8 +1,12 @@
-"""The schema of what an engine costs."""
+"""The schema of what an engine and its quick latency cost."""
 
 from __future__ import annotations
 
-from trt_conformance.results.record.line import Finite, Line, Size
+from typing import Annotated
+
+from pydantic import Field
+
+from trt_conformance.results.record.line import LONGEST, Finite, Line, Size
 
 
 class EngineCost(Line):
@@ -18,3 +22,12 @@ class EngineCost(Line):
     device_memory_bytes: Size | None = None
     workspace_bytes: Size | None = None
     build_s: Finite | None = None
+
+
+class QuickCost(Line):
+    """What quick latencies cost: how many were taken and not taken, the seconds of both, and those of the run."""
+
+    taken: Size
+    not_taken: Size = 0
+    seconds: Annotated[float, Field(ge=0, le=LONGEST)]
+    run_s: Annotated[float, Field(ge=0, le=LONGEST)]

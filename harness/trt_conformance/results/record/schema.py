@@ -22,7 +22,7 @@ from trt_conformance.core.types import Effort, Mode, Phase
 from trt_conformance.core.verdict import Status
 from trt_conformance.core.words import dotted
 from trt_conformance.results.record.builds import Rebuilds, Tactics
-from trt_conformance.results.record.costs import EngineCost
+from trt_conformance.results.record.costs import EngineCost, QuickCost
 from trt_conformance.results.record.line import (
     LONGEST,
     SHORTEST,
@@ -146,10 +146,16 @@ class Floor(Line):
 
 
 class Facts(Line):
-    """Facts of a timing. ``placements``: median seconds of each copy of the engine in memory."""
+    """Facts of a timing.
+
+    ``placements``: median seconds at each of several places in memory; ``one_place`` is what was in the same place all
+    the time. ``sample_mhz``: the SM clock of each sample, or the one that all of them have.
+    """
 
     ceilings: dict[str, Rate] = {}
     placements: list[Sample] = []
+    one_place: list[str] = []
+    sample_mhz: Size | list[Size] | None = None
 
 
 class Figures(EngineCost):
@@ -164,7 +170,8 @@ class Figures(EngineCost):
     Of a latency: ``samples`` in seconds, each divided by the number of runs it covers; ``mode`` and ``cold_l2``
     say what was timed; ``yardstick`` are the times of a fixed GPU kernel beside it, in seconds. ``effort`` says how
     long it was measured, full where it is missing. A quick latency has an ``uncertainty``, the standard error of its
-    median as a fraction of it, with the part that places in memory leave; and ``cost_s``, the seconds it took.
+    median as a fraction of it, with the part that places in memory leave; ``cost_s``, the seconds it took; and
+    ``reformat_share``, the fraction of the engine's layers that copy from one layout to another.
     """
 
     model_config = ConfigDict(
@@ -193,6 +200,7 @@ class Figures(EngineCost):
     effort: Effort | None = None
     uncertainty: Fraction | None = None
     cost_s: Annotated[float, Field(ge=0, le=LONGEST)] | None = None
+    reformat_share: Annotated[float, Field(ge=0, le=1)] | None = None
     samples: Annotated[list[Sample], Field(min_length=1)] | None = None
     yardstick: list[Seconds] | None = None
     work: Work | None = None
@@ -311,6 +319,7 @@ class EndLine(Line):
     exit: Integer | None = None
     stopped: bool = False
     engines: dict[str, dict[str, Size]] = {}
+    quick_latencies: QuickCost | None = None
 
 
 AnyLine = RunLine | VerdictLine | EndLine

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from trt_conformance.targets.device import cuda
 
@@ -22,48 +23,69 @@ def nvml_handle(nvml: Any) -> Any:
     return nvml.nvmlDeviceGetHandleByPciBusId(text.rstrip("\0").encode())
 
 
-class Clocks:
-    """Reads the SM clock of CUDA's first GPU after each sample.
+class _Gpu(NamedTuple):
+    """NVML with its handle of a GPU, and that GPU's default SM clock in MHz."""
 
-    Where NVML is missing, no sample counts as throttled, and `facts` gives the reason.
+    nvml: Any
+    handle: Any
+    default: int
+
+    def clock(self) -> int:
+        return int(self.nvml.nvmlDeviceGetClockInfo(self.handle, self.nvml.NVML_CLOCK_SM))
+
+
+@cache
+def _gpu() -> _Gpu | str:
+    """CUDA's first GPU, or why NVML cannot read it. NVML stays initialized, which takes milliseconds."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        handle = nvml_handle(pynvml)
+        try:
+            default = int(pynvml.nvmlDeviceGetDefaultApplicationsClock(handle, pynvml.NVML_CLOCK_SM))
+        except pynvml.NVMLError:
+            default = int(pynvml.nvmlDeviceGetMaxClockInfo(handle, pynvml.NVML_CLOCK_SM))
+        return _Gpu(pynvml, handle, default)
+    except Exception as fault:  # NVML is optional: the facts give the reason
+        return str(fault) or type(fault).__name__
+
+
+class Clocks:
+    """Reads the SM clock of CUDA's first GPU at each sample.
+
+    Where NVML is missing or fails, no sample counts as throttled, and `facts` gives the reason.
     """
 
     def __init__(self) -> None:
         self._read: list[int] = []
+        self._gpu = _gpu()
+
+    def read(self) -> int | None:
+        """The SM clock now, in MHz; None where it cannot be read."""
+        if isinstance(self._gpu, str):
+            return None
         try:
-            import pynvml
-
-            pynvml.nvmlInit()
-            self._nvml: Any = pynvml
-            self._handle = nvml_handle(pynvml)
-            self._default = self._default_clock()
-        except Exception as fault:  # NVML is optional: the facts give the reason
-            self._nvml = None
-            self._reason = str(fault)
-
-    def _default_clock(self) -> int:
-        try:
-            return int(self._nvml.nvmlDeviceGetDefaultApplicationsClock(self._handle, self._nvml.NVML_CLOCK_SM))
-        except self._nvml.NVMLError:
-            return int(self._nvml.nvmlDeviceGetMaxClockInfo(self._handle, self._nvml.NVML_CLOCK_SM))
-
-    def is_throttled(self) -> bool:
-        """Read the clock; whether it is too low for a sample to count."""
-        if self._nvml is None:
-            return False
-        clock = int(self._nvml.nvmlDeviceGetClockInfo(self._handle, self._nvml.NVML_CLOCK_SM))
+            clock = self._gpu.clock()
+        except Exception as fault:  # as above
+            self._gpu = str(fault) or type(fault).__name__
+            return None
         self._read.append(clock)
-        return clock < THROTTLED_BELOW * self._default
+        return clock
+
+    def is_too_low(self, clock: int | None) -> bool:
+        """Whether a sample at this clock must not count."""
+        return clock is not None and not isinstance(self._gpu, str) and clock < THROTTLED_BELOW * self._gpu.default
 
     def facts(self) -> dict[str, Any]:
         """SM clocks in MHz over the samples, and the default clock they are compared with."""
-        if self._nvml is None:
-            return {"available": False, "reason": self._reason}
+        if isinstance(self._gpu, str):
+            return {"available": False, "reason": self._gpu}
         if not self._read:
-            return {"available": True, "default_mhz": self._default}
+            return {"available": True, "default_mhz": self._gpu.default}
         return {
             "available": True,
-            "default_mhz": self._default,
+            "default_mhz": self._gpu.default,
             "median_mhz": median(self._read),
             "min_mhz": min(self._read),
             "max_mhz": max(self._read),

@@ -23,12 +23,15 @@ from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.layouts import pack, packed_shape, unpack
 from trt_conformance.targets.tensorrt.loading import device_memory, load, made
 from trt_conformance.targets.tensorrt.network import WARNINGS
+from trt_conformance.targets.tensorrt.placing import Places, give_scratch
 from trt_conformance.targets.tensorrt.plans import Plan
-from trt_conformance.targets.timing import gpu
+from trt_conformance.targets.timing import gpu, quick
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 from trt_conformance.targets.timing.yardstick import spin_seconds
 
 Launch = Callable[[Callable[[], None]], None]
+POISONED = "second_context_with_poisoned_workspace"
+"""The execution mode in a context whose scratch memory the harness provides."""
 
 
 class OutOfBounds(RuntimeError):
@@ -107,7 +110,7 @@ class TensorRTEngine:
         # Up to TensorRT 9 the profile of a dynamic engine serves one context at a time.
         if case.dynamic is None or not has_bindings:
             if hasattr(self._engine, "create_execution_context_without_device_memory"):
-                self._execution_modes["second_context_with_poisoned_workspace"] = self._in_poisoned_workspace
+                self._execution_modes[POISONED] = self._in_poisoned_workspace
             else:
                 self._execution_modes["second_context"] = self._in_second_context
         if has_bindings:
@@ -147,6 +150,8 @@ class TensorRTEngine:
             return self._measured(feeds, plan)
 
     def _measured(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
+        if plan.effort == "quick":
+            return self._measured_quickly(feeds, plan)
         ceilings, before = self._ceilings(), spin_seconds()
         with ExitStack() as scope:
             copies = [scope.enter_context(closing(self._copy())) for _ in range(gpu.PLACEMENTS - 1)]
@@ -157,6 +162,23 @@ class TensorRTEngine:
             measured = gpu.measure(works, plan)
         facts = {"ceilings": ceilings, "yardstick": [before, spin_seconds()]}
         return replace(measured, facts=measured.facts | facts)
+
+    def _measured_quickly(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
+        """In further places of memory, without loading the engine again."""
+        context, scratch = self._without_memory()
+        x, shape = self._shaped(feeds, context)
+        places = Places(context, self._stream, x, self._output_bytes(shape), scratch, self._enqueued)
+        return quick.measure(places.new, plan)
+
+    def _without_memory(self) -> tuple[Any, int]:
+        """A context without scratch memory, and how many bytes it needs; the engine's own where it needs none.
+
+        Also the engine's own where this version lets no second context serve the engine.
+        """
+        size = device_memory(self._engine)
+        if not size or POISONED not in self._execution_modes:
+            return self._context, 0
+        return made(self._api, self._engine.create_execution_context_without_device_memory()), size
 
     def _copy(self) -> TensorRTEngine:
         """The same engine once more, in memory of its own."""
@@ -190,10 +212,7 @@ class TensorRTEngine:
             workspace = cuda.Buffer(max(size, 1))
             scope.callback(workspace.close)
             workspace.poison(self._stream)
-            if hasattr(context, "set_device_memory"):
-                context.set_device_memory(workspace.address, size)
-            else:
-                context.device_memory = workspace.address
+            give_scratch(context, workspace.address, size)
             return self._run(feeds, context)
 
     def _as_graph(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -234,19 +253,9 @@ class TensorRTEngine:
         offset: int = 0,
     ) -> dict[str, Array]:
         """``offset`` is how many bytes behind an aligned address the input lies."""
-        ((name, given),) = feeds.items()
-        self._api.take_errors()
-        if not context.set_input_shape(name, given.shape):
-            raise Refused("run", self._errors(f"input {name!r} of shape {given.shape} was refused"))
-        dtype = NUMPY_TYPE[self._case.data_type]
-        if given.dtype != dtype:  # TensorRT is given an address, and cannot see what lies there
-            raise Refused("run", f"the input is {given.dtype}, but the engine reads {dtype}")
-        x = self._packed(given)
-        shape = tuple(int(n) for n in context.get_tensor_shape(OUTPUT))
-        written = NUMPY_TYPE[self._case.output_type]
-        size = math.prod(packed_shape(shape, self._formats.output))
+        x, shape = self._shaped(feeds, context)
         source = self._buffer(INPUT, x.nbytes + offset)
-        target = self._buffer(OUTPUT, size * written.itemsize)
+        target = self._buffer(OUTPUT, self._output_bytes(shape))
         for tensor, address in ((INPUT, source.address + offset), (OUTPUT, target.address)):
             if not context.set_tensor_address(tensor, address):
                 raise Refused("run", self._errors(f"the address of {tensor!r} was refused"))
@@ -255,8 +264,23 @@ class TensorRTEngine:
         launch(lambda: self._enqueued(context.execute_async_v3(self._stream.handle)))
         guarded = target.download_guarded(self._stream)
         self._stream.synchronize()
-        y = unpack(_unwrapped(guarded, written), self._formats.output, shape)
+        y = unpack(_unwrapped(guarded, NUMPY_TYPE[self._case.output_type]), self._formats.output, shape)
         return {OUTPUT: dequantized(self._case, y)}
+
+    def _shaped(self, feeds: Mapping[str, Array], context: Any) -> tuple[Array, tuple[int, ...]]:
+        """Set the input's shape. Returns the input as it lies in memory, and the shape of the output."""
+        ((name, given),) = feeds.items()
+        self._api.take_errors()
+        if not context.set_input_shape(name, given.shape):
+            raise Refused("run", self._errors(f"input {name!r} of shape {given.shape} was refused"))
+        dtype = NUMPY_TYPE[self._case.data_type]
+        if given.dtype != dtype:  # TensorRT is given an address, and cannot see what lies there
+            raise Refused("run", f"the input is {given.dtype}, but the engine reads {dtype}")
+        return self._packed(given), tuple(int(n) for n in context.get_tensor_shape(OUTPUT))
+
+    def _output_bytes(self, shape: tuple[int, ...]) -> int:
+        """The size of an output of this shape as it lies in memory."""
+        return math.prod(packed_shape(shape, self._formats.output)) * NUMPY_TYPE[self._case.output_type].itemsize
 
     def _packed(self, x: Array) -> Array:
         """The input as it lies in memory."""

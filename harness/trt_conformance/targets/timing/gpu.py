@@ -94,15 +94,31 @@ def measure(works: Sequence[GpuWork], plan: TimingPlan) -> Measurement:
             work.stream.synchronize()
         once = _SAMPLERS[plan.mode](setting)
 
+        read: list[int | None] = []
+
         def sample() -> float | None:
-            seconds = once()
-            return None if clocks.is_throttled() else seconds
+            seconds, clock = once(), clocks.read()
+            if clocks.is_too_low(clock):
+                return None
+            read.append(clock)
+            return seconds
 
         samples, discarded, stopped = collect(sample, plan)
         for finish in setting.afterwards:
             finish()
-        facts = setting.facts | {"clocks": clocks.facts()}
+        facts = setting.facts | {"clocks": clocks.facts(), **sample_clocks(read[len(read) - len(samples) :])}
     return Measurement(plan.mode, plan.cold_l2, tuple(samples), discarded, stopped, facts)
+
+
+def sample_clocks(read: Sequence[int | None]) -> dict[str, Any]:
+    """The fact ``sample_mhz``: the SM clock of each sample, or one number where all are equal; none if one is unknown.
+
+    A sample times its clock is its length in clock cycles.
+    """
+    known = [clock for clock in read if clock is not None]
+    if not known or len(known) < len(read):
+        return {}
+    return {"sample_mhz": known[0] if len(set(known)) == 1 else known}
 
 
 def _flusher(setting: _Setting) -> Callable[[cuda.Stream], None]:
@@ -183,12 +199,19 @@ def _enqueue(setting: _Setting) -> Callable[[], float]:
 def _end_to_end(setting: _Setting) -> Callable[[], float]:
     work, stopwatch = setting.works[0], _stopwatch(setting)
 
+    flush = _flusher(setting) if setting.plan.cold_l2 else None
+
     def there_and_back() -> None:
         work.upload()
         work.enqueue()
         work.download()
 
-    return lambda: stopwatch(there_and_back)
+    def once() -> float:
+        if flush is not None:
+            flush(setting.stream)
+        return stopwatch(there_and_back)
+
+    return once
 
 
 def _kernel(setting: _Setting) -> Callable[[], float]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from trt_conformance.core.types import Mode
+from trt_conformance.core.types import Effort, Mode
 
 Stopped = Literal["precise", "stable", "limit"]
 """Why sampling ended: the median is precise enough, its noise no longer changes, or the time is up."""
 
+QUICK_S = 0.008
+"""Seconds of samples in a quick latency. With what surrounds them it takes about twice that."""
 UNSTEADY = 0.02
 """A yardstick that varies by more than this fraction is noted."""
 
@@ -19,6 +21,7 @@ class TimingPlan:
     """What to time, and when to stop: times in seconds, ``relative_error`` a fraction of the median.
 
     Sampling takes ``min_samples`` and ``min_s`` at least, so that slow changes are seen, and ``limit_s`` at most.
+    An engine that measures a quick latency in another way is told so by ``effort``.
     """
 
     mode: Mode
@@ -28,6 +31,12 @@ class TimingPlan:
     limit_s: float = 15.0
     relative_error: float = 0.005
     min_samples: int = 20
+    effort: Effort = "full"
+
+    @classmethod
+    def quick(cls, mode: Mode) -> TimingPlan:
+        """The plan of a latency that is taken in passing."""
+        return cls(mode, warmup_s=0.002, min_s=QUICK_S, limit_s=2 * QUICK_S, min_samples=8, effort="quick")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import Any
 from trt_conformance.targets.device.clocks import Clocks
 from trt_conformance.targets.device.kernels import classify
 from trt_conformance.targets.errors import Unsupported
-from trt_conformance.targets.timing.gpu import ALONE, MAX_GRAPH, PLACEMENTS, graph_length
+from trt_conformance.targets.timing import quick
+from trt_conformance.targets.timing.gpu import ALONE, MAX_GRAPH, PLACEMENTS, graph_length, sample_clocks
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 from trt_conformance.targets.timing.sampling import collect
 
@@ -43,7 +44,8 @@ def measure(prepare: Callable[[], Callable[[], Any]], plan: TimingPlan) -> Measu
         last.synchronize()
         return float(first.elapsed_time(last)) * 1e-3
 
-    length = graph_length(min(seconds(calls[0]) for _ in range(5)))
+    once = min(seconds(calls[0]) for _ in range(5))
+    length = quick.graph_length(once, len(calls)) if plan.effort == "quick" else graph_length(once)
     length = max(length, len(calls)) if plan.cold_l2 else length
     held: list[list[Any]] = []
 
@@ -57,27 +59,32 @@ def measure(prepare: Callable[[], Callable[[], Any]], plan: TimingPlan) -> Measu
         return graph
 
     graphs = [captured(calls)] if plan.cold_l2 else [captured([call]) for call in calls]
-    clocks = Clocks()
+    clocks, read = Clocks(), list[int | None]()
 
     def launch(some: list[Any]) -> float:
         """Seconds of one call."""
         return seconds(lambda: [graph.replay() for graph in some]) / (length * len(some))
 
     def sample() -> float | None:
-        taken = launch(graphs)
-        return None if clocks.is_throttled() else taken
+        taken, clock = launch(graphs), clocks.read()
+        if clocks.is_too_low(clock):
+            return None
+        read.append(clock)
+        return taken
 
     samples, discarded, stopped = collect(sample, plan)
     placements = [median(launch([graph]) for _ in range(ALONE)) for graph in graphs]
-    facts = {
+    facts: dict[str, Any] = {
         "transfers": False,
         "graph_length": length,
         "placements": placements,
         "rotation": len(calls) // len(graphs),
         "clocks": clocks.facts(),
-        "kernels": kernels(calls[0]),
         "notes": notes,
+        **sample_clocks(read[len(read) - len(samples) :]),
     }
+    if plan.effort == "full":  # the profiler takes much longer than a quick latency
+        facts["kernels"] = kernels(calls[0])
     return Measurement(plan.mode, plan.cold_l2, tuple(samples), discarded, stopped, facts)
 
 

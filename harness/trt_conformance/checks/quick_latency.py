@@ -1,0 +1,138 @@
+"""The latency of a case on a target, taken in passing once its values are judged. It judges nothing itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import Any
+
+from trt_conformance.checks.engine_facts import describe
+from trt_conformance.checks.finding import Finding
+from trt_conformance.checks.subject import Subject, judged
+from trt_conformance.core.tensors import feeds_of
+from trt_conformance.core.verdict import Status, Verdict
+from trt_conformance.core.words import percent, seconds
+from trt_conformance.numerics.roofline import work
+from trt_conformance.numerics.samples import placing_error, summarise
+from trt_conformance.targets.device.kernels import classify
+from trt_conformance.targets.errors import NotRun, TargetCrashed, TargetHung, TargetLost, Unsupported, named
+from trt_conformance.targets.protocols import EngineFacts, offers
+from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
+
+LIMIT_S = 30.0
+"""After so many seconds a measurement of milliseconds counts as hung."""
+_LOST = (TargetCrashed, TargetHung, TargetLost)
+
+
+class QuickTimer:
+    """Takes the quick latencies of a run.
+
+    A measurement that ends the target's process, or hangs, is the target's last one: another would cost as much.
+    """
+
+    def __init__(self) -> None:
+        self._ended: dict[str, str] = {}
+
+    def check(self, subject: Subject, forward: Status) -> Verdict:
+        """Time a case in its first run shape. A case that is not timed is "not run", with the reason; none is a fault.
+
+        Args:
+            forward: the status that `checks.forward.check_forward` gave.
+        """
+        began = time.perf_counter()
+        found = _check_quick_latency(subject, forward, self._ended)
+        cost = {"cost_s": round(time.perf_counter() - began, 4)}
+        # A latency shows no claim of the document.
+        return replace(found, claims=(), figures={**found.figures, **cost})
+
+
+@judged("latency", asks_support=False)
+def _check_quick_latency(subject: Subject, forward: Status, ended: dict[str, str]) -> Finding:
+    target = subject.engines.target.name
+    if target in ended:
+        return _not_timed(f"no case is timed after {ended[target]}")
+    if forward not in ("pass", "fallback"):
+        return _not_timed(f"its values are not known to be right ({forward})")
+    try:
+        return _timed(subject, forward)
+    except _LOST as fault:
+        ended[target] = f"{subject.case.id}: {named(fault).splitlines()[0]}"
+        return _not_timed(f"the timing ended the target's process: {named(fault)}")
+    except (NotRun, Unsupported) as reason:
+        return Finding("not run" if isinstance(reason, NotRun) else "unsupported", [str(reason)])
+    except Exception as fault:  # a latency that cannot be taken costs no case
+        return _not_timed(named(fault))
+
+
+def _not_timed(reason: str) -> Finding:
+    return Finding("not run", [f"not timed: {reason}"])
+
+
+def _timed(subject: Subject, status: Status) -> Finding:
+    """Raises whatever the target raises."""
+    case, engine = subject.case, subject.engine(subject.case)
+    if not offers(engine, "timing_modes", "measure"):
+        return Finding("unsupported", ["the engine does not measure its latency"])
+    modes = engine.timing_modes()
+    mode = "graph" if "graph" in modes else modes[0]
+    with _limited(subject.engines.target):
+        found = engine.measure(feeds_of(case), TimingPlan.quick(mode))
+    if not found.samples:
+        return _not_timed("; ".join(found.notes) or "no samples were taken")
+    facts, described = describe(case, engine)
+    wide = ["it runs in a wider precision than requested"] * (status == "fallback")
+    figures = _figures(found, [*wide, *found.facts.get("notes", ())]) | _of_engine(facts, described)
+    todo = work(case)
+    median = figures["summary"]["median"]
+    rates = {"work": asdict(todo), "flops_per_s": todo.flops / median, "bytes_per_s": todo.bytes / median}
+    return Finding(status, [_line(figures)], figures | rates)
+
+
+@contextmanager
+def _limited(target: Any) -> Iterator[None]:
+    """Let a call of an isolated target take `LIMIT_S` at most."""
+    usual = getattr(target, "time_limit", None)
+    if usual is None:
+        yield
+        return
+    target.time_limit = min(usual, LIMIT_S)
+    try:
+        yield
+    finally:
+        target.time_limit = usual
+
+
+def _figures(found: Measurement, notes: list[str]) -> dict[str, Any]:
+    """What was measured. ``uncertainty``: the larger one of what the samples and the places in memory leave."""
+    facts = {key: value for key, value in found.facts.items() if key != "notes"}
+    summary = summarise(found.samples)
+    placed = placing_error(facts.get("placements", ()), "weights" in facts.get("one_place", ()))
+    return {
+        "effort": "quick",
+        "mode": found.mode,
+        "cold_l2": found.cold_l2,
+        "samples": [round(sample, 9) for sample in found.samples],
+        "summary": summary.to_json(),
+        "uncertainty": max(summary.error, placed),
+        "notes": notes,
+        "facts": facts,
+    }
+
+
+def _of_engine(facts: EngineFacts | None, described: dict[str, Any]) -> dict[str, Any]:
+    """What the engine says of itself: its layers, and the share of them that copy from one layout to another."""
+    figures = {key: value for key, value in described.items() if key in ("ran_in", "kernel", "layers")}
+    if facts is not None:
+        copies = sum(layer.type.lower() == "reformat" or classify(layer.kernel) == "reformat" for layer in facts.layers)
+        figures["reformat_share"] = round(copies / len(facts.layers), 4)
+    return figures
+
+
+def _line(figures: dict[str, Any]) -> str:
+    """``graph, quick: 3.42 µs ±0.8 % (8 samples, 5 places in memory)``."""
+    summary, placements = figures["summary"], figures["facts"].get("placements", ())
+    count = f"{summary['count']} samples" + (f", {len(placements)} places in memory" if placements else "")
+    time = f"{seconds(summary['median'])} ±{percent(figures['uncertainty'])} ({count})"
+    return ", ".join([f"{figures['mode']}, quick: {time}", *figures["notes"]])
