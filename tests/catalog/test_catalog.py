@@ -302,6 +302,48 @@ BAD: dict[str, tuple[list[str], str]] = {
         'claim "stride_nd.h2_w3" is not in claims.toml; did you mean "stride_nd.h2_w2"?',
     ),
     "claim of no form": (['claims = ["Stride"]  # here'], 'claim "Stride" is not in claims.toml'),
+    # How the network is defined.
+    "a further input that is accepted": (["network.set_input = 3  # here"], "network.set_input: a further input is"),
+    "a bias that is reset and stays": (
+        ['network.bias_reset = "trt.Weights()"  # here', 'bias.fill = "ones"'],
+        "network.bias_reset: the layer ends without a bias, so the case has none",
+    ),
+    "a runtime kernel by the constructor": (
+        ['network.runtime = ["kernel"]  # here'],
+        'network.runtime: a kernel that is an input needs weights = "set_input"',
+    ),
+    "a runtime bias by the constructor": (
+        ['network.runtime = ["bias"]  # here', "bias.values = [1]"],
+        "network.runtime: a bias that is an input needs bias_by_set_input",
+    ),
+    "a runtime kernel twice": (
+        ['network.runtime = ["kernel", "kernel"]  # here', 'weights = "set_input"'],
+        "network.runtime: a tensor is listed twice",
+    ),
+    "a runtime kernel that is timed": (
+        ['network.runtime = ["kernel"]  # here', 'weights = "set_input"', "latency = true"],
+        "network.runtime: timed and large cases read one input",
+    ),
+    "another activation of a dynamic network": (
+        [
+            "network.activation_by_set_input = true  # here",
+            "[case.dynamic]",
+            "shape = [-1, 1, 6, 9]",
+            "min = [1, 1, 6, 9]",
+            "opt = [1, 1, 6, 9]",
+            "max = [2, 1, 6, 9]",
+            "run = [[1, 1, 6, 9]]",
+        ],
+        "network.activation_by_set_input: the other tensor is a float constant of the input's shape",
+    ),
+    "another number of maps that is accepted": (
+        ["set.num_output_maps = 2  # here"],
+        "set.num_output_maps: the kernel has the maps, so another number needs reject",
+    ),
+    "an unknown fact": (
+        ['expect.attributes.typ = "CONVOLUTION"  # here'],
+        'unknown key in expect.attributes: "typ"; did you mean "type"?',
+    ),
     # Ranks, shapes and contents.
     "stride of three on a 2D kernel": (
         ["set.stride_nd = [2, 2, 2]  # here"],

@@ -65,6 +65,14 @@ def test_exact_sums_have_the_same_bits(monkeypatch, elements):
         assert fast.tobytes() == defined.tobytes(), layer
 
 
+@pytest.mark.parametrize("groups", [1, 3])
+def test_without_channels_only_the_bias_is_left(groups):
+    attributes = Attributes.after({"num_groups": groups}, 2)
+    x, w, b = np.zeros((2, 0, 4, 5)), np.zeros((3, 0, 2, 2)), np.array([3.0, -5.0, 7.0])
+    assert (convolve(x, w, b, attributes) == b.reshape(3, 1, 1) * np.ones((2, 3, 3, 4))).all()
+    assert not convolve(x, w, None, attributes).any()
+
+
 def test_fractions_are_the_same():
     rational = np.vectorize(Fraction, otypes=[object])
     for layer in (layer for layer in layers(seed=5, count=40) if 0 not in layer[0]):

@@ -19,7 +19,8 @@ from trt_conformance.checks.build import check_build
 from trt_conformance.checks.network import check_network
 from trt_conformance.checks.rejections import check_reject
 from trt_conformance.checks.subject import Subject
-from trt_conformance.core.case import Case, Expect, LayerAttributes, Reject
+from trt_conformance.core.case import Case, Expect, Reject
+from trt_conformance.core.network_fields import LayerAttributes
 from trt_conformance.core.paths import ROOT
 from trt_conformance.core.tensors import case_data
 from trt_conformance.numerics.bounds.elementwise import bound

@@ -33,7 +33,7 @@ def case_file_schema() -> dict[str, Any]:
     keys["precision"] = {"anyOf": [keys["precision"], {"type": "array", "items": keys["precision"], "minItems": 1}]}
     keys["batch"] = {"anyOf": [keys["batch"], {"type": "array", "items": keys["batch"], "minItems": 1}]}
     integer, axes, mode = keys["set"]["additionalProperties"]["anyOf"]
-    kinds = {"num_groups": integer, "padding_mode": mode}
+    kinds = {"num_groups": integer, "num_output_maps": integer, "padding_mode": mode}
     keys["set"] = _table({name: kinds.get(name, axes) for name in ATTRIBUTE_FIELDS})
 
     return {

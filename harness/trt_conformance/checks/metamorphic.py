@@ -21,6 +21,7 @@ from trt_conformance.checks.relations import group_slices, maps_of, sample, samp
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array, Float64, widened
 from trt_conformance.core.case import Case, Dynamic, Formats, TensorSpec
+from trt_conformance.core.network_fields import Network
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
 from trt_conformance.core.types import QUANTIZED_PRECISIONS, AttributeValue
 from trt_conformance.numerics.bounds.basis import is_transform
@@ -358,6 +359,8 @@ def _fits(name: str, case: Case) -> bool:
     if case.dynamic or case.deprecated or len(case.input.shape) != case.spatial_rank + 2:
         return False
     # Relations change the layer's shapes and weights: it must be alone, its bias a weight, its tensors linear.
+    if case.network != Network() or math.prod(case.kernel.shape) == 0:
+        return False
     if case.epilogue or case.bias_by_set_input or case.formats != Formats() or case.declared_first or case.typing:
         return False
     derivation = RELATIONS[name](case)

@@ -14,7 +14,7 @@ from trt_conformance.checks.message import Named
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.tensors import feeds_of
+from trt_conformance.core.tensors import feeds_of, runtime_feeds
 from trt_conformance.core.types import Phase
 from trt_conformance.core.verdict import FAULTS, Verdict, verdict
 from trt_conformance.numerics.reference.result import Result
@@ -66,10 +66,13 @@ class Subject:
         return self.feed(case, feeds_of(case, index))
 
     def feed(self, case: Case, feeds: dict[str, Array]) -> dict[str, Array]:
-        """The outputs of a case's engine on inputs other than the case's. Raises as `engine` does, in phase run."""
+        """The outputs of a case's engine on inputs other than the case's. Raises as `engine` does, in phase run.
+
+        A kernel and a bias that the network reads as inputs are the case's own.
+        """
         engine = self.engine(case)
         with self.running(case):
-            return engine.run(feeds)
+            return engine.run(feeds | runtime_feeds(case))
 
     @contextmanager
     def running(self, case: Case) -> Iterator[None]:

@@ -261,7 +261,7 @@ def _environment(target: Target) -> dict[str, str]:
 def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> dict[str, str]:
     """Store a target's outputs for a case, and return the outcome as JSON values."""
     from trt_conformance import golden
-    from trt_conformance.core.tensors import INPUT, case_data
+    from trt_conformance.core.tensors import INPUT, case_data, runtime_feeds
     from trt_conformance.targets.errors import NotRun, Refused, Unsupported, named
 
     def outcome(status: str, reason: object = "") -> dict[str, str]:
@@ -274,7 +274,7 @@ def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> 
             return outcome("not observed", reason or "the target must refuse it")
         with closing(target.build(case)) as engine:
             for index, shape in enumerate(case.run_shapes):
-                feeds = {INPUT: case_data(case, shape).input}
+                feeds = {INPUT: case_data(case, shape).input} | runtime_feeds(case)
                 given = engine.run(feeds)
                 changed |= golden.write_observed(
                     target.name, case, index, feeds, given, environment=facts, root=store, notify=note

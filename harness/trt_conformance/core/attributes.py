@@ -43,7 +43,8 @@ def _attributes(assignments: tuple[tuple[str, AttributeValue], ...], rank: int) 
     return Attributes.after(dict(assignments), rank)
 
 
-# The fields that each assignment sets. The keys are all that `set` may contain.
+# The fields that each assignment sets. The keys are all that `set` may contain. The number of output maps is that of
+# the kernel: a case sets it only to be refused.
 ATTRIBUTE_FIELDS: dict[str, tuple[str, ...]] = {
     "stride_nd": ("stride",),
     "stride": ("stride",),
@@ -55,4 +56,5 @@ ATTRIBUTE_FIELDS: dict[str, tuple[str, ...]] = {
     "dilation_nd": ("dilation",),
     "dilation": ("dilation",),
     "num_groups": ("groups",),
+    "num_output_maps": (),
 }

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from trt_conformance.core.attributes import Attributes, _attributes
+from trt_conformance.core.network_fields import LayerAttributes, Network
 from trt_conformance.core.types import (
     DATA_TYPE,
     ArithmeticName,
@@ -28,13 +29,11 @@ from trt_conformance.core.types import (
     GoldenKind,
     Ints,
     Model,
-    PaddingMode,
     Precision,
     RejectPhase,
     Shape,
     Texts,
     Tier,
-    _Int,
     _Positive,
     _Size,
 )
@@ -82,7 +81,7 @@ class Formats(Model):
 class Types(Model):
     """Types of the network's input or of the layer's weights that differ from the precision."""
 
-    input: Literal["int32", "float16", "float32"] | None = None
+    input: Literal["int32", "int64", "bool", "uint8", "float16", "float32"] | None = None
     kernel: Literal["float16", "float32", "float64"] | None = None
     bias: Literal["float16", "float32"] | None = None
 
@@ -137,20 +136,6 @@ class Reject(Model):
     on: dict[str, Rejection] = Field(default_factory=dict)
     neighbour: str | None = None
     constraint: Constraint | None = None
-
-
-class LayerAttributes(Model):
-    """The attributes that the layer reports."""
-
-    kernel_size_nd: Ints | None = None
-    num_output_maps: _Int | None = None
-    stride_nd: Ints | None = None
-    padding_nd: Ints | None = None
-    pre_padding: Ints | None = None
-    post_padding: Ints | None = None
-    padding_mode: PaddingMode | None = None
-    dilation_nd: Ints | None = None
-    num_groups: _Int | None = None
 
 
 class Expect(Model):
@@ -228,6 +213,7 @@ class Case(Model):
     types: Types = Types()
     shapes: Shapes = Shapes()
     formats: Formats = Formats()
+    network: Network = Network()
     epilogue: Annotated[tuple[EpilogueOperation, ...], Field(strict=False)] = ()
     dynamic: Dynamic | None = None
     declared_first: Shape | None = None

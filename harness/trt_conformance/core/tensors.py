@@ -66,8 +66,17 @@ def case_data(case: Case, run_shape: Sequence[int] | None = None) -> CaseData:
 
 
 def feeds_of(case: Case, index: int = 0) -> dict[str, Array]:
-    """Return the inputs of the run ``index`` of a case, by tensor name."""
-    return {INPUT: case_data(case, case.run_shapes[index]).input}
+    """Return the inputs of the run ``index`` of a case, by tensor name; the activation first."""
+    return {INPUT: case_data(case, case.run_shapes[index]).input} | runtime_feeds(case)
+
+
+def runtime_feeds(case: Case) -> dict[str, Array]:
+    """Return the kernel and the bias where the network reads them as inputs of its own, by tensor name."""
+    if not case.network.runtime:
+        return {}
+    given = parameters(case)
+    tensors = {"kernel": given.kernel, "bias": given.bias}
+    return {name: tensor for name in case.network.runtime if (tensor := tensors[name]) is not None}
 
 
 def weights_bytes(case: Case) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from trt_conformance.core.case import Case, Rejection
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.network_fields import Network
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import PHASES
 from trt_conformance.core.verdict import Verdict
@@ -126,6 +127,8 @@ def _not_shown(verdict: Verdict, case: Case) -> str | None:
         return "its values are right, and only the precision in which it ran differs"
     if case.large:
         return "its tensors are too large for a program that computes the expected output with NumPy"
+    if case.network != Network():
+        return "`network` uses the API in a way that the program does not"
     if case.misuse == "other_type":
         return "an engine is given an address, and cannot see the type of what is there"
     return None

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from trt_conformance.core.case import Case, Formats
 from trt_conformance.core.errors import InvalidConvolution
+from trt_conformance.core.network_fields import Network
 from trt_conformance.numerics.reference.shape import check
 from trt_conformance.targets.errors import Refused
 
@@ -22,6 +23,8 @@ def lacks(case: Case, name: str = "", refuses: bool = False) -> str | None:
         return "memory layouts of tensors are TensorRT's own"
     if case.declared_first is not None:
         return "declaring an input anew is TensorRT's own"
+    if case.network != Network():
+        return "this way of defining the network is TensorRT's own"
     if case.typing is not None:
         return "typing a network is TensorRT's own"
     if case.reject is not None:

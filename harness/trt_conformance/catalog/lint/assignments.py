@@ -20,7 +20,7 @@ def lint_assignments(assignments: Mapping[str, Any]) -> Iterator[Problem]:
         elif name == "padding_mode":
             if value not in get_args(PaddingMode):
                 yield path, choice(f"set.{name}: unknown mode", value, get_args(PaddingMode))
-        elif name == "num_groups":
+        elif name in ("num_groups", "num_output_maps"):
             if type(value) is not int:
                 yield path, f"set.{name}: expected an integer, got {shown(value)}"
         elif not isinstance(value, list) or not value or any(type(part) is not int for part in value):

@@ -41,8 +41,33 @@ def lint_network(case: Case) -> Iterator[Problem]:
         if case.shapes != Shapes():
             yield ("shapes",), "shapes: weights of other shapes are refused, so the case needs reject with the error"
         yield from _formats(case)
+    if "num_output_maps" in case.set and case.reject is None:
+        yield ("set", "num_output_maps"), "set.num_output_maps: the kernel has the maps, so another number needs reject"
+    yield from _definition(case)
     for index, step in enumerate(case.epilogue):
         yield from ((("epilogue", index, *path), text) for path, text in _step(case, step))
+
+
+def _definition(case: Case) -> Iterator[Problem]:
+    """The problems of ``network``."""
+    network = case.network
+    if network.set_input is not None and case.reject is None:
+        yield ("network", "set_input"), "network.set_input: a further input is refused, so the case needs reject"
+    if network.activation_by_set_input and (case.dynamic is not None or case.quantize is not None):
+        path = ("network", "activation_by_set_input")
+        yield path, "network.activation_by_set_input: the other tensor is a float constant of the input's shape"
+    if network.bias_reset is not None and case.bias != "none":
+        yield ("network", "bias_reset"), "network.bias_reset: the layer ends without a bias, so the case has none"
+    if len(set(network.runtime)) < len(network.runtime):
+        yield ("network", "runtime"), "network.runtime: a tensor is listed twice"
+    if "kernel" in network.runtime and case.weights != "set_input":
+        yield ("network", "runtime"), 'network.runtime: a kernel that is an input needs weights = "set_input"'
+    if "bias" in network.runtime and not case.bias_by_set_input:
+        yield ("network", "runtime"), "network.runtime: a bias that is an input needs bias_by_set_input"
+    if "bias" in network.runtime and case.quantize is not None:
+        yield ("network", "runtime"), "network.runtime: the bias of a quantized case is a constant"
+    if network.runtime and (case.latency or case.large):
+        yield ("network", "runtime"), "network.runtime: timed and large cases read one input"
 
 
 def _formats(case: Case) -> Iterator[Problem]:

@@ -61,7 +61,8 @@ def convolve(
         for image, first in product(range(len(images)), range(0, sizes[0], rows)):
             block: Any = (image, ..., slice(first, first + rows), *(slice(None),) * (rank - 1))
             seen, written = windows[block], out[block]
-            written[...] = (weights @ seen.reshape(groups, terms, -1)).reshape(written.shape)
+            columns = math.prod(written.shape[2:])  # stated, because without channels nothing tells it
+            written[...] = (weights @ seen.reshape(groups, terms, columns)).reshape(written.shape)
 
     result = out.reshape(*batch, maps, *sizes)
     if bias is not None:

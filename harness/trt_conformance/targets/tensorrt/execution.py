@@ -167,6 +167,7 @@ class TensorRTEngine:
         """In further places of memory, without loading the engine again."""
         context, scratch = self._without_memory()
         x, shape = self._shaped(feeds, context)
+        self._upload_parameters(feeds, context)
         places = Places(context, self._stream, x, self._output_bytes(shape), scratch, self._enqueued)
         return quick.measure(places.new, plan)
 
@@ -260,6 +261,7 @@ class TensorRTEngine:
             if not context.set_tensor_address(tensor, address):
                 raise Refused("run", self._errors(f"the address of {tensor!r} was refused"))
         source.upload(x, self._stream, offset)
+        self._upload_parameters(feeds, context)
         target.poison(self._stream)
         launch(lambda: self._enqueued(context.execute_async_v3(self._stream.handle)))
         guarded = target.download_guarded(self._stream)
@@ -269,7 +271,7 @@ class TensorRTEngine:
 
     def _shaped(self, feeds: Mapping[str, Array], context: Any) -> tuple[Array, tuple[int, ...]]:
         """Set the input's shape. Returns the input as it lies in memory, and the shape of the output."""
-        ((name, given),) = feeds.items()
+        name, given = next(iter(feeds.items()))  # a kernel and a bias may follow; their shapes are fixed
         self._api.take_errors()
         if not context.set_input_shape(name, given.shape):
             raise Refused("run", self._errors(f"input {name!r} of shape {given.shape} was refused"))
@@ -277,6 +279,14 @@ class TensorRTEngine:
         if given.dtype != dtype:  # TensorRT is given an address, and cannot see what lies there
             raise Refused("run", f"the input is {given.dtype}, but the engine reads {dtype}")
         return self._packed(given), tuple(int(n) for n in context.get_tensor_shape(OUTPUT))
+
+    def _upload_parameters(self, feeds: Mapping[str, Array], context: Any) -> None:
+        """Give the network the kernel and the bias that it reads as inputs; they follow the activation."""
+        for tensor, values in list(feeds.items())[1:]:
+            held = self._buffer(tensor, values.nbytes)
+            if not context.set_tensor_address(tensor, held.address):
+                raise Refused("run", self._errors(f"the address of {tensor!r} was refused"))
+            held.upload(values, self._stream)
 
     def _output_bytes(self, shape: tuple[int, ...]) -> int:
         """The size of an output of this shape as it lies in memory."""

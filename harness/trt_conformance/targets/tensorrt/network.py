@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from collections.abc import Iterator
@@ -13,24 +14,13 @@ import numpy as np
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case, EpilogueOperation
+from trt_conformance.core.network_fields import Runtime
 from trt_conformance.core.tensors import INPUT, OUTPUT, Parameters, parameters
 from trt_conformance.core.types import DataType, Format
 from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.protocols import NetworkFacts
 from trt_conformance.targets.tensorrt.api import Api
-
-READ_BACK = (
-    "num_output_maps",
-    "kernel_size_nd",
-    "stride_nd",
-    "padding_nd",
-    "pre_padding",
-    "post_padding",
-    "padding_mode",
-    "dilation_nd",
-    "num_groups",
-)
-
+from trt_conformance.targets.tensorrt.facts import asked_of, plain, read_facts
 
 LAYER_NAME = "convolution"
 # Python keeps one list of warnings for all threads.
@@ -62,6 +52,10 @@ def define(api: Api, case: Case) -> Definition:
         network = api.create_network(api.is_strongly_typed(case))
         drafting = _Draft(api, case, network)
         layer = drafting.convolution()
+        drafting.errors += api.take_errors()
+        attributes = read_facts(case, layer, drafting.data)
+        if asked_of(case):
+            api.take_errors()  # an index beyond the layer's inputs may be logged
         output = drafting.output(layer)
     shape = _shape(output)
     errors = (*drafting.errors, *api.take_errors())
@@ -69,7 +63,7 @@ def define(api: Api, case: Case) -> Definition:
         raise Refused("network", "\n".join(errors) or "the output has no shape, and nothing was logged")
     facts = NetworkFacts(
         output_shape=shape,
-        attributes={name: _plain(getattr(layer, name)) for name in READ_BACK},
+        attributes=attributes,
         errors=errors,
         warnings=tuple(str(w.message) for w in given if issubclass(w.category, DeprecationWarning)),
     )
@@ -98,12 +92,18 @@ class _Draft:
         if case.quantize is not None:
             scales = (case.quantize.input,)
             x = self._dequantized(x if case.quantize.io_quantization else self._quantized(x, scales), scales)
-        inputs = self._constant_inputs()
-        layer = self._layer(x)
+        inputs = self._tensor_inputs()
+        other = self._another_tensor() if case.network.activation_by_set_input else None
+        layer = self._layer(x if other is None else other)
         if layer is None:
             self._refuse("the layer was refused")
+        if other is not None:
+            inputs[0] = x
+        if case.network.set_input is not None:
+            inputs[case.network.set_input] = x
         for index, tensor in inputs.items():
             layer.set_input(index, tensor)
+        self._check_inputs()
         layer.name = LAYER_NAME
         if case.weights == "setters":
             self._set(layer, "num_output_maps", case.kernel.shape[0])
@@ -113,10 +113,21 @@ class _Draft:
                 layer.bias = self._weights(data.bias)
         for name, value in case.set.items():
             self._assign(layer, name, value)
+        if case.network.bias_reset is not None:
+            self._set(layer, "bias", self._no_weights(case.network.bias_reset))
         self._type(layer)
         return layer
 
-    def _constant_inputs(self) -> dict[int, Any]:
+    def _another_tensor(self) -> Any:
+        """A tensor of the input's type and shape that is not the input."""
+        return self._constant(np.zeros(self.case.network_shape, dtype=self.data.kernel.dtype))
+
+    def _check_inputs(self) -> None:
+        """Raise Refused where the layer did not take a further input."""
+        if self.case.network.set_input is not None and (errors := self.api.take_errors()):
+            raise Refused("set", "\n".join(errors))
+
+    def _tensor_inputs(self) -> dict[int, Any]:
         """The kernel (1) and the bias (2) where they are inputs of the layer.
 
         They are added before the layer: TensorRT 8.5 infers shapes whenever a Q/DQ layer is added, and reports a
@@ -125,13 +136,19 @@ class _Draft:
         case, data = self.case, self.data
         inputs: dict[int, Any] = {}
         if case.weights == "set_input":
-            inputs[1] = self._constant(data.kernel)
+            inputs[1] = self._tensor("kernel", data.kernel)
             if case.quantize is not None:
                 quantized = self._quantized(inputs[1], case.quantize.kernel)
                 inputs[1] = self._dequantized(quantized, case.quantize.kernel)
         if case.bias_by_set_input and data.bias is not None:
-            inputs[2] = self._constant(data.bias)
+            inputs[2] = self._tensor("bias", data.bias)
         return inputs
+
+    def _tensor(self, name: Runtime, array: Array) -> Any:
+        """The kernel or the bias as a constant, or as an input of the network."""
+        if name in self.case.network.runtime:
+            return self.network.add_input(name, self.dtype, array.shape)
+        return self._constant(array)
 
     def _constant(self, array: Array) -> Any:
         return self.network.add_constant(array.shape, self._weights(array)).get_output(0)
@@ -153,10 +170,17 @@ class _Draft:
             placeholder = self._hold(np.zeros(1, dtype=data.kernel.dtype))
             with self._binding_errors():
                 return add(x, 1, (1,) * case.spatial_rank, self._weights(placeholder))
-        kernel = self._empty(data) if case.weights == "set_input" else self._weights(data.kernel)
+        if case.weights == "set_input":
+            kernel = self._empty(data)
+        elif math.prod(case.kernel.shape) == 0:  # an empty array would be refused
+            kernel = self.api.trt.Weights(self.dtype)
+        else:
+            kernel = self._weights(data.kernel)
         arguments = [x, maps, window, kernel]
         if data.bias is not None and (not case.bias_by_set_input or case.empty_weights == "the bias"):
             arguments.append(self._weights(data.bias))
+        if case.network.bias_reset is not None:
+            arguments.append(self._weights(np.ones(maps, dtype=data.kernel.dtype)))
         with self._binding_errors():
             return add(*arguments)
 
@@ -166,6 +190,10 @@ class _Draft:
         if self.case.empty_weights == "the kernel":
             return self._weights(data.kernel)
         return self.api.trt.Weights()
+
+    def _no_weights(self, how: str) -> Any:
+        trt = self.api.trt
+        return trt.Weights() if how == "trt.Weights()" else trt.Weights(trt.DataType.FLOAT)
 
     def output(self, layer: Any) -> Any:
         output = layer.get_output(0)
@@ -222,13 +250,13 @@ class _Draft:
     def _set(self, layer: Any, name: str, value: Any) -> None:
         """Set an attribute. TensorRT refuses by logging an error and keeping the value it has."""
         self.errors += self.api.take_errors()
-        before = _plain(getattr(layer, name))
+        before = _comparable(getattr(layer, name))
         with self._binding_errors():
             setattr(layer, name, value)
         errors = self.api.take_errors()
         if not errors:
             return
-        after = _plain(getattr(layer, name))
+        after = _comparable(getattr(layer, name))
         if after != before:
             changed = f"`{name}` logged an error, and yet changed from {before} to {after}"
             raise Refused("network", "\n".join([changed, *errors]))
@@ -286,6 +314,11 @@ class _Draft:
             raise Refused("network", f"{type(fault).__name__}: {fault}") from None
 
 
+def _comparable(value: Any) -> Any:
+    """An attribute, or weights, as a value that can be compared."""
+    return value.tolist() if isinstance(value, np.ndarray) else plain(value)
+
+
 def _shape(tensor: Any) -> tuple[int, ...] | None:
     """A tensor's inferred shape, None where inference failed: the bindings then raise, or give no axis at all."""
     try:
@@ -298,11 +331,3 @@ def _changed(weights: Array, dtype: str | None, shape: tuple[int, ...] | None) -
     """Weights in another type and another shape, their values repeated as it takes; None leaves either as it is."""
     typed = weights if dtype is None else weights.astype(dtype)
     return typed if shape is None else np.resize(typed, shape)
-
-
-def _plain(value: Any) -> Any:
-    """An attribute as JSON: ints, lists of ints, names of enumeration members."""
-    if isinstance(value, int):
-        return int(value)
-    name = getattr(value, "name", None)
-    return name if isinstance(name, str) else [int(n) for n in value]

@@ -21,6 +21,7 @@ from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.protocols import NetworkFacts, Tactic, TacticChoices
 from trt_conformance.targets.tensorrt.build import Built, PlanBuilder
 from trt_conformance.targets.tensorrt.build_cache import Kept
+from trt_conformance.targets.tensorrt.facts import asked_of
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.network import Definition
 
@@ -33,6 +34,7 @@ _NOT_OF_THE_NETWORK = {
 _SOURCES = (
     "targets/tensorrt",
     "core/case.py",
+    "core/network_fields.py",
     "core/attributes.py",
     "core/types.py",
     "core/layouts.py",
@@ -157,6 +159,8 @@ class Plans:
         said = case.model_dump(mode="json", exclude=_NOT_OF_THE_NETWORK, exclude_defaults=True)
         said["input"] = said["input"]["shape"]  # its values are fed, not built in
         said.get("dynamic", {}).pop("run", None)
+        if asked := asked_of(case):  # what is read of the layer is kept beside the engine
+            said["asked"] = asked
         said["is_refused"] = case.reject is not None  # else a type that a layout does not hold is unsupported
         return hashlib.sha256(json.dumps([said, self._identity, _code()]).encode()).hexdigest()
 

@@ -1,0 +1,81 @@
+"""What a convolution layer of TensorRT says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case
+from trt_conformance.core.tensors import Parameters
+
+READ_BACK = (
+    "num_output_maps",
+    "kernel_size_nd",
+    "stride_nd",
+    "padding_nd",
+    "pre_padding",
+    "post_padding",
+    "padding_mode",
+    "dilation_nd",
+    "num_groups",
+)
+"""The attributes that are read of every layer."""
+
+# What a case may ask for beside them, and how it is read.
+_ASKED: dict[str, Callable[[Any], Any]] = {
+    "type": lambda layer: layer.type.name,
+    "name": lambda layer: layer.name,
+    "metadata": lambda layer: layer.metadata,
+    "num_ranks": lambda layer: getattr(layer, "num_ranks", None),
+    "num_inputs": lambda layer: layer.num_inputs,
+    "num_outputs": lambda layer: layer.num_outputs,
+    "no_input": lambda layer: next((index for index in range(8) if layer.get_input(index) is None), None),
+    "default_output_name": lambda layer: layer.get_output(0).name,
+    "output_type": lambda layer: layer.get_output(0).dtype.name,
+}
+
+
+def read_facts(case: Case, layer: Any, given: Parameters) -> dict[str, Any]:
+    """The layer's attributes as JSON values, and what the case states of it otherwise.
+
+    Args:
+        case: its `expect.attributes` say what to read beyond the attributes.
+        layer: before its output is named.
+        given: the weights that the layer was given.
+    """
+    found = {name: plain(getattr(layer, name)) for name in READ_BACK}
+    names = asked_of(case)
+    found |= {name: read(layer) for name, read in _ASKED.items() if name in names}
+    if "kernel" in names:
+        found["kernel"] = _weights(layer.kernel, given.kernel)
+    if "bias" in names:
+        found["bias"] = _weights(layer.bias, given.bias)
+    return found
+
+
+def asked_of(case: Case) -> list[str]:
+    """The names of what a case states of its layer beyond the attributes that are always read."""
+    stated = case.expect.attributes
+    return sorted(set(stated.model_dump(exclude_none=True)) - set(READ_BACK)) if stated is not None else []
+
+
+def _weights(held: Any, given: Array | None) -> str:
+    """How weights that are read back compare with those that were given."""
+    if getattr(held, "size", 0) == 0:
+        return "empty"
+    if not isinstance(held, np.ndarray):  # a type that NumPy does not have
+        same = given is not None and held.nbytes == given.nbytes
+        return "as given" if same else f"{held.nbytes} bytes"
+    values = np.ravel(held)
+    return "as given" if given is not None and np.array_equal(values, np.ravel(given)) else f"{values.tolist()}"
+
+
+def plain(value: Any) -> Any:
+    """An attribute as JSON: ints, lists of ints, names of enumeration members."""
+    if isinstance(value, int):
+        return int(value)
+    name = getattr(value, "name", None)
+    return name if isinstance(name, str) else [int(n) for n in value]
