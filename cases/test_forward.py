@@ -8,7 +8,7 @@ from trt_conformance.checks.printed import check_printed
 from trt_conformance.checks.second_input import check_inputs
 
 
-@pytest.mark.cases("accepted")
+@pytest.mark.cases("repeated")
 def test_forward(subject, judge):
     judge(check_forward(subject))
 
@@ -24,6 +24,6 @@ def test_printed(subject, judge):
 
 
 @pytest.mark.last
-@pytest.mark.cases("accepted", needs="api")
+@pytest.mark.cases("repeated", needs="api")
 def test_execution_modes(subject, judge):
     judge(check_execution_modes(subject))

@@ -10,7 +10,8 @@ from trt_conformance.targets.protocols import CAPABILITIES, offers
 def test_capabilities_are_the_members_of_the_documented_class():
     of_targets = {"define", "infer_shapes", "missing_name", "expect", "warm_up", "environment", "tactics", "build_with"}
     of_engines = {
-        "origin", "describe", "execution_modes", "run_in_mode", "run_misaligned", "timing_modes", "measure",
+        "origin", "check_runs", "describe", "execution_modes", "run_in_mode", "run_misaligned", "timing_modes",
+        "measure",
     }  # fmt: skip
     assert set(CAPABILITIES) == of_targets | of_engines
 

@@ -29,7 +29,7 @@ from trt_conformance.targets.protocols import EngineFacts
 def check_forward(subject: Subject) -> Finding:
     """Every run shape's output lies within the bound around the golden reference."""
     case = subject.case
-    facts, described = describe(case, subject.engine(case))
+    facts, described = describe(case, subject.runnable(case))
     basis = basis_of(case, facts)
     runs = _run_all(subject, basis)
     if runs.structure_faults:

@@ -63,7 +63,7 @@ def check_large(subject: Subject) -> Finding:
 
     The precision that ran is judged as in `check_forward`.
     """
-    case, engine = subject.case, subject.engine(subject.case)
+    case, engine = subject.case, subject.runnable(subject.case)
     layer = output_shape(case.input.shape, case.kernel.shape, case.attributes)
     outputs = subject.feed(case, {INPUT: large_input(case)})
     shape = network_shape(case, layer, case.input.shape)

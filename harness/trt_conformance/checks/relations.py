@@ -113,6 +113,7 @@ def _channel_sum(subject: Subject, other: Case | None) -> Finding:
 
 def _group_slices(subject: Subject, other: Case | None) -> Finding:
     case, axis = subject.case, -subject.case.spatial_rank - 1
+    subject.runnable(case)
     taken = sample(case.attributes.groups)
     maps = maps_of(case, taken)
     mine = np.take(_output(subject, case), maps, axis=axis)
@@ -166,7 +167,8 @@ def _split_scales(quantize: Quantize | None, groups: int) -> list[dict[str, Any]
 
 def _units_digit(subject: Subject, other: Case | None) -> Finding:
     case = subject.case
-    x, mine = case_data(case).input.astype(np.float64), widened(_output(subject, case))
+    mine = widened(_output(subject, case))
+    x = case_data(case).input.astype(np.float64)
     axes = resolve(x.shape, case.kernel.shape, case.attributes)
     centers = [
         np.arange(a.size) * a.stride + extent(f, a.dilation) // 2 - a.before

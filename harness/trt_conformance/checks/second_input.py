@@ -20,6 +20,7 @@ from trt_conformance.numerics.reference.result import reference
 def check_inputs(subject: Subject) -> Finding:
     """A second input of the same shape gives its own output, and the first input gives the same bits again after it."""
     case = subject.case
+    engine = subject.runnable(case)
     index, shape = next((i, shape) for i, shape in enumerate(case.run_shapes) if math.prod(shape))
     second = other_input(case, shape)
     other = with_input(case, second)
@@ -27,7 +28,7 @@ def check_inputs(subject: Subject) -> Finding:
     first = subject.run(case, index)[OUTPUT]
     outputs = subject.feed(case, {INPUT: second})
     again = subject.run(case, index)[OUTPUT]
-    expected, limits = network_result(other, result, limits_of(other, result, subject.engine(case)), shape)
+    expected, limits = network_result(other, result, limits_of(other, result, engine), shape)
     faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
     if faults:
         return Finding("fail", faults)

@@ -9,7 +9,8 @@ from trt_conformance.core.case import Case
 from trt_conformance.targets.protocols import Target, offers
 
 SELECTIONS: dict[str, Callable[[Case], bool]] = {
-    "accepted": lambda case: case.reject is None and not case.large,
+    "accepted": lambda case: case.reject is None,
+    "repeated": lambda case: case.reject is None and not case.large,
     "stored": lambda case: case.reject is None and golden_kind(case) in ("tensors", "hash"),
     "large": lambda case: case.large,
     "special": lambda case: case.special_values,

@@ -45,7 +45,7 @@ def propagation(given: Array, expected: Array) -> str:
 @judged("compare")
 def check_special_values(subject: Subject) -> Finding:
     """Outputs that no special value reaches are right. Which outputs one reaches is recorded."""
-    case, engine = subject.case, subject.engine(subject.case)
+    case, engine = subject.case, subject.runnable(subject.case)
     data, result = case_data(case), reference(case)
     rests_on = basis_on(case, engine)
     limits = bound_on(case, result, rests_on)

@@ -20,7 +20,7 @@ from trt_conformance.core.verdict import FAULTS, Verdict, verdict
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import NotRun, Refused, TargetCrashed, TargetHung, Unsupported, named
-from trt_conformance.targets.protocols import Engine
+from trt_conformance.targets.protocols import Engine, offers
 
 P = ParamSpec("P")
 
@@ -61,8 +61,17 @@ class Subject:
         with _in_phase("build"):
             return self.engines.get(case)
 
+    def runnable(self, case: Case) -> Engine:
+        """The case's engine, if it can run on this machine: asked before a large input is made. Raises as `engine`."""
+        engine = self.engine(case)
+        if offers(engine, "check_runs"):
+            with self.running(case):
+                engine.check_runs()
+        return engine
+
     def run(self, case: Case, index: int = 0) -> dict[str, Array]:
         """The outputs of a case on its ``index``-th run shape. Raises as `engine` does, in phase run."""
+        self.runnable(case)
         return self.feed(case, feeds_of(case, index))
 
     def feed(self, case: Case, feeds: dict[str, Array]) -> dict[str, Array]:

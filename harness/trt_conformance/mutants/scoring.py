@@ -91,7 +91,7 @@ def _faults(mutant: Mutant, cases: Sequence[Case], golden: Golden, find: Find) -
 
 
 def _checks(case: Case, find: Find) -> Iterator[tuple[str, Check]]:
-    if SELECTIONS["accepted"](case):
+    if SELECTIONS["repeated"](case):
         yield "forward", check_forward
     if SELECTIONS["exact"](case):
         yield "inputs", check_inputs

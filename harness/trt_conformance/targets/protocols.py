@@ -172,6 +172,10 @@ class Capabilities(Target, Engine, Protocol):
     origin: Mapping[str, Any]
     """JSON values for the verdict: whether the engine was built now or came from a cache, and how long that took."""
 
+    def check_runs(self) -> None:
+        """Raises NotRun where the engine cannot run on this machine. It is asked before an input is made."""
+        ...
+
     def describe(self) -> EngineFacts | None:
         """What the engine runs; None where the implementation cannot say."""
         ...

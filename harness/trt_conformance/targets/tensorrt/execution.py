@@ -49,6 +49,10 @@ class AheadOfTimeEngine:
     def origin(self) -> dict[str, Any]:
         return self.plan.origin
 
+    def check_runs(self) -> None:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Raises NotRun."""
         raise NotRun(self.reason)
