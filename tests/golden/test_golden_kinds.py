@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.support.helpers import SMALL_FILE, make_case
-from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.golden_kind import MOST_HASHED, MOST_STORED, golden_kind
 from trt_conformance.catalog.lint.case import lint_case
@@ -75,11 +74,6 @@ def test_the_size_decides_unless_the_case_does() -> None:
 def test_what_is_refused_has_none() -> None:
     assert golden_kind(sized(4, reject={"phase": "build", "error": "no such thing"})) is None
     assert golden_kind(make_case(kernel={"shape": [1, 1, 9, 9], "fill": "ones"})) is None
-
-
-def test_the_suite_keeps_its_tensors() -> None:
-    kept = [case for case in suite_catalog().cases if case.tier is None and not case.latency and not case.large]
-    assert {golden_kind(case) for case in kept} == {"tensors", None}
 
 
 def test_hashes_are_written_and_right(root: Path) -> None:
