@@ -37,6 +37,7 @@ from trt_conformance.results.record.record import save_record
 from trt_conformance.results.report.exports import (
     FORMATS,
     benchmark_counts,
+    benchmark_engines,
     github_benchmark,
     junit,
     markdown,
@@ -398,6 +399,32 @@ def test_github_benchmark_needs_a_latency():
         github_benchmark(view(FULL))
 
 
+def test_github_benchmark_has_the_bytes_of_engines():
+    entries = github_entries(benchmark_engines(view(FULL)))
+    assert {name: entry["value"] for name, entry in entries.items()} == {
+        "plan of stride_nd/h2_w2-fp32 on tensorrt": 40_000,
+        "device memory of stride_nd/h2_w2-fp32 on tensorrt": 3 * 2**30,
+    }
+    assert {entry["unit"] for entry in entries.values()} == {"bytes"}
+    with pytest.raises(ConformanceError, match="no engine whose size is recorded"):
+        benchmark_engines(view(TIMED))
+
+
+def test_prometheus_has_what_engines_cost():
+    families = {family.name: family for family in text_string_to_metric_families(prometheus(view(FULL)))}
+    sizes = {sample.labels["kind"]: sample.value for sample in families["trt_conformance_engine_bytes"].samples}
+    assert sizes == {
+        "plan": 40_000,
+        "weights": 36,
+        "stored_weights": 512,
+        "device_memory": 3 * 2**30,
+        "workspace": 0,
+    }
+    (build,) = families["trt_conformance_engine_build_seconds"].samples
+    assert (build.value, build.labels["engine"], build.labels["case"]) == (0.75, "built", "stride_nd/h2_w2-fp32")
+    assert "engine_bytes" not in prometheus(view(TIMED))
+
+
 def test_github_benchmark_counts_what_is_right():
     entries = github_entries(benchmark_counts(view(FULL)))
     assert {name: entry["value"] for name, entry in entries.items()} == {
@@ -467,7 +494,9 @@ def test_the_command_offers_every_format():
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_command_writes_to_stdout_or_a_file(tmp_path, form):
-    path = save_record(tmp_path, record(verdict(figures={"fraction": 0.5}), flipped(), timed(target="flipped_kernel")))
+    costly = verdict(target="flipped_kernel", check="build", phase="build", figures=COSTS)
+    verdicts = (verdict(figures={"fraction": 0.5}), flipped(), timed(target="flipped_kernel"), costly)
+    path = save_record(tmp_path, record(*verdicts))
     done = CliRunner().invoke(app, ["export", str(path), "--format", form])
     assert done.exit_code == 0, done.output
     out = tmp_path / "out"

@@ -8,7 +8,7 @@ from tests.support import settings_fuzz
 from tests.support.settings_fuzz import fuzz
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.numerics.samples import drift
-from trt_conformance.results.latency.settings import GateSettings, read_gate_settings
+from trt_conformance.results.gate_settings import GateSettings, read_gate_settings
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_file_is_read_and_its_records_lie_beside_it(written, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).touch()
     path = written('[latency]\ntolerance = 0.05\nnormalise = true\ncalibration = ["a", "b"]\n')
-    settings = read_gate_settings(path, {})
+    settings = read_gate_settings(path, {}).latency
     assert (settings.tolerance, settings.normalise, settings.across_modes) == (0.05, True, False)
     assert settings.calibration == (str(tmp_path / "a"), str(tmp_path / "b"))
 
@@ -37,19 +37,28 @@ def test_a_file_is_read_and_its_records_lie_beside_it(written, tmp_path):
 def test_options_go_over_the_file(written):
     path = written("[latency]\ntolerance = 0.05\nnormalise = true\n")
     settings = read_gate_settings(path, {"tolerance": 0.01, "normalise": False, "across_modes": None})
-    assert (settings.tolerance, settings.normalise) == (0.01, False)
+    assert (settings.latency.tolerance, settings.latency.normalise) == (0.01, False)
+
+
+def test_tolerances_of_engines_have_a_table_of_their_own(written):
+    path = written("[engine]\nplan_bytes_tolerance = 0.25\nbuild_time_tolerance = 1\n")
+    settings = read_gate_settings(path, {"build_time_tolerance": 2.0}).engine
+    assert (settings.plan_bytes_tolerance, settings.device_memory_tolerance) == (0.25, None)
+    assert settings.build_time_tolerance == 2.0
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("[engine]\nplan_bytes_tolerance = -1\n", "gate.toml:2: engine.plan_bytes_tolerance: must be at least 0"),
+        ("[engine]\nplan_tolerance = 1\n", 'gate.toml:2: unknown key in engine: "plan_tolerance"'),
         ("[latency]\ntolerence = 0.1\n", 'gate.toml:2: unknown key in latency: "tolerence"'),
         ("[latency]\n\ntolerance = 0\n", "gate.toml:3:"),
         ('[latency]\ntolerance = "much"\n', "gate.toml:2:"),
-        ("tolerance = 0.1\n", 'gate.toml:1: unknown key "tolerance"; expected latency'),
+        ("tolerance = 0.1\n", 'gate.toml:1: unknown key "tolerance"; expected one of latency, engine'),
         ("[latency\n", "gate.toml:1:"),
     ],
-    ids=["unknown key", "too small", "no number", "no table", "no TOML"],
+    ids=["negative", "unknown cost", "unknown key", "too small", "no number", "no table", "no TOML"],
 )
 def test_what_no_gate_knows_is_refused(written, text, message):
     with pytest.raises(ConformanceError) as fault:
@@ -93,6 +102,15 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_an_option_is_checked_too(written, tolerance, with_file):
     with pytest.raises(ConformanceError, match=r"^--tolerance: "):
         read_gate_settings(written("[latency]\n") if with_file else None, {"tolerance": tolerance})
+
+
+def test_options_of_both_tables_are_checked():
+    with pytest.raises(ConformanceError) as fault:
+        read_gate_settings(None, {"tolerance": 5.0, "plan_bytes_tolerance": -1.0})
+    assert [line.partition(":")[0] for line in str(fault.value).split("\n")] == [
+        "--tolerance",
+        "--plan-bytes-tolerance",
+    ]
 
 
 def test_damaged_files_raise_nothing(tmp_path):

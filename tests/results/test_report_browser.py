@@ -12,6 +12,7 @@ from pathlib import Path
 import axe_core_python
 import pytest
 
+from tests.results.test_engine_costs import built
 from tests.results.test_report import CATALOG, latencies
 from tests.support.runs import TARGET, flipped, record, verdict
 from trt_conformance.results.changes import between
@@ -266,7 +267,7 @@ RULES = """
 )
 def test_axe_finds_nothing(tmp_path, name, options):
     if name == "latencies":
-        page = report_page(View((record(*RUN.verdicts, *latencies().verdicts),), CATALOG))
+        page = report_page(View((record(*RUN.verdicts, *latencies().verdicts, built()),), CATALOG))
     elif name == "comparison":
         page = compare_page(between(RUN, record(verdict(status="fail", message="no"))), 10)
     else:

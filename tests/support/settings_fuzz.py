@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.results.latency.settings import read_gate_settings
+from trt_conformance.results.gate_settings import read_gate_settings
 
 GOOD = """\
 # How the gate decides.
@@ -23,6 +23,9 @@ calibration = ["run/record.jsonl", "run"]
 normalise = true
 across_devices = false
 across_modes = false
+[engine]
+plan_bytes_tolerance = 0.1
+build_time_tolerance = 1
 """
 PIECES = (
     "nan", "inf", "-inf", "0", "-1", "1e400", "5", "true", '"x"', "''", '"\\u0000"', '"a\\nb"',
@@ -65,7 +68,8 @@ def fuzz(count: int, seed: int, folder: Path) -> tuple[Counter[str], list[str]]:
         try:
             settings = read_gate_settings(path, {})
             counts["read"] += 1
-            assert 0.001 <= settings.tolerance <= 1
+            assert 0.001 <= settings.latency.tolerance <= 1
+            assert 0 <= (settings.engine.plan_bytes_tolerance or 0) <= 1000
         except ConformanceError as fault:
             counts["refused"] += 1
             if not all(re.search(r"gate\.toml:\d+: .", line) for line in str(fault).split("\n")):

@@ -36,7 +36,23 @@ Calibration = Annotated[
 ]
 Settings = Annotated[
     Path | None,
-    typer.Option("--settings", metavar="FILE", help="A TOML file with a table [latency] of these options."),
+    typer.Option(
+        "--settings", metavar="FILE", help="A TOML file with these options, in tables [latency] and [engine]."
+    ),
+]
+PlanTolerance = Annotated[
+    float | None,
+    typer.Option("--plan-bytes-tolerance", help="How much larger each plan may be, as a fraction.", show_default="any"),
+]
+MemoryTolerance = Annotated[
+    float | None,
+    typer.Option(
+        "--device-memory-tolerance", help="How much more device memory each engine may need.", show_default="any"
+    ),
+]
+BuildTolerance = Annotated[
+    float | None,
+    typer.Option("--build-time-tolerance", help="How much longer all builds together may take.", show_default="any"),
 ]
 Tolerance = Annotated[
     float | None,
@@ -66,28 +82,34 @@ def compare(
     normalise: Normalise = None,
     across_devices: AcrossDevices = None,
     across_modes: AcrossModes = None,
+    plan_bytes_tolerance: PlanTolerance = None,
+    device_memory_tolerance: MemoryTolerance = None,
+    build_time_tolerance: BuildTolerance = None,
     accepted: Accepted = DEFAULT_FOLDER,
 ) -> None:
     """List what changed from one run to another.
 
     This covers results, output bits, GPU kernels, precisions, use of the
-    error bound, versions, and cases that only one run has.
+    error bound, what engines cost, versions, and cases that only one run has.
 
     Targets of different versions are paired if the match is unambiguous.
 
     Exit codes with --gate: 1 if a check newly fails or errs, or passed in
-    BASE and is missing or not run in NEW, or a latency became longer; 3 if
-    the only problem is latencies that cannot be distinguished or compared;
-    4 if BASE is omitted and no run has been accepted; 0 otherwise.
-    A pass that becomes unsupported is listed and does not fail the gate.
+    BASE and is missing or not run in NEW, a latency became longer, or an
+    engine costs more than a tolerance that was stated; 3 if the only problem
+    is latencies that cannot be distinguished or compared, or a tolerance for
+    what no engine of both runs tells; 4 if BASE is omitted and no run has been
+    accepted; 0 otherwise. A pass that becomes unsupported is listed and does
+    not fail the gate.
 
     Exit code 2, with or without --gate, if a record cannot be read.
     """
     from trt_conformance.results import report as reports
     from trt_conformance.results.accepted import MISSING, NoAcceptedRun, accepted_for
     from trt_conformance.results.changes import between
+    from trt_conformance.results.cost_changes import cost_changes
+    from trt_conformance.results.gate_settings import read_gate_settings
     from trt_conformance.results.latency.gate import latency_section
-    from trt_conformance.results.latency.settings import read_gate_settings
     from trt_conformance.results.record.record import read_record
     from trt_conformance.results.report import compare_text
     from trt_conformance.results.report.page import compare_page
@@ -100,8 +122,12 @@ def compare(
         "normalise": normalise,
         "across_devices": across_devices,
         "across_modes": across_modes,
+        "plan_bytes_tolerance": plan_bytes_tolerance,
+        "device_memory_tolerance": device_memory_tolerance,
+        "build_time_tolerance": build_time_tolerance,
     }
-    judging = read_gate_settings(settings, options)
+    settled = read_gate_settings(settings, options)
+    judging = settled.latency
     if len(runs) > 2:
         raise ConformanceError(f"compare takes two runs, BASE and NEW, or NEW alone; {len(runs)} were given")
     after = read_record(runs[-1])
@@ -111,6 +137,7 @@ def compare(
         typer.echo(printable(str(missing)), err=True)
         raise typer.Exit(MISSING) from None
     changes = between(before, after, pair or ())
+    costs = cost_changes(changes, settled.engine)
     latency = latency_section(
         before,
         after,
@@ -121,13 +148,14 @@ def compare(
         across_modes=judging.across_modes,
     )
     if html:
-        reports.write(html, compare_page(changes, top, latency))
+        reports.write(html, compare_page(changes, top, latency, costs))
     if as_json:
-        print_json(changes.to_json(top) | {"latency": latency.to_json()})
+        print_json(changes.to_json(top) | {"latency": latency.to_json(), "engine": costs.to_json()})
     else:
         say = compare_text.markdown if markdown else compare_text.terminal
-        typer.echo(say(changes, top, len(latency.regressions)).rstrip())
-        for line in latency.lines():
+        typer.echo(say(changes, top, len(latency.regressions), costs).rstrip())
+        for line in [*latency.lines(), *costs.lines()]:
             typer.echo(f"- {compare_text.escaped(line)}" if markdown else line)
-    if gate and (changes.regressions or latency.exit_code):
-        raise typer.Exit(1 if changes.regressions else latency.exit_code)
+    codes = {1 if changes.regressions else 0, latency.exit_code, costs.exit_code}
+    if gate and codes != {0}:
+        raise typer.Exit(1 if 1 in codes else max(codes))

@@ -21,6 +21,7 @@ class Format(str, Enum):
     prometheus = "prometheus"
     github_benchmark = "github-benchmark"
     github_benchmark_counts = "github-benchmark-counts"
+    github_benchmark_engines = "github-benchmark-engines"
     pytest_benchmark = "pytest-benchmark"
 
 
@@ -34,8 +35,9 @@ Output = Annotated[
 def export(run: Run, form: Chosen, output: Output = None) -> None:
     """Write a run as JUnit XML, Markdown, CSV, Parquet, Prometheus metrics, or JSON for benchmark programs.
 
-    github-benchmark has latencies for github-action-benchmark's tool customSmallerIsBetter, github-benchmark-counts
-    what passes for its customBiggerIsBetter, and pytest-benchmark latencies for pytest-benchmark's compare.
+    github-benchmark has latencies for github-action-benchmark's tool customSmallerIsBetter, github-benchmark-engines
+    bytes of plans and device memory for the same, github-benchmark-counts what passes for its customBiggerIsBetter,
+    and pytest-benchmark latencies for pytest-benchmark's compare.
     """
     from trt_conformance.results import report as reports
     from trt_conformance.results.record.record import read_record

@@ -62,6 +62,14 @@ def seconds(value: float) -> str:
     return f"{_three_digits(value / 1e-9)} ns"
 
 
+def memory(value: float) -> str:
+    """Format a size, given in bytes, with three digits and its unit: ``260 KiB``, ``7.94 MiB``, ``512 B``."""
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if abs(value) >= 0.9995 * size:
+            return f"{_three_digits(value / size)} {unit}"
+    return f"{value:.0f} B"
+
+
 def percent(fraction: float) -> str:
     """Format a fraction: ``0.3 %``, ``<0.1 %`` for tiny ones, ``? %`` for one that is not finite."""
     if not math.isfinite(fraction):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from trt_conformance.core.words import one_line, printable
 from trt_conformance.results.bound_use import share
 from trt_conformance.results.changes import GROUPS, REGRESSIONS, Changes, Check
+from trt_conformance.results.cost_changes import CostChanges
 from trt_conformance.results.report.answer import counted
 
 TERMINAL_ROWS = 20
@@ -16,21 +17,23 @@ Table = tuple[str, Sequence[str], list[Sequence[str]]]
 """A title, the columns' names, and the rows."""
 
 
-def sentence(changes: Changes, slower: int = 0) -> str:
-    """The answer in one sentence; ``slower`` is how many latencies became longer."""
+def sentence(changes: Changes, slower: int = 0, costlier: int = 0) -> str:
+    """The answer in one sentence; ``slower`` latencies became longer, ``costlier`` costs are beyond their tolerance."""
     regressions = len(changes.regressions)
     if not changes.both:
         lost = f"{counted(regressions, 'regression')}. " if regressions else ""
         return f"{lost}The runs have no check in common."
     start = f"{counted(regressions, 'regression')}" if regressions else "No regression"
-    if slower:
-        start += f" of results, {'and' if regressions else 'but'} {counted(slower, 'case')} slower"
+    worse = [counted(slower, "case") + " slower"] if slower else []
+    worse += [counted(costlier, "engine cost") + " beyond tolerance"] if costlier else []
+    if worse:
+        start += f" of results, {'and' if regressions else 'but'} {' and '.join(worse)}"
     passing = len(changes.groups["passing"])
     better = f"; {passing} of them newly {'passes' if passing == 1 else 'pass'}" if passing else ""
     return f"{start}. The runs share {counted(len(changes.both), 'check')}{better}."
 
 
-def tables(changes: Changes, top: int) -> Iterator[Table]:
+def tables(changes: Changes, top: int, costs: CostChanges | None = None) -> Iterator[Table]:
     """What changed, one table a question; empty ones are left out."""
     for group, title in GROUPS.items():
         rows = [_row(check) for check in changes.groups[group]]
@@ -49,6 +52,8 @@ def tables(changes: Changes, top: int) -> Iterator[Table]:
         rest = len(changes.drifts) - len(drifts)
         more = f" (the largest of {len(changes.drifts)})" if rest else ""
         yield f"changed use of the error bound{more}", ("case", "target", "before", "now"), [*drifts]
+    if costs is not None:
+        yield from _cost_tables(costs)
     if changes.environment:
         yield "environment", ("fact", "before", "now"), [*changes.environment]
     for title, alone in (("only in the base run", changes.only_base), ("only in the new run", changes.only_new)):
@@ -56,8 +61,26 @@ def tables(changes: Changes, top: int) -> Iterator[Table]:
             yield title, ("case", "target"), [*alone]
 
 
+def _cost_tables(costs: CostChanges) -> Iterator[Table]:
+    columns = ("case", "target", "cost", "before", "now", "change")
+    for title, is_regression in (("engines beyond their tolerance (regressions)", True), ("changed engines", False)):
+        found = [one for one in (*costs.totals, *costs.changes) if one.is_regression is is_regression]
+        rows: list[Sequence[str]] = [
+            (one.case or "all engines", one.target, one.figure, *one.cells)
+            for one in found
+            if one.case or is_regression
+        ]
+        if rows:
+            yield title, columns, rows
+
+
 def _row(check: Check) -> Sequence[str]:
     return check.case, check.target, check.check, check.before, check.now, check.message
+
+
+def costlier(costs: CostChanges | None) -> int:
+    """How many costs are beyond their tolerance."""
+    return len(costs.regressions) if costs else 0
 
 
 def notes(changes: Changes) -> list[str]:
@@ -71,10 +94,10 @@ def notes(changes: Changes) -> list[str]:
     return found
 
 
-def terminal(changes: Changes, top: int, slower: int = 0) -> str:
+def terminal(changes: Changes, top: int, slower: int = 0, costs: CostChanges | None = None) -> str:
     """Plain text with aligned columns. Long tables are cut."""
-    lines = [sentence(changes, slower), *map(one_line, notes(changes))]
-    for title, columns, rows in tables(changes, top):
+    lines = [sentence(changes, slower, costlier(costs)), *map(one_line, notes(changes))]
+    for title, columns, rows in tables(changes, top, costs):
         lines += ["", f"{title}: {len(rows)}"]
         shown = [columns, *([one_line(cell) for cell in row] for row in rows[:TERMINAL_ROWS])]
         widths = [max(len(row[i]) for row in shown) for i in range(len(columns) - 1)]
@@ -85,10 +108,11 @@ def terminal(changes: Changes, top: int, slower: int = 0) -> str:
     return "\n".join(lines)
 
 
-def markdown(changes: Changes, top: int, slower: int = 0) -> str:
+def markdown(changes: Changes, top: int, slower: int = 0, costs: CostChanges | None = None) -> str:
     """GitHub's Markdown with folded tables. Long tables are cut."""
-    lines = [f"**{sentence(changes, slower)}**", *(f"- {escaped(note)}" for note in notes(changes))]
-    for title, columns, rows in tables(changes, top):
+    first = sentence(changes, slower, costlier(costs))
+    lines = [f"**{first}**", *(f"- {escaped(note)}" for note in notes(changes))]
+    for title, columns, rows in tables(changes, top, costs):
         lines += [
             "",
             f"<details{' open' if 'regressions' in title else ''}><summary>{title}: {len(rows)}</summary>",

@@ -14,16 +14,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from trt_conformance import __version__
 from trt_conformance.core.documents import DOCUMENTS
 from trt_conformance.core.verdict import FAULTS, REFERENCE, Verdict
-from trt_conformance.core.words import percent, seconds
+from trt_conformance.core.words import memory, percent, seconds
 from trt_conformance.results.bound_use import share
 from trt_conformance.results.changes import GROUPS, REGRESSIONS, Changes
 from trt_conformance.results.claims import WORDS
+from trt_conformance.results.cost_changes import CostChanges
 from trt_conformance.results.latency.gate import LatencyComparison, signed
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.report import builds, compare_text, document, picture, roofline, sweeps
 from trt_conformance.results.report.answer import answer, counted, of_target
 from trt_conformance.results.report.bound_plot import plot
 from trt_conformance.results.report.coverage import coverage
+from trt_conformance.results.report.engines import MOST_ENGINES, engine_rows, engine_sums
 from trt_conformance.results.report.latency_rows import latency_rows
 from trt_conformance.results.report.strip_plot import strip_plot
 from trt_conformance.results.report.view import ORDER, Row, View
@@ -64,6 +66,9 @@ def report_page(view: View) -> str:
         listed=sweeps.listed(view),
         PAIR_WORDS=sweeps.WORDS,
         timed=timed,
+        engine_rows=(engines := engine_rows(view)),
+        engine_sums=engine_sums(view, engines),
+        MOST_ENGINES=MOST_ENGINES,
         rebuilt=builds.rebuilt_rows(view),
         tactics=(tactics := builds.tactics_rows(view)),
         tactics_total=builds.tactics_total(tactics),
@@ -78,14 +83,19 @@ def report_page(view: View) -> str:
     )
 
 
-def compare_page(changes: Changes, top: int, latency: LatencyComparison | None = None) -> str:
-    """The comparison of two runs; with their latencies, where these were compared."""
+def compare_page(
+    changes: Changes, top: int, latency: LatencyComparison | None = None, costs: CostChanges | None = None
+) -> str:
+    """The comparison of two runs; with their latencies and what their engines cost, where these were compared."""
     return render(
         "compare.html.j2",
         changes=changes,
-        sentence=compare_text.sentence(changes, len(latency.regressions) if latency else 0),
-        notes=compare_text.notes(changes),
-        tables=list(compare_text.tables(changes, top)),
+        sentence=compare_text.sentence(
+            changes, len(latency.regressions) if latency else 0, compare_text.costlier(costs)
+        ),
+        notes=[*compare_text.notes(changes), *(costs.lines() if costs else [])],
+        worse=bool(changes.regressions or (latency and latency.regressions) or compare_text.costlier(costs)),
+        tables=list(compare_text.tables(changes, top, costs)),
         latency=latency if latency and latency.summary else None,
         base=_run(changes.base),
         new=_run(changes.new),
@@ -130,6 +140,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "share": share,
         "seconds": seconds,
+        "memory": memory,
         "percent": percent,
         "short": lambda value: picture.short(float(value)),
         "body": _body,

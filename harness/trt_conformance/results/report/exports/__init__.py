@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trt_conformance.results.report.exports.benchmark import benchmark_counts, github_benchmark, pytest_benchmark
+from trt_conformance.results.report.exports.benchmark import (
+    benchmark_counts,
+    benchmark_engines,
+    github_benchmark,
+    pytest_benchmark,
+)
 from trt_conformance.results.report.exports.junit import junit
 from trt_conformance.results.report.exports.markdown import markdown
 from trt_conformance.results.report.exports.prometheus import prometheus
@@ -19,5 +24,6 @@ FORMATS: dict[str, Callable[[View], str]] = {
     "prometheus": prometheus,
     "github-benchmark": github_benchmark,
     "github-benchmark-counts": benchmark_counts,
+    "github-benchmark-engines": benchmark_engines,
     "pytest-benchmark": pytest_benchmark,
 }

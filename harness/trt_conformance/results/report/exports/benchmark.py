@@ -8,7 +8,8 @@ from typing import Any
 
 from trt_conformance import __version__
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.words import counted
+from trt_conformance.core.words import counted, memory
+from trt_conformance.results.engine_costs import engine_costs
 from trt_conformance.results.report.exports.series import Latency, latencies, series_names
 from trt_conformance.results.report.view import View
 
@@ -46,6 +47,24 @@ def benchmark_counts(view: View) -> str:
             entries.append(_count(f"claims that hold on {names[column]}", "claims", claims["holds"], extra))
     if not entries:
         raise ConformanceError("no check of this run has a result, so there is nothing to count")
+    return _json(entries)
+
+
+def benchmark_engines(view: View) -> str:
+    """JSON of its format customSmallerIsBetter: bytes of each engine's plan and of its device memory.
+
+    Raises:
+        ConformanceError: the run has no engine whose size is recorded.
+    """
+    names, entries = series_names(view), []
+    for column in view.targets:
+        for cost in engine_costs(column.verdicts):
+            for what, size in (("plan", cost.plan), ("device memory", cost.device_memory)):
+                if size is not None:
+                    name = f"{what} of {cost.case} on {names[column]}"
+                    entries.append(_count(name, "bytes", size, f"{column.name}: {memory(size)}, {cost.engine}"))
+    if not entries:
+        raise ConformanceError("this run has no engine whose size is recorded: run `pytest cases/test_build.py` first")
     return _json(entries)
 
 

@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from trt_conformance.core.types import PHASES
 from trt_conformance.results.claims import WORDS
+from trt_conformance.results.engine_costs import engine_costs
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.report.exports.series import Latency, latencies
 from trt_conformance.results.report.view import ORDER, Column, View
@@ -42,6 +43,12 @@ class _Gauges:
             ("bound_fraction_max", fractions, _fractions(view)),
             ("latency_seconds", "Median latency by target, case, mode and cache.", _medians(measured)),
             ("latency_error_seconds", "Standard error of the median latency.", _errors(measured)),
+            ("engine_bytes", "Sizes of an engine by target, case and kind.", _sizes(view)),
+            (
+                "engine_build_seconds",
+                "Seconds of a build, now or before it was cached.",
+                _builds(view),
+            ),
             ("run_info", "Where a run ran.", (({"run": str(n)} | _info(record), 1) for n, record in runs)),
             (
                 "run_complete",
@@ -103,6 +110,28 @@ def _errors(measured: Sequence[Latency]) -> Iterator[tuple[Mapping[str, str], fl
         summary = latency.timing.summary
         if math.isfinite(summary.error):  # not of a single sample
             yield _labels(latency), summary.median * summary.error
+
+
+def _sizes(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
+    for column in view.targets:
+        for cost in engine_costs(column.verdicts):
+            sizes = {
+                "plan": cost.plan,
+                "weights": cost.weights,
+                "stored_weights": cost.stored,
+                "device_memory": cost.device_memory,
+                "workspace": cost.workspace,
+            }
+            for kind, size in sizes.items():
+                if size is not None:
+                    yield {"target": column.name, "case": cost.case, "kind": kind}, size
+
+
+def _builds(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
+    for column in view.targets:
+        for cost in engine_costs(column.verdicts):
+            if cost.build_s is not None:
+                yield {"target": column.name, "case": cost.case, "engine": cost.engine}, cost.build_s
 
 
 def _labels(latency: Latency) -> dict[str, str]:
