@@ -1,0 +1,129 @@
+"""Every name of TensorRT's that the adapter uses exists in each version whose names are known, or is probed for.
+
+TensorRT 10 and 11 need NVIDIA's own index, so that no test imports them. TensorRT-RTX has the API of 10 and later and
+is imported; the names of 10.13 are those of its type stubs.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from trt_conformance.core.paths import ROOT
+
+ADAPTER = ROOT / "harness" / "trt_conformance" / "targets" / "tensorrt"
+
+# What the adapter calls the objects of TensorRT, and of which classes they are.
+OBJECTS = {
+    "trt": (),
+    "builder": ("Builder",),
+    "runtime": ("Runtime",),
+    "network": ("INetworkDefinition",),
+    "layer": (
+        "IConvolutionLayer", "ILayer", "IQuantizeLayer", "IDequantizeLayer", "IConcatenationLayer", "IActivationLayer",
+        "IElementWiseLayer", "IScaleLayer",
+    ),
+    "tensor": ("ITensor",),
+    "output": ("ITensor",),
+    "config": ("IBuilderConfig",),
+    "profile": ("IOptimizationProfile",),
+    "engine": ("ICudaEngine",),
+    "context": ("IExecutionContext", "IAlgorithmContext"),
+    "inspector": ("EngineInspector",),
+    "cache": ("ITimingCache",),
+    "choice": ("IAlgorithm",),
+    "variant": ("IAlgorithmVariant",),
+    "info": ("IAlgorithmIOInfo",),
+}  # fmt: skip
+
+# Names that some versions lack, and what in the same file asks for them first.
+PROBED = {
+    "num_compute_capabilities": "self._ahead_for is not None",
+    "set_compute_capability": "self._ahead_for is not None",
+    "get_engine_stat": 'api.member("EngineStat", "TOTAL_WEIGHTS_SIZE")',
+    "execute_async_v2": 'hasattr(self._context, "execute_async_v2")',
+    "get_binding_name": 'hasattr(self._context, "execute_async_v2")',
+    "num_bindings": 'hasattr(self._context, "execute_async_v2")',
+    "set_binding_shape": 'hasattr(self._context, "execute_async_v2")',
+    "create_execution_context_without_device_memory": 'hasattr(self._engine, "create_execution_context_without',
+    "set_device_memory": 'hasattr(context, "set_device_memory")',
+    "device_memory": 'hasattr(context, "set_device_memory")',
+    "builder_optimization_level": 'hasattr(config, "builder_optimization_level")',
+    "set_tactic_sources": "FAST_SOURCES",
+    "TacticSource": 'getattr(api.trt, "TacticSource", None)',
+    "precision": "not self.strong",
+    "set_output_type": "not self.strong",
+}
+# Files that serve only versions which have a class.
+PROBED_FILES = {"tactics.py": 'hasattr(api.trt, "IAlgorithmSelector")'}
+
+# Attributes of the harness's own objects and of NumPy's arrays that go by the same names.
+OWN = {
+    "engine": {"run", "close", "measure", "enqueue", "serialize", "_stream", "_buffers"},
+    "builder": {"prepare", "close", "define", "build", "build_with", "tactics", "load"},
+    "cache": {"get", "put", "has"},
+    "layer": {"reads", "type", "name", "kernel"},
+    "tensor": {"get", "ndim", "shape", "dtype"},
+    "trt": {"__version__"},
+    "context": {"name"},
+}
+TENSORRT_10 = ROOT / "tests" / "data" / "tensorrt_api_10_13.txt"
+
+
+def names_of_10():
+    lines = (line for line in TENSORRT_10.read_text().splitlines() if not line.startswith("#"))
+    return {name: set(members.split()) for name, _, members in (line.partition(":") for line in lines)}
+
+
+def names_of_rtx():
+    trt = pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
+    return {name: set(dir(getattr(trt, name))) for name in dir(trt) if isinstance(getattr(trt, name), type)}
+
+
+def unknown(sources, api):
+    """``(file, object, name)`` of each name that the sources use, a version lacks, and nothing probes for."""
+    missing = set()
+    for file, text in sources.items():
+        if file in PROBED_FILES and PROBED_FILES[file] in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.Attribute):
+                continue
+            owner = getattr(node.value, "id", getattr(node.value, "attr", "")).lstrip("_")
+            if owner not in OBJECTS or node.attr in OWN.get(owner, ()):
+                continue
+            there = set(api) if owner == "trt" else set().union(*(api.get(name, ()) for name in OBJECTS[owner]))
+            probe = PROBED.get(node.attr)
+            if node.attr not in there and (probe is None or probe not in text):
+                missing.add((file, owner, node.attr))
+    return missing
+
+
+def adapter():
+    return {path.name: path.read_text() for path in sorted(Path(ADAPTER).glob("*.py"))}
+
+
+@pytest.mark.parametrize("names", [names_of_10, names_of_rtx], ids=["tensorrt-10.13", "tensorrt_rtx"])
+def test_every_name_exists_or_is_probed_for(names):
+    assert not unknown(adapter(), names())
+
+
+@pytest.mark.parametrize("names", [names_of_10, names_of_rtx], ids=["tensorrt-10.13", "tensorrt_rtx"])
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("builder.max_workspace_size = 1", ("a.py", "builder", "max_workspace_size")),
+        ("self._network.add_convolution(x)", ("a.py", "network", "add_convolution")),
+        ("context.execute_async_v2([])", ("a.py", "context", "execute_async_v2")),
+        ("api.trt.IInt8Nothing()", ("a.py", "trt", "IInt8Nothing")),
+    ],
+)
+def test_a_name_that_a_version_lacks_is_found(names, source, found):
+    assert unknown({"a.py": source}, names()) == {found}
+
+
+def test_no_probe_is_left_over():
+    text = "\n".join(adapter().values())
+    used = {node.attr for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)}
+    assert not {name for name, probe in PROBED.items() if probe not in text or name not in used}
+    assert not {file for file, probe in PROBED_FILES.items() if probe not in adapter()[file]}
