@@ -90,7 +90,8 @@ def unknown(sources, api):
             if not isinstance(node, ast.Attribute):
                 continue
             owner = getattr(node.value, "id", getattr(node.value, "attr", "")).lstrip("_")
-            if owner not in OBJECTS or node.attr in OWN.get(owner, ()):
+            of_case = ast.unparse(node.value).endswith(("case.network", "case.builder"))
+            if of_case or owner not in OBJECTS or node.attr in OWN.get(owner, ()):
                 continue
             there = set(api) if owner == "trt" else set().union(*(api.get(name, ()) for name in OBJECTS[owner]))
             probe = PROBED.get(node.attr)
