@@ -349,13 +349,14 @@ def _fitting(name: str, bases: Sequence[Sequence[Case]], limit: int) -> list[Cas
     chosen: list[Case] = []
     for base in bases:
         wanted = [base[len(chosen) % len(base)]] if chosen else base
-        chosen += [case for case in wanted if _fits(name, case)]
+        chosen += [case for case in wanted if fits(name, case)]
         if len(chosen) >= limit:
             break
     return chosen
 
 
-def _fits(name: str, case: Case) -> bool:
+def fits(name: str, case: Case) -> bool:
+    """Whether a relation applies to a case, and no step of it rounds anything."""
     if case.dynamic or case.deprecated or len(case.input.shape) != case.spatial_rank + 2:
         return False
     # Relations change the layer's shapes and weights: it must be alone, its bias a weight, its tensors linear.

@@ -16,6 +16,7 @@ from trt_conformance.cli import (
     cases,
     compare,
     doctor,
+    explore,
     export,
     golden,
     history,
@@ -61,6 +62,7 @@ app.add_typer(golden.app, name="golden")
 app.command()(accept.accept)
 app.command()(compare.compare)
 app.command()(doctor.doctor)
+app.command()(explore.explore)
 app.command()(export.export)
 app.command()(history.history)
 app.command()(merge.merge)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trt_conformance.cli.output import AsJson, note, print_json
+from trt_conformance.cli.streams import sigterm_as_ctrl_c
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import CASES, RUNS
 from trt_conformance.core.words import closest, counted, one_line, percent
@@ -88,7 +89,7 @@ def rebuild(
         raise ConformanceError(f"--tactics: expected {', '.join(TACTICS)}, got {tactics!r}{closest(tactics, TACTICS)}")
     catalog = load_catalog(tier=None)
     options = Options(tactics=tactics, fresh=True)  # type: ignore[arg-type]
-    with _sigterm_as_ctrl_c(), Crew(lambda: open_target(target, options=options), jobs, budget) as crew:
+    with sigterm_as_ctrl_c(), Crew(lambda: open_target(target, options=options), jobs, budget) as crew:
         name, facts = crew.ask(_described)
         judging = _judging(catalog, name, _rerun(target, times, every_tactic, tactics))
         chosen: Sequence[Case] = _select(catalog, case or (), judging)
@@ -266,13 +267,3 @@ def _golden() -> Golden:
             return kept[case.id, index]
 
     return golden
-
-
-@contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end the run in good order, as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

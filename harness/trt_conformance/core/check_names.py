@@ -24,11 +24,13 @@ TARGET_CHECKS = (
     "rebuild",
     "reject",
     "relations",
+    "repeats",
     "special_values",
     "tactics",
 )
 """Checks of a target. A check's name is its test function's in `cases/`, without ``test_``, unless that passes a name
-to ``judge``. ``rebuild`` and ``tactics`` are of the command ``trt-conformance rebuild``.
+to ``judge``. ``rebuild`` and ``tactics`` are of the command ``trt-conformance rebuild``, ``repeats`` is of
+``trt-conformance explore``.
 """
 
 DATA_CHECKS = ("committed", "document_ideal", "document_printed", "golden", "store")

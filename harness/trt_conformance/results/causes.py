@@ -52,6 +52,20 @@ def cause(verdict: Verdict) -> Cause:
     return Cause(verdict.target, verdict.status, text)
 
 
+class Way(NamedTuple):
+    """How a check fails, whatever the case: what two cases have in common that fail in the same way."""
+
+    check: str
+    phase: str
+    status: str
+    reason: str
+
+
+def way(verdict: Verdict) -> Way:
+    """How a check fails: the first reason without names and figures, and not where an output is wrong."""
+    return Way(verdict.check, verdict.phase, verdict.status, _general(reason(verdict.message), verdict.case))
+
+
 def _general(line: str, case: str) -> str:
     """A line without what belongs to one case alone. The frames of a traceback stay as they are."""
     if line.startswith("at "):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from types import TracebackType
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ from trt_conformance.targets.protocols import Target
 T = TypeVar("T")
 R = TypeVar("R")
 
+AHEAD = 2
+"""Units for each thread that are taken from the source, so that none waits for work."""
 GRACE_S = 10.0
 """How long a call may take after the time is up, before its process is killed."""
 
@@ -29,6 +32,7 @@ class Crew:
         """``opened`` opens the target, once in each thread; ``budget_s`` is None for all the time that it takes."""
         self._open = opened
         self._deadline = None if budget_s is None else time.monotonic() + budget_s
+        self._size = size
         self._pool = ThreadPoolExecutor(size, "crew")
         self._own = threading.local()
         self._targets: list[Target] = []
@@ -56,16 +60,24 @@ class Crew:
         """What one of the targets answers. Raises what opening it and the question raise."""
         return self._pool.submit(lambda: question(self._target())).result()
 
-    def each(self, units: Sequence[T], work: Callable[[Target, T], R]) -> Iterator[tuple[T, R]]:
+    def each(self, units: Iterable[T], work: Callable[[Target, T], R]) -> Iterator[tuple[T, R]]:
         """Each unit of work with its result, as they end; those that the time did not suffice for are left out.
 
+        ``units`` may be endless: each is taken when a thread will soon be free for it, and none once the time is up.
         ``work`` raises nothing that is about a unit alone. Raises what opening the target raises.
         """
-        futures: dict[Future[R | None], T] = {self._pool.submit(self._done, unit, work): unit for unit in units}
-        for future in as_completed(futures):
-            result = future.result()
-            if result is not None:
-                yield futures[future], result
+        source = iter(units)
+        waiting: dict[Future[R | None], T] = {}
+        while True:
+            more = 0 if self.remaining <= 0 else AHEAD * self._size - len(waiting)
+            waiting |= {self._pool.submit(self._done, unit, work): unit for unit in islice(source, more)}
+            if not waiting:
+                return
+            ended = wait(waiting, return_when=FIRST_COMPLETED).done
+            for future in [future for future in waiting if future in ended]:
+                unit, result = waiting.pop(future), future.result()
+                if result is not None:
+                    yield unit, result
 
     def _done(self, unit: T, work: Callable[[Target, T], R]) -> R | None:
         if self._is_stopped or self.remaining <= 0:

@@ -158,11 +158,11 @@ class _Data(NamedTuple):
     @classmethod
     def of(cls, layer: Layer, precision: Precision, terms: int) -> _Data:
         uniform = layer.data == "uniform"
-        inputs, kernel = _UNIFORM_FILLS if uniform else _exact_fills(precision, terms)
+        inputs, kernel = _UNIFORM_FILLS if uniform else exact_fills(precision, terms)
         scales = _UNIFORM_SCALES if uniform else _EXACT_SCALES
         count = layer.maps if layer.quantize == "channel" else 1
-        spread = math.sqrt(terms) * _PRODUCT_SPREAD[kernel]
-        output = (1.25 if uniform else 1.0) * 2.0 ** round(math.log2(spread / _STEPS_OF_SPREAD))
+        spread = math.sqrt(terms) * PRODUCT_SPREAD[kernel]
+        output = (1.25 if uniform else 1.0) * 2.0 ** round(math.log2(spread / STEPS_OF_SPREAD))
         return cls(inputs, kernel, 1.25 * 2.0**-7 if uniform else 1.0, tuple(islice(cycle(scales), count)), output)
 
 
@@ -170,14 +170,14 @@ _UNIFORM_FILLS: tuple[Fill, Fill] = ("uniform_20_bits", "uniform_20_bits")
 _UNIFORM_SCALES = (1.125 * 2.0**-7, 0.75 * 2.0**-7, 1.5 * 2.0**-7, 2.0**-7)
 _EXACT_SCALES = (1.0, 0.5, 2.0, 4.0)
 # The standard deviation of a product of input and kernel, and how many steps of a quantized output that of a sum is.
-_PRODUCT_SPREAD: dict[Fill, float] = {
+PRODUCT_SPREAD: dict[Fill, float] = {
     "uniform_20_bits": 1 / 3,
     "exact_integers": 4.0,
     "ternary": 2 / 3,
     "sparse_ternary": 0.29,
     "int8_full_range": 5460.0,
 }
-_STEPS_OF_SPREAD = 48
+STEPS_OF_SPREAD = 48
 
 # The largest number of products for which each pair of fills is exact in the narrowest accumulator and output.
 _EXACT_FILLS: dict[Precision, tuple[tuple[int, Fill, Fill], ...]] = {
@@ -202,7 +202,8 @@ _EXACT_FILLS: dict[Precision, tuple[tuple[int, Fill, Fill], ...]] = {
 }
 
 
-def _exact_fills(precision: Precision, terms: int) -> tuple[Fill, Fill]:
+def exact_fills(precision: Precision, terms: int) -> tuple[Fill, Fill]:
+    """Return fills of input and kernel of which sums of so many products are exact in the precision's accumulator."""
     ladder = _EXACT_FILLS[precision]
     return next(((x, w) for most, x, w in ladder if terms <= most), ladder[-1][1:])
 

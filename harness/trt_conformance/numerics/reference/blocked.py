@@ -34,6 +34,7 @@ def convolve(
     """Convolve in two or three dimensions, as `convolution.convolution` does.
 
     There is one matrix product for each image, or for a few of its rows: the kernel times the elements in its windows.
+    Those of several small images are computed in one call.
 
     Args:
         x: ``(*batch, C, *spatial)``.
@@ -57,12 +58,13 @@ def convolve(
     weights = np.ascontiguousarray(kernel).reshape(groups, maps // groups, terms)
     out = np.empty((len(images), groups, maps // groups, *sizes), dtype=x.dtype)
     rows = max(1, BLOCK // max(1, groups * terms * math.prod(sizes[1:])))
+    together = max(1, rows // max(1, sizes[0]))
     with _threads(terms * out.size):
-        for image, first in product(range(len(images)), range(0, sizes[0], rows)):
-            block: Any = (image, ..., slice(first, first + rows), *(slice(None),) * (rank - 1))
+        for image, first in product(range(0, len(images), together), range(0, sizes[0], rows)):
+            block: Any = (slice(image, image + together), ..., slice(first, first + rows), *(slice(None),) * (rank - 1))
             seen, written = windows[block], out[block]
-            columns = math.prod(written.shape[2:])  # stated, because without channels nothing tells it
-            written[...] = (weights @ seen.reshape(groups, terms, columns)).reshape(written.shape)
+            columns = math.prod(written.shape[-rank:])  # stated, because without channels nothing tells it
+            written[...] = (weights @ seen.reshape(len(seen), groups, terms, columns)).reshape(written.shape)
 
     result = out.reshape(*batch, maps, *sizes)
     if bias is not None:

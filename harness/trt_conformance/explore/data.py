@@ -1,0 +1,86 @@
+"""The tensors of a drawn layer: fills, the bias and scales, chosen so that every wrong element shows."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from trt_conformance.catalog.sweeps.layer import PRODUCT_SPREAD, STEPS_OF_SPREAD, exact_fills
+from trt_conformance.core.types import QUANTIZED_PRECISIONS, Fill
+
+if TYPE_CHECKING:
+    from trt_conformance.explore.layer import Layer
+
+FEW_MAPS = 8
+"""Biases of so many maps are written out, none of them 0."""
+WIDE_TERMS = 1000
+"""Sums of so many products of the integers of int8 are exact in float32."""
+UNIFORM: Fill = "uniform_20_bits"
+
+
+def tensors(layer: Layer) -> dict[str, Any]:
+    """The fields ``input``, ``kernel``, ``bias`` and ``quantize`` of a case."""
+    inputs, kernel = fills(layer)
+    found: dict[str, Any] = {
+        "input": {"shape": layer.input_shape, "fill": inputs, "seed": layer.seed + 1},
+        "kernel": {"shape": layer.kernel_shape, "fill": kernel, "seed": layer.seed + 2},
+    }
+    if layer.precision in QUANTIZED_PRECISIONS:
+        found["quantize"] = _scales(layer, kernel)
+    if layer.bias:
+        found["bias"] = _bias(layer, found.get("quantize", {}).get("output", 1.0))
+    return found
+
+
+def fills(layer: Layer) -> tuple[Fill, Fill]:
+    """The fills of input and kernel.
+
+    exact: small integers of which no sum is rounded. wide: the integers of int8, where their sums are exact in the
+    precision. uniform: numbers of 20 bits, whose sums are rounded.
+    """
+    if layer.content == "uniform":
+        return UNIFORM, UNIFORM
+    if layer.content == "wide" and layer.precision in ("fp32", "tf32", "int8") and layer.terms <= WIDE_TERMS:
+        return "int8_full_range", "int8_full_range"
+    inputs, kernel = exact_fills("fp32" if layer.precision == "int8" else layer.precision, layer.terms)
+    return inputs, kernel
+
+
+def _scales(layer: Layer, kernel: Fill) -> dict[str, Any]:
+    """Scales of input, kernel and output. Those of the maps do not repeat with any short period.
+
+    Exact data have powers of two, with which no integer is rounded, and those of int8's whole range saturate.
+    """
+    count = layer.groups * layer.maps if layer.scales == "each" else 1
+    numbers = [(_mixed(layer.seed + place) % 64) for place in range(count)]
+    if layer.content == "uniform":
+        own, given = 1.25 * 2.0**-7, tuple(2.0**-7 * (1 + number / 64) for number in numbers)
+    else:
+        whole = 0 if kernel == "int8_full_range" else 3
+        own = 2.0 ** -(layer.seed % (whole + 1))
+        first = min(whole, 1)
+        given = tuple(2.0 ** -(first + number % (2 + whole)) if count > 1 else own for number in numbers)
+    found: dict[str, Any] = {"input": own, "kernel": given}
+    if layer.quantize_output:
+        spread = math.sqrt(layer.terms) * PRODUCT_SPREAD[kernel]
+        step = 2.0 ** round(math.log2(spread / STEPS_OF_SPREAD))
+        found["output"] = step * (1.25 if layer.content == "uniform" else 1.0)
+    if layer.io_quantization:
+        found["io_quantization"] = True
+    return found
+
+
+def _mixed(number: int) -> int:
+    """A number in which every bit of the given one counts (Knuth's multiplicative hash, 32 bits)."""
+    return (number + 1) * 2654435761 % 2**32 >> 16
+
+
+def _bias(layer: Layer, step: float) -> dict[str, Any]:
+    """Multiples of the step of a quantized output, so that none is rounded away; a fill for many maps."""
+    maps = layer.groups * layer.maps
+    if layer.content == "uniform":
+        return {"fill": UNIFORM, "seed": layer.seed + 3}
+    if maps > FEW_MAPS and step <= 1:
+        return {"fill": "exact_integers", "seed": layer.seed + 3}
+    unit = max(step, 1.0)
+    return {"values": tuple(unit * (1 + place % 7) * (-1) ** place for place in range(maps))}

@@ -1,0 +1,130 @@
+"""Judges a drawn case by the checks that the suite's own cases have, until one of them finds a fault."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from trt_conformance.checks.build import check_build
+from trt_conformance.checks.execution_modes import check_execution_modes
+from trt_conformance.checks.forward import check_forward
+from trt_conformance.checks.metamorphic import RELATIONS, check_metamorphic, fits
+from trt_conformance.checks.network import check_network
+from trt_conformance.checks.repeats import check_repeats
+from trt_conformance.checks.second_input import check_inputs
+from trt_conformance.checks.subject import Diagnose, Golden, Subject, undiagnosed
+from trt_conformance.core.case import Case
+from trt_conformance.core.verdict import Verdict
+from trt_conformance.numerics.reference.result import Result, reference
+from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.targets.engines import Engines
+from trt_conformance.targets.protocols import Target, offers
+
+Check = Callable[[Subject], Verdict]
+Known = Callable[[Verdict, Case], Verdict]
+"""Marks a verdict on a case that meets an expectation."""
+
+COMPUTED = ("pass", "fallback")
+"""The statuses after which a case's further checks of values are run."""
+REPEATS: tuple[tuple[float, int], ...] = ((200_000, 17), (3_000_000, 6), (math.inf, 3))
+"""Up to how many products a case is run how often."""
+RELATED_ELEMENTS = 20_000
+"""Relations are checked where no tensor has more elements, since each step has a reference of its own."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges cases on one target.
+
+    Attributes:
+        known: marks the verdicts that meet an expectation: they are no finds.
+        diagnose: explains the wrong outputs of finds.
+    """
+
+    known: Known = lambda verdict, case: verdict
+    diagnose: Diagnose = undiagnosed
+
+    def __call__(
+        self, target: Target, case: Case, relation: int | str = 0, only: str = "", explained: bool = False
+    ) -> list[Verdict]:
+        """The verdicts of a case up to its first fault.
+
+        Args:
+            target: builds the case's engines, which are closed again.
+            case: the case.
+            relation: which of the relations that apply is checked: its name, or its number, counted round.
+            only: the one check that is run; all that apply where it is empty.
+            explained: whether wrong outputs are diagnosed, which may take seconds.
+        """
+        engines, golden = Engines(target), _goldens()
+        diagnose = self.diagnose if explained else undiagnosed
+        verdicts: list[Verdict] = []
+        try:
+            for name, check in checks(target, case, relation, only):
+                with np.errstate(all="ignore"):  # wrong values overflow, and some are NaN
+                    verdict = replace(check(Subject(case, engines, golden, diagnose)), check=name)
+                verdicts.append(self.known(verdict, case))
+                if verdict.is_fault or (name == "forward" and verdict.status not in COMPUTED):
+                    break
+        finally:
+            engines.close()
+        return verdicts
+
+
+def _goldens() -> Golden:
+    """References, each computed once."""
+    kept: dict[tuple[str, int], Result] = {}
+
+    def golden(case: Case, index: int) -> Result:
+        if (case.id, index) not in kept:
+            kept[case.id, index] = reference(case, case.run_shapes[index])
+        return kept[case.id, index]
+
+    return golden
+
+
+def checks(target: Target, case: Case, relation: int | str = 0, only: str = "") -> Iterator[tuple[str, Check]]:
+    """The checks that apply to a case on a target, with their names, in their order. Arguments as of `Judge`."""
+    every: dict[str, Check] = {}
+    if offers(target, "define"):
+        every |= {"network": check_network, "build": check_build}
+    every |= {"forward": check_forward, "inputs": check_inputs}
+    every["repeats"] = partial(check_repeats, times=repeats(case))
+    if offers(target, "missing_name"):  # a target with TensorRT's API has execution modes
+        every["execution_modes"] = check_execution_modes
+    yield from ((name, check) for name, check in every.items() if only in ("", name))
+    if only in ("", "metamorphic") and case.exact and _elements(case) <= RELATED_ELEMENTS:
+        names = list(RELATIONS)
+        first = relation % len(names) if isinstance(relation, int) else names.index(relation)
+        turned = [*names[first:], *names[:first]] if isinstance(relation, int) else [relation]
+        name = next((name for name in turned if fits(name, case)), None)
+        if name is not None:
+            yield "metamorphic", partial(check_metamorphic, name=name)
+
+
+def repeats(case: Case) -> int:
+    """How often a case is run: less often if it takes long."""
+    products = _products(case)
+    return next(times for most, times in REPEATS if products <= most)
+
+
+def summary(verdicts: list[Verdict]) -> Verdict:
+    """The one verdict that a record keeps of a draw: the fault, else what says most about the case."""
+    fault = next((verdict for verdict in verdicts if verdict.is_fault and not verdict.known), None)
+    ran = [verdict for verdict in verdicts if verdict.status in COMPUTED]
+    named = {verdict.check: verdict for verdict in ran}
+    return fault or named.get("forward") or named.get("build") or verdicts[-1]
+
+
+def _products(case: Case) -> int:
+    terms = math.prod(case.kernel.shape[1:])
+    return terms * sum(math.prod(output_shape(s, case.kernel.shape, case.attributes)) for s in case.run_shapes)
+
+
+def _elements(case: Case) -> int:
+    outputs = [output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes]
+    return max(map(math.prod, (*case.run_shapes, *outputs, case.kernel.shape)))

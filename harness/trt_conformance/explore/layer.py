@@ -1,0 +1,299 @@
+"""A layer with every choice that a case has, in numbers that can be drawn, made smaller, and written as a case.
+
+Any combination is made valid by `fitted`: an input too small for its window grows, and choices that exclude each other
+fall back to the simplest. The simplest value of every choice is its default.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from trt_conformance.catalog.lint.vacuous import is_cheap
+from trt_conformance.core.case import Case
+from trt_conformance.core.errors import InvalidConvolution
+from trt_conformance.core.layouts import LAYOUTS
+from trt_conformance.core.types import QUANTIZED_PRECISIONS, AttributeValue, Format, PaddingMode, Precision
+from trt_conformance.explore import data
+from trt_conformance.numerics.reference.shape import extent, output_shape, resolve_axis
+
+Sizes = tuple[int, ...]
+"""One number for each spatial axis: height and width, or depth, height and width."""
+Free = Literal["batch", "depth", "height", "width"]
+FREE: tuple[Free, ...] = ("batch", "depth", "height", "width")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The choices. ``channels`` and ``maps`` are those of one group.
+
+    ``padding_nd`` says which attributes set the padding. ``free`` are the run-time dimensions, and ``order`` the order
+    of the runs: from the smaller to the larger shapes, or the other way. ``leading`` is the number of dimensions of 2
+    before the batch. ``scales``: the kernel has one scale, or one for each map.
+    """
+
+    precision: Precision = "fp32"
+    batch: int = 1
+    groups: int = 1
+    channels: int = 1
+    maps: int = 1
+    size: Sizes = (1, 1)
+    window: Sizes = (1, 1)
+    stride: Sizes = (1, 1)
+    dilation: Sizes = (1, 1)
+    pre: Sizes = (0, 0)
+    post: Sizes = (0, 0)
+    mode: PaddingMode = "EXPLICIT_ROUND_DOWN"
+    content: Literal["exact", "wide", "uniform"] = "exact"
+    bias: bool = False
+    bias_by_set_input: bool = False
+    weights: Literal["constructor", "setters", "set_input"] = "constructor"
+    scales: Literal["one", "each"] = "one"
+    quantize_output: bool = False
+    io_quantization: bool = False
+    epilogue: tuple[str, ...] = ()
+    free: tuple[Free, ...] = ()
+    order: Literal["up", "down"] = "up"
+    leading: int = 0
+    input_format: Format = "LINEAR"
+    output_format: Format = "LINEAR"
+    typing: Literal["weak", "strong"] | None = None
+    seed: int = 0
+
+    @property
+    def rank(self) -> int:
+        return len(self.size)
+
+    @property
+    def input_shape(self) -> Sizes:
+        return ((2,) * self.leading) + (self.batch, self.groups * self.channels, *self.size)
+
+    @property
+    def kernel_shape(self) -> Sizes:
+        return (self.groups * self.maps, self.channels, *self.window)
+
+    @property
+    def terms(self) -> int:
+        return math.prod(self.kernel_shape[1:])
+
+    def axes(self) -> Iterator[tuple[int, int, int, int, int, int]]:
+        """Yield size, window, stride, dilation, pre- and post-padding of each axis."""
+        return zip(self.size, self.window, self.stride, self.dilation, self.pre, self.post, strict=True)
+
+    def least(self) -> Sizes:
+        """The smallest valid size of each axis."""
+        return tuple(self._least(f, d, pre, post) for _, f, _, d, pre, post in self.axes())
+
+    def _least(self, window: int, dilation: int, pre: int, post: int) -> int:
+        if self.mode.startswith("SAME"):
+            return 1
+        return max(1, extent(window, dilation) - pre - (pre if self.mode.startswith("CAFFE") else post))
+
+    def on_axis(self, name: str, axis: int, value: int) -> Layer:
+        """The layer with another value of an attribute on one axis."""
+        given = list(getattr(self, name))
+        given[axis] = value
+        changes: dict[str, Any] = {name: tuple(given)}
+        return replace(self, **changes)
+
+    def of_rank(self, rank: int) -> Layer:
+        """The layer with another number of spatial axes: the depth of one is 1, or is dropped."""
+        if rank == self.rank:
+            return self
+        plain = {name: getattr(Layer(), name)[0] for name in SPATIAL}
+        deeper: dict[str, Any] = {name: (plain[name], *getattr(self, name)) for name in SPATIAL}
+        flatter: dict[str, Any] = {name: getattr(self, name)[1:] for name in SPATIAL}
+        return replace(self, **(deeper if rank > self.rank else flatter))
+
+    def output_shape(self) -> Sizes:
+        """The shape of the layer's output. Raises InvalidConvolution where the window does not fit."""
+        axes = [resolve_axis(n, f, s, pre, post, d, self.mode) for n, f, s, d, pre, post in self.axes()]
+        return (*self.input_shape[: self.leading + 1], self.groups * self.maps, *(axis.size for axis in axes))
+
+    def case(self, case_id: str, file: str = "", line: int = 1, source: str = "a drawn layer") -> Case:
+        """The case of this layer, which is `fitted`; ``case_id`` is without its precision."""
+        described: dict[str, Any] = self.fields() | {
+            "id": f"{case_id}-{self.precision}",
+            "name": case_id.rpartition("/")[2],
+            "file": file or f"{case_id.partition('/')[0]}.toml",
+            "line": line,
+            "section": "explore",
+            "source": source,
+            "doc": "drawn at random, see its id",
+        }
+        found = Case.model_validate(described)
+        # A case that is too large to verify may not say that it is exact.
+        outputs = [output_shape(shape, found.kernel.shape, found.attributes) for shape in found.run_shapes]
+        cheap = all(is_cheap(found, shape, output) for shape, output in zip(found.run_shapes, outputs, strict=True))
+        return found if cheap or not found.exact else found.model_copy(update={"exact": False})
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of a case that this layer determines, those that are not a case's defaults."""
+        found: dict[str, Any] = {"precision": self.precision}
+        found |= data.tensors(self)
+        assigned = dict(self._assignments())
+        if assigned:
+            found["set"] = assigned
+        if self.content != "uniform":
+            found["exact"] = True
+        if self.weights != "constructor":
+            found["weights"] = self.weights
+        if self.bias_by_set_input:
+            found["bias_by_set_input"] = True
+        if self.epilogue:
+            found["epilogue"] = tuple(EPILOGUES[op] for op in self.epilogue)
+        if self.free:
+            found["dynamic"] = self._dynamic()
+        formats = {"input": self.input_format, "output": self.output_format}
+        if set(formats.values()) != {"LINEAR"}:
+            found["formats"] = {side: name for side, name in formats.items() if name != "LINEAR"}
+        if self.typing is not None:
+            found["typing"] = self.typing
+        return found
+
+    def _assignments(self) -> Iterator[tuple[str, AttributeValue]]:
+        if max(self.stride) > 1:
+            yield "stride_nd", self.stride
+        if max(self.dilation) > 1:
+            yield "dilation_nd", self.dilation
+        if self.pre == self.post:
+            if any(self.pre):
+                yield "padding_nd", self.pre
+        else:
+            yield "pre_padding", self.pre
+            yield "post_padding", self.post
+        if self.mode != "EXPLICIT_ROUND_DOWN":
+            yield "padding_mode", self.mode
+        if self.groups > 1:
+            yield "num_groups", self.groups
+
+    def _dynamic(self) -> dict[str, Any]:
+        """A profile from the smallest to about twice the own shape, which is its optimum; three runs."""
+        shape, first = self.input_shape, self.leading
+        free = {first: "batch" in self.free}
+        for axis, name in zip(range(self.rank), FREE[-self.rank :], strict=True):
+            free[first + 2 + axis] = name in self.free
+        smallest = (*shape[:first], 1, shape[first + 1], *self.least())
+        larger = tuple(n if place < first else 2 * n + place for place, n in enumerate(shape))
+
+        def where_free(other: Sizes) -> Sizes:
+            return tuple(other[place] if free.get(place) else n for place, n in enumerate(shape))
+
+        low, high = where_free(smallest), where_free(larger)
+        runs = dict.fromkeys((low, shape, high) if self.order == "up" else (high, shape, low))
+        declared = tuple(-1 if free.get(place) else n for place, n in enumerate(shape))
+        return {"shape": declared, "min": low, "opt": shape, "max": high, "run": tuple(runs)}
+
+
+SPATIAL = ("size", "window", "stride", "dilation", "pre", "post")
+"""The choices with one number for each spatial axis."""
+EPILOGUES: dict[str, dict[str, Any]] = {
+    "relu": {"op": "relu"},
+    "clip": {"op": "clip", "low": -4.0, "high": 6.0},
+    "add": {"op": "add"},
+    "concat": {"op": "concat"},
+}
+
+
+def fitted(layer: Layer) -> Layer:
+    """The nearest valid layer. Sizes grow until the window fits; what excludes another choice is dropped."""
+    size = tuple(map(max, layer.size, layer.least()))
+    layer = replace(layer, size=size, free=tuple(name for name in layer.free if name != "depth" or layer.rank == 3))
+    if layer.precision in QUANTIZED_PRECISIONS:
+        layer = replace(layer, weights="set_input", typing=None if layer.precision == "fp8" else layer.typing)
+    else:
+        layer = replace(layer, scales="one", quantize_output=False, io_quantization=False)
+    if not layer.bias or layer.weights == "setters":
+        layer = replace(layer, bias_by_set_input=False)
+    if layer.io_quantization:
+        layer = replace(layer, epilogue=())
+    layer = replace(layer, epilogue=tuple(_possible(layer)))
+    return replace(
+        layer,
+        input_format=_held(layer, layer.input_format, layer.io_quantization),
+        output_format=_held(layer, layer.output_format, layer.io_quantization and layer.quantize_output),
+    )
+
+
+def _possible(layer: Layer) -> Iterator[str]:
+    """The operations that can follow the layer. Those that read its input need its shape, and no size may change."""
+    try:
+        output = layer.output_shape()
+    except InvalidConvolution:
+        return
+    given, axis = layer.input_shape, -layer.rank - 1
+    for op in layer.epilogue:
+        joins = op in ("add", "concat")
+        same = (
+            output == given if op == "add" else output[:axis] + output[axis + 1 :] == given[:axis] + given[axis + 1 :]
+        )
+        if joins and (not same or layer.free):
+            continue
+        yield op
+        if op == "concat":
+            output = (*output[:axis], output[axis] + given[axis], *output[axis + 1 :])
+
+
+def _held(layer: Layer, name: Format, quantized: bool) -> Format:
+    """The format, or LINEAR where the tensor's type or rank does not have it."""
+    if name == "LINEAR":
+        return name
+    layout = LAYOUTS[name]
+    held = "float32"
+    if layer.precision in ("fp16", "bf16"):
+        held = "float16" if layer.precision == "fp16" else "bfloat16"
+    elif quantized:
+        held = "float8" if layer.precision == "fp8" else "int8"
+    return name if held in layout.types and layout.rank <= layer.rank else "LINEAR"
+
+
+def differing(layer: Layer) -> dict[str, Any]:
+    """The choices that are not the simplest, by name."""
+    plain = Layer().of_rank(layer.rank)
+    return {
+        field.name: getattr(layer, field.name)
+        for field in fields(Layer)
+        if getattr(layer, field.name) != getattr(plain, field.name)
+    }
+
+
+def layer_of(case: Case) -> Layer:
+    """The layer of a case, as far as a layer can say it: its data are drawn anew."""
+    attributes, shape = case.attributes, case.input.shape
+    rank, groups = case.spatial_rank, attributes.groups
+    quantize, dynamic = case.quantize, case.dynamic
+    first = len(shape) - rank - 2
+    names: dict[int, Free] = {first: "batch"}
+    names |= {first + 2 + axis: name for axis, name in zip(range(rank), FREE[-rank:], strict=True)}
+    free = [name for place, name in names.items() if dynamic is not None and dynamic.shape[place] == -1]
+    return fitted(
+        Layer(
+            precision=case.precision,
+            batch=max(1, shape[first]),
+            groups=groups,
+            channels=case.kernel.shape[1],
+            maps=max(1, case.kernel.shape[0] // groups),
+            size=shape[-rank:],
+            window=case.kernel.shape[2:],
+            stride=attributes.stride,
+            dilation=attributes.dilation,
+            pre=attributes.pre,
+            post=attributes.post,
+            mode=attributes.mode,
+            content="exact" if case.exact else "uniform",
+            bias=case.bias != "none",
+            bias_by_set_input=case.bias_by_set_input,
+            weights=case.weights,
+            scales="each" if quantize is not None and len(quantize.kernel) > 1 else "one",
+            quantize_output=quantize is not None and quantize.output is not None,
+            io_quantization=quantize is not None and quantize.io_quantization,
+            epilogue=tuple(step.op for step in case.epilogue),
+            free=tuple(free),
+            leading=first,
+            input_format=case.formats.input,
+            output_format=case.formats.output,
+            typing=case.typing,
+        )
+    )

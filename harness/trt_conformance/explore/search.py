@@ -1,0 +1,140 @@
+"""The search: draws layers, judges them, makes small what fails, and keeps what has a cause of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from trt_conformance.core.case import Case
+from trt_conformance.core.verdict import Verdict
+from trt_conformance.explore.draw import Draws
+from trt_conformance.explore.edges import Reached
+from trt_conformance.explore.finds import Find, Finds, without, written
+from trt_conformance.explore.judge import Judge, summary
+from trt_conformance.explore.layer import Layer
+from trt_conformance.explore.shrink import REDRAWN, SECONDS, Try, shrunk
+from trt_conformance.targets.crew import Crew
+from trt_conformance.targets.protocols import Target
+
+KEPT_FIGURES = ("fraction", "bound_for", "ran_in", "kernel", "arithmetic", "relation", "engine", "build_s")
+"""The figures of a draw that a record keeps; a find keeps all of its."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a draw gave: its verdict, and the find that it led to, where that is a new one."""
+
+    number: int
+    layer: Layer
+    verdict: Verdict
+    find: Find | None = None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether anything was built or run."""
+        return self.verdict.status not in ("unsupported", "not run")
+
+    @property
+    def is_fault(self) -> bool:
+        return self.verdict.is_fault and not self.verdict.known
+
+
+def draw_id(seed: int, number: int) -> str:
+    """The id of a draw's case, without its precision."""
+    return f"explore_s{seed}/n{number}"
+
+
+class Search:
+    """Judges the draws of a seed on the targets of a crew.
+
+    Attributes:
+        finds: what has been found so far.
+        reached: the ranges that judged draws have reached.
+    """
+
+    def __init__(
+        self, draws: Draws, judge: Judge, folder: Path, described: str = "explore", shrink_s: float = SECONDS
+    ) -> None:
+        """``folder`` gets a case file for each find; ``described`` is the command that the files name as their source.
+
+        ``shrink_s`` is how many seconds may be spent to make one fault small.
+        """
+        self._draws, self._judge, self._folder = draws, judge, folder
+        self._described, self._shrink_s = described, shrink_s
+        self._writing = threading.Lock()
+        self.finds, self.reached = Finds(), Reached()
+
+    def run(self, crew: Crew, numbers: Iterable[int]) -> Iterator[Outcome]:
+        """The outcome of each draw, as they end. A draw that was not finished when the time was up has none."""
+
+        def work(target: Target, number: int) -> Outcome | None:
+            outcome = self.tried(target, number)
+            hangs = outcome.is_fault and crew.remaining <= 0 and "no answer within" in outcome.verdict.message
+            return None if hangs else outcome
+
+        for _, outcome in crew.each(numbers, work):
+            assert outcome is not None
+            if outcome.is_judged:
+                self.reached.add(outcome.layer)
+            yield outcome
+
+    def tried(self, target: Target, number: int) -> Outcome:
+        """Judge one draw."""
+        layer = self._draws.layer(number)
+        verdict = summary(self._judge(target, layer.case(draw_id(self._draws.seed, number)), number))
+        is_find = verdict.is_fault and not verdict.known
+        find = self._found(target, number, layer, verdict) if is_find else None
+        return Outcome(number, layer, _short(verdict), find)
+
+    def _found(self, target: Target, number: int, layer: Layer, verdict: Verdict) -> Find | None:
+        """The find that a fault leads to; None where an earlier one explains it."""
+        attempt = self._attempt(target, number, verdict)
+        for known in self.finds.like(layer, verdict):
+            rest = without(known.layer, layer)
+            failing = attempt(rest.case(REDRAWN)) if rest is not None else None
+            if failing is not None and failing.is_fault and not failing.known:
+                assert rest is not None
+                layer, verdict = rest, failing  # it fails without what the find needs: this has another cause
+                attempt = self._attempt(target, number, verdict)
+                break
+            if self.finds.explain(known):
+                return None
+        small = shrunk(layer, verdict, attempt, self._shrink_s)
+        find = self._written(target, number, small.layer, small.verdict)
+        find.tries = small.tries
+        if self.finds.add(find):
+            return find
+        self._path(find.name).unlink(missing_ok=True)
+        return None
+
+    def _attempt(self, target: Target, number: int, verdict: Verdict) -> Try:
+        """Runs the check that failed on another case."""
+        relation = verdict.figures.get("relation", number)
+
+        def attempt(case: Case) -> Verdict | None:
+            found = self._judge(target, case, relation, verdict.check)
+            return found[-1] if found else None
+
+        return attempt
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.toml"
+
+    def _written(self, target: Target, number: int, layer: Layer, verdict: Verdict) -> Find:
+        """The find of a smallest layer, judged once more as its file states it, with the diagnosis."""
+        name = f"found_s{self._draws.seed}_n{number}"
+        source = f"{self._described}, draw {number}"
+        with self._writing:
+            case, faults = written(self._path(name), layer, verdict, source)
+        again = self._judge(target, case, verdict.figures.get("relation", number), verdict.check, explained=True)
+        own = again[-1] if again and again[-1].is_fault else replace(verdict, case=case.id, location=case.location)
+        return Find(name, layer, case, own, faults=faults)
+
+
+def _short(verdict: Verdict) -> Verdict:
+    """The verdict of a draw without the figures that take much space."""
+    figures: dict[str, Any] = {name: verdict.figures[name] for name in KEPT_FIGURES if name in verdict.figures}
+    return replace(verdict, figures=figures)

@@ -1,0 +1,154 @@
+"""Draws: what they are determined by, what they reach, and that each is a valid case."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.suite import suite_catalog
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.explore.draw import PRECISIONS, Draws
+from trt_conformance.explore.drawing import LARGE, SMALL, within
+from trt_conformance.explore.edges import EVERY, Reached, cell, cells
+from trt_conformance.explore.layer import EPILOGUES, Layer, differing, fitted, layer_of
+from trt_conformance.explore.themes import THEMES
+from trt_conformance.numerics.exactness import inexact
+from trt_conformance.numerics.reference.shape import output_shape
+
+MANY = 600
+DRAWN = [Draws(3).layer(number) for number in range(MANY)]
+
+
+def test_a_draw_depends_on_seed_and_number_alone():
+    again = Draws(3)
+    assert [again.layer(number) for number in (417, 5, 6)] == [DRAWN[number] for number in (417, 5, 6)]
+    assert Draws(4).layer(5) != DRAWN[5]
+
+
+def test_every_draw_is_a_valid_case_within_the_largest_budget():
+    for number, layer in enumerate(DRAWN):
+        case = layer.case(f"drawn/n{number}")
+        for shape in case.run_shapes:
+            assert 0 not in output_shape(shape, case.kernel.shape, case.attributes)
+        assert layer.output_shape() == output_shape(case.input.shape, case.kernel.shape, case.attributes)
+        assert within(layer, LARGE)
+        assert fitted(layer) == layer
+
+
+def test_exact_draws_round_nothing():
+    small = [layer for layer in DRAWN if layer.content != "uniform" and within(layer, SMALL)]
+    rounded = [layer for layer in small[:150] if inexact(layer.case("drawn/n")) is not None]
+    assert len(rounded) <= 8, [differing(layer) for layer in rounded]
+
+
+def test_draws_vary_in_every_choice():
+    seen = {name: {getattr(layer, name) for layer in DRAWN} for name in Layer.__dataclass_fields__}
+    assert seen["precision"] == set(PRECISIONS)
+    assert all(len(values) > 1 for values in seen.values())
+    assert {op for ops in seen["epilogue"] for op in ops} == set(EPILOGUES)
+    assert {name for names in seen["free"] for name in names} == {"batch", "depth", "height", "width"}
+    assert len(seen["mode"]) == 6
+
+
+@pytest.mark.parametrize(
+    "holds",
+    [
+        lambda layer: layer.batch > 65_535,
+        lambda layer: layer.groups > 65_535,
+        lambda layer: layer.groups * layer.maps > 65_535,
+        lambda layer: max(layer.size) > 32_768,
+        lambda layer: layer.groups > 32 and layer.channels > 1 and layer.channels != layer.maps,
+        lambda layer: layer.groups > 256 and layer.channels == 1,
+        lambda layer: 16 in layer.stride,
+        lambda layer: max(layer.stride) >= 32,
+        lambda layer: max(layer.window) > 32,
+        lambda layer: max(layer.pre) > 32,
+        lambda layer: 16 <= max(layer.dilation) <= 37,
+        lambda layer: any(1 < n < s for n, s in zip(layer.size, layer.stride, strict=True)),
+        lambda layer: layer.size == layer.window and max(layer.size) > 3,
+        lambda layer: layer.terms > 4096,
+        lambda layer: layer.channels % 32 == 1 and layer.channels > 32,
+        lambda layer: layer.scales == "each" and layer.groups * layer.maps > 4,
+        lambda layer: layer.free == ("width",) and layer.order == "down",
+        lambda layer: layer.leading > 0,
+        lambda layer: layer.input_format != "LINEAR",
+    ],
+)
+def test_the_edges_are_drawn(holds):
+    assert any(map(holds, DRAWN))
+
+
+def test_each_turn_begins_once_with_each_theme():
+    draws = Draws(8)
+    first = [draws._first(number) for number in range(2 * len(THEMES))]
+    assert set(first[: len(THEMES)]) == set(first[len(THEMES) :]) == set(THEMES)
+    assert first[: len(THEMES)] != first[len(THEMES) :]
+
+
+@pytest.mark.parametrize("focus", ["int8", "fp8"])
+def test_a_focus_on_a_precision_is_that_of_every_draw(focus):
+    assert {Draws(1, focus).layer(number).precision for number in range(60)} == {focus}
+
+
+def test_a_focus_on_a_theme_begins_every_draw_with_it():
+    share = sum(bool(Draws(1, "dynamic").layer(number).free) for number in range(60))
+    assert share > 50
+
+
+def test_a_focus_that_does_not_exist_is_refused():
+    with pytest.raises(ConformanceError, match=r'--focus: no precision or theme "strid"; did you mean "stride"\?'):
+        Draws(1, "strid")
+
+
+def test_draws_near_a_case_change_only_a_few_of_its_choices():
+    near = layer_of(suite_catalog().find("stride_nd/h2_w2-fp32"))
+    assert near.case("near/own").attributes == suite_catalog().find("stride_nd/h2_w2-fp32").attributes
+    drawn = [Draws(1, near=near).layer(number) for number in range(40)]
+    names = ("stride", "window", "size")
+    same = sum(getattr(layer, name) == getattr(near, name) for layer in drawn for name in names)
+    assert same > 60
+    assert len({replace(layer, seed=0) for layer in drawn}) > 20
+
+
+def test_a_case_too_large_to_be_varied_is_refused():
+    with pytest.raises(ConformanceError, match="--near: the case is too large"):
+        Draws(1, near=Layer(batch=10**6, size=(9, 9)))
+
+
+def test_every_case_of_the_suite_has_a_layer():
+    for case in suite_catalog().cases[::7]:
+        if case.reject is None and not case.deprecated and not case.large:
+            layer = layer_of(case)
+            drawn = layer.case("near/own")
+            assert (drawn.precision, drawn.kernel.shape) == (case.precision, case.kernel.shape)
+            assert drawn.attributes.model_copy(update={"mode": case.attributes.mode}) == case.attributes
+
+
+def test_the_range_of_a_number():
+    numbers = [0, 3, 4, 6, 7, 8, 9, 10, 14, 15, 100, 1025]
+    assert [cell(n) for n in numbers] == [
+        "0",
+        "3",
+        "4",
+        "6",
+        "7",
+        "8",
+        "9",
+        "10..14",
+        "10..14",
+        "15",
+        "66..126",
+        "1025",
+    ]
+
+
+def test_reached_ranges_grow_with_the_draws():
+    reached = Reached()
+    for layer in DRAWN[:20]:
+        reached.add(layer)
+    few = reached.share
+    for layer in DRAWN:
+        reached.add(layer)
+    assert 0 < few < reached.share < 1
+    assert ("stride W", "16") not in {(name, one) for name, ranges in reached.missing().items() for one in ranges}
+    assert sum(map(len, reached.missing().values())) == len(EVERY) - len(reached.found)
+    assert ("batch", "> 65535") in set(cells(Layer(batch=70_000)))

@@ -1,0 +1,247 @@
+"""The search finds what is wrong, makes it small, writes it, and is not alarmed by what is right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.doubles.flipped import FlippedKernel
+from tests.support.right import RIGHT
+from trt_conformance.catalog.catalog import load_catalog
+from trt_conformance.checks.repeats import check_repeats
+from trt_conformance.checks.subject import Subject
+from trt_conformance.core.tensors import OUTPUT
+from trt_conformance.core.verdict import Verdict
+from trt_conformance.explore.draw import Draws
+from trt_conformance.explore.finds import Find, needs, without
+from trt_conformance.explore.judge import Judge, summary
+from trt_conformance.explore.layer import Layer, differing
+from trt_conformance.explore.search import Search
+from trt_conformance.explore.shrink import is_clean, shrunk, simpler, weight
+from trt_conformance.mutants.mutant import Mutant, MutantEngine, MutantTarget
+from trt_conformance.targets.crew import Crew
+from trt_conformance.targets.engines import Engines
+from trt_conformance.targets.errors import Refused, TargetCrashed
+from trt_conformance.targets.numpy import NumpyTarget
+
+
+def searched(tmp_path, target, draws=None, numbers=range(40), judge=None):
+    """The search and its outcomes."""
+    search = Search(draws or Draws(1), judge or Judge(), tmp_path)
+    with Crew(lambda: target, 1) as crew:
+        return search, list(search.run(crew, numbers))
+
+
+class Wrong(NumpyTarget):
+    """Wrong where a condition on the case holds: the last element of each output is one more."""
+
+    def __init__(self, *conditions):
+        self.conditions = conditions
+
+    def build(self, case):
+        engine = super().build(case)
+        wrong = [condition for condition in self.conditions if condition(case)]
+        if wrong:
+            run = engine.run
+
+            def changed(feeds):
+                y = np.array(run(feeds)[OUTPUT])
+                y.reshape(-1)[-1:] += 1
+                return {OUTPUT: y}
+
+            engine.run = changed
+        return engine
+
+
+def strided_16(case):
+    return 16 in case.attributes.stride
+
+
+def test_a_right_target_has_no_finds(tmp_path):
+    search, outcomes = searched(tmp_path, NumpyTarget())
+    assert len(outcomes) == 40
+    assert not search.finds.known
+    assert not any(outcome.is_fault for outcome in outcomes)
+    assert sum(outcome.is_judged for outcome in outcomes) > 25
+    assert search.reached.share > 0.2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("right", RIGHT, ids=lambda right: right.name)
+def test_right_but_different_convolutions_have_no_finds(tmp_path, right):
+    """Their sums are written in Python: only small draws are run."""
+    draws, numbers = Draws(5), []
+    for number in range(4000):
+        layer = draws.layer(number)
+        output = np.prod(layer.output_shape())
+        fits = layer.precision in right.precisions and layer.input_format == "LINEAR" and layer.typing is None
+        if fits and output * layer.terms < 20_000 and layer.terms < 200:
+            numbers.append(number)
+        if len(numbers) == 8:
+            break
+    search, outcomes = searched(tmp_path, right, draws, numbers)
+    assert [find.verdict.message for find in search.finds.known] == []
+    assert {outcome.verdict.status for outcome in outcomes} <= {"pass", "fallback"}
+
+
+def test_a_find_is_the_smallest_case_and_its_file_fails_in_the_same_way(tmp_path):
+    search, _ = searched(tmp_path, Wrong(strided_16), Draws(1, "stride"), range(60))
+    find = search.finds.known[0]
+    assert find.layer.stride.count(16) == 1
+    assert find.layer.precision == "fp32"
+    assert {"batch", "groups", "channels", "maps", "bias", "free", "epilogue"}.isdisjoint(differing(find.layer))
+    assert np.prod(find.layer.input_shape) <= 4
+    path = tmp_path / f"{find.name}.toml"
+    text = path.read_text()
+    assert len(text.splitlines()) <= 12
+    (case,) = load_catalog(tmp_path / "").select([f"{find.name}/*"])
+    assert case == find.case
+    (verdict,) = Judge()(Wrong(strided_16), case, only=find.verdict.check)
+    assert (verdict.status, verdict.check) == ("fail", find.verdict.check)
+    assert Judge()(NumpyTarget(), case, only=find.verdict.check)[0].status == "pass"
+
+
+def test_equal_faults_are_one_find(tmp_path):
+    search, outcomes = searched(tmp_path, Wrong(lambda case: case.kernel.shape[0] > 4), numbers=range(50))
+    assert sum(outcome.is_fault for outcome in outcomes) > 10
+    (find,) = search.finds.known
+    assert find.layer.groups * find.layer.maps == 5
+    assert find.seen == sum(outcome.is_fault for outcome in outcomes)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{find.name}.toml"]
+
+
+def test_a_fault_beside_a_frequent_one_is_found(tmp_path):
+    """Draws that fail without what the first find needs have another cause."""
+
+    def dilated(case):
+        return max(case.attributes.dilation) > 4
+
+    target = Wrong(lambda case: case.attributes.groups > 1, dilated)
+    search, _ = searched(tmp_path, target, Draws(2, "dilation"), range(40))
+    needed = [differing(find.layer).keys() - {"seed", "size"} for find in search.finds.known]
+    assert {"groups"} in needed
+    assert any("dilation" in names and "groups" not in names for names in needed)
+
+
+def test_a_refusal_and_a_crash_are_finds(tmp_path):
+    class Refusing(NumpyTarget):
+        def build(self, case):
+            if case.attributes.groups > 3:
+                raise Refused("build", f"no kernel for {case.attributes.groups} groups")
+            if max(case.attributes.dilation) > 1:
+                raise TargetCrashed("the process died: SIGSEGV (in build)")
+            return super().build(case)
+
+    search, _ = searched(tmp_path, Refusing(), Draws(1), range(60))
+    found = {find.verdict.message.splitlines()[-1].strip(): find for find in search.finds.known}
+    assert found["no kernel for 4 groups"].layer.groups == 4
+    crash = next(find for text, find in found.items() if "SIGSEGV" in text)
+    assert crash.verdict.status == "error"
+    assert max(crash.layer.dilation) == 2
+
+
+def test_a_known_difference_is_no_find(tmp_path):
+    def known(verdict: Verdict, case):
+        return Verdict(**(vars(verdict) | {"known": "strides"}))
+
+    search, outcomes = searched(tmp_path, Wrong(strided_16), Draws(1, "stride"), range(30), Judge(known))
+    assert not search.finds.known
+    assert any(outcome.verdict.known for outcome in outcomes)
+
+
+class EachSixth(MutantEngine):
+    runs = 0
+
+    def run(self, feeds):
+        self.runs += 1
+        (y,) = super().run(feeds).values()
+        return {OUTPUT: y + (self.runs % 6 == 0)}
+
+
+def test_one_run_in_six_is_found_by_repeats(tmp_path):
+    case = Layer(size=(4, 4), window=(2, 2)).case("drawn/n")
+    target = MutantTarget(Mutant("each_sixth", "one run in six is wrong", engine=EachSixth))
+    verdict = check_repeats(Subject(case, Engines(target), lambda case, index: None), 17)
+    assert verdict.status == "fail"
+    assert "run 6 of 17 differs in 9 of 9 elements from the first run" in verdict.message
+    assert check_repeats(Subject(case, Engines(NumpyTarget()), lambda case, index: None), 17).status == "pass"
+    search, _ = searched(tmp_path, target, numbers=range(3))
+    assert search.finds.known[0].verdict.check == "repeats"
+
+
+def test_the_checks_of_a_draw_end_at_the_first_fault():
+    case = Layer(size=(4, 4), window=(2, 2), maps=2).case("drawn/n")
+    names = [verdict.check for verdict in Judge()(NumpyTarget(), case)]
+    assert names == ["forward", "inputs", "repeats", "metamorphic"]
+    verdicts = Judge()(FlippedKernel(), case)
+    assert [verdict.check for verdict in verdicts] == ["forward"]
+    assert summary(verdicts).status == "fail"
+
+
+def test_each_relation_that_applies_comes_up_in_turn():
+    case = Layer(batch=2, groups=2, size=(5, 5), window=(2, 2), maps=2).case("drawn/n")
+    seen = {Judge()(NumpyTarget(), case, number)[-1].figures["relation"] for number in range(12)}
+    assert len(seen) > 7
+    assert Judge()(NumpyTarget(), case, "groups_as_slices", "metamorphic")[0].figures["relation"] == "groups_as_slices"
+
+
+def test_simpler_layers_have_less_weight():
+    layer = Draws(1).layer(7)
+    candidates = list(simpler(layer))
+    assert len(candidates) > 10
+    assert all(weight(candidate) < weight(layer) for candidate in candidates)
+    assert list(simpler(Layer())) == []
+
+
+def test_shrinking_ends_at_its_budget():
+    calls = []
+
+    def attempt(case):
+        calls.append(case)
+        return
+
+    given = Draws(1).layer(7)
+    verdict = Verdict("drawn/n-fp32", "double", "compare", "fail", check="forward", message="wrong")
+    assert shrunk(given, verdict, attempt, seconds=0.0).layer == given
+    assert not calls
+    found = shrunk(given, verdict, attempt)
+    assert (found.layer, found.tries) == (given, len(calls))
+
+
+def test_a_smallest_layer_lints_clean_where_the_drawn_one_does():
+    """A single output element that is 0 would prove nothing."""
+    layer = Layer(maps=6, size=(4, 4), window=(2, 2))
+    target = Wrong(lambda case: True)
+
+    def attempt(case):
+        return Judge()(target, case, only="forward")[0]
+
+    found = shrunk(layer, attempt(layer.case("drawn/n")), attempt)
+    assert found.lints
+    assert is_clean(found.layer)
+    assert found.layer.maps == 1
+
+
+def test_what_a_layer_needs():
+    smallest, layer = Layer(groups=3, stride=(1, 16)), Layer(groups=5, channels=2, stride=(2, 17), size=(9, 9))
+    assert needs(smallest, layer)
+    assert needs(smallest, layer.of_rank(3))
+    assert not needs(smallest, Layer(groups=2, stride=(1, 16)))
+    assert not needs(Layer(precision="int8"), layer)
+    assert without(smallest, layer) == Layer(channels=2, size=(9, 9))
+    assert without(smallest, smallest.on_axis("stride", 0, 1)) == Layer()
+    assert without(Layer(), layer) is None
+
+
+def test_finds_are_equal_by_their_layer_or_their_cause():
+    def find(layer, message):
+        verdict = Verdict("drawn/n-fp32", "double", "compare", "fail", check="forward", message=message)
+        return Find("found", layer, layer.case("drawn/n"), verdict)
+
+    wrong = "output: {}/4 elements beyond the bound; worst at (0)\nall in the last map"
+    one = find(Layer(maps=3), wrong.format(1))
+    assert one.equals(find(Layer(maps=5), wrong.format(2)))
+    assert one.equals(find(Layer(maps=3, seed=4), wrong.format(2) + "\nas if: another thing (thing)"))
+    assert one.equals(find(Layer(maps=3, groups=2), wrong.format(2)))
+    assert not find(Layer(groups=2), wrong.format(1)).equals(one)
+    assert not one.equals(find(Layer(maps=5), "refused, but should be accepted:\nno"))
