@@ -352,7 +352,7 @@ def test_a_quick_latency_is_the_same_within_what_it_can_tell():
     assert 0.05 < float(np.median([change.within for change in found.changes])) < 0.2
     assert found.exit_code == 0
     assert "of quick latencies" in found.summary
-    assert "a spread of 3% between runs is assumed" in found.summary
+    assert "no calibration runs given" in found.summary
     assert "tolerance" not in found.summary
 
 
@@ -394,3 +394,93 @@ def test_a_record_without_placements_takes_no_freedom_away():
     # Four degrees of freedom against eight: Student's quantile is larger, and the variance is the same.
     widths = [math.log(change.high / change.low) for change in (mixed, every)]
     assert widths[0] / widths[1] == pytest.approx(2.776 / 2.306, rel=1e-3)
+
+
+def at_places(seed, spread, **given):
+    """Quick latencies at five places in memory, which differ by a standard deviation of ``spread``."""
+    base = run(seed, effort="quick", samples=8, **given)
+    generator, verdicts = np.random.default_rng(seed + 1000), []
+    for verdict in base.verdicts:
+        middle = float(np.median(verdict.figures["samples"]))
+        places = middle * np.exp(spread * generator.standard_normal(5))
+        facts = {"placements": places.tolist(), "one_place": ["weights"]}
+        verdicts.append(replace(verdict, figures={**verdict.figures, "facts": facts}))
+    return Record(base.header, tuple(verdicts), None)
+
+
+def test_a_quick_latency_is_as_precise_as_its_places_say():
+    """No spread is assumed beyond that of full latencies: what places leave is read from the record."""
+    steady, scattered = ([at_places(seed, spread, between=0.002) for seed in (1, 2)] for spread in (0.001, 0.05))
+    widths = [
+        float(np.median([math.log(change.high / change.low) for change in compare_latency(*pair).changes]))
+        for pair in (steady, scattered)
+    ]
+    assert widths[0] < 0.08
+    assert widths[1] > 2.5 * widths[0]
+    assert not compare_latency(*scattered).regressions
+
+
+def test_no_false_alarm_of_quick_latencies():
+    """The weights of each run lie in a place of their own, whose effect is as large as that of the others."""
+    for seed in range(10):
+        base, new = (at_places(100 * seed + side, 0.01, between=0.01) for side in (1, 2))
+        assert not compare_latency(base, new).regressions
+
+
+def test_a_slow_quick_latency_is_found_sooner_with_several_places():
+    slower = {7: 1.25}
+    several = change_of(compare_latency(at_places(1, 0.002), at_places(2, 0.002, slower=slower)), 7)
+    one = change_of(
+        compare_latency(*(run(seed, some, effort="quick", samples=8) for seed, some in ((1, {}), (2, slower)))), 7
+    )
+    assert several.word == "slower"
+    assert math.log(several.high / several.low) < math.log(one.high / one.low)
+
+
+def test_a_quick_latency_of_a_host_is_not_judged_without_repeated_runs():
+    base, new = (run(seed, slower, effort="quick", mode="host") for seed, slower in ((1, None), (2, {7: 2.0})))
+    found = change_of(compare_latency(base, new), 7)
+    assert found.answer == "ambiguous"
+    assert "give repeated runs as calibration" in found.notes[0]
+    known = [run(seed, effort="quick", mode="host") for seed in (3, 4, 5)]
+    assert change_of(compare_latency(base, new, known), 7).word == "slower"
+
+
+def clocked(seed, mhz, slower=None, at=1980):
+    """Full latencies at an SM clock, which is proportional to their speed."""
+    scale = {index: (slower or {}).get(index, 1.0) * at / mhz for index in range(CASES)}
+    return run(seed, scale, facts={"sample_mhz": mhz})
+
+
+def test_a_lower_clock_is_no_slower_kernel():
+    found = compare_latency(clocked(1, 1980), clocked(2, 1755))
+    assert not found.regressions
+    change = change_of(found, 7)
+    assert change.answer == "ambiguous"
+    assert "in clock cycles: the SM clock was lower, and not the kernel slower" in change.notes[0]
+    assert found.exit_code == 3
+
+
+def test_a_slower_kernel_is_slower_at_any_clock():
+    found = compare_latency(clocked(1, 1980), clocked(2, 1755, {7: 1.1}))
+    assert [change.case for change in found.regressions] == [name(7)]
+
+
+def test_clocks_of_each_sample_count():
+    base = clocked(1, 1980)
+    (verdict, *_) = base.verdicts
+    samples = verdict.figures["samples"]
+    each = [1980, 990] * (len(samples) // 2)
+    doubled = [sample * 1980 / mhz for sample, mhz in zip(samples, each, strict=True)]
+    again = replace(verdict, figures={**verdict.figures, "samples": doubled, "facts": {"sample_mhz": each}})
+    (before,) = timings(Record(base.header, (verdict,), None)).values()
+    (after,) = timings(Record(base.header, (again,), None)).values()
+    assert after.cycles == pytest.approx(before.cycles)
+    assert before.cycles == pytest.approx(before.summary.median * 1980e6)
+
+
+@pytest.mark.parametrize("facts", [{}, {"sample_mhz": [1980]}, {"sample_mhz": []}], ids=["none", "too few", "empty"])
+def test_without_clocks_time_alone_decides(facts):
+    base, new = run(1, facts=facts), run(2, {7: 1.1}, facts=facts)
+    assert all(timing.cycles is None for timing in timings(base).values())
+    assert [change.case for change in compare_latency(base, new).regressions] == [name(7)]

@@ -17,7 +17,10 @@ from trt_conformance.results.record.record import Record
 UNCALIBRATED = 0.01
 """The spread between runs, as a fraction of the median, that is assumed where no repeated runs are given."""
 UNCALIBRATED_QUICK = 0.03
-"""The same of quick latencies, whose weights stay in one place: that alone makes up to 5 % (`targets.timing.gpu`)."""
+"""The same of quick latencies at one place in memory, which alone makes up to 5 % (`targets.timing.gpu`).
+
+Those of several places state what the places leave.
+"""
 PRIOR = 8
 
 
@@ -34,6 +37,11 @@ ASSUMED: Mapping[Effort, Typical] = {
 }
 
 
+def assumed(effort: Effort, is_placed: bool) -> Typical:
+    """What is assumed where nothing is repeated; ``is_placed``: each latency was taken at several places in memory."""
+    return ASSUMED["full" if is_placed else effort]
+
+
 @dataclass(frozen=True)
 class Thresholds:
     """The variance between runs: what is typical of a mode, and by case; assumed where a mode was not repeated.
@@ -48,9 +56,13 @@ class Thresholds:
     typical: Mapping[tuple[Mode, Effort], Typical] = field(default_factory=dict)
     by_case: Mapping[Key, tuple[float, int]] = field(default_factory=dict)
 
-    def of(self, key: Key) -> Typical:
-        """Of a case."""
-        typical = self.typical.get((key.mode, key.effort), ASSUMED[key.effort])
+    def knows(self, key: Key) -> bool:
+        """Whether anything was repeated that was timed in this way."""
+        return (key.mode, key.effort) in self.typical
+
+    def of(self, key: Key, is_placed: bool = False) -> Typical:
+        """Of a case; ``is_placed`` as for `assumed`."""
+        typical = self.typical.get((key.mode, key.effort), assumed(key.effort, is_placed))
         if key not in self.by_case:
             return typical
         own, freedom = self.by_case[key]

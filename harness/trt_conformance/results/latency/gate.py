@@ -11,6 +11,9 @@ Of many cases some differ by chance, so p-values are corrected as Holm does (Sca
 1979). "Same" needs evidence too: the interval must lie within the tolerance (Schuirmann, Journal of Pharmacokinetics
 and Biopharmaceutics 15, 1987). What is neither is ambiguous.
 
+What became slower is confirmed in clock cycles, where the SM clock of each sample is known: a lower clock is not a
+slower kernel.
+
 Quick and full latencies are never compared with each other, and are corrected apart. A quick latency is tolerated as
 much as it can tell: within twice the half width of its interval, where that is more than the tolerance.
 """
@@ -28,7 +31,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Effort, Mode
 from trt_conformance.core.words import one_line, percent, seconds
 from trt_conformance.numerics.samples import batches_of
-from trt_conformance.results.latency.calibration import UNCALIBRATED, UNCALIBRATED_QUICK, Thresholds, calibrate
+from trt_conformance.results.latency.calibration import UNCALIBRATED, Thresholds, calibrate
 from trt_conformance.results.latency.recorded import (
     Key,
     SameKernels,
@@ -139,12 +142,13 @@ class LatencyComparison:
             return ""
         quick, full = self.of("quick"), self.of("full")
         assumed = "; no calibration runs given: a spread of {:.0%} between runs is assumed" * (not self.calibrated)
+        of_quick = "; no calibration runs given" * (not self.calibrated)
         parts = []
         if full or not quick:
             parts.append(f"{_counted(full)} (tolerance {self.tolerance:.1%}{assumed.format(UNCALIBRATED)})")
         if quick:
             within = f"known to within {percent(float(np.median([change.within for change in quick])))}"
-            parts.append(f"of quick latencies {_counted(quick)} ({within}{assumed.format(UNCALIBRATED_QUICK)})")
+            parts.append(f"of quick latencies {_counted(quick)} ({within}{of_quick})")
         return "; ".join(parts)
 
     def lines(self) -> list[str]:
@@ -268,6 +272,8 @@ class _Draft:
     freedom: float
     moved: float | None
     notes: tuple[str, ...]
+    is_unknown: bool
+    """Nothing is known of how much such latencies vary from run to run."""
 
     @classmethod
     def of(
@@ -279,7 +285,7 @@ class _Draft:
         thresholds: Thresholds,
         normalise: bool,
     ) -> _Draft:
-        between, freedom = thresholds.of(key)
+        between, freedom = thresholds.of(key, all(len(t.placements) > 1 for t in (*before, *after)))
         effect, variance, freedoms = 0.0, 0.0, []
         for sign, side in ((-1, before), (1, after)):
             effect += sign * math.log(_median(side))
@@ -293,12 +299,13 @@ class _Draft:
             variance += largest / len(side)
             freedoms.append(known_by)
         notes = [] if old == key else [f"base timed as {old.timing_mode}, new as {key.timing_mode}"]
+        unknown = key.effort == "quick" and key.mode == "host" and not thresholds.knows(key)
         moved = _yardstick(before, after)
         if normalise and moved is None:
             notes.append("no yardstick: not normalised")
         elif normalise and moved is not None:
             effect, moved = effect - moved, None
-        return cls(key, before, after, effect, math.sqrt(variance), min(freedoms), moved, tuple(notes))
+        return cls(key, before, after, effect, math.sqrt(variance), min(freedoms), moved, tuple(notes), unknown)
 
     @property
     def p(self) -> float:
@@ -310,12 +317,19 @@ class _Draft:
         within = max(limit, 2 * half) if self.key.effort == "quick" else limit
         answer: Answer = "ambiguous"
         notes = list(self.notes)
-        if abs(self.effect) + half <= within:
+        cycles = None if self.effect <= 0 else _cycles(self.before, self.after)
+        if self.is_unknown:
+            notes.append("a quick latency of a host says nothing of the next run: give repeated runs as calibration")
+        elif abs(self.effect) + half <= within:
             answer = "same"
         elif p > 1 - CONFIDENCE or abs(self.effect) < limit:
             notes.append(self._advice(half, limit))
         elif self.moved is not None and self.moved * self.effect > 0 and abs(self.moved) >= abs(self.effect) / 2:
             notes.append(f"the yardstick moved by {signed(math.exp(self.moved))}: the device itself changed")
+        elif cycles is not None and cycles < limit:
+            notes.append(
+                f"{signed(math.exp(cycles))} in clock cycles: the SM clock was lower, and not the kernel slower"
+            )
         else:
             answer = "different"
         kernels, base_kernels, new_kernels = kernel_change(self.before[0], self.after[0])
@@ -357,6 +371,15 @@ def _yardstick(before: Sequence[Timing], after: Sequence[Timing]) -> float | Non
     """The logarithm of how the yardstick's time changed."""
     sides = [[timing.yardstick for timing in side if timing.yardstick] for side in (before, after)]
     return math.log(float(np.median(sides[1]) / np.median(sides[0]))) if all(sides) else None
+
+
+def _cycles(before: Sequence[Timing], after: Sequence[Timing]) -> float | None:
+    """The logarithm of how the number of clock cycles changed; None where a clock is not known."""
+    sides = [[timing.cycles for timing in side if timing.cycles] for side in (before, after)]
+    if len(sides[0]) < len(before) or len(sides[1]) < len(after):
+        return None
+    old, new = (sum(map(math.log, side)) / len(side) for side in sides)
+    return new - old
 
 
 def signed(ratio: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -43,6 +43,7 @@ class Key(NamedTuple):
 class Timing:
     """One latency: of which target, its samples' summary, kernel names by source, and the yardstick in seconds.
 
+    ``cycles`` is the median of the samples, each times its SM clock; None where the clocks were not recorded.
     ``placements`` are the medians of copies at other places in memory, where there were several. ``weights_stay``:
     the weights were in one place throughout.
     """
@@ -53,6 +54,7 @@ class Timing:
     yardstick: float | None
     placements: tuple[float, ...] = ()
     weights_stay: bool = False
+    cycles: float | None = None
 
     @property
     def placing(self) -> float:
@@ -111,7 +113,16 @@ def _timing(verdict: Verdict) -> Timing:
         yardstick=float(np.median(figures["yardstick"])) if figures.get("yardstick") else None,
         placements=tuple(facts.get("placements", ())),
         weights_stay="weights" in (facts.get("one_place") or ()),
+        cycles=_cycles(figures["samples"], facts.get("sample_mhz")),
     )
+
+
+def _cycles(samples: Sequence[float], mhz: int | Sequence[int] | None) -> float | None:
+    """The median number of clock cycles; None where the clock of a sample is not known."""
+    clocks = np.asarray(mhz or [], dtype=np.float64)
+    if not clocks.size or (clocks.ndim and clocks.size != len(samples)):
+        return None
+    return float(np.median(np.asarray(samples) * clocks * 1e6))
 
 
 def _names(given: Any, name: str) -> frozenset[str]:
