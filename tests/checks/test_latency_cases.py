@@ -340,3 +340,20 @@ def test_not_asked_for(arguments, code, text):
 def test_options_that_cannot_be(options, processes, text):
     with pytest.raises(pytest.UsageError, match=text):
         check_options(RunOptions(latency="full", time_limit_s=300.0, **options), processes)
+
+
+@pytest.mark.parametrize(
+    ("cold", "plan", "word"),
+    [(None, (False, False), "warm"), ("all", (True, False), "cold"), ("weights", (True, True), "cold weights")],
+)
+def test_what_is_cold(cold, plan, word):
+    class Asked(Measured):
+        def measure(self, feeds, plan):
+            asked.append((plan.cold_l2, plan.warm_input))
+            return Measurement("graph", plan.cold_l2, (2e-6,) * 20, 0, "precise", {"warm_input": plan.warm_input})
+
+    asked: list[tuple[bool, bool]] = []
+    found = check_latency(subject(Asked), cold=cold)
+    assert asked == [plan]
+    assert found.message.startswith(f"graph, {word} cache: ")
+    assert [key.cache for key in timings(Record({}, (found,), None))] == [word]

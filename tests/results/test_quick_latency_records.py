@@ -1,5 +1,8 @@
 """Quick latencies in records: apart from full ones in history and report, and no part of what `compare` judges."""
 
+import csv
+import json
+
 import pytest
 
 from tests.support.runs import record, verdict
@@ -9,6 +12,12 @@ from trt_conformance.results.history import history
 from trt_conformance.results.latency.recorded import timings
 from trt_conformance.results.record.record import RecordWriter
 from trt_conformance.results.record.schema import LineFault, validated
+from trt_conformance.results.report.exports.benchmark import github_benchmark
+from trt_conformance.results.report.exports.prometheus import prometheus
+from trt_conformance.results.report.exports.series import latencies
+from trt_conformance.results.report.exports.table import as_csv
+from trt_conformance.results.report.latency_rows import latency_rows
+from trt_conformance.results.report.view import View
 
 SAMPLES = [1e-5, 1.01e-5, 0.99e-5] * 4
 FIGURES = {"mode": "graph", "cold_l2": False, "samples": SAMPLES}
@@ -59,3 +68,30 @@ def test_the_schema_refuses_other_values(field, value):
     line["figures"] = line["figures"] | {field: value}
     with pytest.raises(LineFault, match=field):
         validated(line)
+
+
+PLACED = {"placements": [1e-5, 1.1e-5, 0.9e-5, 1.05e-5, 0.95e-5], "one_place": ["weights"]}
+
+
+def test_exports_tell_them_apart_with_their_precision():
+    """The standard error is the one that the places leave: 7.9 % of each, and once more for the weights."""
+    stated = 0.0791 * (1 + 1 / 5) ** 0.5
+    found = View((record(quick(figures=FIGURES | QUICK | {"uncertainty": stated, "facts": PLACED}), full()),))
+    text = prometheus(found)
+    assert f'case="{verdict().case}",effort="quick",mode="graph"' in text
+    assert f'case="{verdict().case}",effort="full",mode="graph"' in text
+    by_effort = {entry.key.effort: entry.error for entry in latencies(found)}
+    assert by_effort["quick"] == pytest.approx(stated, rel=1e-3)
+    assert by_effort["full"] < 0.01
+    rows = list(csv.DictReader(as_csv(found).splitlines()))
+    assert [row["effort"] for row in rows] == ["quick", ""]
+    assert float(rows[0]["latency_error_s"]) == pytest.approx(stated * 1e-5, rel=1e-3)
+    names = {entry["name"] for entry in json.loads(github_benchmark(found))}
+    assert names == {f"{verdict().case} on tensorrt, {way}" for way in ("quick graph, warm", "graph, warm")}
+    assert [row.error for row in latency_rows(found)] == ["±8.7 %", "±0.5 %"]
+
+
+def test_cold_weights_are_a_cache_of_their_own():
+    ways = [FIGURES, FIGURES | {"cold_l2": True}, FIGURES | {"cold_l2": True, "facts": {"warm_input": True}}]
+    found = [key.timing_mode for one in ways for key in timings(record(full(figures=one)))]
+    assert found == ["graph, warm", "graph, cold", "graph, cold weights"]

@@ -168,6 +168,7 @@ def test_a_low_clock_does_not_count(bus, monkeypatch, clock, is_too_low):
     assert held.facts() == {"available": True, "default_mhz": 2000}
     assert held.is_too_low(held.read()) is is_too_low
     facts = {"available": True, "default_mhz": 2000, "median_mhz": clock, "min_mhz": clock, "max_mhz": clock}
+    facts["bus"] = "0000:3B:00.0"
     assert held.facts() == facts
 
 

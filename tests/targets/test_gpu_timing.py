@@ -18,7 +18,7 @@ from trt_conformance.targets.tensorrt.execution import TensorRTEngine
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.plans import Plan
 from trt_conformance.targets.timing import gpu, quick
-from trt_conformance.targets.timing.measurement import TimingPlan
+from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
 KERNEL_S, COLD_S = 5e-6, 20e-6
 SHORT = TimingPlan("graph", warmup_s=0.0, min_s=0.0, limit_s=5.0, min_samples=6)
@@ -38,6 +38,9 @@ class Work:
 
     download = upload
 
+    def rewrite_input(self):
+        self.device.cudaMemcpyAsync(0, 0, 1000, 3, 0)
+
 
 @pytest.mark.parametrize("mode", ["graph", "enqueue", "end_to_end"])
 def test_a_cold_sample_has_its_cache_emptied(monkeypatch, mode):
@@ -46,6 +49,31 @@ def test_a_cold_sample_has_its_cache_emptied(monkeypatch, mode):
     cold = gpu.measure([Work(device)], replace(SHORT, mode=mode, cold_l2=True))
     assert median(cold.samples) - median(warm.samples) == pytest.approx(COLD_S, rel=0.02)
     assert cold.cold_l2 and cold.facts["flush_bytes"] == 2 * fake_gpu.L2_BYTES
+
+
+@pytest.mark.parametrize("mode", ["graph", "enqueue"])
+def test_cold_weights_have_their_input_written_behind_the_flush(monkeypatch, mode):
+    device = fake_gpu.install(monkeypatch)
+    plan = replace(SHORT, mode=mode, cold_l2=True, warm_input=True)
+    found = gpu.measure([Work(device)], plan)
+    assert found.cold == plan.cold == "weights"
+    assert found.facts["warm_input"]
+    # Neither the flush nor the copy is part of a sample.
+    extra = 0.0 if mode == "graph" else fake_gpu.EVENT_S
+    assert median(found.samples) == pytest.approx(KERNEL_S + COLD_S + extra, rel=1e-3)
+    enqueued = " ".join(device.ran[-6:])
+    assert "fill copy kernel" in " ".join(device.ran)
+    assert "kernel copy" not in enqueued
+
+
+@pytest.mark.parametrize(("seconds", "told"), [((1e-5,) * 8, False), ((1e-5, 1.05e-5) * 4, True)])
+def test_the_command_that_locks_the_clock_is_named(seconds, told):
+    clocks = {"median_mhz": 1755, "min_mhz": 1740, "max_mhz": 1980, "bus": "0000:3B:00.0"}
+    found = Measurement("graph", False, seconds, 0, "stable", {"clocks": clocks})
+    note = "at SM clocks of 1740 to 1980 MHz: `sudo nvidia-smi -i 0000:3B:00.0 -lgc 1755` locks the clock"
+    assert any(note in one for one in found.notes) is told
+    unknown = Measurement("graph", False, seconds, 0, "stable", {"clocks": {"available": False}})
+    assert unknown.notes == []
 
 
 @pytest.mark.parametrize("cold", [False, True])

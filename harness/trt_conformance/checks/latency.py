@@ -10,9 +10,9 @@ from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.engine_cost import COST
 from trt_conformance.core.tensors import feeds_of
-from trt_conformance.core.types import Mode
+from trt_conformance.core.types import Cold, Mode
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.core.words import percent
+from trt_conformance.core.words import cache_word, percent
 from trt_conformance.numerics.roofline import Floor, Work, floor, work
 from trt_conformance.numerics.samples import Summary, summarise
 from trt_conformance.targets.protocols import offers
@@ -23,7 +23,7 @@ DESCRIBED = ("ran_in", "kernel", "layers", "engine", *COST)
 
 @judged("latency")
 def check_latency(
-    subject: Subject, mode: Mode | None = None, cold_l2: bool = False, limit_s: float = TimingPlan.limit_s
+    subject: Subject, mode: Mode | None = None, cold: Cold | None = None, limit_s: float = TimingPlan.limit_s
 ) -> Finding | Verdict:
     """Time a case in its first run shape. A wrong result is not timed: it gives the verdict of `check_forward`.
 
@@ -31,7 +31,7 @@ def check_latency(
 
     Args:
         mode: what to time; by default graph where the engine has it, else its first mode.
-        cold_l2: whether caches are emptied before each sample.
+        cold: what is not in the caches when a sample begins; None leaves them as they are.
         limit_s: seconds after which sampling ends, precise or not.
     """
     engine = subject.engine(subject.case)
@@ -44,7 +44,8 @@ def check_latency(
     forward = check_forward(subject)
     if forward.status not in ("pass", "fallback"):
         return forward
-    found = engine.measure(feeds_of(subject.case), TimingPlan(chosen, cold_l2, limit_s=limit_s))
+    plan = TimingPlan(chosen, cold is not None, limit_s=limit_s, warm_input=cold == "weights")
+    found = engine.measure(feeds_of(subject.case), plan)
     if not found.samples:
         return Finding("not run", ["; ".join(found.notes) or "no samples were taken"])
     return _timed(subject, forward, found)
@@ -71,13 +72,14 @@ def _timed(subject: Subject, forward: Verdict, found: Measurement) -> Finding:
         figures["floor"] = asdict(least) | {"fraction": least.fraction(summary.median)}
     figures |= {key: facts.pop(key) for key in ("kernels", "yardstick") if key in facts}
     facts.pop("notes", None)
-    line = _line(found, summary, todo, least, notes)
-    return Finding(forward.status, [line], figures | {"facts": facts})
+    figures["facts"] = facts
+    line = f"{found.mode}, {cache_word(figures)} cache: {_line(summary, todo, least, notes)}"
+    return Finding(forward.status, [line], figures)
 
 
-def _line(found: Measurement, summary: Summary, todo: Work, least: Floor | None, notes: list[str]) -> str:
-    """``graph, warm cache: 67.1 µs ±0.3 % (n=200), 110 TFLOP/s, 62 % of the floor (compute)``."""
+def _line(summary: Summary, todo: Work, least: Floor | None, notes: list[str]) -> str:
+    """``67.1 µs ±0.3 % (n=200), 110 TFLOP/s, 62 % of the floor (compute)``."""
     parts = [summary.text(), f"{todo.flops / summary.median / 1e12:.3g} TFLOP/s"]
     if least is not None:
         parts.append(f"{percent(least.fraction(summary.median))} of the floor ({least.bound})")
-    return f"{found.mode}, {'cold' if found.cold_l2 else 'warm'} cache: {', '.join([*parts, *notes])}"
+    return ", ".join([*parts, *notes])

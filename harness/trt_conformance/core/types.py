@@ -111,6 +111,10 @@ one call, by the host's clock.
 """
 MODES: tuple[Mode, ...] = get_args(Mode)
 
+Cold = Literal["all", "weights"]
+"""What is not in the GPU's caches when a sample begins; weights: the input is, as behind another layer of a network."""
+COLDS: tuple[Cold, ...] = get_args(Cold)
+
 Effort = Literal["quick", "full"]
 """How long a latency is measured: quick, about 10 ms in passing; full, until its median is precise."""
 

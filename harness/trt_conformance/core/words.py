@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -80,3 +81,10 @@ def percent(fraction: float) -> str:
 def _three_digits(value: float) -> str:
     size = abs(value)
     return f"{value:.{0 if size >= 99.95 else 1 if size >= 9.995 else 2}f}"
+
+
+def cache_word(figures: Mapping[str, Any]) -> str:
+    """``warm``, ``cold``, or ``cold weights``: the state of the caches in the figures of a latency."""
+    if not figures.get("cold_l2"):
+        return "warm"
+    return "cold weights" if (figures.get("facts") or {}).get("warm_input") else "cold"

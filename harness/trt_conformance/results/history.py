@@ -19,6 +19,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import replacing
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import REFERENCE, Verdict
+from trt_conformance.core.words import cache_word
 from trt_conformance.numerics.samples import Summary, summarise
 from trt_conformance.results.latency.recorded import effort_of
 from trt_conformance.results.record.record import Record, read_record, record_path
@@ -32,9 +33,9 @@ create table run (id integer primary key, path text not null, started text not n
 create table fact (run integer not null references run, target text not null, name text not null, value text not null,
     primary key (run, target, name)) without rowid;
 create table latency (run integer not null references run, case_id text not null, target text not null,
-    series text not null, mode text not null, cold_l2 integer not null, effort text not null, count integer not null,
+    series text not null, mode text not null, cache text not null, effort text not null, count integer not null,
     median real not null, error real, p1 real not null, p5 real not null, p25 real not null, p75 real not null,
-    p95 real not null, p99 real not null, primary key (run, case_id, target, mode, cold_l2, effort));
+    p95 real not null, p99 real not null, primary key (run, case_id, target, mode, cache, effort));
 create table fraction (run integer not null references run, case_id text not null, target text not null,
     series text not null, fraction real not null, primary key (run, case_id, target));
 """
@@ -119,7 +120,7 @@ def _insert(connection: sqlite3.Connection, number: int, series: str, verdict: V
     if verdict.phase == "latency" and verdict.status in ("pass", "fallback") and figures.get("samples"):
         summary: Summary = summarise(figures["samples"])
         values = [getattr(summary, name) for name in _COLUMNS]
-        row = (*key, figures["mode"], figures["cold_l2"], effort_of(verdict), *values)
+        row = (*key, figures["mode"], cache_word(figures), effort_of(verdict), *values)
         connection.execute(f"insert or replace into latency values ({', '.join('?' * len(row))})", row)  # noqa: S608
     elif verdict.check == "forward" and figures.get("fraction") is not None:
         fraction = float(figures["fraction"])
@@ -166,11 +167,11 @@ _Facts = Mapping[int, Mapping[tuple[str, str], str]]
 def _latencies(connection: sqlite3.Connection, facts: _Facts) -> Iterator[Trend]:
     groups: dict[tuple[str, str, str], list[TrendPoint]] = {}
     rows = connection.execute(
-        "select case_id, series, mode, cold_l2, effort, run, target, median, p5, p95, error, count "
+        "select case_id, series, mode, cache, effort, run, target, median, p5, p95, error, count "
         "from latency order by run"
     )
-    for case, series, mode, cold, effort, *point in rows:
-        way = f"{'quick ' * (effort == 'quick')}{mode}, {'cold' if cold else 'warm'}"
+    for case, series, mode, cache, effort, *point in rows:
+        way = f"{'quick ' * (effort == 'quick')}{mode}, {cache}"
         groups.setdefault((case, series, way), []).append(TrendPoint(*point))
     for (case, series, way), points in groups.items():
         yield Trend("latency", case, series, way, _marked(points, facts))

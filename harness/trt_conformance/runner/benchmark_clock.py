@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.core.words import cache_word
 
 
 class DeviceClock:
@@ -28,7 +29,7 @@ class DeviceClock:
         figures = dict(found.figures)
         samples = figures.pop("samples")
         self._now, self._samples = 0.0, iter(samples)
-        benchmark.group = f"{figures['mode']}, {'cold' if figures['cold_l2'] else 'warm'} cache"
+        benchmark.group = f"{figures['mode']}, {cache_word(figures)} cache"
         benchmark.params = {"case": found.case, "target": found.target}
         benchmark.extra_info.update(benchmark.params | figures)
         benchmark.pedantic(self.advance, rounds=len(samples), iterations=1)

@@ -57,7 +57,7 @@ def timing(request: pytest.FixtureRequest, run: Run) -> dict[str, Any]:
     """The arguments of `check_latency` that say how to time."""
     return {
         "mode": getattr(request, "param", None),
-        "cold_l2": run.options.cold_l2,
+        "cold": run.options.cold,
         "limit_s": run.options.latency_limit_s,
     }
 

@@ -12,7 +12,7 @@ import pytest
 
 from trt_conformance.catalog.sweeps.model import TIERS
 from trt_conformance.core.paths import RUNS
-from trt_conformance.core.types import LATENCY_CHOICES, MODES, LatencyChoice, Mode, Tier
+from trt_conformance.core.types import COLDS, LATENCY_CHOICES, MODES, Cold, LatencyChoice, Mode, Tier
 from trt_conformance.runner.progress import CHOICES
 from trt_conformance.runner.shard import Shard
 from trt_conformance.targets.isolation.proxy import TIME_LIMIT
@@ -34,7 +34,7 @@ class RunOptions:
         large: run the cases with very large tensors.
         latency: which latencies to take; None takes quick ones of targets that run on a GPU.
         latency_modes: what to time; none for the target's default.
-        cold_l2: empty the caches before each sample.
+        cold: what is emptied from the caches before each sample; None for nothing.
         latency_limit_s: seconds after which the sampling of a case ends.
         time_limit_s: seconds after which a build or a run counts as hung.
         require_gpu: fail if there is no GPU.
@@ -57,7 +57,7 @@ class RunOptions:
     large: bool = False
     latency: LatencyChoice | None = None
     latency_modes: tuple[Mode, ...] = ()
-    cold_l2: bool = False
+    cold: Cold | None = None
     latency_limit_s: float = TimingPlan.limit_s
     time_limit_s: float = TIME_LIMIT
     require_gpu: bool = False
@@ -90,7 +90,7 @@ def read_options(config: pytest.Config) -> RunOptions:
         large=option("large"),
         latency=option("latency"),
         latency_modes=tuple(option("latency_mode")),
-        cold_l2=option("cold_l2"),
+        cold=option("cold"),
         latency_limit_s=option("latency_limit"),
         time_limit_s=option("time_limit"),
         require_gpu=option("require_gpu"),
@@ -175,7 +175,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=MODES,
         help="what to time; repeatable; by default graph on a GPU, host on a CPU",
     )
-    group.addoption("--cold-l2", action="store_true", help="empty the caches before each sample")
+    group.addoption(
+        "--cold",
+        choices=COLDS,
+        help="empty the caches before each sample; with weights, the input is in them again, as behind another layer",
+    )
+    group.addoption("--cold-l2", dest="cold", action="store_const", const="all", help="the same as --cold all")
     group.addoption(
         "--latency-limit",
         type=float,

@@ -50,7 +50,7 @@ def _options(run: Run) -> list[str]:
     words += ["--large"] if given.large else []
     if given.full_latency:
         words += ["--latency", *(word for mode in given.latency_modes for word in ("--latency-mode", mode))]
-        words += ["--cold-l2"] if given.cold_l2 else []
+        words += ["--cold", given.cold] if given.cold else []
     words += ["--tactics", given.tactics] if given.tactics != "default" else []
     words += ["--tactic-sources", shlex.quote(",".join(given.tactic_sources))] if given.tactic_sources else []
     return words

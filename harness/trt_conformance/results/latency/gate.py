@@ -62,7 +62,7 @@ class LatencyChange:
 
     case: str
     mode: Mode
-    cold_l2: bool
+    cache: str
     base_target: str
     new_target: str
     base_median: float
@@ -336,7 +336,7 @@ class _Draft:
         return LatencyChange(
             case=self.key.case,
             mode=self.key.mode,
-            cold_l2=self.key.cold_l2,
+            cache=self.key.cache,
             base_target=self.before[0].target,
             new_target=self.after[0].target,
             base_median=_median(self.before),

@@ -11,6 +11,7 @@ import numpy as np
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import Effort, Mode
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.core.words import cache_word
 from trt_conformance.numerics.samples import Summary, placing_error, summarise
 from trt_conformance.results.record.record import Record
 
@@ -21,19 +22,22 @@ _SOURCES = {"kernels": "name", "layers": "kernel", "kernel": ""}
 
 
 class Key(NamedTuple):
-    """What must agree for two latencies to be compared. ``family`` is a target's name without version and GPU."""
+    """What must agree for two latencies to be compared.
+
+    ``family`` is a target's name without version and GPU; ``cache`` is warm, cold, or cold weights.
+    """
 
     case: str
     family: str
     mode: Mode
-    cold_l2: bool
+    cache: str
     effort: Effort = "full"
 
     @property
     def timing_mode(self) -> str:
         """``graph, warm``; ``quick graph, warm`` of a quick latency."""
         mode = f"quick {self.mode}" if self.effort == "quick" else self.mode
-        return f"{mode}, {'cold' if self.cold_l2 else 'warm'}"
+        return f"{mode}, {self.cache}"
 
     def __str__(self) -> str:
         return f"{self.case} [{self.family}, {self.timing_mode}]"
@@ -100,7 +104,7 @@ def _is_latency(verdict: Verdict) -> bool:
 
 def _key(verdict: Verdict) -> Key:
     figures, family = verdict.figures, TargetName.parse(verdict.target).flavour
-    return Key(verdict.case, family, figures["mode"], bool(figures.get("cold_l2")), effort_of(verdict))
+    return Key(verdict.case, family, figures["mode"], cache_word(figures), effort_of(verdict))
 
 
 def _timing(verdict: Verdict) -> Timing:

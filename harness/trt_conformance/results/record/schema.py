@@ -149,12 +149,14 @@ class Facts(Line):
     """Facts of a timing.
 
     ``placements``: median seconds at each of several places in memory; ``one_place`` is what was in the same place all
-    the time. ``sample_mhz``: the SM clock of each sample, or the one that all of them have.
+    the time. ``sample_mhz``: the SM clock of each sample, or the one that all of them have. ``warm_input``: where
+    caches were emptied, the input was in them again.
     """
 
     ceilings: dict[str, Rate] = {}
     placements: list[Sample] = []
     one_place: list[str] = []
+    warm_input: bool = False
     sample_mhz: Size | list[Size] | None = None
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.core.words import percent
+from trt_conformance.core.words import cache_word, percent
 from trt_conformance.numerics.samples import Summary, summarise
 from trt_conformance.results.latency.recorded import device_of, effort_of
 from trt_conformance.results.report.view import Column, View
@@ -47,7 +47,7 @@ class LatencyRow:
 
     @property
     def cache(self) -> str:
-        return "cold" if self.verdict.figures.get("cold_l2") else "warm"
+        return cache_word(self.verdict.figures)
 
     @property
     def work(self) -> Mapping[str, Any]:
@@ -59,7 +59,8 @@ class LatencyRow:
 
     @property
     def error(self) -> str:
-        return f"±{percent(self.summary.error)}"
+        """The standard error of the median; of a quick latency, with what places in memory leave."""
+        return f"±{percent(float(self.verdict.figures.get('uncertainty', self.summary.error)))}"
 
     @property
     def flops_per_s(self) -> float | None:

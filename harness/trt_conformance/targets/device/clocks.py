@@ -18,9 +18,13 @@ def nvml_handle(nvml: Any) -> Any:
 
     Raises CudaError where CUDA has no GPU, and an NVMLError where NVML does not know it.
     """
+    return nvml.nvmlDeviceGetHandleByPciBusId(bus_id().encode())
+
+
+def bus_id() -> str:
+    """The PCI bus id of CUDA's first GPU, which nvidia-smi takes too. Raises CudaError where CUDA has no GPU."""
     bus = cuda.call("cudaDeviceGetPCIBusId", BUS_ID_BYTES, 0)
-    text = bus.decode() if isinstance(bus, bytes) else str(bus)
-    return nvml.nvmlDeviceGetHandleByPciBusId(text.rstrip("\0").encode())
+    return (bus.decode() if isinstance(bus, bytes) else str(bus)).rstrip("\0")
 
 
 class _Gpu(NamedTuple):
@@ -29,6 +33,7 @@ class _Gpu(NamedTuple):
     nvml: Any
     handle: Any
     default: int
+    bus: str = ""
 
     def clock(self) -> int:
         return int(self.nvml.nvmlDeviceGetClockInfo(self.handle, self.nvml.NVML_CLOCK_SM))
@@ -46,7 +51,7 @@ def _gpu() -> _Gpu | str:
             default = int(pynvml.nvmlDeviceGetDefaultApplicationsClock(handle, pynvml.NVML_CLOCK_SM))
         except pynvml.NVMLError:
             default = int(pynvml.nvmlDeviceGetMaxClockInfo(handle, pynvml.NVML_CLOCK_SM))
-        return _Gpu(pynvml, handle, default)
+        return _Gpu(pynvml, handle, default, bus_id())
     except Exception as fault:  # NVML is optional: the facts give the reason
         return str(fault) or type(fault).__name__
 
@@ -89,4 +94,5 @@ class Clocks:
             "median_mhz": median(self._read),
             "min_mhz": min(self._read),
             "max_mhz": max(self._read),
+            **({"bus": self._gpu.bus} if self._gpu.bus else {}),
         }

@@ -263,6 +263,11 @@ class Buffer:
         kind = runtime().cudaMemcpyKind.cudaMemcpyHostToDevice
         call("cudaMemcpyAsync", self.address + offset, array.ctypes.data, array.nbytes, kind, stream.handle)
 
+    def copy_from(self, other: Buffer, stream: Stream) -> None:
+        """Copy another buffer of this size, on the device."""
+        kind = runtime().cudaMemcpyKind.cudaMemcpyDeviceToDevice
+        call("cudaMemcpyAsync", self.address, other.address, self.nbytes, kind, stream.handle)
+
     def download_into(self, host: NDArray[Any], stream: Stream) -> None:
         """Copy the buffer into a contiguous host array of its size, complete once the stream is synchronized."""
         kind = runtime().cudaMemcpyKind.cudaMemcpyDeviceToHost

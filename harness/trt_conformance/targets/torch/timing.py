@@ -28,10 +28,12 @@ def measure(prepare: Callable[[], Callable[[], Any]], plan: TimingPlan) -> Measu
     cache, as many as hold twice the L2 cache take turns in one graph.
 
     Raises:
-        Unsupported: another mode than graph.
+        Unsupported: another mode than graph, or cold weights with a warm input.
     """
     import torch
 
+    if plan.cold == "weights":
+        raise Unsupported("PyTorch's caches are emptied for all tensors, not for the weights alone")
     if plan.mode != "graph":
         raise Unsupported(f"there is no mode {plan.mode} for PyTorch: it measures graph")
     calls, notes = _calls(prepare, plan.cold_l2)

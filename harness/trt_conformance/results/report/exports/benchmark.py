@@ -111,8 +111,8 @@ def _median(latency: Latency) -> dict[str, Any]:
         "value": float(f"{summary.median * 1e6:.{DIGITS}g}"),
         "extra": f"{latency.column.name}: {summary.text()}",
     }
-    if math.isfinite(summary.error):
-        entry["range"] = f"± {summary.median * summary.error * 1e6:.3g}"
+    if math.isfinite(latency.error):
+        entry["range"] = f"± {summary.median * latency.error * 1e6:.3g}"
     return entry
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from trt_conformance.core.verdict import FAULTS, Verdict
+from trt_conformance.core.words import cache_word
 from trt_conformance.results.causes import reason
 from trt_conformance.results.report.exports.series import series_names
 from trt_conformance.results.report.page import rerun
@@ -60,7 +61,7 @@ def _tests(column: Column, target: str) -> Iterable[TestCase]:
 def _mode(verdict: Verdict) -> list[str]:
     """What was timed, and whether caches were emptied before it."""
     mode = verdict.figures.get("mode")
-    return [mode, "cold" if verdict.figures.get("cold_l2") else "warm"] if mode else []
+    return [mode, cache_word(verdict.figures)] if mode else []
 
 
 def _test(verdict: Verdict, folder: str, name: str) -> TestCase:

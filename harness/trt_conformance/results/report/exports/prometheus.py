@@ -107,9 +107,8 @@ def _medians(measured: Sequence[Latency]) -> Iterator[tuple[Mapping[str, str], f
 
 def _errors(measured: Sequence[Latency]) -> Iterator[tuple[Mapping[str, str], float]]:
     for latency in measured:
-        summary = latency.timing.summary
-        if math.isfinite(summary.error):  # not of a single sample
-            yield _labels(latency), summary.median * summary.error
+        if math.isfinite(latency.error):  # not of a single sample
+            yield _labels(latency), latency.timing.summary.median * latency.error
 
 
 def _sizes(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
@@ -136,8 +135,8 @@ def _builds(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
 
 def _labels(latency: Latency) -> dict[str, str]:
     key = latency.key
-    cache = "cold" if key.cold_l2 else "warm"
-    return {"target": latency.column.name, "case": key.case, "mode": key.mode, "cache": cache}
+    labels = {"target": latency.column.name, "case": key.case, "mode": key.mode, "cache": key.cache}
+    return labels | {"effort": key.effort}
 
 
 def _info(record: Record) -> dict[str, str]:

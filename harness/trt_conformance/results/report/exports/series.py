@@ -33,6 +33,12 @@ class Latency:
     verdict: Verdict
     series: str
 
+    @property
+    def error(self) -> float:
+        """The standard error of the median as a fraction of it; of a quick latency, with what its places leave."""
+        samples = self.timing.summary.error
+        return max(samples, self.timing.placing) if self.key.effort == "quick" else samples
+
 
 def latencies(view: View) -> Iterator[Latency]:
     """Every latency in the order of the records; the last one where a run measured the same thing twice."""

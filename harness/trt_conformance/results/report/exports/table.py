@@ -28,7 +28,7 @@ SCHEMA: Mapping[str, Type] = {
     "bound": "number", "ulp": "number", "elements": "integer", "beyond": "integer", "ran_in": "text", "kernel": "text",
     "output_sha256": "text", "engine": "text", "plan_bytes": "integer", "weights_bytes": "integer",
     "stored_weights_bytes": "integer", "device_memory_bytes": "integer", "workspace_bytes": "integer",
-    "build_s": "number", "duration_s": "number", "mode": "text",
+    "build_s": "number", "duration_s": "number", "mode": "text", "effort": "text", "reformat_share": "number",
     "cold_l2": "boolean", "samples": "integer", "latency_s": "number", "latency_error_s": "number",
     "location": "text", "claims": "text", "message": "text",
 }  # fmt: skip
@@ -85,7 +85,7 @@ def _values(column: Column, record: Record, verdict: Verdict) -> dict[str, Any]:
     samples = found.pop("samples", None)
     if samples:
         summary = summarise(samples)
-        error = summary.median * summary.error
+        error = summary.median * float(found.get("uncertainty", summary.error))
         found |= {"samples": summary.count, "latency_s": summary.median, "latency_error_s": error}
     return found | {
         "started": record.header.started,
