@@ -8,6 +8,7 @@ from typing import Any
 from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.subject import Subject, judged
+from trt_conformance.core.case import Case
 from trt_conformance.core.engine_cost import COST
 from trt_conformance.core.tensors import feeds_of
 from trt_conformance.core.types import Cold, Mode
@@ -67,7 +68,7 @@ def _timed(subject: Subject, forward: Verdict, found: Measurement) -> Finding:
         "work": asdict(todo),
         "flops_per_s": todo.flops / summary.median,
         "bytes_per_s": todo.bytes / summary.median,
-    }
+    } | place_in_model(subject.case)
     if least is not None:
         figures["floor"] = asdict(least) | {"fraction": least.fraction(summary.median)}
     figures |= {key: facts.pop(key) for key in ("kernels", "yardstick") if key in facts}
@@ -75,6 +76,12 @@ def _timed(subject: Subject, forward: Verdict, found: Measurement) -> Finding:
     figures["facts"] = facts
     line = f"{found.mode}, {cache_word(figures)} cache: {_line(summary, todo, least, notes)}"
     return Finding(forward.status, [line], figures)
+
+
+def place_in_model(case: Case) -> dict[str, int]:
+    """How often the case's layer occurs in its model, and in which batch size, where the case says so."""
+    given = {"occurrences": case.occurrences, "batch": case.batch}
+    return {key: value for key, value in given.items() if value is not None and case.occurrences is not None}
 
 
 def _line(summary: Summary, todo: Work, least: Floor | None, notes: list[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from trt_conformance.checks.engine_facts import describe
 from trt_conformance.checks.finding import Finding
+from trt_conformance.checks.latency import place_in_model
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.tensors import feeds_of
 from trt_conformance.core.verdict import Status, Verdict
@@ -87,7 +88,7 @@ def _timed(subject: Subject, status: Status) -> Finding:
     todo = work(case)
     median = figures["summary"]["median"]
     rates = {"work": asdict(todo), "flops_per_s": todo.flops / median, "bytes_per_s": todo.bytes / median}
-    return Finding(status, [_line(figures)], figures | rates)
+    return Finding(status, [_line(figures)], figures | rates | place_in_model(case))
 
 
 @contextmanager

@@ -51,6 +51,13 @@ def import_cases(
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="At most this many different convolutions of each source.")
     ] = None,
+    latency: Annotated[
+        bool,
+        typer.Option(
+            "--latency/--no-latency",
+            help="Whether the cases are timed ones, which only runs with --latency take, or are checked in every run.",
+        ),
+    ] = True,
     force: Annotated[bool, typer.Option("--force", help="Replace case files that exist.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -63,7 +70,7 @@ def import_cases(
     from trt_conformance.catalog.imports.folder import write_all
     from trt_conformance.catalog.imports.sources import read_source
 
-    choices = Choices(tuple(dict.fromkeys(batch or ())), _precisions(precision or ()), limit)
+    choices = Choices(tuple(dict.fromkeys(batch or ())), _precisions(precision or ()), limit, latency)
     shapes = dict(map(_shape, shape or ()))
     files: dict[str, CaseFile] = {}
     for given in source:

@@ -201,7 +201,7 @@ class Case(Model):
     set: dict[str, AttributeValue] = Field(default_factory=dict)
     precision: Precision = "fp32"
     batch: _Positive | None = None
-    occurrences: _Positive = 1
+    occurrences: _Positive | None = None
     latency: bool = False
     large: bool = False
     golden: GoldenKind | None = None

@@ -14,13 +14,15 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from statistics import NormalDist
 
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import replacing
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import REFERENCE, Verdict
-from trt_conformance.core.words import cache_word
-from trt_conformance.numerics.samples import Summary, summarise
+from trt_conformance.core.words import cache_word, counted
+from trt_conformance.numerics.samples import PERCENTILES, Summary, summarise
+from trt_conformance.results.latency.models import ModelLatency, model_latencies, whole
 from trt_conformance.results.latency.recorded import effort_of
 from trt_conformance.results.record.record import Record, read_record, record_path
 from trt_conformance.results.trends import History, HistoryRun, Trend, TrendPoint, _changed
@@ -105,8 +107,9 @@ def _fill(connection: sqlite3.Connection, found: Sequence[tuple[Path, Record]]) 
             connection.executemany("insert into fact values (?, ?, ?, ?)", facts)
             for verdict in record.verdicts:
                 if verdict.target != REFERENCE:
-                    flavour = TargetName.parse(verdict.target).flavour
-                    _insert(connection, number, verdict.target if flavour in split else flavour, verdict)
+                    _insert(connection, number, _series(verdict.target, split), verdict)
+            for model in whole(model_latencies(record.verdicts)):
+                _insert_model(connection, number, _series(model.key.target, split), model)
 
 
 def _encodable(text: str) -> str:
@@ -126,6 +129,22 @@ def _insert(connection: sqlite3.Connection, number: int, series: str, verdict: V
         fraction = float(figures["fraction"])
         row = (*key, math.inf if math.isnan(fraction) else fraction)
         connection.execute("insert or replace into fraction values (?, ?, ?, ?, ?)", row)
+
+
+def _series(target: str, split: set[str]) -> str:
+    flavour = TargetName.parse(target).flavour
+    return target if flavour in split else flavour
+
+
+def _insert_model(connection: sqlite3.Connection, number: int, series: str, model: ModelLatency) -> None:
+    """A model as a latency of its own; its percentiles are those of a normal distribution of its error."""
+    key, error = model.key, model.seconds * model.error
+    spread = {f"p{p}": max(0.0, model.seconds + NormalDist().inv_cdf(p / 100) * error) for p in PERCENTILES}
+    values = {"count": model.convolutions, "median": model.seconds, "error": model.error, **spread}
+    name = f"{key.name} ({counted(model.convolutions, 'convolution')})"
+    place = (number, *map(_encodable, (name, key.target, series)), key.mode, key.cache, key.effort)
+    row = (*place, *(values[column] for column in _COLUMNS))
+    connection.execute(f"insert or replace into latency values ({', '.join('?' * len(row))})", row)  # noqa: S608
 
 
 def _split_families(records: Sequence[Record]) -> set[str]:

@@ -139,3 +139,10 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "mine").write_text("")
     with pytest.raises(ConformanceError, match="is not a directory"):
         write_all(tmp_path / "mine", {"x.toml": b""})
+
+
+def test_cases_that_are_not_timed_compute_their_expected_output(tmp_path):
+    (case,) = cases_of(made(SMALL, latency=False), tmp_path).values()
+    assert (case.latency, case.golden) == (False, "computed")
+    (case,) = cases_of(made(SMALL), tmp_path).values()
+    assert (case.latency, case.golden) == (True, None)

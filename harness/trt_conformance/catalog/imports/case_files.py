@@ -35,11 +35,12 @@ _FILLS = {name: {"fill": "uniform", "seed": seed} for seed, name in enumerate(("
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user chose: batch sizes and precisions instead of the source's own, and how many layers at most."""
+    """What the user chose: batch sizes and precisions instead of the source's own, how many layers, and timed ones."""
 
     batches: tuple[int, ...] = ()
     precisions: tuple[Precision, ...] = ()
     limit: int | None = None
+    latency: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def case_file(source: Listing, stem: str, choices: Choices) -> CaseFile:
         else:
             usable.append(layer)
     head: dict[str, Any] = {"section": f"import: {source.name}", "source": f"{source.kind} {source.name}"}
-    defaults: dict[str, Any] = {name: dict(fill) for name, fill in _FILLS.items()} | {"latency": True}
+    defaults: dict[str, Any] = {name: dict(fill) for name, fill in _FILLS.items()}
+    defaults |= {"latency": True} if choices.latency else {"golden": "computed"}
     if choices.batches:
         defaults["batch"] = list(choices.batches)
     entries: list[dict[str, Any]] = []
@@ -136,8 +138,7 @@ def _entry(layer: Layer, names: _Names, choices: Choices) -> dict[str, Any]:
         "doc": names.doc(layer),
         "precision": list(precisions),
     }
-    if layer.occurrences > 1:
-        entry["occurrences"] = layer.occurrences
+    entry["occurrences"] = layer.occurrences
     entry |= {"input": {"shape": list(layer.input)}, "kernel": {"shape": list(layer.kernel)}}
     if not layer.has_bias:
         entry["bias"] = "none"

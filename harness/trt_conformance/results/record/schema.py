@@ -174,6 +174,8 @@ class Figures(EngineCost):
     long it was measured, full where it is missing. A quick latency has an ``uncertainty``, the standard error of its
     median as a fraction of it, with the part that places in memory leave; ``cost_s``, the seconds it took; and
     ``reformat_share``, the fraction of the engine's layers that copy from one layout to another.
+
+    Of a layer of a model, ``occurrences`` says how often it occurs, and ``batch`` in which batch size it is timed.
     """
 
     model_config = ConfigDict(
@@ -203,6 +205,8 @@ class Figures(EngineCost):
     uncertainty: Fraction | None = None
     cost_s: Annotated[float, Field(ge=0, le=LONGEST)] | None = None
     reformat_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    occurrences: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    batch: Annotated[int, Field(ge=1, lt=2**63)] | None = None
     samples: Annotated[list[Sample], Field(min_length=1)] | None = None
     yardstick: list[Seconds] | None = None
     work: Work | None = None

@@ -10,9 +10,12 @@ from typing import Any
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import cache_word, percent
 from trt_conformance.numerics.samples import Summary, summarise
+from trt_conformance.results.latency.models import ModelLatency, model_latencies
 from trt_conformance.results.latency.recorded import device_of, effort_of
 from trt_conformance.results.report.view import Column, View
 
+LARGEST = 3
+"""How many layers of a model are named."""
 SERIES = 6
 """How many looks tell targets apart; after these they repeat."""
 
@@ -44,6 +47,11 @@ class LatencyRow:
         """What was timed: ``graph``, or ``quick graph``."""
         mode = str(self.verdict.figures.get("mode", "")).replace("_", " ")
         return f"quick {mode}" if effort_of(self.verdict) == "quick" else mode
+
+    @property
+    def occurrences(self) -> int | None:
+        """How often the layer occurs in its model."""
+        return self.verdict.figures.get("occurrences")
 
     @property
     def cache(self) -> str:
@@ -113,6 +121,36 @@ class LatencyRow:
         if figures.get("mode") == "enqueue" and 0 < running < self.summary.median / 2:
             notes.insert(0, "enqueue-bound")
         return tuple(dict.fromkeys(notes))
+
+
+@dataclass(frozen=True, eq=False)
+class ModelRow:
+    """The latency of a model's layers on a target."""
+
+    column: Column
+    device: str
+    found: ModelLatency
+
+    @property
+    def mode(self) -> str:
+        """What was timed: ``graph``, or ``quick graph``."""
+        mode = self.found.key.mode.replace("_", " ")
+        return f"quick {mode}" if self.found.key.effort == "quick" else mode
+
+    @property
+    def largest(self) -> str:
+        """The layers that take most of the time, with their parts."""
+        shares = list(self.found.shares.items())[:LARGEST]
+        return ", ".join(f"{case.partition('/')[2].rpartition('-')[0]} {percent(part)}" for case, part in shares)
+
+
+def model_rows(view: View) -> tuple[ModelRow, ...]:
+    """The models of the runs, one row for each target and way of timing."""
+    return tuple(
+        ModelRow(column, device_of(view.records[column.run - 1]), found)
+        for column in view.targets
+        for found in model_latencies(column.verdicts)
+    )
 
 
 def latency_rows(view: View) -> tuple[LatencyRow, ...]:

@@ -26,7 +26,7 @@ from trt_conformance.results.report.answer import answer, counted, of_target
 from trt_conformance.results.report.bound_plot import plot
 from trt_conformance.results.report.coverage import coverage
 from trt_conformance.results.report.engines import MOST_ENGINES, engine_rows, engine_sums
-from trt_conformance.results.report.latency_rows import latency_rows
+from trt_conformance.results.report.latency_rows import latency_rows, model_rows
 from trt_conformance.results.report.strip_plot import strip_plot
 from trt_conformance.results.report.view import ORDER, Row, View
 from trt_conformance.results.summary import outcome
@@ -69,6 +69,7 @@ def report_page(view: View) -> str:
         engine_rows=(engines := engine_rows(view)),
         engine_sums=engine_sums(view, engines),
         MOST_ENGINES=MOST_ENGINES,
+        models=model_rows(view),
         rebuilt=builds.rebuilt_rows(view),
         tactics=(tactics := builds.tactics_rows(view)),
         tactics_total=builds.tactics_total(tactics),

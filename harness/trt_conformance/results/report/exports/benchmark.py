@@ -10,8 +10,9 @@ from trt_conformance import __version__
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.words import counted, memory
 from trt_conformance.results.engine_costs import engine_costs
-from trt_conformance.results.report.exports.series import Latency, latencies, series_names
-from trt_conformance.results.report.view import View
+from trt_conformance.results.latency.models import ModelLatency
+from trt_conformance.results.report.exports.series import Latency, latencies, models_of, series_names
+from trt_conformance.results.report.view import Column, View
 
 DIGITS = 6
 """Significant digits of a median: more than any measurement has."""
@@ -23,7 +24,8 @@ def github_benchmark(view: View) -> str:
     Raises:
         ConformanceError: the run has no latency.
     """
-    return _json([_median(latency) for latency in _some(view)])
+    models = [_model(column, model, series_names(view)[column]) for column, model in models_of(view)]
+    return _json([*(_median(latency) for latency in _some(view)), *models])
 
 
 def benchmark_counts(view: View) -> str:
@@ -113,6 +115,19 @@ def _median(latency: Latency) -> dict[str, Any]:
     }
     if math.isfinite(latency.error):
         entry["range"] = f"± {summary.median * latency.error * 1e6:.3g}"
+    return entry
+
+
+def _model(column: Column, model: ModelLatency, series: str) -> dict[str, Any]:
+    key = model.key
+    entry: dict[str, Any] = {
+        "name": f"{key.name} on {series}, {key.timing_mode}",
+        "unit": "µs",
+        "value": float(f"{model.seconds * 1e6:.{DIGITS}g}"),
+        "extra": f"{column.name}: {model.text}",
+    }
+    if math.isfinite(model.error):
+        entry["range"] = f"± {model.seconds * model.error * 1e6:.3g}"
     return entry
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 
-from trt_conformance.core.words import one_line, printable
+from trt_conformance.core.words import one_line, percent, printable, seconds
 from trt_conformance.results.causes import others
 from trt_conformance.results.claims import WORDS
 from trt_conformance.results.report.answer import answer, counted
 from trt_conformance.results.report.compare_text import escaped, markdown_table
+from trt_conformance.results.report.exports.series import models_of
 from trt_conformance.results.report.page import rerun
 from trt_conformance.results.report.view import ORDER, View
 
@@ -23,6 +24,9 @@ def markdown(view: View) -> str:
     rows = [[column.name, *(str(column.counts[status] or "-") for status in shown)] for column in view.columns]
     lines = [f"## {sign} {escaped(told.text)}", "", *markdown_table(["target", *shown], rows)]
     lines += _claims(view)
+    if models := [*models_of(view)]:
+        found = [[m.key.name, c.name, f"{seconds(m.seconds)} ±{percent(m.error)}", m.text] for c, m in models]
+        lines += ["", "### Models", "", *markdown_table(["model", "target", "sum of its layers", "of"], found)]
     if view.failures:
         causes = view.failures_by_cause
         lines += ["", f"### Failures ({len(view.failures)})", ""]

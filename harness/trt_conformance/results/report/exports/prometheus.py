@@ -14,7 +14,7 @@ from trt_conformance.core.types import PHASES
 from trt_conformance.results.claims import WORDS
 from trt_conformance.results.engine_costs import engine_costs
 from trt_conformance.results.record.record import Record
-from trt_conformance.results.report.exports.series import Latency, latencies
+from trt_conformance.results.report.exports.series import Latency, latencies, models_of
 from trt_conformance.results.report.view import ORDER, Column, View
 from trt_conformance.results.summary import outcome
 
@@ -49,6 +49,7 @@ class _Gauges:
                 "Seconds of a build, now or before it was cached.",
                 _builds(view),
             ),
+            ("model_latency_seconds", "Sum of a model's layers, each times how often it occurs.", _models(view)),
             ("run_info", "Where a run ran.", (({"run": str(n)} | _info(record), 1) for n, record in runs)),
             (
                 "run_complete",
@@ -131,6 +132,13 @@ def _builds(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
         for cost in engine_costs(column.verdicts):
             if cost.build_s is not None:
                 yield {"target": column.name, "case": cost.case, "engine": cost.engine}, cost.build_s
+
+
+def _models(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
+    for column, model in models_of(view):
+        key = model.key
+        labels = {"target": column.name, "model": key.name, "mode": key.mode, "cache": key.cache}
+        yield labels | {"effort": key.effort}, model.seconds
 
 
 def _labels(latency: Latency) -> dict[str, str]:

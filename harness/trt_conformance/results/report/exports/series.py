@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.results.latency.models import ModelLatency, model_latencies, whole
 from trt_conformance.results.latency.recorded import Key, Timing, timings
 from trt_conformance.results.report.view import Column, View
 
@@ -21,6 +22,13 @@ def series_names(view: View) -> Mapping[Column, str]:
     flavours = {column: TargetName.parse(column.target).flavour for column in view.columns}
     shared = Counter(flavours.values())
     return {column: column.name if shared[flavour] > 1 else flavour for column, flavour in flavours.items()}
+
+
+def models_of(view: View) -> Iterator[tuple[Column, ModelLatency]]:
+    """The latency of each whole model on each target."""
+    for column in view.targets:
+        for found in whole(model_latencies(column.verdicts)):
+            yield column, found
 
 
 @dataclass(frozen=True)

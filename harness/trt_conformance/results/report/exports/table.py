@@ -30,6 +30,7 @@ SCHEMA: Mapping[str, Type] = {
     "stored_weights_bytes": "integer", "device_memory_bytes": "integer", "workspace_bytes": "integer",
     "build_s": "number", "duration_s": "number", "mode": "text", "effort": "text", "reformat_share": "number",
     "cold_l2": "boolean", "samples": "integer", "latency_s": "number", "latency_error_s": "number",
+    "occurrences": "integer", "batch": "integer",
     "location": "text", "claims": "text", "message": "text",
 }  # fmt: skip
 """Columns in their order. Where a check has no such figure, its cell is empty in CSV and null in Parquet."""
