@@ -484,3 +484,13 @@ def test_without_clocks_time_alone_decides(facts):
     base, new = run(1, facts=facts), run(2, {7: 1.1}, facts=facts)
     assert all(timing.cycles is None for timing in timings(base).values())
     assert [change.case for change in compare_latency(base, new).regressions] == [name(7)]
+
+
+def test_quick_latencies_of_other_devices_do_not_end_the_gate():
+    """A run on a GPU has them unless they are turned off, and verdicts of two GPUs are compared."""
+    base, new = run(1, cases=2, effort="quick"), run(2, cases=2, effort="quick", gpu="NVIDIA H200")
+    found = compare_latency(base, new)
+    assert found.exit_code == 0
+    assert found.lines() == ["latency: quick latencies of different devices are not compared: NVIDIA H100, NVIDIA H200"]
+    with pytest.raises(ConformanceError, match="different devices"):
+        compare_latency(base, run(2, cases=2, gpu="NVIDIA H200"))

@@ -11,13 +11,14 @@ import pytest
 from tests.support import fake_gpu
 from tests.support.helpers import make_case
 from trt_conformance.core.tensors import feeds_of
-from trt_conformance.targets.device import cuda
+from trt_conformance.targets.device import clocks, cuda
+from trt_conformance.targets.device.kernels import Kernel
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.tensorrt import placing
 from trt_conformance.targets.tensorrt.execution import TensorRTEngine
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.plans import Plan
-from trt_conformance.targets.timing import gpu, quick
+from trt_conformance.targets.timing import beside, gpu, quick
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
 KERNEL_S, COLD_S = 5e-6, 20e-6
@@ -68,8 +69,8 @@ def test_cold_weights_have_their_input_written_behind_the_flush(monkeypatch, mod
 
 @pytest.mark.parametrize(("seconds", "told"), [((1e-5,) * 8, False), ((1e-5, 1.05e-5) * 4, True)])
 def test_the_command_that_locks_the_clock_is_named(seconds, told):
-    clocks = {"median_mhz": 1755, "min_mhz": 1740, "max_mhz": 1980, "bus": "0000:3B:00.0"}
-    found = Measurement("graph", False, seconds, 0, "stable", {"clocks": clocks})
+    read = {"median_mhz": 1755, "min_mhz": 1740, "max_mhz": 1980, "bus": "0000:3B:00.0"}
+    found = Measurement("graph", False, seconds, 0, "stable", {"clocks": read})
     note = "at SM clocks of 1740 to 1980 MHz: `sudo nvidia-smi -i 0000:3B:00.0 -lgc 1755` locks the clock"
     assert any(note in one for one in found.notes) is told
     unknown = Measurement("graph", False, seconds, 0, "stable", {"clocks": {"available": False}})
@@ -119,9 +120,9 @@ def test_an_enqueue_that_raises_leaves_no_graph(monkeypatch):
 def test_a_sample_has_its_clock(monkeypatch):
     device = fake_gpu.install(monkeypatch, 1980, 1950, 1965)
     found = gpu.measure([Work(device)], SHORT)
-    clocks = found.facts["sample_mhz"]
-    assert len(clocks) == len(found.samples)
-    assert clocks[:2] == [1950, 1965]
+    each = found.facts["sample_mhz"]
+    assert len(each) == len(found.samples)
+    assert each[:2] == [1950, 1965]
     assert gpu.sample_clocks([1980, 1980]) == {"sample_mhz": 1980}
     assert gpu.sample_clocks([1980, None]) == {}
 
@@ -215,6 +216,7 @@ def test_an_engine_without_scratch_memory_keeps_its_context(monkeypatch):
     found = timed.measure(feeds_of(case), TimingPlan.quick("graph"))
     assert len(found.samples) == quick.ROUNDS
     assert not second.addresses
+    assert found.facts["one_place"] == ["weights"]
 
 
 def test_scratch_memory_is_given_as_the_version_has_it():
@@ -233,6 +235,73 @@ def test_scratch_memory_is_given_as_the_version_has_it():
 def test_how_much_is_sampled(seconds, places, rounds, length):
     assert quick.extent(seconds) == (places, rounds)
     assert quick.graph_length(seconds, places) == length
+
+
+def test_a_clock_that_takes_long_to_read_is_read_twice(monkeypatch):
+    device = fake_gpu.install(monkeypatch, 1980)
+    monkeypatch.setattr(quick, "READ_S", -1.0)
+    read, plain = [], clocks.Clocks.read
+    monkeypatch.setattr(clocks.Clocks, "read", lambda self: read.append(1) or plain(self))
+    timed, case, _ = engine(device)
+    assert timed.measure(feeds_of(case), TimingPlan.quick("graph")).facts["sample_mhz"] == 1980
+    assert len(read) == 3  # once to see whether the GPU was idle
+
+
+def test_clocks_that_differ_are_not_filled_in():
+    assert quick._filled([([1.0], 1980), ([1.0], None), ([1.0], 1980)]) == [([1.0], 1980)] * 3
+    differ = [([1.0], 1980), ([1.0], None), ([1.0], 1755)]
+    assert quick._filled(differ) == differ
+    assert gpu.sample_clocks([clock for _, clock in differ]) == {}
+
+
+class Trace:
+    """CUPTI, which records two kernels an enqueue."""
+
+    fault = None
+
+    def __enter__(self):
+        if Trace.fault is not None:
+            raise Trace.fault
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    @staticmethod
+    def is_available():
+        return True
+
+    def take(self):
+        return [Kernel(0.0, name, seconds) for name, seconds in (("xmma_fprop", 4e-6), ("copyPacked", 1e-6)) * 40]
+
+
+def test_cupti_stands_beside_a_quick_latency(monkeypatch):
+    device = fake_gpu.install(monkeypatch)
+    monkeypatch.setattr(beside, "KernelTrace", Trace)
+    monkeypatch.setattr(quick, "_BESIDE", beside.Beside())
+    monkeypatch.setattr(quick, "graph_length", lambda *_: 40)
+    timed, case, _ = engine(device)
+    kernels = timed.measure(feeds_of(case), TimingPlan.quick("graph")).facts["kernels"]
+    assert kernels == [
+        {"name": "xmma_fprop", "seconds": pytest.approx(4e-6), "class": "convolution"},
+        {"name": "copyPacked", "seconds": pytest.approx(1e-6), "class": "reformat"},
+    ]
+
+
+def test_cupti_is_left_out_once_it_is_slow_or_fails(monkeypatch):
+    monkeypatch.setattr(beside, "KernelTrace", Trace)
+    times = iter([0.0, 9.0, 9.1, 9.2, 9.2, 9.2])
+    slow = beside.Beside(lambda: next(times))
+    assert [bool(slow.facts(lambda: None, 40)) for _ in range(3)] == [True, True, False]
+    monkeypatch.setattr(Trace, "fault", RuntimeError("in use"))
+    failing = beside.Beside()
+    assert failing.facts(lambda: None, 40) == {"notes": ["CUPTI is not used from here on: RuntimeError: in use"]}
+    assert failing.facts(lambda: None, 40) == {}
+
+
+def test_a_trace_that_is_not_of_whole_enqueues_is_dropped(monkeypatch):
+    monkeypatch.setattr(beside, "KernelTrace", Trace)
+    assert beside.Beside().facts(lambda: None, 33) == {}
 
 
 def test_an_idle_gpu_is_waited_for(monkeypatch):

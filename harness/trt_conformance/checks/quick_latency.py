@@ -107,7 +107,8 @@ def _limited(target: Any) -> Iterator[None]:
 
 def _figures(found: Measurement, notes: list[str]) -> dict[str, Any]:
     """What was measured. ``uncertainty``: the larger one of what the samples and the places in memory leave."""
-    facts = {key: value for key, value in found.facts.items() if key != "notes"}
+    facts = {key: value for key, value in found.facts.items() if key not in ("notes", "kernels")}
+    kernels = {"kernels": found.facts["kernels"]} if found.facts.get("kernels") else {}
     summary = summarise(found.samples)
     placed = placing_error(facts.get("placements", ()), "weights" in facts.get("one_place", ()))
     return {
@@ -119,6 +120,7 @@ def _figures(found: Measurement, notes: list[str]) -> dict[str, Any]:
         "uncertainty": max(summary.error, placed),
         "notes": notes,
         "facts": facts,
+        **kernels,
     }
 
 

@@ -114,6 +114,8 @@ class LatencyComparison:
     tolerance: float
     calibrated: bool
     refused: str = ""
+    refused_full: bool = True
+    """Whether full latencies are among what was refused."""
 
     @property
     def regressions(self) -> tuple[LatencyChange, ...]:
@@ -123,11 +125,15 @@ class LatencyComparison:
     def exit_code(self) -> int:
         """1 where something became slower, 3 where that is ambiguous or the comparison was refused, else 0.
 
-        A quick latency that is ambiguous is no reason for 3: it was not measured to be decided.
+        A quick latency that is ambiguous or not compared is no reason for 3: it was not measured to be decided.
         """
         if self.regressions:
             return 1
-        return 3 if self.refused or any(change.answer == "ambiguous" for change in self.of("full")) else 0
+        return (
+            3
+            if (self.refused and self.refused_full) or any(change.answer == "ambiguous" for change in self.of("full"))
+            else 0
+        )
 
     def of(self, effort: Effort) -> tuple[LatencyChange, ...]:
         """The changes of quick, or of full latencies."""
@@ -191,7 +197,10 @@ def compare_latency(
     bases, news = ([side] if isinstance(side, Record) else list(side) for side in (base, new))
     devices = {device_of(record) for record in (*bases, *news) if medians(record)}
     if len(devices) > 1 and not across_devices:
-        raise ConformanceError(f"latencies of different devices are not compared: {', '.join(sorted(devices))}")
+        reason = f"latencies of different devices are not compared: {', '.join(sorted(devices))}"
+        if any(key.effort == "full" for record in (*bases, *news) for key in medians(record)):
+            raise ConformanceError(reason)
+        return LatencyComparison((), (), (), tolerance, False, f"quick {reason}", refused_full=False)
     thresholds = calibrate(calibration, *(() if across_devices else (bases, news)))
     befores, afters = _gathered(bases), _gathered(news)
     pairs = list(_pairs(befores, afters, across_modes))

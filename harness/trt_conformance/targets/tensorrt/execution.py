@@ -173,7 +173,8 @@ class TensorRTEngine:
         x, shape = self._shaped(feeds, context)
         self._upload_parameters(feeds, context)
         places = Places(context, self._stream, x, self._output_bytes(shape), scratch, self._enqueued)
-        return quick.measure(places.new, plan)
+        own = ["scratch memory"] * (scratch < device_memory(self._engine))
+        return quick.measure(places.new, plan, ["weights", *own])
 
     def _without_memory(self) -> tuple[Any, int]:
         """A context without scratch memory, and how many bytes it needs; the engine's own where it needs none.

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from trt_conformance.targets.device import cuda
 from trt_conformance.targets.device.clocks import Clocks
+from trt_conformance.targets.timing.beside import Beside
 from trt_conformance.targets.timing.gpu import sample_clocks
 from trt_conformance.targets.timing.measurement import QUICK_S, Measurement, TimingPlan
 
@@ -27,6 +28,8 @@ ROUNDS = 8
 FEWEST_ROUNDS = 6
 """Six samples are the fewest that bound a median with 95 % confidence."""
 FEWEST_PLACES = 2
+READ_S = 1.5e-3
+"""Seconds from which on the clock is read in the first and the last round alone."""
 WARM_ROUNDS = 2
 WARMUP_S = 0.1
 """How long to wait at most for the clock of a GPU that was idle."""
@@ -35,6 +38,7 @@ PROBE = 16
 LONG = 1e-4
 """Seconds of an enqueue that needs no graph to be timed roughly."""
 MAX_LENGTH = 200
+_BESIDE = Beside()
 
 
 class Place(Protocol):
@@ -62,11 +66,12 @@ def extent(seconds: float) -> tuple[int, int]:
     return places, rounds
 
 
-def measure(new_place: Callable[[], Place], plan: TimingPlan) -> Measurement:
+def measure(new_place: Callable[[], Place], plan: TimingPlan, unmoved: Sequence[str] = ("weights",)) -> Measurement:
     """A quick latency in mode graph. Samples are seconds for one enqueue.
 
     Args:
         new_place: gives the engine a further place in memory; all places have one stream.
+        unmoved: what is in the same memory in all places.
 
     Raises:
         CudaError: CUDA failed.
@@ -85,16 +90,23 @@ def measure(new_place: Callable[[], Place], plan: TimingPlan) -> Measurement:
         graphs = [*known, *(_captured(scope, one, length) for one in places[1:])]
         taken = _sampled(scope, first.stream, graphs, rounds, clocks)
         nodes = graphs[0].nodes // length
+
+        def once() -> None:
+            graphs[0].launch()
+            first.stream.synchronize()
+
+        traced = _BESIDE.facts(once, length)
     low = [clock for _, clock in taken if clock is not None and clocks.is_too_low(clock)]
     facts: dict[str, Any] = {
         "transfers": False,
         "graph_length": length,
         "nodes": nodes,
         "placements": [median(one) / length for one in zip(*(each for each, _ in taken), strict=True)],
-        "one_place": ["weights"],
+        "one_place": list(unmoved),
         "clocks": clocks.facts(),
-        "notes": [f"the SM clock was low, {min(low)} MHz"] if low else [],
         **sample_clocks([clock for _, clock in taken]),
+        **traced,
+        "notes": [*traced.get("notes", ()), *([f"the SM clock was low, {min(low)} MHz"] if low else [])],
     }
     return Measurement("graph", False, tuple(fmean(each) / length for each, _ in taken), 0, "limit", facts)
 
@@ -147,10 +159,19 @@ def _sampled(
     while clocks.is_too_low(clocks.read()) and time.monotonic() < warm_until:
         launch()
         events[-1].synchronize()
-    taken = []
-    for _ in range(rounds):
+    taken: list[tuple[list[float], int | None]] = []
+    is_slow = False  # to read the clock takes longer than a round
+    for number in range(rounds):
         launch()
-        clock = clocks.read()
+        began = time.monotonic()
+        clock = clocks.read() if not is_slow or number == rounds - 1 else None
+        is_slow = is_slow or time.monotonic() - began > READ_S
         events[-1].synchronize()
         taken.append(([after.seconds_since(before) for before, after in pairwise(events)], clock))
-    return taken
+    return _filled(taken)
+
+
+def _filled(taken: list[tuple[list[float], int | None]]) -> list[tuple[list[float], int | None]]:
+    """The clock of every round, where it was read in some of them and was the same each time."""
+    read = {clock for _, clock in taken if clock is not None}
+    return [(each, read.copy().pop()) for each, _ in taken] if len(read) == 1 else taken
