@@ -226,6 +226,7 @@ def dynamic(key: str, value: str, old: str = r".*") -> list[str]:
 
 
 INT8 = 'precision = "int8"'
+SCALED = [INT8, 'weights = "set_input"', "quantize.kernel = [1.0]"]
 REJECT = 'reject.phase = "build"'
 BAD: dict[str, tuple[list[str], str]] = {
     "unknown key": (["strides = [2, 2]  # here"], 'unknown key "strides"'),
@@ -302,6 +303,37 @@ BAD: dict[str, tuple[list[str], str]] = {
         'claim "stride_nd.h2_w3" is not in claims.toml; did you mean "stride_nd.h2_w2"?',
     ),
     "claim of no form": (['claims = ["Stride"]  # here'], 'claim "Stride" is not in claims.toml'),
+    # Q and DQ on one operand, of two scales, and wrong ones.
+    "something wrong that is accepted": (
+        [*SCALED, "quantize.input = 1.0", "quantize.wrong.input_scale = 0.0  # here"],
+        "quantize.wrong: what is wrong is refused, so the case needs reject with the error",
+    ),
+    "one operand and a quantized output": (
+        ["quantize.input = 1.0  # here", *SCALED, "exact = true", 'quantize.only = "kernel"', "quantize.output = 1.0"],
+        "quantize: only, dequantize and between are for a layer with a float output and a float input",
+    ),
+    "one operand without exact data": (
+        ["quantize.input = 1.0  # here", *SCALED, 'quantize.only = "kernel"'],
+        "quantize: only, dequantize and between have no bound of their own, so the case must be exact",
+    ),
+    "two scales of DQ for one of Q": (
+        [*SCALED, "quantize.input = 1.0", "exact = true", "quantize.dequantize.kernel = [1.0, 2.0]  # here"],
+        "quantize.dequantize.kernel has 2 scales, expected 1 as Q has",
+    ),
+    "a stored kernel without DQ": (
+        [*SCALED, "quantize.input = 1.0", "exact = true", 'quantize.only = "input"  # here', "quantize.stored = true"],
+        "quantize.only: the kernel has no DQ, so it is neither stored quantized nor scaled",
+    ),
+    "an input without DQ that is scaled": (
+        [
+            *SCALED,
+            "quantize.input = 1.0",
+            "exact = true",
+            'quantize.only = "kernel"  # here',
+            "quantize.dequantize.input = 2.0",
+        ],
+        "quantize.only: the input has no DQ to scale",
+    ),
     # How the network is defined.
     "a further input that is accepted": (["network.set_input = 3  # here"], "network.set_input: a further input is"),
     "a bias that is reset and stays": (

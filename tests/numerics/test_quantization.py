@@ -8,8 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.helpers import make_case
+from trt_conformance.core.quantization_fields import Dequantize, Quantize
 from trt_conformance.core.tensors import case_data
-from trt_conformance.numerics.reference.quantization import dequantize, near_tie_step, quantize, scales
+from trt_conformance.numerics.reference.quantization import (
+    INT8,
+    dequantize,
+    near_tie_step,
+    operand_slack,
+    quantize,
+    scales,
+    through,
+)
 from trt_conformance.numerics.reference.result import reference
 
 FLOATS = st.floats(-1000, 1000, width=32)
@@ -37,6 +46,40 @@ def quantized(values, scale):
 @settings(max_examples=300, deadline=None, derandomize=True)
 def test_agrees_with_integer_arithmetic(values, scale):
     assert quantized(values, scale) == [integer(x, scale) for x in values]
+
+
+@given(st.lists(FLOATS, min_size=1, max_size=20), SCALES, SCALES)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_a_dq_of_another_scale_multiplies_by_its_own(values, q, dq):
+    given = Quantize(input=q, kernel=(1.0,), dequantize=Dequantize(input=dq))
+    expected = [integer(x, q) * float(dq) for x in values]
+    assert through(np.asarray(values, dtype=np.float64), given, "input", INT8).tolist() == expected
+
+
+def test_each_map_has_a_scale_of_its_own_on_either_side():
+    given = Quantize(input=1.0, kernel=(1.0, 2.0), dequantize=Dequantize(kernel=(4.0, 0.5)))
+    kernel = np.array([3.0, 6.0]).reshape(2, 1, 1, 1)
+    assert through(kernel, given, "kernel", INT8).ravel().tolist() == [12.0, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("only", "changed"), [("input", [True, False]), ("kernel", [False, True]), (None, [True, True])]
+)
+def test_an_operand_without_q_and_dq_stays_as_it_is(only, changed):
+    given, values = Quantize(input=2.0, kernel=(2.0,), only=only), np.array([1.25, 200.0, 1000.0])
+    found = [through(values, given, operand, INT8).tolist() != values.tolist() for operand in ("input", "kernel")]
+    assert found == changed
+    slack = [operand_slack(np.array([2 * NEAR + 1e-8]), given, operand, INT8).any() for operand in ("input", "kernel")]
+    assert not any(near and not through_q for near, through_q in zip(slack, changed, strict=True))
+
+
+def test_the_step_near_a_tie_is_that_of_dq():
+    near = np.array([np.float64(np.float32(0.1)) * 2.5 * (1 + 2.0**-25)])
+    scales_of = {"input": float(np.float32(0.1)), "kernel": (1.0,)}
+    alike = operand_slack(near, Quantize(**scales_of), "input", INT8)
+    rescaled = operand_slack(near, Quantize(**scales_of, dequantize=Dequantize(input=4.0)), "input", INT8)
+    assert alike[0] == pytest.approx(0.1)
+    assert rescaled[0] == pytest.approx(4.0)
 
 
 def test_ties_go_to_even():

@@ -362,6 +362,8 @@ def fits(name: str, case: Case) -> bool:
     # Relations change the layer's shapes and weights: it must be alone, its bias a weight, its tensors linear.
     if case.network != Network() or math.prod(case.kernel.shape) == 0:
         return False
+    if case.quantize is not None and not (case.quantize.is_plain and case.quantize.has_no_extras):
+        return False
     if case.epilogue or case.bias_by_set_input or case.formats != Formats() or case.declared_first or case.typing:
         return False
     derivation = RELATIONS[name](case)

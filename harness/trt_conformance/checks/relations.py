@@ -13,7 +13,8 @@ from trt_conformance.checks.engine_facts import output_limits
 from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array, Float64, widened
-from trt_conformance.core.case import Case, Quantize, Relation
+from trt_conformance.core.case import Case, Relation
+from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.tensors import OUTPUT, case_data
 from trt_conformance.numerics.compare import Comparison, compare, same_bits
 from trt_conformance.numerics.places import place

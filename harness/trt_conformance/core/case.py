@@ -15,6 +15,7 @@ from pydantic import Field
 
 from trt_conformance.core.attributes import Attributes, _attributes
 from trt_conformance.core.network_fields import LayerAttributes, Network
+from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.types import (
     DATA_TYPE,
     ArithmeticName,
@@ -54,20 +55,6 @@ class BiasSpec(Model):
     fill: Fill | None = None
     values: Floats | None = None
     seed: _Size = 0
-
-
-class Quantize(Model):
-    """Q/DQ around the layer's input and kernel, and optionally after its output, to the type that the precision names.
-
-    Scales are build-time constants; ``kernel`` has one scale, or one for each output map. With ``io_quantization`` the
-    network reads quantized input, and writes quantized output where that has a scale; the caller applies the outer Q
-    and DQ.
-    """
-
-    input: Annotated[float, Field(gt=0)]
-    kernel: Floats
-    output: Annotated[float, Field(gt=0)] | None = None
-    io_quantization: bool = False
 
 
 class Formats(Model):
@@ -167,6 +154,10 @@ class Deprecated(Model):
     warning: str
 
 
+# What of `quantize` changes no value.
+_WITHOUT_VALUES = {"io_quantization", "stored", "zero_point"}
+
+
 class Case(Model):
     """One configuration of the convolution layer with its data.
 
@@ -239,7 +230,8 @@ class Case(Model):
 
     @property
     def data_type(self) -> DataType:
-        return DATA_TYPE[self.precision]
+        between = None if self.quantize is None else self.quantize.between
+        return between or DATA_TYPE[self.precision]
 
     @property
     def quantized_type(self) -> DataType:
@@ -294,7 +286,7 @@ class Case(Model):
             "kernel": self.kernel.model_dump(exclude_defaults=True),
             "bias": self.bias if isinstance(self.bias, str) else self.bias.model_dump(exclude_defaults=True),
             "attributes": self.attributes.model_dump(),
-            "quantize": self.quantize.model_dump(exclude_defaults=True, exclude={"io_quantization"})
+            "quantize": self.quantize.model_dump(exclude_defaults=True, exclude=_WITHOUT_VALUES)
             if self.quantize
             else None,
             "runs": self.run_shapes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trt_conformance.mutants import arithmetic, fp8, geometry, interactions, operands, refusals
+from trt_conformance.mutants import arithmetic, fp8, geometry, interactions, operands, refusals, scaling
 from trt_conformance.mutants import int8 as quantized
 from trt_conformance.mutants import network as epilogues
 from trt_conformance.mutants import outputs as results
@@ -15,6 +15,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *arithmetic.MUTANTS,
     *quantized.MUTANTS,
     *fp8.MUTANTS,
+    *scaling.MUTANTS,
     *epilogues.MUTANTS,
     *results.MUTANTS,
     *refusals.MUTANTS,

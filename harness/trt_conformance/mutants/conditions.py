@@ -58,16 +58,16 @@ def three_d(case: Case) -> bool:
 
 
 def quantized(case: Case) -> bool:
-    return case.quantize is not None
+    return case.quantize is not None and case.quantize.is_plain
 
 
 def quantized_to(case: Case) -> bool:
     """Whether the output is quantized as well."""
-    return case.quantize is not None and case.quantize.output is not None
+    return quantized(case) and case.quantize is not None and case.quantize.output is not None
 
 
 def scaled_by_map(case: Case) -> bool:
-    return case.quantize is not None and len(case.quantize.kernel) > 1
+    return quantized(case) and case.quantize is not None and len(case.quantize.kernel) > 1
 
 
 def followed_by(op: str) -> Condition:

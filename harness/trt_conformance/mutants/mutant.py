@@ -11,12 +11,14 @@ import numpy as np
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.attributes import Attributes
-from trt_conformance.core.case import Case, Quantize
+from trt_conformance.core.case import Case
 from trt_conformance.core.errors import InvalidConvolution
+from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.tensors import INPUT, OUTPUT, parameters
 from trt_conformance.core.types import PaddingMode, Precision
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.conditions import Condition, always
+from trt_conformance.numerics.bounds.elementwise import quantized_operands
 from trt_conformance.numerics.reference import quantization
 from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.epilogue import apply
@@ -156,7 +158,7 @@ class MutantEngine:
         x = mutant.input(feeds[INPUT], case)
         scales = mutant.scales(case.quantize) if case.quantize is not None else None
         try:
-            y = self._float(x) if scales is None else self._quantized(x, scales)
+            y = self._quantized(x, scales) if scales is not None and scales.is_plain else self._float(x, scales)
         except InvalidConvolution as fault:  # a mutant's attributes may contradict each other
             raise Refused("run", str(fault)) from None
         return {OUTPUT: mutant.output(mutant.epilogue(case, y, x), case)}
@@ -164,8 +166,11 @@ class MutantEngine:
     def close(self) -> None:
         return None
 
-    def _float(self, x: Array) -> Array:
+    def _float(self, x: Array, given: Quantize | None) -> Array:
         operands = x, self._kernel
+        if given is not None:
+            case = self.case.model_copy(update={"quantize": given})
+            operands = quantized_operands(case, *(tensor.astype(np.float64) for tensor in operands))
         if self.case.precision == "tf32":
             operands = truncated(x), truncated(self._kernel)
         return self._biased(self._sums(*(t.astype(np.float32) for t in operands))).astype(x.dtype)

@@ -129,6 +129,8 @@ def _not_shown(verdict: Verdict, case: Case) -> str | None:
         return "its tensors are too large for a program that computes the expected output with NumPy"
     if case.network != Network():
         return "`network` uses the API in a way that the program does not"
+    if case.quantize is not None and not (case.quantize.is_plain and case.quantize.has_no_extras):
+        return "`quantize` has Q and DQ layers that the program does not have"
     if case.misuse == "other_type":
         return "an engine is given an address, and cannot see the type of what is there"
     return None

@@ -16,7 +16,7 @@ from trt_conformance.core.tensors import INPUT, OUTPUT, parameters
 from trt_conformance.core.types import Mode
 from trt_conformance.numerics.reference import epilogue
 from trt_conformance.numerics.reference.blocked import convolve
-from trt_conformance.numerics.reference.quantization import dequantize, grid_of, quantize, scales
+from trt_conformance.numerics.reference.quantization import dequantize, grid_of, quantize, scales, through
 from trt_conformance.targets.other_rules import lacks, refuse_invalid
 from trt_conformance.targets.timing import host
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
@@ -33,12 +33,17 @@ class NumpyEngine:
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         x = feeds[INPUT]
-        y = self._quantized(x) if self._case.quantize is not None else self._float(x)
+        quantize = self._case.quantize
+        y = self._float(x) if quantize is None or not quantize.is_plain else self._quantized(x)
         return {OUTPUT: epilogue.apply(self._case, y, x)}
 
     def _float(self, x: Array) -> Array:
         case, w, b = self._case, self._data.kernel, self._data.bias
         dtype = x.dtype
+        if case.quantize is not None:
+            grid = grid_of(case.precision)
+            x = through(x.astype(np.float64), case.quantize, "input", grid)
+            w = through(w.astype(np.float64), case.quantize, "kernel", grid)
         if case.precision == "tf32":
             x, w = _tf32(x), _tf32(w)
         wide = [None if t is None else t.astype(np.float32) for t in (x, w, b)]

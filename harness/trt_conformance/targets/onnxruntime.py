@@ -71,9 +71,13 @@ def onnx_model(case: Case) -> bytes:
     constants["kernel"] = data.kernel
     quantize = case.quantize
     if quantize is not None:
-        x = x if quantize.io_quantization else q(x, [quantize.input], "input_q")
-        x = dq(x, [quantize.input], "input_dq")
-        w = dq(q(w, quantize.kernel, "kernel_q"), quantize.kernel, "kernel_dq")
+        if quantize.passes("input"):
+            to, back = quantize.scales_of("input")
+            x = x if quantize.io_quantization else q(x, to, "input_q")
+            x = dq(x, back, "input_dq")
+        if quantize.passes("kernel"):
+            to, back = quantize.scales_of("kernel")
+            w = dq(q(w, to, "kernel_q"), back, "kernel_dq")
     scale = quantize.output if quantize is not None else None
     layer = f"{OUTPUT}_0" if case.epilogue else OUTPUT
     result = "sum" if scale is not None else layer
@@ -226,6 +230,8 @@ class OnnxRuntimeTarget:
             return f"the CPU provider has no {case.precision} convolution"
         if "float8" in (case.input_type, case.output_type):
             return "its Python bindings take and give no FP8 arrays"
+        if case.quantize is not None and case.quantize.between is not None:
+            return f"its Q and DQ take no {case.quantize.between} here"
         return inexpressible(case)
 
     def define(self, case: Case) -> NetworkFacts:

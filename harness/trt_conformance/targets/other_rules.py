@@ -25,6 +25,8 @@ def lacks(case: Case, name: str = "", refuses: bool = False) -> str | None:
         return "declaring an input anew is TensorRT's own"
     if case.network != Network():
         return "this way of defining the network is TensorRT's own"
+    if case.quantize is not None and case.quantize.wrong is not None:
+        return "the rules of Q and DQ under test are TensorRT's own"
     if case.typing is not None:
         return "typing a network is TensorRT's own"
     if case.reject is not None:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from trt_conformance.core.case import EpilogueOperation, Quantize
+from trt_conformance.core.case import EpilogueOperation
+from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.types import Format, PaddingMode, Precision
 
 Shape = tuple[int, ...]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.core.case import Case
+from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.core.words import counted
 
@@ -33,8 +34,30 @@ def lint_quantization(case: Case) -> Iterator[Problem]:
             # Engines store scales in float32.
             if scale is not None and not 2.0**-126 <= scale < 2.0**128:
                 yield ("quantize", name), f"quantize.{name}: a scale must be a positive float32, got {scale:g}"
+    yield from _variants(case, quantize)
     if quantize.io_quantization and case.epilogue:
         yield (
             ("epilogue",),
             "epilogue: with quantize.io_quantization the network ends in the layer or its Q, so nothing may follow",
         )
+
+
+def _variants(case: Case, quantize: Quantize) -> Iterator[Problem]:
+    """The problems of what departs from a Q and a DQ of one scale on both operands."""
+    path = ("quantize",)
+    if quantize.wrong is not None and case.reject is None:
+        yield (*path, "wrong"), "quantize.wrong: what is wrong is refused, so the case needs reject with the error"
+    if quantize.is_plain:
+        return
+    if quantize.output is not None or quantize.io_quantization:
+        yield path, "quantize: only, dequantize and between are for a layer with a float output and a float input"
+    if not case.exact and case.reject is None:
+        yield path, "quantize: only, dequantize and between have no bound of their own, so the case must be exact"
+    restored = quantize.dequantize.kernel
+    if restored is not None and len(restored) != len(quantize.kernel):
+        given, expected = counted(len(restored), "scale"), len(quantize.kernel)
+        yield (*path, "dequantize", "kernel"), f"quantize.dequantize.kernel has {given}, expected {expected} as Q has"
+    if quantize.only == "input" and (quantize.stored or restored is not None):
+        yield (*path, "only"), "quantize.only: the kernel has no DQ, so it is neither stored quantized nor scaled"
+    if quantize.only == "kernel" and quantize.dequantize.input is not None:
+        yield (*path, "only"), "quantize.only: the input has no DQ to scale"

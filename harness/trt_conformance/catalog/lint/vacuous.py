@@ -16,9 +16,10 @@ from trt_conformance.catalog.explain import Problem
 from trt_conformance.catalog.lint.perturbed import unseen
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.attributes import Attributes
-from trt_conformance.core.case import BiasSpec, Case, EpilogueOperation, Quantize, TensorSpec
+from trt_conformance.core.case import BiasSpec, Case, EpilogueOperation, TensorSpec
 from trt_conformance.core.documents import is_documented
 from trt_conformance.core.fills import content
+from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.types import Precision
 from trt_conformance.core.words import counted
 from trt_conformance.numerics.reference import epilogue, quantization
@@ -121,7 +122,9 @@ def _weakness(
         b = content(kernel.shape[:1], bias.fill, bias.values, bias.seed) if bias else None
         given = x
         if quantize is not None:
-            x, w = rounded(x, quantize.input), rounded(w, quantize.kernel)
+            grid = quantization.grid_of(precision)
+            x = quantization.through(x, quantize, "input", grid)
+            w = quantization.through(w, quantize, "kernel", grid)
 
         def expected(x: Float64, w: Float64, b: Float64 | None, attributes: Attributes) -> Float64:
             output = convolve(x, w, b, attributes)

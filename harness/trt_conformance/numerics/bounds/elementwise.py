@@ -29,7 +29,15 @@ from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import NUMPY_TYPE, CaseData, case_data
 from trt_conformance.core.types import Precision
-from trt_conformance.numerics.reference.quantization import QUOTIENT_ERROR, Grid, dequantize, grid_of, quantize, scales
+from trt_conformance.numerics.reference.quantization import (
+    QUOTIENT_ERROR,
+    Grid,
+    dequantize,
+    grid_of,
+    quantize,
+    scales,
+    through,
+)
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import output_shape
 
@@ -177,8 +185,7 @@ def quantized_operands(case: Case, x: Float64, w: Float64) -> tuple[Float64, Flo
     """Return input and kernel after their Q/DQ, in float64."""
     assert case.quantize is not None
     grid = grid_of(case.precision)
-    x_scale, w_scale = scales(case.quantize.input, x.ndim), scales(case.quantize.kernel, w.ndim)
-    return dequantize(quantize(x, x_scale, grid), x_scale), dequantize(quantize(w, w_scale, grid), w_scale)
+    return through(x, case.quantize, "input", grid), through(w, case.quantize, "kernel", grid)
 
 
 def _exact(case: Case, result: Result, tensors: tuple[Float64, ...], arithmetic: Arithmetic) -> NDArray[np.bool_]:
@@ -189,8 +196,10 @@ def _exact(case: Case, result: Result, tensors: tuple[Float64, ...], arithmetic:
     x, w, b = tensors
     folded = np.asarray(True)
     if case.precision == "int8" and case.quantize is not None:  # the product of the scales is an operand, too
-        x, w = scales(case.quantize.input, 1), scales(case.quantize.kernel, 1)
-        folded = _dyadic(x).all() & _dyadic(scales(case.quantize.kernel, case.spatial_rank + 1))
+        (_, of_input), (_, of_kernel) = case.quantize.scales_of("input"), case.quantize.scales_of("kernel")
+        if case.quantize.only is None:  # else the layer runs in floats, on the operands themselves
+            x, w = scales(of_input, 1), scales(of_kernel, 1)
+        folded = _dyadic(scales(of_input, 1)).all() & _dyadic(scales(of_kernel, case.spatial_rank + 1))
     of_x, of_w = grain(x), grain(w)
     unit = min(of_x * of_w, grain(b))
     if min(unit, of_x, of_w) < arithmetic.step_tiny:

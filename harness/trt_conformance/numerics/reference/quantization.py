@@ -16,6 +16,7 @@ import numpy as np
 
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.quantization_fields import Operand, Quantize
 from trt_conformance.core.types import Precision
 
 LOW, HIGH = -128.0, 127.0
@@ -79,6 +80,22 @@ def quantize(x: Float64, scale: Float64, grid: Grid = INT8) -> Float64:
 def dequantize(q: Float64, scale: Float64) -> Float64:
     """Return the real values that quantized values represent."""
     return q * scale
+
+
+def through(values: Float64, given: Quantize, operand: Operand, grid: Grid) -> Float64:
+    """Return an operand of the layer after its Q and DQ; as it is where it passes through none."""
+    if not given.passes(operand):
+        return values
+    q, dq = (scales(scale, values.ndim) for scale in given.scales_of(operand))
+    return dequantize(quantize(values, q, grid), dq)
+
+
+def operand_slack(values: Float64, given: Quantize, operand: Operand, grid: Grid) -> Float64:
+    """Return how far each element of an operand may be off because it is quantized near a tie."""
+    if not given.passes(operand):
+        return np.zeros_like(values)
+    q, dq = (scales(scale, values.ndim) for scale in given.scales_of(operand))
+    return near_tie_step(values, q, grid) * (dq / q)
 
 
 def near_tie_step(x: Float64, scale: Float64, grid: Grid = INT8) -> Float64:

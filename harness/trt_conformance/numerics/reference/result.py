@@ -17,7 +17,14 @@ from trt_conformance.core.fills import content
 from trt_conformance.core.tensors import case_data
 from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.convolution import convolution
-from trt_conformance.numerics.reference.quantization import dequantize, grid_of, near_tie_step, quantize, scales
+from trt_conformance.numerics.reference.quantization import (
+    dequantize,
+    grid_of,
+    operand_slack,
+    quantize,
+    scales,
+    through,
+)
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,9 @@ def reference(case: Case, run_shape: Sequence[int] | None = None) -> Result:
     terms = math.prod(case.kernel.shape[1:]) + (0 if b is None else 1)
     slack, grid = None, grid_of(case.precision)
     if case.quantize is not None:
-        x_scale = scales(case.quantize.input, x.ndim)
-        w_scale = scales(case.quantize.kernel, w.ndim)
-        x_step, w_step = near_tie_step(x, x_scale, grid), near_tie_step(w, w_scale, grid)
-        x, w = dequantize(quantize(x, x_scale, grid), x_scale), dequantize(quantize(w, w_scale, grid), w_scale)
+        x_step = operand_slack(x, case.quantize, "input", grid)
+        w_step = operand_slack(w, case.quantize, "kernel", grid)
+        x, w = through(x, case.quantize, "input", grid), through(w, case.quantize, "kernel", grid)
         if x_step.any() or w_step.any():
             slack = convolve(x_step, np.abs(w) + w_step, None, attributes)
             slack += convolve(np.abs(x), w_step, None, attributes)

@@ -108,9 +108,9 @@ class Api:
     def lacks_typing(self, case: Case) -> str | None:
         """Why this version cannot type a case's network as it must be; None where it can."""
         version = f"{self.flavour} {self.version}"
-        strong = case.typing == "strong" or case.precision == "fp8"
-        if strong and not self._has_strong_typing:
-            return f"{version} has no strongly typed networks" + ("" if case.typing else ", which FP8 needs")
+        needs = _needs_strong_typing(case)
+        if (case.typing == "strong" or needs) and not self._has_strong_typing:
+            return f"{version} has no strongly typed networks" + ("" if case.typing else f", which {needs} needs")
         if case.typing == "weak" and self.member("BuilderFlag", "FP16") is None:
             return f"{version} has no weakly typed networks"
         return None
@@ -127,6 +127,15 @@ class Api:
             if flag is not None:
                 flags |= 1 << int(flag)
         return self.builder.create_network(flags)
+
+
+def _needs_strong_typing(case: Case) -> str:
+    """What of a case only a strongly typed network has; nothing for most."""
+    if case.precision == "fp8":
+        return "FP8"
+    if case.quantize is not None and case.quantize.between is not None:
+        return f"{case.quantize.between} around Q and DQ"
+    return "a quantized constant" if case.quantize is not None and case.quantize.stored else ""
 
 
 def _make_logger(trt: Any, flavour: str, has_gpu: bool) -> Any:

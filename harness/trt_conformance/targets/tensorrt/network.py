@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,17 @@ import numpy as np
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case, EpilogueOperation
 from trt_conformance.core.network_fields import Runtime
-from trt_conformance.core.tensors import INPUT, OUTPUT, Parameters, parameters
+from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, Parameters, parameters
 from trt_conformance.core.types import DataType, Format
 from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.protocols import NetworkFacts
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.facts import asked_of, plain, read_facts
+from trt_conformance.targets.tensorrt.scaling import Scaling
 
 LAYER_NAME = "convolution"
+# Types that the bindings do not know of NumPy's.
+_NO_NUMPY: dict[Any, DataType] = {NUMPY_TYPE[name]: name for name in ("bfloat16", "float8")}
 # Python keeps one list of warnings for all threads.
 WARNINGS = threading.Lock()
 
@@ -78,6 +82,7 @@ class _Draft:
         self.strong = api.is_strongly_typed(case)
         self.data = self._given(parameters(case))
         self.dtype = api.data_type(case.data_type)
+        self.scaling = None if case.quantize is None else Scaling(api, case, network, self._constant)
 
     def convolution(self) -> Any:
         case, data = self.case, self.data
@@ -89,9 +94,8 @@ class _Draft:
             self._refuse("the input was refused")
         self.input = x
         self._lay_out(x, case.formats.input)
-        if case.quantize is not None:
-            scales = (case.quantize.input,)
-            x = self._dequantized(x if case.quantize.io_quantization else self._quantized(x, scales), scales)
+        if self.scaling is not None:
+            x = self.scaling.input(x)
         inputs = self._tensor_inputs()
         other = self._another_tensor() if case.network.activation_by_set_input else None
         layer = self._layer(x if other is None else other)
@@ -136,10 +140,8 @@ class _Draft:
         case, data = self.case, self.data
         inputs: dict[int, Any] = {}
         if case.weights == "set_input":
-            inputs[1] = self._tensor("kernel", data.kernel)
-            if case.quantize is not None:
-                quantized = self._quantized(inputs[1], case.quantize.kernel)
-                inputs[1] = self._dequantized(quantized, case.quantize.kernel)
+            add = partial(self._tensor, "kernel", data.kernel)
+            inputs[1] = add() if self.scaling is None else self.scaling.kernel(add, data.kernel)
         if case.bias_by_set_input and data.bias is not None:
             inputs[2] = self._tensor("bias", data.bias)
         return inputs
@@ -197,11 +199,8 @@ class _Draft:
 
     def output(self, layer: Any) -> Any:
         output = layer.get_output(0)
-        quantize = self.case.quantize
-        if quantize is not None and quantize.output is not None:
-            scales = (quantize.output,)
-            output = self._quantized(output, scales)
-            output = output if quantize.io_quantization else self._dequantized(output, scales)
+        if self.scaling is not None:
+            output = self.scaling.output(output)
         for step in self.case.epilogue:
             output = self._followed(output, step)
         if self.case.declared_first is not None:
@@ -262,24 +261,6 @@ class _Draft:
             raise Refused("network", "\n".join([changed, *errors]))
         raise Refused("set", "\n".join(errors))
 
-    def _quantized(self, tensor: Any, scales: tuple[float, ...]) -> Any:
-        return self._qdq("add_quantize", tensor, scales, self.case.quantized_type)
-
-    def _dequantized(self, tensor: Any, scales: tuple[float, ...]) -> Any:
-        return self._qdq("add_dequantize", tensor, scales, self.case.data_type)
-
-    def _qdq(self, method: str, tensor: Any, scales: tuple[float, ...], to: DataType) -> Any:
-        """Q or DQ, per tensor or along axis 0."""
-        shape = [] if len(scales) == 1 else [len(scales)]
-        values = self._weights(np.asarray(scales, dtype=np.float32))
-        scale = self.network.add_constant(shape, values).get_output(0)
-        add = getattr(self.network, method)
-        layer = add(tensor, scale, self.api.data_type(to)) if self.strong else add(tensor, scale)
-        if layer is None:
-            self._refuse(f"{method} was refused")
-        layer.axis = 0
-        return layer.get_output(0)
-
     def _type(self, layer: Any) -> None:
         """Weakly typed networks are told the precision of the layer; strongly typed ones read it off the types."""
         if not self.strong and self.case.precision == "fp16":
@@ -297,8 +278,9 @@ class _Draft:
 
     def _weights(self, array: Array) -> Any:
         held = self._hold(array)
-        if held.dtype.kind == "V" or held.dtype.name == "bfloat16":
-            return self.api.trt.Weights(self.dtype, held.ctypes.data, held.size)
+        if held.dtype in _NO_NUMPY:
+            dtype = self.api.data_type(_NO_NUMPY[held.dtype])
+            return self.api.trt.Weights(dtype, held.ctypes.data, held.size)
         with self._binding_errors():
             return self.api.trt.Weights(held)
 

@@ -35,6 +35,7 @@ _SOURCES = (
     "targets/tensorrt",
     "core/case.py",
     "core/network_fields.py",
+    "core/quantization_fields.py",
     "core/attributes.py",
     "core/types.py",
     "core/layouts.py",

@@ -1,0 +1,113 @@
+"""Adds the Q and DQ layers of a case to its network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case
+from trt_conformance.core.quantization_fields import Misquantize, Operand, Quantize
+from trt_conformance.core.tensors import NUMPY_TYPE
+from trt_conformance.core.types import DataType
+from trt_conformance.numerics.reference.quantization import grid_of, quantize, scales
+from trt_conformance.targets.errors import Refused
+from trt_conformance.targets.tensorrt.api import Api
+
+Constant = Callable[[Array], Any]
+"""Adds a constant of an array to the network, and gives its tensor."""
+
+
+class Scaling:
+    """The Q and DQ layers of one network."""
+
+    def __init__(self, api: Api, case: Case, network: Any, constant: Constant) -> None:
+        assert case.quantize is not None
+        self._api, self._case, self._network, self._constant = api, case, network, constant
+        self._given: Quantize = case.quantize
+        self._wrong = self._given.wrong or Misquantize()
+        self._strong = api.is_strongly_typed(case)
+
+    def input(self, tensor: Any) -> Any:
+        """The input behind its Q and DQ; behind DQ alone where the network reads it quantized."""
+        if not self._given.passes("input"):
+            return tensor
+        q, dq = self._given.scales_of("input")
+        wrong = self._wrong
+        if wrong.input is not None:
+            q = dq = wrong.input
+        elif wrong.input_scale is not None:
+            q = dq = (wrong.input_scale,)
+        axis = 0 if wrong.input is None else len(self._case.network_shape) - self._case.spatial_rank - 1
+        if not self._given.io_quantization:
+            tensor = self.q(tensor, q, axis, "input")
+        return self.dq(tensor, dq, axis, "input")
+
+    def kernel(self, add: Callable[[], Any], values: Array) -> Any:
+        """The kernel behind its Q and DQ, or stored quantized behind DQ alone.
+
+        Args:
+            add: adds the kernel's own tensor.
+            values: the kernel.
+        """
+        if not self._given.passes("kernel"):
+            return add()
+        q, dq = self._given.scales_of("kernel")
+        if self._wrong.kernel is not None:
+            q = dq = self._wrong.kernel
+        axis = self._wrong.kernel_axis or 0
+        tensor = self._constant(self._stored(values)) if self._given.stored else self.q(add(), q, axis, "kernel")
+        return self.dq(tensor, dq, axis, "kernel")
+
+    def output(self, tensor: Any) -> Any:
+        """The output behind its Q and DQ, where it is quantized; without DQ where the network writes it so."""
+        if self._given.output is None:
+            return tensor
+        tensor = self.q(tensor, (self._given.output,))
+        return tensor if self._given.io_quantization else self.dq(tensor, (self._given.output,))
+
+    def q(self, tensor: Any, by: tuple[float, ...], axis: int = 0, of: Operand | None = None) -> Any:
+        """Quantize, per tensor or along an axis."""
+        return self._layer("add_quantize", tensor, by, axis, of, self._case.quantized_type)
+
+    def dq(self, tensor: Any, by: tuple[float, ...], axis: int = 0, of: Operand | None = None) -> Any:
+        """Dequantize, per tensor or along an axis."""
+        return self._layer("add_dequantize", tensor, by, axis, of, self._case.data_type)
+
+    def _layer(
+        self, method: str, tensor: Any, by: tuple[float, ...], axis: int, of: Operand | None, to: DataType
+    ) -> Any:
+        dtype = NUMPY_TYPE[self._given.float_type]
+        if of == "input" and self._wrong.scale_type is not None:
+            dtype = NUMPY_TYPE[self._wrong.scale_type]
+        scale = self._constant(np.asarray(by if len(by) > 1 else by[0], dtype=dtype))
+        add = getattr(self._network, method)
+        layer = add(tensor, scale, self._api.data_type(to)) if self._strong else add(tensor, scale)
+        if layer is None:
+            raise Refused("network", "\n".join(self._api.take_errors()) or f"{method} was refused without a word")
+        layer.axis = axis
+        zeros = self._zero_point(len(by), of)
+        if zeros is not None:
+            layer.set_input(2, zeros)
+        return layer.get_output(0)
+
+    def _zero_point(self, count: int, of: Operand | None) -> Any | None:
+        """A zero point of the scale's size, as a constant of the quantized type or as one of floats that is cast."""
+        values = np.zeros(() if count == 1 else count)
+        if self._wrong.zero_point is not None and of == "input":
+            given = np.asarray(self._wrong.zero_point)
+            values = given[0] if given.size == 1 else given
+        elif self._given.zero_point is None:
+            return None
+        elif self._given.zero_point == "constant":
+            return self._constant(values.astype(NUMPY_TYPE[self._case.quantized_type]))
+        floats = self._constant(np.asarray(values, dtype=np.float32))
+        return self._network.add_cast(floats, self._api.data_type(self._case.quantized_type)).get_output(0)
+
+    def _stored(self, kernel: Array) -> Array:
+        """The kernel in the quantized type."""
+        scale = scales(self._given.scales_of("kernel")[0], kernel.ndim)
+        values = quantize(kernel.astype(np.float64), scale, grid_of(self._case.precision))
+        return values.astype(NUMPY_TYPE[self._case.quantized_type])
