@@ -47,8 +47,14 @@ def of_target(view: View, column: Column) -> Answer:
     else:
         start = "No check fails" if compared else "No check fails, but no output was compared"
     tone: Tone = "fail" if failing else "pass" if compared else "open"
-    claims = _claims(view, column)
-    return Answer(tone, f"{start}: {column.name} {claims}." if claims else f"{start} on {column.name}.")
+    told = _claims(view, column) or _latencies(column)
+    return Answer(tone, f"{start}: {column.name} {told}." if told else f"{start} on {column.name}.")
+
+
+def _latencies(column: Column) -> str:
+    """How many latencies a run has that checks no claim."""
+    timed = [v for v in column.verdicts if v.phase == "latency" and v.figures.get("samples")]
+    return f"has {counted(len(timed), 'latency').replace('latencys', 'latencies')}" if timed else ""
 
 
 def _claims(view: View, column: Column) -> str:

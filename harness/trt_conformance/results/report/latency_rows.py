@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from trt_conformance.core.types import Effort
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.core.words import cache_word, percent
+from trt_conformance.core.words import cache_word, percent, seconds
 from trt_conformance.numerics.samples import Summary, summarise
 from trt_conformance.results.latency.models import ModelLatency, model_latencies
 from trt_conformance.results.latency.recorded import device_of, effort_of
@@ -46,7 +47,23 @@ class LatencyRow:
     def mode(self) -> str:
         """What was timed: ``graph``, or ``quick graph``."""
         mode = str(self.verdict.figures.get("mode", "")).replace("_", " ")
-        return f"quick {mode}" if effort_of(self.verdict) == "quick" else mode
+        return f"quick {mode}" if self.effort == "quick" else mode
+
+    @property
+    def effort(self) -> Effort:
+        """How long it was measured."""
+        return effort_of(self.verdict)
+
+    @property
+    def relative_error(self) -> float:
+        """The standard error of the median as a fraction; of a quick latency with what its places in memory leave."""
+        stated = self.verdict.figures.get("uncertainty")
+        return self.summary.error if stated is None else float(stated)
+
+    @property
+    def words(self) -> str:
+        """``graph, warm: 67.1 µs ±0.3 %``."""
+        return f"{self.mode}, {self.cache}: {seconds(self.summary.median)} {self.error}"
 
     @property
     def occurrences(self) -> int | None:
@@ -67,8 +84,8 @@ class LatencyRow:
 
     @property
     def error(self) -> str:
-        """The standard error of the median; of a quick latency, with what places in memory leave."""
-        return f"±{percent(float(self.verdict.figures.get('uncertainty', self.summary.error)))}"
+        """The standard error of the median."""
+        return f"±{percent(self.relative_error)}"
 
     @property
     def flops_per_s(self) -> float | None:

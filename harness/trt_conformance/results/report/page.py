@@ -21,7 +21,7 @@ from trt_conformance.results.claims import WORDS
 from trt_conformance.results.cost_changes import CostChanges
 from trt_conformance.results.latency.gate import LatencyComparison, signed
 from trt_conformance.results.record.record import Record
-from trt_conformance.results.report import builds, compare_text, document, picture, roofline, sweeps
+from trt_conformance.results.report import builds, compare_text, document, latency_summary, picture, roofline, sweeps
 from trt_conformance.results.report.answer import answer, counted, of_target
 from trt_conformance.results.report.bound_plot import plot
 from trt_conformance.results.report.coverage import coverage
@@ -66,8 +66,12 @@ def report_page(view: View) -> str:
         listed=sweeps.listed(view),
         PAIR_WORDS=sweeps.WORDS,
         timed=timed,
+        tiles=latency_summary.tiles(timed, in_full=(timing := latency_summary.is_latency_run(view, timed))),
+        timing=timing,
+        timed_beside=latency_summary.beside_cases(timed),
         engine_rows=(engines := engine_rows(view)),
         engine_sums=engine_sums(view, engines),
+        engines_beside={(one.row.column, one.row.case): one.cost for one in engines if one.cost.plan is not None},
         MOST_ENGINES=MOST_ENGINES,
         models=model_rows(view),
         rebuilt=builds.rebuilt_rows(view),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from trt_conformance.core.types import Effort
 from trt_conformance.numerics.roofline import MEMORY
 from trt_conformance.results.report.axis import Axis, Tick
 from trt_conformance.results.report.latency_rows import LatencyRow
@@ -35,10 +36,14 @@ class Roof(NamedTuple):
 
 @dataclass(frozen=True)
 class Roofline:
-    """FLOP a second over FLOP for each byte, of one precision on one device. ``links`` join a case's targets."""
+    """FLOP a second over FLOP for each byte, of one precision on one device, of quick latencies or of full ones.
+
+    ``links`` join a case's targets.
+    """
 
     device: str
     precision: str
+    effort: Effort
     points: tuple[RooflinePoint, ...]
     links: tuple[tuple[float, float, float], ...]
     roofs: tuple[Roof, ...]
@@ -53,16 +58,28 @@ class Roofline:
 
 
 def rooflines(found: Sequence[LatencyRow]) -> tuple[Roofline, ...]:
-    """A plot for each precision and device; of ceilings measured more than once, the highest."""
-    groups: dict[tuple[str, str], list[LatencyRow]] = {}
+    """A plot for each precision, device and effort.
+
+    Ceilings are measured beside full latencies of a target, and are drawn above its quick ones too. Of one that was
+    measured more than once, the highest counts.
+    """
+    groups: dict[tuple[str, str, Effort], list[LatencyRow]] = {}
     for one in found:
         if one.intensity:
-            groups.setdefault((one.device, one.precision), []).append(one)
-    return tuple(_roofline(device, precision, mine) for (device, precision), mine in groups.items())
+            groups.setdefault((one.device, one.precision, one.effort), []).append(one)
+    plots = []
+    for (device, precision, effort), mine in groups.items():
+        targets = {one.column for one in mine}
+        beside = [one.ceilings for one in found if one.column in targets]
+        ceilings = [max((known.get(name, 0.0) for known in beside), default=0.0) for name in (MEMORY, precision)]
+        plots.append(_roofline(device, precision, effort, mine, ceilings))
+    return tuple(plots)
 
 
-def _roofline(device: str, precision: str, mine: Sequence[LatencyRow]) -> Roofline:
-    memory, compute = (max((one.ceilings.get(name, 0.0) for one in mine), default=0.0) for name in (MEMORY, precision))
+def _roofline(
+    device: str, precision: str, effort: Effort, mine: Sequence[LatencyRow], ceilings: Sequence[float]
+) -> Roofline:
+    memory, compute = ceilings
     ridge = [compute / memory] if memory and compute else []
     x = Axis([*(one.intensity or 0.0 for one in mine), *ridge], Roofline.left, Roofline.right)
     speeds = [_speed(one, part) for one in mine for part in (one.summary.p5, one.summary.median, one.summary.p95)]
@@ -80,6 +97,7 @@ def _roofline(device: str, precision: str, mine: Sequence[LatencyRow]) -> Roofli
     return Roofline(
         device,
         precision,
+        effort,
         tuple(points),
         tuple((at, min(ys), max(ys)) for (_, at), ys in peers.items() if len(ys) > 1),
         tuple(_roofs(memory, compute, x, y, precision)),
