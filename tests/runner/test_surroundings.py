@@ -1,26 +1,29 @@
 """A run in unfriendly surroundings: closed streams, folders that cannot be read or written, names of targets."""
 
-import os
 import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.support.helpers import run_pytest, run_pytest_often
+from tests.support.helpers import pytest_environment, run_pytest, run_pytest_often
+from trt_conformance.cli import app
 from trt_conformance.core.paths import ROOT
+from trt_conformance.results.record.record import read_record
 
 CHOICE = ("cases/test_forward.py", "--case", "stride_nd/h2_w2")
 NUMPY = (*CHOICE, "--target", "numpy")
 
 
-def started(*command):
+def started(*command, **environment):
     """A command that runs pytest in a way of its own, as if no other pytest were running."""
     return subprocess.run(
         command,
         cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        env=pytest_environment() | environment,
         capture_output=True,
         text=True,
+        errors="surrogateescape",
         timeout=120,
         check=False,
     )
@@ -63,6 +66,64 @@ def test_caches_that_cannot_be_written_change_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_home_that_is_no_folder_changes_nothing(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    done = run_pytest(*NUMPY, f"--record-root={tmp_path}/records")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed" in done.stdout
+    assert "warning" not in done.stdout.lower()
+
+
+@pytest.mark.slow
+def test_a_user_without_a_home_has_a_cache_for_one_run(tmp_path, monkeypatch):
+    """As in a container with any user number: neither the environment nor the system knows a home folder."""
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    folder = ROOT / "tests"
+    arguments = ("../cases/test_forward.py", *NUMPY[1:], f"--record-root={tmp_path}")
+    done = run_pytest("-p", "tests.support.homeless", *arguments, root=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed" in done.stdout
+    assert not (folder / "~").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["größe", "größe\u4e2d"])
+def test_a_locale_without_the_characters_of_a_name_changes_nothing(tmp_path, name):
+    """Whatever the terminal cannot show is escaped there. The record and the report are in UTF-8."""
+    (tmp_path / "mine.py").write_text(NAMED.format(name=name), encoding="utf-8")
+    target = ("--target", f"{tmp_path}/mine.py:Named", "--progress=plain")
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    command = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *CHOICE, *target)
+    done = started(*command, f"--record-root={tmp_path}/records", **ascii_only)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed" in done.stdout
+    assert done.stdout.isascii()
+    assert "Traceback" not in done.stdout + done.stderr
+    (path,) = tmp_path.glob("records/*/record.jsonl")
+    assert read_record(path).header.targets == [name]
+    assert name in path.with_name("report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_clock_that_goes_back_changes_nothing(tmp_path):
+    done = run_pytest("-p", "tests.support.clock_back", *NUMPY, f"--record-root={tmp_path}/records")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed" in done.stdout
+    (folder,) = tmp_path.glob("records/*")
+    found = read_record(folder / "record.jsonl")
+    assert found.end.ended < found.header.started
+    shown = " ".join((folder / "report.html").read_text(encoding="utf-8").split())
+    assert "complete; how long it took is unknown: the clock was set back" in shown
+    run = str(folder)
+    for command in (["report", run], ["compare", run, run], ["history", run], ["merge", run, "-o", f"{tmp_path}/one"]):
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, (command, done.output)
+
+
+@pytest.mark.slow
 def test_a_record_that_cannot_be_written_ends_the_run(tmp_path):
     (tmp_path / "file").write_text("in the way")
     done = run_pytest(*NUMPY, f"--record-root={tmp_path}/file/records")
@@ -97,24 +158,24 @@ from trt_conformance.targets.numpy import NumpyTarget
 class Named(NumpyTarget):
     name = {name!r}
 """
-NAMES = [
-    None, b"bytes", 7, ["a"], "", "n\x00l", "half \ud800", "two\nlines", "\x1b[31mred", "..", ".", "a/b", "../a",
-    "a\\b", "-n", "x" * 101, "a:b", "\u202ereversed",
-]  # fmt: skip
+# One of each kind; tests/targets/test_door.py has all of them.
+NAMES = [None, ["a"], "n\x00l", "half \ud800", "two\nlines", "\x1b[31mred", "../a"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("isolation", [(), ("--no-isolation",)], ids=["isolated", "inside"])
-def test_a_target_of_an_unusable_name_is_refused(tmp_path, isolation):
+@pytest.mark.parametrize(
+    ("isolation", "names"), [((), NAMES), (("--no-isolation",), NAMES[-2:])], ids=["isolated", "inside"]
+)
+def test_a_target_of_an_unusable_name_is_refused(tmp_path, isolation, names):
     """In one message, with nothing run and nothing written."""
     runs = []
-    for number, name in enumerate(NAMES):
+    for number, name in enumerate(names):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "mine.py").write_text(NAMED.format(name=name), encoding="utf-8")
         runs.append([*CHOICE, "--target", f"{folder}/mine.py:Named", f"--record-root={folder}/in/records", *isolation])
     before = sorted(tmp_path.rglob("*"))
-    for name, (code, output) in zip(NAMES, run_pytest_often(runs), strict=True):
+    for name, (code, output) in zip(names, run_pytest_often(runs), strict=True):
         assert code == 2, (name, output)
         assert output.count("a target's name must") == 1, (name, output)
         assert "INTERNALERROR" not in output

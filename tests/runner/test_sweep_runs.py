@@ -16,7 +16,9 @@ SWEEP = "cases/test_sweep.py"
 FLIPPED = "tests/doubles/flipped.py:FlippedKernel"
 LAYER = next(expanded for expanded in suite_catalog().sweeps if expanded.sweep.name == "layer")
 SMOKE = set(LAYER.names("smoke"))
-CI_ONLY = next(name for name in LAYER.names("ci") if name not in SMOKE and "_f3_" in name and name.endswith("-fp32"))
+CI = LAYER.names("ci")
+NIGHTLY_ONLY = next(name for name, row in LAYER.ids.items() if LAYER.rows[row][0] == "nightly")
+CI_ONLY = next(name for name in CI if name not in SMOKE and "_f3_" in name and name.endswith("-fp32"))
 
 
 def collected(*arguments: str) -> int:
@@ -28,8 +30,9 @@ def collected(*arguments: str) -> int:
 
 @pytest.mark.slow
 def test_tiers_grow_and_smoke_is_usual() -> None:
-    smoke, ci, nightly = (collected("--tier", tier) for tier in ("smoke", "ci", "nightly"))
-    assert collected() == smoke < 100 < ci < 1500 < 10_000 <= nightly
+    smoke, ci = (collected("--tier", tier) for tier in ("smoke", "ci"))
+    assert collected() == smoke < 100 < ci < 1500 < 10_000 <= sum(len(sweep.ids) for sweep in suite_catalog().sweeps)
+    assert collected("--tier", "nightly", "--case", NIGHTLY_ONLY) == 1
 
 
 @pytest.mark.slow

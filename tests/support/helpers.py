@@ -86,15 +86,15 @@ def run_pytest(*arguments: str, root: Path = ROOT, path: Sequence[Path] = ()) ->
     """
     if not may_start_pytest:
         raise RuntimeError("mark a test that starts pytest in a process: @pytest.mark.slow")
-    environment = pytest_environment()
+    packages = (*path, ROOT / "harness") if path or root.is_relative_to(ROOT) else (root / "harness",)
+    environment = pytest_environment() | {"PYTHONPATH": os.pathsep.join(map(str, packages))}
     given = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments)
     if hasattr(os, "fork") and not path and root.is_relative_to(ROOT):
         return _fork_server().run(given, root, environment)
-    packages = (*path, ROOT / "harness") if path else (root,)
     return subprocess.run(
         [sys.executable, "-m", "pytest", *given],
         cwd=root,
-        env=environment | {"PYTHONPATH": os.pathsep.join(map(str, packages))},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=120,
@@ -110,7 +110,7 @@ def pytest_environment() -> dict[str, str]:
 
 @cache
 def _fork_server() -> ForkServer:
-    return ForkServer(pytest_environment())
+    return ForkServer(pytest_environment() | {"PYTHONPATH": str(ROOT / "harness")})
 
 
 def run_pytest_often(

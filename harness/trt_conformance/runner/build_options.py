@@ -22,6 +22,15 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _users_cache() -> Path | None:
+    """The suite's folder in the user's cache folder; None if the system does not know the user's home."""
+    try:
+        found = user_cache_path("trt-conformance")
+    except RuntimeError:  # of platformdirs 4.14; older versions return a relative path that begins with "~"
+        return None
+    return found if found.is_absolute() else None
+
+
 class BuildOptions:
     """The build options of the targets, and the folders of caches."""
 
@@ -38,17 +47,19 @@ class BuildOptions:
         return Options(
             tactics=options.tactics,
             tactic_sources=options.tactic_sources,
-            cache=self.lasting_cache if options.cache else self._cache_of_this_run,
-            keeps=options.cache,
+            cache=self.lasting_cache or self._cache_of_this_run,
+            keeps=self.lasting_cache is not None,
             cache_limit=options.cache_limit,
             builders=builders if options.isolation else 0,
             eager=self._runs_many,
         )
 
-    @property
-    def lasting_cache(self) -> Path:
-        """The folder of caches that remain after the run."""
-        return self._options.cache_dir or user_cache_path("trt-conformance")
+    @cached_property
+    def lasting_cache(self) -> Path | None:
+        """The folder of caches that remain after the run. None with ``--no-cache``, or where the user has no home."""
+        if not self._options.cache:
+            return None
+        return self._options.cache_dir or _users_cache()
 
     @cached_property
     def _cache_of_this_run(self) -> Path:

@@ -60,7 +60,8 @@ class Run:
     @cached_property
     def catalog(self) -> Catalog:
         """Every case file and claim."""
-        cache = DiskCache(self.builds.lasting_cache / "linted", LINTED_FILES_IN_CACHE) if self.options.cache else None
+        lasting = self.builds.lasting_cache
+        cache = DiskCache(lasting / "linted", LINTED_FILES_IN_CACHE) if lasting is not None else None
         return load_catalog(tier=None, linted=cache)
 
     @cached_property

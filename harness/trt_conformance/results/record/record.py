@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -94,7 +95,13 @@ def _encoded(entry: Mapping[str, Any]) -> bytes:
 
 
 def _fresh(root: Path, name: str) -> Path:
-    """A new folder. Runs that start in the same second get a number after the name."""
+    """A new folder. Runs that start in the same second get a number after the name.
+
+    Characters that the file system's encoding lacks are written as numbers: ``größe`` as ``gr_xf6_xdfe`` in ASCII.
+    """
+    encoding = sys.getfilesystemencoding()
+    if name.encode(encoding, "replace").decode(encoding) != name:
+        name = name.encode(encoding, "backslashreplace").decode(encoding).replace("\\", "_")
     for attempt in range(1, 1000):
         folder = root / (name if attempt == 1 else f"{name}.{attempt}")
         try:

@@ -224,11 +224,11 @@ def _run(record: Record) -> dict[str, Any]:
     started = datetime.fromisoformat(header.started)
     commit = (source.commit or "")[:12]
     state = {True: "clean", False: "with uncommitted changes", None: ""}[source.clean]
-    seconds = (datetime.fromisoformat(record.end.ended) - started).total_seconds() if record.end else None
+    seconds = (datetime.fromisoformat(record.end.ended) - started).total_seconds() if record.end else -1.0
     facts = environment.to_json()
     return {
         "started": started,
-        "seconds": seconds,
+        "seconds": seconds if seconds >= 0 else None,  # a clock that was set back gives no duration
         "complete": record.complete,
         "commit": f"commit {commit} {state}".strip() if commit else "commit unknown",
         "gpu": device.gpu or device.reason or "no GPU",
