@@ -128,3 +128,12 @@ def test_host_measures_a_call():
 def test_host_says_what_it_cannot(plan, text):
     with pytest.raises(Unsupported, match=text):
         host.measure(lambda: None, plan)
+
+
+def test_a_quick_latency_of_a_host_has_few_samples_and_ignores_what_interrupts_it():
+    found = host.measure(lambda: sum(range(100)), TimingPlan.quick("host"))
+    assert len(found.samples) <= host.QUICK_SAMPLES <= found.facts["calls"]
+    calls = [1e-5] * 1000
+    calls[::50] = [4e-3] * 20
+    assert host.summed_up(calls) == [1e-5] * host.QUICK_SAMPLES
+    assert host.summed_up([1.0, 2.0]) == [1.0, 2.0]

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from trt_conformance.core.types import Mode
 from trt_conformance.targets.errors import Unsupported
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
@@ -13,7 +15,7 @@ from trt_conformance.targets.timing.sampling import collect
 
 MODES: tuple[Mode, ...] = ("host",)
 QUICK_SAMPLES = 20
-"""About so many samples has a quick latency, each the mean of several calls where these are short."""
+"""So many samples has a quick latency at most."""
 
 
 def measure(call: Callable[[], object], plan: TimingPlan, **facts: Any) -> Measurement:
@@ -27,15 +29,23 @@ def measure(call: Callable[[], object], plan: TimingPlan, **facts: Any) -> Measu
     if plan.cold_l2:
         raise Unsupported("the host's caches cannot be emptied: it measures warm only")
 
-    def sample(calls: int = 1) -> float:
+    def sample() -> float:
         begin = time.perf_counter_ns()
-        for _ in range(calls):
-            call()
-        return (time.perf_counter_ns() - begin) * 1e-9 / calls
+        call()
+        return (time.perf_counter_ns() - begin) * 1e-9
 
-    calls = 1
-    if plan.effort == "quick":  # a record that has many latencies has room for some samples of each
-        sample()
-        calls = facts["calls"] = max(1, int(plan.min_s / QUICK_SAMPLES / max(sample(), 1e-9)))
-    samples, discarded, stopped = collect(lambda: sample(calls), plan)
+    samples, discarded, stopped = collect(sample, plan)
+    if plan.effort == "quick":
+        facts["calls"], samples = len(samples), summed_up(samples)
     return Measurement(plan.mode, plan.cold_l2, tuple(samples), discarded, stopped, {"transfers": False} | facts)
+
+
+def summed_up(samples: list[float]) -> list[float]:
+    """At most `QUICK_SAMPLES` samples, each the median of calls that follow each other.
+
+    A record that has many latencies has room for some samples of each, and the mean of a few calls would be that of
+    what else the machine does.
+    """
+    if len(samples) <= QUICK_SAMPLES:
+        return samples
+    return [float(np.median(part)) for part in np.array_split(samples, QUICK_SAMPLES)]

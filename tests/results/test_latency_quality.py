@@ -1,0 +1,79 @@
+"""`benchmarks/latency_quality.py`: what it counts, and that it says no."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.latency_quality import alarms, delays, main, spread
+from tests.support.runs import record, verdict
+from trt_conformance.results.record.record import RecordWriter
+
+CASES = [f"net/layer{index}_n1-fp16" for index in range(4)]
+
+
+def run(seed, between=0.002, slower=1.0, effort="full"):
+    """A run of a few short cases, whose medians vary from run to run by a fraction ``between``."""
+    generator = np.random.default_rng(seed)
+    found = []
+    for index, case in enumerate(CASES):
+        middle = 5e-6 * (index + 1) * slower * np.exp(between * generator.standard_normal())
+        samples = (middle * np.exp(0.002 * generator.standard_normal(60))).tolist()
+        figures = {"mode": "graph", "cold_l2": False, "samples": samples, "effort": effort}
+        found.append(verdict(case, phase="latency", check="latency", figures=figures))
+    return record(*found)
+
+
+def test_the_spread_of_medians(capsys):
+    spread([run(seed) for seed in range(10)])
+    said = capsys.readouterr().out
+    assert "full, up to 20 us: 4 cases, spread of 10 runs: median 0." in said
+
+
+def test_repeated_runs_raise_no_alarm(capsys):
+    assert alarms([run(seed) for seed in range(5)]) == 0
+    said = capsys.readouterr().out
+    assert "full, without calibration: 40 pairs: " in said
+    assert "full, with the other runs as calibration: 40 pairs: " in said
+    assert said.count(" 0 different") == 2
+
+
+def test_a_run_that_is_slower_is_an_alarm(capsys):
+    assert alarms([*(run(seed) for seed in range(5)), run(9, slower=1.2)]) > 0
+    assert "full, with the other runs as calibration: 60 pairs: " in capsys.readouterr().out
+
+
+def test_quick_latencies_are_counted_apart(capsys):
+    both = [
+        replace(full, verdicts=(*full.verdicts, *run(seed + 50, effort="quick").verdicts))
+        for seed, full in enumerate(run(seed) for seed in range(4))
+    ]
+    assert alarms(both) == 0
+    said = capsys.readouterr().out
+    assert "full, without calibration: 24 pairs: " in said
+    assert "quick, without calibration: 24 pairs: " in said
+
+
+@pytest.mark.parametrize(("percent", "between", "least", "most"), [(2.0, 0.001, 1.0, 1.0), (0.2, 0.01, 0.0, 0.5)])
+def test_a_planted_delay(percent, between, least, most, capsys):
+    found = delays([run(seed, between) for seed in range(10)], percent, 20, 3, 0.005, 1e9)
+    assert least <= found <= most
+    assert f"full: a delay of {percent:g} % is found in {found * 20:.0f} of 20 trials" in capsys.readouterr().out
+
+
+def test_too_few_runs_are_refused():
+    with pytest.raises(SystemExit, match="3 runs are too few for 2 on each side"):
+        delays([run(seed) for seed in range(3)], 2.0, 1, 2, 0.005, 1e9)
+
+
+@pytest.mark.parametrize(("command", "code"), [(["alarms"], 0), (["delays", "--delay-percent", "0.01"], 1)])
+def test_the_command_says_no(tmp_path, monkeypatch, command, code):
+    paths = []
+    for seed in range(6):
+        writer = RecordWriter(tmp_path / str(seed), ["tensorrt-8.6.1-sm90"], {})
+        for one in run(seed).verdicts:
+            writer.write(one)
+        writer.close({"counts": {"pass": 4}, "exit": 0})
+        paths.append(str(writer.path))
+    monkeypatch.setattr("sys.argv", ["latency_quality.py", *command, *paths, *(["--trials", "5"] if code else [])])
+    assert main() == code
