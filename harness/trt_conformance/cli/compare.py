@@ -109,6 +109,7 @@ def compare(
     from trt_conformance.results.changes import between
     from trt_conformance.results.cost_changes import cost_changes
     from trt_conformance.results.gate_settings import read_gate_settings
+    from trt_conformance.results.latency import kernel_groups
     from trt_conformance.results.latency.gate import latency_section
     from trt_conformance.results.record.record import read_record
     from trt_conformance.results.report import compare_text
@@ -147,14 +148,16 @@ def compare(
         across_devices=judging.across_devices,
         across_modes=judging.across_modes,
     )
+    groups = kernel_groups.slower_by_kernel(latency)
     if html:
         reports.write(html, compare_page(changes, top, latency, costs))
     if as_json:
-        print_json(changes.to_json(top) | {"latency": latency.to_json(), "engine": costs.to_json()})
+        slower = {"slower_by_kernel": [group.to_json() for group in groups]}
+        print_json(changes.to_json(top) | {"latency": latency.to_json() | slower, "engine": costs.to_json()})
     else:
         say = compare_text.markdown if markdown else compare_text.terminal
         typer.echo(say(changes, top, len(latency.regressions), costs).rstrip())
-        for line in [*latency.lines(), *costs.lines()]:
+        for line in [*latency.lines(), *kernel_groups.lines(groups), *costs.lines()]:
             typer.echo(f"- {compare_text.escaped(line)}" if markdown else line)
     codes = {1 if changes.regressions else 0, latency.exit_code, costs.exit_code}
     if gate and codes != {0}:

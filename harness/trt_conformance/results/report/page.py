@@ -20,6 +20,7 @@ from trt_conformance.results.changes import GROUPS, REGRESSIONS, Changes
 from trt_conformance.results.claims import WORDS
 from trt_conformance.results.cost_changes import CostChanges
 from trt_conformance.results.latency.gate import LatencyComparison, signed
+from trt_conformance.results.latency.kernel_groups import slower_by_kernel
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.report import builds, compare_text, document, latency_summary, picture, roofline, sweeps
 from trt_conformance.results.report.answer import answer, counted, of_target
@@ -102,6 +103,7 @@ def compare_page(
         worse=bool(changes.regressions or (latency and latency.regressions) or compare_text.costlier(costs)),
         tables=list(compare_text.tables(changes, top, costs)),
         latency=latency if latency and latency.summary else None,
+        slower=slower_by_kernel(latency) if latency else (),
         base=_run(changes.base),
         new=_run(changes.new),
         GROUPS=GROUPS,
