@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import make_case
+from trt_conformance.core import tensors
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.fills import content
+from trt_conformance.core.fills import content, parts
 from trt_conformance.core.tensors import case_data
 from trt_conformance.core.types import Fill
 
@@ -124,3 +125,24 @@ def test_an_infinity_that_the_case_states_is_not_an_overflow():
         input={"shape": [1, 1, 1, 2], "values": [math.inf, 1.0]}, kernel={"shape": [1, 1, 1, 1], "fill": "ones"}
     )
     assert np.isinf(case_data(case).input[..., 0]).all()
+
+
+@pytest.mark.parametrize("fill", get_args(Fill))
+def test_a_fill_made_in_parts_is_the_fill(fill):
+    shape = (2, 3, 4, 5)
+    whole = content(shape, fill, seed=7)
+    for size in (1, 7, 50, 1000):
+        found = np.full(whole.size, np.nan)
+        for part, values in parts(shape, fill, 7, size):
+            found[part] = values
+        assert found.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
+def test_a_large_input_is_made_in_parts(monkeypatch, precision):
+    given = make_case(precision=precision, input={"shape": [2, 3, 8, 9], "fill": "uniform", "seed": 5})
+    whole = case_data(given).input
+    monkeypatch.setattr(tensors, "PART", 100)
+    monkeypatch.setattr(tensors, "content", lambda *given: content(*given) if given[0] != (2, 3, 8, 9) else 1 / 0)
+    made = case_data(given).input
+    assert (made.dtype, made.shape, made.tobytes()) == (whole.dtype, whole.shape, whole.tobytes())

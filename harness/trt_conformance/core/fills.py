@@ -7,7 +7,8 @@ between versions (NEP 19).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -19,65 +20,81 @@ from trt_conformance.core.types import Fill
 # The run, the reference and the bound of a case need the same tensors, so the last few small ones are cached.
 CACHED = 16
 CACHED_ELEMENTS = 2**17
+PART = 2**22
+"""Elements that are drawn at once of a large tensor: 32 MiB in float64."""
 
 
-def _words(count: int, seed: int) -> NDArray[np.uint64]:
-    return np.asarray(np.random.Philox(key=seed).random_raw(count), dtype=np.uint64)
+@dataclass(frozen=True)
+class _Part:
+    """The elements from ``start`` to ``stop`` of a tensor in C order."""
+
+    shape: Sequence[int]
+    seed: int
+    start: int
+    stop: int
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        return np.arange(self.start, self.stop)
+
+    def words(self) -> NDArray[np.uint64]:
+        """Random words. Philox counts blocks of four, so it can begin anywhere."""
+        stream = np.random.Philox(key=self.seed)
+        stream.advance(self.start // 4)
+        skipped = self.start % 4
+        return np.asarray(stream.random_raw(self.stop - self.start + skipped), dtype=np.uint64)[skipped:]
 
 
-def _integers(shape: Sequence[int], seed: int, low: int, high: int) -> Float64:
+def _integers(part: _Part, low: int, high: int) -> Float64:
     """Return integers of [low, high]. The modulo bias is below 2^-40 for the ranges used here."""
-    words = _words(math.prod(shape), seed) >> np.uint64(16)
-    return (words % np.uint64(high - low + 1)).astype(np.float64).reshape(shape) + low
+    return ((part.words() >> np.uint64(16)) % np.uint64(high - low + 1)).astype(np.float64) + low
 
 
-def _tiled(shape: Sequence[int], seed: int) -> Float64:
-    h, w = (np.arange(n) % 3 for n in shape[-2:])
-    return np.broadcast_to(3.0 * h[:, None] + w[None, :] + 1.0, shape).copy()
+def _tiled(part: _Part) -> Float64:
+    h, w = part.shape[-2:]
+    return np.asarray(3.0 * (part.places // w % h % 3) + (part.places % w % 3) + 1.0, dtype=np.float64)
 
 
-def _powers(shape: Sequence[int], seed: int) -> Float64:
-    window = math.prod(shape[-2:])
-    exponents = 4 - np.arange(window)
-    powers = np.asarray([float(f"1e{e}") for e in exponents]).reshape(shape[-2:])
-    return np.array(np.broadcast_to(powers, shape), dtype=np.float64)
+def _powers(part: _Part) -> Float64:
+    window = math.prod(part.shape[-2:])
+    powers = np.asarray([float(f"1e{4 - place}") for place in range(window)])
+    return powers[part.places % window]
 
 
-def _powers_alternating(shape: Sequence[int], seed: int) -> Float64:
-    leading = math.prod(shape[:-2])
-    signs: Float64 = np.where(np.arange(leading) % 2 == 0, 1.0, -1.0).reshape(*shape[:-2], 1, 1)
-    return _powers(shape, seed) * signs
+def _powers_alternating(part: _Part) -> Float64:
+    signs = np.where(part.places // math.prod(part.shape[-2:]) % 2 == 0, 1.0, -1.0)
+    return _powers(part) * signs
 
 
-def _uniform(shape: Sequence[int], seed: int) -> Float64:
-    return (_words(math.prod(shape), seed) >> np.uint64(11)).astype(np.float64).reshape(shape) * 2.0**-52 - 1.0
+def _uniform(part: _Part) -> Float64:
+    return (part.words() >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1.0
 
 
-def _sparse(shape: Sequence[int], seed: int) -> Float64:
-    drawn = _integers(shape, seed, 0, 15)
+def _sparse(part: _Part) -> Float64:
+    drawn = _integers(part, 0, 15)
     return np.where(drawn < 2, 2 * drawn - 1, 0.0)
 
 
-def _extremes(shape: Sequence[int], seed: int) -> Float64:
+def _extremes(part: _Part) -> Float64:
     choices = np.asarray([-128.0, -127.0, -1.0, 0.0, 1.0, 126.0, 127.0])
-    return choices[_integers(shape, seed, 0, len(choices) - 1).astype(np.intp)]
+    return choices[_integers(part, 0, len(choices) - 1).astype(np.intp)]
 
 
-_FILLS: dict[Fill, Callable[[Sequence[int], int], Float64]] = {
+_FILLS: dict[Fill, Callable[[_Part], Float64]] = {
     "tiled_1_to_9": _tiled,
     "powers_of_ten": _powers,
     "powers_of_ten_alternating": _powers_alternating,
-    "zeros": lambda shape, seed: np.zeros(shape),
-    "ones": lambda shape, seed: np.ones(shape),
-    "ramp": lambda shape, seed: np.arange(1.0, 1.0 + math.prod(shape), dtype=np.float64).reshape(shape),
+    "zeros": lambda part: np.zeros(part.stop - part.start),
+    "ones": lambda part: np.ones(part.stop - part.start),
+    "ramp": lambda part: np.arange(1.0 + part.start, 1.0 + part.stop),
     "uniform": _uniform,
-    "exact_integers": lambda shape, seed: _integers(shape, seed, -3, 3),
-    "ternary": lambda shape, seed: _integers(shape, seed, -1, 1),
+    "exact_integers": lambda part: _integers(part, -3, 3),
+    "ternary": lambda part: _integers(part, -1, 1),
     "sparse_ternary": _sparse,
-    "int8_full_range": lambda shape, seed: _integers(shape, seed, -128, 127),
+    "int8_full_range": lambda part: _integers(part, -128, 127),
     "int8_extremes": _extremes,
-    "int8_ties": lambda shape, seed: _integers(shape, seed, -261, 261) / 2,
-    "uniform_20_bits": lambda shape, seed: _integers(shape, seed, -(2**20), 2**20 - 1) * 2.0**-20,
+    "int8_ties": lambda part: _integers(part, -261, 261) / 2,
+    "uniform_20_bits": lambda part: _integers(part, -(2**20), 2**20 - 1) * 2.0**-20,
 }
 
 
@@ -104,8 +121,19 @@ def content(shape: Sequence[int], fill: Fill | None, values: Sequence[float] | N
     return (_cached if math.prod(shape) <= CACHED_ELEMENTS else _drawn)(fill, tuple(shape), seed)
 
 
+def parts(shape: Sequence[int], fill: Fill, seed: int, size: int = PART) -> Iterator[tuple[slice, Float64]]:
+    """Yield a fill part by part: a slice of the elements in C order, and their values; together, what `content` gives.
+
+    So a large tensor can be made in a narrower type without ever being in float64 as a whole.
+    """
+    elements = math.prod(shape)
+    for start in range(0, elements, size):
+        stop = min(start + size, elements)
+        yield slice(start, stop), _FILLS[fill](_Part(shape, seed, start, stop))
+
+
 def _drawn(fill: Fill, shape: tuple[int, ...], seed: int) -> Float64:
-    drawn = _FILLS[fill](shape, seed)
+    drawn = _FILLS[fill](_Part(shape, seed, 0, math.prod(shape))).reshape(shape)
     drawn.setflags(write=False)
     return drawn
 

@@ -13,8 +13,8 @@ import numpy as np
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.fills import content
-from trt_conformance.core.types import DataType
+from trt_conformance.core.fills import PART, content, parts
+from trt_conformance.core.types import DataType, Fill
 
 INPUT, OUTPUT = "input", "output"
 
@@ -61,6 +61,8 @@ def case_data(case: Case, run_shape: Sequence[int] | None = None) -> CaseData:
     shape = case.run_shapes[0] if run_shape is None else run_shape
     values = case.input.values if tuple(shape) == case.input.shape else None
     given = parameters(case)
+    if values is None and case.input.fill is not None and math.prod(shape) > PART:
+        return CaseData(given.kernel, given.bias, _rounded_by_parts(case, shape, case.input.fill))
     x = _rounded(case, "input", content(shape, case.input.fill, values, case.input.seed))
     return CaseData(given.kernel, given.bias, x)
 
@@ -84,6 +86,14 @@ def weights_bytes(case: Case) -> int:
     itemsize = NUMPY_TYPE[case.data_type].itemsize
     bias = 0 if case.bias == "none" else case.kernel.shape[0]
     return math.prod(case.kernel.shape) * (itemsize if case.quantize is None else 1) + itemsize * bias
+
+
+def _rounded_by_parts(case: Case, shape: Sequence[int], fill: Fill) -> Array:
+    """A large input, filled and rounded part by part: in float64 it might not fit the memory."""
+    x = np.empty(shape, NUMPY_TYPE[case.data_type])
+    for part, values in parts(shape, fill, case.input.seed, PART):
+        x.reshape(-1)[part] = _rounded(case, "input", values)
+    return x
 
 
 def _rounded(case: Case, name: str, values: Float64) -> Array:
