@@ -16,7 +16,8 @@ from tests.support.arithmetic import (
 )
 from tests.support.helpers import make_case
 from trt_conformance.core.tensors import NUMPY_TYPE, case_data
-from trt_conformance.numerics.bounds.elementwise import bound, gamma, grain
+from trt_conformance.numerics.bounds.elementwise import bound, gamma
+from trt_conformance.numerics.bounds.operands import grain
 from trt_conformance.numerics.compare import compare
 from trt_conformance.numerics.reference.quantization import scales
 from trt_conformance.numerics.reference.result import reference

@@ -12,7 +12,7 @@ from trt_conformance.core.arrays import Array, Float64, widened
 from trt_conformance.core.case import Case
 from trt_conformance.core.json import finite
 from trt_conformance.core.tensors import case_data
-from trt_conformance.numerics.bounds.elementwise import quantized_operands
+from trt_conformance.numerics.bounds.operands import after_quantization
 from trt_conformance.numerics.reference.shape import resolve
 
 MAX_ELEMENTS = 256
@@ -74,8 +74,7 @@ def receptive_field(case: Case, run_shape: Sequence[int], index: tuple[int, ...]
     """
     data = case_data(case, run_shape)
     x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
-    if case.quantize is not None:
-        x, w = quantized_operands(case, x, w)
+    x, w = after_quantization(case, "input", x), after_quantization(case, "kernel", w)
     rank = case.spatial_rank
     image, kernel = x[index[: -rank - 1]], w[index[-rank - 1]]
     if kernel.size > MAX_WALKED:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
 from trt_conformance.numerics.bounds.elementwise import HALVES, bound
+from trt_conformance.numerics.bounds.operands import Operands
 from trt_conformance.numerics.bounds.transforms import nearly_exact_bound, normwise_bound
 from trt_conformance.numerics.reference.result import Result
 
@@ -51,10 +53,22 @@ def is_transform(rests_on: Basis) -> bool:
     return rests_on in ("winograd", "fft")
 
 
-def bound_on(case: Case, result: Result, rests_on: Basis) -> Float64:
-    """Return the bound of a transform, or the elementwise one; float64 of the output's shape."""
+def bound_on(
+    case: Case,
+    result: Result,
+    rests_on: Basis,
+    runs: Sequence[Operands] | None = None,
+    images: slice = slice(None),
+) -> Float64:
+    """Return the bound of a transform, or the elementwise one; float64 of the result's shape.
+
+    For a piece of an output, ``runs`` are the operands of the runs that may have given the output, and ``images``
+    those that the piece has.
+    """
     match rests_on:
         case "winograd" | "fft":
-            return (nearly_exact_bound if case.exact else normwise_bound)(case, result, rests_on)
+            if case.exact:
+                return nearly_exact_bound(case, result, rests_on, runs, images)
+            return normwise_bound(case, result, rests_on, None, runs, images)
         case _:
-            return bound(case, result, rests_on)
+            return bound(case, result, rests_on, runs)

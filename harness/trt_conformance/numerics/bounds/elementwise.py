@@ -19,25 +19,19 @@ Where every partial sum is representable, no step rounds, and only the rounding 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
-from trt_conformance.core.tensors import NUMPY_TYPE, CaseData, case_data
+from trt_conformance.core.tensors import NUMPY_TYPE, case_data
 from trt_conformance.core.types import Precision
-from trt_conformance.numerics.reference.quantization import (
-    QUOTIENT_ERROR,
-    Grid,
-    dequantize,
-    grid_of,
-    quantize,
-    scales,
-    through,
-)
+from trt_conformance.numerics.bounds.operands import Operands, grain, significant_bits
+from trt_conformance.numerics.reference.quantization import QUOTIENT_ERROR, Grid, dequantize, grid_of, quantize, scales
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import output_shape
 
@@ -104,7 +98,9 @@ def gamma(n: int, u: float) -> float:
     return math.expm1(n * math.log1p(u))
 
 
-def bound(case: Case, result: Result, accumulation: Accumulation = "fp32") -> Float64:
+def bound(
+    case: Case, result: Result, accumulation: Accumulation = "fp32", runs: Sequence[Operands] | None = None
+) -> Float64:
     """Return, for each element, the largest difference from the reference that correct arithmetic can give.
 
     Args:
@@ -112,6 +108,8 @@ def bound(case: Case, result: Result, accumulation: Accumulation = "fp32") -> Fl
         result: the reference result of one of its run shapes, output ``(N, K, *spatial)``.
         accumulation: the type in which the engine's GPU kernel accumulates, where it is known. For int8, fp32 allows
             for int32 too.
+        runs: the operands of the runs that may have given the result, or the output of which it is a piece; by
+            default those of `runs_of`.
 
     Returns:
         Non-negative float64 of the output's shape.
@@ -120,35 +118,39 @@ def bound(case: Case, result: Result, accumulation: Accumulation = "fp32") -> Fl
         ValueError: the precision has no such accumulator, or no run shape gives an output of this shape.
     """
     arithmetic = arithmetic_of(case, accumulation)
-    limits = [_bound(case, result, data, arithmetic, accumulation) for data in runs_of(case, result)]
+    runs = runs_of(case, result) if runs is None else runs
+    limits = [_bound(case, result, operands, arithmetic, accumulation) for operands in runs]
     return np.asarray(np.max(limits, axis=0))
 
 
-def runs_of(case: Case, result: Result) -> list[CaseData]:
-    """Return the tensors of each run that may have given the result: one, unless run shapes share an output shape."""
+def runs_of(case: Case, result: Result) -> list[Operands]:
+    """Return the operands of each run that may have given the result: one, unless run shapes share an output shape."""
     same = [s for s in case.run_shapes if output_shape(s, case.kernel.shape, case.attributes) == result.output.shape]
     if not same:
         raise ValueError(f"no run shape of {case.id} gives an output of shape {result.output.shape}")
-    return [case_data(case, shape) for shape in same]
+    return [Operands(case, case_data(case, shape)) for shape in same]
 
 
-def _bound(case: Case, result: Result, data: CaseData, arithmetic: Arithmetic, accumulation: Accumulation) -> Float64:
-    x, w, b = operands(case, data)
+def _bound(
+    case: Case, result: Result, operands: Operands, arithmetic: Arithmetic, accumulation: Accumulation
+) -> Float64:
+    w, b = operands.kernel, operands.bias
     steps, size = result.terms, result.magnitude
     if case.quantize is not None:
         steps += EPILOGUE_STEPS
     if accumulation == "int32":
         steps, size = EPILOGUE_STEPS, np.abs(result.real - b) + np.abs(b)
-    rounded = sum(_exceeds(values, arithmetic.read_bits) for values in (x, w)) if arithmetic.read else 0
+    bits = (operands.bits, significant_bits(w)) if arithmetic.read else ()
+    rounded = sum(one > arithmetic.read_bits for one in bits)
     reading = (1 + arithmetic.read) ** rounded
     relative = reading * (1 + gamma(steps, arithmetic.step)) - 1
     # Operands below the normal range may be flushed as well as sums.
-    tiny = result.terms * arithmetic.step_tiny * (1 + np.abs(x).max(initial=0.0) + np.abs(w).max(initial=0.0))
+    tiny = result.terms * arithmetic.step_tiny * (1 + operands.largest.max(initial=0.0) + np.abs(w).max(initial=0.0))
     own = gamma(result.terms, REFERENCE_ROUNDOFF) * result.magnitude
     spread = relative * (size + result.slack) + result.slack + own + tiny
 
     if reading == 1 or arithmetic.read_bits == arithmetic.step_bits:
-        spread = np.where(_exact(case, result, (x, w, b), arithmetic), 0.0, spread)
+        spread = np.where(_exact(case, result, operands, arithmetic), 0.0, spread)
     if case.quantize is not None and case.quantize.output is not None:
         return _quantized(result, spread, scales(case.quantize.output, result.output.ndim), grid_of(case.precision))
     if accumulation == "fp32_rounded" and case.bias != "none":
@@ -172,36 +174,20 @@ def _quantized(result: Result, spread: Float64, scale: Float64, grid: Grid) -> F
     return np.asarray(np.maximum(result.output - below, above - result.output) + written)
 
 
-def operands(case: Case, data: CaseData) -> tuple[Float64, Float64, Float64]:
-    """Return input and kernel as the layer reads them, after Q/DQ, and the bias shaped for the output or 0."""
-    x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
-    if case.quantize is not None:
-        x, w = quantized_operands(case, x, w)
-    b = np.zeros(w.shape[0]) if data.bias is None else data.bias.astype(np.float64)
-    return x, w, b.reshape(-1, *(1,) * case.spatial_rank)
-
-
-def quantized_operands(case: Case, x: Float64, w: Float64) -> tuple[Float64, Float64]:
-    """Return input and kernel after their Q/DQ, in float64."""
-    assert case.quantize is not None
-    grid = grid_of(case.precision)
-    return through(x, case.quantize, "input", grid), through(w, case.quantize, "kernel", grid)
-
-
-def _exact(case: Case, result: Result, tensors: tuple[Float64, ...], arithmetic: Arithmetic) -> NDArray[np.bool_]:
+def _exact(case: Case, result: Result, operands: Operands, arithmetic: Arithmetic) -> NDArray[np.bool_]:
     """Return where every partial sum, a multiple of one power of two, fits the accumulator. Operands are read in full.
 
     GPU kernels multiply by a scale or by its reciprocal; both are exact only for a power of two.
     """
-    x, w, b = tensors
     folded = np.asarray(True)
     if case.precision == "int8" and case.quantize is not None:  # the product of the scales is an operand, too
         (_, of_input), (_, of_kernel) = case.quantize.scales_of("input"), case.quantize.scales_of("kernel")
-        if case.quantize.only is None:  # else the layer runs in floats, on the operands themselves
-            x, w = scales(of_input, 1), scales(of_kernel, 1)
         folded = _dyadic(scales(of_input, 1)).all() & _dyadic(scales(of_kernel, case.spatial_rank + 1))
-    of_x, of_w = grain(x), grain(w)
-    unit = min(of_x * of_w, grain(b))
+    if case.precision == "int8" and case.quantize is not None and case.quantize.only is None:
+        of_x, of_w = grain(scales(of_input, 1)), grain(scales(of_kernel, 1))
+    else:  # the layer runs in floats, on the operands themselves
+        of_x, of_w = operands.grain, grain(operands.kernel)
+    unit = min(of_x * of_w, grain(operands.bias))
     if min(unit, of_x, of_w) < arithmetic.step_tiny:
         return np.zeros(result.magnitude.shape, dtype=bool)
     return np.asarray((result.magnitude <= 2.0**arithmetic.step_bits * unit) & (result.slack == 0) & folded)
@@ -209,20 +195,6 @@ def _exact(case: Case, result: Result, tensors: tuple[Float64, ...], arithmetic:
 
 def _dyadic(scale: Float64) -> NDArray[np.bool_]:
     return np.asarray(np.frexp(scale)[0] == 0.5)
-
-
-def grain(values: Array) -> float:
-    """Return the largest power of two of which every value is a multiple; infinity where all are 0."""
-    mantissa, exponent = np.frexp(values[values != 0])
-    whole = np.ldexp(mantissa, 53).astype(np.int64)
-    lowest = np.ldexp((whole & -whole).astype(np.float64), exponent - 53)
-    return float(lowest.min(initial=math.inf))
-
-
-def _exceeds(values: Float64, bits: int) -> bool:
-    """Return whether any value has more than ``bits`` significant bits."""
-    mantissa = np.ldexp(np.frexp(values)[0], bits)
-    return bool((mantissa != np.rint(mantissa)).any())
 
 
 def representable(values: Float64, case: Case) -> NDArray[np.bool_]:

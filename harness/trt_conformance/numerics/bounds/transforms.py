@@ -28,11 +28,10 @@ from trt_conformance.numerics.bounds.elementwise import (
     FLOAT32_ROUNDOFF,
     arithmetic_of,
     gamma,
-    grain,
-    operands,
     representable,
     runs_of,
 )
+from trt_conformance.numerics.bounds.operands import Operands, grain
 from trt_conformance.numerics.reference.result import Result
 
 Matrix = tuple[tuple[Fraction, ...], ...]
@@ -123,7 +122,12 @@ def _steps(matrix: Matrix) -> int:
 
 
 def normwise_bound(
-    case: Case, result: Result, algorithm: Literal["winograd", "fft"] = "winograd", tile: int | None = None
+    case: Case,
+    result: Result,
+    algorithm: Literal["winograd", "fft"] = "winograd",
+    tile: int | None = None,
+    runs: Sequence[Operands] | None = None,
+    images: slice = slice(None),
 ) -> Float64:
     """Return the largest error that any element of a transforming kernel can have: one value a map of an image.
 
@@ -132,6 +136,8 @@ def normwise_bound(
         result: the reference result of one of its run shapes.
         algorithm: Winograd in tiles, or FFT over the whole image or any part of it.
         tile: the largest Winograd tile along an axis, in outputs; by default the largest in use in the precision.
+        runs: as in `elementwise.bound`.
+        images: those of which the result is a piece.
 
     Returns:
         Non-negative float64 of the output's shape.
@@ -143,39 +149,46 @@ def normwise_bound(
         raise ValueError("no quantized kernel transforms its operands")
     arithmetic = arithmetic_of(case)
     limits = []
-    for data in runs_of(case, result):
-        x, w, b = operands(case, data)
-        images = x.reshape(-1, *x.shape[-case.spatial_rank - 1 :])
+    for operands in runs_of(case, result) if runs is None else runs:
         if algorithm == "winograd":
-            size, error = _winograd(images, w, case, tile or LARGEST_TILE[case.precision])
+            size, error = _winograd(operands, case, tile or LARGEST_TILE[case.precision])
         else:
-            size, error = _fft(images, w, case)
-        adding = (1 + arithmetic.read) ** 2 * (1 + gamma(w.shape[1] + 1, arithmetic.step))
-        largest = size.reshape(*x.shape[: -case.spatial_rank - 1], *b.shape) + np.abs(b)
+            size, error = _fft(operands, case)
+        adding = (1 + arithmetic.read) ** 2 * (1 + gamma(operands.kernel.shape[1] + 1, arithmetic.step))
+        b = operands.bias
+        largest = size[images].reshape(*result.real.shape[: -case.spatial_rank - 1], *b.shape) + np.abs(b)
         limits.append(((1 + error) * adding - 1) * largest)
     spread = np.max(limits, axis=0) + result.terms * arithmetic.step_tiny
     return np.asarray(spread + arithmetic.write * (np.abs(result.real) + spread) + arithmetic.write_tiny)
 
 
-def nearly_exact_bound(case: Case, result: Result, algorithm: Literal["winograd", "fft"]) -> Float64:
+def nearly_exact_bound(
+    case: Case,
+    result: Result,
+    algorithm: Literal["winograd", "fft"],
+    runs: Sequence[Operands] | None = None,
+    images: slice = slice(None),
+) -> Float64:
     """Return the largest error of a transforming kernel on a case whose sums are exact; of the output's shape.
 
     Every exact output is a multiple of one power of two, the grain, and so is the difference that a missing, moved or
     repeated product makes. If the transforms round nothing either, a right kernel has no error, whatever the tile that
     it chose below the largest: the bound is a quarter of the grain. Elsewhere it is that of `normwise_bound`.
 
+    ``runs`` and ``images`` are those of `normwise_bound`.
+
     Raises:
         ValueError: as `normwise_bound` does.
     """
-    limits = normwise_bound(case, result, algorithm)
+    runs = runs_of(case, result) if runs is None else runs
+    limits = normwise_bound(case, result, algorithm, runs=runs, images=images)
     if algorithm == "fft":
         return limits
     quarter = math.inf
-    for data in runs_of(case, result):
-        x, w, b = operands(case, data)
-        if not _transforms_exactly(x, w, case):
+    for operands in runs:
+        if not _transforms_exactly(operands, case):
             return limits
-        quarter = min(quarter, grain(x) * grain(w) / 4, grain(b) / 4)
+        quarter = min(quarter, operands.grain * grain(operands.kernel) / 4, grain(operands.bias) / 4)
     arithmetic = arithmetic_of(case)
     write = arithmetic.write * (np.abs(result.real) + quarter) + arithmetic.write_tiny
     # Where the output type is as coarse as the grain, writing restores a representable result.
@@ -183,28 +196,29 @@ def nearly_exact_bound(case: Case, result: Result, algorithm: Literal["winograd"
     return np.minimum(limits, quarter + np.where(restored, 0.0, write))
 
 
-def _transforms_exactly(x: Float64, w: Float64, case: Case) -> bool:
+def _transforms_exactly(operands: Operands, case: Case) -> bool:
     """Return whether Winograd tiles of the largest size round nothing: every value fits the type of the transforms."""
     largest = LARGEST_TILE[case.precision]
     windows = [f for f in case.kernel.shape[2:] if f > 1]
     if any(f + largest - 2 > DYADIC_POINTS for f in windows):
         return False
-    of_x, of_w = grain(x), grain(w)
+    w, largest_x = operands.kernel, operands.largest.max(initial=0.0)
+    of_x, of_w = operands.grain, grain(w)
     arithmetic = arithmetic_of(case)
     bits = 1 / TRANSFORM_ROUNDOFF[case.precision]
     read = min(bits, 2.0**arithmetic.read_bits) if arithmetic.read else bits
-    high_x, high_w, unit, high = np.abs(x).max(initial=0.0), np.abs(w).max(initial=0.0), of_w, 1.0
+    high_x, high_w, unit, high = largest_x, np.abs(w).max(initial=0.0), of_w, 1.0
     for f in windows:
         matrices = transforms(largest, f)
         high_x *= float(max(_row_sums(matrices.input)))
         high_w *= float(max(_row_sums(matrices.kernel)))
         high *= winograd_growth(largest, f).factor
         unit /= math.lcm(*(entry.denominator for row in matrices.kernel for entry in row))
-    sums = high * w.shape[1] * np.abs(x).max(initial=0.0) * np.abs(w).max(initial=0.0)
+    sums = high * w.shape[1] * largest_x * np.abs(w).max(initial=0.0)
     return bool(high_x <= read * of_x and high_w <= read * unit and sums <= bits * unit * of_x)
 
 
-def _winograd(x: Float64, w: Float64, case: Case, tile: int) -> tuple[Float64, float]:
+def _winograd(operands: Operands, case: Case, tile: int) -> tuple[Float64, float]:
     """Return the largest transformed sum of each map, and the relative error of its transforms and products."""
     largest = [Growth(1.0, 0)]
     for window in case.kernel.shape[2:]:
@@ -213,30 +227,30 @@ def _winograd(x: Float64, w: Float64, case: Case, tile: int) -> tuple[Float64, f
             raise ValueError(f"no Winograd transform has a window of {window}")
         options = [winograd_growth(m, window) for m in tiles]
         largest.append(Growth(max(g.factor for g in options), max(g.steps for g in options)))
-    spatial = tuple(range(2, x.ndim))
-    size = _channel_sums(np.abs(x).max(axis=spatial, initial=0.0), np.abs(w).max(axis=spatial, initial=0.0), case)
+    w = operands.kernel
+    size = _channel_sums(operands.largest, np.abs(w).max(axis=tuple(range(2, w.ndim)), initial=0.0), case)
     error = gamma(1 + sum(g.steps for g in largest), TRANSFORM_ROUNDOFF[case.precision])
     return size * math.prod(g.factor for g in largest), error
 
 
-def _fft(x: Float64, w: Float64, case: Case) -> tuple[Float64, float]:
+def _fft(operands: Operands, case: Case) -> tuple[Float64, float]:
     """Return the norm of the transformed sum of each map, and the relative error of three transforms and a product.
 
     In the 2-norm a transform of N points scales by sqrt(N); so |x w| <= sqrt(N) |x| |w| after the inverse transform.
     """
-    a = case.attributes
+    a, w = case.attributes, operands.kernel
+    sizes = operands.data.input.shape[-case.spatial_rank :]
     spans = [
         size + 2 * max(pre, post) + d * f
-        for size, pre, post, d, f in zip(x.shape[2:], a.pre, a.post, a.dilation, w.shape[2:], strict=True)
+        for size, pre, post, d, f in zip(sizes, a.pre, a.post, a.dilation, w.shape[2:], strict=True)
     ]
     levels = sum(math.ceil(math.log2(span)) for span in spans)
     roundoff = FLOAT32_ROUNDOFF
     butterfly = roundoff + gamma(4, roundoff) * (math.sqrt(2) + roundoff)
     transform = gamma(levels, butterfly)
     product = 1 + math.sqrt(2) * gamma(2, roundoff)
-    spatial = tuple(range(2, x.ndim))
-    norms = [np.sqrt((t**2).sum(axis=spatial)) for t in (x, w)]
-    size = 2.0 ** (levels / 2) * _channel_sums(norms[0], norms[1], case)
+    norm_of_kernel = np.sqrt((w**2).sum(axis=tuple(range(2, w.ndim))))
+    size = 2.0 ** (levels / 2) * _channel_sums(operands.norm, norm_of_kernel, case)
     return size, (1 + transform) ** 3 * product - 1
 
 

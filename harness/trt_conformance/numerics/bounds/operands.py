@@ -1,0 +1,154 @@
+"""What the error bounds need of a layer's operands: the kernel and the bias, and a few figures of the input.
+
+The figures are collected from parts of the input, of a size that does not depend on the memory. So they have the same
+bits, whether an output is then compared as a whole or in pieces.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.core.case import Case
+from trt_conformance.core.quantization_fields import Operand
+from trt_conformance.core.tensors import CaseData
+from trt_conformance.numerics.reference.quantization import grid_of, through
+
+PART = 2**20
+"""Elements of the input that are in float64 at a time: 8 MiB."""
+
+FLOAT64_BITS = 53
+
+
+@dataclass(frozen=True)
+class Operands:
+    """The operands of one run of a case, as the layer reads them: after Q/DQ, in float64."""
+
+    case: Case
+    data: CaseData
+
+    @cached_property
+    def kernel(self) -> Float64:
+        """``(K, C/groups, *window)``."""
+        return after_quantization(self.case, "kernel", self.data.kernel.astype(np.float64))
+
+    @cached_property
+    def bias(self) -> Float64:
+        """``(K, 1, 1)`` or ``(K, 1, 1, 1)``; zeros where the layer has none."""
+        w, b = self.data.kernel, self.data.bias
+        values = np.zeros(w.shape[0]) if b is None else b.astype(np.float64)
+        return values.reshape(-1, *(1,) * self.case.spatial_rank)
+
+    @cached_property
+    def largest(self) -> Float64:
+        """The largest magnitude in each image and channel of the input, ``(N, C)``; N counts the images."""
+        return self._of_channels(lambda found, part: np.maximum(found, np.abs(part).max(axis=1, initial=0.0)))
+
+    @cached_property
+    def norm(self) -> Float64:
+        """The 2-norm of each image and channel of the input, ``(N, C)``."""
+        return np.sqrt(self._of_channels(lambda found, part: np.asarray(found + (part**2).sum(axis=1))))
+
+    @cached_property
+    def grain(self) -> float:
+        """As `grain`, of the input."""
+        return min((grain(part) for _, part in self._parts()), default=math.inf)
+
+    @cached_property
+    def bits(self) -> int:
+        """The most significant bits that a value of the input has."""
+        return max((significant_bits(part) for _, part in self._parts()), default=0)
+
+    def _channels(self) -> Array:
+        """The input as ``(N * C, elements of a channel)``."""
+        x = self.data.input
+        leading = math.prod(x.shape[: -self.case.spatial_rank])
+        return x.reshape(leading, math.prod(x.shape[-self.case.spatial_rank :]))
+
+    def _parts(self) -> Iterator[tuple[slice, Float64]]:
+        """Parts of whole channels, or of one where it is larger than a part; with the range of their channels."""
+        channels = self._channels()
+        count, size = channels.shape
+        many = max(1, PART // max(1, size))
+        for first in range(0, count, many):
+            for start in range(0, size, PART):
+                part = channels[first : first + many, start : start + PART].astype(np.float64)
+                yield slice(first, first + many), after_quantization(self.case, "input", part)
+
+    def _of_channels(self, add: Callable[[Float64, Float64], Float64]) -> Float64:
+        found = np.zeros(len(self._channels()))
+        for channels, part in self._parts():
+            found[channels] = add(found[channels], part)
+        return found.reshape(-1, self.data.input.shape[-self.case.spatial_rank - 1])
+
+
+def after_quantization(case: Case, operand: Operand, values: Float64) -> Float64:
+    """Return an operand, or a part of the input, after its Q/DQ, in float64; as it is where it passes through none."""
+    if case.quantize is None:
+        return values
+    return through(values, case.quantize, operand, grid_of(case.precision))
+
+
+def grain(self) -> float:
+        """As `grain`, of the input."""
+        return min((grain(part) for _, part in self._parts()), default=math.inf)
+
+    @cached_property
+    def bits(self) -> int:
+        """The most significant bits that a value of the input has."""
+        return max((significant_bits(part) for _, part in self._parts()), default=0)
+
+    def _channels(self) -> Array:
+        """The input as ``(N * C, elements of a channel)``."""
+        x = self.data.input
+        leading = math.prod(x.shape[: -self.case.spatial_rank])
+        return x.reshape(leading, math.prod(x.shape[-self.case.spatial_rank :]))
+
+    def _parts(self) -> Iterator[tuple[slice, Float64]]:
+        """Parts of whole channels, or of one where it is larger than a part; with the range of their channels."""
+        channels = self._channels()
+        count, size = channels.shape
+        many = max(1, PART // max(1, size))
+        for first in range(0, count, many):
+            for start in range(0, size, PART):
+                part = channels[first : first + many, start : start + PART].astype(np.float64)
+                yield slice(first, first + many), after_quantization(self.case, "input", part)
+
+    def _of_channels(self, add: Callable[[Float64, Float64], Float64]) -> Float64:
+        found = np.zeros(len(self._channels()))
+        for channels, part in self._parts():
+            found[channels] = add(found[channels], part)
+        return found.reshape(-1, self.data.input.shape[-self.case.spatial_rank - 1])
+
+
+def after_quantization(case: Case, values: Float64, scale: tuple[float, ...] | float) -> Float64:
+    """Return an operand after its Q/DQ, in float64; several scales are those of its first dimension."""
+    factors = scales(scale, values.ndim)
+    return dequantize(quantize(values, factors, grid_of(case.precision)), factors)
+
+
+def quantized_operands(case: Case, x: Float64, w: Float64) -> tuple[Float64, Float64]:
+    """Return input and kernel after their Q/DQ, in float64."""
+    assert case.quantize is not None
+    return after_quantization(case, x, case.quantize.input), after_quantization(case, w, case.quantize.kernel)
+
+
+def grain(values: Array) -> float:
+    """Return the largest power of two of which every value is a multiple; infinity where all are 0."""
+    mantissa, exponent = np.frexp(values[values != 0])
+    whole = np.ldexp(mantissa, FLOAT64_BITS).astype(np.int64)
+    lowest = np.ldexp((whole & -whole).astype(np.float64), exponent - FLOAT64_BITS)
+    return float(lowest.min(initial=math.inf))
+
+
+def significant_bits(values: Array) -> int:
+    """Return the most significant bits that any finite value has: 0 where all are 0."""
+    mantissa = np.frexp(values[(values != 0) & np.isfinite(values)])[0]
+    whole = np.ldexp(mantissa, FLOAT64_BITS).astype(np.int64)
+    lowest = (whole & -whole).min(initial=2**FLOAT64_BITS)
+    return FLOAT64_BITS + 1 - int(lowest).bit_length()
