@@ -18,7 +18,7 @@ from trt_conformance.core.tensors import INPUT, OUTPUT, parameters
 from trt_conformance.core.types import PaddingMode, Precision
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.conditions import Condition, always
-from trt_conformance.numerics.bounds.elementwise import quantized_operands
+from trt_conformance.numerics.bounds.operands import after_quantization
 from trt_conformance.numerics.reference import quantization
 from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.epilogue import apply
@@ -170,7 +170,8 @@ class MutantEngine:
         operands = x, self._kernel
         if given is not None:
             case = self.case.model_copy(update={"quantize": given})
-            operands = quantized_operands(case, *(tensor.astype(np.float64) for tensor in operands))
+            wide = (tensor.astype(np.float64) for tensor in operands)
+            operands = after_quantization(case, "input", next(wide)), after_quantization(case, "kernel", next(wide))
         if self.case.precision == "tf32":
             operands = truncated(x), truncated(self._kernel)
         return self._biased(self._sums(*(t.astype(np.float32) for t in operands))).astype(x.dtype)

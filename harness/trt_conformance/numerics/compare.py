@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from trt_conformance.core.arrays import Array, Float64, widened
 from trt_conformance.core.json import finite
-from trt_conformance.numerics.places import pattern
+from trt_conformance.numerics.places import Pattern
 
 # Significant bits, and the exponent that frexp gives the smallest normal number.
 FORMATS = {"float64": (53, -1021), "float32": (24, -125), "float16": (11, -13), "bfloat16": (8, -125)}
@@ -70,28 +70,76 @@ def compare(actual: Array, expected: Float64, bound: Float64) -> Comparison:
     """
     if not actual.shape == expected.shape == bound.shape:
         raise ValueError(f"shapes differ: {actual.shape}, {expected.shape}, {bound.shape}")
-    if actual.size == 0:
-        return Comparison(0, 0, (), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, "")
-    values = widened(actual)
-    both_finite = np.isfinite(values) & np.isfinite(expected)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        error = np.where(both_finite, np.abs(values - expected), np.inf)
-        fraction = np.where(error == 0, 0.0, error / bound)
-    wrong = ~((error <= bound) & np.isfinite(bound))
-    fraction = np.where(wrong & ~(fraction > 1), np.inf, fraction)
-    worst = _worst(fraction, error)
-    return Comparison(
-        elements=int(actual.size),
-        beyond=int(wrong.sum()),
-        worst=worst,
-        actual=float(values[worst]),
-        expected=float(expected[worst]),
-        error=float(error[worst]),
-        bound=float(bound[worst]),
-        fraction=float(fraction[worst]),
-        ulp=float(error[worst]) / _spacing(float(expected[worst]), actual.dtype),
-        where=pattern(wrong, np.isfinite(values)),
-    )
+    tally = Tally(actual.shape, actual.dtype)
+    tally.add((0,) * actual.ndim, actual, expected, bound)
+    return tally.comparison()
+
+
+class Tally:
+    """A comparison that is made piece by piece. It comes out the same however the output is cut."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """``shape`` and ``dtype`` are those of the whole output."""
+        self._dtype = dtype
+        self._pattern = Pattern(shape)
+        self._elements = self._beyond = 0
+        self._worst: _Worst | None = None
+
+    def add(self, offset: tuple[int, ...], actual: Array, expected: Float64, bound: Float64) -> None:
+        """Compare a piece, as `compare` does, whose first element has the index ``offset`` in the whole."""
+        if actual.size == 0:
+            return
+        values = widened(actual)
+        is_finite = np.isfinite(values)
+        both_finite = is_finite & np.isfinite(expected)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            error = np.where(both_finite, np.abs(values - expected), np.inf)
+            fraction = np.where(error == 0, 0.0, error / bound)
+        wrong = ~((error <= bound) & np.isfinite(bound))
+        fraction = np.where(wrong & ~(fraction > 1), np.inf, fraction)
+        self._elements += actual.size
+        self._beyond += int(wrong.sum())
+        self._pattern.add(offset, wrong, is_finite)
+        at = _worst(fraction, error)
+        place = tuple(start + index for start, index in zip(offset, at, strict=True))
+        figures = (float(tensor[at]) for tensor in (values, expected, bound))
+        found = _Worst(float(fraction[at]), float(error[at]), place, *figures)
+        if self._worst is None or found.order > self._worst.order:
+            self._worst = found
+
+    def comparison(self) -> Comparison:
+        """The figures of all pieces so far."""
+        worst = self._worst
+        if worst is None:
+            return Comparison(0, 0, (), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, "")
+        return Comparison(
+            elements=self._elements,
+            beyond=self._beyond,
+            worst=worst.place,
+            actual=worst.actual,
+            expected=worst.expected,
+            error=worst.error,
+            bound=worst.bound,
+            fraction=worst.fraction,
+            ulp=worst.error / _spacing(worst.expected, self._dtype),
+            where=self._pattern.text(),
+        )
+
+
+class _Worst(NamedTuple):
+    """The worst element of a piece, with its place in the whole."""
+
+    fraction: float
+    error: float
+    place: tuple[int, ...]
+    actual: float
+    expected: float
+    bound: float
+
+    @property
+    def order(self) -> tuple[float, float, tuple[int, ...]]:
+        """Larger where it is worse; of equal ones, the first place counts."""
+        return self.fraction, self.error, tuple(-index for index in self.place)
 
 
 def _worst(fraction: Float64, error: Float64) -> tuple[int, ...]:

@@ -24,39 +24,58 @@ HINTS = {
 }
 
 
-def pattern(wrong: NDArray[np.bool_], is_finite: NDArray[np.bool_]) -> str:
-    """Describe the wrong elements where that hints at a cause; else return an empty text.
+class Pattern:
+    """Where the wrong elements of an output are, gathered from its pieces."""
 
-    Args:
-        wrong: which elements are beyond their bound.
-        is_finite: which elements of the output are finite; of the same shape.
-    """
-    count, odd = int(wrong.sum()), int((wrong & ~is_finite).sum())
-    where = _region(wrong) if count > 1 else ""  # a single element is in some row by chance
-    if odd:
-        which = "every mismatch" if odd == count else f"{odd} of the {count} mismatches"
-        said = "one element is not finite" if count == 1 else f"not finite: {which}"
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        """``shape`` is that of the whole output."""
+        self._shape = shape
+        self._elements = self._count = self._odd = 0
+        self._hit = [np.zeros(size, dtype=bool) for size in shape]
+        self._on_border = True
+
+    def add(self, offset: tuple[int, ...], wrong: NDArray[np.bool_], is_finite: NDArray[np.bool_]) -> None:
+        """Add a piece.
+
+        Args:
+            offset: the index of the piece's first element in the whole.
+            wrong: which elements of the piece are beyond their bound.
+            is_finite: which of them are finite; of the same shape.
+        """
+        self._elements += wrong.size
+        self._count += int(wrong.sum())
+        self._odd += int((wrong & ~is_finite).sum())
+        inner = wrong
+        for axis, (start, size, hit) in enumerate(zip(offset, self._shape, self._hit, strict=True)):
+            others = tuple(other for other in range(wrong.ndim) if other != axis)
+            places = slice(start, start + wrong.shape[axis])
+            hit[places] |= wrong.any(axis=others)
+            # Along an axis of one or two elements every element is on the border, which says nothing.
+            if axis >= 2 and size > 2:
+                index = np.arange(places.start, places.stop)
+                inner = np.compress((index > 0) & (index < size - 1), inner, axis=axis)
+        self._on_border &= not inner.any()
+
+    def text(self) -> str:
+        """Describe the wrong elements where that hints at a cause; else return an empty text."""
+        where = self._region() if self._count > 1 else ""  # a single element is in some row by chance
+        if not self._odd:
+            return where
+        which = "every mismatch" if self._odd == self._count else f"{self._odd} of the {self._count} mismatches"
+        said = "one element is not finite" if self._count == 1 else f"not finite: {which}"
         return f"{said}; {where}" if where else said
-    return where
 
-
-def _region(wrong: NDArray[np.bool_]) -> str:
-    """Where the wrong elements are, if that is one region."""
-    if wrong.all():
-        return "every element is beyond its bound"
-    places = np.argwhere(wrong)
-    names = {"n": "batch row", "k": "output map", "d": "slice", "h": "row", "w": "column"}
-    for axis, name in reversed(list(enumerate(axis_names(wrong.ndim)))):
-        hit, size = np.unique(places[:, axis]), wrong.shape[axis]
-        if len(hit) == 1 and size > 1:
-            word = names.get(name, f"axis-{axis} index")
-            side = "first" if hit[0] == 0 else "last" if hit[0] == size - 1 else None
-            which = f"the {side} {word}" if side else f"{word} {hit[0]}"
-            hint = f": {HINTS[side]}" if side and name in "dhw" else ""
-            return f"every mismatch is in {which}{hint}"
-    spatial, sizes = places[:, 2:], np.asarray(wrong.shape[2:])
-    # Along an axis of one or two elements every element is on the border, which says nothing.
-    edge = ((spatial == 0) | (spatial == sizes - 1)) & (sizes > 2)
-    if edge.any(axis=1).all():
-        return "every mismatch is on the border: look at padding"
-    return ""
+    def _region(self) -> str:
+        """Where the wrong elements are, if that is one region."""
+        if self._count == self._elements:
+            return "every element is beyond its bound"
+        names = {"n": "batch row", "k": "output map", "d": "slice", "h": "row", "w": "column"}
+        for axis, name in reversed(list(enumerate(axis_names(len(self._shape))))):
+            hit, size = np.flatnonzero(self._hit[axis]), self._shape[axis]
+            if len(hit) == 1 and size > 1:
+                word = names.get(name, f"axis-{axis} index")
+                side = "first" if hit[0] == 0 else "last" if hit[0] == size - 1 else None
+                which = f"the {side} {word}" if side else f"{word} {hit[0]}"
+                hint = f": {HINTS[side]}" if side and name in "dhw" else ""
+                return f"every mismatch is in {which}{hint}"
+        return "every mismatch is on the border: look at padding" if self._on_border else ""

@@ -94,50 +94,6 @@ def after_quantization(case: Case, operand: Operand, values: Float64) -> Float64
     return through(values, case.quantize, operand, grid_of(case.precision))
 
 
-def grain(self) -> float:
-        """As `grain`, of the input."""
-        return min((grain(part) for _, part in self._parts()), default=math.inf)
-
-    @cached_property
-    def bits(self) -> int:
-        """The most significant bits that a value of the input has."""
-        return max((significant_bits(part) for _, part in self._parts()), default=0)
-
-    def _channels(self) -> Array:
-        """The input as ``(N * C, elements of a channel)``."""
-        x = self.data.input
-        leading = math.prod(x.shape[: -self.case.spatial_rank])
-        return x.reshape(leading, math.prod(x.shape[-self.case.spatial_rank :]))
-
-    def _parts(self) -> Iterator[tuple[slice, Float64]]:
-        """Parts of whole channels, or of one where it is larger than a part; with the range of their channels."""
-        channels = self._channels()
-        count, size = channels.shape
-        many = max(1, PART // max(1, size))
-        for first in range(0, count, many):
-            for start in range(0, size, PART):
-                part = channels[first : first + many, start : start + PART].astype(np.float64)
-                yield slice(first, first + many), after_quantization(self.case, "input", part)
-
-    def _of_channels(self, add: Callable[[Float64, Float64], Float64]) -> Float64:
-        found = np.zeros(len(self._channels()))
-        for channels, part in self._parts():
-            found[channels] = add(found[channels], part)
-        return found.reshape(-1, self.data.input.shape[-self.case.spatial_rank - 1])
-
-
-def after_quantization(case: Case, values: Float64, scale: tuple[float, ...] | float) -> Float64:
-    """Return an operand after its Q/DQ, in float64; several scales are those of its first dimension."""
-    factors = scales(scale, values.ndim)
-    return dequantize(quantize(values, factors, grid_of(case.precision)), factors)
-
-
-def quantized_operands(case: Case, x: Float64, w: Float64) -> tuple[Float64, Float64]:
-    """Return input and kernel after their Q/DQ, in float64."""
-    assert case.quantize is not None
-    return after_quantization(case, x, case.quantize.input), after_quantization(case, w, case.quantize.kernel)
-
-
 def grain(values: Array) -> float:
     """Return the largest power of two of which every value is a multiple; infinity where all are 0."""
     mantissa, exponent = np.frexp(values[values != 0])

@@ -6,6 +6,7 @@ Where no sum is rounded, it gives the same bits as the definition. Elsewhere a B
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from itertools import product
@@ -22,7 +23,7 @@ from trt_conformance.numerics.reference.shape import Axis, resolve
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 BLOCK = 2**21
-"""The most elements that the windows of one matrix product have: they are copied, so this bounds the memory used."""
+"""The most elements that the windows of one matrix product have, and its result: the memory that it uses."""
 
 MANY_PRODUCTS = 2**28
 """Convolutions of fewer products use one thread: BLAS threads spin for tens of milliseconds after each product."""
@@ -32,9 +33,6 @@ def convolve(
     x: NDArray[Scalar], kernel: NDArray[Scalar], bias: NDArray[Scalar] | None, attributes: Attributes
 ) -> NDArray[Scalar]:
     """Convolve in two or three dimensions, as `convolution.convolution` does.
-
-    There is one matrix product for each image, or for a few of its rows: the kernel times the elements in its windows.
-    Those of several small images are computed in one call.
 
     Args:
         x: ``(*batch, C, *spatial)``.
@@ -48,8 +46,24 @@ def convolve(
     Raises:
         InvalidConvolution: shapes and attributes do not form a convolution.
     """
-    axes = resolve(x.shape, kernel.shape, attributes)
-    rank, groups, (maps, channels, *window) = len(axes), attributes.groups, kernel.shape
+    return convolve_along(x, kernel, bias, resolve(x.shape, kernel.shape, attributes), attributes.groups)
+
+
+def convolve_along(
+    x: NDArray[Scalar],
+    kernel: NDArray[Scalar],
+    bias: NDArray[Scalar] | None,
+    axes: tuple[Axis, ...],
+    groups: int,
+    products: int = 0,
+) -> NDArray[Scalar]:
+    """Convolve along resolved axes, as `convolve` does.
+
+    There is one matrix product for each image, or for a few of its rows: the kernel times the elements in its windows.
+    Those of several small images are computed in one call. A piece of a convolution has the bits of the whole if its rows begin and end where those of a matrix product do
+    (`rows_at_once`), and if it is computed by as many threads: ``products`` are those of the whole.
+    """
+    rank, (maps, channels, *window) = len(axes), kernel.shape
     batch, sizes = x.shape[: -rank - 1], tuple(axis.size for axis in axes)
     terms = math.prod(kernel.shape[1:])
 
@@ -57,9 +71,9 @@ def convolve(
     windows = _windows(images, axes, window)
     weights = np.ascontiguousarray(kernel).reshape(groups, maps // groups, terms)
     out = np.empty((len(images), groups, maps // groups, *sizes), dtype=x.dtype)
-    rows = max(1, BLOCK // max(1, groups * terms * math.prod(sizes[1:])))
+    rows = rows_at_once(kernel.shape, sizes, groups)
     together = max(1, rows // max(1, sizes[0]))
-    with _threads(terms * out.size):
+    with _threads(products or terms * out.size):
         for image, first in product(range(0, len(images), together), range(0, sizes[0], rows)):
             block: Any = (slice(image, image + together), ..., slice(first, first + rows), *(slice(None),) * (rank - 1))
             seen, written = windows[block], out[block]
@@ -70,6 +84,18 @@ def convolve(
     if bias is not None:
         result += bias.reshape(maps, *(1,) * rank)
     return result
+
+
+def rows_at_once(kernel_shape: Sequence[int], sizes: Sequence[int], groups: int) -> int:
+    """Return the rows of an output, along its first spatial axis, that one matrix product computes.
+
+    Args:
+        kernel_shape: ``(K, C/groups, *window)``.
+        sizes: those of the output along its spatial axes.
+        groups: the groups of the convolution.
+    """
+    of_column = max(groups * math.prod(kernel_shape[1:]), kernel_shape[0])
+    return max(1, BLOCK // max(1, of_column * math.prod(sizes[1:])))
 
 
 def one_thread() -> AbstractContextManager[object]:

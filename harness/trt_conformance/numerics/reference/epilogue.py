@@ -56,7 +56,12 @@ def network_result(case: Case, result: Result, limits: Float64, run_shape: Seque
     """Return the network's output and its error bound, from the layer's result and its error bound ``limits``."""
     if not case.epilogue:
         return result.output, limits
-    x = case_data(case, run_shape).input.astype(np.float64)
+    return network_result_on(case, result, limits, case_data(case, run_shape).input)
+
+
+def network_result_on(case: Case, result: Result, limits: Float64, given: Array) -> tuple[Float64, Float64]:
+    """As `network_result`, for the network's input ``given``: the whole, or that of a piece of the output."""
+    x = given.astype(np.float64)
     return apply(case, result.output, x), spread(case, limits, result.output, x)
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
 from trt_conformance.core.fills import content
-from trt_conformance.core.tensors import case_data
-from trt_conformance.numerics.reference.blocked import convolve
+from trt_conformance.core.tensors import CaseData, case_data
+from trt_conformance.numerics.reference.blocked import convolve_along
 from trt_conformance.numerics.reference.convolution import convolution
 from trt_conformance.numerics.reference.quantization import (
     dequantize,
@@ -25,6 +25,7 @@ from trt_conformance.numerics.reference.quantization import (
     scales,
     through,
 )
+from trt_conformance.numerics.reference.shape import Axis, resolve
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,20 @@ def reference(case: Case, run_shape: Sequence[int] | None = None) -> Result:
         InvalidConvolution: the case's shapes and attributes do not form a convolution.
     """
     data = case_data(case, run_shape)
+    return reference_along(case, data, resolve(data.input.shape, case.kernel.shape, case.attributes))
+
+
+def reference_along(case: Case, data: CaseData, axes: tuple[Axis, ...], products: int = 0) -> Result:
+    """Compute the reference of a case on given tensors, along resolved axes.
+
+    ``products`` are those of the whole convolution where this is a piece, as in `blocked.convolve_along`.
+    """
     x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
     b = None if data.bias is None else data.bias.astype(np.float64)
-    attributes = case.attributes
+
+    def convolve(x: Float64, w: Float64, b: Float64 | None) -> Float64:
+        return convolve_along(x, w, b, axes, case.attributes.groups, products)
+
     terms = math.prod(case.kernel.shape[1:]) + (0 if b is None else 1)
     slack, grid = None, grid_of(case.precision)
     if case.quantize is not None:
@@ -60,10 +72,10 @@ def reference(case: Case, run_shape: Sequence[int] | None = None) -> Result:
         w_step = operand_slack(w, case.quantize, "kernel", grid)
         x, w = through(x, case.quantize, "input", grid), through(w, case.quantize, "kernel", grid)
         if x_step.any() or w_step.any():
-            slack = convolve(x_step, np.abs(w) + w_step, None, attributes)
-            slack += convolve(np.abs(x), w_step, None, attributes)
-    real = convolve(x, w, b, attributes)
-    magnitude = convolve(np.abs(x), np.abs(w), None if b is None else np.abs(b), attributes)
+            slack = convolve(x_step, np.abs(w) + w_step, None)
+            slack += convolve(np.abs(x), w_step, None)
+    real = convolve(x, w, b)
+    magnitude = convolve(np.abs(x), np.abs(w), None if b is None else np.abs(b))
     output = real
     if case.quantize is not None and case.quantize.output is not None:
         scale = scales(case.quantize.output, real.ndim)

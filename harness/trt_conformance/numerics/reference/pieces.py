@@ -1,0 +1,141 @@
+"""The reference of a large case in pieces, each of which fits a given memory.
+
+A piece is some images, or some rows of one image along its first spatial axis. Its reference, computed from the part of
+the input that its windows read, has the bits of the whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case
+from trt_conformance.core.tensors import NUMPY_TYPE, CaseData
+from trt_conformance.numerics.reference.blocked import BLOCK, rows_at_once
+from trt_conformance.numerics.reference.epilogue import network_shape
+from trt_conformance.numerics.reference.result import Result, reference_along
+from trt_conformance.numerics.reference.shape import Axis, output_shape, resolve
+
+# Arrays of float64 that are in memory at most for each element while a piece is computed and compared.
+OF_OUTPUT, OF_INPUT, OF_KERNEL = 16, 6, 6
+OF_BLOCK = 3
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Images ``(first, end)`` of the batch, and rows of the output along its first spatial axis."""
+
+    images: slice
+    rows: slice
+
+    @property
+    def offset(self) -> tuple[int, int, int]:
+        """The index of the piece's first element in the output, along its first three dimensions; 0 along others."""
+        return self.images.start, 0, self.rows.start
+
+    def of(self, tensor: Array) -> Array:
+        """The piece of an output ``(N, K, *spatial)``."""
+        return tensor[self.images, :, self.rows]
+
+
+class Sizes:
+    """How many bytes a case takes in one of its run shapes."""
+
+    def __init__(self, case: Case, shape: tuple[int, ...]) -> None:
+        """Raises InvalidConvolution as `resolve` does."""
+        self.case, self.shape = case, shape
+        self.axes = resolve(shape, case.kernel.shape, case.attributes)
+        self.layer = output_shape(shape, case.kernel.shape, case.attributes)
+        self.output = network_shape(case, self.layer, shape)
+
+    @property
+    def tensors(self) -> int:
+        """Bytes of the network's input and output in the type of the case."""
+        return (math.prod(self.shape) + math.prod(self.output)) * NUMPY_TYPE[self.case.data_type].itemsize
+
+    @property
+    def at_once(self) -> int:
+        """Bytes that computing and comparing the whole takes beside the tensors."""
+        return self.of_images(math.prod(self.shape[: -self.case.spatial_rank - 1]))
+
+    def of_images(self, images: int) -> int:
+        """Bytes that computing and comparing some images at once takes beside the tensors."""
+        return self._fixed + images * self._of_rows(self.axes[0].size)
+
+    def of_rows(self, rows: int) -> int:
+        """Bytes that computing and comparing some rows of one image at once takes beside the tensors."""
+        return self._fixed + self._of_rows(rows)
+
+    @property
+    def _fixed(self) -> int:
+        return 8 * (OF_KERNEL * math.prod(self.case.kernel.shape) + OF_BLOCK * max(BLOCK, self._windows_of_a_row))
+
+    @property
+    def _windows_of_a_row(self) -> int:
+        terms = self.case.attributes.groups * math.prod(self.case.kernel.shape[1:])
+        return terms * math.prod(axis.size for axis in self.axes[1:])
+
+    def _of_rows(self, rows: int) -> int:
+        rank = self.case.spatial_rank
+        outputs = self.output[-rank - 1] * rows * math.prod(self.output[-rank + 1 :])
+        read = self.axes[0]._replace(size=rows).reach(self.case.kernel.shape[2])
+        padded = [
+            max(axis.reach(f), size)
+            for axis, f, size in zip(self.axes[1:], self.case.kernel.shape[3:], self.shape[-rank + 1 :], strict=True)
+        ]
+        inputs = self.shape[-rank - 1] * read * math.prod(padded)
+        return 8 * (OF_OUTPUT * outputs + OF_INPUT * inputs)
+
+
+def pieces(case: Case, shape: tuple[int, ...], room: int) -> list[Piece] | None:
+    """Cut the output of a run into pieces that take at most ``room`` bytes each; None where that is impossible.
+
+    Only outputs with one batch dimension are cut.
+    """
+    sizes = Sizes(case, shape)
+    height = sizes.axes[0].size
+    if len(shape) != case.spatial_rank + 2:
+        return None
+    images = shape[0]
+    if sizes.of_images(1) <= room:
+        many = max(count for count in _halves(images) if sizes.of_images(count) <= room)
+        return [Piece(slice(n, min(n + many, images)), slice(0, height)) for n in range(0, images, many)]
+    step = rows_at_once(case.kernel.shape, [axis.size for axis in sizes.axes], case.attributes.groups)
+    if sizes.of_rows(step) > room:
+        return None
+    rows = max(count for count in _halves(-(-height // step)) if sizes.of_rows(count * step) <= room) * step
+    return [
+        Piece(slice(n, n + 1), slice(first, min(first + rows, height)))
+        for n in range(images)
+        for first in range(0, height, rows)
+    ]
+
+
+def reference_of_piece(case: Case, data: CaseData, piece: Piece) -> Result:
+    """Compute what `reference` gives for a piece of the output, from the whole input; with the same bits."""
+    axes = resolve(data.input.shape, case.kernel.shape, case.attributes)
+    products = math.prod(case.kernel.shape[1:]) * math.prod(
+        output_shape(data.input.shape, case.kernel.shape, case.attributes)
+    )
+    read, along = _read(axes[0], case.kernel.shape[2], data.input.shape[2], piece.rows)
+    x = data.input[piece.images, :, read]
+    return reference_along(case, replace(data, input=x), (along, *axes[1:]), products)
+
+
+def _read(axis: Axis, window: int, size: int, rows: slice) -> tuple[slice, Axis]:
+    """The rows of the input that some rows of the output read, and the axis of that part."""
+    start = rows.start * axis.stride - axis.before
+    part = axis._replace(size=rows.stop - rows.start)
+    end = start + part.reach(window)
+    first = min(max(start, 0), size)
+    return slice(first, max(first, min(end, size))), part._replace(before=max(0, -start))
+
+
+def _halves(count: int) -> Iterator[int]:
+    """``count``, about half of it, and so on down to 1."""
+    while count > 1:
+        yield count
+        count = -(-count // 2)
+    yield 1
