@@ -60,8 +60,9 @@ def convolve_along(
     """Convolve along resolved axes, as `convolve` does.
 
     There is one matrix product for each image, or for a few of its rows: the kernel times the elements in its windows.
-    Those of several small images are computed in one call. A piece of a convolution has the bits of the whole if its rows begin and end where those of a matrix product do
-    (`rows_at_once`), and if it is computed by as many threads: ``products`` are those of the whole.
+    Those of several small images are computed in one call. A piece of a convolution has the bits of the whole if its
+    rows begin and end where those of a matrix product do (`rows_at_once`), and if it is computed by as many threads:
+    ``products`` are those of the whole.
     """
     rank, (maps, channels, *window) = len(axes), kernel.shape
     batch, sizes = x.shape[: -rank - 1], tuple(axis.size for axis in axes)
