@@ -170,8 +170,8 @@ class MutantEngine:
         operands = x, self._kernel
         if given is not None:
             case = self.case.model_copy(update={"quantize": given})
-            wide = (tensor.astype(np.float64) for tensor in operands)
-            operands = after_quantization(case, "input", next(wide)), after_quantization(case, "kernel", next(wide))
+            wide_x, wide_w = (tensor.astype(np.float64) for tensor in operands)
+            operands = after_quantization(case, "input", wide_x), after_quantization(case, "kernel", wide_w)
         if self.case.precision == "tf32":
             operands = truncated(x), truncated(self._kernel)
         return self._biased(self._sums(*(t.astype(np.float32) for t in operands))).astype(x.dtype)
