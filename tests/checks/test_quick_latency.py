@@ -138,12 +138,16 @@ def test_a_timing_that_fails_is_no_fault(fault, status, text):
     assert timer.check(subject(Timed), "pass").status == "pass"
 
 
-@pytest.mark.parametrize("fault", [TargetCrashed("it died"), TargetHung("no answer"), TargetLost("sticky")])
-def test_a_timing_that_takes_the_process_with_it_is_the_last(fault):
+@pytest.mark.parametrize(
+    ("fault", "times"), [(TargetCrashed("it died"), 3), (TargetHung("no answer"), 1), (TargetLost("sticky"), 3)]
+)
+def test_a_timing_that_takes_the_process_with_it_ends_them_soon(fault, times):
     timer = QuickTimer()
-    first = timer.check(subject(raising(fault)), "pass")
-    assert first.status == "not run"
-    assert first.message.startswith("not timed: the timing ended the target's process: ")
+    for _ in range(times):
+        assert timer.check(subject(Timed, id="example/before"), "pass").status == "pass"
+        lost = timer.check(subject(raising(fault)), "pass")
+        assert lost.status == "not run"
+        assert lost.message.startswith("not timed: the timing ended the target's process: ")
     later = timer.check(subject(Timed, id="example/other"), "pass")
     assert later.status == "not run"
     assert later.message.startswith("not timed: no case is timed after example/values-fp32: ")

@@ -24,16 +24,19 @@ from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
 LIMIT_S = 30.0
 """After so many seconds a measurement of milliseconds counts as hung."""
+MOST_LOST = 3
 _LOST = (TargetCrashed, TargetHung, TargetLost)
 
 
 class QuickTimer:
     """Takes the quick latencies of a run.
 
-    A measurement that ends the target's process, or hangs, is the target's last one: another would cost as much.
+    A measurement that hangs is its target's last one, and so is the third that ends the target's process: another
+    would cost as much.
     """
 
     def __init__(self) -> None:
+        self._lost: dict[str, list[str]] = {}
         self._ended: dict[str, str] = {}
 
     def check(self, subject: Subject, forward: Status) -> Verdict:
@@ -43,23 +46,35 @@ class QuickTimer:
             forward: the status that `checks.forward.check_forward` gave.
         """
         began = time.perf_counter()
-        found = _check_quick_latency(subject, forward, self._ended)
+        found = _check_quick_latency(subject, forward, self)
         cost = {"cost_s": round(time.perf_counter() - began, 4)}
         # A latency shows no claim of the document.
         return replace(found, claims=(), figures={**found.figures, **cost})
 
+    def end_of(self, target: str) -> str | None:
+        """Why a target is no longer timed; None where it is."""
+        return self._ended.get(target)
+
+    def note_loss(self, target: str, case: str, fault: Exception) -> None:
+        """Remember that a measurement cost a target its process."""
+        lost = self._lost.setdefault(target, [])
+        lost.append(f"{case}: {named(fault).splitlines()[0]}")
+        if isinstance(fault, TargetHung) or len(lost) == MOST_LOST:
+            self._ended[target] = "; ".join(lost)
+
 
 @judged("latency", asks_support=False)
-def _check_quick_latency(subject: Subject, forward: Status, ended: dict[str, str]) -> Finding:
+def _check_quick_latency(subject: Subject, forward: Status, timer: QuickTimer) -> Finding:
     target = subject.engines.target.name
-    if target in ended:
-        return _not_timed(f"no case is timed after {ended[target]}")
+    end = timer.end_of(target)
+    if end is not None:
+        return _not_timed(f"no case is timed after {end}")
     if forward not in ("pass", "fallback"):
         return _not_timed(f"its values are not known to be right ({forward})")
     try:
         return _timed(subject, forward)
     except _LOST as fault:
-        ended[target] = f"{subject.case.id}: {named(fault).splitlines()[0]}"
+        timer.note_loss(target, subject.case.id, fault)
         return _not_timed(f"the timing ended the target's process: {named(fault)}")
     except (NotRun, Unsupported) as reason:
         return Finding("not run" if isinstance(reason, NotRun) else "unsupported", [str(reason)])
