@@ -138,3 +138,9 @@ def test_pieces_cover_the_output_once(case: Case) -> None:
 def test_what_does_not_fit_is_not_cut(case: Case) -> None:
     assert pieces(case, case.input.shape, 1000) is None
     assert pieces(make_case(input={"shape": [2, 2, 1, 6, 9], "fill": "ones"}), (2, 2, 1, 6, 9), 10**9) is None
+
+
+def test_without_channels_there_is_only_the_bias() -> None:
+    given = layer([2, 0, 6, 6], [3, 0, 3, 3])
+    assert Operands(given, case_data(given)).largest.shape == (2, 0)
+    assert (bound_on(given, reference(given), "fp32") < 1e-6).all()

@@ -84,7 +84,8 @@ class Operands:
         found = np.zeros(len(self._channels()))
         for channels, part in self._parts():
             found[channels] = add(found[channels], part)
-        return found.reshape(-1, self.data.input.shape[-self.case.spatial_rank - 1])
+        *batch, channels = self.data.input.shape[: -self.case.spatial_rank]
+        return found.reshape(math.prod(batch), channels)
 
 
 def after_quantization(case: Case, operand: Operand, values: Float64) -> Float64:
