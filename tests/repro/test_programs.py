@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -20,8 +21,10 @@ from trt_conformance.checks.network import check_network
 from trt_conformance.checks.rejections import check_reject
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.case import Case, Expect, Reject
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.network_fields import LayerAttributes
 from trt_conformance.core.paths import ROOT
+from trt_conformance.core.stored import Stored, npy_bytes
 from trt_conformance.core.tensors import case_data
 from trt_conformance.numerics.bounds.elementwise import bound
 from trt_conformance.numerics.bounds.transforms import normwise_bound
@@ -332,3 +335,26 @@ def test_an_exact_case_allows_no_error():
     case = suite_case("exact_dilation/h2_w3-fp16")
     failure = failure_on(case)
     assert allowed_error(case, runs_of(case, failure), failure) == Allowed()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_stored_weights_are_in_the_program(tmp_path, precision):
+    kernel = np.random.default_rng(1).standard_normal((1, 1, 3, 3))
+    content = npy_bytes(kernel)
+    (tmp_path / "w.npy").write_bytes(content)
+    stored = Stored(file="w.npy", sha256=hashlib.sha256(content).hexdigest(), folder=str(tmp_path))
+    given = make_case(precision=precision, bias="none")
+    spec = given.kernel.model_copy(update={"shape": (1, 1, 3, 3), "fill": None, "stored": stored})
+    case = given.model_copy(update={"kernel": spec})
+    made: dict[str, np.ndarray] = {}
+    exec("\n".join(parameter_lines(case)), {"np": np}, made)
+    assert made["kernel"].dtype == case_data(case).kernel.dtype
+    assert (made["kernel"] == case_data(case).kernel).all()
+
+
+def test_stored_weights_too_many_for_a_program_are_refused(tmp_path):
+    stored = Stored(file="w.npy", sha256="0" * 64, folder=str(tmp_path))
+    given = make_case(bias="none")
+    spec = given.kernel.model_copy(update={"shape": (1024, 1024, 1, 1), "fill": None, "stored": stored})
+    with pytest.raises(ConformanceError, match=r"w\.npy: has 1048576 values, more than the 262144"):
+        parameter_lines(given.model_copy(update={"kernel": spec}))

@@ -26,6 +26,8 @@ _FILLED = {"name", "file", "line", "section", "tier"}
 FILE_KEYS = ["section", "source", "defaults", "case"]
 ENTRY_KEYS = [key for key in Case.model_fields if key not in _FILLED]
 DEFAULT_KEYS = [key for key in ENTRY_KEYS if key not in {"id", "doc", "claims"}]
+CONTENTS = ("fill", "values", "stored")
+"""The keys that say what is in a tensor: one of them in a case replaces another in the defaults."""
 MAX_LISTED = 64
 """How many batch sizes, and how many precisions, an entry may list."""
 MAX_CASES = 100_000
@@ -191,6 +193,10 @@ def _variant(entry: Entry, batch: Any, precision: Any) -> dict[str, Any]:
         data["batch"] = batch
     if _suffix(batch) and isinstance(source, dict) and isinstance(source.get("shape"), list):
         data["input"] = source | {"shape": [batch, *source["shape"][1:]]}
+    for tensor in ("kernel", "bias"):
+        data[tensor] = _in_folder(data.get(tensor), str(entry.source.path.parent))
+        if data[tensor] is None:
+            del data[tensor]
     if precision not in QUANTIZED_PRECISIONS and (
         any(other in entry.precisions for other in QUANTIZED_PRECISIONS) or "quantize" not in entry.own
     ):
@@ -201,6 +207,13 @@ def _variant(entry: Entry, batch: Any, precision: Any) -> dict[str, Any]:
     return data
 
 
+def _in_folder(tensor: Any, folder: str) -> Any:
+    """A tensor whose file, if it is stored in one, is below the folder of its case file."""
+    if not isinstance(tensor, dict) or not isinstance(tensor.get("stored"), dict):
+        return tensor
+    return tensor | {"stored": tensor["stored"] | {"folder": folder}}
+
+
 def _suffix(batch: Any) -> str:
     return f"_n{batch}" if type(batch) is int and batch > 0 else ""
 
@@ -209,6 +222,10 @@ def _union_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
     """Check keys that accept several types. Pydantic would report one problem for each type."""
     if isinstance(data.get("set"), dict):
         yield from lint_assignments(data["set"])
+    for name in ("kernel", "bias"):
+        tensor = data.get(name)
+        if isinstance(tensor, dict) and isinstance(tensor.get("stored"), dict) and "folder" in tensor["stored"]:
+            yield (name, "stored", "folder"), f'unknown key {name}.stored.folder: "file" is relative to the case file'
     bias = data.get("bias", "none")
     if bias != "none" and not isinstance(bias, dict):
         yield ("bias",), f'bias: expected "none" or a table with fill or values, got {shown(bias)}'
@@ -244,9 +261,10 @@ def merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any
             result[key] = merged(under, value)
         else:
             result[key] = value
-    for given, dropped in (("values", "fill"), ("fill", "values")):
-        if given in own and dropped not in own:
-            result.pop(dropped, None)
+    given = [key for key in CONTENTS if key in own]
+    for key in CONTENTS:
+        if given and key not in given:
+            result.pop(key, None)
     return result
 
 

@@ -64,6 +64,7 @@ class Source:
     stem: str
     text: str
     document: dict[str, Any]
+    path: Path = Path()
     _faults: dict[tuple[int, str], list[str]] = field(default_factory=dict)
 
     @cached_property
@@ -139,7 +140,7 @@ def read_source(path: Path) -> Source:
     if text.startswith("\ufeff"):
         raise _refused(path, "begins with a byte order mark: save it as UTF-8 without one")
     try:
-        return Source(name_of(path), path.stem, text, parse(text))
+        return Source(name_of(path), path.stem, text, parse(text), path)
     except TomlError as error:
         raise _refused(path, f"is not valid TOML: {error}", error.line) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -22,6 +23,13 @@ NOTHING = (
 )
 MAX_REASONS = 12
 """Reasons that are printed for a source; --json and the case file have all."""
+
+
+class Weights(str, Enum):
+    """Where the weights of the cases come from."""
+
+    generated = "generated"
+    model = "model"
 
 
 def import_cases(
@@ -48,6 +56,9 @@ def import_cases(
         list[str] | None,
         typer.Option(metavar="INPUT:SIZES", help="The shape of a model's dynamic input, as x:1x3x224x224. Repeatable."),
     ] = None,
+    weights: Annotated[
+        Weights, typer.Option(help="Generated weights, or those of the model, which are stored beside the case file.")
+    ] = Weights.generated,
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="At most this many different convolutions of each source.")
     ] = None,
@@ -74,19 +85,21 @@ def import_cases(
     shapes = dict(map(_shape, shape or ()))
     files: dict[str, CaseFile] = {}
     for given in source:
-        read = read_source(given, shapes)
+        read = read_source(given, shapes, weights == Weights.model)
+        if weights == Weights.model and read.batch is None:
+            raise ConformanceError(f"--weights model: {given} is a list of shapes, which has no weights")
         stem = file_stem(read.name)
         if stem in files:
             raise ConformanceError(
                 f"{given} and {files[stem].source.name} would both be {stem}.toml: import them into different folders"
             )
         files[stem] = case_file(read, stem, choices)
-    texts = {f"{stem}.toml": made.text.encode() for stem, made in files.items() if made.cases}
-    if not texts:
+    contents = {name: content for made in files.values() for name, content in made.files.items()}
+    if not contents:
         raise ConformanceError(
             "\n".join([*(line for made in files.values() for line in _lines(made, output)), NOTHING])
         )
-    write_all(output, texts, force)
+    write_all(output, contents, force)
     if as_json:
         print_json([_facts(made, output) for made in files.values()])
         return

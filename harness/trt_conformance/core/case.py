@@ -16,6 +16,7 @@ from pydantic import Field
 from trt_conformance.core.attributes import Attributes, _attributes
 from trt_conformance.core.network_fields import LayerAttributes, Network
 from trt_conformance.core.quantization_fields import Quantize
+from trt_conformance.core.stored import Stored
 from trt_conformance.core.types import (
     DATA_TYPE,
     ArithmeticName,
@@ -39,21 +40,25 @@ from trt_conformance.core.types import (
     _Size,
 )
 
+_WHERE_STORED = {"stored": {"file"}}
+
 
 class TensorSpec(Model):
-    """A tensor and its content: either the name of a deterministic fill, or the values themselves."""
+    """A tensor and its content: the name of a deterministic fill, the values, or, of a kernel, a file with them."""
 
     shape: Shape
     fill: Fill | None = None
     values: Floats | None = None
+    stored: Stored | None = None
     seed: _Size = 0
 
 
 class BiasSpec(Model):
-    """The bias, one value for each output map: either the name of a deterministic fill, or the values themselves."""
+    """The bias, one value for each output map: the name of a deterministic fill, the values, or a file with them."""
 
     fill: Fill | None = None
     values: Floats | None = None
+    stored: Stored | None = None
     seed: _Size = 0
 
 
@@ -283,8 +288,10 @@ class Case(Model):
         """Return a SHA-256 over what determines the reference output: tensors, attributes, types and run shapes."""
         parts: dict[str, Any] = {
             "input": self.input.model_dump(exclude_defaults=True),
-            "kernel": self.kernel.model_dump(exclude_defaults=True),
-            "bias": self.bias if isinstance(self.bias, str) else self.bias.model_dump(exclude_defaults=True),
+            "kernel": self.kernel.model_dump(exclude_defaults=True, exclude=_WHERE_STORED),
+            "bias": self.bias
+            if isinstance(self.bias, str)
+            else self.bias.model_dump(exclude_defaults=True, exclude=_WHERE_STORED),
             "attributes": self.attributes.model_dump(),
             "quantize": self.quantize.model_dump(exclude_defaults=True, exclude=_WITHOUT_VALUES)
             if self.quantize

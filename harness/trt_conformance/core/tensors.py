@@ -11,9 +11,10 @@ import ml_dtypes
 import numpy as np
 
 from trt_conformance.core.arrays import Array, Float64
-from trt_conformance.core.case import Case
+from trt_conformance.core.case import BiasSpec, Case, TensorSpec
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.fills import PART, content, parts
+from trt_conformance.core.stored import read_stored
 from trt_conformance.core.types import DataType, Fill
 
 INPUT, OUTPUT = "input", "output"
@@ -42,13 +43,24 @@ class CaseData(Parameters):
     input: Array
 
 
+def content_of(spec: TensorSpec | BiasSpec, shape: Sequence[int]) -> Float64:
+    """Return the content of a kernel or bias in float64, before it is rounded to its type.
+
+    Raises:
+        ConformanceError: a file with the content cannot be used.
+    """
+    if spec.stored is not None:
+        return read_stored(spec.stored, shape)
+    return content(shape, spec.fill, spec.values, spec.seed)
+
+
 def parameters(case: Case) -> Parameters:
     """Return the kernel and the bias of a case. Raises ConformanceError where a value overflows its type."""
     bias = None
     if case.bias != "none":
         maps = case.kernel.shape[:1]
-        bias = _rounded(case, "bias", content(maps, case.bias.fill, case.bias.values, case.bias.seed))
-    kernel = content(case.kernel.shape, case.kernel.fill, case.kernel.values, case.kernel.seed)
+        bias = _rounded(case, "bias", content_of(case.bias, maps))
+    kernel = content_of(case.kernel, case.kernel.shape)
     return Parameters(_rounded(case, "kernel", kernel), bias)
 
 

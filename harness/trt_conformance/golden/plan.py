@@ -188,6 +188,6 @@ def _fills(case: Case, tensors: dict[str, Array]) -> Iterator[tuple[str, Attribu
     for name, tensor in tensors.items():
         spec = specs[name]
         if not isinstance(spec, str):
-            yield f"{name}_fill", spec.fill or "values"
+            yield f"{name}_fill", spec.fill or ("values" if spec.stored is None else "stored")
             yield f"{name}_seed", spec.seed
             yield f"{name}_shape", tensor.shape

@@ -9,7 +9,7 @@ import numpy as np
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.fills import content
-from trt_conformance.core.tensors import case_data
+from trt_conformance.core.tensors import case_data, content_of
 from trt_conformance.core.types import Precision
 from trt_conformance.numerics.bounds.elementwise import Accumulation, bound
 from trt_conformance.numerics.places import place
@@ -43,6 +43,6 @@ def _tensors(case: Case, shape: tuple[int, ...]) -> Iterator[tuple[str, Array, A
     values = case.input.values if shape == case.input.shape else None
     yield "input", content(shape, case.input.fill, values, case.input.seed), data.input
     kernel = case.kernel
-    yield "kernel", content(kernel.shape, kernel.fill, kernel.values, kernel.seed), data.kernel
+    yield "kernel", content_of(kernel, kernel.shape), data.kernel
     if case.bias != "none" and data.bias is not None:
-        yield "bias", content(data.bias.shape, case.bias.fill, case.bias.values, case.bias.seed), data.bias
+        yield "bias", content_of(case.bias, data.bias.shape), data.bias

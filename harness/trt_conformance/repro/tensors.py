@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from trt_conformance.core.case import BiasSpec, Case, TensorSpec
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.tensors import content_of
 from trt_conformance.core.types import DataType, Fill
 
 WORDS = [
@@ -22,6 +26,8 @@ BFLOAT16 = [
     "    bits = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)",
     "    return bits.view(np.float32)",
 ]
+MAX_STORED = 2**18
+"""Values of a stored tensor that a program contains as text."""
 POWERS = "np.array([float(f'1e{{4 - i}}') for i in range({window})]).reshape({plane})"
 
 
@@ -71,8 +77,23 @@ def content_code(spec: TensorSpec | BiasSpec, shape: Sequence[int], values: Sequ
     """A NumPy expression for a tensor's content, before it is rounded to its type."""
     if values is not None:
         return f"np.array([{', '.join(map(number, values))}]).reshape({tuple(shape)})"
+    if spec.stored is not None:
+        return stored_code(spec, shape)
     assert spec.fill is not None
     return fill_code(spec.fill, shape, spec.seed)
+
+
+def stored_code(spec: TensorSpec | BiasSpec, shape: Sequence[int]) -> str:
+    """A NumPy expression for a tensor that is stored in a file. Raises ConformanceError if it would be too long."""
+    assert spec.stored is not None
+    if math.prod(shape) > MAX_STORED:
+        raise ConformanceError(
+            f"{spec.stored.file}: has {math.prod(shape)} values, more than the {MAX_STORED} that a program can have"
+        )
+    values = content_of(spec, shape)
+    single = values.astype("<f4")
+    exact = single if (single.astype(np.float64) == values).all() else values.astype("<f8")
+    return f'np.frombuffer(bytes.fromhex("{exact.tobytes().hex()}"), "{exact.dtype.str}").reshape({tuple(shape)})'
 
 
 def number(value: float) -> str:

@@ -14,7 +14,7 @@ from trt_conformance.catalog.imports.folder import write_all
 from trt_conformance.catalog.imports.layer import Layer, LeftOut, Listing
 from trt_conformance.core.errors import ConformanceError, WriteError
 
-SMALL = Layer("one", "line 1", "text", (1, 3, 8, 8), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), (1, 1))
+SMALL = Layer((1, 3, 8, 8), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), (1, 1), text="text", name="one", where="line 1")
 
 
 def made(*layers: Layer, left_out: tuple[LeftOut, ...] = (), **choices: object):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from trt_conformance.catalog.case_file import MAX_CASES, expand, read_entries
@@ -22,6 +25,7 @@ from trt_conformance.catalog.imports.layer import (
 from trt_conformance.catalog.source import CaseFileError, Source
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.errors import ConformanceError, InvalidConvolution
+from trt_conformance.core.stored import npy_bytes
 from trt_conformance.core.types import QUANTIZED_PRECISIONS, Precision
 from trt_conformance.core.words import one_line
 from trt_conformance.numerics.reference.shape import output_shape
@@ -48,6 +52,7 @@ class CaseFile:
     """A case file to be written: its name without ``.toml``, its text, and what became of the source's convolutions.
 
     ``found`` counts the source's convolutions, ``imported`` those that became cases, ``cases`` the different ones.
+    ``data`` are the files of weights beside it.
     """
 
     stem: str
@@ -57,6 +62,12 @@ class CaseFile:
     imported: int
     cases: int
     left_out: list[LeftOut] = field(default_factory=list)
+    data: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Everything to write, the case file last, which names the others; nothing if there is no case."""
+        return {**self.data, f"{self.stem}.toml": self.text.encode()} if self.cases else {}
 
 
 def case_file(source: Listing, stem: str, choices: Choices) -> CaseFile:
@@ -78,16 +89,22 @@ def case_file(source: Listing, stem: str, choices: Choices) -> CaseFile:
     if choices.batches:
         defaults["batch"] = list(choices.batches)
     entries: list[dict[str, Any]] = []
+    data: dict[str, bytes] = {}
     names = _Names(choices.batches)
     imported = 0
-    for layer in usable:
-        entry = _entry(layer, names, choices)
-        reason = f"--limit {choices.limit}" if choices.limit == len(entries) else _refused(head, defaults, entry)
-        if reason:
-            left_out.append(LeftOut(layer.where, layer.text, reason, layer.occurrences))
-        else:
-            entries.append(entry)
-            imported += layer.occurrences
+    with TemporaryDirectory() as scratch:
+        for layer in usable:
+            entry, files = _entry(layer, names, choices, stem)
+            _write(Path(scratch), files)
+            given = Source(
+                "imported.toml", stem, "", head | {"defaults": defaults, "case": [entry]}, Path(scratch, stem)
+            )
+            if reason := f"--limit {choices.limit}" if choices.limit == len(entries) else _refused(given):
+                left_out.append(LeftOut(layer.where, layer.text, reason, layer.occurrences))
+            else:
+                entries.append(entry)
+                data |= files
+                imported += layer.occurrences
     expanded = len(entries) * max(1, len(choices.batches)) * max(1, len(choices.precisions))
     if expanded > MAX_CASES:
         raise ConformanceError(
@@ -95,7 +112,13 @@ def case_file(source: Listing, stem: str, choices: Choices) -> CaseFile:
         )
     found = imported + sum(each.occurrences for each in left_out)
     text = _rendered(head, defaults, entries, left_out, found)
-    return CaseFile(stem, text, source, found, imported, len(entries), left_out)
+    return CaseFile(stem, text, source, found, imported, len(entries), left_out, data)
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
 
 
 def file_stem(name: str) -> str:
@@ -130,8 +153,8 @@ class _Names:
         return doc
 
 
-def _entry(layer: Layer, names: _Names, choices: Choices) -> dict[str, Any]:
-    """The keys of a ``[[case]]``."""
+def _entry(layer: Layer, names: _Names, choices: Choices, stem: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The keys of a ``[[case]]``, and the files of its weights."""
     precisions = choices.precisions or (layer.precision,)
     entry: dict[str, Any] = {
         "id": names.of(layer),
@@ -151,7 +174,18 @@ def _entry(layer: Layer, names: _Names, choices: Choices) -> dict[str, Any]:
         entry["formats"] = dict(zip(("input", "output"), layer.formats, strict=True))
     if layer.epilogue:
         entry["epilogue"] = [step.model_dump(exclude_none=True) for step in layer.epilogue]
-    return entry
+    files: dict[str, bytes] = {}
+    if layer.weights is not None:
+        for tensor, values, shape in (
+            ("kernel", layer.weights.kernel, layer.kernel),
+            ("bias", layer.weights.bias, layer.kernel[:1]),
+        ):
+            if values is not None:
+                path = f"{stem}.weights/{entry['id']}.{tensor}.npy"
+                files[path] = npy_bytes(values.reshape(shape))
+                stored = {"file": path, "sha256": hashlib.sha256(files[path]).hexdigest()}
+                entry[tensor] = entry.get(tensor, {}) | {"stored": stored}
+    return entry, files
 
 
 def _assignments(layer: Layer) -> dict[str, Any]:
@@ -204,10 +238,8 @@ def _sizes(values: Iterable[int]) -> str:
     return "x".join(map(str, values))
 
 
-def _refused(head: dict[str, Any], defaults: dict[str, Any], entry: dict[str, Any]) -> str | None:
-    """What the linter says against the cases of an entry; None if it accepts them."""
-    document = head | {"defaults": defaults, "case": [entry]}
-    source = Source("imported.toml", "imported", "", document)
+def _refused(source: Source) -> str | None:
+    """What the linter says against the cases of a file; None if it accepts them."""
     try:
         for each in read_entries(source):
             for _ in expand(each):
@@ -239,7 +271,7 @@ def _rendered(
 
 def _assigned(table: dict[str, Any]) -> Iterable[str]:
     for key, value in table.items():
-        if isinstance(value, dict) and key in ("set", "input", "kernel") and "fill" not in value:
+        if isinstance(value, dict) and key in ("set", "input", "kernel", "bias") and "fill" not in value:
             yield from (f"{key}.{name} = {_value(part)}" for name, part in value.items())
         else:
             yield f"{key} = {_value(value)}"

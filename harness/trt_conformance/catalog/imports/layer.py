@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+from numpy.typing import NDArray
 
 from trt_conformance.core.case import EpilogueOperation
 from trt_conformance.core.quantization_fields import Quantize
@@ -19,6 +23,21 @@ class NotExpressible(Exception):
 
 
 @dataclass(frozen=True)
+class Weights:
+    """The kernel ``(K, C/groups, *window)`` and the bias ``(K,)`` of a model; weights of one digest are equal."""
+
+    digest: str
+    kernel: NDArray[Any] = field(compare=False, repr=False)
+    bias: NDArray[Any] | None = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, kernel: NDArray[Any], bias: NDArray[Any] | None) -> Weights:
+        found = hashlib.sha256(kernel.tobytes())
+        found.update(b"" if bias is None else bias.tobytes())
+        return cls(found.hexdigest(), kernel, bias)
+
+
+@dataclass(frozen=True)
 class Layer:
     """One convolution: input ``(N, C, *spatial)``, kernel ``(K, C/groups, *window)``, one value per spatial axis.
 
@@ -26,15 +45,15 @@ class Layer:
     size that the source states, if it does.
     """
 
-    name: str
-    where: str
-    text: str
     input: Shape
     kernel: Shape
     stride: Shape
     pre: Shape
     post: Shape
     dilation: Shape
+    text: str
+    name: str = ""
+    where: str = ""
     groups: int = 1
     padding_mode: PaddingMode = "EXPLICIT_ROUND_DOWN"
     has_bias: bool = False
@@ -43,6 +62,7 @@ class Layer:
     epilogue: tuple[EpilogueOperation, ...] = ()
     formats: tuple[Format, Format] = ("LINEAR", "LINEAR")
     output: Shape | None = None
+    weights: Weights | None = None
     occurrences: int = 1
 
     @property

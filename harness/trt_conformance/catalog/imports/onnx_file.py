@@ -26,8 +26,8 @@ MAX_NAME = 120
 class Scope:
     """A graph with what can be known of its tensors; ``outer`` is the graph around it."""
 
-    def __init__(self, graph: Any, outer: Scope | None = None, inside: str = "") -> None:
-        self.graph, self.outer, self.inside = graph, outer, inside
+    def __init__(self, graph: Any, opsets: dict[str, int], outer: Scope | None = None, inside: str = "") -> None:
+        self.graph, self.opsets, self.outer, self.inside = graph, opsets, outer, inside
         self.shapes = onnx_shapes.static_shapes(graph)
         self.constants = onnx_shapes.small_constants(graph)
         self.producers = {name: node for node in graph.node for name in node.output if name}
@@ -72,7 +72,7 @@ class Scope:
             if not each or each in seen:
                 continue
             seen.add(each)
-            if self._is_initializer(each):
+            if self.initializer(each) is not None:
                 continue
             node = self.producer(each)
             if node is None or node.op_type.startswith("Random") or any(onnx_shapes.inner_graphs(node)):
@@ -80,10 +80,11 @@ class Scope:
             todo += node.input
         return True
 
-    def _is_initializer(self, name: str) -> bool:
+    def initializer(self, name: str) -> Any | None:
+        """The initializer of a name; None if there is none, or a node computes it."""
         if name in self.initializers:
-            return True
-        return self.outer is not None and name not in self.producers and self.outer._is_initializer(name)
+            return self.initializers[name]
+        return None if self.outer is None or name in self.producers else self.outer.initializer(name)
 
     def only_user(self, name: str) -> Any | None:
         """The node that alone reads a tensor; None if there are others, or the tensor is an output."""
@@ -93,15 +94,20 @@ class Scope:
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """A model: its graphs, the outer one first, and the size of its batch."""
+    """A model: its graphs, the outer one first, the size of its batch, and its folder.
+
+    ``weights`` are the initializers whose values are not in the graphs, by their ``doc_string`` there.
+    """
 
     name: str
     scopes: list[Scope]
     batch: int
+    folder: Path
+    weights: dict[str, Any]
 
 
 def read_model(path: Path, shapes: Mapping[str, Shape]) -> OnnxModel:
-    """Read a model and infer its shapes. Data outside of the file are not read.
+    """Read a model and infer its shapes. Data in other files are not read.
 
     Args:
         path: the file.
@@ -127,14 +133,16 @@ def read_model(path: Path, shapes: Mapping[str, Shape]) -> OnnxModel:
         _check_versions(model, onnx.defs.onnx_opset_version())
         if model.functions:
             model = inliner.inline_local_functions(model)
+        weights: dict[str, Any] = {}
         for graph in onnx_shapes.graphs(model.graph):
-            _drop_weights(graph)
+            _take_weights(graph, weights)
         _set_shapes(model.graph, shapes)
         batch = _batch(model.graph)
         inferred = onnx_shapes.infer(model)
     except ConformanceError as fault:
         raise ConformanceError(f"{name_of(path)}: {fault}") from None
-    return OnnxModel(one_line(path.name), [*_scopes(inferred.graph)], batch)
+    opsets = {entry.domain: entry.version for entry in inferred.opset_import}
+    return OnnxModel(one_line(path.name), [*_scopes(inferred.graph, opsets)], batch, path.parent, weights)
 
 
 def _content(path: Path) -> bytes:
@@ -163,14 +171,19 @@ def _check_versions(model: Any, newest: int) -> None:
             )
 
 
-def _drop_weights(graph: Any) -> None:
-    """Remove the values of large tensors, which shapes do not depend on."""
+def _take_weights(graph: Any, weights: dict[str, Any]) -> None:
+    """Move the values of large tensors, which shapes do not depend on, out of a graph."""
     tensors = [*graph.initializer]
     for node in graph.node:
         if node.op_type == "Constant":
             tensors += [attribute.t for attribute in node.attribute if attribute.name == "value"]
     for tensor in tensors:
+        tensor.ClearField("doc_string")
         if math.prod(tensor.dims) > onnx_shapes.SMALL:
+            token = str(len(weights))
+            weights[token] = type(tensor)()
+            weights[token].CopyFrom(tensor)
+            tensor.doc_string = token
             for field in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data"):
                 tensor.ClearField(field)
 
@@ -248,13 +261,13 @@ def _batch(graph: Any) -> int:
     return next((int(dims[0].dim_value) for dims in _inputs(graph).values() if dims), 1)
 
 
-def _scopes(graph: Any, outer: Scope | None = None, inside: str = "") -> Iterator[Scope]:
-    scope = Scope(graph, outer, inside)
+def _scopes(graph: Any, opsets: dict[str, int], outer: Scope | None = None, inside: str = "") -> Iterator[Scope]:
+    scope = Scope(graph, opsets, outer, inside)
     yield scope
     for node in graph.node:
         for inner in onnx_shapes.inner_graphs(node):
             label = node.name or (node.output[0] if node.output else node.op_type)
-            yield from _scopes(inner, scope, one_line(f' in {node.op_type} "{label}"', MAX_NAME))
+            yield from _scopes(inner, opsets, scope, one_line(f' in {node.op_type} "{label}"', MAX_NAME))
 
 
 def _names_inside(node: Any) -> Iterator[str]:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_conformance.catalog.imports.layer import Layer, LeftOut, Listing, NotExpressible, generated_scales
+from trt_conformance.catalog.imports.layer import (
+    Layer,
+    LeftOut,
+    Listing,
+    NotExpressible,
+    Weights,
+    generated_scales,
+)
 from trt_conformance.catalog.imports.onnx_file import OnnxModel, Scope
+from trt_conformance.catalog.imports.onnx_weights import WeightReader
 from trt_conformance.core.case import EpilogueOperation
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.types import PaddingMode, Precision
 from trt_conformance.core.words import one_line
 
@@ -32,8 +43,17 @@ _REFUSED = {
 }
 
 
-def read_layers(model: OnnxModel) -> Listing:
-    """Return the layers of a model's convolutions, those in branches and loops too, and what can be none."""
+def read_layers(model: OnnxModel, with_weights: bool = False) -> Listing:
+    """Return the layers of a model's convolutions, those in branches and loops too, and what can be none.
+
+    Args:
+        model: the model.
+        with_weights: whether the layers have the model's own weights and scales, instead of generated ones.
+
+    Raises:
+        ConformanceError: weights cannot be read.
+    """
+    reader = WeightReader(model.weights, model.folder) if with_weights else None
     layers: list[Layer] = []
     left_out: list[LeftOut] = []
     for scope in model.scopes:
@@ -44,75 +64,109 @@ def read_layers(model: OnnxModel) -> Listing:
             where = f'node "{one_line(name, MAX_TEXT)}"' if name else f"node {index}"
             where += scope.inside
             try:
-                layers.append(_layer(scope, node, name, where))
+                layers.append(replace(_layer(scope, node, reader), name=name, where=where))
             except NotExpressible as reason:
                 left_out.append(LeftOut(where, node.op_type, str(reason)))
+            except ConformanceError as fault:
+                raise ConformanceError(f"{model.name}: {where}: {fault}") from None
     return Listing(KIND, model.name, layers, left_out, model.batch)
 
 
-def _layer(scope: Scope, node: Any, name: str, where: str) -> Layer:
+def _layer(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
+    """The layer of a node, without its name and place."""
     if node.domain not in ("", "ai.onnx"):
         raise NotExpressible(f"{node.op_type} is an operator of the domain {one_line(node.domain, MAX_TEXT)}")
     if node.op_type in _REFUSED:
         raise NotExpressible(_REFUSED[node.op_type])
     if node.op_type == "Conv":
-        return _conv(scope, node, name, where)
+        return _conv(scope, node, reader)
     if node.op_type == "QLinearConv":
-        return _qlinear_conv(scope, node, name, where)
+        return _qlinear_conv(scope, node, reader)
     if node.op_type == "ConvInteger":
-        return _conv_integer(scope, node, name, where)
+        return _conv_integer(scope, node, reader)
     raise NotExpressible(f"{node.op_type} is not an operator of ONNX that TensorRT's convolution layer computes")
 
 
-def _conv(scope: Scope, node: Any, name: str, where: str) -> Layer:
+def _conv(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
     x, w, *more = node.input
-    pair = _dequantized(scope, x), _dequantized(scope, w)
+    dq_x, dq_w = _dequantized(scope, x), _dequantized(scope, w)
+    if dq_x is not None and dq_w is not None:
+        return _between_q_and_dq(scope, node, (dq_x, dq_w), reader)
     geometry = _geometry(scope, node, x, w)
-    has_bias = _has_bias(scope, more[0] if more else "")
-    kind: dict[str, Any]
-    if pair[0] is not None and pair[1] is not None:
-        precision = _symmetric(scope, pair[0], "input")
-        if _symmetric(scope, pair[1], "kernel") != precision:
-            raise NotExpressible("its input and its kernel are quantized to different types")
-        kernel_scales = _scales(scope, pair[1].input[1], geometry["kernel"][0], "kernel")
-        _scales(scope, pair[0].input[1], 1, "input")
-        writes = scope.only_user(node.output[0])
-        quantizes = writes is not None and writes.op_type == "QuantizeLinear" and _writes_symmetric(scope, writes)
-        kind = {
-            "precision": precision,
-            "quantize": generated_scales(geometry["kernel"], kernel_scales.size, output=quantizes),
-        }
-        text = "DequantizeLinear + Conv" + " + QuantizeLinear" * quantizes
-        steps, names = ((), "") if quantizes else _epilogue(scope, node.output[0], x)
-    else:
-        element = scope.type(x)
-        if element not in _PRECISIONS:
-            raise NotExpressible(f"it computes in {_type_name(element)}")
-        kind, text = {"precision": _PRECISIONS[element]}, "Conv"
-        steps, names = _epilogue(scope, node.output[0], x)
+    element, bias = scope.type(x), _bias(scope, more)
+    if element not in _PRECISIONS:
+        raise NotExpressible(f"it computes in {_type_name(element)}")
+    steps, names = _epilogue(scope, node.output[0], x)
+    weights = None
+    if reader is not None:
+        weights = Weights.of(_floats(reader.read(scope, w)), _floats(reader.read(scope, bias)) if bias else None)
     return Layer(
-        name=name, where=where, text=f"{text}{names}", **geometry, **kind, has_bias=has_bias, epilogue=tuple(steps)
+        **geometry,
+        text=f"Conv{names}",
+        precision=_PRECISIONS[element],
+        has_bias=bool(bias),
+        epilogue=tuple(steps),
+        weights=weights,
     )
 
 
-def _qlinear_conv(scope: Scope, node: Any, name: str, where: str) -> Layer:
+def _between_q_and_dq(scope: Scope, node: Any, given: tuple[Any, Any], reader: WeightReader | None) -> Layer:
+    """A Conv whose input and kernel two DequantizeLinear give."""
+    x, w, *more = node.input
+    geometry = _geometry(scope, node, x, w)
+    bias = _bias(scope, more)
+    precision = _symmetric(scope, given[0], "input")
+    if _symmetric(scope, given[1], "kernel") != precision:
+        raise NotExpressible("its input and its kernel are quantized to different types")
+    x_scale = _scales(scope, given[0].input[1], 1, "input")
+    w_scale = _scales(scope, given[1].input[1], geometry["kernel"][0], "kernel")
+    after = scope.only_user(node.output[0])
+    y_scale = None if after is None else _output_scale(scope, after)
+    steps, names = ((), " + QuantizeLinear") if y_scale is not None else _epilogue(scope, node.output[0], x)
+    quantize, weights = generated_scales(geometry["kernel"], w_scale.size, output=y_scale is not None), None
+    if reader is not None:
+        quantize, factor = _kept_scales(x_scale, w_scale, y_scale)
+        b = reader.read(scope, bias) * factor if bias else None
+        weights = Weights.of(_floats(reader.read(scope, w)), None if b is None else _floats(b))
+    return Layer(
+        **geometry,
+        text=f"DequantizeLinear + Conv{names}",
+        precision=precision,
+        quantize=quantize,
+        has_bias=bool(bias),
+        epilogue=tuple(steps),
+        weights=weights,
+    )
+
+
+def _qlinear_conv(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
     x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, *more = node.input
     geometry = _geometry(scope, node, x, w)
+    bias = _bias(scope, more)
     for zero, what in ((x_zero, "input"), (w_zero, "kernel"), (y_zero, "output")):
         _check_zero_point(scope, zero, what)
         if scope.type(zero) != INT8:
             raise NotExpressible(f"its {what} is {_type_name(scope.type(zero))}: TensorRT's convolution takes int8")
-    _scales(scope, x_scale, 1, "input")
-    _scales(scope, y_scale, 1, "output")
-    scales = _scales(scope, w_scale, geometry["kernel"][0], "kernel")
-    quantize = generated_scales(geometry["kernel"], scales.size).model_copy(update={"io_quantization": True})
-    has_bias = _has_bias(scope, more[0] if more else "")
+    x_scales, y_scales = _scales(scope, x_scale, 1, "input"), _scales(scope, y_scale, 1, "output")
+    w_scales = _scales(scope, w_scale, geometry["kernel"][0], "kernel")
+    quantize, weights = generated_scales(geometry["kernel"], w_scales.size), None
+    if reader is not None:
+        quantize, _ = _kept_scales(x_scales, w_scales, y_scales)
+        kernel = _dequantize(reader.read(scope, w), w_scales)
+        # The bias has the scale of the sums, which is that of the input times those of the kernel.
+        b = _dequantize(reader.read(scope, bias), w_scales) * quantize.input if bias else None
+        weights = Weights.of(kernel, None if b is None else _floats(b))
     return Layer(
-        name=name, where=where, text="QLinearConv", **geometry, precision="int8", quantize=quantize, has_bias=has_bias
+        **geometry,
+        text="QLinearConv",
+        precision="int8",
+        quantize=quantize.model_copy(update={"io_quantization": True}),
+        has_bias=bool(bias),
+        weights=weights,
     )
 
 
-def _conv_integer(scope: Scope, node: Any, name: str, where: str) -> Layer:
+def _conv_integer(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
     x, w, *zeros = node.input
     geometry = _geometry(scope, node, x, w)
     for tensor, zero, what in zip((x, w), (*zeros, "", ""), ("input", "kernel"), strict=False):
@@ -120,14 +174,39 @@ def _conv_integer(scope: Scope, node: Any, name: str, where: str) -> Layer:
             _check_zero_point(scope, zero, what)
         if scope.type(tensor) != INT8:
             raise NotExpressible(f"its {what} is {_type_name(scope.type(tensor))}: TensorRT's convolution takes int8")
+    quantize, weights = generated_scales(geometry["kernel"], output=False), None
+    if reader is not None:
+        weights = Weights.of(_dequantize(reader.read(scope, w), np.asarray(quantize.kernel)), None)
     return Layer(
-        name=name,
-        where=where,
-        text="ConvInteger (its sums, times the scales that a case needs)",
         **geometry,
+        text="ConvInteger (its sums, times the scales that a case needs)",
         precision="int8",
-        quantize=generated_scales(geometry["kernel"], output=False),
+        quantize=quantize,
+        weights=weights,
     )
+
+
+def _kept_scales(x: NDArray[Any], w: NDArray[Any], y: NDArray[Any] | None) -> tuple[Quantize, float]:
+    """The model's scales for a generated input in [-1, 1), and the factor by which they make the sums smaller.
+
+    The input has the scale that fits it, and the output that of the model times the same factor, so that integers are
+    multiplied as in the model.
+    """
+    one = generated_scales((1, 1)).input
+    factor = one / float(x.flat[0])
+    output = None if y is None else float(y.flat[0]) * factor
+    return Quantize(input=one, kernel=tuple(float(scale) for scale in w.flat), output=output), factor
+
+
+def _dequantize(integers: NDArray[Any], scales: NDArray[Any]) -> NDArray[Any]:
+    """Integers times scales, one or one for each output map, in float32."""
+    factors = scales.reshape(-1, *(1,) * (integers.ndim - 1)) if scales.size > 1 else scales.reshape(())
+    return np.asarray(integers.astype(np.float64) * factors, dtype=np.float32)
+
+
+def _floats(values: NDArray[Any]) -> NDArray[Any]:
+    """Weights in float16 as they are, others in float32: NumPy's files have no bfloat16."""
+    return np.asarray(values if values.dtype == np.float16 else values.astype(np.float32))
 
 
 def _geometry(scope: Scope, node: Any, x: str, w: str) -> dict[str, Any]:
@@ -174,10 +253,12 @@ def _geometry(scope: Scope, node: Any, x: str, w: str) -> dict[str, Any]:
     }
 
 
-def _has_bias(scope: Scope, name: str) -> bool:
+def _bias(scope: Scope, more: list[str]) -> str:
+    """The name of the bias; empty if there is none."""
+    name = more[0] if more else ""
     if name and not scope.is_constant(name):
         raise NotExpressible("its bias is computed by the model")
-    return bool(name)
+    return name
 
 
 def _epilogue(scope: Scope, y: str, x: str) -> tuple[list[EpilogueOperation], str]:
@@ -238,17 +319,14 @@ def _symmetric(scope: Scope, node: Any, what: str) -> Precision:
     return _QUANTIZED[element]
 
 
-def _writes_symmetric(scope: Scope, node: Any) -> bool:
-    """Whether a QuantizeLinear has a constant scale, and a zero point of 0 in int8 or FP8."""
-    scale = scope.constant(node.input[1])
-    zero = scope.constant(node.input[2]) if len(node.input) > 2 else None
-    return (
-        scale is not None
-        and scale.size == 1
-        and zero is not None
-        and not np.any(zero)
-        and (scope.type(node.output[0]) in _QUANTIZED)
-    )
+def _output_scale(scope: Scope, node: Any) -> NDArray[Any] | None:
+    """The scale of a QuantizeLinear to int8 or FP8 with a zero point of 0; None for any other node."""
+    if node.op_type != "QuantizeLinear" or len(node.input) < 3 or scope.type(node.output[0]) not in _QUANTIZED:
+        return None
+    scale, zero = scope.constant(node.input[1]), scope.constant(node.input[2])
+    if scale is None or scale.size != 1 or zero is None or np.any(zero.astype(np.float64) != 0):
+        return None
+    return scale
 
 
 def _check_zero_point(scope: Scope, name: str, what: str) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from trt_conformance.catalog.explain import Problem
-from trt_conformance.core.case import Case
-from trt_conformance.core.tensors import NUMPY_TYPE
+from trt_conformance.core.case import BiasSpec, Case, TensorSpec
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.tensors import NUMPY_TYPE, content_of
 from trt_conformance.core.words import counted
 
 Shape = tuple[int, ...]
@@ -28,9 +29,12 @@ def lint_data(case: Case, refused: bool) -> Iterator[Problem]:
     if case.bias != "none":
         tensors.append(("bias", case.bias, case.kernel.shape[:1]))
     for name, tensor, shape in tensors:
-        if (tensor.fill is None) == (tensor.values is None):
-            which = "both fill and values" if tensor.fill else "neither fill nor values"
+        contents = [key for key in ("fill", "values", "stored") if getattr(tensor, key) is not None]
+        if len(contents) != 1:
+            which = f"both {' and '.join(contents)}" if contents else "neither fill nor values"
             yield (name,), f"{name} has {which}, expected one of them"
+        elif tensor.stored is not None:
+            yield from _stored(case, name, tensor, shape)
         elif tensor.fill in _PLANE_FILLS and len(shape) < 2:
             yield (name, "fill"), f"{name}.fill: {tensor.fill} needs two dimensions, but the {name} has {len(shape)}"
         elif tensor.values and not refused and len(tensor.values) != math.prod(shape):
@@ -43,6 +47,22 @@ def lint_data(case: Case, refused: bool) -> Iterator[Problem]:
             ("input", "values"),
             f"input.values fit only {list(case.input.shape)}: dynamic.run needs a fill",
         )
+
+
+def _stored(case: Case, name: str, tensor: TensorSpec | BiasSpec, shape: Shape) -> Iterator[Problem]:
+    """Yield the problem of a tensor in a file: the file cannot be used, or a value is beyond the type of the case."""
+    if name == "input":
+        yield (name, "stored"), "input.stored: only the kernel and the bias can be stored in a file"
+        return
+    try:
+        values = content_of(tensor, shape)
+    except ConformanceError as fault:
+        yield (name, "stored"), f"{name}.stored: {fault}"
+        return
+    with np.errstate(over="ignore"):
+        beyond = ~np.isfinite(values.astype(NUMPY_TYPE[case.data_type]).astype(np.float64))
+    if beyond.any():
+        yield (name, "stored"), f"{name}.stored: {values[beyond][0]:g} is beyond the range of {case.data_type}"
 
 
 def _overflows(case: Case, name: str, values: Sequence[float]) -> Iterator[Problem]:

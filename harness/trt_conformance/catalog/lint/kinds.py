@@ -45,7 +45,7 @@ def lint_timed(case: Case) -> Iterator[Problem]:
     if case.reject is not None or case.relations or case.expect.printed is not None:
         yield ("latency",), "latency: a timed case cannot have reject, relations or printed values: use a separate case"
     for name, tensor in (("input", case.input), ("kernel", case.kernel)):
-        if tensor.fill not in _DENSE_FILLS:
+        if tensor.fill not in _DENSE_FILLS and tensor.stored is None:
             known = " or ".join(_DENSE_FILLS)
             yield (
                 (name, "fill"),

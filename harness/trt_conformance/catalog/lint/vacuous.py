@@ -18,8 +18,8 @@ from trt_conformance.core.arrays import Float64
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import BiasSpec, Case, EpilogueOperation, TensorSpec
 from trt_conformance.core.documents import is_documented
-from trt_conformance.core.fills import content
 from trt_conformance.core.quantization_fields import Quantize
+from trt_conformance.core.tensors import content_of
 from trt_conformance.core.types import Precision
 from trt_conformance.core.words import counted
 from trt_conformance.numerics.reference import epilogue, quantization
@@ -117,9 +117,9 @@ def _weakness(
         return quantization.dequantize(quantization.quantize(values, factors, grid), factors)
 
     with np.errstate(all="ignore"):
-        x = content(source.shape, source.fill, source.values, source.seed)
-        w = content(kernel.shape, kernel.fill, kernel.values, kernel.seed)
-        b = content(kernel.shape[:1], bias.fill, bias.values, bias.seed) if bias else None
+        x = content_of(source, source.shape)
+        w = content_of(kernel, kernel.shape)
+        b = content_of(bias, kernel.shape[:1]) if bias else None
         given = x
         if quantize is not None:
             grid = quantization.grid_of(precision)

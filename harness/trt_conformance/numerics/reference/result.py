@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
-from trt_conformance.core.fills import content
-from trt_conformance.core.tensors import CaseData, case_data
+from trt_conformance.core.tensors import CaseData, case_data, content_of
 from trt_conformance.numerics.reference.blocked import convolve_along
 from trt_conformance.numerics.reference.convolution import convolution
 from trt_conformance.numerics.reference.quantization import (
@@ -95,10 +94,10 @@ def exact(case: Case) -> NDArray[Any]:
 
     bias = None
     if case.bias != "none":
-        bias = rational(content(case.kernel.shape[:1], case.bias.fill, case.bias.values, case.bias.seed))
+        bias = rational(content_of(case.bias, case.kernel.shape[:1]))
     return convolution(
-        rational(content(case.input.shape, case.input.fill, case.input.values, case.input.seed)),
-        rational(content(case.kernel.shape, case.kernel.fill, case.kernel.values, case.kernel.seed)),
+        rational(content_of(case.input, case.input.shape)),
+        rational(content_of(case.kernel, case.kernel.shape)),
         bias,
         case.attributes,
     )
