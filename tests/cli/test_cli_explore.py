@@ -6,21 +6,34 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.doubles.flipped import FlippedKernel
+from tests.doubles.wrong_if import WrongIf
 from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.cli import app
-from trt_conformance.cli.explore import clock, duration
+from trt_conformance.cli.explore import duration
+from trt_conformance.cli.explore_run import clock
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import ROOT
 from trt_conformance.results.record.record import read_record
+from trt_conformance.targets.device import sharing
 from trt_conformance.targets.isolation import proxy
 from trt_conformance.targets.numpy import NumpyTarget
 
-TARGETS = {"numpy": NumpyTarget, "flipped": FlippedKernel}
+
+def is_wide(case):
+    return case.kernel.shape[0] > 4
+
+
+TARGETS = {"numpy": NumpyTarget, "flipped": FlippedKernel, "wide": lambda: WrongIf(is_wide)}
+FLIPPED = ("--target", "flipped", "--focus", "fp32", "--seed", 1)
 
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch):
     """The targets, in this process."""
-    monkeypatch.setattr(proxy, "open_target", lambda spec: TARGETS[spec]())
+    monkeypatch.setattr(proxy, "open_target", lambda spec, options=None: TARGETS[spec]())
+
+
+RECORD = ROOT / "tests" / "data" / "rtx_1_7.jsonl"
 
 
 def invoke(tmp_path, *arguments):
@@ -39,7 +52,7 @@ def test_nothing_found_ends_with_0(tmp_path):
     record = recorded(tmp_path)
     assert [verdict.case.rpartition("-")[0] for verdict in record.verdicts] == [f"explore_s7/n{n}" for n in range(12)]
     assert (record.end.exit, record.end.stopped) == (0, False)
-    assert record.header.environment.to_json()["explore"] == {"seed": 7, "focus": ""}
+    assert record.header.environment.to_json()["explore"] == {"seed": 7, "focus": "", "near": ""}
     assert not list(tmp_path.rglob("*.toml"))
 
 
@@ -71,6 +84,72 @@ def test_json_is_the_finds(tmp_path):
     assert "found_s1_n" in finds[0]["file"]
 
 
+def draws_of(record):
+    return [int(verdict.case.partition("/n")[2].split("-")[0]) for verdict in record.verdicts if "/n" in verdict.case]
+
+
+def test_a_resumed_search_continues_its_record(tmp_path):
+    first = invoke(tmp_path, "--target", "wide", "--seed", 1, "--draws", 12)
+    assert first.exit_code == 1
+    before = recorded(tmp_path)
+    (path,) = tmp_path.rglob("record.jsonl")
+    again = invoke(tmp_path, "--target", "wide", "--resume", path, "--draws", 8)
+    assert again.exit_code == 1, again.output
+    assert again.output.startswith("8 draws")  # what the earlier part found is not found anew
+    assert "1 find;" in again.output
+    after = recorded(tmp_path)
+    assert after.verdicts[: len(before.verdicts)] == before.verdicts
+    assert sorted(draws_of(after)) == list(range(20))
+    assert after.end.counts["fail"] == sum(verdict.is_fault for verdict in after.verdicts)
+
+
+def test_a_killed_search_is_resumed(tmp_path):
+    """Its record has no closing line, and the last line is cut."""
+    invoke(tmp_path, *FLIPPED, "--draws", 5)
+    (path,) = tmp_path.rglob("record.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-2]) + lines[-2][:20])
+    invoke(tmp_path, "--target", "flipped", "--resume", path.parent, "--draws", 3)
+    record = recorded(tmp_path)
+    assert record.complete
+    assert sorted(set(draws_of(record))) == list(range(len(draws_of(record))))
+
+
+def test_a_second_target_judges_each_find(tmp_path):
+    done = invoke(tmp_path, *FLIPPED, "--draws", 3, "--against", "numpy")
+    assert "  numpy: pass" in done.output
+    assert [verdict.status for verdict in recorded(tmp_path).verdicts if verdict.target == "numpy"] == ["pass"]
+    same = invoke(tmp_path / "same", *FLIPPED, "--draws", 3, "--against", "flipped")
+    assert "  flipped-kernel: fails in forward: output: 1/1 elements beyond the bound" in same.output
+
+
+def test_draws_near_a_case(tmp_path):
+    done = invoke(tmp_path, "--target", "numpy", "--near", "stride_nd/h2_w2-fp32", "--seed", 2, "--draws", 4)
+    assert done.exit_code == 0, done.output
+    assert recorded(tmp_path).header.environment.to_json()["explore"]["near"] == "stride_nd/h2_w2-fp32"
+
+
+def test_several_processes_share_the_draws(tmp_path):
+    done = invoke(tmp_path, "--target", "numpy", "--seed", 2, "--draws", 9, "--jobs", 3)
+    assert done.exit_code == 0, done.output
+    assert sorted(draws_of(recorded(tmp_path))) == list(range(9))
+
+
+def test_each_gpu_has_a_process(tmp_path, monkeypatch):
+    given = []
+
+    def opened(spec, options):
+        given.append(options.gpu)
+        return NumpyTarget()
+
+    monkeypatch.setattr(proxy, "open_target", opened)
+    monkeypatch.setattr(sharing, "gpus_of_one_kind", lambda: 2)
+    monkeypatch.setenv(sharing.VISIBLE, "3,5")
+    done = invoke(tmp_path, "--target", "numpy", "--seed", 2, "--draws", 12)
+    assert done.exit_code == 0, done.output
+    assert sorted(given) == ["3", "5"]
+
+
 def test_ctrl_c_leaves_a_whole_record(tmp_path, monkeypatch):
     class Interrupted(NumpyTarget):
         built = 0
@@ -95,6 +174,11 @@ def test_ctrl_c_leaves_a_whole_record(tmp_path, monkeypatch):
         (["--focus", "int9"], '--focus: no precision or theme "int9"; did you mean "int8"?'),
         (["--time", "soon"], "--time: expected a duration such as 90s, 30m or 8h, got 'soon'"),
         (["--time", "0"], "--time: expected a duration such as 90s, 30m or 8h, got '0'"),
+        (["--near", "no/such"], "no case has the id 'no/such'"),
+        (["--near", "layers/window_of_one_axis"], "--near: "),
+        (["--resume", "none.jsonl"], "none.jsonl: cannot be read"),
+        (["--resume", RECORD], "not the record of a search: `trt-conformance explore` did not write it"),
+        (["--resume", RECORD, "--seed", 3], "--seed: a search that is resumed has that of its record; leave it out"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, arguments, message):
@@ -102,6 +186,13 @@ def test_bad_input_is_one_line(tmp_path, arguments, message):
     assert isinstance(done.exception, ConformanceError)
     assert message in str(done.exception)
     assert not list(tmp_path.rglob("*.jsonl"))
+
+
+def test_a_search_of_another_target_is_not_resumed(tmp_path):
+    invoke(tmp_path, *FLIPPED, "--draws", 1)
+    (path,) = tmp_path.rglob("record.jsonl")
+    done = invoke(tmp_path, "--target", "numpy", "--resume", path)
+    assert "--resume: the record is of flipped-kernel, and the target is numpy" in str(done.exception)
 
 
 def test_durations():

@@ -31,6 +31,7 @@ def test_every_draw_is_a_valid_case_within_the_largest_budget():
             assert 0 not in output_shape(shape, case.kernel.shape, case.attributes)
         assert layer.output_shape() == output_shape(case.input.shape, case.kernel.shape, case.attributes)
         assert within(layer, LARGE)
+        assert min(*layer.input_shape, *layer.kernel_shape) >= 1
         assert fitted(layer) == layer
 
 
@@ -47,6 +48,11 @@ def test_draws_vary_in_every_choice():
     assert {op for ops in seen["epilogue"] for op in ops} == set(EPILOGUES)
     assert {name for names in seen["free"] for name in names} == {"batch", "depth", "height", "width"}
     assert len(seen["mode"]) == 6
+
+
+def test_long_sums_of_a_large_window_have_a_channel():
+    drawn = [Draws(1, "terms", Layer(window=(65, 64), size=(70, 70))).layer(number) for number in range(40)]
+    assert min(layer.channels for layer in drawn) >= 1
 
 
 @pytest.mark.parametrize(

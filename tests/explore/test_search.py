@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.doubles.flipped import FlippedKernel
+from tests.doubles.wrong_if import WrongIf
 from tests.support.right import RIGHT
 from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.checks.repeats import check_repeats
@@ -30,27 +31,6 @@ def searched(tmp_path, target, draws=None, numbers=range(40), judge=None):
     search = Search(draws or Draws(1), judge or Judge(), tmp_path)
     with Crew(lambda: target, 1) as crew:
         return search, list(search.run(crew, numbers))
-
-
-class Wrong(NumpyTarget):
-    """Wrong where a condition on the case holds: the last element of each output is one more."""
-
-    def __init__(self, *conditions):
-        self.conditions = conditions
-
-    def build(self, case):
-        engine = super().build(case)
-        wrong = [condition for condition in self.conditions if condition(case)]
-        if wrong:
-            run = engine.run
-
-            def changed(feeds):
-                y = np.array(run(feeds)[OUTPUT])
-                y.reshape(-1)[-1:] += 1
-                return {OUTPUT: y}
-
-            engine.run = changed
-        return engine
 
 
 def strided_16(case):
@@ -85,7 +65,7 @@ def test_right_but_different_convolutions_have_no_finds(tmp_path, right):
 
 
 def test_a_find_is_the_smallest_case_and_its_file_fails_in_the_same_way(tmp_path):
-    search, _ = searched(tmp_path, Wrong(strided_16), Draws(1, "stride"), range(60))
+    search, _ = searched(tmp_path, WrongIf(strided_16), Draws(1, "stride"), range(60))
     find = search.finds.known[0]
     assert find.layer.stride.count(16) == 1
     assert find.layer.precision == "fp32"
@@ -96,13 +76,13 @@ def test_a_find_is_the_smallest_case_and_its_file_fails_in_the_same_way(tmp_path
     assert len(text.splitlines()) <= 12
     (case,) = load_catalog(tmp_path / "").select([f"{find.name}/*"])
     assert case == find.case
-    (verdict,) = Judge()(Wrong(strided_16), case, only=find.verdict.check)
+    (verdict,) = Judge()(WrongIf(strided_16), case, only=find.verdict.check)
     assert (verdict.status, verdict.check) == ("fail", find.verdict.check)
     assert Judge()(NumpyTarget(), case, only=find.verdict.check)[0].status == "pass"
 
 
 def test_equal_faults_are_one_find(tmp_path):
-    search, outcomes = searched(tmp_path, Wrong(lambda case: case.kernel.shape[0] > 4), numbers=range(50))
+    search, outcomes = searched(tmp_path, WrongIf(lambda case: case.kernel.shape[0] > 4), numbers=range(50))
     assert sum(outcome.is_fault for outcome in outcomes) > 10
     (find,) = search.finds.known
     assert find.layer.groups * find.layer.maps == 5
@@ -116,7 +96,7 @@ def test_a_fault_beside_a_frequent_one_is_found(tmp_path):
     def dilated(case):
         return max(case.attributes.dilation) > 4
 
-    target = Wrong(lambda case: case.attributes.groups > 1, dilated)
+    target = WrongIf(lambda case: case.attributes.groups > 1, dilated)
     search, _ = searched(tmp_path, target, Draws(2, "dilation"), range(40))
     needed = [differing(find.layer).keys() - {"seed", "size"} for find in search.finds.known]
     assert {"groups"} in needed
@@ -144,7 +124,7 @@ def test_a_known_difference_is_no_find(tmp_path):
     def known(verdict: Verdict, case):
         return Verdict(**(vars(verdict) | {"known": "strides"}))
 
-    search, outcomes = searched(tmp_path, Wrong(strided_16), Draws(1, "stride"), range(30), Judge(known))
+    search, outcomes = searched(tmp_path, WrongIf(strided_16), Draws(1, "stride"), range(30), Judge(known))
     assert not search.finds.known
     assert any(outcome.verdict.known for outcome in outcomes)
 
@@ -211,7 +191,7 @@ def test_shrinking_ends_at_its_budget():
 def test_a_smallest_layer_lints_clean_where_the_drawn_one_does():
     """A single output element that is 0 would prove nothing."""
     layer = Layer(maps=6, size=(4, 4), window=(2, 2))
-    target = Wrong(lambda case: True)
+    target = WrongIf(lambda case: True)
 
     def attempt(case):
         return Judge()(target, case, only="forward")[0]

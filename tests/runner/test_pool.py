@@ -3,6 +3,7 @@
 import pytest
 
 from trt_conformance.runner import pool
+from trt_conformance.targets.device import sharing
 from trt_conformance.targets.device.blocks import LARGEST, Blocks
 from trt_conformance.targets.device.cuda import Gpu
 
@@ -11,11 +12,11 @@ from trt_conformance.targets.device.cuda import Gpu
 def gpus(monkeypatch):
     def give(*names):
         found = tuple(Gpu(i, name, 9, 0, 2**36, 132, 2**25) for i, name in enumerate(names))
-        monkeypatch.setattr(pool.cuda, "gpus", lambda: (found, ""))
-        pool._gpus_of_one_kind.cache_clear()
+        monkeypatch.setattr(sharing.cuda, "gpus", lambda: (found, ""))
+        sharing.gpus_of_one_kind.cache_clear()
 
     yield give
-    pool._gpus_of_one_kind.cache_clear()
+    sharing.gpus_of_one_kind.cache_clear()
 
 
 def test_auto_gives_each_gpu_its_worker(gpus, monkeypatch):
@@ -34,7 +35,7 @@ def test_auto_gives_each_gpu_its_worker(gpus, monkeypatch):
     ("visible", "devices"), [(None, ["0", "1", "0", "1"]), ("5, 3", ["5", "3", "5", "3"]), ("", ["0", "1", "0", "1"])]
 )
 def test_gpus_go_round_robin(visible, devices):
-    assert [pool.device_of(worker, 2, visible) for worker in range(4)] == devices
+    assert [sharing.device_of(worker, 2, visible) for worker in range(4)] == devices
 
 
 class Device:

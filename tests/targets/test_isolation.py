@@ -15,6 +15,7 @@ from trt_conformance.core.paths import ROOT
 from trt_conformance.core.tensors import feeds_of
 from trt_conformance.targets.errors import Refused, TargetCrashed, TargetFault, TargetHung
 from trt_conformance.targets.isolation.proxy import MOST_REMEMBERED, IsolatedTarget, open_target
+from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Target, offers
 
 MISBEHAVING = ROOT / "tests" / "doubles" / "misbehaving.py"
@@ -246,4 +247,23 @@ def test_what_is_supported_is_heard_ahead_and_not_kept_without_end():
         assert len(target._supported) <= MOST_REMEMBERED + 1
         assert target.supports(make_case(id="example/case_299", doc="another case of the same name")) == "question 300"
     finally:
+        target.close()
+
+
+def test_a_process_sees_the_gpu_that_it_is_given(tmp_path, monkeypatch):
+    double = tmp_path / "seeing.py"
+    double.write_text(
+        "import os\n"
+        "class Seeing:\n"
+        "    name = 'seeing'\n"
+        "    visible = os.environ.get('CUDA_VISIBLE_DEVICES')\n"
+        "    def supports(self, case):\n"
+        "        return f'sees {self.visible}'\n"
+        "    def build(self, case):\n"
+        "        raise AssertionError\n"
+    )
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    for options, seen in ((Options(gpu="3"), "sees 3"), (Options(), "sees 7")):
+        target = open_target(f"{double}:Seeing", options=options)
+        assert target.supports(make_case()) == seen
         target.close()

@@ -199,22 +199,27 @@ EPILOGUES: dict[str, dict[str, Any]] = {
 
 def fitted(layer: Layer) -> Layer:
     """The nearest valid layer. Sizes grow until the window fits; what excludes another choice is dropped."""
-    size = tuple(map(max, layer.size, layer.least()))
-    layer = replace(layer, size=size, free=tuple(name for name in layer.free if name != "depth" or layer.rank == 3))
+    layer = _changed(layer, size=tuple(map(max, layer.size, layer.least())))
+    if "depth" in layer.free and layer.rank == 2:
+        layer = _changed(layer, free=tuple(name for name in layer.free if name != "depth"))
     if layer.precision in QUANTIZED_PRECISIONS:
-        layer = replace(layer, weights="set_input", typing=None if layer.precision == "fp8" else layer.typing)
+        layer = _changed(layer, weights="set_input", typing=None if layer.precision == "fp8" else layer.typing)
     else:
-        layer = replace(layer, scales="one", quantize_output=False, io_quantization=False)
+        layer = _changed(layer, scales="one", quantize_output=False, io_quantization=False)
     if not layer.bias or layer.weights == "setters":
-        layer = replace(layer, bias_by_set_input=False)
-    if layer.io_quantization:
-        layer = replace(layer, epilogue=())
-    layer = replace(layer, epilogue=tuple(_possible(layer)))
-    return replace(
+        layer = _changed(layer, bias_by_set_input=False)
+    if layer.epilogue:
+        layer = _changed(layer, epilogue=() if layer.io_quantization else tuple(_possible(layer)))
+    return _changed(
         layer,
         input_format=_held(layer, layer.input_format, layer.io_quantization),
         output_format=_held(layer, layer.output_format, layer.io_quantization and layer.quantize_output),
     )
+
+
+def _changed(layer: Layer, **changes: Any) -> Layer:
+    """The layer with other choices; itself where they are its own, since a copy takes long."""
+    return replace(layer, **changes) if any(getattr(layer, name) != changes[name] for name in changes) else layer
 
 
 def _possible(layer: Layer) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from trt_conformance.explore.shrink import REDRAWN, SECONDS, Try, shrunk
 from trt_conformance.targets.crew import Crew
 from trt_conformance.targets.protocols import Target
 
+FOLDER = "finds"
+"""The folder of the case files, in that of the record."""
 KEPT_FIGURES = ("fraction", "bound_for", "ran_in", "kernel", "arithmetic", "relation", "engine", "build_s")
 """The figures of a draw that a record keeps; a find keeps all of its."""
 
@@ -47,6 +50,12 @@ def draw_id(seed: int, number: int) -> str:
     return f"explore_s{seed}/n{number}"
 
 
+def draw_number(case_id: str, seed: int) -> int | None:
+    """The number of the draw of a seed whose case has an id; None if it is none."""
+    found = re.fullmatch(rf"explore_s{seed}/n(\d+)-\w+", case_id)
+    return int(found[1]) if found else None
+
+
 class Search:
     """Judges the draws of a seed on the targets of a crew.
 
@@ -56,16 +65,33 @@ class Search:
     """
 
     def __init__(
-        self, draws: Draws, judge: Judge, folder: Path, described: str = "explore", shrink_s: float = SECONDS
+        self,
+        draws: Draws,
+        judge: Judge,
+        folder: Path,
+        described: str = "explore",
+        shrink_s: float = SECONDS,
+        known: Iterable[Find] = (),
     ) -> None:
-        """``folder`` gets a case file for each find; ``described`` is the command that the files name as their source.
+        """Begin a search.
 
-        ``shrink_s`` is how many seconds may be spent to make one fault small.
+        Args:
+            draws: what is judged.
+            judge: how.
+            folder: gets a case file for each find.
+            described: the command that the files name as their source.
+            shrink_s: how many seconds may be spent to make one fault small.
+            known: the finds of an earlier part of the search.
         """
         self._draws, self._judge, self._folder = draws, judge, folder
         self._described, self._shrink_s = described, shrink_s
         self._writing = threading.Lock()
-        self.finds, self.reached = Finds(), Reached()
+        self.finds, self.reached = Finds(list(known)), Reached()
+
+    def reach(self, numbers: Iterable[int]) -> None:
+        """Count the ranges that earlier draws have reached."""
+        for number in numbers:
+            self.reached.add(self._draws.layer(number))
 
     def run(self, crew: Crew, numbers: Iterable[int]) -> Iterator[Outcome]:
         """The outcome of each draw, as they end. A draw that was not finished when the time was up has none."""

@@ -185,9 +185,8 @@ def _pointwise(d: Drawing) -> None:
 def _terms(d: Drawing) -> None:
     """Long sums: many channels times a window."""
     d.change(size=d.layer.window, batch=1, groups=1)
-    d.number(
-        "channels", [*edge(d.rng, 8, 11), *(length // math.prod(d.layer.window) for length in edge(d.rng, 10, 13))]
-    )
+    taps = math.prod(d.layer.window)
+    d.number("channels", [*edge(d.rng, 8, 11), *(max(1, length // taps) for length in edge(d.rng, 10, 13))])
     d.change(content="uniform" if d.rng.random() < 0.3 else "exact")
 
 

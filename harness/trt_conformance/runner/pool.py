@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from typing import Any
 
 import pytest
 
-from trt_conformance.targets.device import cuda
+from trt_conformance.targets.device.sharing import VISIBLE, device_of, gpus_of_one_kind
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 ASKED = "PYTEST_XDIST_AUTO_NUM_WORKERS"
 CACHE = "engine_cache"
 
@@ -29,12 +27,6 @@ def is_controller(config: pytest.Config) -> bool:
     return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
 
 
-def device_of(worker: int, gpus: int, visible: str | None) -> str:
-    """A worker's CUDA_VISIBLE_DEVICES: the visible GPUs are assigned round robin."""
-    names = [part.strip() for part in visible.split(",")] if visible else [str(i) for i in range(gpus)]
-    return names[worker % gpus]
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Give each worker consecutive tests, so that the checks of a case share its engine and look-ahead works."""
@@ -49,23 +41,15 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
     More workers per GPU gain nothing: on two H200s, four workers took 14 % longer than two, and twice the memory.
     """
-    return None if os.environ.get(ASKED) else _gpus_of_one_kind() or None
+    return None if os.environ.get(ASKED) else gpus_of_one_kind() or None
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Assign a GPU to a worker before it initializes CUDA."""
-    if _gpus_of_one_kind() > 1:
+    if gpus_of_one_kind() > 1:
         worker = int(node.gateway.id.removeprefix("gw"))
-        node.workerinput[VISIBLE] = device_of(worker, _gpus_of_one_kind(), os.environ.get(VISIBLE))
-
-
-@cache
-def _gpus_of_one_kind() -> int:
-    """The number of GPUs before the first of another kind. Test ids name the GPU and must be equal in all workers."""
-    found = cuda.gpus()[0]
-    kinds = [(gpu.name, gpu.sm) for gpu in found]
-    return next((n for n, kind in enumerate(kinds) if kind != kinds[0]), len(kinds))
+        node.workerinput[VISIBLE] = device_of(worker, gpus_of_one_kind(), os.environ.get(VISIBLE))
 
 
 @pytest.hookimpl(tryfirst=True)

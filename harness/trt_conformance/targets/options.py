@@ -28,6 +28,7 @@ class Options:
         builders: engines built at the same time, before they are needed; 0 to build each when it is needed.
         eager: prepare to build before the first case needs it, since many cases will.
         fresh: measure every tactic again in each build, even where an earlier build of the process measured it.
+        gpu: the CUDA_VISIBLE_DEVICES of the target's process; None for that of this process.
     """
 
     tactics: Tactics = "default"
@@ -38,6 +39,7 @@ class Options:
     builders: int = 0
     eager: bool = False
     fresh: bool = False
+    gpu: str | None = None
 
 
 def check_tactic_sources(names: tuple[str, ...]) -> None:

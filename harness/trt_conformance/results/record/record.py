@@ -13,7 +13,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -58,6 +58,19 @@ class RecordWriter:
                 **({"shard": dict(shard)} if shard else {}),
             }
         )
+
+    @classmethod
+    def continuing(cls, folder: Path, record: Record) -> RecordWriter:
+        """Continue the record of a run's folder, without its closing line.
+
+        Raises:
+            ConformanceError: it cannot be written there.
+        """
+        writer = cls.__new__(cls)
+        writer.folder = folder
+        save_record(folder, replace(record, end=None))
+        writer._file = writer.path.open("ab")
+        return writer
 
     @property
     def path(self) -> Path:

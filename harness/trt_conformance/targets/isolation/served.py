@@ -17,6 +17,7 @@ from typing import Any
 
 from trt_conformance.core.case import Case
 from trt_conformance.targets.device.cuda import CudaError
+from trt_conformance.targets.device.sharing import VISIBLE
 from trt_conformance.targets.errors import named
 from trt_conformance.targets.isolation import answers, requests
 from trt_conformance.targets.isolation.answers import Answer, known_fault, text_of
@@ -37,6 +38,8 @@ PR_SET_PDEATHSIG = 1
 def serve(end: socket.socket, spec: str, options: Options, stacks: Connection) -> None:
     """Open the target of a spec, then answer calls until the channel closes."""
     _end_with_parent()
+    if options.gpu is not None:  # before anything initializes CUDA
+        os.environ[VISIBLE] = options.gpu
     watch(stacks)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.setswitchinterval(SWITCH_S)
