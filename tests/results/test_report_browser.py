@@ -14,10 +14,11 @@ import pytest
 
 from tests.results.test_engine_costs import built
 from tests.results.test_report import CATALOG, latencies
+from tests.results.test_since import changed
 from tests.support.runs import TARGET, flipped, record, verdict
 from trt_conformance.results.changes import between
 from trt_conformance.results.history import history
-from trt_conformance.results.record.record import save_record
+from trt_conformance.results.record.record import read_record, save_record
 from trt_conformance.results.report.page import compare_page, report_page
 from trt_conformance.results.report.trend import history_page
 from trt_conformance.results.report.view import View
@@ -262,12 +263,15 @@ RULES = """
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("latencies", ()), ("latencies", DARK), ("comparison", ()), ("history", ())],
-    ids=["report", "report-dark", "comparison", "history"],
+    [("latencies", ()), ("latencies", DARK), ("since", ()), ("comparison", ()), ("history", ())],
+    ids=["report", "report-dark", "since", "comparison", "history"],
 )
 def test_axe_finds_nothing(tmp_path, name, options):
     if name == "latencies":
         page = report_page(View((record(*RUN.verdicts, *latencies().verdicts, built()),), CATALOG))
+    elif name == "since":
+        path, since = changed(tmp_path)
+        page = report_page(View((read_record(path),), CATALOG), since)
     elif name == "comparison":
         page = compare_page(between(RUN, record(verdict(status="fail", message="no"))), 10)
     else:

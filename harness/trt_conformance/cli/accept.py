@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_FOLDER = Path("reports") / "accepted"
+from trt_conformance.core.paths import ACCEPTED
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The run's record, or its folder.")]
 Folder = Annotated[Path, typer.Option("--accepted", metavar="DIR", help="Where accepted runs are stored.")]
 
 
-def accept(run: Run, folder: Folder = DEFAULT_FOLDER) -> None:
+def accept(run: Run, folder: Folder = ACCEPTED) -> None:
     """Store a run as the baseline of `compare --gate`.
 
     It replaces the earlier baseline of the same targets. Commit it, so that CI can read it.

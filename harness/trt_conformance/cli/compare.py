@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from trt_conformance.cli.accept import DEFAULT_FOLDER
 from trt_conformance.cli.output import AsJson, print_json
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import ACCEPTED
 from trt_conformance.core.words import printable
 
 Runs = Annotated[
@@ -85,7 +85,7 @@ def compare(
     plan_bytes_tolerance: PlanTolerance = None,
     device_memory_tolerance: MemoryTolerance = None,
     build_time_tolerance: BuildTolerance = None,
-    accepted: Accepted = DEFAULT_FOLDER,
+    accepted: Accepted = ACCEPTED,
 ) -> None:
     """List what changed from one run to another.
 

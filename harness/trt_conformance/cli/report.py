@@ -17,14 +17,21 @@ Output = Annotated[
 
 
 def report(runs: Runs, output: Output = None) -> None:
-    """Write a report of one or more runs as one self-contained HTML file."""
-    from trt_conformance.core.paths import relative
+    """Write a report of one or more runs as one self-contained HTML file.
+
+    The report of one run says what changed since the last run of its targets,
+    if there is an earlier one beside it or an accepted one.
+    """
+    from trt_conformance.core.paths import ACCEPTED, relative
     from trt_conformance.results import report as reports
-    from trt_conformance.results.record.record import read_record
+    from trt_conformance.results.record.record import read_record, record_path
     from trt_conformance.results.report.page import report_page
+    from trt_conformance.results.report.since import since_last
 
     records = [read_record(run) for run in runs]
     first = runs[0]
     path = output or (first if first.is_dir() else first.parent) / reports.FILE_NAME
-    reports.write(path, report_page(reports.view_of(records)))
+    record = (record_path(first) or first) if first.is_dir() else first
+    since = since_last(record, records[0], ACCEPTED) if len(runs) == 1 else None
+    reports.write(path, report_page(reports.view_of(records), since))
     typer.echo(relative(path))

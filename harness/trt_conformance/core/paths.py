@@ -17,6 +17,8 @@ ROOT = _root()
 CASES = ROOT / "cases"
 GOLDEN = ROOT / "golden"
 IS_CHECKOUT = ROOT != PACKAGE / "suite"
+ACCEPTED = Path("reports") / "accepted"
+"""Where accepted runs are stored, below the working directory."""
 RUNS = (ROOT if IS_CHECKOUT else Path.cwd()) / "reports" / "runs"
 
 

@@ -36,7 +36,7 @@ def name_of(record: Record) -> str:
     for target in record.targets:
         if not _AS_A_FOLDER.fullmatch(target):
             raise ConformanceError(f"target {shown(target)}: this name cannot be part of a folder's name")
-    return "+".join(sorted(_without_version(target) for target in record.targets))
+    return "+".join(sorted(without_version(target) for target in record.targets))
 
 
 def accept(record: Record, folder: Path) -> Path:
@@ -67,7 +67,7 @@ def accepted_for(record: Record, folder: Path) -> Path:
     return path
 
 
-def _without_version(target: str) -> str:
+def without_version(target: str) -> str:
     """A target's name is its flavour, version and device; a user's own target may have one word only."""
     parts = target.split("-")
     return target if len(parts) < 3 else f"{parts[0]}-{parts[-1]}"

@@ -30,6 +30,8 @@ FILE_NAME = "record.jsonl"
 COMPRESSED_NAME = "record.jsonl.gz"
 MAX_BYTES = 1 << 30
 """The largest decompressed record that is read: some two million verdicts."""
+MAX_HEADER = 1 << 24
+"""The longest first line that is read alone, in bytes."""
 GZIP_MAGIC = b"\x1f\x8b"
 CHECK_VARIABLE = "TRT_CONFORMANCE_CHECK_RECORD"
 """An environment variable; if it is set, `RecordWriter` raises LineFault for a line that the schema refuses.
@@ -204,6 +206,24 @@ def read_record(path: Path) -> Record:
     if header is None:
         raise ConformanceError(f"{path}:1: not a run record: the file is empty")
     return Record(header, tuple(verdicts), end)
+
+
+def read_header(path: Path) -> RunLine:
+    """Read the first line of a record's file alone, compressed or not.
+
+    Raises:
+        ConformanceError: the file cannot be read, or does not begin with the header of a record.
+    """
+    try:
+        with path.open("rb") as file:
+            compressed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        with gzip.open(path, "rb") if compressed else path.open("rb") as file:
+            line = validated(parse_strict(file.readline(MAX_HEADER)))
+    except (OSError, EOFError, zlib.error, JsonError, LineFault) as fault:
+        raise ConformanceError(f"{path}:1: not a run record: {fault}") from None
+    if not isinstance(line, RunLine):
+        raise ConformanceError(f"{path}:1: not a run record: its first line is not a header")
+    return line
 
 
 def record_content(path: Path) -> bytes:

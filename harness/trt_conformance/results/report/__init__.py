@@ -12,10 +12,11 @@ from trt_conformance.catalog.catalog import Catalog, load_catalog
 from trt_conformance.catalog.expectations import Expectation
 from trt_conformance.core.errors import ConformanceError, TomlError
 from trt_conformance.core.files import replacing
-from trt_conformance.core.paths import CASES
+from trt_conformance.core.paths import ACCEPTED, CASES
 from trt_conformance.core.toml import parse
 from trt_conformance.results.record.record import Record, read_record
 from trt_conformance.results.report.page import report_page
+from trt_conformance.results.report.since import since_last
 from trt_conformance.results.report.view import View
 
 FILE_NAME = "report.html"
@@ -52,7 +53,7 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def write_beside(record: Path, catalog: Catalog, expectations: Sequence[Expectation]) -> Path:
-    """The report of one run, beside its record."""
-    path = record.with_name(FILE_NAME)
-    write(path, report_page(View((read_record(record),), catalog, tuple(expectations))))
+    """The report of one run, beside its record, with what changed since the last run of its targets."""
+    path, run = record.with_name(FILE_NAME), read_record(record)
+    write(path, report_page(View((run,), catalog, tuple(expectations)), since_last(record, run, ACCEPTED)))
     return path

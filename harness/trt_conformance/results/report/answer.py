@@ -54,7 +54,7 @@ def of_target(view: View, column: Column) -> Answer:
 def _latencies(column: Column) -> str:
     """How many latencies a run has that checks no claim."""
     timed = [v for v in column.verdicts if v.phase == "latency" and v.figures.get("samples")]
-    return f"has {counted(len(timed), 'latency').replace('latencys', 'latencies')}" if timed else ""
+    return f"has {len(timed)} {'latency' if len(timed) == 1 else 'latencies'}" if timed else ""
 
 
 def _claims(view: View, column: Column) -> str:

@@ -28,6 +28,8 @@ from trt_conformance.results.report.bound_plot import plot
 from trt_conformance.results.report.coverage import coverage
 from trt_conformance.results.report.engines import MOST_ENGINES, engine_rows, engine_sums
 from trt_conformance.results.report.latency_rows import latency_rows, model_rows
+from trt_conformance.results.report.since import MOST_ROWS as MOST_CHANGES
+from trt_conformance.results.report.since import Since
 from trt_conformance.results.report.strip_plot import strip_plot
 from trt_conformance.results.report.view import ORDER, Row, View
 from trt_conformance.results.summary import outcome
@@ -51,13 +53,15 @@ SIGNS = {
 }
 
 
-def report_page(view: View) -> str:
-    """The report of one or more runs."""
+def report_page(view: View, since: Since | None = None) -> str:
+    """The report of one or more runs; of one run with what changed since the last."""
     columns = view.columns
     timed = latency_rows(view)
     return render(
         "report.html.j2",
         view=view,
+        since=since,
+        MOST_CHANGES=MOST_CHANGES,
         answer=answer(view),
         sentences={column: of_target(view, column) for column in view.targets},
         columns=columns,
