@@ -170,8 +170,10 @@ def test_a_run_and_the_command_write_it(tmp_path, monkeypatch):
     assert "Since the last run" not in out.read_text(encoding="utf-8")
 
 
-def test_texts_of_the_earlier_run_are_text(tmp_path):
-    stored(tmp_path, 1, at(1, verdict("a/<script>-fp32"), verdict()))
-    path = stored(tmp_path, 2)
+def test_texts_of_targets_are_text(tmp_path):
+    stored(tmp_path, 1, at(1, verdict("a/<script>-fp32")))
+    path = stored(tmp_path, 2, at(2, verdict("a/<script>-fp32", status="fail", message="<b>no</b>")))
     page = report_page(View((read_record(path),), CATALOG), since_last(path, read_record(path), tmp_path / "none"))
-    assert "<script>-fp32" not in page and "a/&lt;script&gt;-fp32" in page
+    section = page[page.index('id="since-title"') : page.index('id="targets-title"')]
+    assert "a/&lt;script&gt;-fp32" in section and "&lt;b&gt;no&lt;/b&gt;" in section
+    assert "<script>" not in section and "<b>no" not in section
