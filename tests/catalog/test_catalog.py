@@ -220,6 +220,9 @@ max = [1, 1, 12, 9]
 run = [[1, 1, 3, 9], [1, 1, 6, 9]]"""
 
 
+FLAT_DYNAMIC = ["dynamic." + line for line in DYNAMIC.splitlines()[1:]]
+
+
 def dynamic(key: str, value: str, old: str = r".*") -> list[str]:
     """The lines of DYNAMIC with another value for one key."""
     return re.sub(rf"^{key} = {old}$", f"{key} = {value}  # here", DYNAMIC, flags=re.MULTILINE).splitlines()
@@ -333,6 +336,28 @@ BAD: dict[str, tuple[list[str], str]] = {
             "quantize.dequantize.input = 2.0",
         ],
         "quantize.only: the input has no DQ to scale",
+    ),
+    # How the network is built.
+    "a flag twice": (['builder.flags = ["REFIT", "REFIT"]  # here'], "builder.flags: one is listed twice"),
+    "an unknown flag": (['builder.flags = ["REFITT"]  # here'], 'unknown value "REFITT"; did you mean "REFIT"?'),
+    "a level beyond 5": (
+        ["builder.builder_optimization_level = 6  # here"],
+        "builder.builder_optimization_level: must be at most 5, got 6",
+    ),
+    "no profile in an accepted case": (
+        ['dynamic.profile = "none"  # here', *FLAT_DYNAMIC],
+        "dynamic.profile: without a profile the build is refused, so the case needs reject",
+    ),
+    "a further profile of other dimensions": (
+        [
+            "dynamic.further_profiles = [{ min = [1], opt = [1], max = [1] }]  # here",
+            *FLAT_DYNAMIC,
+        ],
+        "dynamic.further_profiles[0]: expected shapes of 4 dimensions, as input.shape has",
+    ),
+    "a layout of the DLA that is accepted": (
+        ['formats.input = "DLA_LINEAR"  # here', 'precision = "fp16"'],
+        "formats.input: DLA_LINEAR is for the DLA, and a GPU refuses it, so the case needs reject",
     ),
     # How the network is defined.
     "a further input that is accepted": (["network.set_input = 3  # here"], "network.set_input: a further input is"),

@@ -20,6 +20,7 @@ from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.relations import group_slices, maps_of, sample, sampling
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array, Float64, widened
+from trt_conformance.core.builder_fields import Builder
 from trt_conformance.core.case import Case, Dynamic, Formats, TensorSpec
 from trt_conformance.core.network_fields import Network
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
@@ -360,7 +361,9 @@ def fits(name: str, case: Case) -> bool:
     if case.dynamic or case.deprecated or len(case.input.shape) != case.spatial_rank + 2:
         return False
     # Relations change the layer's shapes and weights: it must be alone, its bias a weight, its tensors linear.
-    if case.network != Network() or math.prod(case.kernel.shape) == 0:
+    if case.network != Network() or case.builder != Builder() or case.expect.builder is not None:
+        return False
+    if math.prod(case.kernel.shape) == 0:
         return False
     if case.quantize is not None and not (case.quantize.is_plain and case.quantize.has_no_extras):
         return False

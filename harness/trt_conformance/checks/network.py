@@ -64,4 +64,8 @@ def expected_attributes(case: Case) -> dict[str, Any]:
     stated = case.expect.attributes
     if stated is not None:
         values |= {k: list(v) if isinstance(v, tuple) else v for k, v in stated.model_dump(exclude_none=True).items()}
+    builder = case.expect.builder
+    if builder is not None:
+        values |= {f"flags.{flag}": value for flag, value in builder.flags.items()}
+        values |= builder.model_dump(exclude_none=True, exclude={"flags"})
     return values

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from trt_conformance.core.attributes import Attributes, _attributes
+from trt_conformance.core.builder_fields import Builder, BuilderFacts
 from trt_conformance.core.network_fields import LayerAttributes, Network
 from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.stored import Stored
@@ -96,13 +97,23 @@ class EpilogueOperation(Model):
     high: float | None = None
 
 
-class Dynamic(Model):
-    """Run-time dimensions: ``shape`` with -1 where dynamic, one profile, and the shapes to run."""
+class Profile(Model):
+    """The smallest, the most likely and the largest shape of the input."""
 
-    shape: Ints
     min: Shape
     opt: Shape
     max: Shape
+
+
+class Dynamic(Profile):
+    """Run-time dimensions: ``shape`` with -1 where dynamic, the profile that is run, and the shapes to run.
+
+    ``profile``: "none" leaves the profile out. ``further_profiles``: added behind the profile that is run.
+    """
+
+    shape: Ints
+    profile: Literal["first", "none"] = "first"
+    further_profiles: Annotated[tuple[Profile, ...], Field(strict=False)] = ()
     run: Annotated[tuple[Shape, ...], Field(strict=False, min_length=1)]
 
 
@@ -137,6 +148,7 @@ class Expect(Model):
     printed: str | None = None
     ideal: str | None = None
     attributes: LayerAttributes | None = None
+    builder: BuilderFacts | None = None
 
 
 class Relation(Model):
@@ -210,6 +222,7 @@ class Case(Model):
     shapes: Shapes = Shapes()
     formats: Formats = Formats()
     network: Network = Network()
+    builder: Builder = Builder()
     epilogue: Annotated[tuple[EpilogueOperation, ...], Field(strict=False)] = ()
     dynamic: Dynamic | None = None
     declared_first: Shape | None = None

@@ -31,7 +31,8 @@ class LayerAttributes(Model):
 
     ``kernel`` and ``bias``: the weights read back as they were given, or are empty. ``no_input``: the lowest index at
     which get_input gives None. ``default_output_name``: the output's name before it is set, where the layer's name is
-    "convolution". ``output_type``: the type of the output before it is set.
+    "convolution". ``output_type``: the type of the output before it is set. ``get_output_type``: what the layer says
+    of it before it is set.
     """
 
     kernel_size_nd: Ints | None = None
@@ -54,3 +55,4 @@ class LayerAttributes(Model):
     bias: Literal["as given", "empty"] | None = None
     default_output_name: str | None = None
     output_type: Literal["FLOAT", "HALF", "BF16"] | None = None
+    get_output_type: Literal["FLOAT"] | None = None

@@ -39,7 +39,21 @@ Fill = Literal[
     "uniform_20_bits",
 ]
 
-Format = Literal["LINEAR", "CHW2", "CHW4", "CHW16", "CHW32", "HWC", "HWC8", "HWC16", "DHWC", "DHWC8", "CDHW32"]
+Format = Literal[
+    "LINEAR",
+    "CHW2",
+    "CHW4",
+    "CHW16",
+    "CHW32",
+    "HWC",
+    "HWC8",
+    "HWC16",
+    "DHWC",
+    "DHWC8",
+    "CDHW32",
+    "DLA_LINEAR",
+    "DLA_HWC4",
+]
 
 # The tensor type that a precision reads and writes. Networks with Q/DQ read and write float32.
 DATA_TYPE: dict[Precision, DataType] = {

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from trt_conformance.core.builder_fields import Builder
 from trt_conformance.core.case import Case, Rejection
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.network_fields import Network
@@ -27,6 +28,9 @@ SHOWN_CHECKS = ("network", "build", "reject", *VALUE_CHECKS)
 _REFUSED = "refused, but should be accepted"
 _ACCEPTED = "accepted, but the case refuses"
 _RIGHT_VALUES = "the values are right"
+
+
+_PLAIN = ("first", ())
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,8 @@ def _not_shown(verdict: Verdict, case: Case) -> str | None:
         return "its values are right, and only the precision in which it ran differs"
     if case.large:
         return "its tensors are too large for a program that computes the expected output with NumPy"
+    if case.builder != Builder() or (case.dynamic and (case.dynamic.profile, case.dynamic.further_profiles) != _PLAIN):
+        return "`builder` or `dynamic` has options of the build that the program does not have"
     if case.network != Network():
         return "`network` uses the API in a way that the program does not"
     if case.quantize is not None and not (case.quantize.is_plain and case.quantize.has_no_extras):

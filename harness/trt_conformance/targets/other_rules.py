@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
+from trt_conformance.core.builder_fields import Builder
 from trt_conformance.core.case import Case, Formats
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.network_fields import Network
@@ -23,6 +24,8 @@ def lacks(case: Case, name: str = "", refuses: bool = False) -> str | None:
         return "memory layouts of tensors are TensorRT's own"
     if case.declared_first is not None:
         return "declaring an input anew is TensorRT's own"
+    if case.builder != Builder() or case.expect.builder is not None:
+        return "the builder's options are TensorRT's own"
     if case.network != Network():
         return "this way of defining the network is TensorRT's own"
     if case.quantize is not None and case.quantize.wrong is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from trt_conformance.catalog.explain import Problem
+from trt_conformance.core.builder_fields import Builder
 from trt_conformance.core.case import Case, EpilogueOperation, Shapes, Types
 from trt_conformance.core.layouts import LAYOUTS
 from trt_conformance.core.tensors import NUMPY_TYPE
@@ -44,8 +45,19 @@ def lint_network(case: Case) -> Iterator[Problem]:
     if "num_output_maps" in case.set and case.reject is None:
         yield ("set", "num_output_maps"), "set.num_output_maps: the kernel has the maps, so another number needs reject"
     yield from _definition(case)
+    yield from _options(case)
     for index, step in enumerate(case.epilogue):
         yield from ((("epilogue", index, *path), text) for path, text in _step(case, step))
+
+
+def _options(case: Case) -> Iterator[Problem]:
+    """The problems of ``builder``."""
+    for name in ("flags", "compute_capabilities", "tactic_sources"):
+        given = getattr(case.builder, name) or ()
+        if len(set(given)) < len(given):
+            yield ("builder", name), f"builder.{name}: one is listed twice"
+    if case.latency and case.builder != Builder():
+        yield ("builder",), "builder: a timed case is built with the options of the run"
 
 
 def _definition(case: Case) -> Iterator[Problem]:
@@ -77,7 +89,11 @@ def _formats(case: Case) -> Iterator[Problem]:
     ):
         if name == "LINEAR":
             continue
-        path, layout = ("formats", side), LAYOUTS[name]
+        path = ("formats", side)
+        if name not in LAYOUTS:
+            yield path, f"{dotted(path)}: {name} is for the DLA, and a GPU refuses it, so the case needs reject"
+            continue
+        layout = LAYOUTS[name]
         if layout.rank > case.spatial_rank:
             yield path, f"{dotted(path)}: {name} needs {layout.rank} spatial axes, but the case has {case.spatial_rank}"
         if held not in layout.types:
@@ -93,7 +109,7 @@ def _formats(case: Case) -> Iterator[Problem]:
 def _padded_channels(case: Case) -> int:
     """How many channels of the input are in a vector that is not full."""
     name, shape = case.formats.input, case.network_shape
-    if name == "LINEAR" or len(shape) <= LAYOUTS[name].rank:
+    if name not in LAYOUTS or len(shape) <= LAYOUTS[name].rank:
         return 0
     return shape[-LAYOUTS[name].rank - 1] % LAYOUTS[name].vector
 

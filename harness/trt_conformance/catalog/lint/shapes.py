@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from trt_conformance.catalog.explain import Problem
-from trt_conformance.core.case import Case
+from trt_conformance.core.case import Case, Dynamic
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.toml import KeyPath
 from trt_conformance.core.types import MAX_ELEMENTS
@@ -95,6 +95,9 @@ def lint_dynamic(case: Case) -> Iterator[Problem]:
         yield ("dynamic", "shape"), f"dynamic.shape: {list(declared)} may have only -1 and sizes of at least 1"
     if wrong:
         return
+    yield from _lint_profiles(case.dynamic, rank, case.reject is not None)
+    if case.reject is not None and any(rejection.phase == "build" for rejection in case.reject.on.values()):
+        return  # the profile may be what is refused
     for path, shape in shapes.items():
         for axis, (size, given) in enumerate(zip(shape, declared, strict=True)):
             if given not in (-1, size):
@@ -102,6 +105,17 @@ def lint_dynamic(case: Case) -> Iterator[Problem]:
         inside = all(a <= b <= c for a, b, c in zip(low, shape, high, strict=True))
         if path[0] == "dynamic" and not inside and not _leaves_profile(case, path):
             yield path, f"{dotted(path)} {list(shape)} is outside the profile: min {list(low)}, max {list(high)}"
+
+
+def _lint_profiles(dynamic: Dynamic, rank: int, refused: bool) -> Iterator[Problem]:
+    """Yield the problems of which profiles there are, and of those that are not run."""
+    if dynamic.profile == "none" and not refused:
+        text = "without a profile the build is refused, so the case needs reject"
+        yield ("dynamic", "profile"), f"dynamic.profile: {text}"
+    for index, profile in enumerate(dynamic.further_profiles):
+        if any(len(shape) != rank for shape in (profile.min, profile.opt, profile.max)):
+            path = ("dynamic", "further_profiles", index)
+            yield path, f"{dotted(path)}: expected shapes of {counted(rank, 'dimension')}, as input.shape has"
 
 
 def _leaves_profile(case: Case, path: KeyPath) -> bool:

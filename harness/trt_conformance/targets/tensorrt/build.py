@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from trt_conformance.core.case import Case
+from trt_conformance.core.case import Case, Profile
 from trt_conformance.core.tensors import INPUT
 from trt_conformance.targets.errors import Refused, TargetOptionError, Unsupported
 from trt_conformance.targets.options import Options, Tactics
 from trt_conformance.targets.protocols import Tactic, TacticChoices
 from trt_conformance.targets.tensorrt.api import Api
+from trt_conformance.targets.tensorrt.configuration import capabilities, configure
 from trt_conformance.targets.tensorrt.loading import Loaded, load
 from trt_conformance.targets.tensorrt.network import Definition, define
 from trt_conformance.targets.tensorrt.tactics import Forcing, Listing, Selection, Selector
 from trt_conformance.targets.tensorrt.timing_cache import TimingCache
+from trt_conformance.targets.tensorrt.turns import Turns
 
 # Preferred, not obeyed: where TensorRT has no kernel of the precision it falls back, and the verdict says so.
 WEAK_FLAGS = {"fp16": ("FP16", "PREFER_PRECISION_CONSTRAINTS"), "bf16": ("BF16",), "int8": ("INT8",)}
@@ -34,6 +36,9 @@ class Built(NamedTuple):
 
     content: bytes
     memory: dict[str, int]
+
+
+_COMPUTE_CAPABILITIES = Turns()
 
 
 class PlanBuilder:
@@ -111,21 +116,25 @@ class PlanBuilder:
                 self._set_flag(config, name, True)
         choose_tactics(api, config, self._options.tactics)
         choose_sources(api, config, self._options.tactic_sources)
-        if self._ahead_for is not None:
-            config.num_compute_capabilities = 1
-            config.set_compute_capability(api.member("ComputeCapability", self._ahead_for), 0)
+        configure(api, config, case)
+        chosen = capabilities(api, case.builder, self._ahead_for)
+        if chosen:
+            config.num_compute_capabilities = len(chosen)
+        for index, capability in enumerate(chosen):
+            config.set_compute_capability(capability, index)
         if selector is not None:
             selector.attach(api, config)
         elif self._options.fresh:
             self._set_flag(config, "DISABLE_TIMING_CACHE", True)
         elif self._timings is not None:
             self._timings.attach(config)
-        if case.dynamic is not None:
+        for shapes in _profiles(case):
             profile = builder.create_optimization_profile()
-            profile.set_shape(INPUT, case.dynamic.min, case.dynamic.opt, case.dynamic.max)
+            profile.set_shape(INPUT, shapes.min, shapes.opt, shapes.max)
             if config.add_optimization_profile(profile) < 0:
                 raise Refused("build", "\n".join(api.take_errors()) or "the optimization profile was refused")
-        plan = builder.build_serialized_network(definition.network, config)
+        with _COMPUTE_CAPABILITIES.on(tuple(map(int, chosen))):
+            plan = builder.build_serialized_network(definition.network, config)
         errors = api.take_errors()
         if plan is None and case.reject is None and any(UNBOUND_FORMAT in error for error in errors):
             raise Unsupported("\n".join(errors))
@@ -143,6 +152,13 @@ class PlanBuilder:
             config.set_flag(flag)
         else:
             config.clear_flag(flag)
+
+
+def _profiles(case: Case) -> tuple[Profile, ...]:
+    """The optimization profiles of a case, the one that is run first."""
+    if case.dynamic is None:
+        return ()
+    return (*([case.dynamic] if case.dynamic.profile == "first" else []), *case.dynamic.further_profiles)
 
 
 def choose_tactics(api: Api, config: Any, tactics: Tactics) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import Parameters
+from trt_conformance.targets.errors import Unsupported
 
 READ_BACK = (
     "num_output_maps",
@@ -29,12 +30,13 @@ _ASKED: dict[str, Callable[[Any], Any]] = {
     "type": lambda layer: layer.type.name,
     "name": lambda layer: layer.name,
     "metadata": lambda layer: layer.metadata,
-    "num_ranks": lambda layer: getattr(layer, "num_ranks", None),
+    "num_ranks": lambda layer: layer.num_ranks,
     "num_inputs": lambda layer: layer.num_inputs,
     "num_outputs": lambda layer: layer.num_outputs,
     "no_input": lambda layer: next((index for index in range(8) if layer.get_input(index) is None), None),
     "default_output_name": lambda layer: layer.get_output(0).name,
     "output_type": lambda layer: layer.get_output(0).dtype.name,
+    "get_output_type": lambda layer: layer.get_output_type(0).name,
 }
 
 
@@ -45,10 +47,18 @@ def read_facts(case: Case, layer: Any, given: Parameters) -> dict[str, Any]:
         case: its `expect.attributes` say what to read beyond the attributes.
         layer: before its output is named.
         given: the weights that the layer was given.
+
+    Raises:
+        Unsupported: the layer of this version lacks what the case states.
     """
     found = {name: plain(getattr(layer, name)) for name in READ_BACK}
     names = asked_of(case)
-    found |= {name: read(layer) for name, read in _ASKED.items() if name in names}
+    for name, read in _ASKED.items():
+        if name in names:
+            try:
+                found[name] = read(layer)
+            except AttributeError as fault:
+                raise Unsupported(f"the layer has no `{name}` in this version: {fault}") from None
     if "kernel" in names:
         found["kernel"] = _weights(layer.kernel, given.kernel)
     if "bias" in names:
@@ -58,8 +68,9 @@ def read_facts(case: Case, layer: Any, given: Parameters) -> dict[str, Any]:
 
 def asked_of(case: Case) -> list[str]:
     """The names of what a case states of its layer beyond the attributes that are always read."""
-    stated = case.expect.attributes
-    return sorted(set(stated.model_dump(exclude_none=True)) - set(READ_BACK)) if stated is not None else []
+    attributes, builder = case.expect.attributes, case.expect.builder
+    names = set() if attributes is None else set(attributes.model_dump(exclude_none=True)) - set(READ_BACK)
+    return sorted(names) + ([] if builder is None else [f"builder {builder.model_dump(exclude_none=True)}"])
 
 
 def _weights(held: Any, given: Array | None) -> str:

@@ -21,6 +21,7 @@ from trt_conformance.core.types import DataType, Format
 from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.protocols import NetworkFacts
 from trt_conformance.targets.tensorrt.api import Api
+from trt_conformance.targets.tensorrt.configuration import builder_facts
 from trt_conformance.targets.tensorrt.facts import asked_of, plain, read_facts
 from trt_conformance.targets.tensorrt.scaling import Scaling
 
@@ -57,7 +58,7 @@ def define(api: Api, case: Case) -> Definition:
         drafting = _Draft(api, case, network)
         layer = drafting.convolution()
         drafting.errors += api.take_errors()
-        attributes = read_facts(case, layer, drafting.data)
+        attributes = read_facts(case, layer, drafting.data) | builder_facts(api, case, layer)
         if asked_of(case):
             api.take_errors()  # an index beyond the layer's inputs may be logged
         output = drafting.output(layer)

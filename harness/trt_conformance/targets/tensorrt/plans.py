@@ -33,6 +33,7 @@ _NOT_OF_THE_NETWORK = {
 # The code that makes a network of a case. An engine made by other code is another engine.
 _SOURCES = (
     "targets/tensorrt",
+    "core/builder_fields.py",
     "core/case.py",
     "core/network_fields.py",
     "core/quantization_fields.py",

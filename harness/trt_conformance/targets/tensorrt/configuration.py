@@ -1,0 +1,89 @@
+"""Applies a case's builder options to a configuration, and reads what builder and configuration say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trt_conformance.core.builder_fields import Builder
+from trt_conformance.core.case import Case
+from trt_conformance.targets.errors import Refused, Unsupported
+from trt_conformance.targets.tensorrt.api import Api
+
+
+def configure(api: Api, config: Any, case: Case) -> None:
+    """Set the case's options, except the compute capabilities, which `capabilities` gives.
+
+    Raises:
+        Unsupported: this version does not have an option.
+        Refused: TensorRT does not accept one.
+    """
+    builder = case.builder
+    for flag in builder.flags:
+        config.set_flag(_member(api, "BuilderFlag", flag))
+    if builder.tactic_sources is not None:
+        sources = sum(1 << int(_member(api, "TacticSource", name)) for name in builder.tactic_sources)
+        if not config.set_tactic_sources(sources):
+            raise Refused("build", "\n".join(api.take_errors()) or "the tactic sources were refused")
+    if builder.builder_optimization_level is not None:
+        _assign(api, config, "builder_optimization_level", builder.builder_optimization_level)
+    if builder.tiling_optimization_level is not None:
+        level = _member(api, "TilingOptimizationLevel", builder.tiling_optimization_level)
+        _assign(api, config, "tiling_optimization_level", level)
+    if builder.hardware_compatibility_level is not None:
+        if api.flavour == "tensorrt_rtx":
+            raise Unsupported("TensorRT-RTX ignores the hardware compatibility level")
+        level = _member(api, "HardwareCompatibilityLevel", builder.hardware_compatibility_level)
+        _assign(api, config, "hardware_compatibility_level", level)
+    if builder.workspace is not None:
+        config.set_memory_pool_limit(_member(api, "MemoryPoolType", "WORKSPACE"), builder.workspace)
+    if builder.timing_cache:
+        config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
+
+
+def capabilities(api: Api, builder: Builder, ahead_for: str | None) -> list[Any]:
+    """The compute capabilities to build for; none for TensorRT's own choice.
+
+    Args:
+        api: the version.
+        builder: the case's options.
+        ahead_for: the compute capability that the suite builds for where it has no GPU that fits.
+
+    Raises:
+        Unsupported: an engine is built for this machine's GPU, or this version does not have one of them.
+    """
+    names = builder.compute_capabilities
+    if names is not None and ahead_for is None:
+        raise Unsupported("compute capabilities are chosen only where engines are built ahead of time")
+    chosen = names if names is not None else () if ahead_for is None else (ahead_for,)
+    return [_member(api, "ComputeCapability", name) for name in chosen]
+
+
+def builder_facts(api: Api, case: Case, layer: Any) -> dict[str, Any]:
+    """What the case states of builder and configuration, as it is, under the names of `BuilderFacts`."""
+    stated = case.expect.builder
+    if stated is None:
+        return {}
+    config = api.builder.create_builder_config()
+    for flag in case.builder.flags:
+        config.set_flag(_member(api, "BuilderFlag", flag))
+    found: dict[str, Any] = {
+        f"flags.{flag}": config.get_flag(_member(api, "BuilderFlag", flag)) for flag in stated.flags
+    }
+    if stated.num_DLA_cores is not None:
+        found["num_DLA_cores"] = api.builder.num_DLA_cores
+    if stated.can_run_on_DLA is not None:
+        found["can_run_on_DLA"] = config.can_run_on_DLA(layer)
+    return found
+
+
+def _member(api: Api, enum: str, name: str) -> Any:
+    member = api.member(enum, name)
+    if member is None:
+        raise Unsupported(f"{enum}.{name} does not exist in {api.flavour} {api.version}")
+    return member
+
+
+def _assign(api: Api, config: Any, name: str, value: Any) -> None:
+    if not hasattr(config, name):
+        raise Unsupported(f"`{name}` does not exist in {api.flavour} {api.version}")
+    setattr(config, name, value)
