@@ -146,7 +146,7 @@ def read_clocks(monkeypatch, nvml):
     return clocks.Clocks()
 
 
-@pytest.mark.parametrize("text", [b"0000:86:00.0\0\0\0\0", b"0000:86:00.0", "0000:86:00.0\0"])
+@pytest.mark.parametrize("text", [b"0000:86:00.0\0\0\0\0", b"0000:86:00.0", "0000:86:00.0\0", "0000:86:00.0\0        "])
 def test_the_gpu_is_found_by_its_bus_id(bus, text):
     bus(text)
     assert clocks.nvml_handle(Nvml()) == b"0000:86:00.0"

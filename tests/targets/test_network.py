@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.suite import suite_catalog
+from trt_conformance.targets.errors import Unsupported
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.network import define
 
@@ -67,3 +68,27 @@ def test_inputs_of_the_convolution_are_complete_before_it_is_added(case_id, monk
     assert "add_constant" not in calls[at:]
     if case_id.endswith("int8"):
         assert calls[:at].count("add_quantize") == calls[:at].count("add_dequantize") == 2
+
+
+class Without:
+    """TensorRT-RTX without one of its names, as an older version."""
+
+    def __init__(self, trt, name):
+        self._trt, self._name = trt, name
+
+    def __getattr__(self, name):
+        if name == self._name:
+            raise AttributeError(name)
+        return getattr(self._trt, name)
+
+
+def test_a_type_that_a_version_lacks_is_unsupported():
+    """TensorRT 8.6 has no int64."""
+    (case,) = [case for case in suite_catalog().cases if case.id == "layer_tensors/input_of_int64-fp32"]
+    try:
+        api = Api("tensorrt_rtx", has_gpu=False)
+    except ImportError as fault:
+        pytest.skip(str(fault))
+    api.trt = Without(api.trt, "int64")
+    with pytest.raises(Unsupported, match="int64 does not exist in tensorrt_rtx"):
+        define(api, case)

@@ -88,7 +88,9 @@ class _Draft:
     def convolution(self) -> Any:
         case, data = self.case, self.data
         given = case.types.input
-        dtype = getattr(self.api.trt, given) if given is not None else self.api.data_type(case.input_type)
+        dtype = getattr(self.api.trt, given, None) if given is not None else self.api.data_type(case.input_type)
+        if dtype is None:
+            raise Unsupported(f"{given or case.input_type} does not exist in {self.api.flavour} {self.api.version}")
         with self._binding_errors():
             x = self.network.add_input(INPUT, dtype, case.declared_first or case.network_shape)
         if x is None:
