@@ -9,6 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.doubles.misbehaving import (
+    Aborts,
+    CrashesAhead,
+    CrashesWhenBuilding,
+    Exhausts,
+    Exits,
+    Hangs,
+    Segfaults,
+    Sticky,
+)
 from tests.support.helpers import make_case, run_pytest
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
@@ -22,35 +32,39 @@ MISBEHAVING = ROOT / "tests" / "doubles" / "misbehaving.py"
 VICTIM = "stride_nd/h2_w1-fp32"
 
 
-def run_suite(tmp_path, name, *arguments):
-    options = ["--case", "stride_nd/*", "--target", f"{MISBEHAVING}:{name}", "--record-root", str(tmp_path)]
-    done = run_pytest("cases/test_forward.py", "-q", *options, *arguments)
-    (record,) = tmp_path.rglob("record.jsonl")
-    lines = [json.loads(line) for line in record.read_text().splitlines()]
-    return done, lines
+CAUSES = {
+    Segfaults: "SIGSEGV",
+    Aborts: "SIGABRT",
+    Exits: "exit code 3",
+    Hangs: "no answer within 10 s",
+    Exhausts: "MemoryError",
+    Sticky: "cudaErrorIllegalAddress",
+    CrashesWhenBuilding: "SIGSEGV",
+    CrashesAhead: "SIGSEGV",
+}
+
+
+@pytest.fixture(scope="module")
+def broken_run(tmp_path_factory):
+    """One run of all these targets: what it printed, and the lines of its record."""
+    folder = tmp_path_factory.mktemp("broken")
+    targets = [word for broken in CAUSES for word in ("--target", f"{MISBEHAVING}:{broken.__name__}")]
+    options = ["--case", "stride_nd/*", *targets, "--time-limit", "10", f"--record-root={folder}"]
+    done = run_pytest("cases/test_forward.py", "-q", *options)
+    assert done.returncode == 1, done.stdout
+    (record,) = folder.rglob("record.jsonl")
+    return done.stdout, [json.loads(line) for line in record.read_text().splitlines()]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "cause", "arguments"),
-    [
-        ("Segfaults", "SIGSEGV", ()),
-        ("Aborts", "SIGABRT", ()),
-        ("Exits", "exit code 3", ()),
-        ("Hangs", "no answer within 3 s", ("--time-limit", "3")),
-        ("Exhausts", "MemoryError", ()),
-        ("Sticky", "cudaErrorIllegalAddress", ()),
-        ("CrashesWhenBuilding", "SIGSEGV", ()),
-        ("CrashesAhead", "SIGSEGV", ()),
-    ],
-)
-def test_costs_one_case(tmp_path, name, cause, arguments):
-    done, lines = run_suite(tmp_path, name, *arguments)
-    assert done.returncode == 1, done.stdout
+@pytest.mark.parametrize(("broken", "cause"), CAUSES.items(), ids=[broken.__name__ for broken in CAUSES])
+def test_costs_one_case(broken_run, broken, cause):
+    printed, lines = broken_run
+    lines = [line for line in lines if line["kind"] != "verdict" or line["target"] == broken.name]
     verdicts = [line for line in lines if line["kind"] == "verdict" and line["check"] == "forward"]
     (victim,) = [v for v in verdicts if v["case"] == VICTIM]
     assert victim["status"] == "error"
-    assert victim["phase"] == ("build" if name in ("CrashesWhenBuilding", "CrashesAhead") else "run")
+    assert victim["phase"] == ("build" if broken in (CrashesWhenBuilding, CrashesAhead) else "run")
     assert cause in victim["message"]
     if cause.startswith(("SIG", "no answer")):
         assert "(misbehaving.py:" in victim["message"]
@@ -60,7 +74,7 @@ def test_costs_one_case(tmp_path, name, cause, arguments):
     assert len(others) == 5
     assert {v["status"] for v in others} == {"pass"}
     assert lines[-1]["kind"] == "end"
-    assert "Traceback" not in done.stdout
+    assert "Traceback" not in printed
 
 
 def test_proxy_keeps_the_protocols():
