@@ -133,7 +133,7 @@ def test_a_wrong_tactic_is_a_fault_of_the_case_and_names_itself():
 def test_tactics_that_are_left_are_not_called_run():
     choices = TacticChoices(doubles.OFFERED)
     found = judge_tactics(choices, {doubles.RIGHT: trial()})
-    assert found.lines == ["1 of 5 tactics ran (20 %), 4 left when the time was up, 1 different GPU kernel"]
+    assert found.lines == ["1 of 5 tactics ran (20 %), 4 left when the time limit was reached, 1 different GPU kernel"]
     assert [one["status"] for one in found.figures["tactics"]["trials"]] == ["pass"] + ["not tried"] * 4
     assert judge_tactics(choices, {}).status == "not run"
 
@@ -214,7 +214,7 @@ def test_no_time_leaves_a_verdict_for_each_case():
     with Crew(lambda: target, 1, budget_s=-1) as crew:
         found = [*work.find_tactics(crew), *work.run(crew)]
     assert [(verdict.status, verdict.message) for verdict in found] == [
-        ("not run", "the time was up before its tactics were listed")
+        ("not run", "the time limit was reached before its tactics were listed")
     ]
     with Crew(lambda: target, 1, budget_s=-1) as crew:
         (built,) = Rebuilds([CASE], 2, judging(target), timed=False).run(crew)

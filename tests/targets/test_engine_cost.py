@@ -18,7 +18,7 @@ from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.tensorrt import TensorRTTarget
 from trt_conformance.targets.tensorrt.api import Api
-from trt_conformance.targets.tensorrt.build_cache import Kept
+from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.loading import Loaded, device_memory, load
 from trt_conformance.targets.tensorrt.plans import Plans
 
@@ -125,7 +125,7 @@ def test_what_the_loaded_engine_says_goes_before_what_was_logged(tmp_path):
         def load(self, content):
             return Loaded(None, None, None, {"workspace_bytes": 7, "device_memory_bytes": 9})
 
-    held = Plans([Loading([])], Kept(DiskCache(tmp_path, 2**20)), {})
+    held = Plans([Loading([])], BuildCache(DiskCache(tmp_path, 2**20)), {})
     for engine in ("built", "cached"):
         origin = held.get(make_case()).origin
         assert (origin["engine"], origin["workspace_bytes"], origin["device_memory_bytes"]) == (engine, 7, 9)

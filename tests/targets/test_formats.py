@@ -89,4 +89,4 @@ def test_other_implementations_leave_formats_alone():
     from trt_conformance.targets.numpy import NumpyTarget
 
     case = make_case(formats={"input": "HWC"})
-    assert NumpyTarget().supports(case) == "memory layouts of tensors are TensorRT's own"
+    assert NumpyTarget().supports(case) == "only TensorRT has memory layouts of tensors"

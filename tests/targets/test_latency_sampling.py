@@ -123,7 +123,7 @@ def test_host_measures_a_call():
 
 
 @pytest.mark.parametrize(
-    ("plan", "text"), [(TimingPlan("graph"), "no mode graph"), (TimingPlan("host", cold_l2=True), "warm")]
+    ("plan", "text"), [(TimingPlan("graph"), "cannot time mode graph"), (TimingPlan("host", cold_l2=True), "warm")]
 )
 def test_host_says_what_it_cannot(plan, text):
     with pytest.raises(Unsupported, match=text):

@@ -162,7 +162,7 @@ def test_has_no_such_convolution(target, precision):
 
 def test_leaves_tensorrts_rules_and_names_to_tensorrt(target):
     refused = make_case(reject={"phase": "network", "error": "smaller than filter"})
-    assert target.supports(refused) == "the rule under test is TensorRT's own"
+    assert target.supports(refused) == "the rule under test applies to TensorRT only"
     old = make_case(deprecated={"name": "stride", "new": "stride_nd", "warning": "Use stride_nd instead"})
     assert "`stride` is a name of TensorRT's API" in target.supports(old)
 

@@ -19,7 +19,7 @@ from trt_conformance.targets.protocols import NetworkFacts
 from trt_conformance.targets.registry import resolve
 from trt_conformance.targets.tensorrt import TensorRTTarget, build
 from trt_conformance.targets.tensorrt.build import LEVELS, Built, choose_sources, choose_tactics
-from trt_conformance.targets.tensorrt.build_cache import Kept
+from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.network import Definition
 from trt_conformance.targets.tensorrt.plans import Gate, Plans
 
@@ -59,7 +59,7 @@ class Builder:
 
 
 def plans(log, builders=0, cached=None, delay=0.0):
-    return Plans([Builder(log, delay) for _ in range(1 + builders)], Kept(cached), {"version": "1"})
+    return Plans([Builder(log, delay) for _ in range(1 + builders)], BuildCache(cached), {"version": "1"})
 
 
 def case(number):
@@ -93,10 +93,10 @@ def test_a_cached_engine_that_does_not_load_is_built_anew_and_told(tmp_path):
 
     plans([], cached=DiskCache(tmp_path, 2**20)).get(case(1))
     log: list[tuple[str, str, str]] = []
-    held = Plans([Another(log)], Kept(DiskCache(tmp_path, 2**20)), {"version": "1"})
+    held = Plans([Another(log)], BuildCache(DiskCache(tmp_path, 2**20)), {"version": "1"})
     found = held.get(case(1))
     assert found.origin["engine"] == "built"
-    assert "does not load and is built anew: the version of the library" in found.origin["cache"]
+    assert "does not load; rebuilding it: the version of the library" in found.origin["cache"]
     assert held.get(case(1)).origin["engine"] == "cached"
 
 
@@ -139,7 +139,7 @@ def test_what_keeps_a_builder_from_being_made_is_told_who_asks():
         def prepare(self, to_build):
             raise RuntimeError("no builder")
 
-    held = Plans([Broken([]), Broken([])], Kept(None), {})
+    held = Plans([Broken([]), Broken([])], BuildCache(None), {})
     held.expect([case(1)])
     for ask in (held.get, held.define):
         with pytest.raises(RuntimeError, match="no builder"):
@@ -161,7 +161,7 @@ def test_nothing_is_inside_while_builders_are_made():
             done.set()
             return Built(b"", {})
 
-    held = Plans([Careful([]), Careful([])], Kept(None), {})
+    held = Plans([Careful([]), Careful([])], BuildCache(None), {})
     held.expect([case(1)])
     assert inside.wait(5)
     held._can_build = False
@@ -202,9 +202,9 @@ def test_what_is_unsupported_may_be_stated_as_a_refusal_later(tmp_path):
 
 
 def test_that_a_version_lacks_something_is_remembered(tmp_path):
-    kept = Kept(DiskCache(tmp_path, 2**20))
+    kept = BuildCache(DiskCache(tmp_path, 2**20))
     kept.keep_refusal("ab", Unsupported("no such format"))
-    found = Kept(DiskCache(tmp_path, 2**20)).refusal("ab")
+    found = BuildCache(DiskCache(tmp_path, 2**20)).refusal("ab")
     assert isinstance(found, Unsupported) and found.remembered and str(found) == "no such format"
 
 
@@ -217,13 +217,13 @@ def test_that_a_version_lacks_something_is_remembered(tmp_path):
     ],
 )
 def test_a_refusal_whose_cause_may_pass_is_not_remembered(tmp_path, refusal):
-    kept = Kept(DiskCache(tmp_path, 2**20))
+    kept = BuildCache(DiskCache(tmp_path, 2**20))
     kept.keep_refusal("ab", refusal)
     assert kept.refusal("ab") is None and not kept.has_build("ab")
 
 
 def test_what_a_network_said_is_kept_whole(tmp_path):
-    kept = Kept(DiskCache(tmp_path, 2**20))
+    kept = BuildCache(DiskCache(tmp_path, 2**20))
     facts = target().define(make_case(set={"stride_nd": [2, 1]}))
     kept.keep_network("ab", facts)
     assert facts.attributes["stride_nd"] == [2, 1]
@@ -294,7 +294,7 @@ def test_the_order_of_assignments_and_the_target_count():
     one, two = {"padding_nd": [1, 1], "pre_padding": [2, 2]}, {"pre_padding": [2, 2], "padding_nd": [1, 1]}
     held = plans([])
     assert held.key(make_case(set=one)) != held.key(make_case(set=two))
-    other = Plans([Builder([])], Kept(None), {"version": "2"})
+    other = Plans([Builder([])], BuildCache(None), {"version": "2"})
     assert held.key(case(1)) != other.key(case(1))
 
 

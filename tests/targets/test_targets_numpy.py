@@ -97,7 +97,7 @@ def test_leaves_tensorrts_own_rules_to_tensorrt():
     ours = make_case(reject={"phase": "network", "error": "smaller than filter"})
     theirs = make_case(reject={"on": {"tensorrt*": {"phase": "network", "error": "kernelWeights"}}})
     assert NumpyTarget().supports(ours) is None
-    assert NumpyTarget().supports(theirs) == "the rule under test is TensorRT's own"
+    assert NumpyTarget().supports(theirs) == "the rule under test applies to TensorRT only"
 
 
 @pytest.mark.parametrize(

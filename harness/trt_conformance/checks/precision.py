@@ -15,14 +15,14 @@ UNKNOWN = "unknown"
 
 
 def arithmetic(case: Case, output: Array) -> str | None:
-    """The arithmetic that gives the output's first element the value it has; None where the case is no probe."""
+    """The arithmetic that gives the output's first element the value it has; None where the case is not a probe."""
     if not case.distinguishes:
         return None
     first = float(output.flat[0])
     return next((name for name, value in case.distinguishes.items() if value == first), UNKNOWN)
 
 
-# Precisions that a target is told to use, and may silently leave. TF32 is only ever permitted.
+# Precisions that a target is asked for, and may silently not use. TF32 is only ever permitted.
 NARROW: dict[Precision, str] = {"fp16": "fp16", "bf16": "bf16", "int8": "int8", "fp8": "fp8"}
 
 

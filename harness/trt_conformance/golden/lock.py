@@ -22,7 +22,7 @@ Notify = Callable[[str], None]
 
 
 def ignore(message: str) -> None:
-    """Discard a message: for callers who have nobody to show it to."""
+    """Discard a message: for callers that show none."""
 
 
 class ReadOnlyStore(ConformanceError):

@@ -5,7 +5,7 @@ type, shape and the hash of the elements. The first decides whether a file is re
 what changed: the bytes of an HDF5 file also depend on the HDF5 library that wrote it, the elements do not.
 
 What this promises: whoever changes a golden, by accident or on purpose, must also change the manifest, and that shows
-in the diff that is reviewed. Somebody who can change both without review is not kept out.
+in the diff that is reviewed. It does not protect against somebody who can change both without review.
 """
 
 from __future__ import annotations

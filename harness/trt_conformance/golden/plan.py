@@ -66,7 +66,7 @@ class Golden:
         return group_of(self.case)
 
     def content(self) -> Content:
-        """The golden computed anew: a node ``""`` with its provenance, and one for each run of a reference."""
+        """The golden, computed again: a node ``""`` with its provenance, and one for each run of a reference."""
         return _documented(self.cases) if self.source == "documented" else _reference(self.cases)
 
 

@@ -105,7 +105,7 @@ def _apply(catalog: Catalog, cases: Sequence[Case] | None, root: Path, write: bo
 
 
 def _remove_temporaries(root: Path) -> Iterator[GoldenChange]:
-    """Delete what killed writers left behind. Nobody else writes while the store is locked."""
+    """Delete what killed writers left behind. No other process writes while the store is locked."""
     for path in temporaries(root):
         with writing(path):
             path.unlink(missing_ok=True)
@@ -212,7 +212,7 @@ def _file_update(
 
 
 def _check_replaceable(path: Path) -> None:
-    """A folder, FIFO or link where a golden file should be is not replaced: nobody knows what it is for."""
+    """A folder, FIFO or link where a golden file should be is not replaced: it may be there on purpose."""
     if path.is_symlink() or not path.is_file():
         raise ConformanceError(f"{relative(path)} is not a regular file; delete or move it, then update again")
 

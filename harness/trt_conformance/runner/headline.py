@@ -30,7 +30,14 @@ def untested(verdicts: Sequence[Verdict], requested: Sequence[str], min_claims: 
 
 
 def headline(verdicts: Sequence[Verdict], claims: Mapping[str, Claim], code: int, reasons: Sequence[str]) -> str:
-    """The line. ``claims`` are those of the catalog by id; ``reasons`` say why the run fails beside failed checks."""
+    """The last line of a run.
+
+    Args:
+        verdicts: of the run.
+        claims: those of the catalog, by id.
+        code: the exit code.
+        reasons: why the run fails, apart from failed checks.
+    """
     parts = claim_states.lines([v for v in verdicts if v.target != REFERENCE], claims, brief=True)
     return "; ".join([*parts, f"exit code {code}: {_reason(verdicts, code, reasons)}"])
 

@@ -42,7 +42,7 @@ class Engines:
         if offers(self.target, "expect"):
             try:
                 self.target.expect([case for case in cases if case.id not in self._held])
-            except Exception as fault:  # nobody has asked for anything yet: it has no verdict to be told in
+            except Exception as fault:  # nothing was requested yet, so no verdict can report it
                 self._late = fault.with_traceback(None)
 
     def take_note(self) -> str:
@@ -68,7 +68,7 @@ class Engines:
             if offers(engine, "origin"):
                 self._note = engine.origin.get("cache", self._note)
             return engine
-        except Exception as fault:  # kept, so that a second check of the case reports the same fault
+        except Exception as fault:  # stored, so that a second check of the case reports the same fault
             return fault.with_traceback(None)
 
     @staticmethod

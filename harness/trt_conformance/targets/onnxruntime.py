@@ -229,7 +229,7 @@ class OnnxRuntimeTarget:
         if case.precision in ("tf32", "bf16"):
             return f"the CPU provider has no {case.precision} convolution"
         if "float8" in (case.input_type, case.output_type):
-            return "its Python bindings take and give no FP8 arrays"
+            return "its Python bindings do not support FP8 arrays"
         if case.quantize is not None and case.quantize.between is not None:
             return f"its Q and DQ take no {case.quantize.between} here"
         return inexpressible(case)

@@ -21,21 +21,21 @@ def lacks(case: Case, name: str = "", refuses: bool = False) -> str | None:
     if case.deprecated is not None:
         return f"`{case.deprecated.name}` is a name of TensorRT's API"
     if case.formats != Formats():
-        return "memory layouts of tensors are TensorRT's own"
+        return "only TensorRT has memory layouts of tensors"
     if case.declared_first is not None:
-        return "declaring an input anew is TensorRT's own"
+        return "only TensorRT can declare an input twice"
     if case.builder != Builder() or case.expect.builder is not None:
-        return "the builder's options are TensorRT's own"
+        return "only TensorRT has these options of the builder"
     if case.network != Network():
-        return "this way of defining the network is TensorRT's own"
+        return "only TensorRT defines a network in this way"
     if case.quantize is not None and case.quantize.wrong is not None:
-        return "the rules of Q and DQ under test are TensorRT's own"
+        return "the rules of Q and DQ under test apply to TensorRT only"
     if case.typing is not None:
-        return "typing a network is TensorRT's own"
+        return "only TensorRT has typed networks"
     if case.reject is not None:
         named = any(fnmatchcase(name, pattern) for pattern in case.reject.on)
         if not named and not (refuses and case.reject.phase in ("network", "build")):
-            return "the rule under test is TensorRT's own"
+            return "the rule under test applies to TensorRT only"
     return None
 
 

@@ -33,7 +33,7 @@ def judge_rebuilds(trials: Sequence[Trial], times: int) -> Finding:
         trials: of each build, in order; fewer than ``times`` where the time ran out.
     """
     if not trials:
-        return Finding("not run", ["the time was up before it was built"])
+        return Finding("not run", ["the time limit was reached before it was built"])
     choices, figures = _choices(trials), _figures(trials, times)
     status = _status(trials)
     lines = [_summary(trials, choices, times)]

@@ -139,7 +139,8 @@ class EveryTactic:
         for case in self._cases:
             listed = self._listed.get(case.id)
             if listed is None:
-                yield self._without(case, Finding("not run", ["the time was up before its tactics were listed"]))
+                reason = "the time limit was reached before its tactics were listed"
+                yield self._without(case, Finding("not run", [reason]))
             elif isinstance(listed, _Listed) and not listed.is_complete:
                 yield self._verdict(listed)
 

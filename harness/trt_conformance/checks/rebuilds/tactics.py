@@ -49,7 +49,7 @@ def judge_tactics(choices: TacticChoices, trials: Mapping[Tactic, Trial]) -> Fin
     parts = [f"{ran} of {counted(listed, 'tactic')} ran ({percent(ran / listed)})"]
     parts += [f"{n} {status}" for status, n in sorted(statuses.items()) if status not in ("pass", "not run")]
     parts += [f"{statuses['not run']} not used by the builder"] if statuses["not run"] else []
-    parts += [f"{left} left when the time was up"] if left else []
+    parts += [f"{left} left when the time limit was reached"] if left else []
     kernels = len({trial.kernel for trial in trials.values() if trial.ran})
     parts.append(counted(kernels, "different GPU kernel"))
     lines = [", ".join(parts), *_wrong(choices, trials)]

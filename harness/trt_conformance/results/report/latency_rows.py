@@ -123,7 +123,7 @@ class LatencyRow:
 
     @property
     def kernel(self) -> str:
-        """The engine's word, or else the traced kernel that takes longest and is no reformat."""
+        """The engine's word, or else the traced kernel that takes longest and is not a reformat."""
         traced = [kernel for kernel in self._kernels if kernel.get("class") != "reformat"] or self._kernels
         longest = max(traced, key=lambda kernel: float(kernel["seconds"]), default={"name": ""})
         return str(self.verdict.figures.get("kernel") or longest["name"])

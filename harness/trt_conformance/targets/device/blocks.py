@@ -1,4 +1,4 @@
-"""Device memory that is kept for the next who needs it: giving it back makes the whole GPU wait."""
+"""Device memory that is kept for reuse, because freeing it makes the whole GPU wait."""
 
 from __future__ import annotations
 

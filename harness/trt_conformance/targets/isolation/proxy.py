@@ -81,7 +81,7 @@ class IsolatedTarget:
         self._condemned: dict[str, str] = {}
         try:
             name, capabilities = self.call(*HELLO)
-        except BaseException:  # without a target nobody else ends its worker
+        except BaseException:  # without a target, nothing else ends its worker
             self.close()
             raise
         self.name: str = name

@@ -1,4 +1,4 @@
-"""What pytest sends to a target's process: numbered calls, pickled, with arrays beside the pickle.
+"""What pytest sends to a target's process: numbered calls, pickled, followed by their arrays.
 
 Only the worker unpickles them, and it trusts pytest, which started it.
 """

@@ -1,6 +1,6 @@
 """Where another process stood when it crashed or hung: Python's stacks, which `faulthandler` writes into a pipe.
 
-The handler runs in C and needs no lock of Python's, so it also tells of a process that waits for that lock for ever.
+The handler runs in C and needs no lock of Python's, so it also reports a process that waits for that lock for ever.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_FRAMES = 4
 MOST_THREADS = 6
 DUMP_S = 2.0
 QUIET_S = 0.2
-# Windows has no such signal, and its pipes are no files to faulthandler.
+# Windows has no such signal, and faulthandler cannot write to its pipes.
 _CAN_TELL = hasattr(faulthandler, "register")
 _FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
 # Threads that wait for something to do say nothing.

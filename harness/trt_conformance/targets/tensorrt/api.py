@@ -59,7 +59,7 @@ class Api:
         self.version: str = self.trt.__version__
         self.release = tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
         self.logger = _make_logger(self.trt, flavour, has_gpu)
-        _LOGGED.errors.setdefault(flavour, [])  # from now on this thread's errors are told apart
+        _LOGGED.errors.setdefault(flavour, [])  # from now on this thread's errors are collected separately
         self._builder: Any = None
         self._runtime: Any = None
 

@@ -67,7 +67,7 @@ class PlanBuilder:
 
         Raises:
             Refused: TensorRT refused the network, or built nothing; with its logged errors.
-            Unsupported: the version cannot be told what the case needs.
+            Unsupported: this version has no setting for what the case needs.
         """
         return self._serialized(definition, case)
 

@@ -16,14 +16,14 @@ from trt_conformance.targets.protocols import NetworkFacts
 _PASSING = re.compile(r"memory|cuda|alloc", re.IGNORECASE)
 
 
-class Kept:
+class BuildCache:
     """Answers of TensorRT by the key of all that they depend on; none without a cache."""
 
     def __init__(self, cache: DiskCache | None) -> None:
         self._cache = cache
 
     def has_build(self, key: str) -> bool:
-        """Whether a build's result is kept, its engine or its refusal."""
+        """Whether a build's result is stored, its engine or its refusal."""
         return self._cache is not None and (self._cache.has(key) or self._cache.has(_refusal(key)))
 
     def plan(self, key: str) -> tuple[bytes | None, str]:
@@ -31,11 +31,11 @@ class Kept:
         return self._get(key)
 
     def keep_plan(self, key: str, content: bytes, cost: Mapping[str, Any]) -> str:
-        """Keep an engine with the figures of its build. Returns why it could not be kept, if so."""
+        """Store an engine with the figures of its build. Returns why it could not be stored, if so."""
         return self._put(key, content) or self._say(_cost(key), cost)
 
     def cost(self, key: str) -> dict[str, Any]:
-        """The figures of the build whose engine is kept; empty where the cache has dropped them."""
+        """The figures of the build whose engine is stored; empty where the cache has dropped them."""
         return self._said(_cost(key)) or {}
 
     def network(self, key: str) -> NetworkFacts | None:

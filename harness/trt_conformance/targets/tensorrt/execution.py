@@ -228,7 +228,7 @@ class TensorRTEngine:
         def launch(enqueue: Callable[[], None]) -> None:
             enqueue()
             self._buffers[OUTPUT].poison(stream)
-            # While a stream is captured, nobody may wait for the whole device, as a builder does.
+            # While a stream is captured, no thread may wait for the whole device, as a builder does.
             with self._quiet():
                 graph = cuda.Graph(stream, enqueue)
             with graph:

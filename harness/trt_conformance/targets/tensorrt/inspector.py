@@ -39,7 +39,7 @@ def engine_facts(api: Any, engine: Any) -> EngineFacts | None:
 
 
 def parse(text: str) -> EngineFacts | None:
-    """Parse the inspector's JSON. Layers are objects, or bare names where the engine kept no detail."""
+    """Parse the inspector's JSON. Layers are objects, or bare names where the engine stores no detail."""
     try:
         raw = json.loads(text).get("Layers", [])
     except (json.JSONDecodeError, AttributeError):

@@ -38,7 +38,7 @@ def device_memory(engine: Any) -> int:
 
 
 def _stored_weights(api: Api, engine: Any) -> dict[str, int]:
-    """The bytes of an engine's weights, where this version tells; it answers a negative number where it cannot."""
+    """The bytes of an engine's weights; empty where this version does not state them, or gives a negative number."""
     total = api.member("EngineStat", "TOTAL_WEIGHTS_SIZE")
     stored = -1 if total is None else int(engine.get_engine_stat(total))
     return {STORED_WEIGHTS: stored} if stored >= 0 else {}

@@ -207,7 +207,7 @@ class _Draft:
         for step in self.case.epilogue:
             output = self._followed(output, step)
         if self.case.declared_first is not None:
-            _shape(output)  # asked for, so that a stale answer would have been kept
+            _shape(output)  # requested here, so that a stale answer would be cached
             self.input.shape = self.case.network_shape
         output.name = OUTPUT
         self.network.mark_output(output)
@@ -265,7 +265,7 @@ class _Draft:
         raise Refused("set", "\n".join(errors))
 
     def _type(self, layer: Any) -> None:
-        """Weakly typed networks are told the precision of the layer; strongly typed ones read it off the types."""
+        """Set the layer's precision in a weakly typed network. In a strongly typed one it follows from the types."""
         if not self.strong and self.case.precision == "fp16":
             layer.precision = self.dtype
             layer.set_output_type(0, self.dtype)

@@ -20,12 +20,12 @@ from trt_conformance.core.files import content_hash
 from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.protocols import NetworkFacts, Tactic, TacticChoices
 from trt_conformance.targets.tensorrt.build import Built, PlanBuilder
-from trt_conformance.targets.tensorrt.build_cache import Kept
+from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.facts import asked_of
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.network import Definition
 
-# What a case says that no network depends on. Whatever else a case says now or later tells engines apart.
+# What a case says that no network depends on. All else that a case says, now or later, is part of an engine's key.
 _NOT_OF_THE_NETWORK = {
     "id", "name", "file", "line", "section", "doc", "claims", "source", "errata", "batch", "latency", "runs_in",
     "exact", "distinguishes", "expect", "relations", "reject",
@@ -62,10 +62,10 @@ class Plans:
     """Plans of one target.
 
     TensorRT 8.6 holds Python's lock in its constructors. One of them that waits for a thread inside TensorRT, which
-    waits for Python's lock to log something, waits for ever: so all are called in one place, while nobody is inside.
+    waits for Python's lock to log something, waits for ever: so all are called in one place, while no thread is inside.
     """
 
-    def __init__(self, builders: Sequence[PlanBuilder], kept: Kept, identity: dict[str, Any]) -> None:
+    def __init__(self, builders: Sequence[PlanBuilder], kept: BuildCache, identity: dict[str, Any]) -> None:
         """``builders``: of the thread that asks, then of each that works ahead; ``identity`` is all, but the case,
         that engines depend on.
         """
@@ -101,7 +101,7 @@ class Plans:
         for key in self._ahead.keys() - wanted.keys():
             self._ahead.pop(key).cancel()
         new = {key: case for key, case in wanted.items() if key not in self._ahead}
-        with suppress(Exception):  # what keeps a builder from being made is told the first case that needs one
+        with suppress(Exception):  # the first case that needs a builder reports why it could not be created
             self.prepare(to_build=not all(map(self._kept.has_build, new)))
         for key, case in new.items():
             self._ahead[key] = self._pool.submit(self._made_ahead, case, key)
@@ -188,7 +188,7 @@ class Plans:
             try:
                 return self._plan("cached", content, self._kept.cost(key)), ""
             except Refused as fault:
-                return None, f"the cache's engine does not load and is built anew: {fault}"
+                return None, f"the cached engine does not load; rebuilding it: {fault}"
         refusal = self._kept.refusal(key)
         if refusal is not None:
             raise refusal
@@ -256,7 +256,7 @@ class Gate:
 
     @contextmanager
     def closed(self) -> Iterator[None]:
-        """Let nobody in, and wait until all who are inside have left."""
+        """Let no thread in, and wait until all threads inside have left."""
         with self._changed:
             self._closed += 1
             self._changed.wait_for(lambda: not self._inside)

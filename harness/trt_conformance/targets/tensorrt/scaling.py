@@ -86,7 +86,8 @@ class Scaling:
         add = getattr(self._network, method)
         layer = add(tensor, scale, self._api.data_type(to)) if self._strong else add(tensor, scale)
         if layer is None:
-            raise Refused("network", "\n".join(self._api.take_errors()) or f"{method} was refused without a word")
+            logged = "\n".join(self._api.take_errors())
+            raise Refused("network", logged or f"{method} was refused, and nothing was logged")
         layer.axis = axis
         zeros = self._zero_point(len(by), of)
         if zeros is not None:

@@ -49,7 +49,7 @@ class Listing:
     def found(self) -> TacticChoices:
         """What the builder offered and chose. Raises Unsupported where it offered nothing for the convolution."""
         if not self._offered:
-            raise Unsupported("the builder asked for no choice of tactics for the convolution")
+            raise Unsupported("the builder did not ask for a choice of tactics for the convolution")
         same = (one for one in self._offered for chosen in self._chosen if is_same_kernel(one, chosen))
         exact = (one for one in self._chosen if one in self._offered)
         return TacticChoices(tuple(self._offered), next(exact, next(same, None)))
@@ -89,7 +89,7 @@ class Selector:
     def __init__(self, api: Api, selection: Selection) -> None:
         """Raises Unsupported where this version has no selectors."""
         if not hasattr(api.trt, "IAlgorithmSelector"):
-            raise Unsupported(f"{api.flavour} {api.version} cannot be told which tactic to use")
+            raise Unsupported(f"{api.flavour} {api.version} has no interface to choose a tactic")
         self._faults: list[Exception] = []
         self.instance = _make_selector(api.trt, selection, self._faults)
         """The object for ``IBuilderConfig.algorithm_selector``."""

@@ -20,7 +20,7 @@ from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Configuration, NetworkFacts, Tactic, TacticChoices
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.build import PlanBuilder, check_sources
-from trt_conformance.targets.tensorrt.build_cache import Kept
+from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.ceilings import PRODUCT_FLOP, large_product
 from trt_conformance.targets.tensorrt.execution import AheadOfTimeEngine, TensorRTEngine
 from trt_conformance.targets.tensorrt.host_memory import keep_freed
@@ -32,7 +32,7 @@ from trt_conformance.targets.timing.measurement import TimingPlan
 from trt_conformance.targets.timing.yardstick import copy_rate
 
 AHEAD_OF_TIME = "SM120"
-# 0 keeps NVIDIA's libraries from TF32, whatever a builder is told: engines differ by it.
+# 0 keeps NVIDIA's libraries from TF32, whatever flags a builder has: engines differ by it.
 TF32_OVERRIDE = "NVIDIA_TF32_OVERRIDE"
 
 
@@ -71,7 +71,7 @@ class TensorRTTarget:
         built = DiskCache(options.cache / "engines", options.cache_limit) if options.cache else None
         apis = [self._api, *(Api(flavour, self._api.has_gpu) for _ in range(options.builders))]
         identity = self._identity | {"name": self.name, "tactics": options.tactics}
-        self._plans = Plans([self._builder(api) for api in apis], Kept(built), identity)
+        self._plans = Plans([self._builder(api) for api in apis], BuildCache(built), identity)
 
     def supports(self, case: Case) -> str | None:
         if case.reject is not None and case.rejection_on(self.name) is None:

@@ -1,4 +1,4 @@
-"""What TensorRT learnt of its tactics' timings, kept from run to run and shared between processes."""
+"""TensorRT's timing cache, stored between runs and shared between processes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class TimingCache:
                     temporary.write_bytes(pack(self._path.name, merged))
 
     def _stored(self) -> bytes:
-        """The file's content; nothing where there is none, or where it is damaged: it is then written anew."""
+        """The file's content; nothing where there is none, or where it is damaged; it is then replaced."""
         if self._path is None:
             return b""
         try:

@@ -25,7 +25,7 @@ def measure(call: Callable[[], object], plan: TimingPlan, **facts: Any) -> Measu
         Unsupported: another mode than host, or a cold cache, which the host has no way to ask for.
     """
     if plan.mode not in MODES:
-        raise Unsupported(f"there is no mode {plan.mode} on the host: it measures {', '.join(MODES)}")
+        raise Unsupported(f"the host's clock cannot time mode {plan.mode}, only {', '.join(MODES)}")
     if plan.cold_l2:
         raise Unsupported("the host's caches cannot be emptied: it measures warm only")
 

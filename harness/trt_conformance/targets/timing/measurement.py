@@ -59,9 +59,9 @@ class Measurement:
     ``facts`` hold JSON values, whichever the engine knows:
     clocks (a table; SM and memory clocks in MHz), kernels (name, seconds, and class: convolution, reformat or
     other), nodes (kernels, copies and fills of an enqueue), idle_s (mean seconds between two kernels, in which none
-    ran), graph_length, placements (seconds in each copy of the engine, placed in memory anew), transfers, rotation
-    (buffer copies), ceilings (``memory`` in bytes a second, and FLOP a second by precision, measured in the same run),
-    yardstick (seconds of a fixed kernel, each time it ran), notes (texts).
+    ran), graph_length, placements (seconds in each copy of the engine; each has its own place in memory), transfers,
+    rotation (buffer copies), ceilings (``memory`` in bytes a second, and FLOP a second by precision, measured in the
+    same run), yardstick (seconds of a fixed kernel, each time it ran), notes (texts).
     """
 
     mode: Mode
@@ -87,7 +87,7 @@ class Measurement:
             taken = len(self.samples) + self.discarded
             notes.append(f"{self.discarded} of {taken} samples were discarded: the device was throttled")
         if self.stopped == "limit":
-            notes.append("the time was up before the median was precise")
+            notes.append("the time limit was reached before the median was precise")
         return notes
 
     def _lock_advice(self) -> list[str]:

@@ -35,7 +35,7 @@ def measure(prepare: Callable[[], Callable[[], Any]], plan: TimingPlan) -> Measu
     if plan.cold == "weights":
         raise Unsupported("PyTorch's caches are emptied for all tensors, not for the weights alone")
     if plan.mode != "graph":
-        raise Unsupported(f"there is no mode {plan.mode} for PyTorch: it measures graph")
+        raise Unsupported(f"PyTorch cannot be timed in mode {plan.mode}, only in mode graph")
     calls, notes = _calls(prepare, plan.cold_l2)
     first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
 
