@@ -227,7 +227,7 @@ def alive(pid):
         ("numpy-1", "this machine has numpy"),
         (f"{MISBEHAVING}:Nothing", "no Nothing there"),
         ("nowhere.py:Target", "there is no file nowhere.py"),
-        (f"{Path(__file__)}:run_suite", "raised TypeError"),
+        (f"{Path(__file__)}:alive", "raised TypeError"),
     ],
 )
 def test_unknown_targets_are_named(spec, text):
