@@ -275,8 +275,8 @@ def test_axe_finds_nothing(tmp_path, name, options):
     elif name == "comparison":
         page = compare_page(between(RUN, record(verdict(status="fail", message="no"))), 10)
     else:
-        save_record(tmp_path / "run", record(*latencies().verdicts, verdict(figures={"fraction": 0.1})))
-        page = history_page(history([tmp_path]))
+        save_record(tmp_path / "run", record(*latencies().verdicts, verdict(figures={"fraction": 0.1}), built()))
+        page = history_page(history([tmp_path]), with_cases=True)
     seen, _ = open_page(tmp_path, accessibility(page), RULES, options=options)
     assert seen["violations"] == []
     assert seen["rules"]

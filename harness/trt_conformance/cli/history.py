@@ -1,4 +1,4 @@
-"""``trt-conformance history``: trends of latency and of the error bound's use over many runs."""
+"""``trt-conformance history``: trends of latency, of the error bound's use and of engines' sizes over many runs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,25 @@ Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also 
 Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="How many trends to list.")]
 
 
-def history(runs: Runs, db: Database = None, html: Html = None, as_json: AsJson = False, top: Top = 20) -> None:
-    """Show what changed most from the first of many runs to the last.
+Cases = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--case",
+        metavar="GLOB",
+        help="Show these cases alone, in the HTML file with all trends of a case together. Repeatable.",
+    ),
+]
+
+
+def history(
+    runs: Runs,
+    db: Database = None,
+    html: Html = None,
+    as_json: AsJson = False,
+    top: Top = 20,
+    case: Cases = None,
+) -> None:
+    """Show what changed most from the first of many runs to the last: latencies, error fractions, sizes of engines.
 
     Latencies are listed with the standard error of their median, and
     the changes of versions and devices that came with the largest step.
@@ -35,8 +52,10 @@ def history(runs: Runs, db: Database = None, html: Html = None, as_json: AsJson 
     from trt_conformance.results.report.trend import history_page
 
     found = histories.history(runs, db)
+    if case:
+        found = found.only(case)
     if html:
-        reports.write(html, history_page(found))
+        reports.write(html, history_page(found, with_cases=bool(case)))
     if as_json:
         print_json(found.to_json())
         return

@@ -1,4 +1,5 @@
-"""Latency and use of the error bound over many runs: a SQLite database made of their records, and the trends in it.
+"""Latency, use of the error bound and size of engines over many runs: a SQLite database made of their records, and the
+trends in it.
 
 A target's name holds its version, so that a trend is named by the flavour before the first ``-``; where some run has
 two targets of a flavour, by the full name.
@@ -22,10 +23,11 @@ from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import REFERENCE, Verdict
 from trt_conformance.core.words import cache_word, counted
 from trt_conformance.numerics.samples import PERCENTILES, Summary, summarise
+from trt_conformance.results.engine_costs import EngineCost, engine_costs
 from trt_conformance.results.latency.models import ModelLatency, model_latencies, whole
 from trt_conformance.results.latency.recorded import effort_of
 from trt_conformance.results.record.record import Record, read_record, record_path
-from trt_conformance.results.trends import History, HistoryRun, Trend, TrendPoint, _changed
+from trt_conformance.results.trends import SIZES, History, HistoryRun, Quantity, Trend, TrendPoint, _changed
 
 APPLICATION_ID = 0x54435648
 """Marks a SQLite file as a history, so that no other is overwritten."""
@@ -40,6 +42,9 @@ create table latency (run integer not null references run, case_id text not null
     p95 real not null, p99 real not null, primary key (run, case_id, target, mode, cache, effort));
 create table fraction (run integer not null references run, case_id text not null, target text not null,
     series text not null, fraction real not null, primary key (run, case_id, target));
+create table size (run integer not null references run, case_id text not null, target text not null,
+    series text not null, quantity text not null, bytes integer not null,
+    primary key (run, case_id, target, quantity));
 """
 _COLUMNS = ("count", "median", "error", "p1", "p5", "p25", "p75", "p95", "p99")
 # What a fact of the device is called among the changes; of a target all plain facts count.
@@ -108,6 +113,8 @@ def _fill(connection: sqlite3.Connection, found: Sequence[tuple[Path, Record]]) 
             for verdict in record.verdicts:
                 if verdict.target != REFERENCE:
                     _insert(connection, number, _series(verdict.target, split), verdict)
+            for cost in engine_costs(v for v in record.verdicts if v.target != REFERENCE):
+                _insert_sizes(connection, number, _series(cost.target, split), cost)
             for model in whole(model_latencies(record.verdicts)):
                 _insert_model(connection, number, _series(model.key.target, split), model)
 
@@ -123,12 +130,20 @@ def _insert(connection: sqlite3.Connection, number: int, series: str, verdict: V
     if verdict.phase == "latency" and verdict.status in ("pass", "fallback") and figures.get("samples"):
         summary: Summary = summarise(figures["samples"])
         values = [getattr(summary, name) for name in _COLUMNS]
+        values[_COLUMNS.index("error")] = float(figures.get("uncertainty", summary.error))
         row = (*key, figures["mode"], cache_word(figures), effort_of(verdict), *values)
         connection.execute(f"insert or replace into latency values ({', '.join('?' * len(row))})", row)  # noqa: S608
     elif verdict.check == "forward" and figures.get("fraction") is not None:
         fraction = float(figures["fraction"])
         row = (*key, math.inf if math.isnan(fraction) else fraction)
         connection.execute("insert or replace into fraction values (?, ?, ?, ?, ?)", row)
+
+
+def _insert_sizes(connection: sqlite3.Connection, number: int, series: str, cost: EngineCost) -> None:
+    for quantity, size in zip(SIZES, (cost.plan, cost.device_memory), strict=True):
+        if size is not None:
+            row = (number, *map(_encodable, (cost.case, cost.target, series)), quantity, size)
+            connection.execute("insert or replace into size values (?, ?, ?, ?, ?, ?)", row)
 
 
 def _series(target: str, split: set[str]) -> str:
@@ -175,7 +190,7 @@ def _trends(connection: sqlite3.Connection) -> History:
     runs = tuple(
         HistoryRun(run, path, started, bool(complete), facts.get(run, {})) for run, path, started, complete in rows
     )
-    trends = [*_latencies(connection, facts), *_fractions(connection, facts)]
+    trends = [*_latencies(connection, facts), *_fractions(connection, facts), *_sizes(connection, facts)]
     trends.sort(key=lambda trend: (len(trend.points) < 2, not trend.moved, -trend.size, trend.case, trend.series))
     return History(runs, tuple(trends))
 
@@ -203,6 +218,15 @@ def _fractions(connection: sqlite3.Connection, facts: _Facts) -> Iterator[Trend]
         groups.setdefault((case, series), []).append(TrendPoint(run, target, fraction, fraction, fraction, 0.0, 1))
     for (case, series), points in groups.items():
         yield Trend("error fraction", case, series, "", _marked(points, facts))
+
+
+def _sizes(connection: sqlite3.Connection, facts: _Facts) -> Iterator[Trend]:
+    groups: dict[tuple[Quantity, str, str], list[TrendPoint]] = {}
+    rows = connection.execute("select quantity, case_id, series, run, target, bytes from size order by run")
+    for quantity, case, series, run, target, size in rows:
+        groups.setdefault((quantity, case, series), []).append(TrendPoint(run, target, size, size, size, 0.0, 1))
+    for (quantity, case, series), points in groups.items():
+        yield Trend(quantity, case, series, "", _marked(points, facts))
 
 
 def _marked(points: Sequence[TrendPoint], facts: _Facts) -> tuple[TrendPoint, ...]:

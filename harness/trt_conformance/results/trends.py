@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import pairwise
 from statistics import median
 from typing import Any, Literal
 
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.json import finite
 from trt_conformance.core.target_name import TargetName
-from trt_conformance.core.words import percent, seconds
+from trt_conformance.core.words import memory, percent, seconds
 
 _NOISE = 2.0
 """The number of standard errors above which a change is not noise."""
@@ -20,7 +22,9 @@ _ENOUGH = 3
 _NORMAL_MAD = 0.6745
 """The median absolute deviation of the standard normal distribution."""
 
-Quantity = Literal["latency", "error fraction"]
+Quantity = Literal["latency", "error fraction", "plan", "device memory"]
+SIZES: tuple[Quantity, ...] = ("plan", "device memory")
+"""Sizes in bytes, which have no error."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,10 @@ class HistoryRun:
 
 @dataclass(frozen=True)
 class TrendPoint:
-    """A value in one run.
+    """A value in one run: seconds of a latency, a fraction of a bound, or bytes.
 
     ``low`` and ``high`` are percentiles 5 and 95 of a latency's samples, and ``error`` is the standard error of its
-    median as a fraction. An error fraction is a single number without these.
+    median as a fraction. Other quantities are single numbers without these.
     """
 
     run: int
@@ -56,7 +60,7 @@ class TrendPoint:
 class Trend:
     """A quantity of a case on a target over the runs that have it.
 
-    ``mode`` is the mode and cache state of a latency, such as ``graph, warm``; empty for an error fraction.
+    ``mode`` is the mode and cache state of a latency, such as ``graph, warm``; empty for other quantities.
     """
 
     quantity: Quantity
@@ -82,9 +86,11 @@ class Trend:
 
     @property
     def size(self) -> float:
-        """The size of the change: a log ratio for latencies, a difference for error fractions."""
+        """The size of the change: a log ratio of latencies and sizes, a difference of error fractions."""
         if self.quantity == "error fraction":
             return _distance(self.first.value, self.last.value)
+        if self.quantity in SIZES:
+            return abs(math.log(max(self.last.value, 1.0) / max(self.first.value, 1.0)))
         return abs(math.log(self.ratio))
 
     @property
@@ -99,7 +105,7 @@ class Trend:
         The error between runs is estimated from the median step between neighboring runs, since few steps are real
         changes. It needs at least `_ENOUGH` steps.
         """
-        if self.quantity == "error fraction":
+        if self.quantity != "latency":
             return 0.0
         within = math.hypot(self.first.error, self.last.error)
         steps = [abs(math.log(now.value / before.value)) for before, now in pairwise(self.points)]
@@ -121,6 +127,8 @@ class Trend:
         """A value with its uncertainty."""
         if self.quantity == "latency":
             return f"{seconds(point.value)} ±{percent(point.error)} (n={point.count})"
+        if self.quantity in SIZES:
+            return memory(point.value)
         return f"{point.value:.3g}"
 
     @property
@@ -130,6 +138,9 @@ class Trend:
             return "one run"
         if self.quantity == "error fraction":
             return "same" if self.ratio == 1 else f"{self.last.value - self.first.value:+.3g}"
+        if self.quantity in SIZES:
+            grown = f"{100 * (self.ratio - 1):+.1f} %" if math.isfinite(self.ratio) else "from nothing"
+            return "same" if self.ratio == 1 else grown
         text = f"{100 * (self.ratio - 1):+.1f} % ±{percent(self.ratio * self.error)}"
         return text if self.moved else f"{text}, noise"
 
@@ -138,6 +149,10 @@ class Trend:
         points = finite([vars(point) for point in self.points])
         named = {"quantity": self.quantity, "case": self.case, "target": self.series, "way": self.mode}
         return named | {"change": self.change, "moved": self.moved, "points": points}
+
+
+def _matches(case: str, pattern: str) -> bool:
+    return fnmatchcase(case, pattern) or fnmatchcase(case.rpartition("-")[0], pattern)
 
 
 def _distance(before: float, now: float) -> float:
@@ -158,6 +173,21 @@ class History:
     @property
     def moved(self) -> tuple[Trend, ...]:
         return tuple(trend for trend in self.trends if trend.moved)
+
+    def only(self, patterns: Sequence[str]) -> History:
+        """The same runs with the trends of some cases alone.
+
+        Args:
+            patterns: globs on a case's full id, or on its id without the precision.
+
+        Raises:
+            ConformanceError: a pattern matches no case.
+        """
+        for pattern in patterns:
+            if not any(_matches(trend.case, pattern) for trend in self.trends):
+                raise ConformanceError(f"--case {pattern}: the runs have no trend of such a case")
+        kept = (trend for trend in self.trends if any(_matches(trend.case, pattern) for pattern in patterns))
+        return History(self.runs, tuple(kept))
 
     def changes(self) -> Iterator[tuple[HistoryRun, str]]:
         """Each change of a version, with the first run that has it."""
