@@ -337,6 +337,33 @@ BAD: dict[str, tuple[list[str], str]] = {
         ],
         "quantize.only: the input has no DQ to scale",
     ),
+    # What follows the layer.
+    "alpha of an activation without one": (
+        ['epilogue = [{ op = "silu", alpha = 0.5 }]  # here'],
+        "alpha: only leaky_relu has it, not silu",
+    ),
+    "a leaky ReLU without alpha": (['epilogue = [{ op = "leaky_relu" }]  # here'], "leaky_relu needs alpha, from 0"),
+    "a leaky ReLU that bends upwards": (
+        ['epilogue = [{ op = "leaky_relu", alpha = 2.0 }]  # here'],
+        "leaky_relu needs alpha, from 0 to below 1",
+    ),
+    "a scale of nothing": (['epilogue = [{ op = "scale" }]  # here'], "scale needs scale or shift"),
+    "a scale of other maps": (
+        ['epilogue = [{ op = "scale", scale = [1.0, 2.0] }]  # here'],
+        "scale has 2 values, expected 1, or one for each output map (1)",
+    ),
+    "a scale that is no float16": (
+        ['precision = "fp16"', 'epilogue = [{ op = "scale", scale = [1.0001] }]  # here'],
+        "scale: 1.0001 is not exactly representable in float16",
+    ),
+    "an exact activation": (
+        ["exact = true", 'epilogue = [{ op = "tanh" }]  # here'],
+        "op: tanh rounds, so the case cannot be exact",
+    ),
+    "a minimum with an input of another shape": (
+        ['epilogue = [{ op = "min" }]  # here'],
+        "epilogue[0].op: the input [1, 1, 6, 9] cannot be compared with [1, 1, 4, 7]",
+    ),
     # How the network is built.
     "a flag twice": (['builder.flags = ["REFIT", "REFIT"]  # here'], "builder.flags: one is listed twice"),
     "an unknown flag": (['builder.flags = ["REFITT"]  # here'], 'unknown value "REFITT"; did you mean "REFIT"?'),

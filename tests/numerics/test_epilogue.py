@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import case_data
 from trt_conformance.mutants import MUTANTS, MutantTarget
 from trt_conformance.numerics.compare import compare
+from trt_conformance.numerics.reference.activations import ACTIVATIONS
 from trt_conformance.numerics.reference.epilogue import apply, network_result, network_shape, spread
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
@@ -22,7 +25,20 @@ STEPS = {
     "add": [{"op": "add"}],
     "concat": [{"op": "concat"}],
     "relu_add_concat": [{"op": "relu"}, {"op": "add"}, {"op": "concat"}],
+    "min": [{"op": "min"}],
+    "max": [{"op": "max"}],
+    "leaky_relu": [{"op": "leaky_relu", "alpha": 0.25}],
+    "scale": [{"op": "scale", "scale": [1.5], "shift": [-0.25]}],
+    "scale_per_map": [{"op": "scale", "scale": [1.5, -0.5, 2.0]}],
+    "shift_per_map": [{"op": "scale", "shift": [1.5, -0.5, 2.0]}],
+    "sigmoid": [{"op": "sigmoid"}],
+    "tanh": [{"op": "tanh"}],
+    "silu": [{"op": "silu"}],
+    "hard_swish": [{"op": "hard_swish"}],
+    "gelu": [{"op": "gelu"}],
+    "scale_silu_add": [{"op": "scale", "scale": [0.5, -2.0, 1.0]}, {"op": "silu"}, {"op": "add"}],
 }
+SMOOTH = ("sigmoid", "tanh", "silu", "hard_swish", "gelu")
 
 
 def case(epilogue, **fields):
@@ -33,6 +49,15 @@ def case(epilogue, **fields):
         epilogue=epilogue,
         **fields,
     )
+
+
+PLAINLY = {
+    "sigmoid": lambda v: 1 / (1 + math.exp(-v)),
+    "tanh": math.tanh,
+    "silu": lambda v: v / (1 + math.exp(-v)),
+    "hard_swish": lambda v: v * min(max(v / 6 + 0.5, 0), 1),
+    "gelu": lambda v: v * 0.5 * (1 + math.erf(v / math.sqrt(2))),
+}
 
 
 def plainly(steps, y, x):
@@ -49,6 +74,15 @@ def plainly(steps, y, x):
                 value = sorted((step["low"], value, step["high"]))[1]
             elif step["op"] == "add":
                 value += float(x[(n, k, *at)])
+            elif step["op"] in ("min", "max"):
+                value = {"min": min, "max": max}[step["op"]](value, float(x[(n, k, *at)]))
+            elif step["op"] == "leaky_relu":
+                value = value if value >= 0 else value * step["alpha"]
+            elif step["op"] == "scale":
+                scale, shift = step.get("scale", [1.0]), step.get("shift", [0.0])
+                value = value * scale[k % len(scale)] + shift[k % len(shift)]
+            elif step["op"] in SMOOTH:
+                value = PLAINLY[step["op"]](value)
             out[(n, k, *at)] = value
         y = out
     return y
@@ -59,7 +93,7 @@ def test_values_and_shape(name):
     given = case(STEPS[name])
     result, x = reference(given), case_data(given).input.astype(np.float64)
     output = apply(given, result.output, x)
-    assert output.tolist() == plainly(STEPS[name], result.output, x).tolist()
+    assert output == pytest.approx(plainly(STEPS[name], result.output, x), rel=1e-12, abs=1e-15)
     assert output.shape == network_shape(given, result.output.shape, x.shape)
 
 
@@ -79,10 +113,11 @@ def test_a_layer_at_its_bound_stays_within_the_networks(name, precision):
     dtype = data.input.dtype
     limits = 0.01 * (1 + np.abs(result.output))
     expected, allowed = network_result(given, result, limits, given.input.shape)
+    steepest = max(abs(factor) for step in given.epilogue for factor in step.scale or (1.5,))
     for sign in (-1, 1):
         off = result.output + 0.99 * sign * limits
         rounded = apply(given, off.astype(dtype), data.input)
-        slack = np.abs(off.astype(dtype).astype(np.float64) - off).max()
+        slack = max(1.0, steepest) ** 2 * np.abs(off.astype(dtype).astype(np.float64) - off).max()
         assert compare(rounded, expected, allowed + slack).passed
 
 
@@ -93,6 +128,45 @@ def test_what_is_beyond_the_layers_bound_is_beyond_the_networks(name):
     limits = np.full(result.output.shape, 1e-4)
     expected, allowed = network_result(given, result, limits, given.input.shape)
     wrong = apply(given, np.maximum(result.output, 0) + 2e-4, x)
+    assert not compare(wrong.astype(np.float32), expected, allowed).passed
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_slope_of_an_activation_is_its_steepest(name):
+    given, y = ACTIVATIONS[name], np.linspace(-8, 8, 200_001)
+    slopes = np.abs(np.diff(given.values(y)) / np.diff(y))
+    assert slopes.max() <= given.slope * (1 + 1e-9)
+    assert slopes.max() > 0.99 * given.slope
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_float32_evaluates_an_activation_within_its_error(name):
+    y = np.linspace(-20, 20, 100_001).astype(np.float32)
+    one, half, sixth = np.float32(1), np.float32(0.5), np.float32(1 / 6)
+    gate = one / (one + np.exp(-y))
+    erf = np.vectorize(math.erf, otypes=[np.float64])(y.astype(np.float64) / math.sqrt(2)).astype(np.float32)
+    found = {
+        "sigmoid": gate,
+        "tanh": one - 2 / (np.exp(2 * y) + one),
+        "silu": y * gate,
+        "hard_swish": y * np.clip(y * sixth + half, 0, one),
+        "gelu": y * (one + erf) * half,
+    }[name]
+    wide = y.astype(np.float64)
+    values = ACTIVATIONS[name].values(wide)
+    allowed = ACTIVATIONS[name].error(wide) + 2.0**-24 * np.abs(values)
+    assert found.dtype == np.float32
+    assert (np.abs(found - values) <= allowed).all()
+    assert (allowed <= 2.0**-17 * (1 + np.abs(wide))).all()  # a bound that everything fits would show nothing
+
+
+@pytest.mark.parametrize("name", ["leaky_relu", "scale", *SMOOTH])
+def test_what_is_beyond_the_bound_of_an_activation_fails(name):
+    given = case(STEPS[name])
+    result, x = reference(given), case_data(given).input.astype(np.float64)
+    limits = np.full(result.output.shape, 1e-7)
+    expected, allowed = network_result(given, result, limits, given.input.shape)
+    wrong = apply(given, result.output + 1e-3, x)
     assert not compare(wrong.astype(np.float32), expected, allowed).passed
 
 

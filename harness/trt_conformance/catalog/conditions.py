@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BeforeValidator, Field
 
 from trt_conformance.core.case import Case
+from trt_conformance.core.epilogue_fields import EpilogueName
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.types import Constraint, Format, Model, PaddingMode, Precision
 from trt_conformance.core.words import shown
@@ -81,7 +82,7 @@ class Where(Model):
     output_format: OneOrMore[Format] | None = None
     format_padding: OneOrMore[Literal["zeros", "nan"]] | None = None
     weights: OneOrMore[Literal["constructor", "setters", "set_input"]] | None = None
-    epilogue: OneOrMore[Literal["relu", "clip", "add", "concat"]] | None = None
+    epilogue: OneOrMore[EpilogueName] | None = None
     misuse: OneOrMore[Literal["other_name", "other_type", "other_shape", "misaligned"]] | None = None
     constraint: OneOrMore[Constraint] | None = None
 

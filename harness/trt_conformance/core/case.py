@@ -15,6 +15,7 @@ from pydantic import Field
 
 from trt_conformance.core.attributes import Attributes, _attributes
 from trt_conformance.core.builder_fields import Builder, BuilderFacts
+from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.network_fields import LayerAttributes, Network
 from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.stored import Stored
@@ -84,17 +85,6 @@ class Shapes(Model):
 
     kernel: Shape | None = None
     bias: Shape | None = None
-
-
-class EpilogueOperation(Model):
-    """An operation after the layer: an activation, or one that joins the network's own input to the output.
-
-    relu: max(y, 0). clip: y limited to [low, high]. add: y + input. concat: y, then the input, along C.
-    """
-
-    op: Literal["relu", "clip", "add", "concat"]
-    low: float | None = None
-    high: float | None = None
 
 
 class Profile(Model):

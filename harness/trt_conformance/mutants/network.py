@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from trt_conformance.core.arrays import Array
-from trt_conformance.core.case import Case, EpilogueOperation
+from trt_conformance.core.case import Case
+from trt_conformance.core.epilogue_fields import EPILOGUES, EpilogueName, EpilogueOperation
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.mutant import Mutant
 from trt_conformance.numerics.reference.epilogue import apply, apply_steps
@@ -25,8 +26,38 @@ def without(op: str) -> Network:
     return rewritten(lambda steps: [step for step in steps if step.op != op])
 
 
-def changed(op: str, **fields: float) -> Network:
+def changed(op: str, **fields: float | tuple[float, ...]) -> Network:
     return rewritten(lambda steps: [s.model_copy(update=fields) if s.op == op else s for s in steps])
+
+
+def replaced(op: EpilogueName, other: EpilogueName) -> Network:
+    """Compute another operation in place of one."""
+    wrong = EpilogueOperation(op=other)
+    return rewritten(lambda steps: [wrong if step.op == op else step for step in steps])
+
+
+def scaled_by_map(case: Case) -> bool:
+    return any(len(step.scale or ()) > 1 for step in case.epilogue)
+
+
+def first_scale(step: EpilogueOperation) -> EpilogueOperation:
+    return step.model_copy(update={"scale": step.scale[:1]}) if step.scale else step
+
+
+CONFUSED: tuple[tuple[EpilogueName, EpilogueName], ...] = (
+    ("leaky_relu", "relu"),
+    ("sigmoid", "tanh"),
+    ("tanh", "sigmoid"),
+    ("silu", "gelu"),
+    ("silu", "sigmoid"),
+    ("hard_swish", "silu"),
+    ("gelu", "silu"),
+    ("gelu", "relu"),
+    ("min", "max"),
+    ("max", "min"),
+    ("min", "add"),
+)
+"""Operations, and what they are taken for."""
 
 
 def joined(how: Callable[[Array], Array]) -> Network:
@@ -51,7 +82,28 @@ MUTANTS: tuple[Mutant, ...] = (
         Mutant(
             f"{op}_ignored", f"the {op} after the layer is ignored", conditions.followed_by(op), epilogue=without(op)
         )
-        for op in ("relu", "clip", "add", "concat")
+        for op in EPILOGUES
+    ),
+    *(
+        Mutant(
+            f"{op}_as_{other}",
+            f"the {op} after the layer is computed as {other}",
+            conditions.followed_by(op),
+            epilogue=replaced(op, other),
+        )
+        for op, other in CONFUSED
+    ),
+    Mutant(
+        "scale_without_shift",
+        "the scale after the layer leaves out its shift",
+        conditions.followed_by("scale"),
+        epilogue=changed("scale", shift=(0.0,)),
+    ),
+    Mutant(
+        "scale_of_the_first_map",
+        "the scale of the first map is applied to every map",
+        conditions.both(conditions.followed_by("scale"), scaled_by_map),
+        epilogue=rewritten(lambda steps: [first_scale(step) for step in steps]),
     ),
     Mutant(
         "clip_without_low",

@@ -31,6 +31,8 @@ _RIGHT_VALUES = "the values are right"
 
 
 _PLAIN = ("first", ())
+_SHOWN_STEPS = ("relu", "clip", "add", "concat")
+"""Operations after the layer that a program has."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ def _not_shown(verdict: Verdict, case: Case) -> str | None:
         return "its tensors are too large for a program that computes the expected output with NumPy"
     if case.builder != Builder() or (case.dynamic and (case.dynamic.profile, case.dynamic.further_profiles) != _PLAIN):
         return "`builder` or `dynamic` has options of the build that the program does not have"
+    if any(step.op not in _SHOWN_STEPS for step in case.epilogue):
+        return "the program has no such operation after the layer"
     if case.network != Network():
         return "`network` uses the API in a way that the program does not"
     if case.quantize is not None and not (case.quantize.is_plain and case.quantize.has_no_extras):

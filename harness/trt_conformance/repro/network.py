@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trt_conformance.core.case import Case, EpilogueOperation
+from trt_conformance.core.case import Case
+from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.tensors import INPUT, OUTPUT
 from trt_conformance.core.types import DataType
 from trt_conformance.repro.failure import Failure

@@ -6,7 +6,7 @@ auto_pad with dilation, and ONNX has no rounding modes for convolution.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from trt_conformance.core.types import Mode
 from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.io_quantization import dequantized, quantized
+from trt_conformance.targets.onnx_epilogue import followed
 from trt_conformance.targets.other_rules import lacks
 from trt_conformance.targets.protocols import NetworkFacts
 from trt_conformance.targets.timing import host
@@ -86,7 +87,7 @@ def onnx_model(case: Case) -> bytes:
         q("sum", [scale], layer)
     elif scale is not None:
         dq(q("sum", [scale], "sum_q"), [scale], layer)
-    nodes += _followed(case, constants)
+    nodes += followed(case, constants)
     declared = [None if n == -1 else n for n in case.network_shape]
     graph = helper.make_graph(
         nodes,
@@ -100,27 +101,6 @@ def onnx_model(case: Case) -> bytes:
     model = helper.make_model(graph, opset_imports=[opset], ir_version=9 if is_fp8 else 8)
     checker.check_model(model)
     return bytes(model.SerializeToString())
-
-
-def _followed(case: Case, constants: dict[str, Array]) -> Iterator[Any]:
-    """A node for each operation behind the layer, from ``output_0`` on to the output."""
-    from onnx import helper
-
-    last = len(case.epilogue)
-    for index, step in enumerate(case.epilogue, start=1):
-        source, result = f"{OUTPUT}_{index - 1}", OUTPUT if index == last else f"{OUTPUT}_{index}"
-        match step.op:
-            case "relu":
-                yield helper.make_node("Relu", [source], [result])
-            case "clip":
-                names = [f"{result}_low", f"{result}_high"]
-                for name, value in zip(names, (step.low, step.high), strict=True):
-                    constants[name] = np.asarray(value, dtype=NUMPY_TYPE[case.data_type])
-                yield helper.make_node("Clip", [source, *names], [result])
-            case "add":
-                yield helper.make_node("Add", [source, INPUT], [result])
-            case "concat":
-                yield helper.make_node("Concat", [source, INPUT], [result], axis=-case.spatial_rank - 1)
 
 
 def _inputs(x: str, w: str, data: Parameters, constants: dict[str, Array]) -> list[str]:

@@ -10,7 +10,9 @@ import numpy as np
 from tests.support.conditional.conditions import groups, maps
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.attributes import Attributes
-from trt_conformance.core.case import Case, EpilogueOperation, Quantize
+from trt_conformance.core.case import Case
+from trt_conformance.core.epilogue_fields import EpilogueOperation
+from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.mutants.mutant import add_bias, multiply, truncated
 from trt_conformance.numerics.reference.epilogue import apply, apply_steps
 from trt_conformance.numerics.reference.quantization import Grid

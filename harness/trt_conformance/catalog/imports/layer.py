@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from trt_conformance.core.case import EpilogueOperation
+from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.types import Format, PaddingMode, Precision
 

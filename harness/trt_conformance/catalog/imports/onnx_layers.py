@@ -19,7 +19,7 @@ from trt_conformance.catalog.imports.layer import (
 )
 from trt_conformance.catalog.imports.onnx_file import OnnxModel, Scope
 from trt_conformance.catalog.imports.onnx_weights import WeightReader
-from trt_conformance.core.case import EpilogueOperation
+from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.types import PaddingMode, Precision

@@ -8,7 +8,8 @@ import numpy as np
 
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.core.builder_fields import Builder
-from trt_conformance.core.case import Case, EpilogueOperation, Shapes, Types
+from trt_conformance.core.case import Case, Shapes, Types
+from trt_conformance.core.epilogue_fields import JOINS, ROUNDING, EpilogueName, EpilogueOperation
 from trt_conformance.core.layouts import LAYOUTS
 from trt_conformance.core.tensors import NUMPY_TYPE
 from trt_conformance.core.words import dotted
@@ -114,21 +115,50 @@ def _padded_channels(case: Case) -> int:
     return shape[-LAYOUTS[name].rank - 1] % LAYOUTS[name].vector
 
 
+# The keys that an operation has beside its name.
+_KEYS: dict[EpilogueName, tuple[str, ...]] = {
+    "clip": ("low", "high"),
+    "leaky_relu": ("alpha",),
+    "scale": ("scale", "shift"),
+}
+
+
 def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
-    given = {"low": step.low, "high": step.high}
-    if step.op != "clip":
-        for name, value in given.items():
-            if value is not None:
-                yield (name,), f"{name}: only clip has it, not {step.op}"
-        return
-    if step.low is None or step.high is None or not step.low < step.high:
+    keys = _KEYS.get(step.op, ())
+    for name in ("low", "high", "alpha", "scale", "shift"):
+        if getattr(step, name) is not None and name not in keys:
+            owner = next(op for op, names in _KEYS.items() if name in names)
+            yield (name,), f"{name}: only {owner} has it, not {step.op}"
+    if step.op == "clip" and (step.low is None or step.high is None or not step.low < step.high):
         yield (), "clip needs low and high, and low < high"
         return
-    for name, limit in (("low", step.low), ("high", step.high)):
+    if step.op == "leaky_relu" and (step.alpha is None or not 0 <= step.alpha < 1):
+        yield (), "leaky_relu needs alpha, from 0 to below 1"
+        return
+    if step.op == "scale" and step.scale is None and step.shift is None:
+        yield (), "scale needs scale or shift"
+    if step.op in ROUNDING and case.exact:
+        yield ("op",), f"op: {step.op} rounds, so the case cannot be exact"
+    for name in keys:
+        given = getattr(step, name)
+        values = given if isinstance(given, tuple) else () if given is None else (given,)
+        if name in ("scale", "shift") and len(values) not in (0, 1, case.kernel.shape[0]):
+            maps = case.kernel.shape[0]
+            yield (name,), f"{name} has {len(values)} values, expected 1, or one for each output map ({maps})"
+        yield from _unrepresentable(case, name, values)
+
+
+def _unrepresentable(case: Case, name: str, values: Sequence[float]) -> Iterator[Problem]:
+    """The problems of constants that the case's type does not have."""
+    for value in values:
         with np.errstate(over="ignore"):
-            rounded = float(np.asarray(limit).astype(NUMPY_TYPE[case.data_type]))
-        if rounded != limit:
-            yield (name,), f"{name}: {limit:g} is not exactly representable in {case.data_type}"
+            rounded = float(np.asarray(value).astype(NUMPY_TYPE[case.data_type]))
+        if rounded != value:
+            yield (name,), f"{name}: {value:g} is not exactly representable in {case.data_type}"
+
+
+def _factors_of(step: EpilogueOperation) -> tuple[Sequence[float], Sequence[float]]:
+    return step.scale or (), step.shift or ()
 
 
 def lint_joined(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
@@ -140,8 +170,11 @@ def lint_joined(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
         current, axis = output, -case.spatial_rank - 1
         for index, step in enumerate(case.epilogue):
             path = ("epilogue", index, "op")
-            if step.op == "add" and current != shape:
-                yield path, f"{dotted(path)}: the input {list(shape)} cannot be added to {list(current)}"
+            if step.op in JOINS and current != shape:
+                verb = "added to" if step.op == "add" else "compared with"
+                yield path, f"{dotted(path)}: the input {list(shape)} cannot be {verb} {list(current)}"
+            if step.op == "scale" and current[axis] != output[axis] and max(map(len, _factors_of(step))) > 1:
+                yield path, f"{dotted(path)}: a scale for each map must come before concat"
             if step.op == "concat":
                 others = [s[:axis] + s[axis + 1 :] for s in (current, shape)]
                 if others[0] != others[1]:

@@ -16,8 +16,9 @@ from trt_conformance.catalog.explain import Problem
 from trt_conformance.catalog.lint.perturbed import unseen
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.attributes import Attributes
-from trt_conformance.core.case import BiasSpec, Case, EpilogueOperation, TensorSpec
+from trt_conformance.core.case import BiasSpec, Case, TensorSpec
 from trt_conformance.core.documents import is_documented
+from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.tensors import content_of
 from trt_conformance.core.types import Precision

@@ -2,8 +2,9 @@
 
 A reference result, and a golden, is the output of the layer alone. These functions compute that of the network from it.
 
-relu and clip move no two values further apart, so they do not increase an error. add preserves it and may round once
-more, to the output type. concat copies the network's input without error.
+relu, clip, min and max move no two values further apart, so they do not increase an error. add preserves it and may
+round once more, to the output type; scale multiplies it and rounds twice. An activation multiplies it by at most its
+steepest slope, has an error of its own, and rounds. concat copies the network's input without error.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from trt_conformance.core.arrays import Array, Float64
-from trt_conformance.core.case import Case, EpilogueOperation
+from trt_conformance.core.case import Case
+from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.tensors import NUMPY_TYPE, case_data
+from trt_conformance.numerics.reference.activations import ACTIVATIONS
 from trt_conformance.numerics.reference.result import Result
 
 # Half a unit in the last place: relative, and absolute below the normal range, where a value may be flushed to zero.
@@ -68,26 +71,61 @@ def network_result_on(case: Case, result: Result, limits: Float64, given: Array)
 def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
     """Return the error bound of the network's output, from the bound ``limits`` of the layer's output ``y``."""
     axis = -case.spatial_rank - 1
+    relative, tiny = ROUNDING[case.data_type]
     for step in case.epilogue:
-        y = _applied(step, y, x, axis)
+        given, y = y, _applied(step, y, x, axis)
         if step.op == "add":
-            relative, tiny = ROUNDING[case.data_type]
             with np.errstate(over="ignore"):
                 kept = y.astype(NUMPY_TYPE[case.data_type]).astype(np.float64) == y
             rounding = relative * (np.abs(y) + limits) + tiny
             limits = limits + np.where(kept & (limits == 0), 0.0, rounding)
         elif step.op == "concat":
             limits = np.concatenate([limits, np.zeros_like(x)], axis=axis)
+        elif step.op == "leaky_relu":
+            limits = limits * max(1.0, abs(step.alpha or 0.0))
+            limits = limits + np.where(given < 0, relative * (np.abs(y) + limits) + tiny, 0.0)
+        elif step.op == "scale":
+            factor, shift = _factors(step, y, axis)
+            product = np.abs(given * factor) + limits * np.abs(factor)
+            limits = limits * np.abs(factor) + relative * (2 * product + np.abs(shift)) + 2 * tiny
+        elif step.op in ACTIVATIONS:
+            activation = ACTIVATIONS[step.op]
+            limits = limits * activation.slope + activation.error(given)
+            limits = limits + activation.roundings * (relative * (np.abs(y) + limits) + tiny)
     return limits
 
 
 def _applied(step: EpilogueOperation, y: Array, x: Array, axis: int) -> Array:
-    if step.op == "relu":
-        return np.maximum(y, np.zeros((), y.dtype))
-    if step.op == "clip":
-        # numpy.clip widens bfloat16.
-        raised = np.maximum(y, np.asarray(step.low, y.dtype))
-        return np.asarray(np.minimum(raised, np.asarray(step.high, y.dtype)))
-    if step.op == "add":
-        return np.asarray(y + x)
-    return np.concatenate([y, x], axis=axis)
+    match step.op:
+        case "relu":
+            return np.maximum(y, np.zeros((), y.dtype))
+        case "clip":  # numpy.clip widens bfloat16.
+            raised = np.maximum(y, np.asarray(step.low, y.dtype))
+            return np.asarray(np.minimum(raised, np.asarray(step.high, y.dtype)))
+        case "add":
+            return np.asarray(y + x)
+        case "min":
+            return np.minimum(y, x)
+        case "max":
+            return np.maximum(y, x)
+        case "concat":
+            return np.concatenate([y, x], axis=axis)
+    return _smooth(step, y.astype(np.float64), axis).astype(y.dtype)
+
+
+def _smooth(step: EpilogueOperation, y: Float64, axis: int) -> Float64:
+    """Apply an operation of real numbers."""
+    if step.op == "leaky_relu":
+        return np.where(y < 0, y * (step.alpha or 0.0), y)
+    if step.op == "scale":
+        factor, shift = _factors(step, y, axis)
+        return y * factor + shift
+    return ACTIVATIONS[step.op].values(y)
+
+
+def _factors(step: EpilogueOperation, y: Float64, axis: int) -> tuple[Float64, Float64]:
+    """The factors and the shifts of a scale, shaped to broadcast along the maps."""
+    shape = [1] * y.ndim
+    shape[axis] = -1
+    scale, shift = (np.asarray(values, dtype=np.float64) for values in (step.scale or (1.0,), step.shift or (0.0,)))
+    return scale.reshape(shape), shift.reshape(shape)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from trt_conformance.core.arrays import Array
-from trt_conformance.core.case import Case, EpilogueOperation
+from trt_conformance.core.case import Case
 from trt_conformance.core.network_fields import Runtime
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, Parameters, parameters
 from trt_conformance.core.types import DataType, Format
@@ -23,6 +23,7 @@ from trt_conformance.targets.protocols import NetworkFacts
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.configuration import builder_facts
 from trt_conformance.targets.tensorrt.facts import asked_of, plain, read_facts
+from trt_conformance.targets.tensorrt.following import Following
 from trt_conformance.targets.tensorrt.scaling import Scaling
 
 LAYER_NAME = "convolution"
@@ -83,6 +84,7 @@ class _Draft:
         self.strong = api.is_strongly_typed(case)
         self.data = self._given(parameters(case))
         self.dtype = api.data_type(case.data_type)
+        self.following = Following(api, case, network, self._weights)
         self.scaling = None if case.quantize is None else Scaling(api, case, network, self._constant)
 
     def convolution(self) -> Any:
@@ -205,7 +207,7 @@ class _Draft:
         if self.scaling is not None:
             output = self.scaling.output(output)
         for step in self.case.epilogue:
-            output = self._followed(output, step)
+            output = self.following.after(output, step, self.input)
         if self.case.declared_first is not None:
             _shape(output)  # requested here, so that a stale answer would be cached
             self.input.shape = self.case.network_shape
@@ -215,21 +217,6 @@ class _Draft:
             output.dtype = self.api.data_type(self.case.output_type)
         self._lay_out(output, self.case.formats.output)
         return output
-
-    def _followed(self, tensor: Any, step: EpilogueOperation) -> Any:
-        trt, network = self.api.trt, self.network
-        if step.op == "add":
-            layer = network.add_elementwise(tensor, self.input, trt.ElementWiseOperation.SUM)
-        elif step.op == "concat":
-            layer = network.add_concatenation([tensor, self.input])
-            layer.axis = len(self.case.network_shape) - self.case.spatial_rank - 1
-        else:
-            layer = network.add_activation(tensor, getattr(trt.ActivationType, step.op.upper()))
-            if step.op == "clip":
-                layer.alpha, layer.beta = step.low, step.high
-        if layer is None:
-            self._refuse(f"{step.op} was refused")
-        return layer.get_output(0)
 
     def _lay_out(self, tensor: Any, name: Format) -> None:
         if name == "LINEAR":

@@ -35,6 +35,7 @@ _SOURCES = (
     "targets/tensorrt",
     "core/builder_fields.py",
     "core/case.py",
+    "core/epilogue_fields.py",
     "core/network_fields.py",
     "core/quantization_fields.py",
     "core/attributes.py",

@@ -6,6 +6,7 @@ Tensors keep the order NCHW, as TensorRT's linear formats do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
+from trt_conformance.core.epilogue_fields import EpilogueName
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.tensors import INPUT, OUTPUT, case_data, parameters
@@ -153,6 +155,15 @@ def _pads(case: Case, shape: tuple[int, ...]) -> list[tuple[int, int]]:
     return [(axis.before, max(0, end - size - axis.before)) for axis, end, size in sizes]
 
 
+_ACTIVATIONS: dict[EpilogueName, Callable[[Any], Any]] = {
+    "sigmoid": lambda y: y.sigmoid(),
+    "tanh": lambda y: y.tanh(),
+    "silu": lambda y: y * y.sigmoid(),
+    "hard_swish": lambda y: y * (y / 6 + 0.5).clamp(0, 1),
+    "gelu": lambda y: y * ((y / math.sqrt(2)).erf() + 1) / 2,
+}
+
+
 def _followed(case: Case, y: Any, x: Any) -> Any:
     """What stands behind the layer."""
     import torch
@@ -165,8 +176,20 @@ def _followed(case: Case, y: Any, x: Any) -> Any:
                 y = torch.clamp(y, step.low, step.high)
             case "add":
                 y = y + x
+            case "min":
+                y = torch.minimum(y, x)
+            case "max":
+                y = torch.maximum(y, x)
             case "concat":
                 y = torch.cat([y, x], dim=-case.spatial_rank - 1)
+            case "leaky_relu":
+                y = torch.nn.functional.leaky_relu(y, step.alpha)
+            case "scale":
+                shape = (-1, *(1,) * case.spatial_rank)
+                factor, shift = (y.new_tensor(v).reshape(shape) for v in (step.scale or (1.0,), step.shift or (0.0,)))
+                y = y * factor + shift
+            case _:
+                y = _ACTIVATIONS[step.op](y)
     return y
 
 

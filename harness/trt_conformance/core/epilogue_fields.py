@@ -1,0 +1,45 @@
+"""The fields of a case about the operations after the layer."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from trt_conformance.core.types import Floats, Model
+
+EpilogueName = Literal[
+    "relu",
+    "clip",
+    "leaky_relu",
+    "sigmoid",
+    "tanh",
+    "silu",
+    "hard_swish",
+    "gelu",
+    "scale",
+    "add",
+    "min",
+    "max",
+    "concat",
+]
+EPILOGUES: tuple[EpilogueName, ...] = get_args(EpilogueName)
+JOINS: tuple[EpilogueName, ...] = ("add", "min", "max")
+"""Operations with the network's own input, element by element."""
+ROUNDING: tuple[EpilogueName, ...] = ("leaky_relu", "sigmoid", "tanh", "silu", "hard_swish", "gelu", "scale")
+"""Operations that round also where their operands are exact."""
+
+
+class EpilogueOperation(Model):
+    """An operation after the layer: an activation, or one that joins the network's own input to the output.
+
+    relu: max(y, 0). clip: y limited to [low, high]. leaky_relu: y, times alpha below 0. sigmoid: 1 / (1 + exp(-y)).
+    tanh. silu: y sigmoid(y). hard_swish: y min(max(y/6 + 1/2, 0), 1). gelu: y (1 + erf(y / sqrt 2)) / 2. scale:
+    y scale + shift, one value or one for each map. add: y + input. min, max: the smaller, the larger of y and the
+    input. concat: y, then the input, along C.
+    """
+
+    op: EpilogueName
+    low: float | None = None
+    high: float | None = None
+    alpha: float | None = None
+    scale: Floats | None = None
+    shift: Floats | None = None

@@ -1,0 +1,66 @@
+"""The operations after the layer as nodes of an ONNX model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case
+from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
+from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT
+
+# Operations that are one node of ONNX: of the layer's output, and of that and the network's input.
+_ALONE: dict[EpilogueName, str] = {
+    "relu": "Relu",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "hard_swish": "HardSwish",
+}
+_WITH_INPUT: dict[EpilogueName, str] = {"add": "Add", "min": "Min", "max": "Max"}
+
+
+def followed(case: Case, constants: dict[str, Array]) -> Iterator[Any]:
+    """A node for each operation behind the layer, from ``output_0`` on to the output; its constants are added."""
+    last = len(case.epilogue)
+    for index, step in enumerate(case.epilogue, start=1):
+        source, result = f"{OUTPUT}_{index - 1}", OUTPUT if index == last else f"{OUTPUT}_{index}"
+        yield from _nodes(case, step, source, result, constants)
+
+
+def _nodes(case: Case, step: EpilogueOperation, source: str, result: str, constants: dict[str, Array]) -> Iterator[Any]:
+    from onnx.helper import make_node
+
+    def constant(name: str, value: Any) -> str:
+        constants[f"{result}_{name}"] = np.asarray(value, dtype=NUMPY_TYPE[case.data_type])
+        return f"{result}_{name}"
+
+    if step.op in _ALONE:
+        yield make_node(_ALONE[step.op], [source], [result])
+    elif step.op in _WITH_INPUT:
+        yield make_node(_WITH_INPUT[step.op], [source, INPUT], [result])
+    match step.op:
+        case "clip":
+            yield make_node("Clip", [source, constant("low", step.low), constant("high", step.high)], [result])
+        case "leaky_relu":
+            yield make_node("LeakyRelu", [source], [result], alpha=step.alpha)
+        case "silu":
+            yield make_node("Sigmoid", [source], [f"{result}_gate"])
+            yield make_node("Mul", [source, f"{result}_gate"], [result])
+        case "gelu":
+            yield make_node("Div", [source, constant("root", math.sqrt(2))], [f"{result}_ratio"])
+            yield make_node("Erf", [f"{result}_ratio"], [f"{result}_erf"])
+            yield make_node("Add", [f"{result}_erf", constant("one", 1.0)], [f"{result}_gate"])
+            yield make_node("Mul", [source, f"{result}_gate"], [f"{result}_twice"])
+            yield make_node("Mul", [f"{result}_twice", constant("half", 0.5)], [result])
+        case "scale":
+            shape = (-1, *(1,) * case.spatial_rank)
+            factor = constant("scale", np.reshape(step.scale or (1.0,), shape))
+            shift = constant("shift", np.reshape(step.shift or (0.0,), shape))
+            yield make_node("Mul", [source, factor], [f"{result}_product"])
+            yield make_node("Add", [f"{result}_product", shift], [result])
+        case "concat":
+            yield make_node("Concat", [source, INPUT], [result], axis=-case.spatial_rank - 1)

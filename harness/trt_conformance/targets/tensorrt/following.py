@@ -1,0 +1,96 @@
+"""Adds the operations after the layer to a case's network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case
+from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
+from trt_conformance.core.tensors import NUMPY_TYPE
+from trt_conformance.targets.errors import Refused, Unsupported
+from trt_conformance.targets.tensorrt.api import Api
+
+_ACTIVATIONS: dict[EpilogueName, str] = {
+    "relu": "RELU",
+    "clip": "CLIP",
+    "leaky_relu": "LEAKY_RELU",
+    "sigmoid": "SIGMOID",
+    "tanh": "TANH",
+    "silu": "SIGMOID",
+    "hard_swish": "HARD_SIGMOID",
+    "gelu": "GELU_ERF",
+}
+# Activations that multiply their operand by a function of it.
+_GATES: tuple[EpilogueName, ...] = ("silu", "hard_swish")
+_ELEMENTWISE: dict[EpilogueName, str] = {"add": "SUM", "min": "MIN", "max": "MAX"}
+
+
+class Following:
+    """The layers behind the convolution of one network."""
+
+    def __init__(self, api: Api, case: Case, network: Any, weights: Callable[[Array], Any]) -> None:
+        """``weights`` gives an array to TensorRT, and keeps its memory."""
+        self._api, self._case, self._network, self._weights = api, case, network, weights
+
+    def after(self, tensor: Any, step: EpilogueOperation, source: Any) -> Any:
+        """The output of an operation.
+
+        Args:
+            tensor: what the operation follows.
+            step: the operation.
+            source: the network's own input.
+
+        Raises:
+            Unsupported: this version does not have the operation.
+            Refused: TensorRT did not add its layer.
+        """
+        if step.op in _ELEMENTWISE:
+            return self._elementwise(tensor, source, _ELEMENTWISE[step.op])
+        if step.op == "concat":
+            layer = self._made(self._network.add_concatenation([tensor, source]), step.op)
+            layer.axis = self._channels
+            return layer.get_output(0)
+        if step.op == "scale":
+            return self._scaled(tensor, step)
+        kind = self._api.member("ActivationType", _ACTIVATIONS[step.op])
+        if kind is None:
+            name = _ACTIVATIONS[step.op]
+            raise Unsupported(f"ActivationType.{name} does not exist in {self._api.flavour} {self._api.version}")
+        layer = self._made(self._network.add_activation(tensor, kind), step.op)
+        if step.op == "clip":
+            layer.alpha, layer.beta = step.low, step.high
+        elif step.op == "leaky_relu":
+            layer.alpha = step.alpha
+        elif step.op == "hard_swish":
+            layer.alpha, layer.beta = 1 / 6, 0.5
+        output = layer.get_output(0)
+        return self._elementwise(tensor, output, "PROD") if step.op in _GATES else output
+
+    def _elementwise(self, left: Any, right: Any, operation: str) -> Any:
+        kind = getattr(self._api.trt.ElementWiseOperation, operation)
+        return self._made(self._network.add_elementwise(left, right, kind), operation).get_output(0)
+
+    def _scaled(self, tensor: Any, step: EpilogueOperation) -> Any:
+        dtype = NUMPY_TYPE[self._case.data_type]
+        scale, shift = step.scale or (1.0,), step.shift or (0.0,)
+        count = max(len(scale), len(shift))
+        factors, shifts = (np.resize(np.asarray(values, dtype=dtype), count) for values in (scale, shift))
+        mode = self._api.trt.ScaleMode.CHANNEL if count > 1 else self._api.trt.ScaleMode.UNIFORM
+        power = self._weights(np.ones(count, dtype=dtype))
+        weights = self._weights(shifts), self._weights(factors), power
+        layer = self._network.add_scale_nd(tensor, mode, *weights, self._channels)
+        return self._made(layer, "scale").get_output(0)
+
+    @property
+    def _channels(self) -> int:
+        """The axis of the channels."""
+        return len(self._case.network_shape) - self._case.spatial_rank - 1
+
+    def _made(self, layer: Any, what: str) -> Any:
+        if layer is None:
+            raise Refused("network", "\n".join(self._api.take_errors()) or f"{what} was refused without a word")
+        return layer
