@@ -74,6 +74,7 @@ class Where(Model):
     largest_tensor: Numbers | None = None
     bias: bool | None = None
     dynamic: OneOrMore[Literal["batch", "channels", "spatial"]] | None = None
+    quantized_operands: OneOrMore[Literal["input", "kernel", "both"]] | None = None
     quantized_output: bool | None = None
     io_quantization: bool | None = None
     scale_per_map: bool | None = None
@@ -148,6 +149,7 @@ PROPERTIES: Mapping[str, Callable[[Case], Iterable[object]]] = {
     "largest_tensor": _largest,
     "bias": lambda case: (case.bias != "none",),
     "dynamic": _dynamic,
+    "quantized_operands": lambda case: (case.quantize.only or "both" if case.quantize is not None else None,),
     "quantized_output": lambda case: (case.quantize is not None and case.quantize.output is not None,),
     "io_quantization": lambda case: (case.quantize is not None and case.quantize.io_quantization,),
     "scale_per_map": lambda case: (case.quantize is not None and len(case.quantize.kernel) > 1,),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -111,13 +112,21 @@ class Api:
         needs = _needs_strong_typing(case)
         if (case.typing == "strong" or needs) and not self._has_strong_typing:
             return f"{version} has no strongly typed networks" + ("" if case.typing else f", which {needs} needs")
-        if case.typing == "weak" and self.member("BuilderFlag", "FP16") is None:
+        if case.typing == "weak" and not self._has_weak_typing:
             return f"{version} has no weakly typed networks"
         return None
 
     @property
     def _has_strong_typing(self) -> bool:
         return self.member("NetworkDefinitionCreationFlag", "STRONGLY_TYPED") is not None
+
+    @cached_property
+    def _has_weak_typing(self) -> bool:
+        """TensorRT-RTX 1.4 has the flags of weakly typed networks, and yet types every network strongly."""
+        if self.member("BuilderFlag", "FP16") is None:
+            return False
+        strong = self.member("NetworkDefinitionCreationFlag", "STRONGLY_TYPED")
+        return strong is None or not _has_flag(self.create_network(strongly_typed=False), strong)
 
     def create_network(self, strongly_typed: bool = True) -> Any:
         """An empty network, strongly typed where that is wanted and exists."""
@@ -127,6 +136,11 @@ class Api:
             if flag is not None:
                 flags |= 1 << int(flag)
         return self.builder.create_network(flags)
+
+
+def _has_flag(network: Any, flag: Any) -> bool:
+    """Whether a network has a creation flag; one that cannot be asked has those that it was created with."""
+    return hasattr(network, "get_flag") and bool(network.get_flag(flag))
 
 
 def _needs_strong_typing(case: Case) -> str:
