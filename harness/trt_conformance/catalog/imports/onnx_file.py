@@ -20,6 +20,9 @@ Shape = tuple[int, ...]
 
 MAX_BYTES = 2**31 - 1
 """Protobuf, and so ONNX, has no larger files; the weights of larger models are in files beside them."""
+MAX_ELEMENTS = 2**34
+MAX_LONG = 2**24
+"""Elements of a tensor with one dimension: inference looks at the values of such tensors."""
 MAX_NAME = 120
 
 
@@ -135,6 +138,7 @@ def read_model(path: Path, shapes: Mapping[str, Shape]) -> OnnxModel:
             model = inliner.inline_local_functions(model)
         weights: dict[str, Any] = {}
         for graph in onnx_shapes.graphs(model.graph):
+            _check(graph)
             _take_weights(graph, weights)
         _set_shapes(model.graph, shapes)
         batch = _batch(model.graph)
@@ -171,13 +175,41 @@ def _check_versions(model: Any, newest: int) -> None:
             )
 
 
+def _check(graph: Any) -> None:
+    """Raise ConformanceError if a graph has names that are no text, or a tensor that is not as large as it says."""
+    for node in graph.node:
+        if not all(isinstance(name, str) for name in (node.op_type, node.domain, node.name, *node.input, *node.output)):
+            raise ConformanceError("is malformed: it has names that are not UTF-8")
+    for tensor in _tensors(graph):
+        name, elements = one_line(str(tensor.name), MAX_NAME), 1
+        for size in tensor.dims:
+            elements *= size
+            if size < 0 or elements > MAX_ELEMENTS or (len(tensor.dims) == 1 and size > MAX_LONG):
+                raise ConformanceError(f'is malformed: the tensor "{name}" cannot have the shape {list(tensor.dims)}')
+        if onnx_shapes.is_inline(tensor) and elements > _most_elements(tensor):
+            raise ConformanceError(
+                f'is malformed: the tensor "{name}" has less data than the shape {list(tensor.dims)}'
+            )
+
+
+def _tensors(graph: Any) -> list[Any]:
+    """The initializers of a graph, and the tensors of its Constant nodes."""
+    constants = (node for node in graph.node if node.op_type == "Constant")
+    return [
+        *graph.initializer,
+        *(attribute.t for node in constants for attribute in node.attribute if attribute.name == "value"),
+    ]
+
+
+def _most_elements(tensor: Any) -> int:
+    """How many elements the data of a tensor may be, of types down to 4 bits."""
+    fields = (tensor.float_data, tensor.int32_data, tensor.int64_data, tensor.double_data, tensor.uint64_data)
+    return 2 * (len(tensor.raw_data) + sum(map(len, fields)))
+
+
 def _take_weights(graph: Any, weights: dict[str, Any]) -> None:
     """Move the values of large tensors, which shapes do not depend on, out of a graph."""
-    tensors = [*graph.initializer]
-    for node in graph.node:
-        if node.op_type == "Constant":
-            tensors += [attribute.t for attribute in node.attribute if attribute.name == "value"]
-    for tensor in tensors:
+    for tensor in _tensors(graph):
         tensor.ClearField("doc_string")
         if math.prod(tensor.dims) > onnx_shapes.SMALL:
             token = str(len(weights))

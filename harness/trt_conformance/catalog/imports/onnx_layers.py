@@ -37,6 +37,8 @@ _PRECISIONS: dict[int, Precision] = {FLOAT: "fp32", FLOAT16: "fp16", BFLOAT16: "
 _QUANTIZED: dict[int, Precision] = {INT8: "int8", FLOAT8E4M3FN: "fp8"}
 _TYPE_NAMES = {UINT8: "uint8", DOUBLE: "float64", 0: "an unknown type"}
 
+_INPUTS = {"Conv": 2, "QLinearConv": 8, "ConvInteger": 2}
+"""The inputs that an operator has at least."""
 _REFUSED = {
     "ConvTranspose": "a transposed convolution",
     "DeformConv": "a convolution whose windows are deformed",
@@ -78,6 +80,11 @@ def _layer(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
         raise NotExpressible(f"{node.op_type} is an operator of the domain {one_line(node.domain, MAX_TEXT)}")
     if node.op_type in _REFUSED:
         raise NotExpressible(_REFUSED[node.op_type])
+    least = _INPUTS.get(node.op_type, 0)
+    if len(node.input) < least or len(node.output) != 1:
+        raise NotExpressible(
+            f"it has {len(node.input)} inputs and {len(node.output)} outputs, not those of its operator"
+        )
     if node.op_type == "Conv":
         return _conv(scope, node, reader)
     if node.op_type == "QLinearConv":
@@ -99,7 +106,9 @@ def _conv(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
     steps, names = _epilogue(scope, node.output[0], x)
     weights = None
     if reader is not None:
-        weights = Weights.of(_floats(reader.read(scope, w)), _floats(reader.read(scope, bias)) if bias else None)
+        weights = _weights(
+            geometry, _floats(reader.read(scope, w)), _floats(reader.read(scope, bias)) if bias else None
+        )
     return Layer(
         **geometry,
         text=f"Conv{names}",
@@ -127,7 +136,7 @@ def _between_q_and_dq(scope: Scope, node: Any, given: tuple[Any, Any], reader: W
     if reader is not None:
         quantize, factor = _kept_scales(x_scale, w_scale, y_scale)
         b = reader.read(scope, bias) * factor if bias else None
-        weights = Weights.of(_floats(reader.read(scope, w)), None if b is None else _floats(b))
+        weights = _weights(geometry, _floats(reader.read(scope, w)), None if b is None else _floats(b))
     return Layer(
         **geometry,
         text=f"DequantizeLinear + Conv{names}",
@@ -155,7 +164,7 @@ def _qlinear_conv(scope: Scope, node: Any, reader: WeightReader | None) -> Layer
         kernel = _dequantize(reader.read(scope, w), w_scales)
         # The bias has the scale of the sums, which is that of the input times those of the kernel.
         b = _dequantize(reader.read(scope, bias), w_scales) * quantize.input if bias else None
-        weights = Weights.of(kernel, None if b is None else _floats(b))
+        weights = _weights(geometry, kernel, None if b is None else _floats(b))
     return Layer(
         **geometry,
         text="QLinearConv",
@@ -176,7 +185,7 @@ def _conv_integer(scope: Scope, node: Any, reader: WeightReader | None) -> Layer
             raise NotExpressible(f"its {what} is {_type_name(scope.type(tensor))}: TensorRT's convolution takes int8")
     quantize, weights = generated_scales(geometry["kernel"], output=False), None
     if reader is not None:
-        weights = Weights.of(_dequantize(reader.read(scope, w), np.asarray(quantize.kernel)), None)
+        weights = _weights(geometry, _dequantize(reader.read(scope, w), np.asarray(quantize.kernel)), None)
     return Layer(
         **geometry,
         text="ConvInteger (its sums, times the scales that a case needs)",
@@ -184,6 +193,14 @@ def _conv_integer(scope: Scope, node: Any, reader: WeightReader | None) -> Layer
         quantize=quantize,
         weights=weights,
     )
+
+
+def _weights(geometry: dict[str, Any], kernel: NDArray[Any], bias: NDArray[Any] | None) -> Weights:
+    """The weights of a layer. Raises NotExpressible if they do not have its shapes."""
+    if kernel.shape != geometry["kernel"] or (bias is not None and bias.shape != kernel.shape[:1]):
+        shapes = f"{list(kernel.shape)}{'' if bias is None else f' and {list(bias.shape)}'}"
+        raise NotExpressible(f"its weights have the shapes {shapes}, expected {list(geometry['kernel'])} and one a map")
+    return Weights.of(kernel, bias)
 
 
 def _kept_scales(x: NDArray[Any], w: NDArray[Any], y: NDArray[Any] | None) -> tuple[Quantize, float]:
@@ -216,6 +233,8 @@ def _geometry(scope: Scope, node: Any, x: str, w: str) -> dict[str, Any]:
         raise NotExpressible("the shape of its input is not known: it depends on values that are computed in the run")
     if kernel is None or not scope.is_constant(w):
         raise NotExpressible("its kernel is computed by the model")
+    if min((*source, *kernel), default=0) < 1:
+        raise NotExpressible(f"its input has the shape {list(source)}, and its kernel {list(kernel)}")
     rank = len(kernel) - 2
     if not 1 <= rank <= 3 or len(source) != rank + 2:
         raise NotExpressible(f"its input has {len(source)} dimensions and its kernel {len(kernel)}")
@@ -287,7 +306,8 @@ def _step(scope: Scope, node: Any, y: str, x: str) -> EpilogueOperation | None:
         return EpilogueOperation(op="clip", low=limits[0], high=limits[1])
     if node.op_type == "Add" and sorted(node.input) == sorted((x, y)) and scope.shape(x) == scope.shape(y):
         return EpilogueOperation(op="add")
-    if node.op_type == "Concat" and [*node.input] == [y, x] and node.attribute[0].i == 1:
+    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), None)
+    if node.op_type == "Concat" and [*node.input] == [y, x] and axis == 1:
         return EpilogueOperation(op="concat")
     return None
 
@@ -306,7 +326,7 @@ def _limits(scope: Scope, node: Any) -> tuple[float, float] | None:
 def _dequantized(scope: Scope, name: str) -> Any | None:
     """The DequantizeLinear that gives a tensor; None if another node does."""
     node = scope.producer(name)
-    return node if node is not None and node.op_type == "DequantizeLinear" else None
+    return node if node is not None and node.op_type == "DequantizeLinear" and len(node.input) > 1 else None
 
 
 def _symmetric(scope: Scope, node: Any, what: str) -> Precision:
@@ -326,7 +346,7 @@ def _output_scale(scope: Scope, node: Any) -> NDArray[Any] | None:
     scale, zero = scope.constant(node.input[1]), scope.constant(node.input[2])
     if scale is None or scale.size != 1 or zero is None or np.any(zero.astype(np.float64) != 0):
         return None
-    return scale
+    return scale if _are_positive(scale) else None
 
 
 def _check_zero_point(scope: Scope, name: str, what: str) -> None:
@@ -342,9 +362,19 @@ def _scales(scope: Scope, name: str, most: int, what: str) -> NDArray[Any]:
     value = scope.constant(name)
     if value is None:
         raise NotExpressible(f"the scale of its {what} is computed by the model")
+    if not _are_positive(value):
+        raise NotExpressible(f"a scale of its {what} is no positive number")
     if value.size not in (1, most):
         raise NotExpressible(f"its {what} has {value.size} scales, expected 1{f' or {most}' if most > 1 else ''}")
     return value
+
+
+def _are_positive(scales: NDArray[Any]) -> bool:
+    try:
+        numbers = scales.astype(np.float64)
+    except (ValueError, TypeError):  # of texts
+        return False
+    return bool((np.isfinite(numbers) & (numbers > 0)).all())
 
 
 def _type_name(element: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from trt_conformance.core.words import one_line
 SMALL = 1024
 """Elements up to which a tensor may be part of the computation of a shape; larger ones are weights or activations."""
 MAX_ROUNDS = 50
+_INPUTS = {"Expand": 2, "Range": 3}
+"""The inputs of operators that are looked at by their place; 1 for any other."""
 
 # What models compute shapes with. Each gives at most as many elements as its inputs have, or is checked.
 _COMPUTED = frozenset(
@@ -89,11 +92,12 @@ def small_constants(graph: Any) -> dict[str, NDArray[Any]]:
     tensors = [(tensor.name, tensor) for tensor in graph.initializer]
     constants = (node for node in graph.node if node.op_type == "Constant" and len(node.attribute) == 1)
     tensors += [(node.output[0], node.attribute[0].t) for node in constants if node.attribute[0].name == "value"]
-    return {
-        name: numpy_helper.to_array(tensor)
-        for name, tensor in tensors
-        if math.prod(tensor.dims) <= SMALL and is_inline(tensor)
-    }
+    found = {}
+    for name, tensor in tensors:
+        if math.prod(tensor.dims) <= SMALL and is_inline(tensor):
+            with suppress(ValueError, TypeError, KeyError):  # of a tensor of an unknown type, nothing is computed
+                found[name] = numpy_helper.to_array(tensor)
+    return found
 
 
 def is_inline(tensor: Any) -> bool:
@@ -119,7 +123,7 @@ def _fold(
     outputs = {output.name for output in graph.output}
     kept: list[Any] = []
     for node in graph.node:
-        if node.op_type == "If" and node.input[0] in constants:
+        if node.op_type == "If" and node.input and node.input[0] in constants:
             kept += _branch(graph, node, bool(constants[node.input[0]].any()))
             changed = True
             continue
@@ -175,7 +179,7 @@ def _value(
     node: Any, shapes: dict[str, tuple[int, ...]], constants: dict[str, NDArray[Any]], opsets: dict[str, int]
 ) -> NDArray[Any] | None:
     """The output of a node that computes with shapes; None if it cannot be known or is not small."""
-    if node.domain not in ("", "ai.onnx") or len(node.output) != 1:
+    if node.domain not in ("", "ai.onnx") or len(node.output) != 1 or len(node.input) < _INPUTS.get(node.op_type, 1):
         return None
     if node.op_type in ("Shape", "Size"):
         shape = shapes.get(node.input[0])
@@ -213,7 +217,7 @@ def _is_small(node: Any, given: dict[str, NDArray[Any]]) -> bool:
     if node.op_type == "Expand":
         return _product(inputs[1]) * max(1, 0 if inputs[0] is None else inputs[0].size) <= SMALL
     if node.op_type == "Range":
-        start, limit, delta = (0.0 if value is None else float(value.flat[0]) for value in inputs)
+        start, limit, delta = (0.0 if value is None or not value.size else float(value.flat[0]) for value in inputs[:3])
         return delta != 0 and abs((limit - start) / delta) <= SMALL
     return math.prod(max(1, value.size) for value in inputs if value is not None) <= SMALL**2
 

@@ -110,9 +110,13 @@ def _dequantized(node: Any, inputs: list[NDArray[Any] | None]) -> NDArray[Any]:
     attributes = {attribute.name: attribute.i for attribute in node.attribute}
     if x is None or scale is None or attributes.get("block_size"):
         raise NotExpressible("its weights have scales for blocks")
-    shape = [1] * x.ndim
+    shape, axis = [1] * x.ndim, attributes.get("axis", 1)
     if scale.size > 1:
-        shape[attributes.get("axis", 1)] = scale.size
+        if not -x.ndim <= axis < x.ndim or x.shape[axis] != scale.size:
+            raise NotExpressible(f"its weights have {scale.size} scales for the axis {axis} of {list(x.shape)}")
+        shape[axis] = scale.size
+    if zero is not None and zero.size not in (1, scale.size):
+        raise NotExpressible(f"its weights have {zero.size} zero points and {scale.size} scales")
     shifted = x.astype(np.float64) - (0 if zero is None else zero.astype(np.float64).reshape(_of(zero, shape)))
     return np.asarray(shifted * scale.astype(np.float64).reshape(_of(scale, shape)), dtype=np.float32)
 
