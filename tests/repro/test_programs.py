@@ -18,6 +18,7 @@ from tests.support.runs import record, verdict
 from tests.support.suite import suite_catalog
 from trt_conformance.checks.build import check_build
 from trt_conformance.checks.network import check_network
+from trt_conformance.checks.plan_size import check_plan_size
 from trt_conformance.checks.rejections import check_reject
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.case import Case, Expect, Reject
@@ -145,6 +146,44 @@ def test_a_refusal_that_does_not_happen_as_stated_on_tensorrt_rtx_is_shown(name,
     code, output = run_program(program(case, failure_of(found, "reject", case, engines)), tmp_path)
     assert code == 1, output
     assert shown in output
+
+
+@pytest.mark.parametrize(
+    ("case_id", "zeros"),
+    [
+        ("plan_size/one_channel-fp16", 10_240),
+        ("plan_size/one_channel_quantised-int8", 12_672),
+        ("plan_size/chw32_output-fp32", 69_600),
+    ],
+)
+def test_zeros_in_a_plan_of_tensorrt_rtx_are_shown(case_id, zeros, engines, tmp_path):
+    case = suite_case(case_id)
+    found = check_plan_size(Subject(case, engines, reference))
+    assert found.status == "fail", found.message
+    code, output = run_program(program(case, failure_of(found, "plan_size", case, engines)), tmp_path)
+    assert code == 1, output
+    held = found.figures["stored_weights_bytes"]
+    assert f"expected: at most {found.figures['weights_limit_bytes']:,} bytes of weights in the plan" in output
+    assert f"actual:   {held:,} bytes" in output
+    row = int(output.split(" zeros of them")[0].rpartition(" ")[2].replace(",", ""))
+    assert zeros <= row < zeros + 600
+
+
+def test_a_program_about_a_plan_exits_with_0_where_tensorrt_rtx_stores_no_zeros(engines, tmp_path):
+    case = suite_case("plan_size/two_channels-fp16")
+    figures = check_plan_size(Subject(case, engines, reference)).figures
+    for change in ({}, {"stored_weights_bytes": None}, {"stored_weights_bytes": 10**6}):
+        said = verdict(
+            case.id,
+            target=engines.target.name,
+            check="plan_size",
+            phase="build",
+            status="fail",
+            message="too large",
+            figures={name: value for name, value in (figures | change).items() if value is not None},
+        )
+        code, output = run_program(program(case, failure_of(said, "plan_size", case, engines)), tmp_path)
+        assert code == 0, output
 
 
 def test_a_wrong_attribute_on_tensorrt_rtx_is_shown(engines, tmp_path):

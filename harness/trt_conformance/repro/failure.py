@@ -17,13 +17,14 @@ from trt_conformance.core.verdict import Verdict
 from trt_conformance.results.record.record import Record
 from trt_conformance.targets.tensorrt.library import LIBRARY
 
-Shows = Literal["refusal", "acceptance", "facts", "values"]
+Shows = Literal["refusal", "acceptance", "facts", "values", "size"]
 """What a program shows. refusal: something valid is refused. acceptance: something is accepted, or is refused with
-another error, that must be refused. facts: a shape or an attribute is wrong. values: an output is wrong."""
+another error, that must be refused. facts: a shape or an attribute is wrong. values: an output is wrong. size: a plan
+is much larger than its weights."""
 
 VALUE_CHECKS = ("forward", "inputs", "latency")
 """Checks whose wrong output one plain run shows."""
-SHOWN_CHECKS = ("network", "build", "reject", *VALUE_CHECKS)
+SHOWN_CHECKS = ("network", "build", "plan_size", "reject", *VALUE_CHECKS)
 
 _REFUSED = "refused, but should be accepted"
 _ACCEPTED = "accepted, but the case refuses"
@@ -122,6 +123,8 @@ def _shows(verdict: Verdict, case: Case) -> Shows:
         return "values" if verdict.phase == "run" else "refusal"
     if verdict.check == "network" and verdict.status == "fail":
         return "facts"
+    if verdict.check == "plan_size" and verdict.status == "fail":
+        return "size"
     return "refusal" if verdict.phase in ("network", "build") else "values"
 
 

@@ -78,6 +78,7 @@ def _title(case: Case, failure: Failure, product: str) -> str:
         "acceptance": "Invalid convolution is not refused as stated",
         "facts": "Convolution has a wrong shape or attribute",
         "values": "Convolution gives a wrong output",
+        "size": "Plan of a convolution is much larger than its weights",
     }[failure.shows]
     if failure.verdict.status == "error":
         what = "Convolution ends in an error"
@@ -103,6 +104,7 @@ def _expected(case: Case, failure: Failure) -> str:
     return {
         "refusal": f"the network is valid, so an engine is built{source}.",
         "facts": f"the inferred shape and the attributes that the documentation gives{source}.",
+        "size": f"a plan whose weights are about as large as those of the layer{source}.",
     }.get(failure.shows, f"the sum that the documentation defines, up to rounding{source}.")
 
 

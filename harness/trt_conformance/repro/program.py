@@ -20,6 +20,7 @@ from trt_conformance.repro.expected import (
 )
 from trt_conformance.repro.failure import Failure
 from trt_conformance.repro.network import BITS, NetworkCode
+from trt_conformance.repro.plan_size import PLAN_LOGGER, size_lines
 from trt_conformance.repro.tensors import given_types, helpers, parameter_lines
 
 EXIT_DIFFERS, EXIT_CANNOT_RUN = 1, 2
@@ -39,6 +40,8 @@ def program(case: Case, failure: Failure) -> str:
             logger, body = _PLAIN_LOGGER, [*code.create(), *code.define(), "", *_compare_facts(case)]
         case "refusal":
             logger, body = _logger(failure), [*_attempt(code), "", *_EXPECT_ENGINE]
+        case "size":
+            logger, body = PLAN_LOGGER, [*code.create(), *code.define(), *code.build(), "", *size_lines(failure)]
         case "acceptance":
             logger, body = _logger(failure), [*_attempt(code), "", *_expect_refusal(case, failure)]
         case "values":
@@ -51,7 +54,8 @@ def program(case: Case, failure: Failure) -> str:
     functions = [*helpers([*data, *body])]
     functions += ["", "", *BITS] * ("bits(" in text)
     functions += ["", "", *QDQ.get(case.precision, ())] * ("qdq(" in text)
-    lines = [*_docstring(case, failure), *_imports(failure, "\n".join([text, *functions])), *functions]
+    imports = _imports(failure, "\n".join([text, *functions, *logger]))
+    lines = [*_docstring(case, failure), *imports, *functions]
     return "\n".join([*lines, *[""] * (2 if functions else 1), *data, *keep, *logger, *body]) + "\n"
 
 
