@@ -65,7 +65,17 @@ def test_one_and_three_axes(tmp_path):
         ([node("Relu", ["y"], "a"), node("Clip", ["a", "lo", "hi"], "z")], {"lo": np.float32(1), "hi": np.float32(6)},
          ["relu", "clip"]),
         ([node("Clip", ["y", "", "hi"], "z")], {"hi": np.float32(6)}, []),
-        ([node("Sigmoid", ["y"], "z")], {}, []),
+        ([node("Sigmoid", ["y"], "z")], {}, ["sigmoid"]),
+        ([node("Tanh", ["y"], "z")], {}, ["tanh"]),
+        ([node("LeakyRelu", ["y"], "z", alpha=0.125)], {}, ["leaky_relu"]),
+        ([node("LeakyRelu", ["y"], "z", alpha=2.0)], {}, []),
+        ([node("HardSwish", ["y"], "z")], {}, ["hard_swish"]),
+        ([node("Sigmoid", ["y"], "s"), node("Mul", ["s", "y"], "z")], {}, ["silu"]),
+        ([node("HardSigmoid", ["y"], "s", alpha=1 / 6), node("Mul", ["y", "s"], "z")], {}, ["hard_swish"]),
+        ([node("HardSigmoid", ["y"], "s"), node("Mul", ["y", "s"], "z")], {}, []),
+        # the gate is read by another node, too
+        ([node("Sigmoid", ["y"], "s"), node("Mul", ["s", "y"], "m"), node("Add", ["m", "s"], "z")], {}, []),
+        ([node("Softplus", ["y"], "z")], {}, []),
         # two nodes read the output, so that it must be written without the activation
         ([node("Relu", ["y"], "a"), node("Add", ["a", "y"], "z")], {}, []),
     ],
@@ -73,6 +83,15 @@ def test_one_and_three_axes(tmp_path):
 def test_what_follows_is_an_epilogue_where_a_case_knows_it(tmp_path, after, weights, expected):
     layer = only(one_conv(tmp_path, *after, weights=weights, output="z"))
     assert [step.op for step in layer.epilogue] == expected
+
+
+def test_an_epilogue_ends_before_constants_that_a_precision_does_not_have(tmp_path):
+    after = node("Relu", ["y"], "a"), node("LeakyRelu", ["a"], "z", alpha=0.01)
+    listed = listing(one_conv(tmp_path, *after, output="z"))
+    assert 'op = "leaky_relu"' in case_file(listed, "m", Choices()).text
+    text = case_file(listed, "m", Choices(precisions=("fp32", "fp16"))).text
+    assert 'epilogue = [{ op = "relu" }]' in text
+    assert "(ends before leaky_relu, whose constants float16 does not have)" in text
 
 
 def test_the_input_is_added_or_concatenated(tmp_path):

@@ -57,6 +57,19 @@ FLOATS = {
         (node("Clip", ["y", "lo", "hi"], "z"),),
         {},
     ),
+    "silu": (
+        (1, 3, 8, 9),
+        {"w": kernel(5, 3, 3, 3) / 100},
+        (node("Sigmoid", ["y"], "s"), node("Mul", ["y", "s"], "z")),
+        {},
+    ),
+    "hard swish": (
+        (1, 3, 8, 9),
+        {"w": kernel(5, 3, 3, 3) / 100},
+        (node("HardSigmoid", ["y"], "s", alpha=1 / 6), node("Mul", ["y", "s"], "z")),
+        {},
+    ),
+    "leaky": ((1, 3, 8, 9), {"w": kernel(5, 3, 3, 3)}, (node("LeakyRelu", ["y"], "z", alpha=0.25),), {}),
     "add": ((1, 3, 8, 9), {"w": kernel(3, 3, 3, 3)}, (node("Add", ["y", "x"], "z"),), {"pads": [1, 1, 1, 1]}),
     "concat": ((1, 3, 8, 9), {"w": kernel(5, 3, 1, 1)}, (node("Concat", ["y", "x"], "z", axis=1),), {}),
 }

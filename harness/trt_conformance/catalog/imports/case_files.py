@@ -6,10 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import numpy as np
 
 from trt_conformance.catalog.case_file import MAX_CASES, expand, read_entries
 from trt_conformance.catalog.imports.layer import (
@@ -26,7 +28,8 @@ from trt_conformance.catalog.source import CaseFileError, Source
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.errors import ConformanceError, InvalidConvolution
 from trt_conformance.core.stored import npy_bytes
-from trt_conformance.core.types import QUANTIZED_PRECISIONS, Precision
+from trt_conformance.core.tensors import NUMPY_TYPE
+from trt_conformance.core.types import DATA_TYPE, QUANTIZED_PRECISIONS, Precision
 from trt_conformance.core.words import one_line
 from trt_conformance.numerics.reference.shape import output_shape
 
@@ -156,6 +159,7 @@ class _Names:
 def _entry(layer: Layer, names: _Names, choices: Choices, stem: str) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The keys of a ``[[case]]``, and the files of its weights."""
     precisions = choices.precisions or (layer.precision,)
+    layer = _with_representable(layer, precisions)
     entry: dict[str, Any] = {
         "id": names.of(layer),
         "doc": names.doc(layer),
@@ -186,6 +190,20 @@ def _entry(layer: Layer, names: _Names, choices: Choices, stem: str) -> tuple[di
                 stored = {"file": path, "sha256": hashlib.sha256(files[path]).hexdigest()}
                 entry[tensor] = entry.get(tensor, {}) | {"stored": stored}
     return entry, files
+
+
+def _with_representable(layer: Layer, precisions: Sequence[Precision]) -> Layer:
+    """The layer with the epilogue up to the first constant that a precision does not have; its text says so."""
+    for index, step in enumerate(layer.epilogue):
+        for precision in precisions:
+            dtype = NUMPY_TYPE[DATA_TYPE[precision]]
+            constants = [value for value in (step.low, step.high, step.alpha) if value is not None]
+            with np.errstate(over="ignore"):
+                exact = np.asarray(constants).astype(dtype).astype(np.float64).tolist() == constants
+            if not exact:
+                text = f"{layer.text} (ends before {step.op}, whose constants {DATA_TYPE[precision]} does not have)"
+                return replace(layer, epilogue=layer.epilogue[:index], text=text)
+    return layer
 
 
 def _assignments(layer: Layer) -> dict[str, Any]:

@@ -91,8 +91,13 @@ class Scope:
 
     def only_user(self, name: str) -> Any | None:
         """The node that alone reads a tensor; None if there are others, or the tensor is an output."""
+        readers = self.readers(name)
+        return readers[0] if len(readers) == 1 else None
+
+    def readers(self, name: str) -> list[Any]:
+        """The nodes that read a tensor; none if it is an output too, or read inside of a node."""
         users = self.users.get(name, [])
-        return users[0] if len(users) == 1 and name not in self.outputs and name in users[0].input else None
+        return [] if name in self.outputs or not all(name in node.input for node in users) else users
 
 
 @dataclass(frozen=True)

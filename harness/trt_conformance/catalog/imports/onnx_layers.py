@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +16,9 @@ from trt_conformance.catalog.imports.layer import (
     Weights,
     generated_scales,
 )
+from trt_conformance.catalog.imports.onnx_epilogue import epilogue_of
 from trt_conformance.catalog.imports.onnx_file import OnnxModel, Scope
 from trt_conformance.catalog.imports.onnx_weights import WeightReader
-from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.types import PaddingMode, Precision
@@ -28,7 +27,6 @@ from trt_conformance.core.words import one_line
 Shape = tuple[int, ...]
 
 KIND = "ONNX model"
-MAX_EPILOGUE = 4
 MAX_TEXT = 100
 
 # TensorProto.DataType
@@ -103,7 +101,7 @@ def _conv(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
     element, bias = scope.type(x), _bias(scope, more)
     if element not in _PRECISIONS:
         raise NotExpressible(f"it computes in {_type_name(element)}")
-    steps, names = _epilogue(scope, node.output[0], x)
+    steps, names = epilogue_of(scope, node.output[0], x)
     weights = None
     if reader is not None:
         weights = _weights(
@@ -131,7 +129,7 @@ def _between_q_and_dq(scope: Scope, node: Any, given: tuple[Any, Any], reader: W
     w_scale = _scales(scope, given[1].input[1], geometry["kernel"][0], "kernel")
     after = scope.only_user(node.output[0])
     y_scale = None if after is None else _output_scale(scope, after)
-    steps, names = ((), " + QuantizeLinear") if y_scale is not None else _epilogue(scope, node.output[0], x)
+    steps, names = ((), " + QuantizeLinear") if y_scale is not None else epilogue_of(scope, node.output[0], x)
     quantize, weights = generated_scales(geometry["kernel"], w_scale.size, output=y_scale is not None), None
     if reader is not None:
         quantize, factor = _kept_scales(x_scale, w_scale, y_scale)
@@ -278,49 +276,6 @@ def _bias(scope: Scope, more: list[str]) -> str:
     if name and not scope.is_constant(name):
         raise NotExpressible("its bias is computed by the model")
     return name
-
-
-def _epilogue(scope: Scope, y: str, x: str) -> tuple[list[EpilogueOperation], str]:
-    """The operations after a convolution that a case can state, and their names: `` + Relu``."""
-    steps: list[EpilogueOperation] = []
-    names = ""
-    while len(steps) < MAX_EPILOGUE and (node := scope.only_user(y)) is not None:
-        step = _step(scope, node, y, x)
-        if step is None:
-            break
-        steps.append(step)
-        names += f" + {node.op_type}"
-        y = node.output[0]
-    return steps, names
-
-
-def _step(scope: Scope, node: Any, y: str, x: str) -> EpilogueOperation | None:
-    if node.domain not in ("", "ai.onnx"):
-        return None
-    if node.op_type == "Relu":
-        return EpilogueOperation(op="relu")
-    if node.op_type == "Clip":
-        limits = _limits(scope, node)
-        if limits is None or not (math.isfinite(limits[0]) and math.isfinite(limits[1]) and limits[0] < limits[1]):
-            return None
-        return EpilogueOperation(op="clip", low=limits[0], high=limits[1])
-    if node.op_type == "Add" and sorted(node.input) == sorted((x, y)) and scope.shape(x) == scope.shape(y):
-        return EpilogueOperation(op="add")
-    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), None)
-    if node.op_type == "Concat" and [*node.input] == [y, x] and axis == 1:
-        return EpilogueOperation(op="concat")
-    return None
-
-
-def _limits(scope: Scope, node: Any) -> tuple[float, float] | None:
-    """The limits of a Clip: attributes before opset 11, inputs since."""
-    given = {attribute.name: attribute.f for attribute in node.attribute}
-    if "min" in given and "max" in given:
-        return given["min"], given["max"]
-    if len(node.input) != 3 or given:
-        return None
-    low, high = (scope.constant(name) if name else None for name in node.input[1:])
-    return None if low is None or high is None else (float(low.flat[0]), float(high.flat[0]))
 
 
 def _dequantized(scope: Scope, name: str) -> Any | None:
