@@ -61,6 +61,7 @@ class Where(Model):
     precision: OneOrMore[Precision] | None = None
     spatial_rank: Numbers | None = None
     batch: Numbers | None = None
+    dimensions_before_batch: Numbers | None = None
     channels: Numbers | None = None
     num_output_maps: Numbers | None = None
     num_groups: Numbers | None = None
@@ -136,6 +137,7 @@ PROPERTIES: Mapping[str, Callable[[Case], Iterable[object]]] = {
     "precision": lambda case: (case.precision,),
     "spatial_rank": lambda case: (case.spatial_rank,),
     "batch": lambda case: {math.prod(shape[: -case.spatial_rank - 1]) for shape in case.run_shapes},
+    "dimensions_before_batch": lambda case: (len(case.input.shape) - case.spatial_rank - 2,),
     "channels": _channels,
     "num_output_maps": lambda case: case.kernel.shape[:1],
     "num_groups": lambda case: (case.attributes.groups,),

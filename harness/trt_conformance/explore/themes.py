@@ -145,6 +145,8 @@ def _dilation(d: Drawing) -> None:
 def _padding(d: Drawing) -> None:
     """Each side at an edge of the window's extent, or far beyond it."""
     axis = d.rng.randrange(d.layer.rank)
+    if d.rng.random() < 0.25:  # padding is read by windows alone that are wider
+        d.axis("window", WINDOWS[10:], axis)
     span = extent(d.layer.window[axis], d.layer.dilation[axis])
     values = [span - 1, span, span + 1, span // 2, *edge(d.rng, 0, 6)]
     d.axis("pre", values, axis)
