@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from tests.doubles.flipped import FlippedKernel
 from tests.doubles.wrong_if import WrongIf
+from tests.support.suite import suite_catalog
+from trt_conformance.catalog import catalog as catalog_module
 from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.cli import app
 from trt_conformance.cli.explore import duration
@@ -31,6 +33,7 @@ FLIPPED = ("--target", "flipped", "--focus", "fp32", "--seed", 1)
 def here(monkeypatch):
     """The targets, in this process."""
     monkeypatch.setattr(proxy, "open_target", lambda spec, options=None: TARGETS[spec]())
+    monkeypatch.setattr(catalog_module, "load_catalog", lambda *_, **__: suite_catalog())
 
 
 RECORD = ROOT / "tests" / "data" / "rtx_1_7.jsonl"

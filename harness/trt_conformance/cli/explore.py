@@ -118,7 +118,8 @@ def _draws(seed: int | None, focus: str, near: str) -> Draws:
 
     layer = None
     if near:
-        case = one_case(read_catalog(CASES), near)
+        catalog = read_catalog(CASES, tier=None)
+        case = catalog.find(near) or one_case(catalog, near)
         if case.reject is not None:
             raise ConformanceError(f"--near: {case.id} must be refused: variations of it may be valid or not")
         layer = layer_of(case)

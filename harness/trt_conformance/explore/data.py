@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 FEW_MAPS = 8
 """Biases of so many maps are written out, none of them 0."""
+FEW_WEIGHTS = 64
+"""So few weights are of a wide range in FP32, so that hardly two maps are equal, and no weight is 0."""
 WIDE_TERMS = 1000
 """Sums of so many products of the integers of int8 are exact in float32."""
 UNIFORM: Fill = "uniform_20_bits"
@@ -35,7 +37,7 @@ def tensors(layer: Layer) -> dict[str, Any]:
 def fills(layer: Layer) -> tuple[Fill, Fill]:
     """The fills of input and kernel.
 
-    exact: small integers of which no sum is rounded. wide: the integers of int8, where their sums are exact in the
+    exact: integers of which no sum is rounded, mostly small ones. wide: the integers of int8, where their sums are exact in the
     precision. uniform: numbers of 20 bits, whose sums are rounded.
     """
     if layer.content == "uniform":
@@ -43,7 +45,8 @@ def fills(layer: Layer) -> tuple[Fill, Fill]:
     if layer.content == "wide" and layer.precision in ("fp32", "tf32", "int8") and layer.terms <= WIDE_TERMS:
         return "int8_full_range", "int8_full_range"
     inputs, kernel = exact_fills("fp32" if layer.precision == "int8" else layer.precision, layer.terms)
-    return inputs, kernel
+    few = layer.precision in ("fp32", "tf32") and math.prod(layer.kernel_shape) <= FEW_WEIGHTS
+    return inputs, "int8_full_range" if few else kernel
 
 
 def _scales(layer: Layer, kernel: Fill) -> dict[str, Any]:

@@ -75,10 +75,12 @@ class Finds:
                 yield find
 
     def explain(self, find: Find) -> bool:
-        """Count a draw as one of a find; False where the find has explained too few to be trusted with it."""
+        """Count a draw as one of a find, unless the find has explained too few to be trusted with it."""
         with self._lock:
+            if find.seen <= SHRUNK_AGAIN:
+                return False
             find.seen += 1
-            return find.seen > 1 + SHRUNK_AGAIN
+            return True
 
 
 def needs(smallest: Layer, layer: Layer) -> bool:
