@@ -37,8 +37,8 @@ def tensors(layer: Layer) -> dict[str, Any]:
 def fills(layer: Layer) -> tuple[Fill, Fill]:
     """The fills of input and kernel.
 
-    exact: integers of which no sum is rounded, mostly small ones. wide: the integers of int8, where their sums are exact in the
-    precision. uniform: numbers of 20 bits, whose sums are rounded.
+    exact: integers of which no sum is rounded, mostly small ones. wide: the integers of int8, where their sums are
+    exact in the precision. uniform: numbers of 20 bits, whose sums are rounded.
     """
     if layer.content == "uniform":
         return UNIFORM, UNIFORM
