@@ -8,7 +8,7 @@ from trt_conformance.checks.printed import check_printed
 from trt_conformance.checks.second_input import check_inputs
 
 
-@pytest.mark.cases("repeated")
+@pytest.mark.cases("accepted")
 def test_forward(subject, judge):
     judge(check_forward(subject))
 

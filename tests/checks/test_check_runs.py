@@ -7,11 +7,10 @@ from typing import NoReturn
 import pytest
 
 from tests.support.helpers import make_case
-from trt_conformance.checks import large, second_input, special_values, subject
+from trt_conformance.checks import second_input, special_values, subject
 from trt_conformance.checks.build import check_build
 from trt_conformance.checks.execution_modes import check_execution_modes
 from trt_conformance.checks.forward import check_forward
-from trt_conformance.checks.large import check_large
 from trt_conformance.checks.printed import check_printed
 from trt_conformance.checks.relations import check_relation
 from trt_conformance.checks.second_input import check_inputs
@@ -51,7 +50,6 @@ def ahead(monkeypatch: pytest.MonkeyPatch) -> Subject:
         (subject, "feeds_of"),
         (second_input, "other_input"),
         (special_values, "case_data"),
-        (large, "large_input"),
     ):
         monkeypatch.setattr(module, name, made)
     return Subject(CASE, Engines(Ahead()), made)
@@ -61,7 +59,6 @@ def ahead(monkeypatch: pytest.MonkeyPatch) -> Subject:
     "check",
     [
         check_forward,
-        check_large,
         check_inputs,
         check_special_values,
         check_printed,

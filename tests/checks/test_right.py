@@ -12,7 +12,6 @@ from tests.support.helpers import make_case
 from tests.support.right import RIGHT, Right
 from tests.support.suite import suite_catalog
 from trt_conformance.checks.forward import check_forward
-from trt_conformance.checks.large import check_large
 from trt_conformance.checks.metamorphic import check_metamorphic, choose
 from trt_conformance.checks.printed import check_printed
 from trt_conformance.checks.relations import check_relation
@@ -199,9 +198,9 @@ def test_a_large_case_is_judged_by_the_precision_that_ran():
         input={"shape": [5, 2, 7, 6], "fill": "uniform", "seed": 3},
         kernel={"shape": [3, 2, 3, 3], "fill": "uniform", "seed": 4},
     )
-    assert check_large(Subject(case, Engines(Reporting("fp16")), computed)).status == "pass"
-    fallback = check_large(Subject(case, Engines(Reporting("fp32")), computed))
+    assert check_forward(Subject(case, Engines(Reporting("fp16")), computed)).status == "pass"
+    fallback = check_forward(Subject(case, Engines(Reporting("fp32")), computed))
     assert fallback.status == "fallback"
     assert "ran in fp32, not in fp16" in fallback.message
     demanding = case.model_copy(update={"runs_in": "fp16"})
-    assert check_large(Subject(demanding, Engines(Reporting("fp32")), computed)).status == "fail"
+    assert check_forward(Subject(demanding, Engines(Reporting("fp32")), computed)).status == "fail"

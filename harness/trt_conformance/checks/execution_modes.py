@@ -9,7 +9,7 @@ from trt_conformance.numerics.compare import same_bits
 from trt_conformance.targets.protocols import offers
 
 
-@judged("run")
+@judged("run", results=1)
 def check_execution_modes(subject: Subject) -> Finding:
     """Every other execution mode of the engine, run after all run shapes, gives the bits of the first run."""
     case = subject.case

@@ -10,18 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from trt_conformance.checks import message
 from trt_conformance.checks.engine_facts import basis_of, describe
 from trt_conformance.checks.explanation import Explanation
 from trt_conformance.checks.finding import Finding
+from trt_conformance.checks.in_pieces import WORKERS, compare_in_pieces
 from trt_conformance.checks.precision import UNKNOWN, arithmetic, judge_precision
+from trt_conformance.checks.room import cut_to_fit, fits_whole
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array, Float64
-from trt_conformance.core.tensors import NUMPY_TYPE, OUTPUT
+from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
+from trt_conformance.golden.computed import forget
 from trt_conformance.numerics.bounds.basis import Basis, bound_on
 from trt_conformance.numerics.compare import Comparison, compare, figures_of, structure_faults
-from trt_conformance.numerics.reference.epilogue import network_result
+from trt_conformance.numerics.reference.epilogue import network_result, network_shape
 from trt_conformance.numerics.reference.result import Result
+from trt_conformance.numerics.reference.shape import output_shape
 from trt_conformance.targets.protocols import EngineFacts
 
 
@@ -67,30 +73,75 @@ class _Runs:
     sha256: str = ""
 
 
+@dataclass
+class _Run:
+    """The outputs of one run, what is wrong with their structure, and the comparison where nothing is.
+
+    ``golden`` is the layer's reference where it was computed or read as a whole; ``expected`` and ``limits`` are those
+    of the network's output.
+    """
+
+    outputs: dict[str, Array]
+    faults: Sequence[str]
+    found: Comparison | None = None
+    golden: Result | None = None
+    expected: Float64 | None = None
+    limits: Float64 | None = None
+
+
 def _run_all(subject: Subject, basis: Basis) -> _Runs:
     """Run the case on each of its run shapes and compare the outputs, until one is wrong."""
     case, runs, bits = subject.case, _Runs(), hashlib.sha256()
     for index, shape in enumerate(case.run_shapes):
-        golden = subject.golden(case, index)
-        outputs = subject.run(case, index)
-        expected, limits = network_result(case, golden, bound_on(case, golden, basis), shape)
-        runs.structure_faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
+        run = (_run_whole if fits_whole(case, shape, subject.memory_limit) else _run_cut)(subject, index, basis)
+        runs.structure_faults = run.faults
         if runs.structure_faults:
-            runs.misshapen = (index, golden, outputs[OUTPUT]) if OUTPUT in outputs else None
+            if OUTPUT in run.outputs and run.golden is not None:
+                runs.misshapen = index, run.golden, run.outputs[OUTPUT]
             break
-        actual = outputs[OUTPUT]
-        bits.update(actual.tobytes())
-        if not expected.size and len(case.run_shapes) > 1:  # an empty batch has a shape and a type, and no more
+        actual, found = run.outputs[OUTPUT], run.found
+        assert found is not None
+        bits.update(actual.reshape(-1).view(np.uint8).data)
+        if not actual.size and len(case.run_shapes) > 1:  # an empty batch has a shape and a type, and no more
             continue
         runs.probed = runs.probed or arithmetic(case, actual)
-        found = compare(actual, expected, limits)
         if runs.worst is None or not found.fraction <= runs.worst.fraction:
             runs.worst = found
         if not found.passed:
-            runs.wrong = _Wrong(index, shape, golden, actual, expected, limits) if found.elements else None
+            if found.elements and run.golden is not None and run.expected is not None and run.limits is not None:
+                runs.wrong = _Wrong(index, shape, run.golden, actual, run.expected, run.limits)
             break
     runs.sha256 = bits.hexdigest()[:16]
     return runs
+
+
+def _run_whole(subject: Subject, index: int, basis: Basis) -> _Run:
+    """Run a case and compare its output with its golden."""
+    case = subject.case
+    golden = subject.golden(case, index)
+    outputs = subject.run(case, index)
+    expected, limits = network_result(case, golden, bound_on(case, golden, basis), case.run_shapes[index])
+    faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
+    found = None if faults else compare(outputs[OUTPUT], expected, limits)
+    return _Run(outputs, faults, found, golden, expected, limits)
+
+
+def _run_cut(subject: Subject, index: int, basis: Basis) -> _Run:
+    """Run a case whose reference would exceed the memory limit, and compare its output in pieces.
+
+    Raises:
+        NotRun: not even a piece fits.
+    """
+    case, shape = subject.case, subject.case.run_shapes[index]
+    assert subject.memory_limit is not None
+    cut, workers = cut_to_fit(case, shape, subject.memory_limit, WORKERS)
+    forget()
+    data = case_data(case, shape)
+    outputs = subject.feed(case, {INPUT: data.input})
+    expected = network_shape(case, output_shape(shape, case.kernel.shape, case.attributes), shape)
+    faults = structure_faults(outputs, OUTPUT, expected, NUMPY_TYPE[case.data_type])
+    found = None if faults else compare_in_pieces(case, data, outputs[OUTPUT], basis, cut, workers)
+    return _Run(outputs, faults, found)
 
 
 def _explain_structure(subject: Subject, facts: EngineFacts | None, runs: _Runs) -> Finding:

@@ -275,7 +275,7 @@ RELATIONS: dict[str, Derive] = {
 }
 
 
-@judged("compare")
+@judged("compare", results=2)
 def check_metamorphic(subject: Subject, name: str) -> Finding:
     """A relation holds between the target's own outputs, without any error but that of transforms.
 

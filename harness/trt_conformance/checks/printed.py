@@ -16,7 +16,7 @@ from trt_conformance.numerics.compare import compare, figures_of, structure_faul
 from trt_conformance.numerics.printed import Printed, parse
 
 
-@judged("compare")
+@judged("compare", results=1)
 def check_printed(subject: Subject) -> Finding:
     """The output agrees with the document's printed values to their last digit, widened by the GPU kernel's bound."""
     case = subject.case

@@ -40,7 +40,7 @@ def sampling(taken: Sequence[int], count: int, what: str) -> str:
     return f"a sample of {len(taken)} of the {count} {what} was checked" if len(taken) < count else ""
 
 
-@judged("compare")
+@judged("compare", results=2)
 def check_relation(subject: Subject, relation: Relation, find: Find) -> Finding:
     """The stated relation holds between the target's own outputs.
 

@@ -9,7 +9,7 @@ from trt_conformance.core.tensors import INPUT, OUTPUT, feeds_of
 from trt_conformance.numerics.compare import same_bits
 
 
-@judged("run")
+@judged("run", results=1)
 def check_repeats(subject: Subject, times: int) -> Finding:
     """Every run of one input gives the bits of the first one, also after another input has been run.
 

@@ -16,7 +16,7 @@ from trt_conformance.numerics.reference.epilogue import network_result
 from trt_conformance.numerics.reference.result import reference
 
 
-@judged("compare")
+@judged("compare", results=2)
 def check_inputs(subject: Subject) -> Finding:
     """A second input of the same shape gives its own output, and the first input gives the same bits again after it."""
     case = subject.case

@@ -12,7 +12,6 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "accepted": lambda case: case.reject is None,
     "repeated": lambda case: case.reject is None and not case.large,
     "stored": lambda case: case.reject is None and golden_kind(case) in ("tensors", "hash"),
-    "large": lambda case: case.large,
     "special": lambda case: case.special_values,
     "quick": lambda case: case.reject is None and not case.latency and not case.large,
     "timed": lambda case: case.latency,

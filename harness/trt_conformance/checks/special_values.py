@@ -42,7 +42,7 @@ def propagation(given: Array, expected: Array) -> str:
     return ", ".join(text for count, text in ((lost, f"lost in {lost}"), (spread, f"spread to {spread}")) if count)
 
 
-@judged("compare")
+@judged("compare", results=2)
 def check_special_values(subject: Subject) -> Finding:
     """Outputs that no special value reaches are right. Which outputs one reaches is recorded."""
     case, engine = subject.case, subject.runnable(subject.case)

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 from trt_conformance.checks import message
 from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.message import Named
+from trt_conformance.checks.room import lack_of_memory
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
@@ -40,12 +41,16 @@ def undiagnosed(*_: Any) -> tuple[Named, ...]:
 
 @dataclass(frozen=True)
 class Subject:
-    """A case on a target, with the target's built engines, the goldens, and the diagnosis of wrong outputs."""
+    """A case on a target, with the target's built engines, the goldens, and the diagnosis of wrong outputs.
+
+    ``memory_limit``: bytes that the tensors of a case, its reference among them, may take in this process.
+    """
 
     case: Case
     engines: Engines
     golden: Golden
     diagnose: Diagnose = undiagnosed
+    memory_limit: int | None = None
 
     @property
     def target(self) -> Any:
@@ -115,7 +120,7 @@ def _in_phase(phase: Phase) -> Iterator[None]:
 
 
 def judged(
-    phase: Phase, asks_support: bool = True
+    phase: Phase, asks_support: bool = True, results: int = 0
 ) -> Callable[[Callable[Concatenate[Subject, P], Finding | Verdict]], Callable[Concatenate[Subject, P], Verdict]]:
     """Turn what a check finds, or what the target raises in it, into a verdict of the phase.
 
@@ -124,6 +129,8 @@ def judged(
     Args:
         phase: the phase of findings that state none.
         asks_support: whether a target that does not support the case gets the verdict unsupported, unchecked.
+        results: how many of the case's results the check holds at once; a case for which they exceed the memory limit
+            gets the verdict not run, unchecked.
     """
 
     def decorate(
@@ -131,8 +138,7 @@ def judged(
     ) -> Callable[Concatenate[Subject, P], Verdict]:
         def run(subject: Subject, /, *args: P.args, **kwargs: P.kwargs) -> Verdict:
             try:
-                reason = subject.target.supports(subject.case) if asks_support else None
-                found = check(subject, *args, **kwargs) if reason is None else Finding("unsupported", [str(reason)])
+                found = _unchecked(subject, asks_support, results) or check(subject, *args, **kwargs)
             except Exception as fault:  # whatever a target raises is an error of this case alone
                 found = raised(fault, phase)
             return found if isinstance(found, Verdict) else _verdict(subject, phase, found)
@@ -143,8 +149,19 @@ def judged(
     return decorate
 
 
+def _unchecked(subject: Subject, asks_support: bool, results: int) -> Finding | None:
+    """The finding of a case that a check leaves out; None where it checks it."""
+    reason = subject.target.supports(subject.case) if asks_support else None
+    if reason is not None:
+        return Finding("unsupported", [str(reason)])
+    lack = lack_of_memory(subject.case, subject.memory_limit, results) if results else None
+    return None if lack is None else Finding("not run", [lack])
+
+
 def raised(fault: Exception, phase: Phase) -> Finding:
     """What an exception of a check means: unsupported, not run, refused, or an error of the phase."""
+    if isinstance(fault, MemoryError):
+        return Finding("not run", [f"the memory is exhausted ({fault}); lower --memory-limit"])
     if isinstance(fault, Unsupported):
         return Finding("unsupported", [str(fault)], origin(fault))
     if isinstance(fault, NotRun):

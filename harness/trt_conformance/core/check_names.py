@@ -13,7 +13,6 @@ TARGET_CHECKS = (
     "forward",
     "fresh",
     "inputs",
-    "large",
     "latency",
     "metamorphic",
     "network",
@@ -36,5 +35,5 @@ to ``judge``. ``rebuild`` and ``tactics`` are of the command ``trt-conformance r
 DATA_CHECKS = ("committed", "document_ideal", "document_printed", "golden", "store")
 """Checks of the suite's own data."""
 
-RENAMED_CHECKS = {"ways": "execution_modes"}
+RENAMED_CHECKS = {"large": "forward", "ways": "execution_modes"}
 """Names that checks have in older records and expectations, and their present names."""

@@ -15,4 +15,9 @@ def computed_reference(case: Case, index: int) -> Result:
     return _LAST[key]
 
 
+def forget() -> None:
+    """Release the reference that was kept, for a case that needs the memory."""
+    _LAST.clear()
+
+
 _LAST: dict[tuple[str, int], Result] = {}

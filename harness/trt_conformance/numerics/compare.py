@@ -103,8 +103,17 @@ class Tally:
         at = _worst(fraction, error)
         place = tuple(start + index for start, index in zip(offset, at, strict=True))
         figures = (float(tensor[at]) for tensor in (values, expected, bound))
-        found = _Worst(float(fraction[at]), float(error[at]), place, *figures)
-        if self._worst is None or found.order > self._worst.order:
+        self._note(_Worst(float(fraction[at]), float(error[at]), place, *figures))
+
+    def join(self, other: Tally) -> None:
+        """Add the pieces of another tally of the same output."""
+        self._elements += other._elements
+        self._beyond += other._beyond
+        self._pattern.join(other._pattern)
+        self._note(other._worst)
+
+    def _note(self, found: _Worst | None) -> None:
+        if found is not None and (self._worst is None or found.order > self._worst.order):
             self._worst = found
 
     def comparison(self) -> Comparison:

@@ -56,6 +56,15 @@ class Pattern:
                 inner = np.compress((index > 0) & (index < size - 1), inner, axis=axis)
         self._on_border &= not inner.any()
 
+    def join(self, other: Pattern) -> None:
+        """Add the pieces of another pattern of the same output."""
+        self._elements += other._elements
+        self._count += other._count
+        self._odd += other._odd
+        self._on_border &= other._on_border
+        for hit, more in zip(self._hit, other._hit, strict=True):
+            np.logical_or(hit, more, out=hit)
+
     def text(self) -> str:
         """Describe the wrong elements where that hints at a cause; else return an empty text."""
         where = self._region() if self._count > 1 else ""  # a single element is in some row by chance

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from trt_conformance.catalog.sweeps.model import TIERS
+from trt_conformance.core.memory import SHARE, default_limit, parse_size, size_text
 from trt_conformance.core.paths import RUNS
 from trt_conformance.core.types import COLDS, LATENCY_CHOICES, MODES, Cold, LatencyChoice, Mode, Tier
 from trt_conformance.runner.progress import CHOICES
@@ -48,6 +49,7 @@ class RunOptions:
         shard: the part of the tests to run; None for all.
         record_root: the folder in which the run's record is written; None to write no record.
         progress: how to show progress.
+        memory_limit: bytes that the tensors of a case may take in this process.
         min_claims: claims that each requested target has to check; None for at least one check with a result.
     """
 
@@ -71,6 +73,7 @@ class RunOptions:
     shard: Shard | None = None
     record_root: Path | None = RUNS
     progress: str = "auto"
+    memory_limit: int = field(default_factory=default_limit)
     min_claims: int | None = None
 
     @property
@@ -104,6 +107,7 @@ def read_options(config: pytest.Config) -> RunOptions:
         shard=option("shard"),
         record_root=None if option("no_record") else Path(option("record_root")),
         progress=option("progress"),
+        memory_limit=option("memory_limit"),
         min_claims=option("min_claims"),
     )
 
@@ -158,6 +162,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "or smoke on TensorRT 8, whose shape inference is slow)",
     )
     group.addoption("--large", action="store_true", help="also run the cases with very large tensors")
+    group.addoption(
+        "--memory-limit",
+        type=_size,
+        default=default_limit(),
+        metavar="SIZE",
+        help="memory that the tensors of one case, its reference among them, may take in this process, such as 8GiB; "
+        "larger cases are compared in pieces, and those that do not fit even so are not run "
+        f"(default: 1/{SHARE} of this machine's memory, {size_text(default_limit())})",
+    )
     group.addoption(
         "--latency",
         nargs="?",
@@ -260,6 +273,13 @@ def _latency(text: str) -> str:
         hint = f"; before a path, write --latency=full {text}" if Path(text.partition("::")[0]).exists() else ""
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(LATENCY_CHOICES)}{hint}")
     return text
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as fault:
+        raise argparse.ArgumentTypeError(str(fault)) from None
 
 
 def _names(text: str) -> tuple[str, ...]:

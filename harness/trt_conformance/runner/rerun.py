@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from trt_conformance.core.memory import default_limit
 from trt_conformance.core.paths import IS_CHECKOUT, relative
 from trt_conformance.core.verdict import REFERENCE, Verdict
 from trt_conformance.runner.session import Run
@@ -48,6 +49,7 @@ def _options(run: Run) -> list[str]:
     given = run.options
     words = ["--tier", given.tier] if given.tier else []
     words += ["--large"] if given.large else []
+    words += ["--memory-limit", str(given.memory_limit)] if given.memory_limit != default_limit() else []
     if given.full_latency:
         words += ["--latency", *(word for mode in given.latency_modes for word in ("--latency-mode", mode))]
         words += ["--cold", given.cold] if given.cold else []

@@ -55,14 +55,12 @@ def convolve_along(
     bias: NDArray[Scalar] | None,
     axes: tuple[Axis, ...],
     groups: int,
-    products: int = 0,
 ) -> NDArray[Scalar]:
     """Convolve along resolved axes, as `convolve` does.
 
     There is one matrix product for each image, or for a few of its rows: the kernel times the elements in its windows.
     Those of several small images are computed in one call. A piece of a convolution has the bits of the whole if its
-    rows begin and end where those of a matrix product do (`rows_at_once`), and if it is computed by as many threads:
-    ``products`` are those of the whole.
+    rows begin and end where those of a matrix product do (`rows_at_once`).
     """
     rank, (maps, channels, *window) = len(axes), kernel.shape
     batch, sizes = x.shape[: -rank - 1], tuple(axis.size for axis in axes)
@@ -74,7 +72,7 @@ def convolve_along(
     out = np.empty((len(images), groups, maps // groups, *sizes), dtype=x.dtype)
     rows = rows_at_once(kernel.shape, sizes, groups)
     together = max(1, rows // max(1, sizes[0]))
-    with _threads(products or terms * out.size):
+    with _threads(terms * out.size):
         for image, first in product(range(0, len(images), together), range(0, sizes[0], rows)):
             block: Any = (slice(image, image + together), ..., slice(first, first + rows), *(slice(None),) * (rank - 1))
             seen, written = windows[block], out[block]

@@ -1,7 +1,8 @@
 """The reference of a large case in pieces, each of which fits a given memory.
 
 A piece is some images, or some rows of one image along its first spatial axis. Its reference, computed from the part of
-the input that its windows read, has the bits of the whole.
+the input that its windows read, has the bits of the whole. (Above `blocked.MANY_PRODUCTS` the whole is computed by
+several threads, which a BLAS may let add in another order.)
 """
 
 from __future__ import annotations
@@ -69,6 +70,17 @@ class Sizes:
         return self._fixed + self._of_rows(rows)
 
     @property
+    def of_least(self) -> int:
+        """Bytes that the smallest piece takes beside the tensors."""
+        return self.of_rows(self.rows_at_once)
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows of an image that belong together, as in `blocked.rows_at_once`."""
+        sizes = [axis.size for axis in self.axes]
+        return min(sizes[0], rows_at_once(self.case.kernel.shape, sizes, self.case.attributes.groups))
+
+    @property
     def _fixed(self) -> int:
         return 8 * (OF_KERNEL * math.prod(self.case.kernel.shape) + OF_BLOCK * max(BLOCK, self._windows_of_a_row))
 
@@ -102,8 +114,8 @@ def pieces(case: Case, shape: tuple[int, ...], room: int) -> list[Piece] | None:
     if sizes.of_images(1) <= room:
         many = max(count for count in _halves(images) if sizes.of_images(count) <= room)
         return [Piece(slice(n, min(n + many, images)), slice(0, height)) for n in range(0, images, many)]
-    step = rows_at_once(case.kernel.shape, [axis.size for axis in sizes.axes], case.attributes.groups)
-    if sizes.of_rows(step) > room:
+    step = sizes.rows_at_once
+    if sizes.of_least > room:
         return None
     rows = max(count for count in _halves(-(-height // step)) if sizes.of_rows(count * step) <= room) * step
     return [
@@ -116,12 +128,9 @@ def pieces(case: Case, shape: tuple[int, ...], room: int) -> list[Piece] | None:
 def reference_of_piece(case: Case, data: CaseData, piece: Piece) -> Result:
     """Compute what `reference` gives for a piece of the output, from the whole input; with the same bits."""
     axes = resolve(data.input.shape, case.kernel.shape, case.attributes)
-    products = math.prod(case.kernel.shape[1:]) * math.prod(
-        output_shape(data.input.shape, case.kernel.shape, case.attributes)
-    )
     read, along = _read(axes[0], case.kernel.shape[2], data.input.shape[2], piece.rows)
     x = data.input[piece.images, :, read]
-    return reference_along(case, replace(data, input=x), (along, *axes[1:]), products)
+    return reference_along(case, replace(data, input=x), (along, *axes[1:]))
 
 
 def _read(axis: Axis, window: int, size: int, rows: slice) -> tuple[slice, Axis]:

@@ -53,16 +53,13 @@ def reference(case: Case, run_shape: Sequence[int] | None = None) -> Result:
     return reference_along(case, data, resolve(data.input.shape, case.kernel.shape, case.attributes))
 
 
-def reference_along(case: Case, data: CaseData, axes: tuple[Axis, ...], products: int = 0) -> Result:
-    """Compute the reference of a case on given tensors, along resolved axes.
-
-    ``products`` are those of the whole convolution where this is a piece, as in `blocked.convolve_along`.
-    """
+def reference_along(case: Case, data: CaseData, axes: tuple[Axis, ...]) -> Result:
+    """Compute the reference of a case on given tensors, along resolved axes."""
     x, w = data.input.astype(np.float64), data.kernel.astype(np.float64)
     b = None if data.bias is None else data.bias.astype(np.float64)
 
     def convolve(x: Float64, w: Float64, b: Float64 | None) -> Float64:
-        return convolve_along(x, w, b, axes, case.attributes.groups, products)
+        return convolve_along(x, w, b, axes, case.attributes.groups)
 
     terms = math.prod(case.kernel.shape[1:]) + (0 if b is None else 1)
     slack, grid = None, grid_of(case.precision)

@@ -1,0 +1,50 @@
+"""Whether the tensors of a case fit the memory limit: as a whole, in pieces, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trt_conformance.core.case import Case
+from trt_conformance.core.errors import InvalidConvolution
+from trt_conformance.core.memory import size_text
+from trt_conformance.numerics.reference.pieces import Piece, Sizes, pieces
+from trt_conformance.targets.errors import NotRun
+
+ADVICE = "the memory limit is {} (--memory-limit)"
+
+
+def fits_whole(case: Case, shape: tuple[int, ...], limit: int | None) -> bool:
+    """Whether a run can be computed and compared at once."""
+    sizes = Sizes(case, shape)
+    return limit is None or sizes.tensors + sizes.at_once <= limit
+
+
+def cut_to_fit(case: Case, shape: tuple[int, ...], limit: int, workers: int) -> tuple[Sequence[Piece], int]:
+    """The pieces in which a run's output is compared, and how many of them at a time: at most ``workers``.
+
+    Raises:
+        NotRun: it does not fit the limit, however it is cut.
+    """
+    sizes = Sizes(case, shape)
+    room = limit - sizes.tensors
+    for many in (workers, max(1, workers // 4), 1):
+        found = pieces(case, shape, room // many)
+        if found is not None:
+            return found, min(many, len(found))
+    raise NotRun(
+        f"its input and output take {size_text(sizes.tensors)}, and the smallest piece of its reference "
+        f"{size_text(sizes.of_least)} more; {ADVICE.format(size_text(limit))}"
+    )
+
+
+def lack_of_memory(case: Case, limit: int | None, results: int) -> str | None:
+    """Why a check cannot run that holds so many of the case's results at once; None if it can."""
+    if limit is None:
+        return None
+    try:
+        need = max(results * (sizes.tensors + sizes.at_once) for sizes in (Sizes(case, s) for s in case.run_shapes))
+    except InvalidConvolution:
+        return None
+    if need <= limit:
+        return None
+    return f"this check would take {size_text(need)}, since it compares no pieces; {ADVICE.format(size_text(limit))}"
