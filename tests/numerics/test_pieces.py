@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -144,3 +145,21 @@ def test_without_channels_there_is_only_the_bias() -> None:
     given = layer([2, 0, 6, 6], [3, 0, 3, 3])
     assert Operands(given, case_data(given)).largest.shape == (2, 0)
     assert (bound_on(given, reference(given), "fp32") < 1e-6).all()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_a_piece_takes_no_more_than_is_estimated(precision: str) -> None:
+    quantize = {"quantize": QUANTIZED} if precision == "int8" else {}
+    for channels, maps in ((4, 4), (16, 1), (1, 16)):
+        given = layer([1, channels, 256, 256], [maps, channels, 3, 3], precision=precision, **quantize)
+        data, sizes = case_data(given), Sizes(given, given.input.shape)
+        actual = np.zeros(sizes.output, NUMPY_TYPE[given.data_type])
+        tracemalloc.start()
+        try:
+            result = reference_of_piece(given, data, Piece(slice(0, 1), slice(0, sizes.output[2])))
+            limits = bound_on(given, result, "fp32", [Operands(given, data)])
+            compare(actual, result.output, limits)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert sizes.of_images(1) / 3 < peak < sizes.of_images(1)

@@ -180,10 +180,20 @@ def in_type(dtype: type, sums: Callable[..., Array] = fused) -> Multiply:
     return by_terms(lambda x, w: sums(x, w, dtype).astype(np.float32))
 
 
+def undilated(case: Case) -> bool:
+    """Whether an FFT can convolve the case."""
+    return case.kernel.shape[1] > 0 and all(d == 1 for d in case.attributes.dilation)
+
+
 def transformable(case: Case, window: int = 3) -> bool:
     a = case.attributes
     plain = all(s == 1 for s in a.stride) and all(d == 1 for d in a.dilation)
-    return plain and case.precision in FLOATS and all(f == window for f in case.kernel.shape[2:])
+    return (
+        case.kernel.shape[1] > 0
+        and plain
+        and case.precision in FLOATS
+        and all(f == window for f in case.kernel.shape[2:])
+    )
 
 
 def winograd(tile: int) -> Multiply:
@@ -374,6 +384,6 @@ RIGHT: tuple[Right, ...] = (
     Right("Winograd F(2, 3)", winograd(2), FLOATS, WINOGRAD, can=transformable),
     Right("Winograd F(4, 3)", winograd(4), ("fp32",), WINOGRAD, can=transformable),
     Right("Winograd F(6, 3)", winograd(6), ("fp32",), WINOGRAD, can=transformable),
-    Right("FFT", fft, FLOATS, "fft2d_r2c_32x32", can=lambda case: all(d == 1 for d in case.attributes.dilation)),
+    Right("FFT", fft, FLOATS, "fft2d_r2c_32x32", can=undilated),
     Right("quantized operands dequantized first", dequantized_first, ("int8", "fp8")),
 )

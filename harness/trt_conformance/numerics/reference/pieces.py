@@ -19,7 +19,7 @@ from trt_conformance.numerics.reference.epilogue import network_shape
 from trt_conformance.numerics.reference.result import Result, reference_along
 from trt_conformance.numerics.reference.shape import Axis, output_shape, resolve
 
-# Arrays of float64 that are in memory at most for each element while a piece is computed and compared.
+# Arrays of float64 that are counted for each element while a piece is computed and compared: about twice those seen.
 OF_OUTPUT, OF_INPUT, OF_KERNEL = 16, 6, 6
 OF_BLOCK = 3
 
