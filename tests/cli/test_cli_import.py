@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.support.onnx_models import kernel, node, save_model
 from trt_conformance.cli import app
 from trt_conformance.core.errors import ConformanceError
 
@@ -63,3 +64,30 @@ def test_two_sources_of_one_name_are_refused(shapes, tmp_path):
 def test_an_unknown_precision_is_refused(shapes, tmp_path):
     with pytest.raises(ConformanceError, match='unknown precision "fp61"; did you mean "fp16"'):
         run(shapes, "--precision", "fp61", "-o", tmp_path / "mine")
+
+
+def test_a_source_of_which_nothing_can_be_a_case_is_refused_with_the_reasons(tmp_path):
+    (tmp_path / "shapes_net").write_text("--dir=BWD_D mb1ic3ih8oc4kh1\n")
+    message = r"(?s)0 of 1 convolution\n  left out: 1 .*--dir.*nothing is written: no convolution can be a case"
+    with pytest.raises(ConformanceError, match=message):
+        run(tmp_path / "shapes_net", "-o", tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_model_is_imported_with_its_weights(tmp_path):
+    path = tmp_path / "net.onnx"
+    save_model(path, [node("Conv", "xw", "y")], {"x": ["n", 4, "h", 8]}, {"w": kernel(2, 4, 3, 3)}, "y")
+    run(path, "--shape", "x:1x4x9x8", "--weights", "model", "-o", tmp_path / "mine")
+    written = {str(file.relative_to(tmp_path / "mine")) for file in (tmp_path / "mine").rglob("*") if file.is_file()}
+    assert written == {"net.toml", "net.weights/y.kernel.npy"}
+
+
+@pytest.mark.parametrize("shape", ["x", "x:", "x:1x4xh", "1x4x9x8", "x:0x4"])
+def test_a_shape_names_an_input_and_sizes(tmp_path, shape):
+    with pytest.raises(ConformanceError, match="expected an input and its sizes, such as x:1x3x224x224"):
+        run(tmp_path / "net.onnx", "--shape", shape)
+
+
+def test_a_list_has_no_weights(shapes, tmp_path):
+    with pytest.raises(ConformanceError, match="is a list of shapes, which has no weights"):
+        run(shapes, "--weights", "model", "-o", tmp_path / "mine")

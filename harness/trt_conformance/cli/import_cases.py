@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trt_conformance.catalog.imports.case_files import CaseFile
     from trt_conformance.core.types import Precision
 
+NONE = "nothing is written: no convolution can be a case"
 NOTHING = (
     "nothing to import: expected an ONNX model (*.onnx), a JSON list (*.json), MIOpenDriver command lines, "
     "DeepBench's conv_problems.h, or descriptors of benchdnn such as mb1ic64ih56oc64oh56kh3ph1"
@@ -96,9 +97,8 @@ def import_cases(
         files[stem] = case_file(read, stem, choices)
     contents = {name: content for made in files.values() for name, content in made.files.items()}
     if not contents:
-        raise ConformanceError(
-            "\n".join([*(line for made in files.values() for line in _lines(made, output)), NOTHING])
-        )
+        found = [line for made in files.values() for line in _lines(made, output)]
+        raise ConformanceError("\n".join([*found, NONE if any(made.found for made in files.values()) else NOTHING]))
     write_all(output, contents, force)
     if as_json:
         print_json([_facts(made, output) for made in files.values()])

@@ -227,3 +227,17 @@ def test_a_case_cannot_name_the_folder(tmp_path):
     (mine / "net.toml").write_text(text.replace("kernel.stored = {", 'kernel.stored = { folder = "/",'))
     with pytest.raises(CaseFileError, match=r"unknown key kernel\.stored\.folder"):
         load_catalog(mine)
+
+
+def test_scales_fit_the_weights_of_a_model(tmp_path):
+    weights = {"w": kernel(3, 4, 3, 3) * np.asarray([1e-3, 1, 50], np.float32).reshape(3, 1, 1, 1), "b": kernel(3)}
+    weights["w"][1] = 0
+    path = conv(tmp_path, (1, 4, 9, 8), {name: value.astype(np.float32) for name, value in weights.items()})
+    (case,) = imported(path, tmp_path / "mine", precisions=("int8",))
+    quantize = case.quantize
+    assert quantize is not None
+    assert quantize.output is not None
+    largest = np.abs(weights["w"]).max(axis=(1, 2, 3))
+    assert quantize.kernel == pytest.approx([largest[0] / 127, 1 / 127, largest[2] / 127])
+    # no output is cut off, and the widest map uses a good part of the range
+    assert 0.2 < np.abs(reference(case).real).max() / (127 * quantize.output) < 1

@@ -19,6 +19,7 @@ from trt_conformance.catalog.imports.layer import (
     LeftOut,
     Listing,
     case_name,
+    fitting_scales,
     generated_scales,
     in_two_dimensions,
     merged,
@@ -172,7 +173,8 @@ def _entry(layer: Layer, names: _Names, choices: Choices, stem: str) -> tuple[di
     if assigned := _assignments(layer):
         entry["set"] = assigned
     if any(precision in QUANTIZED_PRECISIONS for precision in precisions):
-        quantize = layer.quantize or generated_scales(layer.kernel)
+        generated = generated_scales(layer.kernel) if layer.weights is None else fitting_scales(layer.weights)
+        quantize = layer.quantize or generated
         entry["quantize"] = quantize.model_dump(exclude_defaults=True) | {"kernel": list(quantize.kernel)}
     if layer.formats != ("LINEAR", "LINEAR"):
         entry["formats"] = dict(zip(("input", "output"), layer.formats, strict=True))

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from trt_conformance.core.epilogue_fields import EpilogueOperation
@@ -16,6 +17,9 @@ from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.types import Format, PaddingMode, Precision
 
 Shape = tuple[int, ...]
+
+_ONE_STEP = 0.007874016
+"""1/127: the scale of int8 for data in [-1, 1)."""
 
 
 class NotExpressible(Exception):
@@ -127,10 +131,23 @@ def generated_scales(kernel: Shape, count: int = 1, output: bool = True) -> Quan
 
     ``count`` is the number of scales of the kernel.
     """
-    one = 0.007874016  # 1/127
     range_of_sums = 4 * math.sqrt(math.prod(kernel[1:])) / 3
     scale = float(f"{range_of_sums / 127:.2g}") if output else None
-    return Quantize(input=one, kernel=(one,) * count, output=scale)
+    return Quantize(input=_ONE_STEP, kernel=(_ONE_STEP,) * count, output=scale)
+
+
+def fitting_scales(weights: Weights) -> Quantize:
+    """Scales for an input in [-1, 1) and given weights, one for each output map of the kernel.
+
+    The output's is for four standard deviations of the widest map's sums, and the largest bias.
+    """
+    kernel = weights.kernel.astype(np.float64).reshape(len(weights.kernel), -1)
+    largest = np.abs(kernel).max(axis=1)
+    scales = np.where(largest > 0, largest, 1.0) / 127
+    offset = 0.0 if weights.bias is None else float(np.abs(weights.bias.astype(np.float64)).max())
+    widest = 4 * math.sqrt(float((kernel**2).sum(axis=1).max()) / 3) + offset
+    output = float(f"{(widest or 1.0) / 127:.2g}")
+    return Quantize(input=_ONE_STEP, kernel=tuple(float(np.float32(scale)) for scale in scales), output=output)
 
 
 def shape_name(layer: Layer) -> str:
