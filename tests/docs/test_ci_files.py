@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -115,11 +116,15 @@ def test_the_options_of_the_suite_exist(command: Command) -> None:
     arguments = shlex.split(line)[1:]
     assert arguments[:2] == ["-m", "pytest"]
     asked = {argument.partition("=")[0] for argument in arguments if argument.startswith("--")}
+    assert asked <= known_options()
+
+
+@cache
+def known_options() -> set[str]:
     printed = subprocess.run(
         [sys.executable, "-m", "pytest", "--help", "cases"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    known = set(re.findall(r"--[a-z][a-z-]*", printed)) | {"--junitxml"}  # pytest's help shows its other spelling
-    assert asked <= known
+    return set(re.findall(r"--[a-z][a-z-]*", printed)) | {"--junitxml"}  # pytest's help shows its other spelling
 
 
 @pytest.mark.parametrize("file", ["Containerfile", "Containerfile.gpu"])

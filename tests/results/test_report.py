@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.helpers import make_case
+from tests.support.helpers import make_case, run_pytest
 from tests.support.runs import TARGET, flipped, record, timed, verdict
 from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import Catalog
@@ -576,15 +576,9 @@ def test_a_report_that_cannot_be_made_fails_no_run(tmp_path, monkeypatch):
     assert terminal.lines[0] == "report: not written: OSError: disk full"
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_its_report(tmp_path):
-    command = ["-m", "pytest", "cases", "-q", "--target", "numpy", "--case", "stride_nd/h2_w2-*"]
-    done = subprocess.run(
-        [sys.executable, *command, "--record-root", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
+    done = run_pytest("cases", "-q", "--target", "numpy", "--case", "stride_nd/h2_w2-*", f"--record-root={tmp_path}")
     assert done.returncode == 0, done.stdout
     line = done.stdout.splitlines()[-2]  # the last line is the headline
     assert line.startswith("report: ")
