@@ -1,4 +1,4 @@
-"""A refused case stands beside an accepted one that differs in one thing; anything else is a fault with its line."""
+"""A refused case is paired with an accepted one that differs in one thing. Anything else is a fault with its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sweeps expand to what they declare: covered, named, valid; and what is wrong with one is said with its line."""
+"""Sweeps expand to what they declare: covered, named, valid. Each fault has its line."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_tiers_contain_each_other(tmp_path: Path) -> None:
     assert len(nightly) == 24
 
 
-def test_each_covers_anew_for_every_value(tmp_path: Path) -> None:
+def test_each_covers_every_value_separately(tmp_path: Path) -> None:
     cover = PAIRWISE + 'each = ["precision"]\n'
     found = ids(expanded(tmp_path, HEAD + cover))
     for precision in ("fp32", "fp16", "int8"):
@@ -256,7 +256,7 @@ def test_row_that_is_taken_out_is_missed(tmp_path: Path) -> None:
     assert "MISSED: " in result.output
 
 
-def test_impossible_pairs_are_told_from_missed_ones(tmp_path: Path) -> None:
+def test_impossible_pairs_are_distinguished_from_missed_ones(tmp_path: Path) -> None:
     expanded(tmp_path, HEAD + EXCLUDE + PAIRWISE)
     output = CliRunner().invoke(app, ["coverage", "--root", str(tmp_path)]).output
     assert "impossible, 1 pair: no bias in three dimensions" in output
@@ -446,7 +446,7 @@ def test_combination_that_is_no_case(tmp_path: Path) -> None:
     assert found and all("is not a valid case: name:" in message for _, message in found)
 
 
-def test_kept_line_that_is_no_row_is_left_out(tmp_path: Path) -> None:
+def test_stored_line_that_is_not_a_row_is_left_out(tmp_path: Path) -> None:
     catalog = expanded(tmp_path, HEAD + PAIRWISE)
     declared = catalog.sweeps[0].sweep
     assert rows.row_of(declared, "2d_s2_bias_fp32") == ("2d", "s2", "bias", "fp32")

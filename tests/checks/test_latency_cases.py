@@ -147,7 +147,7 @@ class Stub:
 
 
 class Measured(NumpyEngine):
-    """Computes right values, and says what it is told to of their latency."""
+    """Computes correct values, and reports a given latency."""
 
     found = Measurement(
         "graph",

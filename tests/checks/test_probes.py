@@ -168,7 +168,7 @@ def test_values_of_narrow_operands():
         ({"fp32": 1.0, "tf32": 2.0}, "no value is that of the reference, 9.0"),
     ],
 )
-def test_lint_refuses_a_probe_that_tells_nothing(values, fault):
+def test_lint_refuses_a_probe_that_distinguishes_nothing(values, fault):
     ones = {"shape": [1, 1, 3, 3], "fill": "ones"}
     (found,) = [
         text for _, text in lint_case(make_case(source="a test", input=ones, kernel=ones, distinguishes=values))

@@ -46,7 +46,7 @@ class Target:
 
 
 class Timed(NumpyEngine):
-    """Computes right values, and measures what it is told to."""
+    """Computes correct values, and measures given latencies."""
 
     facts = MappingProxyType(
         {"placements": PLACEMENTS, "one_place": ["weights"], "nodes": 3, "sample_mhz": 1980, "notes": ["as it is"]}

@@ -119,7 +119,7 @@ def test_verify(empty: Store) -> None:
     assert json.loads(empty.run("verify", "--json")) == []
 
 
-def test_diff_tells_how_much_values_change(filled: Store) -> None:
+def test_diff_states_how_much_values_change(filled: Store) -> None:
     assert filled.run("diff") == "nothing would change\n"
     filled.write(CASES.replace("set.padding_nd = [1, 1]", 'set.padding_nd = [1, 1]\nbias = { fill = "ones" }'))
     before = filled.bytes()

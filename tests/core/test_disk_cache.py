@@ -1,4 +1,4 @@
-"""The cache on disk: what is damaged is absent and told, what is too much goes, and writers do not meet."""
+"""The cache on disk: damaged entries are reported, the oldest are removed, and writers do not disturb each other."""
 
 import multiprocessing
 import os

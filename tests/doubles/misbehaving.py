@@ -45,7 +45,7 @@ class Segfaults(_Target):
 
 
 class SegfaultsExpecting(Segfaults):
-    """The same, and told what comes next."""
+    """The same, and asked to build ahead."""
 
     name = "segfaults_expecting"
 
@@ -120,7 +120,7 @@ class CrashesWhenBuilding(_Target):
 
 
 class CrashesAhead:
-    """Builds ahead as it is told to, and dies of the victim's build: soon where it is expected, at once where asked."""
+    """Builds ahead, and dies of the victim's build: soon where it is expected, at once where it is requested."""
 
     name = "crashes_ahead"
 

@@ -55,7 +55,7 @@ POKE = b"""
 
 
 def write_nowhere():
-    """Write, in a kernel, to an address that belongs to nobody."""
+    """Write, in a kernel, to an address that is not allocated."""
     stream = cuda.Stream()
     PtxKernel(POKE, "poke").launch(stream, 1, 1, (2**45, ctypes.c_void_p))
     stream.synchronize()

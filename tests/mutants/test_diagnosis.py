@@ -60,7 +60,7 @@ def test_what_is_right_but_for_rounding_is_no_mutant():
     assert diagnosis(case, 0, (right * (1 + 2.0**-22)).astype(np.float32), reference(case)) == ()
 
 
-def test_the_unheard_of_is_not_explained():
+def test_an_unknown_fault_is_not_explained():
     case = make_case(**FLOAT)
     wrong = reference(case).output.astype(np.float32)
     wrong[0, 3, 1, 1] += 1
@@ -108,7 +108,7 @@ def test_a_name_explains_every_image(monkeypatch):
 
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16", "bf16"])
 def test_a_name_leaves_little_of_the_error_unexplained(precision):
-    """Twice the error of a mutant is not that mutant, however small it is beside the largest output."""
+    """Twice the error of a mutant is not that mutant, however small it is compared with the largest output."""
     case = make_case(**FLOAT | {"precision": precision, "bias": {"values": [0.05] * 8}})
     right, dropped = reference(case).output, output_of(case, "bias_dropped")
     farther = (2 * dropped.astype(np.float64) - right).astype(dropped.dtype)

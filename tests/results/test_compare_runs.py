@@ -1,4 +1,4 @@
-"""Two runs compared: every kind of change is told apart, and the gate stops regressions and nothing else."""
+"""Two runs compared: every kind of change is distinguished, and the gate stops regressions and nothing else."""
 
 from __future__ import annotations
 
@@ -313,6 +313,6 @@ def test_two_forms_at_once_are_refused(runs):
     assert isinstance(done.exception, ConformanceError)
 
 
-def test_the_gate_is_told_in_the_help():
+def test_the_help_describes_the_gate():
     text = " ".join(CliRunner().invoke(app, ["compare", "--help"]).output.replace("│", " ").split())
     assert "Exit codes with --gate: 1 if a check newly fails or errs" in text

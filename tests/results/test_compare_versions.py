@@ -73,7 +73,7 @@ def test_int8_convolutions_that_the_new_version_builds_newly_pass():
     assert not any(groups[group] for group in REGRESSIONS)
 
 
-def test_a_known_difference_that_became_another_is_told():
+def test_a_known_difference_that_became_another_is_reported():
     changes = between(read_record(OLD), read_record(NEW))
     (found,) = [check for check in changes.groups["other"] if check.case == ROUND_UP]
     assert (found.before, found.now) == ("known", "known")
@@ -81,7 +81,7 @@ def test_a_known_difference_that_became_another_is_told():
     assert found.message in invoke(OLD, NEW).output
 
 
-def test_what_the_old_version_refuses_is_told_with_its_reason():
+def test_what_the_old_version_refuses_is_reported_with_its_reason():
     found = json.loads(invoke(NEW, OLD, "--json").output)
     assert found["regressions"] == 0
     built = [change for change in found["other"] if change["check"] == "build"]
@@ -218,7 +218,7 @@ def test_a_slower_case_is_in_the_first_sentence_of_every_form(latencies, tmp_pat
         assert done.output.lstrip("*").startswith("No regression of results, but 1 case slower.")
 
 
-def test_latencies_of_other_devices_are_said_to_be_not_compared(latencies):
+def test_latencies_of_other_devices_are_reported_as_not_compared(latencies):
     base, new, _ = latencies
     new = record(*new.verdicts, device={"gpu": "another"})
     words = Page(compare_page(between(base, new), 10, latency_section(base, new))).words

@@ -92,7 +92,7 @@ def test_names_of_cases_are_text_in_the_table():
     assert "a/<b>" not in page and "a/&lt;b&gt;-fp32" in page
 
 
-def test_many_engines_are_cut_and_said_to_be():
+def test_a_long_list_of_engines_is_cut_and_says_so():
     run = record(*(built(f"a/case_{n}-fp32", plan=1000 + n) for n in range(450)))
     found = Page(report_page(View((run,), CATALOG)))
     assert "The 400 largest of 450 engines are listed." in found.words

@@ -134,7 +134,7 @@ def test_junit_is_read_back_with_unique_names_and_durations():
     assert [test.time for suite in read for test in suite if "stride_nd" in test.name] == [0.01]
 
 
-def test_junit_numbers_a_check_that_was_recorded_twice_and_tells_versions_apart():
+def test_junit_numbers_a_check_that_was_recorded_twice_and_distinguishes_versions():
     same = record(verdict(), verdict(), verdict(target="tensorrt-10.1-sm90"))
     names = [test.get("name") for test in ET.fromstring(junit(view(same))).iter("testcase")]
     assert names == [

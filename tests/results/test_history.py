@@ -175,7 +175,7 @@ def test_another_file_is_not_overwritten(runs, tmp_path, kind):
         history([runs], other)
 
 
-def test_a_place_that_cannot_be_written_is_said(runs, tmp_path):
+def test_a_path_that_cannot_be_written_is_reported(runs, tmp_path):
     with pytest.raises(ConformanceError, match="cannot be written"):
         history([runs], tmp_path / "nowhere" / "history.sqlite")
 

@@ -138,7 +138,7 @@ def placed(spread):
     return {"facts": {"placements": [1e-5 * (1 + spread * k) for k in (-1, -0.5, 0, 0.5, 1)]}}
 
 
-def test_where_memory_decides_a_few_percent_are_not_told_apart():
+def test_where_memory_decides_a_few_percent_are_not_distinguished():
     slower = {3: 1.08}
     steady = compare_latency(run(1, **placed(0.001)), run(2, slower, **placed(0.001)))
     swaying = compare_latency(run(1, **placed(0.04)), run(2, slower, **placed(0.04)))
@@ -155,7 +155,7 @@ def test_within_the_tolerance_is_same():
     assert change_of(strict, 1).is_regression
 
 
-def test_another_kernel_is_told_apart():
+def test_another_kernel_is_distinguished():
     calibration = [run(i, cases=5, between=0.001) for i in range(3)]
     base, new = run(8, cases=5, between=0.001), run(9, cases=5, between=0.001, kernel="sm90_xmma_fprop")
     found = compare_latency(base, new, calibration)
@@ -281,7 +281,7 @@ def test_the_command(tmp_path, base, new, options, code, text):
     assert found["exit_code"] == code
 
 
-def test_without_latencies_nothing_is_said(tmp_path):
+def test_without_latencies_nothing_is_reported(tmp_path):
     empty = [written(tmp_path, run(seed, cases=0)) for seed in range(2)]
     done = CliRunner().invoke(app, ["compare", "--gate", *empty])
     assert done.exit_code == 0

@@ -37,7 +37,7 @@ def test_it_is_a_check_that_expectations_may_name():
     assert QUICK_LATENCY in TARGET_CHECKS
 
 
-def test_a_record_tells_them_apart():
+def test_a_record_distinguishes_them():
     found = timings(record(quick(), full()))
     assert [(key.effort, key.timing_mode) for key in found] == [("quick", "quick graph, warm"), ("full", "graph, warm")]
 

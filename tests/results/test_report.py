@@ -162,7 +162,7 @@ def test_a_killed_run_is_no_good_news():
     assert "killed" in page(run).words
 
 
-def test_what_was_tested_is_said():
+def test_what_was_tested_is_stated():
     words = page(record(verdict())).words
     for fact in ("NVIDIA H200", "580.1", "3.12.1", "commit 0123456789ab clean", "22 November 2026, 13:50", "in 51 s"):
         assert fact in words
@@ -458,7 +458,7 @@ def test_reasons_are_gathered():
     assert words.count("no GPU here forward 30") == 1
 
 
-def test_several_runs_of_one_target_are_told_apart():
+def test_several_runs_of_one_target_are_distinguished():
     found = page(record(verdict()), record(verdict(status="error", message="boom")))
     assert f"{TARGET} (run 1)" in found.words
     assert f"1 of 2 targets fail: {TARGET} (run 2) fails and {TARGET} (run 1) passes." in found.words
@@ -517,7 +517,7 @@ print(spent, peak)
     assert (tmp_path / "report.html").stat().st_size < megabytes * 1e6
 
 
-def test_the_command_writes_beside_the_record_or_where_it_is_told(tmp_path):
+def test_the_command_writes_next_to_the_record_or_where_requested(tmp_path):
     path = save_record(tmp_path / "run", record(verdict()))
     done = CliRunner().invoke(app, ["report", str(path)])
     assert done.exit_code == 0, done.output
@@ -535,7 +535,7 @@ def test_no_record_ends_the_command_with_2(tmp_path, monkeypatch, capsys):
     assert "cannot be read" in capsys.readouterr().err
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
     with pytest.raises(ConformanceError, match="cannot be written"):
         reports.write(tmp_path / "no" / "folder.html", "text")
 
@@ -595,7 +595,7 @@ def test_a_run_ends_with_its_report(tmp_path):
         ("stride_nd/h2_w1-fp32", "fp32", "fp32"),
     ],
 )
-def test_the_plot_tells_apart_what_bounds_rest_on(case, bound_for, lane):
+def test_the_plot_distinguishes_what_bounds_rest_on(case, bound_for, lane):
     drawn = plot(View((record(verdict(case=case, figures={"fraction": 0.5, "bound_for": bound_for})),)).rows, False)
     assert [one.arithmetic for one in drawn.lanes] == [lane]
 

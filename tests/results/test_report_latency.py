@@ -1,4 +1,4 @@
-"""Latencies in the report: first in a run for them, beside each case's verdict, and quick apart from full ones."""
+"""Latencies in the report: first in a run for them, next to each case's verdict, quick apart from full ones."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A report says what changed since the last run of its targets, if there is one beside it or an accepted one."""
+"""A report says what changed since the last run of its targets in the same folder, or since the accepted one."""
 
 import gzip
 from dataclasses import replace

@@ -69,7 +69,7 @@ def test_arguments_that_name_nothing(tmp_path, arguments, message):
 @pytest.mark.slow
 @pytest.mark.parametrize("text", ["nan", "inf", "-1", "1e9", "long"])
 @pytest.mark.parametrize("option", ["--time-limit", "--cache-limit"])
-def test_a_limit_that_is_none_is_said_in_one_line(option, text):
+def test_an_invalid_limit_is_refused_in_one_line(option, text):
     done = run_pytest("cases", f"{option}={text}")
     assert done.returncode == 4
     assert f"argument {option}: '{text}' is not a number from" in done.stderr

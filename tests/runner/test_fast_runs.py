@@ -1,4 +1,4 @@
-"""pytest with caches and builders: the same verdicts, cold or warm, and what was used is said."""
+"""pytest with caches and builders: the same verdicts, cold or warm, and a statement of what was used."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ def test_cold_warm_parallel_and_without_cache_say_the_same(cold, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_damaged_cache_is_told_and_fails_nothing(cold, tmp_path):
+def test_a_damaged_cache_is_reported_and_fails_nothing(cold, tmp_path):
     shutil.copytree(cold[0], tmp_path / "cache")
     files = (path for path in (tmp_path / "cache" / "engines").rglob("*") if path.is_file())
     (victim, *_) = sorted(path for path in files if not path.suffix)

@@ -1,4 +1,4 @@
-"""What is built ahead is what the next checks ask for, and nothing beside what is timed."""
+"""What is built ahead is what the next checks ask for. Nothing is built while something is timed."""
 
 import re
 from types import SimpleNamespace
@@ -99,7 +99,7 @@ def test_a_timed_check_calls_builds_off():
     assert target.told == [[IDS[0], IDS[2]], [], [IDS[2]]]
 
 
-def test_told_once_a_case_and_never_without_builders():
+def test_a_target_is_asked_to_build_ahead_once_a_case_and_never_without_builders():
     target = Target()
     items = [item(n, CASES[n // 3], target) for n in range(9)]
     run = running(target, items, timing=False)
@@ -165,7 +165,7 @@ def test_what_breaks_ahead_has_a_verdict(tmp_path):
 
 
 @pytest.mark.parametrize(("base", "new", "told"), [("fast", "exhaustive", True), ("fast", "fast", False)])
-def test_compare_tells_tactics_apart(base, new, told):
+def test_compare_distinguishes_tactics(base, new, told):
     runs = [record(verdict(), targets={TARGET: {"version": "8.6.1", "tactics": tactics}}) for tactics in (base, new)]
     found = [(before, now) for name, before, now in between(*runs).environment if name.endswith("tactics")]
     assert found == ([(base, new)] if told else [])

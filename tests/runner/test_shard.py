@@ -22,7 +22,7 @@ def test_a_wrong_shard_is_refused(text):
 
 
 @pytest.mark.slow
-def test_a_wrong_shard_is_said_in_one_line():
+def test_a_wrong_shard_is_refused_in_one_line():
     done = run_pytest("cases", "--shard", "3/2")
     assert done.returncode == 4
     assert "--shard: 3/2: the first number must be from 1 to the number of shards, 2" in done.stderr
@@ -87,19 +87,19 @@ def on(gpu, **facts):
     return {"device": device, "targets": {TARGET: {"version": "8.6.1", "gpu": gpu} | facts}}
 
 
-def test_a_missing_shard_is_told_and_leaves_the_record_open():
+def test_a_missing_shard_is_reported_and_leaves_the_record_open():
     merged = merge({"a": part(1, verdict("x/a-fp32"), of=3), "b": part(3, verdict("x/b-fp32"), of=3)})
     assert merged.missing == ("shard 2/3 is missing",)
     assert not merged.record.complete
 
 
-def test_a_shard_that_was_cut_short_is_told():
+def test_a_shard_that_was_cut_short_is_reported():
     merged = merge({"a": part(1, verdict("x/a-fp32")), "b": part(2, verdict("x/b-fp32"), complete=False)})
     assert merged.missing == ("b: the run was cut short",)
 
 
 @pytest.mark.slow
-def test_a_shard_that_was_stopped_is_told(tmp_path):
+def test_a_shard_that_was_stopped_is_reported(tmp_path):
     """Its record has a closing line: -x ended it in good order, before all its cases had run."""
     options = ["--target", f"{ROOT}/tests/doubles/flipped.py:FlippedKernel", "--case", "stride_nd/*", "-q"]
     for name, arguments in (("whole", ()), ("stopped", ("-x",))):
@@ -187,7 +187,7 @@ def test_half_a_surrogate_pair_is_merged(tmp_path):
     assert read_record(save_record(tmp_path, merged.record)).verdicts[0].message == "from a target: \udcff"
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / "file").write_text("in the way")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConformanceError, match="cannot be written"):

@@ -40,7 +40,7 @@ def wide(channels):
     )
 
 
-def test_a_real_engine_tells_its_plan_weights_memory_and_build():
+def test_a_real_engine_reports_its_plan_weights_memory_and_build():
     case, held = wide(64), target()
     origin = held.build(case).origin
     held.close()
@@ -158,7 +158,7 @@ STAT = ("EngineStat", "TOTAL_WEIGHTS_SIZE")
     ],
     ids=["8.6", "10", "11, without memory", "a statistic that is not known"],
 )
-def test_a_loaded_engine_tells_its_memory_in_each_version(trt, memory, monkeypatch):
+def test_a_loaded_engine_reports_its_memory_in_each_version(trt, memory, monkeypatch):
     monkeypatch.setattr("trt_conformance.targets.tensorrt.loading.engine_facts", lambda api, engine: None)
     assert load(trt, b"").memory == memory
     assert device_memory(trt.runtime.deserialize_cuda_engine(b"")) == memory["device_memory_bytes"]

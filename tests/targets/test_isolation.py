@@ -109,7 +109,7 @@ def test_engines_survive_their_worker():
 
 
 def test_a_crash_beside_a_build_ahead_is_not_blamed_on_what_was_asked():
-    """The worker dies of a build that nobody asked for yet: the call is made again; in its turn it costs its case."""
+    """The worker dies of a build that was not requested yet: the call is repeated; and later costs its own case."""
     target = open_target(f"{MISBEHAVING}:CrashesAhead")
     try:
         case, victim = make_case(), make_case().model_copy(update={"id": VICTIM})
@@ -156,7 +156,7 @@ def test_what_a_hanging_worker_does_not_read_is_not_sent_for_ever(what):
         target.close()
 
 
-def test_a_new_worker_hears_what_the_old_one_was_told():
+def test_a_new_worker_is_sent_what_the_old_one_was_sent():
     target = open_target(f"{MISBEHAVING}:SegfaultsExpecting")
     try:
         case, other = make_case(), make_case().model_copy(update={"id": "example/other"})
@@ -235,7 +235,7 @@ def test_unknown_targets_are_named(spec, text):
         open_target(spec)
 
 
-def test_what_breaks_when_an_engine_is_closed_is_told_whoever_asks_next():
+def test_what_breaks_when_an_engine_is_closed_is_reported_by_the_next_call():
     target = open_target(f"{MISBEHAVING}:BreaksWhenClosed")
     try:
         case = make_case()
@@ -249,7 +249,7 @@ def test_what_breaks_when_an_engine_is_closed_is_told_whoever_asks_next():
         target.close()
 
 
-def test_what_is_supported_is_heard_ahead_and_not_kept_without_end():
+def test_what_is_supported_is_asked_ahead_and_remembered_within_a_limit():
     target = open_target(f"{MISBEHAVING}:CountsQuestions")
     try:
         cases = [make_case(id=f"example/case_{number}") for number in range(300)]

@@ -20,7 +20,7 @@ def test_the_loaded_library_says_its_version():
     assert api.__version__.startswith(loaded_version("tensorrt_rtx") + ".")
 
 
-def test_nothing_is_said_of_what_is_not_loaded(monkeypatch):
+def test_a_library_that_is_not_loaded_has_no_version(monkeypatch):
     monkeypatch.setitem(LIBRARY, "tensorrt", "libnobody_has.so")
     assert loaded_version("tensorrt") == ""
 

@@ -75,7 +75,7 @@ def test_the_cache_serves_the_second_run(tmp_path):
     assert len([entry for entry in log if entry[0] == "begin"]) == 1
 
 
-def test_a_damaged_engine_is_built_anew_and_told(tmp_path):
+def test_a_damaged_engine_is_rebuilt_and_reported(tmp_path):
     held = plans([], cached=DiskCache(tmp_path, 2**20))
     held.get(case(1))
     damage(tmp_path, held.key(case(1)))
@@ -85,7 +85,7 @@ def test_a_damaged_engine_is_built_anew_and_told(tmp_path):
     assert held.get(case(1)).origin["engine"] == "cached"
 
 
-def test_a_cached_engine_that_does_not_load_is_built_anew_and_told(tmp_path):
+def test_a_cached_engine_that_does_not_load_is_rebuilt_and_reported(tmp_path):
     class Another(Builder):
         def load(self, content):
             if not self.log:
@@ -105,7 +105,7 @@ def damage(folder, name):
     path.write_bytes(path.read_bytes()[:-3])
 
 
-def test_a_damaged_engine_is_built_anew_by_who_asks_where_nobody_was_ready_to_build(tmp_path):
+def test_a_damaged_engine_is_rebuilt_by_its_caller_where_no_builder_was_ready(tmp_path):
     plans([], cached=DiskCache(tmp_path, 2**20)).get(case(1))
     log: list[tuple[str, str, str]] = []
     held = plans(log, builders=1, cached=DiskCache(tmp_path, 2**20))
@@ -134,7 +134,7 @@ def test_builders_are_made_once_something_has_to_be_built(tmp_path):
     again.close()
 
 
-def test_what_keeps_a_builder_from_being_made_is_told_who_asks():
+def test_what_keeps_a_builder_from_being_created_is_reported_to_the_caller():
     class Broken(Builder):
         def prepare(self, to_build):
             raise RuntimeError("no builder")
@@ -222,7 +222,7 @@ def test_a_refusal_whose_cause_may_pass_is_not_remembered(tmp_path, refusal):
     assert kept.refusal("ab") is None and not kept.has_build("ab")
 
 
-def test_what_a_network_said_is_kept_whole(tmp_path):
+def test_what_a_network_reported_is_stored_whole(tmp_path):
     kept = BuildCache(DiskCache(tmp_path, 2**20))
     facts = target().define(make_case(set={"stride_nd": [2, 1]}))
     kept.keep_network("ab", facts)
@@ -374,7 +374,7 @@ def test_the_gate_waits_for_those_inside():
 
 
 def test_each_thread_reads_its_own_errors():
-    """Right cases beside refused ones, built by several threads: each gets what is said of it alone, and no more."""
+    """Accepted and refused cases, built by several threads: each gets its own messages, and no others."""
     held = target(builders=3)
     wrong = [make_case(id=f"example/wrong_{n}", kernel={"shape": [1, 1, 7 + n, 3], "fill": "ones"}) for n in range(6)]
     groups = make_case(id="example/groups", set={"num_groups": 3}, kernel={"shape": [3, 1, 3, 3], "fill": "ones"})
@@ -429,7 +429,7 @@ def test_tactics_set_the_level():
     assert config.builder_optimization_level == default
 
 
-def test_tactics_and_caches_are_said(tmp_path):
+def test_tactics_and_caches_are_stated(tmp_path):
     assert target().environment()["cache"] == "none"
     said = target(tactics="fast", cache=tmp_path).environment()
     assert (said["tactics"], said["cache"]) == ("fast", "engines")

@@ -53,7 +53,7 @@ CHOICES = {
 
 
 class Config:
-    """Records what a build is told."""
+    """Records the arguments of a build."""
 
     def __init__(self):
         self.flags, self.algorithm_selector, self.timing_cache = set(), None, None

@@ -1,4 +1,4 @@
-"""The file of tactics' timings is whole, whoever writes it, and made anew where it is damaged."""
+"""The timing cache's file is always complete, whoever writes it, and is replaced where it is damaged."""
 
 import threading
 
@@ -38,7 +38,7 @@ def test_saved_and_loaded(api, tmp_path):
     assert content(path) == first
 
 
-def test_a_damaged_file_is_made_anew(api, tmp_path):
+def test_a_damaged_file_is_replaced(api, tmp_path):
     path = tmp_path / "one.cache"
     path.write_bytes(b"no cache of timings")
     filled(api, path).save()

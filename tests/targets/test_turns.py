@@ -21,7 +21,7 @@ def test_one_thing_is_worked_on_together():
     assert not together.broken
 
 
-def test_another_thing_waits_until_nobody_works():
+def test_another_thing_waits_until_no_thread_works():
     turns, inside, entered = Turns(), threading.Event(), threading.Event()
 
     def work():

@@ -1,4 +1,4 @@
-"""Lists of others become layers: each syntax with its defaults, and what is wrong with a line is said of that line."""
+"""Published lists become layers: each syntax with its defaults, and each fault with its line."""
 
 import json
 from pathlib import Path
