@@ -19,9 +19,11 @@ from tests.support.runs import TARGET, flipped, record, verdict
 from trt_conformance.results.changes import between
 from trt_conformance.results.history import history
 from trt_conformance.results.record.record import read_record, save_record
+from trt_conformance.results.report.matrix import matrix_page
 from trt_conformance.results.report.page import compare_page, report_page
 from trt_conformance.results.report.trend import history_page
 from trt_conformance.results.report.view import View
+from trt_conformance.results.versions.matrix import matrix
 
 NAMES = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chrome")
 BROWSER = next((path for path in map(shutil.which, NAMES) if path), None)
@@ -263,8 +265,8 @@ RULES = """
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("latencies", ()), ("latencies", DARK), ("since", ()), ("comparison", ()), ("history", ())],
-    ids=["report", "report-dark", "since", "comparison", "history"],
+    [("latencies", ()), ("latencies", DARK), ("since", ()), ("comparison", ()), ("versions", ()), ("history", ())],
+    ids=["report", "report-dark", "since", "comparison", "versions", "history"],
 )
 def test_axe_finds_nothing(tmp_path, name, options):
     if name == "latencies":
@@ -274,6 +276,9 @@ def test_axe_finds_nothing(tmp_path, name, options):
         page = report_page(View((read_record(path),), CATALOG), since)
     elif name == "comparison":
         page = compare_page(between(RUN, record(verdict(status="fail", message="no"))), 10)
+    elif name == "versions":
+        newer = verdict(target="tensorrt-10.13.0-sm90", status="fail", message="no", known="one")
+        page = matrix_page(matrix([RUN, record(newer)], CATALOG))
     else:
         save_record(tmp_path / "run", record(*latencies().verdicts, verdict(figures={"fraction": 0.1}), built()))
         page = history_page(history([tmp_path]), with_cases=True)

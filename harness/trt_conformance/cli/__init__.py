@@ -13,6 +13,7 @@ import typer
 from trt_conformance import __version__
 from trt_conformance.cli import (
     accept,
+    bisect,
     cases,
     compare,
     doctor,
@@ -20,6 +21,7 @@ from trt_conformance.cli import (
     export,
     golden,
     history,
+    matrix,
     merge,
     mutants,
     rebuild,
@@ -60,11 +62,13 @@ TO_PYTEST = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opt
 app.add_typer(cases.app, name="cases")
 app.add_typer(golden.app, name="golden")
 app.command()(accept.accept)
+app.command()(bisect.bisect)
 app.command()(compare.compare)
 app.command()(doctor.doctor)
 app.command()(explore.explore)
 app.command()(export.export)
 app.command()(history.history)
+app.command()(matrix.matrix)
 app.command()(merge.merge)
 app.command()(mutants.mutants)
 app.command()(rebuild.rebuild)

@@ -26,7 +26,7 @@ from trt_conformance.numerics.samples import PERCENTILES, Summary, summarise
 from trt_conformance.results.engine_costs import EngineCost, engine_costs
 from trt_conformance.results.latency.models import ModelLatency, model_latencies, whole
 from trt_conformance.results.latency.recorded import effort_of
-from trt_conformance.results.record.record import Record, read_record, record_path
+from trt_conformance.results.record.record import Record, read_record, record_paths
 from trt_conformance.results.trends import SIZES, History, HistoryRun, Quantity, Trend, TrendPoint, _changed
 
 APPLICATION_ID = 0x54435648
@@ -60,9 +60,7 @@ def history(paths: Sequence[Path], database: Path | None = None) -> History:
     Raises:
         ConformanceError: a record cannot be read, or the file is not a history or cannot be written.
     """
-    found = [
-        (path, read_record(path)) for path in dict.fromkeys(part.resolve() for path in paths for part in _records(path))
-    ]
+    found = [(path, read_record(path)) for path in record_paths(paths)]
     found.sort(key=lambda one: datetime.fromisoformat(one[1].header.started))
     if database is None:
         with closing(sqlite3.connect(":memory:")) as connection:
@@ -75,18 +73,6 @@ def history(paths: Sequence[Path], database: Path | None = None) -> History:
             return _trends(connection)
     except (OSError, sqlite3.Error) as fault:
         raise ConformanceError(f"{database}: cannot be written: {fault}") from None
-
-
-def _records(path: Path) -> list[Path]:
-    """The records that a path stands for; itself where it is none, so that reading it says what is wrong."""
-    if not path.is_dir():
-        return [path]
-    if record := record_path(path):
-        return [record]
-    below = [record for folder in sorted(path.iterdir()) if folder.is_dir() and (record := record_path(folder))]
-    if not below:
-        raise ConformanceError(f"{path}: contains no run record")
-    return below
 
 
 def _check_ours(database: Path) -> None:

@@ -15,7 +15,7 @@ from trt_conformance.results.latency.recorded import SameKernels
 
 @dataclass(frozen=True)
 class KernelGroup:
-    """Latencies that became longer with the same change of kernels; the largest ratio first.
+    """Latencies that changed with the same change of kernels; the largest ratio first.
 
     ``before`` and ``now`` are the kernels that one side alone ran; both are empty where they are the same or unknown.
     Quick latencies are in groups of their own.
@@ -65,12 +65,15 @@ class KernelGroup:
 
 def slower_by_kernel(comparison: LatencyComparison) -> tuple[KernelGroup, ...]:
     """Groups of what became slower, full latencies first, the largest group first."""
+    return by_kernel(comparison.regressions)
+
+
+def by_kernel(changes: Sequence[LatencyChange]) -> tuple[KernelGroup, ...]:
+    """Groups of changes, full latencies first, the largest group first."""
     found: dict[tuple[SameKernels, tuple[str, ...], tuple[str, ...], Effort], list[LatencyChange]] = {}
-    for change in comparison.regressions:
+    for change in changes:
         found.setdefault((change.kernels, change.base_kernels, change.new_kernels, change.effort), []).append(change)
-    groups = [
-        KernelGroup(*key, tuple(sorted(changes, key=lambda change: -change.ratio))) for key, changes in found.items()
-    ]
+    groups = [KernelGroup(*key, tuple(sorted(mine, key=lambda change: -change.ratio))) for key, mine in found.items()]
     return tuple(sorted(groups, key=lambda group: (group.effort == "quick", -len(group.changes), -group.ratio)))
 
 

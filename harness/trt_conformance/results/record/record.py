@@ -152,6 +152,28 @@ def record_path(folder: Path) -> Path | None:
     return next((path for path in paths if path.exists()), None)
 
 
+def record_paths(paths: Sequence[Path]) -> list[Path]:
+    """The records that paths stand for, each once: records, runs' folders, or folders of such folders.
+
+    What is none of these stands for itself, so that reading it says what is wrong.
+
+    Raises:
+        ConformanceError: a folder contains no run record.
+    """
+    return list(dict.fromkeys(record.resolve() for path in paths for record in _below(path)))
+
+
+def _below(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    if record := record_path(path):
+        return [record]
+    found = [record for folder in sorted(path.iterdir()) if folder.is_dir() and (record := record_path(folder))]
+    if not found:
+        raise ConformanceError(f"{path}: contains no run record")
+    return found
+
+
 def save_record(folder: Path, record: Record, *, compressed: bool = False) -> Path:
     """Write a record into a folder, whole or not at all, and return its path. It replaces the folder's record.
 

@@ -1,0 +1,41 @@
+"""``trt-conformance bisect``: since which version a case's verdicts are what they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trt_conformance.cli.output import AsJson, print_json, print_table
+
+Case = Annotated[str, typer.Argument(metavar="CASE", help="A case's full id, or a pattern such as 'set_input/*'.")]
+Over = Annotated[
+    list[Path],
+    typer.Option(
+        "--over", metavar="RUN", help="A run's record, its folder, or a folder of such folders. Repeatable.", min=1
+    ),
+]
+More = Annotated[list[Path] | None, typer.Argument(metavar="[RUN...]", help="Further runs.")]
+
+
+def bisect(case: Case, over: Over, more: More = None, as_json: AsJson = False) -> None:
+    """Say since which version the verdicts of a case are what they are.
+
+    Versions are ordered by their numbers, apart for each flavor and GPU.
+    `bisect CASE --over RUN1 RUN2 RUN3` takes any number of runs.
+    """
+    from trt_conformance.catalog.expectations import Expectations
+    from trt_conformance.results import report as reports
+    from trt_conformance.results.record.record import read_record, record_paths
+    from trt_conformance.results.versions.columns import versions
+    from trt_conformance.results.versions.matrix import finding
+    from trt_conformance.results.versions.since import histories
+
+    view = reports.view_of([read_record(path) for path in record_paths([*over, *(more or ())])])
+    found = histories(versions(view.records, Expectations(view.expectations, finding(view.catalog))), case)
+    if as_json:
+        print_json([one.to_json() for one in found])
+        return
+    rows = [(one.case, "-".join(filter(None, (one.flavour, one.gpu))), one.check, one.text()) for one in found]
+    print_table(("case", "target", "check", "verdict"), rows)

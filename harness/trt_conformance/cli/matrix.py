@@ -1,0 +1,54 @@
+"""``trt-conformance matrix``: versions side by side, and what changed between neighbors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trt_conformance.cli.output import AsJson, print_json
+from trt_conformance.core.errors import ConformanceError
+
+Runs = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN...", help="Run records, their folders, or a folder of such folders."),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write this file: .html, or .md for Markdown.", show_default="print text"
+    ),
+]
+Only = Annotated[
+    str, typer.Option("--target", metavar="PATTERN", help="Only the targets of this pattern, like 'tensorrt_rtx-*'.")
+]
+
+
+def matrix(runs: Runs, output: Output = None, target: Only = "*", as_json: AsJson = False) -> None:
+    """Set versions side by side: claims, families of cases, known differences.
+
+    Each change between two neighboring versions of one flavor on one GPU is
+    one line: what began or ended, became slower or faster, larger or smaller;
+    its cause, and its smallest case. Several runs of one version count as one.
+    """
+    from trt_conformance.core.paths import relative
+    from trt_conformance.results import report as reports
+    from trt_conformance.results.record.record import read_record, record_paths
+    from trt_conformance.results.report import matrix_text
+    from trt_conformance.results.report.matrix import matrix_page
+    from trt_conformance.results.versions.columns import of_targets
+    from trt_conformance.results.versions.matrix import matrix as side_by_side
+
+    if output is not None and output.suffix not in (".html", ".md"):
+        raise ConformanceError(f"--output {output}: the name must end in .html or .md")
+    view = reports.view_of(of_targets([read_record(path) for path in record_paths(runs)], target))
+    found = side_by_side(view.records, view.catalog, view.expectations)
+    if output is not None:
+        reports.write(output, matrix_page(found) if output.suffix == ".html" else matrix_text.markdown(found))
+    if as_json:
+        print_json(found.to_json())
+    elif output is not None:
+        typer.echo(relative(output))
+    else:
+        typer.echo(matrix_text.terminal(found))

@@ -1,0 +1,97 @@
+"""Versions side by side as text: for a terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from trt_conformance.core.words import one_line
+from trt_conformance.results.report.answer import counted
+from trt_conformance.results.report.compare_text import Table, escaped, markdown_table
+from trt_conformance.results.versions.columns import Version
+from trt_conformance.results.versions.events import Step
+from trt_conformance.results.versions.matrix import Matrix, Row
+
+EVENT_COLUMNS = ("change", "what", "cause", "how many", "smallest case")
+COLUMN_WIDTH = 48
+"""Characters to which columns of a terminal are aligned at most."""
+
+UNDECIDED = {"open", "unstated", "not run"}
+"""States of a claim that a version did not check."""
+
+
+def sentence(matrix: Matrix) -> str:
+    """The result in one sentence."""
+    events = sum(len(step.events) for step in matrix.steps)
+    return f"{counted(len(matrix.versions), 'version')}, {counted(events, 'change')} between neighbors."
+
+
+def headline(step: Step) -> str:
+    """``tensorrt-8.5.3-sm90 to tensorrt-8.6.0-sm90``."""
+    return f"{step.before.target} to {step.now.target}"
+
+
+def notes(step: Step) -> list[str]:
+    """What to know of two neighbors beside the table of what changed."""
+    found = [f"{counted(step.shared, 'check')} in both"]
+    found += [f"the run of {side.target} was killed before it ended" for side in _killed(step)]
+    if not step.events:
+        found.append("nothing changed")
+    return found + ([f"latency: {step.latency}"] if step.latency else [])
+
+
+def tables(matrix: Matrix) -> Iterator[Table]:
+    """What each version does, one table a question."""
+    names = [version.target for version in matrix.versions]
+    pairs = zip(matrix.versions, matrix.outcomes, strict=True)
+    rows: list[Sequence[str]] = [(version.target, " and ".join(version.started), counts) for version, counts in pairs]
+    yield "versions", ("target", "run started", "checks"), rows
+    for title, name, found in (
+        ("claims by document", "document", matrix.claim_counts),
+        ("claims that changed", "claim", changed_claims(matrix)),
+        ("known differences, in checks", "difference", matrix.known),
+        ("families of cases, in checks", "family", matrix.families),
+    ):
+        if found:
+            yield title, (name, *names), [(row.name, *row.cells) for row in found]
+
+
+def changed_claims(matrix: Matrix) -> list[Row]:
+    """The claims whose state is not the same in every version that checked them."""
+    rows = (row for document in matrix.documents for _, row in matrix.claims_of(document))
+    return [row for row in rows if len(set(row.cells) - UNDECIDED) > 1]
+
+
+def terminal(matrix: Matrix) -> str:
+    """Plain text: what changed, one line for each cause, and the tables."""
+    lines = [sentence(matrix)]
+    for step in matrix.steps:
+        lines += [
+            "",
+            f"{headline(step)}: {'; '.join(notes(step))}",
+            *(f"  {one_line(event.text())}" for event in step.events),
+        ]
+    for title, columns, rows in tables(matrix):
+        lines += ["", f"{title}:", *(f"  {line}" for line in _aligned([columns, *rows]))]
+    return "\n".join(lines)
+
+
+def markdown(matrix: Matrix) -> str:
+    """GitHub's Markdown."""
+    lines = [f"**{sentence(matrix)}**"]
+    for step in matrix.steps:
+        lines += ["", f"### {escaped(headline(step))}", "", f"{escaped('; '.join(notes(step)))}.", ""]
+        if step.events:
+            lines += markdown_table(EVENT_COLUMNS, [event.cells for event in step.events])
+    for title, columns, rows in tables(matrix):
+        lines += ["", f"### {title[0].upper()}{title[1:]}", "", *markdown_table(columns, rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _killed(step: Step) -> list[Version]:
+    return [side for side in (step.before, step.now) if not side.record.complete]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    plain = [[one_line(cell) for cell in row] for row in rows]
+    widths = [min(max(map(len, column)), COLUMN_WIDTH) for column in zip(*plain, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in plain]
