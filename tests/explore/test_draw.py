@@ -1,11 +1,13 @@
 """Draws: what they are determined by, what they reach, and that each is a valid case."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from tests.support.suite import suite_catalog
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import ROOT
 from trt_conformance.explore.draw import PRECISIONS, Draws
 from trt_conformance.explore.drawing import LARGE, SMALL, within
 from trt_conformance.explore.edges import EVERY, Reached, cell, cells
@@ -88,6 +90,12 @@ def test_each_turn_begins_once_with_each_theme():
     first = [draws._first(number) for number in range(2 * len(THEMES))]
     assert set(first[: len(THEMES)]) == set(first[len(THEMES) :]) == set(THEMES)
     assert first[: len(THEMES)] != first[len(THEMES) :]
+
+
+def test_the_docs_name_every_theme():
+    text = (ROOT / "docs" / "explore.md").read_text(encoding="utf-8")
+    (named,) = re.findall(r"each begins one of every (\d+) draws\. They are ([^.]*)\.", text)
+    assert (int(named[0]), re.findall(r"`(\w+)`", named[1])) == (len(THEMES), list(THEMES))
 
 
 @pytest.mark.parametrize("focus", ["int8", "fp8"])

@@ -13,6 +13,7 @@ from trt_conformance.checks.repeats import check_repeats
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import OUTPUT
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.explore import search as searching
 from trt_conformance.explore.draw import Draws
 from trt_conformance.explore.finds import Find, needs, without
 from trt_conformance.explore.judge import Judge, summary
@@ -24,6 +25,7 @@ from trt_conformance.targets.crew import Crew
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import Refused, TargetCrashed
 from trt_conformance.targets.numpy import NumpyTarget
+from trt_conformance.targets.protocols import NetworkFacts
 
 
 def searched(tmp_path, target, draws=None, numbers=range(40), judge=None):
@@ -160,6 +162,26 @@ def test_the_checks_of_a_draw_end_at_the_first_fault():
     verdicts = Judge()(FlippedKernel(), case)
     assert [verdict.check for verdict in verdicts] == ["forward"]
     assert summary(verdicts).status == "fail"
+
+
+def test_relations_are_checked_less_often_where_engines_are_built():
+    case = Layer(batch=2, groups=2, size=(5, 5), window=(2, 2), maps=2).case("drawn/n")
+
+    class Defining(NumpyTarget):
+        def define(self, case):
+            return NetworkFacts((2, 4, 4, 4))
+
+    last = [Judge()(Defining(), case, number)[-1] for number in range(9)]
+    assert [verdict.check for verdict in last] == ["metamorphic", "repeats", "repeats"] * 3
+    assert len({verdict.figures["relation"] for verdict in last[::3]}) == 3
+
+
+def test_a_fault_at_the_end_of_the_time_is_made_small_for_a_moment(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(searching, "shrunk", lambda *arguments: given.append(arguments[-1]) or shrunk(*arguments))
+    search = Search(Draws(1, "stride"), Judge(), tmp_path)
+    search.tried(WrongIf(strided_16), STRIDED[0], remaining=-3.0)
+    assert given == [searching.LEAST_S]
 
 
 def test_each_relation_that_applies_comes_up_in_turn():

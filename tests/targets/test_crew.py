@@ -1,13 +1,14 @@
 """Work is shared out among processes of a target, bounded in time, and a crash costs one unit of it."""
 
 import threading
+from itertools import count, islice
 
 import pytest
 
 from tests.support.helpers import make_case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
-from trt_conformance.targets.crew import Crew
+from trt_conformance.targets.crew import AHEAD, Crew
 from trt_conformance.targets.isolation.proxy import IsolatedTarget
 from trt_conformance.targets.numpy import NumpyTarget
 
@@ -37,6 +38,22 @@ def test_nothing_is_started_once_the_time_is_up():
     with Crew(NumpyTarget, 1, budget_s=-1) as crew:
         assert list(crew.each([1, 2], lambda target, unit: unit)) == []
         assert crew.remaining < 0
+
+
+def test_endless_work_is_taken_until_the_time_is_up():
+    taken = []
+
+    def numbers():
+        for number in count():
+            taken.append(number)
+            yield number
+
+    with Crew(NumpyTarget, 2) as crew:
+        done = list(islice(crew.each(numbers(), lambda target, unit: unit), 20))
+    assert len(done) == 20
+    assert len(taken) <= 20 + AHEAD * 2
+    with Crew(NumpyTarget, 1, budget_s=-1) as crew:
+        assert list(crew.each(numbers(), lambda target, unit: unit)) == []
 
 
 def test_a_target_that_does_not_open_is_the_users_error():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trt_conformance.cli.output import AsJson, print_json
-from trt_conformance.cli.streams import sigterm_as_ctrl_c
+from trt_conformance.cli.streams import sigterm_as_ctrl_c, stderr_kept
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import CASES, RUNS
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from trt_conformance.targets.protocols import Target
 
 MOST_JOBS = 32
+HANG_S = 120.0
+"""A build or a run that takes longer is a hang."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -88,13 +90,19 @@ def explore(
     words = ["trt-conformance", "explore", "--target", target, "--seed", str(chosen.seed)]
     words += [word for name, value in (("--focus", focus), ("--near", near)) if value for word in (name, value)]
     opened, size = _opener(target, jobs)
-    with sigterm_as_ctrl_c(), Crew(opened, size, seconds) as crew, _Second(against) as second:
+    with (
+        stderr_kept() as kept,
+        sigterm_as_ctrl_c(),
+        Crew(opened, size, seconds, HANG_S) as crew,
+        _Second(against) as second,
+    ):
         name, facts = crew.ask(_described)
         if earlier is not None and name not in earlier.record.targets:
             raise ConformanceError(f"--resume: the record is of {earlier.record.targets[0]}, and the target is {name}")
         settings = {SETTINGS: {"seed": chosen.seed, "focus": focus, "near": near}}
         run = Run(record_root, name, facts | settings, seconds, earlier, quiet=as_json)
         run.search(chosen, _judge(), shlex.join(words), crew, draws, second.opinion)
+        run.keep(kept)
     if as_json:
         print_json([find.verdict.to_json() | {"file": find.case.location} for find in run.finds])
     raise typer.Exit(run.exit_code)

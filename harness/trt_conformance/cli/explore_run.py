@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import typer
 
 from trt_conformance.cli.progress import ProgressLine
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.files import replacing
 from trt_conformance.core.signals import uninterrupted
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import counted, one_line, percent
@@ -30,6 +31,10 @@ from trt_conformance.targets.crew import Crew
 
 SecondOpinion = Callable[[Case], Verdict]
 """What a second target gives for the case of a find."""
+
+
+SAID = "stderr.txt"
+"""The file beside the record that has what the target's libraries wrote on stderr."""
 
 
 class Run:
@@ -102,6 +107,14 @@ class Run:
                     self._take(outcome, line)
             except KeyboardInterrupt:
                 self.is_stopped = True
+
+    def keep(self, said: BinaryIO) -> None:
+        """Write what the target's libraries said on stderr beside the record, if anything. Raises WriteError."""
+        said.seek(0)
+        content = said.read()
+        if content and self._writer is not None:
+            with replacing(self._writer.folder / SAID) as temporary:
+                temporary.write_bytes(content)
 
     def _take(self, outcome: Outcome, line: ProgressLine) -> None:
         self.done += 1

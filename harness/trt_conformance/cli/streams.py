@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 
 def open_closed_streams() -> None:
@@ -44,3 +46,37 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def stderr_kept() -> Iterator[BinaryIO]:
+    """Keep what libraries, and processes started in the block, write on stderr: yields the file that it goes into.
+
+    What Python's ``sys.stderr`` is given is still shown, so that a progress line stays one line. Where an exception
+    ends the block, what was kept is shown. Nothing is kept where ``sys.stderr`` is not the process's own stderr.
+    """
+    with tempfile.TemporaryFile() as kept:
+        if not _is_own_stderr():
+            yield kept
+            return
+        before, shown = sys.stderr, os.dup(2)
+        with os.fdopen(shown, "w", encoding=before.encoding, errors="backslashreplace") as own:
+            os.dup2(kept.fileno(), 2)
+            sys.stderr = own
+            try:
+                yield kept
+            except BaseException:
+                kept.seek(0)
+                own.write(kept.read().decode("utf-8", "backslashreplace"))
+                raise
+            finally:
+                own.flush()
+                sys.stderr = before
+                os.dup2(shown, 2)
+
+
+def _is_own_stderr() -> bool:
+    try:
+        return sys.stderr.fileno() == 2
+    except (OSError, ValueError):
+        return False

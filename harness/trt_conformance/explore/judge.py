@@ -32,6 +32,8 @@ COMPUTED = ("pass", "fallback")
 """The statuses after which a case's further checks of values are run."""
 REPEATS: tuple[tuple[float, int], ...] = ((200_000, 17), (3_000_000, 6), (math.inf, 3))
 """Up to how many products a case is run how often."""
+RELATED_EVERY = 3
+"""One in so many cases has its relation checked where engines are built, since each step of it is a build."""
 RELATED_ELEMENTS = 20_000
 """Relations are checked where no tensor has more elements, since each step has a reference of its own."""
 
@@ -97,13 +99,23 @@ def checks(target: Target, case: Case, relation: int | str = 0, only: str = "") 
     if offers(target, "missing_name"):  # a target with TensorRT's API has execution modes
         every["execution_modes"] = check_execution_modes
     yield from ((name, check) for name, check in every.items() if only in ("", name))
-    if only in ("", "metamorphic") and case.exact and _elements(case) <= RELATED_ELEMENTS:
-        names = list(RELATIONS)
-        first = relation % len(names) if isinstance(relation, int) else names.index(relation)
-        turned = [*names[first:], *names[:first]] if isinstance(relation, int) else [relation]
-        name = next((name for name in turned if fits(name, case)), None)
-        if name is not None:
-            yield "metamorphic", partial(check_metamorphic, name=name)
+    name = _relation(target, case, relation) if only in ("", "metamorphic") else None
+    if name is not None:
+        yield "metamorphic", partial(check_metamorphic, name=name)
+
+
+def _relation(target: Target, case: Case, wanted: int | str) -> str | None:
+    """The relation that is checked of a case: the one of a name, or the first that applies from that of a number on."""
+    if not case.exact or _elements(case) > RELATED_ELEMENTS:
+        return None
+    names = list(RELATIONS)
+    if isinstance(wanted, int):
+        turn, rest = divmod(wanted, RELATED_EVERY if offers(target, "define") else 1)
+        first = turn % len(names)
+        names = [] if rest else [*names[first:], *names[:first]]
+    else:
+        names = [wanted]
+    return next((name for name in names if fits(name, case)), None)
 
 
 def repeats(case: Case) -> int:

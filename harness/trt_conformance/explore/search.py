@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,8 @@ from trt_conformance.targets.protocols import Target
 
 FOLDER = "finds"
 """The folder of the case files, in that of the record."""
+LEAST_S = 5.0
+"""A fault that is found when the time is nearly up is made small for so long all the same."""
 KEPT_FIGURES = ("fraction", "bound_for", "ran_in", "kernel", "arithmetic", "relation", "engine", "build_s")
 """The figures of a draw that a record keeps; a find keeps all of its."""
 
@@ -97,7 +100,7 @@ class Search:
         """The outcome of each draw, as they end. A draw that was not finished when the time was up has none."""
 
         def work(target: Target, number: int) -> Outcome | None:
-            outcome = self.tried(target, number)
+            outcome = self.tried(target, number, crew.remaining)
             hangs = outcome.is_fault and crew.remaining <= 0 and "no answer within" in outcome.verdict.message
             return None if hangs else outcome
 
@@ -107,15 +110,16 @@ class Search:
                 self.reached.add(outcome.layer)
             yield outcome
 
-    def tried(self, target: Target, number: int) -> Outcome:
-        """Judge one draw."""
+    def tried(self, target: Target, number: int, remaining: float = math.inf) -> Outcome:
+        """Judge one draw, and make a fault small for so many remaining seconds at most, but for a few."""
         layer = self._draws.layer(number)
         verdict = summary(self._judge(target, layer.case(draw_id(self._draws.seed, number)), number))
         is_find = verdict.is_fault and not verdict.known
-        find = self._found(target, number, layer, verdict) if is_find else None
+        seconds = min(self._shrink_s, max(remaining, LEAST_S))
+        find = self._found(target, number, layer, verdict, seconds) if is_find else None
         return Outcome(number, layer, _short(verdict), find)
 
-    def _found(self, target: Target, number: int, layer: Layer, verdict: Verdict) -> Find | None:
+    def _found(self, target: Target, number: int, layer: Layer, verdict: Verdict, seconds: float) -> Find | None:
         """The find that a fault leads to; None where an earlier one explains it."""
         attempt = self._attempt(target, number, verdict)
         for known in self.finds.like(layer, verdict):
@@ -128,7 +132,7 @@ class Search:
                 break
             if self.finds.explain(known):
                 return None
-        small = shrunk(layer, verdict, attempt, self._shrink_s)
+        small = shrunk(layer, verdict, attempt, seconds)
         find = self._written(target, number, small.layer, small.verdict)
         find.tries = small.tries
         if self.finds.add(find):

@@ -28,9 +28,18 @@ class Crew:
     A thread lives as long as the crew: the process that it started ends with it.
     """
 
-    def __init__(self, opened: Callable[[], Target], size: int, budget_s: float | None = None) -> None:
-        """``opened`` opens the target, once in each thread; ``budget_s`` is None for all the time that it takes."""
-        self._open = opened
+    def __init__(
+        self, opened: Callable[[], Target], size: int, budget_s: float | None = None, time_limit: float = TIME_LIMIT
+    ) -> None:
+        """Start no process yet.
+
+        Args:
+            opened: opens the target, once in each thread.
+            size: the number of threads.
+            budget_s: the seconds of all work; None for all the time that it takes.
+            time_limit: the seconds of one build or one run.
+        """
+        self._open, self._limit = opened, time_limit
         self._deadline = None if budget_s is None else time.monotonic() + budget_s
         self._size = size
         self._pool = ThreadPoolExecutor(size, "crew")
@@ -84,7 +93,7 @@ class Crew:
             return None
         target = self._target()
         if isinstance(target, IsolatedTarget):
-            target.time_limit = min(TIME_LIMIT, max(self.remaining, 0) + GRACE_S)
+            target.time_limit = min(self._limit, max(self.remaining, 0) + GRACE_S)
         result = work(target, unit)
         return None if self._is_stopped else result
 
