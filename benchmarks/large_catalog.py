@@ -64,11 +64,12 @@ def write(folder: Path, cases: int, files: int, golden: str | None) -> int:
 def commands(folder: Path, store: Path, with_goldens: bool) -> Iterator[tuple[str, list[str]]]:
     """What is timed: a name, and the arguments of Python."""
     for name in ("lint", "list"):
-        yield name, ["-m", "trt_conformance.cli", "cases", name, "--root", str(folder)]
+        yield name, ["-m", "trt_conformance.cli", "cases", name, "--cases", str(folder)]
     load = "from trt_conformance.catalog.catalog import load_catalog; from pathlib import Path; import sys; "
-    yield "load", ["-c", load + "print(len(load_catalog(Path(sys.argv[1])).cases))", str(folder)]
+    load += "from trt_conformance.core.case_folder import CaseFolder; "
+    yield "load", ["-c", load + "print(len(load_catalog(CaseFolder.at(Path(sys.argv[1]))).cases))", str(folder)]
     if with_goldens:
-        golden = ["-m", "trt_conformance.cli", "golden", "update", "--root", str(folder), "--golden", str(store)]
+        golden = ["-m", "trt_conformance.cli", "golden", "update", "--cases", str(folder), "--golden", str(store)]
         yield "golden update", golden
 
 

@@ -14,5 +14,6 @@ def test_store(catalog, judge):
     judge(check_store(catalog))
 
 
+@pytest.mark.suite
 def test_committed(judge):
     judge(check_committed())

@@ -18,6 +18,7 @@ from trt_conformance.catalog.catalog import CaseFileError, Catalog, Fault, load_
 from trt_conformance.catalog.claims import Claim
 from trt_conformance.core.attributes import ATTRIBUTE_FIELDS
 from trt_conformance.core.case import Case
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError
 
 HEADER = """\
@@ -59,13 +60,13 @@ def case(name: str = "other", *lines: str, doc: str | None = None) -> str:
 def faults(root: Path) -> list[tuple[str, int, str]]:
     """(file relative to root, line, message) of every fault."""
     with pytest.raises(CaseFileError) as caught:
-        load_catalog(root)
+        load_catalog(CaseFolder.at(root))
     assert not JARGON.search(str(caught.value)), caught.value
     return [(os.path.relpath(fault.file, root), fault.line, fault.message) for fault in caught.value.faults]
 
 
 def loaded(root: Path, text: str) -> Catalog:
-    return load_catalog(write(root, one=HEADER + text))
+    return load_catalog(CaseFolder.at(write(root, one=HEADER + text)))
 
 
 # Loading.
@@ -132,14 +133,14 @@ def test_source_of_the_file_is_for_cases_without_claims(tmp_path: Path) -> None:
 def test_claims_and_expectations_are_no_case_files(tmp_path: Path) -> None:
     write(tmp_path, expectations__known="anything = 1\n", claims=CLAIMS.replace("h2_w2", "other"))
     write(tmp_path, deep__down__two=HEADER + case("a", 'claims = ["stride_nd.other"]'))
-    catalog = load_catalog(tmp_path)
+    catalog = load_catalog(CaseFolder.at(tmp_path))
     assert [found.id for found in catalog.cases] == ["two/a-fp32"]
     assert catalog.claims["stride_nd.other"].statement == "Stride 2 halves H and W."
 
 
 def test_select_matches_id_base_id_and_file(tmp_path: Path) -> None:
     write(tmp_path, one=HEADER + case("a", 'precision = ["fp32", "fp16"]') + case("b"), two=HEADER + case("c"))
-    catalog = load_catalog(tmp_path)
+    catalog = load_catalog(CaseFolder.at(tmp_path))
 
     def ids(*globs: str) -> list[str]:
         return [found.id for found in catalog.select(globs)]
@@ -156,7 +157,7 @@ def test_relation_finds_its_case_in_the_same_precision(tmp_path: Path) -> None:
     relation = 'relations = [{ kind = "equal", to = "two/b" }]'
     write(tmp_path, one=HEADER + case("a", 'precision = ["fp32", "fp16"]', relation))
     write(tmp_path, two=HEADER + case("b", 'precision = ["fp16", "fp32"]'))
-    assert len(load_catalog(tmp_path).cases) == 4
+    assert len(load_catalog(CaseFolder.at(tmp_path)).cases) == 4
 
 
 def test_refused_case_need_be_no_convolution(tmp_path: Path) -> None:
@@ -189,7 +190,7 @@ def calls_to_load(root: Path, entries: int) -> int:
         case(f"c{i}", 'precision = ["fp32", "tf32", "fp16", "bf16"]', f"input.seed = {i % 50}") for i in range(entries)
     )
     write(root, one=HEADER.replace("tiled_1_to_9", "uniform") + text)
-    load_catalog(root)  # what is imported or cached at the first use is not counted
+    load_catalog(CaseFolder.at(root))  # what is imported or cached at the first use is not counted
     calls = 0
 
     def count(_frame: object, event: str, _argument: object) -> None:
@@ -198,7 +199,7 @@ def calls_to_load(root: Path, entries: int) -> int:
 
     sys.setprofile(count)
     try:
-        assert len(load_catalog(root).cases) == 4 * entries
+        assert len(load_catalog(CaseFolder.at(root)).cases) == 4 * entries
     finally:
         sys.setprofile(None)
     return calls
@@ -810,7 +811,7 @@ def test_duplicate_id_across_files_of_one_name(tmp_path: Path) -> None:
 
 def test_same_id_in_files_of_other_names_is_fine(tmp_path: Path) -> None:
     write(tmp_path, one=HEADER + CASE, two=HEADER + CASE)
-    assert len(load_catalog(tmp_path).cases) == 2
+    assert len(load_catalog(CaseFolder.at(tmp_path)).cases) == 2
 
 
 def test_duplicate_doc_names_the_other_place(tmp_path: Path) -> None:
@@ -835,7 +836,7 @@ def test_claim_that_no_case_names(tmp_path: Path) -> None:
 
 def test_claim_that_says_why_no_case_checks_it(tmp_path: Path) -> None:
     reason = 'unchecked = "needs a DLA"\n'
-    catalog = load_catalog(write(tmp_path, one=HEADER + CASE, claims=CLAIMS + reason))
+    catalog = load_catalog(CaseFolder.at(write(tmp_path, one=HEADER + CASE, claims=CLAIMS + reason)))
     assert catalog.claims["stride_nd.h2_w2"].unchecked == "needs a DLA"
     write(tmp_path, one=HEADER + case("a", 'claims = ["stride_nd.h2_w2"]'))
     text = 'unchecked: a case checks the claim "stride_nd.h2_w2": remove the reason'
@@ -868,7 +869,7 @@ def test_claim_is_stated_for_versions(versions: dict[str, str] | None, target: s
 def test_source_of_the_file_is_for_cases_that_check_other_documents_too(tmp_path: Path) -> None:
     claims = CLAIMS.replace("stride_nd.h2_w2", "nvinfer_h.name")
     write(tmp_path, claims=claims, one=HEADER + case("a", 'claims = ["nvinfer_h.name"]'))
-    (found,) = load_catalog(tmp_path).cases
+    (found,) = load_catalog(CaseFolder.at(tmp_path)).cases
     assert (found.claims, found.source) == (("nvinfer_h.name",), "a source")
 
 
@@ -922,7 +923,7 @@ def test_every_fault_of_every_file_is_named(tmp_path: Path) -> None:
         ("two.toml", 1),
     ]
     with pytest.raises(CaseFileError) as caught:
-        load_catalog(tmp_path)
+        load_catalog(CaseFolder.at(tmp_path))
     lines = str(caught.value).splitlines()
     assert lines[0].startswith(f'{tmp_path}/one.toml:10: unknown key "strides"; expected one of id, doc, claims,')
     assert lines[-1] == "7 faults in 3 files"
@@ -938,8 +939,8 @@ def test_file_that_cannot_be_read_causes_no_faults_elsewhere(tmp_path: Path) -> 
 def test_root_without_case_files(name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "a_file").touch()
-    with pytest.raises(ConformanceError, match=f"{name}: no (such directory|case files)"):
-        load_catalog(tmp_path / name)
+    with pytest.raises(ConformanceError, match=f"{name}: (no such directory|no case files|is a file)"):
+        load_catalog(CaseFolder.at(tmp_path / name))
 
 
 def test_the_suites_own_cases_have_no_faults() -> None:
@@ -994,7 +995,7 @@ def test_anything_written_is_loaded_or_is_a_fault(written: dict[str, object], tm
     lines = [f"{path} = {toml(value)}" for path, value in written.items()]
     write(tmp_path, one=HEADER + CASE + case("other", *lines))
     try:
-        load_catalog(tmp_path)
+        load_catalog(CaseFolder.at(tmp_path))
         found: tuple[Fault, ...] = ()
     except CaseFileError as error:
         found = error.faults

@@ -12,13 +12,14 @@ from tests.support import fuzz_cases
 from tests.support.helpers import SMALL_FILE
 from trt_conformance.catalog import source
 from trt_conformance.catalog.catalog import load_catalog
-from trt_conformance.catalog.expectations import load_expectations
-from trt_conformance.catalog.linting import lint_folder
+from trt_conformance.catalog.expectations import load_expectations, read_expectations
+from trt_conformance.catalog.linting import lint_folders
 from trt_conformance.catalog.patterns import pattern_fault
 from trt_conformance.catalog.source import MAX_MESSAGE, CaseFileError, Source, toml_files
 from trt_conformance.catalog.sweeps import rows
 from trt_conformance.catalog.sweeps.covering import Possible
 from trt_conformance.catalog.sweeps.update import expand_all
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError
 
 CASE = '[[case]]\nid = "plain"\ndoc = "a small convolution"\n'
@@ -51,7 +52,7 @@ def root(tmp_path: Path) -> Path:
 def fault(root: Path) -> str:
     """The one fault of a folder, from its file's name on."""
     with pytest.raises(CaseFileError) as caught:
-        lint_folder(root)
+        lint_folders(CaseFolder.at(root))
     (found,) = caught.value.faults
     return str(found).removeprefix(f"{root}/")
 
@@ -74,7 +75,7 @@ def test_fifo_in_place_of_the_rows_of_a_sweep(root: Path) -> None:
     os.mkfifo(root / "sweeps" / "tiny.rows")
     assert fault(root) == "sweeps/tiny.toml:1: tiny.rows is not a regular file"
     with pytest.raises(CaseFileError, match="is not a regular file"):
-        expand_all(root)
+        expand_all(CaseFolder.at(root))
 
 
 def test_huge_expectation_is_not_read(root: Path) -> None:
@@ -102,7 +103,7 @@ def test_link_to_a_folder_above_is_an_error_and_to_another_is_followed(root: Pat
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "more.toml").write_text(SMALL_FILE + CASE)
     (root / "linked").symlink_to(tmp_path / "elsewhere")
-    assert [case.id for case in load_catalog(root).cases] == ["more/plain-fp32", "small/plain-fp32"]
+    assert [case.id for case in load_catalog(CaseFolder.at(root)).cases] == ["more/plain-fp32", "small/plain-fp32"]
     (root / "loop").symlink_to(root)
     assert fault(root) == "loop:1: is a link to a folder that contains it"
 
@@ -126,7 +127,7 @@ def test_control_characters_never_reach_a_terminal() -> None:
 def test_files_with_very_many_faults_are_left_after_a_while(root: Path) -> None:
     (root / "small.toml").write_text(SMALL_FILE + "".join(f"[[case]]\nid = {i}\n" for i in range(5000)))
     with pytest.raises(CaseFileError) as caught:
-        load_catalog(root)
+        load_catalog(CaseFolder.at(root))
     assert len(caught.value.faults) == source.MAX_FAULTS + 1
     assert "has more than 500 faults: the others are not listed" in str(caught.value)
 
@@ -155,7 +156,7 @@ def test_fault_of_the_defaults_names_the_cases_that_inherit_it(root: Path) -> No
 def test_very_long_id_is_cut_where_a_fault_of_the_defaults_names_it(root: Path) -> None:
     (root / "small.toml").write_text(SMALL_FILE + "set.stride_nd = 1\n" + CASE.replace("plain", "x" * 6000))
     with pytest.raises(CaseFileError) as caught:
-        load_catalog(root)
+        load_catalog(CaseFolder.at(root))
     assert max(map(len, str(caught.value).splitlines())) < 1000
 
 
@@ -180,7 +181,7 @@ def test_very_long_id_is_cut_where_a_fault_of_the_defaults_names_it(root: Path) 
 def test_values_beyond_their_range(lines: list[str], message: str, root: Path) -> None:
     small(root, *lines)
     with pytest.raises(CaseFileError) as caught:
-        load_catalog(root)
+        load_catalog(CaseFolder.at(root))
     assert message in str(caught.value)
 
 
@@ -224,13 +225,13 @@ def test_file_of_very_many_cases_is_refused_before_they_are_made(root: Path) -> 
 def test_lint_reads_expectations(text: str, message: str, root: Path) -> None:
     (root / "expectations").mkdir()
     (root / "expectations" / "known.toml").write_text(KNOWN)
-    assert len(lint_folder(root)[1]) == 1
+    assert len(lint_folders(CaseFolder.at(root))[1]) == 1
     (root / "expectations" / "known.toml").write_text(text)
     found = fault(root)
     assert found.startswith("expectations/known.toml:")
     assert message in found
     with pytest.raises(CaseFileError, match=re.escape(found.removeprefix("expectations/known.toml"))):
-        load_expectations(load_catalog(root).cases, root / "expectations")
+        load_expectations(load_catalog(CaseFolder.at(root)))
 
 
 def test_lint_names_faults_of_cases_and_of_expectations_together(root: Path) -> None:
@@ -238,11 +239,11 @@ def test_lint_names_faults_of_cases_and_of_expectations_together(root: Path) -> 
     (root / "expectations" / "known.toml").write_text("expectation = 5\n")
     small(root, "strides = 1")
     with pytest.raises(CaseFileError, match="2 faults in 2 files"):
-        lint_folder(root)
+        lint_folders(CaseFolder.at(root))
 
 
 def test_expectations_of_a_folder_that_is_not_there_are_none(tmp_path: Path) -> None:
-    assert load_expectations((), tmp_path / "missing").entries == ()
+    assert read_expectations(tmp_path / "missing", ids=()) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -303,14 +304,17 @@ def test_matrix_of_eight_axes_is_counted_and_not_made(root: Path) -> None:
 def test_line_of_the_rows_that_is_not_a_row(root: Path) -> None:
     (root / "sweeps").mkdir()
     (root / "sweeps" / "tiny.toml").write_text(fuzz_cases.SMALL_SWEEP)
-    expand_all(root)
+    expand_all(CaseFolder.at(root))
     stored = root / "sweeps" / "tiny.rows"
-    assert load_catalog(root).sweeps
+    assert load_catalog(CaseFolder.at(root)).sweeps
     stored.write_text(stored.read_text() + "f9_fp32\n")
     count = stored.read_text().count("\n")
-    assert f'tiny.rows:{count}: "f9_fp32" is not a row of this sweep: run `trt-conformance cases expand`' in fault(root)
-    expand_all(root)
-    assert load_catalog(root).sweeps
+    assert (
+        f'tiny.rows:{count}: "f9_fp32" is not a row of this sweep: run `trt-conformance cases expand --cases'
+        in fault(root)
+    )
+    expand_all(CaseFolder.at(root))
+    assert load_catalog(CaseFolder.at(root)).sweeps
 
 
 def test_rows_that_cannot_be_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,7 +326,7 @@ def test_rows_that_cannot_be_written(root: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(rows, "replacing", refusing)
     with pytest.raises(ConformanceError, match=r"tiny\.rows: cannot be written: Read-only file system"):
-        expand_all(root)
+        expand_all(CaseFolder.at(root))
 
 
 def test_exclusions_that_are_too_entangled_end_the_search() -> None:

@@ -5,6 +5,7 @@ import pytest
 from tests.support.helpers import SMALL_FILE
 from trt_conformance.catalog import case_file, catalog
 from trt_conformance.catalog.catalog import CaseFileError, load_catalog
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.disk_cache import DiskCache
 
 CASE = """
@@ -42,38 +43,38 @@ def known(tmp_path):
 
 
 def test_what_was_found_faultless_is_not_linted_again(root, known, linted):
-    first = load_catalog(root, linted=known)
+    first = load_catalog(CaseFolder.at(root), linted=known)
     assert linted == ["small/values-fp32"]
-    assert load_catalog(root, linted=known).cases == first.cases
+    assert load_catalog(CaseFolder.at(root), linted=known).cases == first.cases
     assert linted == ["small/values-fp32"]
 
 
 def test_without_a_memory_every_load_lints(root, linted):
-    load_catalog(root)
-    load_catalog(root)
+    load_catalog(CaseFolder.at(root))
+    load_catalog(CaseFolder.at(root))
     assert linted == ["small/values-fp32"] * 2
 
 
 def test_a_changed_file_is_linted_and_its_fault_found(root, known, linted):
-    load_catalog(root, linted=known)
+    load_catalog(CaseFolder.at(root), linted=known)
     path = root / "small.toml"
     path.write_text(path.read_text().replace("[1, 1, 4, 7]", "[1, 1, 4, 8]"))
     for _ in range(2):  # what is faulty is never remembered
         with pytest.raises(CaseFileError, match=r"expect\.shape"):
-            load_catalog(root, linted=known)
+            load_catalog(CaseFolder.at(root), linted=known)
     assert linted == ["small/values-fp32"] * 3
 
 
 def test_other_code_lints_again(root, known, linted, monkeypatch):
-    load_catalog(root, linted=known)
+    load_catalog(CaseFolder.at(root), linted=known)
     monkeypatch.setattr(catalog.np, "__version__", "0.0")
-    load_catalog(root, linted=known)
+    load_catalog(CaseFolder.at(root), linted=known)
     assert linted == ["small/values-fp32"] * 2
 
 
 def test_a_memory_that_cannot_be_kept_costs_time_only(root, tmp_path, linted):
     (tmp_path / "linted").write_text("a file where the folder would be")
     blocked = DiskCache(tmp_path / "linted", 2**16)
-    load_catalog(root, linted=blocked)
-    load_catalog(root, linted=blocked)
+    load_catalog(CaseFolder.at(root), linted=blocked)
+    load_catalog(CaseFolder.at(root), linted=blocked)
     assert linted == ["small/values-fp32"] * 2

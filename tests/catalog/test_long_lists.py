@@ -10,6 +10,7 @@ from trt_conformance.catalog.case_file import MAX_CASES
 from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.catalog.lint import vacuous
 from trt_conformance.catalog.source import MAX_BYTES, CaseFileError
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.numerics.reference.shape import output_shape
 
 HEAD = """section = "imported"
@@ -29,7 +30,7 @@ def test_a_file_of_more_than_a_megabyte_is_read(tmp_path):
     text = HEAD + "".join(map(entry, range(9000)))
     assert len(text) > 1_000_000
     (tmp_path / "imported.toml").write_text(text)
-    cases = load_catalog(tmp_path).cases
+    cases = load_catalog(CaseFolder.at(tmp_path)).cases
     assert (len(cases), cases[-1].id) == (9000, "imported/layer_8999-fp32")
     assert text.splitlines()[cases[-1].line - 1] == "[[case]]"
 
@@ -38,7 +39,7 @@ def test_a_fault_at_the_end_of_a_long_file_has_its_line(tmp_path):
     text = HEAD + "".join(map(entry, range(500))) + "set.stride_nd = [1]\n"
     (tmp_path / "imported.toml").write_text(text)
     with pytest.raises(CaseFileError) as caught:
-        load_catalog(tmp_path)
+        load_catalog(CaseFolder.at(tmp_path))
     (fault,) = caught.value.faults
     assert fault.line == len(text.splitlines())
 
@@ -48,11 +49,11 @@ def test_a_file_beyond_the_limits_is_refused(tmp_path, monkeypatch):
     path.write_text(HEAD + "".join(map(entry, range(3))))
     monkeypatch.setattr(case_file, "MAX_CASES", 2)
     with pytest.raises(CaseFileError, match="expands to 3 cases, but at most 2 are allowed in a file: split it"):
-        load_catalog(tmp_path)
+        load_catalog(CaseFolder.at(tmp_path))
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(CaseFileError, match=r"is too large: 32\.0 MB, but at most 32 MB are allowed; split it"):
-        load_catalog(tmp_path)
+        load_catalog(CaseFolder.at(tmp_path))
     assert MAX_CASES >= 30_000
 
 

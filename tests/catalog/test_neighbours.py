@@ -11,6 +11,7 @@ from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.catalog.neighbours import differences
 from trt_conformance.catalog.source import CaseFileError
+from trt_conformance.core.case_folder import CaseFolder
 
 HEADER = (
     SMALL_FILE
@@ -39,7 +40,7 @@ doc = "the refused case under test"
 def faults(root: Path, *lines: str) -> list[str]:
     (root / "one.toml").write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
     try:
-        load_catalog(root)
+        load_catalog(CaseFolder.at(root))
     except CaseFileError as error:
         return [f"{fault.line}: {fault.message}" for fault in error.faults]
     return []

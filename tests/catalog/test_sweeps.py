@@ -21,6 +21,7 @@ from trt_conformance.catalog.sweeps.model import Block, Sweep
 from trt_conformance.catalog.sweeps.update import expand_all
 from trt_conformance.cli.cases import app
 from trt_conformance.core.case import Case
+from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.types import DATA_TYPE, PaddingMode
 from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.reference.result import reference
@@ -72,8 +73,8 @@ def write(root: Path, text: str, name: str = "tiny") -> Path:
 def expanded(root: Path, text: str) -> Catalog:
     """The catalog of a sweep whose rows are found."""
     write(root, text)
-    expand_all(root)
-    return load_catalog(root)
+    expand_all(CaseFolder.at(root))
+    return load_catalog(CaseFolder.at(root))
 
 
 def ids(catalog: Catalog) -> list[str]:
@@ -83,7 +84,7 @@ def ids(catalog: Catalog) -> list[str]:
 def faults(root: Path, text: str) -> list[tuple[int, str]]:
     write(root, text)
     with pytest.raises(CaseFileError) as caught:
-        load_catalog(root)
+        load_catalog(CaseFolder.at(root))
     assert {os.path.relpath(fault.file, root) for fault in caught.value.faults} == {"sweeps/tiny.toml"}
     return [(fault.line, fault.message) for fault in caught.value.faults]
 
@@ -126,7 +127,9 @@ def test_axis_sets_any_field_of_a_case(tmp_path: Path) -> None:
 def test_tiers_contain_each_other(tmp_path: Path) -> None:
     text = HEAD + PAIRWISE + THREEWAY + MATRIX.replace("ci", "nightly")
     expanded(tmp_path, text)
-    smoke, ci, nightly = (set(ids(load_catalog(tmp_path, tier=tier))) for tier in ("smoke", "ci", "nightly"))
+    smoke, ci, nightly = (
+        set(ids(load_catalog(CaseFolder.at(tmp_path), tier=tier))) for tier in ("smoke", "ci", "nightly")
+    )
     assert smoke < ci < nightly
     assert len(nightly) == 24
 
@@ -169,6 +172,8 @@ def sweep(domains: dict[str, tuple[str, ...]], excludes: list[dict[str, tuple[st
     return Sweep.model_validate(
         {
             "file": "cases/sweeps/any.toml",
+            "path": Path("cases/sweeps/any.toml"),
+            "folder": SUITE,
             "name": "any",
             "section": "-",
             "source": "-",
@@ -246,7 +251,7 @@ def test_possible_agrees_with_enumeration(seed: int) -> None:
 
 def test_row_that_is_taken_out_is_missed(tmp_path: Path) -> None:
     expanded(tmp_path, HEAD + EXCLUDE + PAIRWISE)
-    run = lambda: CliRunner().invoke(app, ["coverage", "--root", str(tmp_path)])  # noqa: E731
+    run = lambda: CliRunner().invoke(app, ["coverage", "--cases", str(tmp_path)])  # noqa: E731
     assert run().exit_code == 0, run().output
     path = tmp_path / "sweeps" / "tiny.rows"
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -258,7 +263,7 @@ def test_row_that_is_taken_out_is_missed(tmp_path: Path) -> None:
 
 def test_impossible_pairs_are_distinguished_from_missed_ones(tmp_path: Path) -> None:
     expanded(tmp_path, HEAD + EXCLUDE + PAIRWISE)
-    output = CliRunner().invoke(app, ["coverage", "--root", str(tmp_path)]).output
+    output = CliRunner().invoke(app, ["coverage", "--cases", str(tmp_path)]).output
     assert "impossible, 1 pair: no bias in three dimensions" in output
     assert "MISSED" not in output
 
@@ -397,7 +402,7 @@ def test_threeway_of_two_axes(tmp_path: Path) -> None:
 def test_rows_that_were_never_found(tmp_path: Path) -> None:
     ((line, message),) = faults(tmp_path, HEAD + PAIRWISE)
     assert (line, message.split(":")[0]) == (1, "has no rows yet")
-    assert "`trt-conformance cases expand`" in message
+    assert f"`trt-conformance cases expand --cases {tmp_path}`" in message
 
 
 def test_rows_of_another_declaration(tmp_path: Path) -> None:
@@ -423,7 +428,7 @@ def test_name_of_another_case_file(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     with pytest.raises(CaseFileError, match="case ids would be ambiguous"):
-        load_catalog(tmp_path)
+        load_catalog(CaseFolder.at(tmp_path))
 
 
 def test_two_rows_of_one_id(tmp_path: Path) -> None:

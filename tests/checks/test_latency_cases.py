@@ -9,6 +9,7 @@ from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import CaseFileError, load_catalog
 from trt_conformance.checks.latency import check_latency
 from trt_conformance.checks.subject import Subject
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.golden.computed import computed_reference
 from trt_conformance.golden.plan import plan, sources_of
 from trt_conformance.numerics.reference.shape import output_shape
@@ -46,12 +47,12 @@ def write(path, *lines):
 
 def faults(path):
     with pytest.raises(CaseFileError) as caught:
-        load_catalog(path)
+        load_catalog(CaseFolder.at(path))
     return [fault.message for fault in caught.value.faults]
 
 
 def test_batches_make_cases(tmp_path):
-    cases = load_catalog(write(tmp_path, "batch = [1, 8]", 'precision = ["fp16", "int8"]')).cases
+    cases = load_catalog(CaseFolder.at(write(tmp_path, "batch = [1, 8]", 'precision = ["fp16", "int8"]'))).cases
     assert [case.id for case in cases] == [
         "net/layer_n1-fp16",
         "net/layer_n1-int8",
@@ -66,8 +67,10 @@ def test_batches_make_cases(tmp_path):
 
 
 def test_one_batch_and_none(tmp_path):
-    assert [case.id for case in load_catalog(write(tmp_path, "batch = 3")).cases] == ["net/layer_n3-fp32"]
-    assert [case.id for case in load_catalog(write(tmp_path)).cases] == ["net/layer-fp32"]
+    assert [case.id for case in load_catalog(CaseFolder.at(write(tmp_path, "batch = 3"))).cases] == [
+        "net/layer_n3-fp32"
+    ]
+    assert [case.id for case in load_catalog(CaseFolder.at(write(tmp_path))).cases] == ["net/layer-fp32"]
 
 
 @pytest.mark.parametrize(

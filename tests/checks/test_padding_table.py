@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trt_conformance.catalog.expectations import load_expectations
+from trt_conformance.catalog.expectations import Expectations, read_expectations
 from trt_conformance.checks.padding.formulas import DEVIATIONS, stated
 from trt_conformance.checks.padding.sample import (
     EDGES,
@@ -269,7 +269,9 @@ KNOWN = {
 @pytest.mark.parametrize("target", KNOWN)
 def test_expectations_name_what_each_target_follows(tmp_path, target):
     shutil.copy(CASES / "expectations" / "padding.toml", tmp_path)
-    expectations = load_expectations([], tmp_path, ids(SMOKE))
+    entries, faults = read_expectations(tmp_path, ids(SMOKE))
+    assert not faults
+    expectations = Expectations(entries)
     for rank in RANKS:
         for mode in MODES:
             for deviation in (d for d in DEVIATIONS if mode in d.modes):

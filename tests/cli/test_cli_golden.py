@@ -66,7 +66,7 @@ class Store:
         return str(result.output)
 
     def try_(self, *arguments: str) -> Any:
-        options = ["--root", str(self.cases), "--golden", str(self.golden)]
+        options = ["--cases", str(self.cases), "--golden", str(self.golden)]
         return CliRunner().invoke(app, [*arguments, *options])
 
     def fails(self, *arguments: str) -> str:

@@ -21,7 +21,7 @@ TARGETS = {"tactics": doubles.Tactics, "fickle": doubles.Fickle, "crashing_list"
 def here(monkeypatch):
     """The doubles, in this process."""
     monkeypatch.setattr(proxy, "open_target", lambda spec, options: TARGETS[spec]())
-    monkeypatch.setattr(catalog_module, "load_catalog", lambda tier: suite_catalog())
+    monkeypatch.setattr(catalog_module, "load_catalog", lambda *folders, tier: suite_catalog())
 
 
 def invoke(tmp_path, *arguments):
@@ -55,7 +55,7 @@ def test_every_tactic_is_run_and_a_wrong_one_ends_with_1(tmp_path):
 
 
 def test_the_cases_are_spread_over_those_that_the_target_supports(tmp_path):
-    done = invoke(tmp_path, "--target", "fickle", "--times", 1, "--cases", 6)
+    done = invoke(tmp_path, "--target", "fickle", "--times", 1, "--count", 6)
     assert done.exit_code == 0, done.output
     verdicts = recorded(tmp_path).verdicts
     assert len(verdicts) == 6

@@ -70,6 +70,38 @@ def test_a_test_is_named_as_failures_print_it(command: str, tmp_path: Path) -> N
     assert "1 passed" in done.stdout
 
 
+OWN = """\
+section = "my network"
+source = "exported from my model"
+
+[[case]]
+id = "stem"
+doc = "the first layer of my network"
+input = { shape = [1, 3, 12, 12], fill = "exact_integers" }
+kernel = { shape = [4, 3, 3, 3], fill = "exact_integers" }
+set.stride_nd = [2, 2]
+claims = ["stride_nd.h2_w2"]
+"""
+
+
+def test_own_cases_from_a_folder_that_has_only_them(command: str, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "nets.toml").write_text(OWN, encoding="utf-8")
+    for arguments in (
+        ("cases", "lint", "--cases", "mine"),
+        ("golden", "update", "--cases", "mine"),
+        ("golden", "verify", "--cases", "mine"),
+        ("run", "--cases", "mine", "--target", "numpy"),
+    ):
+        done = use(command, tmp_path, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "mine" / "golden" / "reference" / "nets.h5").is_file()
+    (record,) = (tmp_path / "reports" / "runs").glob("*/record.jsonl")
+    text = record.read_text(encoding="utf-8")
+    assert '"case": "nets/stem-fp32"' in text
+    assert "stride_nd/h2_w2" not in text
+
+
 def test_bad_input_ends_in_a_message(command: str, tmp_path: Path) -> None:
     done = use(command, tmp_path, "run", "--target", "numpy", "--case", "no/such")
     assert done.returncode == 2

@@ -11,6 +11,7 @@ from tests.support.right import RIGHT
 from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.checks.repeats import check_repeats
 from trt_conformance.checks.subject import Subject
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.tensors import OUTPUT
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.explore import search as searching
@@ -80,7 +81,7 @@ def test_a_find_is_the_smallest_case_and_its_file_fails_in_the_same_way(tmp_path
     path = tmp_path / f"{find.name}.toml"
     text = path.read_text()
     assert len(text.splitlines()) <= 12
-    (case,) = load_catalog(tmp_path / "").select([f"{find.name}/*"])
+    (case,) = load_catalog(CaseFolder.at(tmp_path)).select([f"{find.name}/*"])
     assert case == find.case
     (verdict,) = Judge()(WrongIf(strided_16), case, only=find.verdict.check)
     assert (verdict.status, verdict.check) == ("fail", find.verdict.check)

@@ -18,6 +18,7 @@ import pytest
 from tests.support.helpers import make_case
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.core.case import Case
+from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.tensors import case_data
 from trt_conformance.golden import (
@@ -916,14 +917,17 @@ def test_observing_into_a_damaged_store(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "golden"),
+    ("folder", "file", "golden"),
     [
-        ("cases/convolution/example.toml", "convolution/example.h5"),
-        ("cases/sweeps/deep/er.toml", "sweeps/deep/er.h5"),
-        ("/home/cases/mine/cases/convolution/example.toml", "convolution/example.h5"),
-        ("/home/mine/example.toml", "mine/example.h5"),
-        ("example.toml", "example.h5"),
+        (None, "cases/convolution/example.toml", "convolution/example.h5"),
+        (None, "cases/sweeps/deep/er.toml", "sweeps/deep/er.h5"),
+        ("/home/cases/mine", "/home/cases/mine/cases/example.toml", "cases/example.h5"),
+        ("/home/mine", "/home/mine/example.toml", "example.h5"),
+        ("mine", "mine/example.toml", "example.h5"),
+        ("../mine", "../mine/example.toml", "example.h5"),
+        (".", "example.toml", "example.h5"),
     ],
 )
-def test_a_file_of_goldens_for_each_case_file(file: str, golden: str) -> None:
-    assert file_of(make_case(file=file)) == golden
+def test_a_file_of_goldens_for_each_case_file(folder: str | None, file: str, golden: str) -> None:
+    here = SUITE if folder is None else CaseFolder.at(Path(folder))
+    assert file_of(make_case(file=file, folder=here)) == golden

@@ -187,11 +187,11 @@ def test_commands(tmp_path: Path) -> None:
     (cases / "kinds.toml").write_text(text, encoding="utf-8")
 
     def run(*arguments: str, code: int = 0) -> str:
-        done = CliRunner().invoke(app, [*arguments, "--root", str(cases), "--golden", str(store)])
+        done = CliRunner().invoke(app, [*arguments, "--cases", str(cases), "--golden", str(store)])
         assert done.exit_code == code, done.output
         return str(done.output)
 
-    assert "no hash yet; write it with `trt-conformance golden update kinds/hash-fp32`" in run("show", "kinds/hash")
+    assert "no hash yet; write it with `trt-conformance golden update kinds/hash-fp32" in run("show", "kinds/hash")
     assert "kinds.tsv:kinds/hash-fp32 (new)" in run("diff", code=1)
     run("update")
     assert "all goldens are present" in run("verify")

@@ -11,6 +11,7 @@ from tests.catalog.test_sweeps import HEAD, MATRIX, expanded
 from tests.support.helpers import make_case
 from trt_conformance.catalog.catalog import Catalog, load_catalog
 from trt_conformance.core.case import Case
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.golden import GoldenError, diff, expected_result, hashes, update, verify
 from trt_conformance.numerics.reference import result as reference_module
@@ -104,7 +105,10 @@ def test_missing_golden(catalog: Catalog, root: Path) -> None:
 
 def test_missing_golden_of_a_case_that_is_not_loaded(catalog: Catalog, root: Path, tmp_path: Path) -> None:
     edit(root, NAME, "other-int8")
-    assert kinds(load_catalog(tmp_path / "cases", tier=None), root) == [("missing", CASE), ("extra", "tiny/other-int8")]
+    assert kinds(load_catalog(CaseFolder.at(tmp_path / "cases"), tier=None), root) == [
+        ("missing", CASE),
+        ("extra", "tiny/other-int8"),
+    ]
 
 
 def test_no_file(catalog: Catalog, root: Path) -> None:

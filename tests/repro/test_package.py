@@ -12,6 +12,7 @@ from tests.support.helpers import SMALL_FILE
 from tests.support.runs import record, verdict
 from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.cli import app
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.tensors import case_data
 from trt_conformance.repro.commands import polygraphy, trtexec
@@ -80,7 +81,7 @@ def test_the_folder_has_all_that_a_report_needs(cases, tmp_path):
     expected = {"repro.py", "model.onnx", "input.bin", "data.py", "engine.json", "environment.json", "issue.md"}
     assert written == expected
     assert all(name in result.output for name in expected)
-    case = load_catalog(cases).find("one/stride-fp32")
+    case = load_catalog(CaseFolder.at(cases)).find("one/stride-fp32")
     x = np.fromfile(tmp_path / "out" / "input.bin", np.float32).reshape(case.input.shape)
     assert np.array_equal(x, case_data(case).input)
     assert json.loads((tmp_path / "out" / "engine.json").read_text()) == {"Layers": LAYERS}
@@ -97,7 +98,7 @@ def test_the_folder_has_all_that_a_report_needs(cases, tmp_path):
 
 def test_the_model_and_the_data_script_run_elsewhere(cases, tmp_path):
     ort = pytest.importorskip("onnxruntime")
-    case = load_catalog(cases).find("one/stride-fp16")
+    case = load_catalog(CaseFolder.at(cases)).find("one/stride-fp16")
     write_repro(record(failed(case.id)), case, tmp_path)
     scope = {}
     text = (tmp_path / "data.py").read_text().replace('"input.bin"', repr(str(tmp_path / "input.bin")))
@@ -108,7 +109,7 @@ def test_the_model_and_the_data_script_run_elsewhere(cases, tmp_path):
 
 
 def test_an_invalid_network_has_no_model(cases, tmp_path):
-    case = load_catalog(cases).find("one/refused-fp32")
+    case = load_catalog(CaseFolder.at(cases)).find("one/refused-fp32")
     message = f"{case.id} FAILED\n  accepted, but the case refuses in phase build with /image size/"
     found = failed(case.id, check="reject", phase="build", message=message)
     _, files = write_repro(record(found), case, tmp_path)
@@ -117,7 +118,7 @@ def test_an_invalid_network_has_no_model(cases, tmp_path):
 
 
 def test_commands_state_shapes_layouts_types_and_tactics(cases):
-    catalog = load_catalog(cases)
+    catalog = load_catalog(CaseFolder.at(cases))
     dynamic, packed = (catalog.find(f"one/{name}") for name in ("runs-fp32", "packed-fp16"))
 
     def on(case, target, **facts):
@@ -158,13 +159,13 @@ NOTHING_TO_WRITE = {
 def test_where_there_is_nothing_to_write_the_message_says_why(name, cases, tmp_path):
     verdicts, message = NOTHING_TO_WRITE[name]
     with pytest.raises(ConformanceError) as raised:
-        write_repro(record(*verdicts), load_catalog(cases).find("one/stride-fp32"), tmp_path / "out")
+        write_repro(record(*verdicts), load_catalog(CaseFolder.at(cases)).find("one/stride-fp32"), tmp_path / "out")
     assert message in str(raised.value)
     assert not (tmp_path / "out").exists()
 
 
 def test_the_first_failure_in_the_order_of_phases_is_taken_unless_one_is_named(cases):
-    case = load_catalog(cases).find("one/stride-fp32")
+    case = load_catalog(CaseFolder.at(cases)).find("one/stride-fp32")
     refusal = "x\n  refused, but should be accepted:\n  no"
     build = failed(case.id, check="build", phase="build", message=refusal, known="a_known_difference")
     found = record(failed(case.id), build, failed(case.id, target="tensorrt-10.1.0-sm90"))
@@ -176,7 +177,7 @@ def test_the_first_failure_in_the_order_of_phases_is_taken_unless_one_is_named(c
 
 
 def test_hostile_text_of_a_record_stays_text(cases, tmp_path):
-    case = load_catalog(cases).find("one/stride-fp32")
+    case = load_catalog(CaseFolder.at(cases)).find("one/stride-fp32")
     message = 'x\n  """\n  import os; os.abort()\n  \x1b[31m``` \\N{x}'
     write_repro(record(failed(case.id, message=message)), case, tmp_path)
     text = (tmp_path / "repro.py").read_text()
@@ -187,6 +188,6 @@ def test_hostile_text_of_a_record_stays_text(cases, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(cases, tmp_path):
     (tmp_path / "out").write_text("")
-    case = load_catalog(cases).find("one/stride-fp32")
+    case = load_catalog(CaseFolder.at(cases)).find("one/stride-fp32")
     with pytest.raises(ConformanceError, match="out"):
         write_repro(record(failed(case.id)), case, tmp_path / "out")

@@ -83,7 +83,7 @@ FULL = record(
 @pytest.fixture(autouse=True)
 def small_catalog(monkeypatch):
     """The commands read this instead of all case files, which takes a second."""
-    monkeypatch.setattr(reports, "load_catalog", lambda **_: CATALOG)
+    monkeypatch.setattr(reports, "load_catalog", lambda *_, **__: CATALOG)
 
 
 def view(*records):

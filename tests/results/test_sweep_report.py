@@ -10,6 +10,7 @@ from tests.catalog.test_sweeps import EXCLUDE, HEAD, MATRIX, expanded
 from tests.support.runs import TARGET, record, verdict
 from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.catalog.sweeps.coverage import impossible
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.results.report.page import report_page
 from trt_conformance.results.report.sweeps import Section, listed, sections, state_of
 from trt_conformance.results.report.view import View
@@ -17,7 +18,7 @@ from trt_conformance.results.report.view import View
 
 def view(root: Path, *verdicts: object) -> View:
     expanded(root, HEAD + EXCLUDE + MATRIX)
-    return View((record(*verdicts),), load_catalog(root, tier=None), ())  # type: ignore[arg-type]
+    return View((record(*verdicts),), load_catalog(CaseFolder.at(root), tier=None), ())  # type: ignore[arg-type]
 
 
 def section(of: View) -> Section:

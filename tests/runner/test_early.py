@@ -7,7 +7,7 @@ from tests.support.helpers import run_pytest_often
 from trt_conformance.core.paths import ROOT
 from trt_conformance.runner import early, options
 
-PATHS = ("--cache-dir", "--record-root")
+PATHS = ("--cache-dir", "--cases", "--record-root")
 MARK = "import pathlib\npathlib.Path(__file__).with_name('mark').touch()\n"
 
 

@@ -25,12 +25,13 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from trt_conformance.catalog.catalog import load_catalog
-from trt_conformance.catalog.expectations import load_expectations
+from trt_conformance.catalog.catalog import CaseFileError, load_catalog
+from trt_conformance.catalog.expectations import read_expectations
 from trt_conformance.catalog.source import read_source
 from trt_conformance.catalog.sweeps import rows
 from trt_conformance.catalog.sweeps.read import read_sweep
 from trt_conformance.catalog.sweeps.update import expand_all
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import CASES
 
@@ -267,19 +268,21 @@ def _write(path: Path, text: str) -> Path:
 
 def _try_case(root: Path, text: str, random: Random) -> None:
     _write(root / "one.toml", text)
-    load_catalog(root)
+    load_catalog(CaseFolder.at(root))
 
 
 def _try_claims(root: Path, text: str, random: Random) -> None:
     ids = re.findall(r'(?m)^id = "([a-z0-9_.]+)"$', text)
     _write(root / "one.toml", f"{_PLAIN}claims = {ids}\n")
     _write(root / "claims.toml", text)
-    load_catalog(root)
+    load_catalog(CaseFolder.at(root))
 
 
 def _try_expectation(root: Path, text: str, random: Random) -> None:
     _write(root / "known.toml", text)
-    load_expectations((), root, generated=("one/plain-fp32", "stride_nd/h2-int8", "dynamic_shapes/c-1"))
+    _, faults = read_expectations(root, ids=("one/plain-fp32", "stride_nd/h2-int8", "dynamic_shapes/c-1"))
+    if faults:
+        raise CaseFileError(faults)
 
 
 def _try_sweep(root: Path, text: str, random: Random) -> None:
@@ -288,7 +291,7 @@ def _try_sweep(root: Path, text: str, random: Random) -> None:
     held = path.with_suffix(".rows")
     held.unlink(missing_ok=True)
     if len(text) < 2 * len(SMALL_SWEEP):
-        expand_all(root)
+        expand_all(CaseFolder.at(root))
     else:
         source = read_source(path)
         sweep = read_sweep(source)
@@ -298,7 +301,7 @@ def _try_sweep(root: Path, text: str, random: Random) -> None:
             )
     if held.exists() and random.random() < 0.3:
         _write(held, mutate(held.read_text(), random))
-    load_catalog(root, tier="nightly" if len(text) < 2 * len(SMALL_SWEEP) else "smoke")
+    load_catalog(CaseFolder.at(root), tier="nightly" if len(text) < 2 * len(SMALL_SWEEP) else "smoke")
 
 
 TRIALS: dict[str, Callable[[Path, str, Random], None]] = {

@@ -22,7 +22,7 @@ from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.core.words import choice, shown
 
 # Set by the loader, not by a case file.
-_FILLED = {"name", "file", "line", "section", "tier"}
+_FILLED = {"name", "file", "line", "folder", "section", "tier"}
 FILE_KEYS = ["section", "source", "defaults", "case"]
 ENTRY_KEYS = [key for key in Case.model_fields if key not in _FILLED]
 DEFAULT_KEYS = [key for key in ENTRY_KEYS if key not in {"id", "doc", "claims"}]
@@ -152,7 +152,8 @@ def expand(entry: Entry, lint: bool = True) -> Iterator[Case]:
     if not _lists_are_usable(entry):
         return
     source = entry.source
-    filled = {"file": source.file, "line": entry.line, "section": str(source.document.get("section"))}
+    filled: dict[str, Any] = {"file": source.file, "line": entry.line, "folder": source.folder}
+    filled["section"] = str(source.document.get("section"))
     documented = is_documented(tuple(claim for claim in entry.claims if isinstance(claim, str)))
     if not documented and isinstance(source.document.get("source"), str):
         filled["source"] = source.document["source"]

@@ -1,9 +1,10 @@
-"""Finds, reads and checks all case files, sweeps and claims below a folder, and returns them as one catalog."""
+"""Finds, reads and checks all case files, sweeps and claims of folders, and returns them as one catalog."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -11,34 +12,60 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from trt_conformance.catalog.case_file import Entry, expand, read_entries
-from trt_conformance.catalog.claims import Claim, check_claims_exist, check_claims_used, read_claims
+from trt_conformance.catalog.case_file import expand
+from trt_conformance.catalog.claims import Claim
+from trt_conformance.catalog.folder_files import FolderFiles, checked_claims
 from trt_conformance.catalog.neighbours import check_neighbours
 from trt_conformance.catalog.references import check_duplicates, check_relations, check_sweep_names
-from trt_conformance.catalog.source import CaseFileError, Fault, Source, is_sweep, read_sources, toml_files
+from trt_conformance.catalog.source import CaseFileError, Fault
 from trt_conformance.catalog.sweeps.expand import Expanded, expand_sweep
 from trt_conformance.core.case import Case
+from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.disk_cache import DiskCache
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import content_hash
-from trt_conformance.core.paths import CASES, PACKAGE, relative
+from trt_conformance.core.paths import PACKAGE
 from trt_conformance.core.types import Tier
 
 __all__ = ["CaseFileError", "Catalog", "Claim", "Fault", "load_catalog"]
 
-CLAIMS_FILE, EXPECTATIONS_FOLDER = "claims.toml", "expectations"
-
 
 @dataclass(frozen=True)
 class Catalog:
-    """All cases in the order of files and entries, the claims by id, and the sweeps.
+    """All cases in the order of folders, files and entries, the claims by id, and the sweeps.
 
-    ``cases`` includes the generated cases of the tier that was loaded; `find` makes those of any other tier.
+    ``cases`` includes the generated cases of the tier that was loaded; `find` makes those of any other tier. Of the
+    suite's claims, a catalog of other folders has those that its cases cite.
     """
 
     cases: tuple[Case, ...]
     claims: dict[str, Claim]
     sweeps: tuple[Expanded, ...] = ()
+    folders: tuple[CaseFolder, ...] = (SUITE,)
+
+    def parts(self) -> list[Catalog]:
+        """The catalog of each folder alone."""
+        return [self.part(folder) for folder in self.folders]
+
+    def part(self, folder: CaseFolder) -> Catalog:
+        """The catalog of one of the folders alone."""
+        if self.folders == (folder,):
+            return self
+        cases = tuple(case for case in self.cases if case.folder == folder)
+        sweeps = tuple(expanded for expanded in self.sweeps if expanded.sweep.folder == folder)
+        return Catalog(cases, self.claims, sweeps, (folder,))
+
+    def ids(self) -> list[str]:
+        """The ids of all cases, those of the sweeps of any tier."""
+        known = (case.id for case in self.cases if case.tier is None)
+        return [*known, *(case_id for expanded in self.sweeps for case_id in expanded.ids)]
+
+    def folder_of(self, case_id: str) -> CaseFolder | None:
+        """The folder of a full id, of any tier; None if there is no such case. No case is made for this."""
+        found = self._by_id.get(case_id)
+        if found is not None:
+            return found.folder
+        return next((sweep.sweep.folder for sweep in self.sweeps if case_id in sweep.ids), None)
 
     def select(self, globs: Iterable[str]) -> tuple[Case, ...]:
         """Return the cases whose id, id without precision, file, or folder matches any glob; all without globs."""
@@ -80,11 +107,12 @@ class Catalog:
         return found
 
 
-def load_catalog(root: Path = CASES, tier: Tier | None = "nightly", linted: DiskCache | None = None) -> Catalog:
-    """Read and check the claims, case files and sweeps (files in a folder ``sweeps``) below ``root``.
+def load_catalog(*folders: CaseFolder, tier: Tier | None = "nightly", linted: DiskCache | None = None) -> Catalog:
+    """Read and check the claims, case files and sweeps (files in a folder ``sweeps``) of folders.
 
     Args:
-        root: the folder; its ``expectations`` are read by `load_expectations` instead.
+        folders: the folders, by default the suite's own; their expectations are read by `load_expectations` instead.
+            Cases of other folders may cite the suite's claims too.
         tier: which generated cases of the sweeps to include. None includes none, which is fast; `Catalog.find` makes
             any of them.
         linted: remembers which files were linted without a fault, so that the same files are not linted again by the
@@ -92,89 +120,49 @@ def load_catalog(root: Path = CASES, tier: Tier | None = "nightly", linted: Disk
 
     Raises:
         CaseFileError: with every fault of every file.
-        ConformanceError: there is no such directory, or it has no case files.
+        ConformanceError: there is no such folder, it has no case files, or it is named twice.
     """
-    files = _Files.below(root)
-    claims = _checked_claims(files)
-    is_linted = _Linted(linted, files)
-    cases = [(entry, case) for entry in files.entries for case in expand(entry, lint=not is_linted.known)]
-    sweeps = [(source, expand_sweep(source)) for source in files.sweeps]
+    folders = folders or (SUITE,)
+    _check_apart(folders)
+    read = [FolderFiles.of(folder) for folder in folders]
+    entries = [entry for files in read for entry in files.entries]
+    claims = checked_claims(read)
+    is_linted = _Linted(linted, read)
+    cases = [(entry, case) for entry in entries for case in expand(entry, lint=not is_linted.known)]
+    sweeps = [(source, expand_sweep(source)) for files in read for source in files.sweeps]
     generated = [case for source, sweep in sweeps if sweep and tier for case in sweep.cases(tier, source)]
-    check_duplicates(files.entries)
-    check_sweep_names(files.case_files, files.sweeps)
-    check_relations(cases, files.entries, files.unread)
-    check_neighbours(cases, files.entries, files.unread)
+    unread = {stem for files in read for stem in files.unread}
+    check_duplicates(entries)
+    check_sweep_names((source for files in read for source in files.case_files), (source for source, _ in sweeps))
+    check_relations(cases, entries, unread)
+    check_neighbours(cases, entries, unread)
 
-    if faults := files.all_faults():
+    if faults := [fault for files in read for fault in files.all_faults()]:
         raise CaseFileError(faults)
     is_linted.remember()
     found = tuple(sweep for _, sweep in sweeps if sweep is not None)
-    return Catalog((*(case for _, case in cases), *generated), claims, found)
+    return Catalog((*(case for _, case in cases), *generated), claims, found, tuple(folders))
 
 
-@dataclass(frozen=True)
-class _Files:
-    """The files below a folder: those that could be read, by kind, and the faults of the others."""
-
-    paths: list[Path]
-    case_files: list[Source]
-    sweeps: list[Source]
-    has_claims: bool
-    claims: Source | None
-    faults: list[Fault]
-
-    @classmethod
-    def below(cls, root: Path) -> _Files:
-        if not root.is_dir():
-            raise ConformanceError(f"{relative(root)}: no such directory")
-        claims_path, expectations = root / CLAIMS_FILE, root / EXPECTATIONS_FOLDER
-        every = toml_files(root)
-        paths = [path for path in every if path != claims_path and expectations not in path.parents]
-        if not paths:
-            raise ConformanceError(f"{relative(root)}: no case files (*.toml) below it")
-        faults: list[Fault] = []
-        case_files = read_sources([path for path in paths if not is_sweep(path)], faults)
-        sweeps = read_sources(filter(is_sweep, paths), faults)
-        has_claims = claims_path in every
-        claims = read_sources([claims_path] if has_claims else [], faults)
-        return cls(paths, case_files, sweeps, has_claims, claims[0] if claims else None, faults)
-
-    @cached_property
-    def entries(self) -> list[Entry]:
-        return [entry for source in self.case_files for entry in read_entries(source)]
-
-    @property
-    def unread(self) -> set[str]:
-        """The stems of the files that could not be read."""
-        return {path.stem for path in self.paths} - {source.stem for source in (*self.case_files, *self.sweeps)}
-
-    @property
-    def are_readable(self) -> bool:
-        return not self.faults
-
-    def all_faults(self) -> list[Fault]:
-        sources = (*self.case_files, *self.sweeps, *([self.claims] if self.claims else []))
-        return [*self.faults, *(fault for source in sources for fault in source.faults)]
-
-
-def _checked_claims(files: _Files) -> dict[str, Claim]:
-    """Return the claims by id. Whether entries match them is checked only where both could be read."""
-    indexed = {} if files.claims is None else read_claims(files.claims)
-    claims = {claim.id: claim for claim in indexed.values()}
-    if files.claims is not None and files.are_readable:
-        check_claims_used(files.claims, indexed, files.entries)
-    if files.claims is not None or not files.has_claims:
-        check_claims_exist(files.entries, claims)
-    return claims
+def _check_apart(folders: Sequence[CaseFolder]) -> None:
+    """No folder is named twice or lies in another: its cases would be read twice."""
+    for index, folder in enumerate(folders):
+        for other in folders[:index]:
+            here, there = os.path.realpath(folder.path), os.path.realpath(other.path)
+            if here == there:
+                raise ConformanceError(f"the folder {folder.name} is named twice")
+            for inner, outer, name in ((here, there, (folder, other)), (there, here, (other, folder))):
+                if Path(inner).is_relative_to(outer):
+                    raise ConformanceError(f"{name[0].name} lies in {name[1].name}: name the outer folder alone")
 
 
 class _Linted:
     """Whether these files are known to be free of faults."""
 
-    def __init__(self, cache: DiskCache | None, files: _Files) -> None:
+    def __init__(self, cache: DiskCache | None, read: Sequence[FolderFiles]) -> None:
         # A file that cannot be read has no hash.
-        self._cache = cache if files.are_readable else None
-        self._key = "" if self._cache is None else _linted_as(files.paths)
+        self._cache = cache if all(files.are_readable for files in read) else None
+        self._key = "" if self._cache is None else _linted_as(path for files in read for path in files.paths)
         self.known = self._cache is not None and self._cache.get(self._key)[0] is not None
 
     def remember(self) -> None:

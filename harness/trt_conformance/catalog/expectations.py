@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -14,14 +14,15 @@ from typing import Annotated, Literal
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import Field, ValidationError, model_validator
 
+from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.conditions import Anywhere
 from trt_conformance.catalog.explain import explain
 from trt_conformance.catalog.patterns import pattern_fault
 from trt_conformance.catalog.source import CaseFileError, Fault, Source, read_sources, toml_files
 from trt_conformance.core.case import Case
+from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.check_names import DATA_CHECKS, RENAMED_CHECKS, TARGET_CHECKS
 from trt_conformance.core.flavours import FLAVOURS
-from trt_conformance.core.paths import CASES
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.toml import KeyPath
 from trt_conformance.core.types import Model, Phase
@@ -75,6 +76,17 @@ class Expectation(Model):
         return SpecifierSet(self.versions)
 
     @property
+    def by_condition(self) -> Expectation | None:
+        """The same for cases of other folders: what it says by condition alone. None if it names cases by their ids.
+
+        There, what always differs here may differ: nobody who has such a case can change this expectation.
+        """
+        patterns = (*self.cases, *self.also)
+        if self.where is None or (patterns and "*" not in patterns):
+            return None
+        return self.model_copy(update={"cases": (), "also": ("*",)})
+
+    @property
     def always(self) -> tuple[str, ...]:
         """The patterns of the cases that always differ, so far as ``where`` holds."""
         return self.cases if self.cases or self.also else ("*",)
@@ -109,6 +121,10 @@ class Expectations:
         """``find`` gives the cases that conditions are about."""
         self.entries, self._find = tuple(entries), find
 
+    def may_differ(self, target: str, case: str, check: str) -> bool:
+        """Whether an expectation says that this check of this case differs, or may differ, on this target."""
+        return any(entry.allows(target, case, check, self._find) for entry in self.entries)
+
     def apply(self, verdict: Verdict) -> Verdict:
         """Mark a fault as known, or fail a check that passes although an expectation says that it differs."""
         where = verdict.target, verdict.case, verdict.check
@@ -137,29 +153,79 @@ class Expectations:
         ]
 
 
-def load_expectations(
-    cases: Sequence[Case],
-    root: Path = CASES / "expectations",
-    generated: Sequence[str] = (),
-    find: Find | None = None,
-) -> Expectations:
-    """Read and check every ``*.toml`` below ``root``; there are no expectations if there is no such folder.
+class ExpectationsByFolder:
+    """The known differences of cases of several folders, each under the expectations of its own folder."""
+
+    def __init__(self, by_folder: Mapping[CaseFolder, Expectations], folder_of: Callable[[str], CaseFolder | None]):
+        """``folder_of`` gives the folder of a case's id; what is in no folder is the suite's."""
+        self._by_folder, self._folder_of = dict(by_folder), folder_of
+
+    @property
+    def entries(self) -> tuple[Expectation, ...]:
+        """All expectations, each once."""
+        found: dict[str, Expectation] = {}
+        for part in self._by_folder.values():
+            for entry in part.entries:
+                found.setdefault(entry.id, entry)
+        return tuple(found.values())
+
+    def apply(self, verdict: Verdict) -> Verdict:
+        """As `Expectations.apply`, with the expectations of the case's folder."""
+        return self._of(verdict.case).apply(verdict)
+
+    def may_differ(self, target: str, case: str, check: str) -> bool:
+        """As `Expectations.may_differ`, with the expectations of the case's folder."""
+        return self._of(case).may_differ(target, case, check)
+
+    def unused(self, verdicts: Sequence[Verdict]) -> list[Expectation]:
+        """As `Expectations.unused`, for each folder with the verdicts on its cases."""
+        if len(self._by_folder) == 1:
+            return next(iter(self._by_folder.values())).unused(verdicts)
+        found = []
+        for folder, expectations in self._by_folder.items():
+            found += expectations.unused([v for v in verdicts if (self._folder_of(v.case) or SUITE) == folder])
+        return found
+
+    def _of(self, case: str) -> Expectations:
+        if len(self._by_folder) == 1:
+            return next(iter(self._by_folder.values()))
+        return self._by_folder.get(self._folder_of(case) or SUITE, Expectations(()))
+
+
+def load_expectations(catalog: Catalog, unfiled: Sequence[str] = ()) -> ExpectationsByFolder:
+    """Read and check every ``*.toml`` in the expectations of a catalog's folders.
+
+    Cases of other folders than the suite's meet the suite's expectations too, as `Expectation.by_condition` says.
 
     Args:
-        cases: the cases of the catalog; each pattern of an expectation must match one.
-        root: the folder of expectations.
-        generated: ids of checks that are not in a case file, which patterns may match as well.
-        find: gives a case that conditions are about, generated ones included; by default one of ``cases``.
+        catalog: the cases; each pattern of an expectation must match one, of any tier.
+        unfiled: ids of checks that are not in a case file, which the suite's patterns may match as well.
 
     Raises:
         CaseFileError: with every fault of every file: invalid TOML, unknown keys, targets or checks, patterns that
             match no case, malformed conditions, duplicate ids.
     """
-    by_id = {case.id: case for case in cases}
-    entries, faults = read_expectations(root, [*by_id, *generated])
+    faults: list[Fault] = []
+    by_folder: dict[CaseFolder, list[Expectation]] = {}
+    for folder in catalog.folders:
+        ids = [*catalog.part(folder).ids(), *(unfiled if folder.is_suite else ())]
+        by_folder[folder], wrong = read_expectations(folder.expectations, ids)
+        faults += wrong
     if faults:
         raise CaseFileError(faults)
-    return Expectations(entries, find or by_id.get)
+    shared: list[Expectation] = []
+    if not all(folder.is_suite for folder in catalog.folders):
+        shared = by_condition(read_expectations(SUITE.expectations, ids=None)[0])
+    found = {
+        folder: Expectations(entries if folder.is_suite else [*entries, *shared], catalog.find)
+        for folder, entries in by_folder.items()
+    }
+    return ExpectationsByFolder(found, catalog.folder_of)
+
+
+def by_condition(entries: Iterable[Expectation]) -> list[Expectation]:
+    """What expectations say of the cases of other folders."""
+    return [found for entry in entries if (found := entry.by_condition) is not None]
 
 
 def read_expectations(

@@ -1,37 +1,39 @@
-"""Checks everything below a folder of cases at once: case files, sweeps, claims and expectations."""
+"""Checks everything below folders of cases at once: case files, sweeps, claims and expectations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Sequence
 
-from trt_conformance.catalog.catalog import EXPECTATIONS_FOLDER, Catalog, load_catalog
+from trt_conformance.catalog.catalog import Catalog, load_catalog
 from trt_conformance.catalog.expectations import Expectation, read_expectations
 from trt_conformance.catalog.source import CaseFileError, Fault
+from trt_conformance.core.case_folder import SUITE, CaseFolder
 
 
-def lint_folder(root: Path, unfiled: Iterable[str] = ()) -> tuple[Catalog, list[Expectation]]:
-    """Read and check a folder of cases with its expectations.
+def lint_folders(*folders: CaseFolder, unfiled: Sequence[str] = ()) -> tuple[Catalog, list[Expectation]]:
+    """Read and check folders of cases, by default the suite's own, with their expectations.
 
     Args:
-        root: the folder.
-        unfiled: ids of checks that are not in a case file, which expectations may name as well.
+        folders: the folders.
+        unfiled: ids of checks that are not in a case file, which the suite's expectations may name as well.
 
     Raises:
         CaseFileError: with every fault of every file.
-        ConformanceError: there is no such directory, or it has no case files.
+        ConformanceError: there is no such folder, or it has no case files.
     """
     catalog: Catalog | None = None
     faults: list[Fault] = []
-    ids: list[str] | None = None
     try:
-        catalog = load_catalog(root)
-        ids = [*(case.id for case in catalog.cases), *unfiled]
-        ids += (case_id for sweep in catalog.sweeps for case_id in sweep.ids)
+        catalog = load_catalog(*folders)
     except CaseFileError as error:
         faults += error.faults
-    expectations, wrong = read_expectations(root / EXPECTATIONS_FOLDER, ids, catalog.cases if catalog else None)
-    faults += wrong
+    expectations: list[Expectation] = []
+    for folder in folders or (SUITE,):
+        part = catalog.part(folder) if catalog else None
+        ids = [*part.ids(), *(unfiled if folder.is_suite else ())] if part else None
+        found, wrong = read_expectations(folder.expectations, ids, part.cases if part else None)
+        expectations += found
+        faults += wrong
     if catalog is None or faults:
         raise CaseFileError(faults)
     return catalog, expectations

@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.errors import ConformanceError, TomlError
-from trt_conformance.core.paths import relative
+from trt_conformance.core.paths import display
 from trt_conformance.core.toml import KeyLines, KeyPath, parse
 from trt_conformance.core.words import counted, one_line
 
@@ -58,13 +59,14 @@ class CaseFileError(ConformanceError):
 
 @dataclass(frozen=True)
 class Source:
-    """A TOML file that could be read, and the faults found in it."""
+    """A TOML file that could be read, the folder of cases that it belongs to, and the faults found in it."""
 
     file: str
     stem: str
     text: str
     document: dict[str, Any]
     path: Path = Path()
+    folder: CaseFolder = SUITE
     _faults: dict[tuple[int, str], list[str]] = field(default_factory=dict)
 
     @cached_property
@@ -96,11 +98,8 @@ class Source:
 
 
 def name_of(path: Path) -> str:
-    """Return the name of a file as messages show it.
-
-    Only its folder is resolved, so that a link keeps its own name.
-    """
-    return one_line(f"{relative(path.parent)}/{path.name}", MAX_MESSAGE)
+    """Return the name of a file as messages show it."""
+    return one_line(display(path), MAX_MESSAGE)
 
 
 def read_text(path: Path) -> str:
@@ -130,8 +129,8 @@ def read_text(path: Path) -> str:
         raise _refused(path, f"is not UTF-8: byte 0x{raw[error.start]:02x}", line) from None
 
 
-def read_source(path: Path) -> Source:
-    """Read and parse a TOML file.
+def read_source(path: Path, folder: CaseFolder = SUITE) -> Source:
+    """Read and parse a TOML file of a folder of cases.
 
     Raises:
         CaseFileError: with the one reason why the file cannot be used.
@@ -140,34 +139,29 @@ def read_source(path: Path) -> Source:
     if text.startswith("\ufeff"):
         raise _refused(path, "begins with a byte order mark: save it as UTF-8 without one")
     try:
-        return Source(name_of(path), path.stem, text, parse(text), path)
+        return Source(name_of(path), path.stem, text, parse(text), path, folder)
     except TomlError as error:
         raise _refused(path, f"is not valid TOML: {error}", error.line) from None
 
 
-def read_sources(paths: Iterable[Path], faults: list[Fault]) -> list[Source]:
+def read_sources(paths: Iterable[Path], faults: list[Fault], folder: CaseFolder = SUITE) -> list[Source]:
     """Read the files that can be read. The faults of the others are added to ``faults``."""
     sources = []
     for path in paths:
         try:
-            sources.append(read_source(path))
+            sources.append(read_source(path, folder))
         except CaseFileError as error:
             faults += error.faults
     return sources
 
 
 def toml_files(root: Path) -> list[Path]:
-    """Return every ``*.toml`` below a folder in order, following links to folders.
+    """Return every ``*.toml`` below a folder in order, following links to folders. Hidden folders are left out.
 
     Raises:
         CaseFileError: a folder cannot be read, or a link leads back to a folder that contains it.
     """
     return sorted(path for path in _files(root, frozenset()) if path.suffix == ".toml")
-
-
-def is_sweep(path: Path) -> bool:
-    """Whether a file is a sweep: those in a folder ``sweeps`` are."""
-    return path.parent.name == "sweeps"
 
 
 def _files(folder: Path, above: frozenset[str]) -> Iterator[Path]:
@@ -177,6 +171,8 @@ def _files(folder: Path, above: frozenset[str]) -> Iterator[Path]:
         for entry in entries:
             path = folder / entry.name
             if path.suffix != ".toml" and entry.is_dir():
+                if entry.name.startswith("."):
+                    continue
                 if os.path.realpath(path) in above | {here}:
                     raise _refused(path, "is a link to a folder that contains it")
                 yield from _files(path, above | {here})

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trt_conformance.cli.folders import Cases, folders_of
 from trt_conformance.cli.import_cases import import_cases
 from trt_conformance.cli.output import AsJson, print_json, print_table
 from trt_conformance.cli.selection import one_case, read_catalog, select_cases
 from trt_conformance.core.errors import ConformanceError, InvalidConvolution
-from trt_conformance.core.paths import CASES
 
 if TYPE_CHECKING:
     from trt_conformance.catalog.catalog import Catalog
     from trt_conformance.catalog.source import Fault
     from trt_conformance.core.case import Case
+    from trt_conformance.core.case_folder import CaseFolder
 
 app = typer.Typer(help="List, check, show and import cases.", no_args_is_help=True, rich_markup_mode=None)
 app.command("import")(import_cases)
 
-Root = Annotated[Path, typer.Option(metavar="DIR", help="The folder of the case files.", show_default="cases/")]
 Globs = Annotated[
     list[str] | None,
     typer.Option("--case", metavar="GLOB", help="Only cases whose id or file matches. Repeatable."),
@@ -45,14 +44,14 @@ def list_cases(
             show_default="smoke",
         ),
     ] = "",
-    root: Root = CASES,
+    cases: Cases = None,
     as_json: AsJson = False,
 ) -> None:
     """List cases with their claims."""
     from trt_conformance.cli.coverage import tier_named
 
     wanted = tier_named(tier or ("nightly" if case else "smoke"))
-    chosen = select_cases(read_catalog(root, wanted), case or ())
+    chosen = select_cases(read_catalog(folders_of(cases), wanted), case or ())
     if as_json:
         keys = {"id", "precision", "file", "line", "section", "doc", "claims", "source"}
         print_json([found.model_dump(mode="json", include=keys) for found in chosen])
@@ -67,7 +66,7 @@ def claims(
         typer.Option(metavar="NAME", help="Only claims of this document, such as nvinfer_h. Repeatable."),
     ] = None,
     unchecked: Annotated[bool, typer.Option("--unchecked", help="Only claims that no case checks.")] = False,
-    root: Root = CASES,
+    cases: Cases = None,
     as_json: AsJson = False,
 ) -> None:
     """List the claims of NVIDIA's documents, what it takes to check each, and how many cases do.
@@ -76,7 +75,7 @@ def claims(
     """
     from trt_conformance.cli.claims import listed, row
 
-    found = listed(read_catalog(root, None), document or (), unchecked)
+    found = listed(read_catalog(folders_of(cases), None), document or (), unchecked)
     if as_json:
         print_json(found)
         return
@@ -84,22 +83,23 @@ def claims(
 
 
 @app.command()
-def lint(root: Root = CASES, committed: Committed = False, as_json: AsJson = False) -> None:
+def lint(cases: Cases = None, committed: Committed = False, as_json: AsJson = False) -> None:
     """Check all case files, sweeps, claims and expectations.
 
     Exit code 2 if there is a fault.
     """
-    from trt_conformance.catalog.linting import lint_folder
+    from trt_conformance.catalog.linting import lint_folders
     from trt_conformance.catalog.source import CaseFileError
     from trt_conformance.checks.padding import sample, tiers
     from trt_conformance.cli.coverage import summary
     from trt_conformance.core.words import counted
 
-    unfiled = (name for tier in tiers.TIERS.values() for name in sample.ids(tier))
+    folders = folders_of(cases)
+    unfiled = [name for tier in tiers.TIERS.values() for name in sample.ids(tier)]
     catalog: Catalog | None = None
-    faults = _uncommitted_goldens() if committed else []
+    faults = [fault for folder in folders for fault in _uncommitted_goldens(folder)] if committed else []
     try:
-        catalog, expectations = lint_folder(root, unfiled)
+        catalog, expectations = lint_folders(*folders, unfiled=unfiled)
     except CaseFileError as error:
         faults += error.faults
     if catalog is None or faults:
@@ -112,34 +112,36 @@ def lint(root: Root = CASES, committed: Committed = False, as_json: AsJson = Fal
     if as_json:
         print_json({"faults": []})
         return
-    cases = counted(len(catalog.cases), "case")
+    count = counted(len(catalog.cases), "case")
     files = counted(len({found.file for found in catalog.cases}), "file")
     claims, known = counted(len(catalog.claims), "claim"), counted(len(expectations), "expectation")
-    typer.echo(f"{cases} in {files}, {claims}, {known}: no faults")
+    typer.echo(f"{count} in {files}, {claims}, {known}: no faults")
     for expanded in catalog.sweeps:
         typer.echo(summary(expanded))
 
 
-def _uncommitted_goldens() -> list[Fault]:
-    """One fault per golden that differs from the last commit.
+def _uncommitted_goldens(folder: CaseFolder) -> list[Fault]:
+    """One fault per golden of a folder that differs from the last commit.
 
     Raises:
-        ConformanceError: git cannot say, because the suite is not in a checkout of its own.
+        ConformanceError: git cannot say, because the goldens are in no checkout, or the suite in none of its own.
     """
     from trt_conformance.catalog.source import Fault
     from trt_conformance.checks.own_data import UNCOMMITTED
     from trt_conformance.core import git
-    from trt_conformance.core.paths import GOLDEN
+    from trt_conformance.core.paths import display
 
-    changed = git.uncommitted(GOLDEN)
+    changed = git.uncommitted(folder.golden)
     if changed is None:
-        raise ConformanceError("--committed: the suite is not in a git checkout of its own")
+        what = "the suite is in no git checkout of its own"
+        what = what if folder.is_suite else f"{display(folder.golden)} is in no git checkout"
+        raise ConformanceError(f"--committed: {what}")
     return [Fault(file, 1, UNCOMMITTED) for file in changed]
 
 
 @app.command()
 def expand(
-    root: Root = CASES,
+    cases: Cases = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard the stored rows: ids may change.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -149,7 +151,7 @@ def expand(
     """
     from trt_conformance.catalog.sweeps.update import expand_all
 
-    changes = expand_all(root, fresh)
+    changes = [change for folder in folders_of(cases) for change in expand_all(folder, fresh)]
     if as_json:
         print_json([vars(change) for change in changes])
         return
@@ -160,7 +162,7 @@ def expand(
 @app.command()
 def coverage(
     tier: Annotated[str, typer.Option(metavar="TIER", help="smoke, ci or nightly.")] = "nightly",
-    root: Root = CASES,
+    cases: Cases = None,
     as_json: AsJson = False,
 ) -> None:
     """List which values, pairs and triples of values the sweeps' cases cover.
@@ -170,7 +172,7 @@ def coverage(
     from trt_conformance.cli.coverage import facts, lines, tier_named
 
     wanted = tier_named(tier)
-    found = [facts(expanded, wanted) for expanded in read_catalog(root).sweeps]
+    found = [facts(expanded, wanted) for expanded in read_catalog(folders_of(cases)).sweeps]
     if as_json:
         print_json(found)
     else:
@@ -186,11 +188,11 @@ def show(
     case: Annotated[
         str, typer.Argument(metavar="CASE", help="A case's id. The precision may be omitted if there is only one.")
     ],
-    root: Root = CASES,
+    cases: Cases = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one case with defaults applied: its fields, attributes, output shapes and claims."""
-    catalog = read_catalog(root)
+    catalog = read_catalog(folders_of(cases))
     found = one_case(catalog, case)
     facts = _facts(found, catalog)
     if as_json:

@@ -15,8 +15,9 @@ import typer
 
 from trt_conformance.cli.output import AsJson, print_json
 from trt_conformance.cli.streams import sigterm_as_ctrl_c, stderr_kept
+from trt_conformance.core.case_folder import SUITE
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.paths import CASES, RUNS
+from trt_conformance.core.paths import RUNS
 
 if TYPE_CHECKING:
     from trt_conformance.cli.explore_run import SecondOpinion
@@ -126,7 +127,7 @@ def _draws(seed: int | None, focus: str, near: str) -> Draws:
 
     layer = None
     if near:
-        catalog = read_catalog(CASES, tier=None)
+        catalog = read_catalog([SUITE], tier=None)
         case = catalog.find(near) or one_case(catalog, near)
         if case.reject is not None:
             raise ConformanceError(f"--near: {case.id} must be refused: variations of it may be valid or not")
@@ -194,13 +195,13 @@ def _judge() -> Judge:
 
 def _known() -> Known:
     """Marks the faults that the suite's expectations explain by what a case is."""
-    from trt_conformance.catalog.expectations import Expectations, read_expectations
+    from trt_conformance.catalog.expectations import Expectations, by_condition, read_expectations
     from trt_conformance.catalog.source import CaseFileError
 
-    entries, faults = read_expectations(CASES / "expectations", ids=None)
+    entries, faults = read_expectations(SUITE.expectations, ids=None)
     if faults:
         raise CaseFileError(faults)
-    general = [entry for entry in entries if entry.where is not None]
+    general = by_condition(entries)
 
     def known(verdict: Verdict, case: Case) -> Verdict:
         return Expectations(general, lambda case_id: case).apply(verdict) if verdict.is_fault else verdict

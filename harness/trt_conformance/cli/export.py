@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from trt_conformance.cli.folders import Cases, folders_of
 from trt_conformance.core.errors import ConformanceError
 
 
@@ -32,7 +33,7 @@ Output = Annotated[
 ]
 
 
-def export(run: Run, form: Chosen, output: Output = None) -> None:
+def export(run: Run, form: Chosen, output: Output = None, cases: Cases = None) -> None:
     """Write a run as JUnit XML, Markdown, CSV, Parquet, Prometheus metrics, or JSON for benchmark programs.
 
     github-benchmark has latencies for github-action-benchmark's tool customSmallerIsBetter, github-benchmark-engines
@@ -43,12 +44,13 @@ def export(run: Run, form: Chosen, output: Output = None) -> None:
     from trt_conformance.results.record.record import read_record
     from trt_conformance.results.report.exports import FORMATS, parquet
 
+    view = reports.view_of([read_record(run)], folders_of(cases) if cases else ())
     if form is Format.parquet:
         if output is None:
             raise ConformanceError("Parquet is a binary format: give --output FILE")
-        reports.write(output, parquet(reports.view_of([read_record(run)])))
+        reports.write(output, parquet(view))
         return
-    text = FORMATS[form.value](reports.view_of([read_record(run)]))
+    text = FORMATS[form.value](view)
     if output:
         reports.write(output, text)
     else:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trt_conformance.cli.folders import Cases, Golden, folders_of
 from trt_conformance.cli.output import AsJson, note, print_json
 from trt_conformance.cli.selection import PATTERN_HELP, read_catalog, select_cases
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.paths import CASES, GOLDEN
 
 if TYPE_CHECKING:
+    from trt_conformance.catalog.catalog import Catalog
     from trt_conformance.core.case import Case
     from trt_conformance.golden import GoldenChange, Problem
     from trt_conformance.golden.content import Content
@@ -32,15 +33,11 @@ app = typer.Typer(
 
 MOST_ALIKE = 20
 
-Root = Annotated[Path, typer.Option(metavar="DIR", help="The folder of the case files.", show_default="cases/")]
-Store = Annotated[
-    Path, typer.Option("--golden", metavar="DIR", help="The folder of the goldens.", show_default="golden/")
-]
 Patterns = Annotated[list[str] | None, typer.Argument(metavar="CASE...", help=f"{PATTERN_HELP} All cases by default.")]
 
 
 @app.command()
-def verify(root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
+def verify(cases: Cases = None, golden: Golden = None, as_json: AsJson = False) -> None:
     """Check the goldens against the cases, the manifest and the reference.
 
     Every golden must exist, belong to a case, be listed in the manifest,
@@ -48,13 +45,14 @@ def verify(root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -
 
     Exit code 1 if there is a problem.
     """
-    from trt_conformance import golden
     from trt_conformance.core.words import counted
+    from trt_conformance.golden import verify as problems_of
     from trt_conformance.golden.lock import temporaries
 
-    problems = golden.verify(read_catalog(root), store)
+    catalog = read_catalog(folders_of(cases, golden))
+    problems = [problem for part in catalog.parts() for problem in problems_of(part)]
     _print(problems, "all goldens are present, listed, used and correct", as_json)
-    unfinished = temporaries(store)
+    unfinished = [path for folder in catalog.folders for path in temporaries(folder.golden)]
     if unfinished:
         files = counted(len(unfinished), "unfinished file")
         note(f"{files} of an interrupted or running update, such as {unfinished[0].name}; the next update deletes them")
@@ -63,32 +61,41 @@ def verify(root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -
 
 
 @app.command()
-def diff(case: Patterns = None, root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
+def diff(case: Patterns = None, cases: Cases = None, golden: Golden = None, as_json: AsJson = False) -> None:
     """List what update would change, and by how much, without writing.
 
     Exit code 1 if it would change anything.
     """
-    from trt_conformance import golden
+    from trt_conformance.golden import diff as changes_of
 
-    catalog = read_catalog(root)
-    changes = golden.diff(catalog, select_cases(catalog, case) if case else None, store)
+    catalog = read_catalog(folders_of(cases, golden))
+    changes = [change for part, chosen in _chosen(catalog, case) for change in changes_of(part, chosen)]
     _print(changes, "nothing would change", as_json)
     if changes:
         raise typer.Exit(1)
 
 
 @app.command()
-def update(case: Patterns = None, root: Root = CASES, store: Store = GOLDEN, as_json: AsJson = False) -> None:
+def update(case: Patterns = None, cases: Cases = None, golden: Golden = None, as_json: AsJson = False) -> None:
     """Write the goldens that the cases call for: tensors and hashes.
 
     A golden that is correct is not written again. Goldens that no case
     uses are removed only if no CASE is given.
     """
-    from trt_conformance import golden
+    from trt_conformance.golden import update as write_goldens
 
-    catalog = read_catalog(root)
-    chosen = select_cases(catalog, case) if case else None
-    _print(golden.update(catalog, chosen, store, notify=note), "nothing to do", as_json)
+    catalog = read_catalog(folders_of(cases, golden))
+    changes = [change for part, chosen in _chosen(catalog, case) for change in write_goldens(part, chosen, notify=note)]
+    _print(changes, "nothing to do", as_json)
+
+
+def _chosen(catalog: Catalog, patterns: Sequence[str] | None) -> Iterator[tuple[Catalog, Sequence[Case] | None]]:
+    """Each folder's catalog with its chosen cases, None for all; folders without a chosen case are left out."""
+    chosen = select_cases(catalog, patterns) if patterns else None
+    for part in catalog.parts():
+        here = None if chosen is None else [case for case in chosen if case.folder in part.folders]
+        if here is None or here:
+            yield part, here
 
 
 @app.command()
@@ -96,8 +103,8 @@ def show(
     case: Annotated[
         list[str], typer.Argument(metavar="CASE...", help=f"{PATTERN_HELP} Or a golden file, which ends in .h5.")
     ],
-    root: Root = CASES,
-    store: Store = GOLDEN,
+    cases: Cases = None,
+    golden: Golden = None,
     as_json: AsJson = False,
 ) -> None:
     """Show goldens: their origin, and their values, rounded; or the hash of
@@ -110,13 +117,12 @@ def show(
 
     files = [Path(word) for word in case if word.endswith(".h5")]
     patterns = [word for word in case if not word.endswith(".h5")]
-    catalog = read_catalog(root) if patterns else None
-    cases = select_cases(catalog, patterns) if catalog else ()
+    shown_cases = select_cases(read_catalog(folders_of(cases, golden)), patterns) if patterns else ()
     if as_json:
         shown = {name: content for file in files for name, content in _file_content(file).items()}
-        for chosen in cases:
-            shown |= _stored(chosen, store)
-        hashed = {f"{file}:{chosen.id}": entry for chosen in cases for file, entry in _hashed(chosen, store).items()}
+        for chosen in shown_cases:
+            shown |= _stored(chosen)
+        hashed = {f"{file}:{chosen.id}": entry for chosen in shown_cases for file, entry in _hashed(chosen).items()}
         print_json(
             {name: to_json(content) for name, content in shown.items()}
             | {name: entry._asdict() for name, entry in hashed.items()}
@@ -124,18 +130,18 @@ def show(
         return
     for file in files:
         _print_contents(_file_content(file))
-    for index, chosen in enumerate(cases):
+    for index, chosen in enumerate(shown_cases):
         if index or files:
             typer.echo()
-        _print_case(chosen, store)
+        _print_case(chosen)
 
 
 @app.command()
 def observe(
     target: Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")],
     case: Patterns = None,
-    root: Root = CASES,
-    store: Store = GOLDEN,
+    cases: Cases = None,
+    golden: Golden = None,
     as_json: AsJson = False,
 ) -> None:
     """Run cases on a target and store its outputs as observed goldens.
@@ -147,11 +153,11 @@ def observe(
     """
     from trt_conformance.targets.isolation.proxy import IsolatedTarget, open_target
 
-    chosen = select_cases(read_catalog(root), case or ())
+    chosen = select_cases(read_catalog(folders_of(cases, golden)), case or ())
     implementation = open_target(target)
     try:
         facts = _environment(implementation)
-        outcomes = [_observe(implementation, one, facts, store) for one in chosen]
+        outcomes = [_observe(implementation, one, facts) for one in chosen]
     finally:
         if isinstance(implementation, IsolatedTarget):
             implementation.finish()
@@ -164,10 +170,10 @@ def observe(
         raise typer.Exit(1)
 
 
-def _print_case(case: Case, store: Path) -> None:
+def _print_case(case: Case) -> None:
     from trt_conformance.catalog.golden_kind import golden_kind
 
-    stored, hashed = _stored(case, store), _hashed(case, store)
+    stored, hashed = _stored(case), _hashed(case)
     typer.echo(f"{case.id}: {case.doc} ({case.location})")
     for name, content in stored.items():
         typer.echo()
@@ -180,15 +186,15 @@ def _print_case(case: Case, store: Path) -> None:
     elif kind == "computed":
         typer.echo("no stored reference: it is computed in the run")
     elif kind == "hash" and not hashed:
-        typer.echo(f"no hash yet; write it with `trt-conformance golden update {case.id}`")
+        typer.echo(f"no hash yet; write it with `trt-conformance golden update {case.id}{case.folder.options}`")
 
 
-def _hashed(case: Case, store: Path) -> dict[str, HashEntry]:
+def _hashed(case: Case) -> dict[str, HashEntry]:
     """The hash of a case's output by its file, where that is how its golden is kept and there is one."""
     from trt_conformance.catalog.golden_kind import golden_kind
     from trt_conformance.golden import hashes
 
-    entry = hashes.stored_entry(case, store) if golden_kind(case) == "hash" else None
+    entry = hashes.stored_entry(case) if golden_kind(case) == "hash" else None
     return {} if entry is None else {hashes.file_of(case): entry}
 
 
@@ -201,10 +207,10 @@ def _print_contents(contents: dict[str, Content]) -> None:
             typer.echo(f"  {line}".rstrip())
 
 
-def _stored(case: Case, store: Path) -> dict[str, Content]:
+def _stored(case: Case) -> dict[str, Content]:
     from trt_conformance import golden
 
-    return golden.stored_goldens(case, store)
+    return golden.stored_goldens(case)
 
 
 def _file_content(path: Path) -> dict[str, Content]:
@@ -258,7 +264,7 @@ def _environment(target: Target) -> dict[str, str]:
     return {key: str(value) for key, value in (facts | device | registry.target_facts(target)).items()}
 
 
-def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> dict[str, str]:
+def _observe(target: Target, case: Case, facts: dict[str, str]) -> dict[str, str]:
     """Store a target's outputs for a case, and return the outcome as JSON values."""
     from trt_conformance import golden
     from trt_conformance.core.tensors import INPUT, case_data, runtime_feeds
@@ -276,9 +282,7 @@ def _observe(target: Target, case: Case, facts: dict[str, str], store: Path) -> 
             for index, shape in enumerate(case.run_shapes):
                 feeds = {INPUT: case_data(case, shape).input} | runtime_feeds(case)
                 given = engine.run(feeds)
-                changed |= golden.write_observed(
-                    target.name, case, index, feeds, given, environment=facts, root=store, notify=note
-                )
+                changed |= golden.write_observed(target.name, case, index, feeds, given, environment=facts, notify=note)
     except (Unsupported, NotRun) as fault:
         return outcome("not observed", fault)
     except Refused as fault:

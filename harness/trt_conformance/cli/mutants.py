@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trt_conformance.cli.folders import Cases, Golden, folders_of
 from trt_conformance.cli.output import AsJson, print_json
+from trt_conformance.cli.selection import read_catalog
 from trt_conformance.core.errors import ConformanceError
 
 if TYPE_CHECKING:
@@ -31,29 +33,37 @@ Every = Annotated[
 ]
 
 
-def mutants(case: CaseGlobs = None, mutant: MutantGlobs = None, every: Every = False, as_json: AsJson = False) -> None:
+def mutants(
+    case: CaseGlobs = None,
+    mutant: MutantGlobs = None,
+    every: Every = False,
+    cases: Cases = None,
+    golden: Golden = None,
+    as_json: AsJson = False,
+) -> None:
     """Run the suite's small cases on wrong convolutions.
 
     Exit code 1 if no case kills one of them.
     """
-    from trt_conformance.catalog.catalog import load_catalog
     from trt_conformance.mutants import check_unmutated, score
 
-    catalog = load_catalog(tier=None)
-    cases, chosen = _cases(catalog, case or ()), _mutants(mutant or ())
-    check_unmutated(catalog, cases)
+    catalog = read_catalog(folders_of(cases, golden), tier=None)
+    small_cases, chosen = _cases(catalog, case or ()), _mutants(mutant or ())
+    check_unmutated(catalog, small_cases)
     width = max(len(one.name) for one in chosen)
     outcomes = []
-    for outcome in score(chosen, catalog, cases, every):
+    for outcome in score(chosen, catalog, small_cases, every):
         outcomes.append(outcome)
         if not as_json:
             typer.echo(f"{outcome.mutant.name:<{width}}  {_verdict(outcome, every)}")
     survivors = [outcome.mutant for outcome in outcomes if not outcome.faults]
     if as_json:
-        print_json(_facts(outcomes, len(cases)))
+        print_json(_facts(outcomes, len(small_cases)))
     else:
         killed = len(chosen) - len(survivors)
-        score_line = f"{len(cases)} cases kill {killed} of {len(chosen)} mutants: {100 * killed / len(chosen):.1f} %"
+        score_line = (
+            f"{len(small_cases)} cases kill {killed} of {len(chosen)} mutants: {100 * killed / len(chosen):.1f} %"
+        )
         typer.echo("\n" + score_line + ("; these survive:" if survivors else ""))
         for survivor in survivors:
             typer.echo(f"  {survivor.name}: {survivor.doc}")

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trt_conformance.cli.folders import Cases, Golden, folders_of
 from trt_conformance.cli.output import AsJson, note, print_json
+from trt_conformance.cli.selection import read_catalog
 from trt_conformance.cli.streams import sigterm_as_ctrl_c
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.paths import CASES, RUNS
+from trt_conformance.core.paths import RUNS
 from trt_conformance.core.words import closest, counted, one_line, percent
 
 if TYPE_CHECKING:
     from trt_conformance.catalog.catalog import Catalog
     from trt_conformance.checks.rebuilds.runs import EveryTactic, Judging, Rebuilds
-    from trt_conformance.checks.subject import Golden
+    from trt_conformance.checks.subject import Golden as GoldenOf
     from trt_conformance.core.case import Case
+    from trt_conformance.core.case_folder import CaseFolder
     from trt_conformance.core.verdict import Verdict
     from trt_conformance.numerics.reference.result import Result
     from trt_conformance.results.record.record import RecordWriter
@@ -44,12 +47,14 @@ def rebuild(
         bool,
         typer.Option("--every-tactic", help="Instead, build each case with each tactic that the builder could choose."),
     ] = False,
-    cases: Annotated[
+    count: Annotated[
         int | None,
         typer.Option(
             min=1, help="At most so many cases, spread evenly over the selected ones.", show_default="100; 50"
         ),
     ] = None,
+    cases: Cases = None,
+    golden: Golden = None,
     jobs: Annotated[
         int,
         typer.Option(
@@ -80,23 +85,23 @@ def rebuild(
 
     Exit code 1 if an output is beyond its bound or a build fails.
     """
-    from trt_conformance.catalog.catalog import load_catalog
     from trt_conformance.targets.crew import Crew
     from trt_conformance.targets.isolation.proxy import open_target
     from trt_conformance.targets.options import Options
 
     if tactics not in TACTICS:
         raise ConformanceError(f"--tactics: expected {', '.join(TACTICS)}, got {tactics!r}{closest(tactics, TACTICS)}")
-    catalog = load_catalog(tier=None)
+    folders = folders_of(cases, golden)
+    catalog = read_catalog(folders, tier=None)
     options = Options(tactics=tactics, fresh=True)  # type: ignore[arg-type]
     with sigterm_as_ctrl_c(), Crew(lambda: open_target(target, options=options), jobs, budget) as crew:
         name, facts = crew.ask(_described)
-        judging = _judging(catalog, name, _rerun(target, times, every_tactic, tactics))
+        judging = _judging(catalog, name, _rerun(target, times, every_tactic, tactics, folders))
         chosen: Sequence[Case] = _select(catalog, case or (), judging)
         if not case:
             chosen = crew.ask(lambda opened: [one for one in chosen if opened.supports(one) is None])
-        chosen = _spread(chosen, cases or (MOST_LAYERS if every_tactic else MOST_CASES))
-        run = _Run(record_root, name, facts, quiet=as_json)
+        chosen = _spread(chosen, count or (MOST_LAYERS if every_tactic else MOST_CASES))
+        run = _Run(record_root, name, facts, folders, quiet=as_json)
         if every_tactic:
             run.every_tactic(_every_tactic(chosen, judging), crew)
         else:
@@ -109,8 +114,10 @@ def rebuild(
 class _Run:
     """Prints verdicts as they come, and writes them into a record."""
 
-    def __init__(self, root: Path, target: str, facts: dict[str, Any], quiet: bool) -> None:
-        self._root, self._target, self._facts, self._quiet = root, target, facts, quiet
+    def __init__(
+        self, root: Path, target: str, facts: dict[str, Any], folders: Sequence[CaseFolder], quiet: bool
+    ) -> None:
+        self._root, self._target, self._facts, self._folders, self._quiet = root, target, facts, folders, quiet
         self._writer: RecordWriter | None = None
         self.verdicts: list[Verdict] = []
         self.is_stopped = False
@@ -166,7 +173,7 @@ class _Run:
         from trt_conformance.results.summary import counts
 
         try:
-            self._writer = RecordWriter(self._root, [self._target], self._facts)
+            self._writer = RecordWriter(self._root, [self._target], self._facts, folders=self._folders)
             yield
             with uninterrupted():
                 end = {"counts": dict(counts(self.verdicts)), "exit": self.exit_code, "stopped": self.is_stopped}
@@ -220,40 +227,35 @@ def _spread(cases: Sequence[Case], most: int) -> Sequence[Case]:
     """At most so many cases, at equal distances in the order of the catalog."""
     if len(cases) <= most:
         return cases
-    note(f"{most} of {len(cases)} cases; --cases {len(cases)} takes all of them")
+    note(f"{most} of {len(cases)} cases; --count {len(cases)} takes all of them")
     return [cases[index * len(cases) // most] for index in range(most)]
 
 
 def _judging(catalog: Catalog, target: str, rerun: str) -> Judging:
-    from trt_conformance.catalog.expectations import Expectations, read_expectations
-    from trt_conformance.catalog.source import CaseFileError
+    from trt_conformance.catalog.expectations import load_expectations
+    from trt_conformance.checks.padding import sample, tiers
     from trt_conformance.checks.rebuilds.runs import Judging
 
-    entries, faults = read_expectations(CASES / "expectations", ids=None)
-    if faults:
-        raise CaseFileError(faults)
-    expectations = Expectations(entries, catalog.find)
-
-    def may_differ(case: Case) -> bool:
-        return any(entry.allows(target, case.id, "forward", catalog.find) for entry in entries)
+    unfiled = [name for tier in tiers.TIERS.values() for name in sample.ids(tier)]
+    expectations = load_expectations(catalog, unfiled)
 
     return Judging(
         target=target,
         golden=_golden(),
         known=expectations.apply,
-        may_differ=may_differ,
+        may_differ=lambda case: expectations.may_differ(target, case.id, "forward"),
         rerun=lambda case: f"{rerun} --case {shlex.quote(case.id)}",
     )
 
 
-def _rerun(target: str, times: int, every_tactic: bool, tactics: str) -> str:
+def _rerun(target: str, times: int, every_tactic: bool, tactics: str, folders: Sequence[CaseFolder]) -> str:
     words = ["trt-conformance", "rebuild", "--target", target]
     words += ["--every-tactic"] if every_tactic else ["--times", str(times)]
     words += ["--tactics", tactics] if tactics != "default" else []
-    return shlex.join(words)
+    return shlex.join(words) + "".join(folder.options for folder in folders)
 
 
-def _golden() -> Golden:
+def _golden() -> GoldenOf:
     """The reference of a case. Each is read or computed once, by one thread at a time."""
     from trt_conformance.golden import expected_result
 

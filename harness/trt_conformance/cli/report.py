@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from trt_conformance.cli.folders import Cases, folders_of
+
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run records, or their folders.")]
 Output = Annotated[
     Path | None,
@@ -16,7 +18,7 @@ Output = Annotated[
 ]
 
 
-def report(runs: Runs, output: Output = None) -> None:
+def report(runs: Runs, output: Output = None, cases: Cases = None) -> None:
     """Write a report of one or more runs as one self-contained HTML file.
 
     The report of one run says what changed since the last run of its targets,
@@ -33,5 +35,6 @@ def report(runs: Runs, output: Output = None) -> None:
     path = output or (first if first.is_dir() else first.parent) / reports.FILE_NAME
     record = (record_path(first) or first) if first.is_dir() else first
     since = since_last(record, records[0], ACCEPTED) if len(runs) == 1 else None
-    reports.write(path, report_page(reports.view_of(records), since))
+    view = reports.view_of(records, folders_of(cases) if cases else ())
+    reports.write(path, report_page(view, since))
     typer.echo(relative(path))

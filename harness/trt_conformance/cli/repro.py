@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from trt_conformance.cli.folders import Cases, folders_of
 from trt_conformance.cli.selection import one_case, read_catalog
-from trt_conformance.core.paths import CASES
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run record, or its folder.")]
 Chosen = Annotated[
@@ -22,13 +22,10 @@ Target = Annotated[
     str | None, typer.Option("--target", metavar="NAME", help="The target, if the case failed on several.")
 ]
 Check = Annotated[str | None, typer.Option("--check", metavar="NAME", help="The check, if several failed.")]
-Cases = Annotated[
-    Path, typer.Option("--cases", metavar="DIR", help="The folder of the case files.", show_default="cases/")
-]
 
 
 def repro(
-    run: Run, case: Chosen, output: Output = None, target: Target = None, check: Check = None, cases: Cases = CASES
+    run: Run, case: Chosen, output: Output = None, target: Target = None, check: Check = None, cases: Cases = None
 ) -> None:
     """Write a bug report for a case that failed on TensorRT.
 
@@ -39,7 +36,7 @@ def repro(
     from trt_conformance.results.record.record import read_record
 
     record = read_record(run)
-    found = one_case(read_catalog(cases), case)
+    found = one_case(read_catalog(folders_of(cases) if cases else record.folders), case)
     folder = output or Path("repro") / found.id
     failure, files = write_repro(record, found, folder, target, check)
     typer.echo(f"{found.id} on {failure.verdict.target}, check {failure.verdict.check}: {failure.lines[0]}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trt_conformance.core.errors import ConformanceError
@@ -11,16 +10,17 @@ from trt_conformance.core.errors import ConformanceError
 if TYPE_CHECKING:
     from trt_conformance.catalog.catalog import Catalog
     from trt_conformance.core.case import Case
+    from trt_conformance.core.case_folder import CaseFolder
     from trt_conformance.core.types import Tier
 
 PATTERN_HELP = "An id, with or without its precision, a file or a folder of cases; or a pattern with * and ?."
 
 
-def read_catalog(root: Path, tier: Tier | None = "nightly") -> Catalog:
-    """Read the catalog below a folder. Raises CaseFileError with every fault."""
+def read_catalog(folders: Sequence[CaseFolder], tier: Tier | None = "nightly") -> Catalog:
+    """Read the catalog of folders. Raises CaseFileError with every fault."""
     from trt_conformance.catalog import catalog
 
-    return catalog.load_catalog(root, tier)
+    return catalog.load_catalog(*folders, tier=tier)
 
 
 def select_cases(catalog: Catalog, patterns: Sequence[str]) -> tuple[Case, ...]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, InstanceOf
+from pydantic.json_schema import SkipJsonSchema
 
 from trt_conformance.core.attributes import Attributes, _attributes
 from trt_conformance.core.builder_fields import Builder, BuilderFacts
+from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.network_fields import LayerAttributes, Network
 from trt_conformance.core.quantization_fields import Quantize
@@ -185,6 +188,7 @@ class Case(Model):
     name: CaseName
     file: str
     line: int
+    folder: Annotated[SkipJsonSchema[InstanceOf[CaseFolder]], Field(exclude=True)] = SUITE
     tier: Tier | None = None
     section: str
     doc: Annotated[str, Field(min_length=8, max_length=160)]
@@ -231,6 +235,11 @@ class Case(Model):
     def base_id(self) -> str:
         """The id without its precision: ``stride_nd/h2_w2``."""
         return self.id.removesuffix(f"-{self.precision}")
+
+    @property
+    def file_in_folder(self) -> str:
+        """The path of the case file within its folder of cases: ``convolution/stride_nd.toml``."""
+        return PurePosixPath(self.file).relative_to(self.folder.name).as_posix()
 
     @property
     def location(self) -> str:

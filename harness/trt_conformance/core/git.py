@@ -27,14 +27,15 @@ def commit() -> dict[str, Any]:
 def uncommitted(folder: Path) -> list[str] | None:
     """The files of a folder that differ from the last commit, relative to the checkout; None outside a checkout.
 
-    A file that was moved is listed under both names. A new folder is listed file by file.
+    A file that was moved is listed under both names. A new folder is listed file by file. A folder of the suite counts
+    only in the suite's own checkout.
     """
     # Separated by NUL, git quotes no name. Each entry is two letters of state, a space, and the name.
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
     try:
-        if not _is_own():
+        if folder.is_relative_to(ROOT) and not _is_own():
             return None
-        return [entry[3:] for entry in _git("status", *options, "--", str(folder)).split("\0") if entry]
+        return [entry[3:] for entry in _git("status", *options, "--", ".", folder=folder).split("\0") if entry]
     except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
         return None
 
@@ -44,11 +45,14 @@ def _is_own() -> bool:
     return _git("rev-parse", "--show-toplevel") == str(ROOT)
 
 
-def _git(*arguments: str) -> str:
-    """What git prints, without the line end. Leading spaces stay: the state of a changed file begins with one.
+def _git(*arguments: str, folder: Path | None = None) -> str:
+    """What git prints in a folder, by default the checkout, without the line end.
+
+    Leading spaces stay: the state of a changed file begins with one.
 
     Raises:
         OSError, CalledProcessError, TimeoutExpired: git is not there, fails, or takes over 10 s.
     """
-    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, check=True, timeout=10)
+    command = ["git", "-C", str(folder or ROOT), *arguments]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=10)
     return os.fsdecode(done.stdout).rstrip("\n")

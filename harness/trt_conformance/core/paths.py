@@ -22,6 +22,17 @@ ACCEPTED = Path("reports") / "accepted"
 RUNS = (ROOT if IS_CHECKOUT else Path.cwd()) / "reports" / "runs"
 
 
+def display(path: Path) -> str:
+    """The path as messages show it: as given, but relative to the suite or the working directory if it is below one.
+
+    Links are not resolved.
+    """
+    for root, below in ((ROOT, (CASES, GOLDEN)), (Path.cwd(), (Path.cwd(),))):
+        if any(path.is_relative_to(folder) for folder in below):
+            return path.relative_to(root).as_posix()
+    return path.as_posix()
+
+
 def relative(path: Path) -> str:
     """The path relative to the suite, or else to the working directory; unchanged outside both."""
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from trt_conformance.catalog.case_file import expand, read_entries
 from trt_conformance.catalog.source import read_sources
 from trt_conformance.core.case import Case
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.explore.case_file import NAME, case_text, write_case_file
@@ -131,6 +132,6 @@ def written(path: Path, layer: Layer, verdict: Verdict, source: str) -> tuple[Ca
         fields.pop("weights")  # a quantized case gives its kernel so, if it does not say otherwise
     doc = f"{verdict.check} fails: {reason(verdict.message).partition('; ')[0]}"
     write_case_file(path, case_text(case, fields, doc, source))
-    (file,) = read_sources([path], [])
+    (file,) = read_sources([path], [], CaseFolder.at(path.parent))
     read = [found for entry in read_entries(file) for found in expand(entry)]
     return read[0] if read else case, tuple(map(str, file.faults))

@@ -23,7 +23,7 @@ from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.golden_kind import golden_kind
 from trt_conformance.core.case import Case
 from trt_conformance.core.files import is_temporary, read_regular_file, replacing
-from trt_conformance.core.paths import GOLDEN, relative
+from trt_conformance.core.paths import relative
 from trt_conformance.golden import plan
 from trt_conformance.golden.computed import computed_reference
 from trt_conformance.golden.content import GoldenError
@@ -32,7 +32,7 @@ from trt_conformance.golden.digest import DIGITS, HASH, digest
 from trt_conformance.numerics.reference.result import Result, reference
 
 FOLDERS = ("sweeps", "hashes")
-_HEADER = "# Golden hashes of cases/{name}.toml. Written by `trt-conformance golden update`.\n"
+_HEADER = "# Golden hashes of {name}.toml. Written by `trt-conformance golden update`.\n"
 _MAX_BYTES = 2**26
 _LINE = re.compile(rf"([^\t]+)\t([0-9a-f]{{{DIGITS}}})\t({HASH}(?:,{HASH})*)\t([0-9x]+: [^\t]+)")
 
@@ -59,14 +59,16 @@ def file_of(case: Case) -> str:
     return f"hashes/{plan.file_of(case).removesuffix('.h5')}.tsv"
 
 
-def read_hashed(case: Case, run_index: int, root: Path = GOLDEN) -> Result:
+def read_hashed(case: Case, run_index: int, root: Path | None = None) -> Result:
     """The reference result of one run of a case, computed now and checked against its hash.
+
+    ``root`` is the store; by default that of the case's folder.
 
     Raises:
         GoldenError: there is no golden, it is for other data, or the reference now gives another output.
     """
-    path = root / file_of(case)
-    advice = f"run `trt-conformance golden update '{case.id}'` and review the change"
+    path = (root or case.folder.golden) / file_of(case)
+    advice = f"run `trt-conformance golden update '{case.id}'{case.folder.options}` and review the change"
     entry = _read(path, _version(path)).get(case.id)
     if entry is None:
         raise GoldenError(f"{case.id}: {relative(path)} has no golden for this case; {advice}", "missing")
@@ -82,13 +84,13 @@ def read_hashed(case: Case, run_index: int, root: Path = GOLDEN) -> Result:
     return result
 
 
-def stored_entry(case: Case, root: Path = GOLDEN) -> HashEntry | None:
-    """The golden of a case as it is stored; None if there is none.
+def stored_entry(case: Case, root: Path | None = None) -> HashEntry | None:
+    """The golden of a case as it is stored; None if there is none. ``root`` is the store; by default the folder's.
 
     Raises:
         GoldenError: its file cannot be read.
     """
-    path = root / file_of(case)
+    path = (root or case.folder.golden) / file_of(case)
     return _read(path, _version(path)).get(case.id)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
-from trt_conformance.core.paths import GOLDEN, relative
+from trt_conformance.core.paths import relative
 from trt_conformance.golden import manifest
 from trt_conformance.golden.content import Content, GoldenError, Node, describe, join, split
 from trt_conformance.golden.files import kind_of, read_listed_file
@@ -37,13 +37,14 @@ def write_observed(
     outputs: Mapping[str, Array],
     *,
     environment: Mapping[str, str],
-    root: Path = GOLDEN,
+    root: Path | None = None,
     notify: Notify = ignore,
 ) -> bool:
     """Store what a target gave for one run of a case, and list it in the manifest.
 
     Other goldens of the file stay. Other runs of the same case stay too, unless the case's data changed.
-    ``notify`` is called with a message if another process is writing the store.
+    ``root`` is the store; by default that of the case's folder. ``notify`` is called with a message if another
+    process is writing the store.
 
     Returns:
         Whether anything changed; the same content writes nothing.
@@ -58,6 +59,7 @@ def write_observed(
             f"{target!r} is not a valid folder name: a target's name consists of letters, digits and . _ + - "
             "and begins with a letter or digit"
         )
+    root = root or case.folder.golden
     with locked(root, notify):
         return _store(target, case, f"run{run_index}", inputs, outputs, environment, root)
 

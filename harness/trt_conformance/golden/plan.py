@@ -31,9 +31,7 @@ INLINE = 2**16
 
 def file_of(case: Case) -> str:
     """The golden file of a case within its kind: ``convolution/stride_nd.h5``."""
-    parts = PurePosixPath(case.file).with_suffix(".h5").parts
-    after = max((index for index, part in enumerate(parts) if part == "cases"), default=len(parts) - 3)
-    return "/".join(parts[max(after, -1) + 1 :])
+    return PurePosixPath(case.file_in_folder).with_suffix(".h5").as_posix()
 
 
 def group_of(case: Case) -> str:

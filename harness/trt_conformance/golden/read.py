@@ -17,7 +17,7 @@ import numpy as np
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
-from trt_conformance.core.paths import GOLDEN, relative
+from trt_conformance.core.paths import relative
 from trt_conformance.golden import manifest
 from trt_conformance.golden.content import Content, GoldenError, Node, describe, split, type_and_shape
 from trt_conformance.golden.differences import STALE, hash_fault
@@ -30,12 +30,15 @@ from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import output_shape
 
 
-def read_reference(case: Case, run_index: int = 0, root: Path = GOLDEN) -> Result:
+def read_reference(case: Case, run_index: int = 0, root: Path | None = None) -> Result:
     """The stored reference of a case for its ``run_index``-th run shape; the arrays are read-only.
+
+    ``root`` is the store; by default that of the case's folder.
 
     Raises:
         GoldenError: it is missing, stale, corrupt or not the one the manifest lists.
     """
+    root = root or case.folder.golden
     with _explaining(case, "reference", root):
         content = _golden(case, "reference", root)
         node = content.get(f"run{run_index}")
@@ -55,8 +58,10 @@ def read_reference(case: Case, run_index: int = 0, root: Path = GOLDEN) -> Resul
         )
 
 
-def read_documented(case: Case, root: Path = GOLDEN) -> Printed:
+def read_documented(case: Case, root: Path | None = None) -> Printed:
     """The stored values that the document prints for a case; the arrays are read-only.
+
+    ``root`` is the store; by default that of the case's folder.
 
     Raises:
         GoldenError: the case has no printed values, or its golden is missing, stale, corrupt or not the
@@ -64,6 +69,7 @@ def read_documented(case: Case, root: Path = GOLDEN) -> Printed:
     """
     if case.expect.printed is None:
         raise GoldenError(f"{case.id}: the document prints no values for this case", "missing")
+    root = root or case.folder.golden
     with _explaining(case, "documented", root):
         node = _golden(case, "documented", root)[""]
         if node.attributes.get("printed") != case.expect.printed.strip():
@@ -73,12 +79,15 @@ def read_documented(case: Case, root: Path = GOLDEN) -> Printed:
         return Printed(values, tolerance, _dataset(node, "digits", "int64", values.shape))
 
 
-def stored_goldens(case: Case, root: Path = GOLDEN) -> dict[str, Content]:
+def stored_goldens(case: Case, root: Path | None = None) -> dict[str, Content]:
     """All goldens of a case by file and group, observed ones among them, as they are stored.
+
+    ``root`` is the store; by default that of the case's folder.
 
     Raises:
         GoldenError: one is missing, cannot be read, or is not the one the manifest lists.
     """
+    root = root or case.folder.golden
     found: dict[str, Content] = {}
     for source in sources_of(case):
         with _explaining(case, source, root):
@@ -108,7 +117,9 @@ def _explaining(case: Case, source: Source, root: Path) -> Iterator[None]:
         yield
     except GoldenError as fault:
         file = relative(root / source / file_of(case))
-        advice = f"write it again with `trt-conformance golden update {case.id}` and review the change"
+        advice = (
+            f"write it again with `trt-conformance golden update {case.id}{case.folder.options}` and review the change"
+        )
         raise GoldenError(f"{case.id}: {file} {fault}; {advice}", fault.kind) from None
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.paths import GOLDEN, relative
+from trt_conformance.core.paths import relative
 from trt_conformance.golden import manifest
 from trt_conformance.golden.content import Content, GoldenError, join, split
 from trt_conformance.golden.differences import faults, largest_difference
@@ -42,13 +42,13 @@ class GoldenChange:
         return f"{self.action} {where} ({self.reason}{moved})"
 
 
-def diff(catalog: Catalog, cases: Sequence[Case] | None = None, root: Path = GOLDEN) -> list[GoldenChange]:
+def diff(catalog: Catalog, cases: Sequence[Case] | None = None, root: Path | None = None) -> list[GoldenChange]:
     """What `update` would change. Raises the errors of `update`, except those of writing."""
-    return _apply(catalog, cases, root, write=False)
+    return _apply(catalog, cases, root or _store_of(catalog), write=False)
 
 
 def update(
-    catalog: Catalog, cases: Sequence[Case] | None = None, root: Path = GOLDEN, notify: Notify = ignore
+    catalog: Catalog, cases: Sequence[Case] | None = None, root: Path | None = None, notify: Notify = ignore
 ) -> list[GoldenChange]:
     """Bring the documented and reference goldens of the given cases of the catalog, by default all, up to date.
 
@@ -58,10 +58,17 @@ def update(
     manifest last. Observed goldens are not touched. Other processes that update the same store wait; ``notify`` is
     called with a message if this one has to wait.
 
+    Args:
+        catalog: the cases of one folder.
+        cases: those whose goldens to write.
+        root: the store; by default that of the folder.
+        notify: shows a message.
+
     Raises:
         ConformanceError: two cases would share a golden but differ, a generated case is not exact or proves little,
             or the store cannot be written.
     """
+    root = root or _store_of(catalog)
     try:
         with locked(root, notify):
             removed = list(_remove_temporaries(root))
@@ -70,6 +77,11 @@ def update(
         if diff(catalog, cases, root):
             raise
         return []
+
+
+def _store_of(catalog: Catalog) -> Path:
+    (folder,) = catalog.folders
+    return folder.golden
 
 
 @dataclass

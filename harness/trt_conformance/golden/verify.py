@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.core.case import Case
-from trt_conformance.core.paths import GOLDEN
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.words import counted
 from trt_conformance.golden import hashes, manifest
 from trt_conformance.golden.content import Content, GoldenError, Kind, split
@@ -31,15 +31,19 @@ class Problem:
         return f"{self.kind}: {self.case + ': ' if self.case else ''}{self.file} {self.message}"
 
 
-def verify(catalog: Catalog, root: Path = GOLDEN, recompute_hashed: bool = True) -> list[Problem]:
-    """Find every problem of the store at ``root``, in the order of files; the list is empty if there is none.
+def verify(catalog: Catalog, root: Path | None = None, recompute_hashed: bool = True) -> list[Problem]:
+    """Find every problem of a store, in the order of files; the list is empty if there is none.
 
-    Without ``recompute_hashed``, outputs of cases whose golden is a hash are not computed: running such a case checks
-    them.
+    Args:
+        catalog: the cases of one folder.
+        root: the store; by default that of the folder.
+        recompute_hashed: compute the outputs of which a hash is stored. Running such a case checks them too.
 
     Raises:
         GoldenError: two cases would share a golden but differ in its content.
     """
+    (folder,) = catalog.folders
+    root = root or folder.golden
     wanted = plan(catalog.cases)
     problems: list[Problem] = []
     listed: manifest.Entries | None = None
@@ -48,47 +52,50 @@ def verify(catalog: Catalog, root: Path = GOLDEN, recompute_hashed: bool = True)
         listed = manifest.read_manifest(root)
     except GoldenError as fault:
         if wanted or present:
-            advice = f"restore it from version control, or rebuild it: {_update()}"
+            advice = f"restore it from version control, or rebuild it: {_update(folder)}"
             problems.append(Problem("manifest", manifest.NAME, "", f"{fault}; {advice}"))
     for file in sorted({*wanted, *present}):
         try:
             golden_file = read_listed_file(root, file, listed)
         except GoldenError as fault:
-            problems.append(_unusable(file, wanted.get(file), fault))
+            problems.append(_unusable(file, wanted.get(file), fault, folder))
             continue
         goldens = split(golden_file.content)
         if file.startswith("observed/"):
             problems += _observed(catalog, file, goldens)
         else:
-            problems += _expected(file, goldens, wanted.get(file, {}))
+            problems += _expected(file, goldens, wanted.get(file, {}), folder)
         if listed is not None:
-            problems += _unlisted(file, manifest.entries(file, golden_file), listed)
+            problems += _unlisted(file, manifest.entries(file, golden_file), listed, folder)
     for file in sorted({manifest.file_of(key) for key in listed or ()} - {*wanted, *present}):
-        problems.append(Problem("manifest", file, "", f"is listed in {manifest.NAME} but does not exist; {_update()}"))
+        problems.append(
+            Problem("manifest", file, "", f"is listed in {manifest.NAME} but does not exist; {_update(folder)}")
+        )
     return [*problems, *_hashed(catalog, root, recompute_hashed)]
 
 
 def _hashed(catalog: Catalog, root: Path, recompute: bool) -> Iterator[Problem]:
     """Problems of the hashes. A generated case of a tier that is not loaded only needs to have one."""
+    (folder,) = catalog.folders
     wanted = hashes.hash_files(catalog)
     for file in sorted({*wanted, *hashes.files_in(root)}):
         if file not in wanted:
-            yield Problem("extra", file, "", f"is not used by any case; {_update()}")
+            yield Problem("extra", file, "", f"is not used by any case; {_update(folder)}")
             continue
         needed = wanted[file]
         try:
             entries = hashes.read_hashes(root / file)
         except GoldenError as fault:
-            yield Problem(fault.kind, file, "", f"{fault}; {_update(repr(needed.source))}")
+            yield Problem(fault.kind, file, "", f"{fault}; {_update(folder, repr(needed.source))}")
             continue
         for case_id in sorted(needed.ids - entries.keys()):
-            yield Problem("missing", file, case_id, f"has no golden for this case; {_update(repr(case_id))}")
+            yield Problem("missing", file, case_id, f"has no golden for this case; {_update(folder, repr(case_id))}")
         for case_id in sorted(entries.keys() - needed.ids):
-            yield Problem("extra", file, case_id, f"has a golden that no case uses; {_update()}")
+            yield Problem("extra", file, case_id, f"has a golden that no case uses; {_update(folder)}")
         for case_id, case in needed.cases.items():
             found = _entry_fault(case, entries[case_id], recompute) if case_id in entries else None
             if found is not None:
-                yield Problem(found.kind, file, case_id, f"{found.message}; {_update(repr(case_id))}")
+                yield Problem(found.kind, file, case_id, f"{found.message}; {_update(folder, repr(case_id))}")
 
 
 def _entry_fault(case: Case, entry: hashes.HashEntry, recompute: bool) -> GoldenFault | None:
@@ -98,11 +105,11 @@ def _entry_fault(case: Case, entry: hashes.HashEntry, recompute: bool) -> Golden
         return GoldenFault(fault.kind, str(fault))
 
 
-def _update(case: str = "") -> str:
-    return f"run `trt-conformance golden update{' ' + case if case else ''}` and review the change"
+def _update(folder: CaseFolder, case: str = "") -> str:
+    return f"run `trt-conformance golden update{' ' + case if case else ''}{folder.options}` and review the change"
 
 
-def _unusable(file: str, goldens: dict[str, Golden] | None, fault: GoldenError) -> Problem:
+def _unusable(file: str, goldens: dict[str, Golden] | None, fault: GoldenError, folder: CaseFolder) -> Problem:
     if file.startswith("observed/"):
         advice = "restore it, or delete it and observe its cases again"
         return Problem(fault.kind, file, "", f"{fault}; {advice}")
@@ -110,22 +117,24 @@ def _unusable(file: str, goldens: dict[str, Golden] | None, fault: GoldenError) 
         return Problem(fault.kind, file, "", f"{fault}, and no case uses it; delete it")
     first = next(iter(goldens.values())).case
     needed = f"{counted(len(goldens), 'golden')} needed there"
-    return Problem(fault.kind, file, first.id, f"{fault}, {needed}; {_update(repr(first.file))}")
+    return Problem(fault.kind, file, first.id, f"{fault}, {needed}; {_update(folder, repr(first.file))}")
 
 
-def _expected(file: str, goldens: dict[str, Content], wanted: dict[str, Golden]) -> Iterator[Problem]:
+def _expected(
+    file: str, goldens: dict[str, Content], wanted: dict[str, Golden], folder: CaseFolder
+) -> Iterator[Problem]:
     if not wanted:
-        yield Problem("extra", file, "", f"is not used by any case; {_update()}")
+        yield Problem("extra", file, "", f"is not used by any case; {_update(folder)}")
         return
     for group in sorted(goldens.keys() - wanted.keys()):
-        yield Problem("extra", file, "", f"has {_named(group)}, which no case uses; {_update()}")
+        yield Problem("extra", file, "", f"has {_named(group)}, which no case uses; {_update(folder)}")
     for group, golden in wanted.items():
         case = golden.case
         if group not in goldens:
-            yield Problem("missing", file, case.id, f"has no group {group}; {_update(case.id)}")
+            yield Problem("missing", file, case.id, f"has no group {group}; {_update(folder, case.id)}")
             continue
         for fault in faults(goldens[group], golden.content(), case):
-            yield Problem(fault.kind, file, case.id, f"{group}: {fault.message}; {_update(case.id)}")
+            yield Problem(fault.kind, file, case.id, f"{group}: {fault.message}; {_update(folder, case.id)}")
 
 
 def _observed(catalog: Catalog, file: str, goldens: dict[str, Content]) -> Iterator[Problem]:
@@ -140,14 +149,19 @@ def _observed(catalog: Catalog, file: str, goldens: dict[str, Content]) -> Itera
             continue
         fault = hash_fault(content, case)
         if fault is not None:
-            yield Problem(fault.kind, file, case.id, f"{group}: {fault.message}; {again} --target {target} {case.id}`")
+            yield Problem(
+                fault.kind,
+                file,
+                case.id,
+                f"{group}: {fault.message}; {again} --target {target} {case.id}{case.folder.options}`",
+            )
 
 
 def _named(group: str) -> str:
     return group or "datasets at its top level"
 
 
-def _unlisted(file: str, lines: manifest.Entries, listed: manifest.Entries) -> Iterator[Problem]:
+def _unlisted(file: str, lines: manifest.Entries, listed: manifest.Entries, folder: CaseFolder) -> Iterator[Problem]:
     """Differences between a file and the manifest's lines about it, one problem for each golden."""
     here = manifest.lines_of(file, listed)
     wrong: dict[str, list[str]] = {}
@@ -155,7 +169,5 @@ def _unlisted(file: str, lines: manifest.Entries, listed: manifest.Entries) -> I
         if lines.get(key) != here.get(key):
             wrong.setdefault(manifest.golden_of(key), []).append(key.partition(":")[2])
     for names in wrong.values():
-        message = (
-            f"{', '.join(names)}: not what {manifest.NAME} lists; restore the file and the manifest, or {_update()}"
-        )
+        message = f"{', '.join(names)}: not what {manifest.NAME} lists; restore file and manifest, or {_update(folder)}"
         yield Problem("manifest", file, "", message)

@@ -22,7 +22,8 @@ CONFIGURATION = ROOT / "pytest.ini"
 WITH_VALUE = frozenset(
     f"--{name}"
     for name in (
-        "builders", "cache-dir", "cache-limit", "case", "cold", "latency", "latency-limit", "latency-mode",
+        "builders", "cache-dir", "cache-limit", "case", "cases", "cold", "golden", "latency", "latency-limit",
+        "latency-mode",
         "min-claims", "progress", "record-root", "shard", "tactic-sources", "tactics", "target", "tier", "time-limit",
     )
 )  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from trt_conformance.catalog.sweeps.model import TIERS
+from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.memory import SHARE, default_limit, parse_size, size_text
 from trt_conformance.core.paths import RUNS
 from trt_conformance.core.types import COLDS, LATENCY_CHOICES, MODES, Cold, LatencyChoice, Mode, Tier
@@ -30,7 +31,8 @@ class RunOptions:
 
     Attributes:
         targets: implementations under test; none for every one that works on this machine.
-        cases: patterns of case ids; none for all cases.
+        cases: patterns of cases; none for all cases.
+        folders: the folders whose cases to run.
         tier: how many generated cases to run; None for the default of each check.
         large: run the cases with very large tensors.
         latency: which latencies to take; None takes quick ones of targets that run on a GPU.
@@ -55,6 +57,7 @@ class RunOptions:
 
     targets: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
+    folders: tuple[CaseFolder, ...] = (SUITE,)
     tier: Tier | None = None
     large: bool = False
     latency: LatencyChoice | None = None
@@ -89,6 +92,7 @@ def read_options(config: pytest.Config) -> RunOptions:
     return RunOptions(
         targets=tuple(option("target")),
         cases=tuple(option("case")),
+        folders=_folders(option("cases"), option("golden")),
         tier=option("tier"),
         large=option("large"),
         latency=option("latency"),
@@ -110,6 +114,14 @@ def read_options(config: pytest.Config) -> RunOptions:
         memory_limit=option("memory_limit"),
         min_claims=option("min_claims"),
     )
+
+
+def _folders(cases: list[str], golden: str | None) -> tuple[CaseFolder, ...]:
+    """The folders of cases that were named; the suite's own if none was."""
+    if golden is not None and len(cases) != 1:
+        raise pytest.UsageError("--golden names the goldens of one folder of cases: give one --cases with it")
+    store = None if golden is None else Path(golden)
+    return tuple(CaseFolder.at(Path(path), store) for path in cases) or (SUITE,)
 
 
 def check_options(options: RunOptions, processes: int | None) -> None:
@@ -135,7 +147,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "path/to/file.py:Class; repeatable; by default every one that works on this machine",
     )
     group.addoption(
-        "--case", action="append", default=[], metavar="GLOB", help="run only cases whose id matches; repeatable"
+        "--case",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="run only these cases: an id, with or without its precision, a file or a folder of cases, or a pattern "
+        "with * and ?; repeatable",
+    )
+    group.addoption(
+        "--cases",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="run the cases of this folder instead of the suite's own; repeatable",
+    )
+    group.addoption(
+        "--golden", metavar="DIR", help="folder of the goldens of --cases (default: the subfolder golden of its folder)"
     )
     group.addoption(
         "--min-claims",

@@ -27,16 +27,20 @@ PADDING_SAMPLES: dict[str, Callable[[PaddingTier], tuple[Case, ...]] | None] = {
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("cases")
     padding = metafunc.definition.get_closest_marker("padding")
-    if marker is None and padding is None:
+    of_suite = metafunc.definition.get_closest_marker("suite")
+    if not (marker or padding or of_suite):
         return
     run = metafunc.config.stash[RUN]
     run.prepare()
     if run.fault is not None:
         return
+    if of_suite is not None and not run.selection.has_suite:
+        run.without_values.add(metafunc.definition.nodeid)
     if padding is not None:
         parametrize_padding(metafunc, run, padding)
         return
-    assert marker is not None
+    if marker is None:
+        return
     selection = argument_of(metafunc, marker, [*SELECTIONS, GENERATED])
     if selection == GENERATED:
         parametrize_generated(metafunc, run)
@@ -74,7 +78,7 @@ def parametrize_generated(metafunc: pytest.Metafunc, run: Run) -> None:
 def parametrize_padding(metafunc: pytest.Metafunc, run: Run, marker: pytest.Mark) -> None:
     """The padding truth tables, or configurations sampled from them as cases, on each target that fits."""
     samples = PADDING_SAMPLES[argument_of(metafunc, marker, PADDING_SAMPLES)]
-    targets = fitting(metafunc, marker, run)
+    targets = fitting(metafunc, marker, run) if run.selection.has_suite else []
     wanted = run.selection.names
     rows: dict[str, Any]
     if samples is not None:

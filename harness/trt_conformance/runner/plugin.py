@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from trt_conformance.core.paths import ROOT, relative
 from trt_conformance.core.words import printable
 from trt_conformance.runner import early, fixtures, options, parametrize, pool, streams
 from trt_conformance.runner.controller import Controller
@@ -124,7 +123,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"conformance: cases in {relative(ROOT / 'cases')}"
+    folders = config.stash[RUN].options.folders
+    return f"conformance: cases in {', '.join(folder.name for folder in folders)}"
 
 
 def _end_on_bad_input(config: pytest.Config) -> None:

@@ -47,7 +47,8 @@ def _choice(node: pytest.Item, run: Run) -> list[str]:
 def _options(run: Run) -> list[str]:
     """The options on which the check's tests or its verdict depend."""
     given = run.options
-    words = ["--tier", given.tier] if given.tier else []
+    words = [folder.options.lstrip() for folder in given.folders if folder.options]
+    words += ["--tier", given.tier] if given.tier else []
     words += ["--large"] if given.large else []
     words += ["--memory-limit", str(given.memory_limit)] if given.memory_limit != default_limit() else []
     if given.full_latency:

@@ -51,7 +51,8 @@ class Selection:
             kind, option = ("large", "--large") if all(case.large for case in matching) else ("timed", "--latency")
             raise ConformanceError(f"{asked}: only {kind} cases match; add {option} to run them")
         self._point_to_tier(asked)
-        raise ConformanceError(f"{asked}: no case matches; see `trt-conformance cases list`")
+        listing = "".join(folder.options_of_cases for folder in self.catalog.folders)
+        raise ConformanceError(f"{asked}: no case matches; see `trt-conformance cases list{listing}`")
 
     @cached_property
     def generated(self) -> tuple[str, ...]:
@@ -61,8 +62,13 @@ class Selection:
 
     @cached_property
     def unfiled(self) -> tuple[str, ...]:
-        """The ids of the configurations that are checked without a case file."""
-        return padding_sample.ids(self.padding_tier)
+        """The ids of the configurations that are checked without a case file, along with the suite's own cases."""
+        return padding_sample.ids(self.padding_tier) if self.has_suite else ()
+
+    @property
+    def has_suite(self) -> bool:
+        """Whether the suite's own cases are among those to choose from."""
+        return any(folder.is_suite for folder in self.catalog.folders)
 
     @property
     def ids(self) -> list[str]:

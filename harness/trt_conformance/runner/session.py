@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trt_conformance.catalog.catalog import Catalog, load_catalog
-from trt_conformance.catalog.expectations import Expectations, load_expectations
+from trt_conformance.catalog.expectations import ExpectationsByFolder, load_expectations
 from trt_conformance.core.case import Case
 from trt_conformance.core.disk_cache import DiskCache
 from trt_conformance.core.errors import ConformanceError
@@ -62,7 +62,7 @@ class Run:
         """Every case file and claim."""
         lasting = self.builds.lasting_cache
         cache = DiskCache(lasting / "linted", LINTED_FILES_IN_CACHE) if lasting is not None else None
-        return load_catalog(tier=None, linted=cache)
+        return load_catalog(*self.options.folders, tier=None, linted=cache)
 
     @cached_property
     def selection(self) -> Selection:
@@ -74,11 +74,9 @@ class Run:
         return self.selection.make_generated(case_id)
 
     @cached_property
-    def expectations(self) -> Expectations:
+    def expectations(self) -> ExpectationsByFolder:
         """The known differences of targets."""
-        of_any_tier = (case_id for expanded in self.catalog.sweeps for case_id in expanded.ids)
-        ids = (*self.selection.unfiled, *of_any_tier)
-        return load_expectations(self.catalog.cases, generated=ids, find=self.catalog.find)
+        return load_expectations(self.catalog, self.selection.unfiled)
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -133,4 +131,5 @@ class Run:
             [target.name for target in self.targets],
             run_environment.describe(list(self.targets)),
             shard.describe(self.selection.ids, self.config) if shard else None,
+            self.options.folders,
         )

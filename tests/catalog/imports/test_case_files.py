@@ -12,6 +12,7 @@ from trt_conformance.catalog.imports.benchdnn import read_descriptor
 from trt_conformance.catalog.imports.case_files import Choices, case_file, file_stem
 from trt_conformance.catalog.imports.folder import write_all
 from trt_conformance.catalog.imports.layer import Layer, LeftOut, Listing
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError, WriteError
 
 SMALL = Layer((1, 3, 8, 8), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), (1, 1), text="text", name="one", where="line 1")
@@ -23,7 +24,7 @@ def made(*layers: Layer, left_out: tuple[LeftOut, ...] = (), **choices: object):
 
 def cases_of(file, tmp_path: Path):
     (tmp_path / f"{file.stem}.toml").write_text(file.text, encoding="utf-8")
-    return {case.id: case for case in load_catalog(tmp_path).cases}
+    return {case.id: case for case in load_catalog(CaseFolder.at(tmp_path)).cases}
 
 
 def test_equal_layers_are_one_case_that_counts_them(tmp_path):

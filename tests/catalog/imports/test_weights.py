@@ -13,6 +13,7 @@ from trt_conformance.catalog.imports.onnx_file import read_model
 from trt_conformance.catalog.imports.onnx_layers import read_layers
 from trt_conformance.catalog.source import CaseFileError
 from trt_conformance.core import stored
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.tensors import case_data
 from trt_conformance.numerics.reference.epilogue import apply
@@ -25,7 +26,7 @@ def imported(path, folder, **choices):
     file = case_file(read_layers(read_model(path, {}), with_weights=True), "net", Choices(**choices))
     assert file.left_out == []
     write_all(folder, file.files)
-    return load_catalog(folder).cases
+    return load_catalog(CaseFolder.at(folder)).cases
 
 
 def run(path, x):
@@ -204,7 +205,7 @@ def test_lint_finds_a_changed_file(tmp_path):
     (mine / "net.weights" / "y.kernel.npy").write_bytes(b"changed")
     stored._read.cache_clear()  # another process has read nothing
     with pytest.raises(CaseFileError, match=r"net\.toml:\d+: kernel\.stored: net\.weights/y\.kernel\.npy: is another"):
-        load_catalog(mine)
+        load_catalog(CaseFolder.at(mine))
 
 
 def test_weights_beyond_the_precision_are_left_out(tmp_path):
@@ -226,7 +227,7 @@ def test_a_case_cannot_name_the_folder(tmp_path):
     text = (mine / "net.toml").read_text()
     (mine / "net.toml").write_text(text.replace("kernel.stored = {", 'kernel.stored = { folder = "/",'))
     with pytest.raises(CaseFileError, match=r"unknown key kernel\.stored\.folder"):
-        load_catalog(mine)
+        load_catalog(CaseFolder.at(mine))
 
 
 def test_scales_fit_the_weights_of_a_model(tmp_path):

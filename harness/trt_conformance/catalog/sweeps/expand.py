@@ -128,6 +128,7 @@ class Expanded:
                 "name": name,
                 "file": sweep.file,
                 "line": line,
+                "folder": sweep.folder,
                 "tier": tier,
                 "section": sweep.section,
             }
@@ -160,7 +161,7 @@ def expand_sweep(source: Source) -> Expanded | None:
 def _stored_rows(source: Source, sweep: Sweep) -> stored_rows.Rows | None:
     """Return the rows of the sweep's covering arrays; None if there are no valid ones, which is a fault."""
     path = stored_rows.path_of(sweep)
-    remedy = f"run `trt-conformance cases expand` and commit {path.name}"
+    remedy = f"run `trt-conformance cases expand{sweep.folder.options_of_cases}` and commit {path.name}"
     try:
         stored = stored_rows.read_rows(sweep)
     except CaseFileError as error:

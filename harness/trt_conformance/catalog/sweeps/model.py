@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
-from pydantic import Field
+from pydantic import Field, InstanceOf
 
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.types import Model, Tier
 
 TIERS: tuple[Tier, ...] = get_args(Tier)
@@ -56,6 +58,8 @@ class Sweep(Model):
     """
 
     file: str
+    path: Path
+    folder: InstanceOf[CaseFolder]
     name: str
     section: str
     source: str

@@ -64,6 +64,8 @@ class _Reader:
             return None
         sweep = Sweep(
             file=self.source.file,
+            path=self.source.path,
+            folder=self.source.folder,
             name=self.source.stem,
             section=self.document["section"],
             source=self.document["source"],

@@ -18,17 +18,18 @@ from trt_conformance.catalog.sweeps import covering
 from trt_conformance.catalog.sweeps.model import STRENGTH, TIERS, Row, Sweep
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import replacing
-from trt_conformance.core.paths import ROOT
 from trt_conformance.core.types import Tier
 
 Rows = dict[Tier, list[Row]]
 
-_HEADER = "# The rows of {file}, by tier. Written by `trt-conformance cases expand`; edit the sweep instead.\n"
+_HEADER = (
+    "# The rows of the sweep {name}, by tier. Written by `trt-conformance cases expand`; edit the sweep instead.\n"
+)
 
 
 def path_of(sweep: Sweep) -> Path:
     """Return the path of the file of rows, beside the sweep: ``cases/sweeps/layer.rows``."""
-    return (ROOT / sweep.file).with_suffix(".rows")
+    return sweep.path.with_suffix(".rows")
 
 
 def row_name(sweep: Sweep, row: Row) -> str:
@@ -132,7 +133,7 @@ def write_rows(sweep: Sweep, rows: Rows) -> None:
     for tier in TIERS:
         if rows[tier]:
             lines += [f"[{tier}]\n", *_sorted(sweep, rows[tier])]
-    text = _HEADER.format(file=sweep.file) + "".join(lines)
+    text = _HEADER.format(name=sweep.name) + "".join(lines)
     path = path_of(sweep)
     try:
         with replacing(path) as temporary:

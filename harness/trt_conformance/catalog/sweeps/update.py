@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from trt_conformance.catalog.source import CaseFileError, is_sweep, read_source, toml_files
+from trt_conformance.catalog.folder_files import check_folder
+from trt_conformance.catalog.source import CaseFileError, read_source, toml_files
 from trt_conformance.catalog.sweeps import rows
 from trt_conformance.catalog.sweeps.model import STRENGTH, TIERS
 from trt_conformance.catalog.sweeps.read import read_sweep
-from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.paths import relative
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.words import counted
 
 
@@ -28,19 +27,18 @@ class RowsUpdate:
         return f"{self.file}: {counted(self.rows, 'row')}, {changed}"
 
 
-def expand_all(root: Path, fresh: bool = False) -> list[RowsUpdate]:
-    """Update the stored rows of every sweep below ``root``; ``fresh`` discards the existing ones.
+def expand_all(folder: CaseFolder, fresh: bool = False) -> list[RowsUpdate]:
+    """Update the stored rows of every sweep of a folder; ``fresh`` discards the existing ones.
 
     Raises:
         CaseFileError: a sweep file has faults, or a file of rows cannot be read.
         ConformanceError: there is no such directory, a possible combination could not be covered, or a file of rows
             cannot be written.
     """
-    if not root.is_dir():
-        raise ConformanceError(f"{relative(root)}: no such directory")
+    check_folder(folder)
     changes, faults = [], []
-    for path in filter(is_sweep, toml_files(root)):
-        source = read_source(path)
+    for path in filter(folder.is_sweep, toml_files(folder.path)):
+        source = read_source(path, folder)
         sweep = read_sweep(source)
         faults += source.faults
         if sweep is None or not any(cover.how in STRENGTH for cover in sweep.covers):

@@ -151,7 +151,7 @@ def _header(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str]
     gpus = dict.fromkeys(str(header.environment.device.gpu) for header in headers)
     if len(gpus) > 1:
         shared.setdefault("device", {})["gpu"] = ", ".join(gpus)
-    return RunLine(
+    header = RunLine(
         kind="run",
         schema_version=SCHEMA_VERSION,
         started=min(header.started for header in headers),
@@ -168,6 +168,8 @@ def _header(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str]
             for file, record in records.items()
         ],
     )
+    folders = headers[0].case_folders
+    return header.model_copy(update={"case_folders": folders}) if folders else header
 
 
 def _shared(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -18,13 +18,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.check_names import RENAMED_CHECKS
 from trt_conformance.core.errors import ConformanceError, JsonError
 from trt_conformance.core.files import replacing
 from trt_conformance.core.json import finite, parse_strict
 from trt_conformance.core.verdict import REFERENCE, Verdict
 from trt_conformance.core.words import shown
-from trt_conformance.results.record.schema import SCHEMA_VERSION, EndLine, LineFault, RunLine, validated
+from trt_conformance.results.record.schema import SCHEMA_VERSION, EndLine, LineFault, ListedFolder, RunLine, validated
 
 FILE_NAME = "record.jsonl"
 COMPRESSED_NAME = "record.jsonl.gz"
@@ -44,8 +45,14 @@ class RecordWriter:
     """Writes one run's record into ``<root>/<time>-<targets>/record.jsonl``."""
 
     def __init__(
-        self, root: Path, targets: Sequence[str], environment: Mapping[str, Any], shard: Mapping[str, Any] | None = None
+        self,
+        root: Path,
+        targets: Sequence[str],
+        environment: Mapping[str, Any],
+        shard: Mapping[str, Any] | None = None,
+        folders: Sequence[CaseFolder] = (SUITE,),
     ) -> None:
+        """Start the record. ``folders`` are those of the cases; they are listed unless they are the suite's own."""
         now = datetime.now(timezone.utc)
         name = f"{now:%Y%m%dT%H%M%S}-{'+'.join(targets) or 'reference'}"
         self.folder = _fresh(root, name)
@@ -58,6 +65,7 @@ class RecordWriter:
                 "targets": list(targets),
                 "environment": dict(environment),
                 **({"shard": dict(shard)} if shard else {}),
+                **({"case_folders": [_listed(folder) for folder in folders]} if tuple(folders) != (SUITE,) else {}),
             }
         )
 
@@ -100,6 +108,11 @@ class RecordWriter:
             raise
 
 
+def _listed(folder: CaseFolder) -> dict[str, str | None]:
+    path = None if folder.is_suite else str(folder.path)
+    return {"path": path, "golden": None if folder == SUITE else str(folder.golden)}
+
+
 def _encoded(entry: Mapping[str, Any]) -> bytes:
     try:
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False)
@@ -127,6 +140,11 @@ def _fresh(root: Path, name: str) -> Path:
     raise ConformanceError(f"{root / name}: there are too many folders of this name")
 
 
+def _folder(listed: ListedFolder) -> CaseFolder:
+    path = SUITE.path if listed.path is None else Path(listed.path)
+    return CaseFolder.at(path, None if listed.golden is None else Path(listed.golden))
+
+
 @dataclass(frozen=True)
 class Record:
     """A run record that was read back. ``end`` is None where the run was killed."""
@@ -134,6 +152,12 @@ class Record:
     header: RunLine
     verdicts: tuple[Verdict, ...]
     end: EndLine | None
+
+    @property
+    def folders(self) -> tuple[CaseFolder, ...]:
+        """The folders of the cases, as they were given: relative ones from the folder in which the run started."""
+        listed = self.header.case_folders
+        return tuple(map(_folder, listed)) or (SUITE,)
 
     @property
     def complete(self) -> bool:

@@ -272,6 +272,13 @@ class Environment(Line):
     arguments: list[str] = []
 
 
+class ListedFolder(Line):
+    """A folder of cases and that of its goldens, as they were given; null where they are the suite's own."""
+
+    path: str | None
+    golden: str | None
+
+
 class Part(Line):
     """One of the records that a merged record was made of, and where it ran.
 
@@ -286,7 +293,10 @@ class Part(Line):
 
 
 class RunLine(Line):
-    """The first line. Where shards were merged, ``environment`` is what their machines have in common."""
+    """The first line. Where shards were merged, ``environment`` is what their machines have in common.
+
+    ``case_folders`` are those of the cases; none is listed where they are the suite's own.
+    """
 
     kind: Literal["run"]
     schema_version: Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)]
@@ -294,6 +304,7 @@ class RunLine(Line):
     targets: list[str]
     environment: Environment
     shard: Shard | None = None
+    case_folders: list[ListedFolder] = []
     merged: list[Part] | None = None
 
 

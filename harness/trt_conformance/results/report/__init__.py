@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from trt_conformance.catalog.catalog import Catalog, load_catalog
 from trt_conformance.catalog.expectations import Expectation
+from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.errors import ConformanceError, TomlError
 from trt_conformance.core.files import replacing
-from trt_conformance.core.paths import ACCEPTED, CASES
+from trt_conformance.core.paths import ACCEPTED
 from trt_conformance.core.toml import parse
 from trt_conformance.results.record.record import Record, read_record
 from trt_conformance.results.report.page import report_page
@@ -22,18 +23,22 @@ from trt_conformance.results.report.view import View
 FILE_NAME = "report.html"
 
 
-def view_of(records: Sequence[Record]) -> View:
-    """Records with what this checkout states of their cases; without it where it states nothing that can be read."""
+def view_of(records: Sequence[Record], folders: Sequence[CaseFolder] = ()) -> View:
+    """Records with what the case files state of their cases; without it where they state nothing that can be read.
+
+    ``folders`` are those of the case files, by default the ones that the records name.
+    """
+    folders = folders or tuple(dict.fromkeys(folder for record in records for folder in record.folders))
     catalog: Catalog | None = None
     with suppress(ConformanceError):
-        catalog = load_catalog(tier=None)
-    return View(tuple(records), catalog, _expectations())
+        catalog = load_catalog(*folders, tier=None)
+    return View(tuple(records), catalog, _expectations((*folders, SUITE)))
 
 
-def _expectations(root: Path = CASES / "expectations") -> tuple[Expectation, ...]:
+def _expectations(folders: Sequence[CaseFolder]) -> tuple[Expectation, ...]:
     """The known differences as far as they can be read: a report only quotes them, a run checks them."""
     found = []
-    for path in sorted(root.glob("*.toml")):
+    for path in (path for folder in dict.fromkeys(folders) for path in sorted(folder.expectations.glob("*.toml"))):
         try:
             entries = parse(path.read_text(encoding="utf-8")).get("expectation", ())
             found += [Expectation.model_validate(entry) for entry in entries]
