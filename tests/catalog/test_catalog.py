@@ -357,6 +357,19 @@ BAD: dict[str, tuple[list[str], str]] = {
         ['precision = "fp16"', 'epilogue = [{ op = "scale", scale = [1.0001] }]  # here'],
         "scale: 1.0001 is not exactly representable in float16",
     ),
+    "a pooling of one axis": (
+        ['epilogue = [{ op = "max_pool", window = [2] }]  # here'],
+        "max_pool needs window, with 2 sizes of at least 1",
+    ),
+    "a pooling without a window": (['epilogue = [{ op = "max_pool" }]  # here'], "max_pool needs window, with 2 sizes"),
+    "a pooling of nothing": (
+        ['epilogue = [{ op = "max_pool", window = [2, 0] }]  # here'],
+        "max_pool needs window, with 2 sizes of at least 1",
+    ),
+    "a pooling beyond the output": (
+        ['epilogue = [{ op = "max_pool", window = [2, 8] }]  # here'],
+        "max_pool: the window [2, 8] is larger than [4, 7]",
+    ),
     "an exact activation": (
         ["exact = true", 'epilogue = [{ op = "tanh" }]  # here'],
         "op: tanh rounds, so the case cannot be exact",

@@ -170,6 +170,24 @@ def test_what_is_beyond_the_bound_of_an_activation_fails(name):
     assert not compare(wrong.astype(np.float32), expected, allowed).passed
 
 
+@pytest.mark.parametrize(("window", "shape"), [((2, 3), (2, 2)), ((1, 1), (5, 6)), ((5, 6), (1, 1))])
+def test_pooling_takes_the_largest_of_each_whole_window(window, shape):
+    given = case([{"op": "max_pool", "window": list(window)}])
+    result, x = reference(given), case_data(given).input.astype(np.float64)
+    output = apply(given, result.output, x)
+    assert output.shape == network_shape(given, result.output.shape, x.shape) == (2, 3, *shape)
+    for n, k, i, j in np.ndindex(*output.shape):
+        rows, columns = slice(i * window[0], (i + 1) * window[0]), slice(j * window[1], (j + 1) * window[1])
+        assert output[n, k, i, j] == result.output[n, k, rows, columns].max()
+
+
+def test_the_error_of_a_pooled_element_is_the_largest_of_its_window():
+    given = case([{"op": "max_pool", "window": [5, 6]}])
+    y = np.zeros((2, 3, 5, 6))
+    limits = np.arange(y.size, dtype=np.float64).reshape(y.shape)
+    assert spread(given, limits, y, y).ravel().tolist() == [29.0 + 30 * index for index in range(6)]
+
+
 def test_an_exact_sum_may_not_be_rounded_and_a_copy_not_at_all():
     given = case([{"op": "add"}, {"op": "concat"}], precision="fp16")
     y, x = np.full((2, 3, 5, 6), 1.0), np.full((2, 3, 5, 6), 2.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from trt_conformance.core.types import Floats, Model
+from trt_conformance.core.types import Floats, Ints, Model
 
 EpilogueName = Literal[
     "relu",
@@ -16,6 +16,7 @@ EpilogueName = Literal[
     "hard_swish",
     "gelu",
     "scale",
+    "max_pool",
     "add",
     "min",
     "max",
@@ -33,8 +34,8 @@ class EpilogueOperation(Model):
 
     relu: max(y, 0). clip: y limited to [low, high]. leaky_relu: y, times alpha below 0. sigmoid: 1 / (1 + exp(-y)).
     tanh. silu: y sigmoid(y). hard_swish: y min(max(y/6 + 1/2, 0), 1). gelu: y (1 + erf(y / sqrt 2)) / 2. scale:
-    y scale + shift, one value or one for each map. add: y + input. min, max: the smaller, the larger of y and the
-    input. concat: y, then the input, along C.
+    y scale + shift, one value or one for each map. max_pool: the largest of each window, which do not overlap. add:
+    y + input. min, max: the smaller, the larger of y and the input. concat: y, then the input, along C.
     """
 
     op: EpilogueName
@@ -43,3 +44,4 @@ class EpilogueOperation(Model):
     alpha: float | None = None
     scale: Floats | None = None
     shift: Floats | None = None
+    window: Ints | None = None

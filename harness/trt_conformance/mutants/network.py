@@ -11,7 +11,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EPILOGUES, EpilogueName, EpilogueOperation
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.mutant import Mutant
-from trt_conformance.numerics.reference.epilogue import apply, apply_steps
+from trt_conformance.numerics.reference.epilogue import apply, apply_steps, pooled
 
 Steps = Callable[[Sequence[EpilogueOperation]], Sequence[EpilogueOperation]]
 Network = Callable[[Case, Array, Array], Array]
@@ -34,6 +34,20 @@ def replaced(op: EpilogueName, other: EpilogueName) -> Network:
     """Compute another operation in place of one."""
     wrong = EpilogueOperation(op=other)
     return rewritten(lambda steps: [wrong if step.op == op else step for step in steps])
+
+
+def pooling_by(reduce: Callable[..., Array]) -> Network:
+    """Take another element of each window than the largest."""
+
+    def apply_pooled(case: Case, y: Array, x: Array) -> Array:
+        for step in case.epilogue:
+            if step.op == "max_pool":
+                y = pooled(y.astype(np.float64), step.window or (), reduce).astype(y.dtype)
+            else:
+                y = apply_steps((step,), case.spatial_rank, y, x)
+        return y
+
+    return apply_pooled
 
 
 def scaled_by_map(case: Case) -> bool:
@@ -92,6 +106,15 @@ MUTANTS: tuple[Mutant, ...] = (
             epilogue=replaced(op, other),
         )
         for op, other in CONFUSED
+    ),
+    *(
+        Mutant(
+            f"max_pool_of_the_{what}",
+            f"the pooling after the layer gives the {what} of a window",
+            conditions.followed_by("max_pool"),
+            epilogue=pooling_by(reduce),
+        )
+        for what, reduce in (("smallest", np.min), ("mean", np.mean))
     ),
     Mutant(
         "scale_without_shift",

@@ -62,5 +62,8 @@ def _nodes(case: Case, step: EpilogueOperation, source: str, result: str, consta
             shift = constant("shift", np.reshape(step.shift or (0.0,), shape))
             yield make_node("Mul", [source, factor], [f"{result}_product"])
             yield make_node("Add", [f"{result}_product", shift], [result])
+        case "max_pool":
+            window = list(step.window or ())
+            yield make_node("MaxPool", [source], [result], kernel_shape=window, strides=window)
         case "concat":
             yield make_node("Concat", [source, INPUT], [result], axis=-case.spatial_rank - 1)

@@ -120,12 +120,13 @@ _KEYS: dict[EpilogueName, tuple[str, ...]] = {
     "clip": ("low", "high"),
     "leaky_relu": ("alpha",),
     "scale": ("scale", "shift"),
+    "max_pool": ("window",),
 }
 
 
 def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
     keys = _KEYS.get(step.op, ())
-    for name in ("low", "high", "alpha", "scale", "shift"):
+    for name in ("low", "high", "alpha", "scale", "shift", "window"):
         if getattr(step, name) is not None and name not in keys:
             owner = next(op for op, names in _KEYS.items() if name in names)
             yield (name,), f"{name}: only {owner} has it, not {step.op}"
@@ -137,6 +138,8 @@ def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
         return
     if step.op == "scale" and step.scale is None and step.shift is None:
         yield (), "scale needs scale or shift"
+    if step.op == "max_pool":
+        return  # its window depends on the shapes
     if step.op in ROUNDING and case.exact:
         yield ("op",), f"op: {step.op} rounds, so the case cannot be exact"
     for name in keys:
@@ -161,6 +164,15 @@ def _factors_of(step: EpilogueOperation) -> tuple[Sequence[float], Sequence[floa
     return step.scale or (), step.shift or ()
 
 
+def _window_problem(step: EpilogueOperation, sizes: Shape) -> str | None:
+    """What is wrong with the window of a pooling over these spatial sizes."""
+    if step.window is None or len(step.window) != len(sizes) or min(step.window) < 1:
+        return f"max_pool needs window, with {len(sizes)} sizes of at least 1"
+    if any(each > size for each, size in zip(step.window, sizes, strict=True)):
+        return f"max_pool: the window {list(step.window)} is larger than {list(sizes)}"
+    return None
+
+
 def lint_joined(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
     """Yield the problems of adding or concatenating the network's input to the layer's outputs.
 
@@ -175,6 +187,12 @@ def lint_joined(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
                 yield path, f"{dotted(path)}: the input {list(shape)} cannot be {verb} {list(current)}"
             if step.op == "scale" and current[axis] != output[axis] and max(map(len, _factors_of(step))) > 1:
                 yield path, f"{dotted(path)}: a scale for each map must come before concat"
+            if step.op == "max_pool":
+                if problem := _window_problem(step, current[axis + 1 :]):
+                    yield ("epilogue", index, "op"), problem
+                    return
+                sizes = zip(current[axis + 1 :], step.window or (), strict=True)
+                current = (*current[: axis + 1], *(size // each for size, each in sizes))
             if step.op == "concat":
                 others = [s[:axis] + s[axis + 1 :] for s in (current, shape)]
                 if others[0] != others[1]:

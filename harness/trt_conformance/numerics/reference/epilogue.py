@@ -2,14 +2,15 @@
 
 A reference result, and a golden, is the output of the layer alone. These functions compute that of the network from it.
 
-relu, clip, min and max move no two values further apart, so they do not increase an error. add preserves it and may
-round once more, to the output type; scale multiplies it and rounds twice. An activation multiplies it by at most its
-steepest slope, has an error of its own, and rounds. concat copies the network's input without error.
+relu, clip, min, max and max_pool move no two values further apart, so they do not increase an error. add preserves it
+and may round once more, to the output type; scale multiplies it and rounds twice. An activation multiplies it by at
+most its steepest slope, has an error of its own, and rounds. concat copies the network's input without error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,8 @@ def network_shape(case: Case, layer: Sequence[int], source: Sequence[int]) -> tu
     for step in case.epilogue:
         if step.op == "concat":
             shape[axis] += source[axis]
+        elif step.op == "max_pool" and step.window is not None:
+            shape[axis + 1 :] = (size // window for size, window in zip(shape[axis + 1 :], step.window, strict=True))
     return tuple(shape)
 
 
@@ -81,6 +84,8 @@ def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
             limits = limits + np.where(kept & (limits == 0), 0.0, rounding)
         elif step.op == "concat":
             limits = np.concatenate([limits, np.zeros_like(x)], axis=axis)
+        elif step.op == "max_pool":
+            limits = pooled(limits, step.window or ())
         elif step.op == "leaky_relu":
             limits = limits * max(1.0, abs(step.alpha or 0.0))
             limits = limits + np.where(given < 0, relative * (np.abs(y) + limits) + tiny, 0.0)
@@ -108,9 +113,28 @@ def _applied(step: EpilogueOperation, y: Array, x: Array, axis: int) -> Array:
             return np.minimum(y, x)
         case "max":
             return np.maximum(y, x)
+        case "max_pool":
+            return pooled(y, step.window or ())
         case "concat":
             return np.concatenate([y, x], axis=axis)
     return _smooth(step, y.astype(np.float64), axis).astype(y.dtype)
+
+
+def pooled(y: Array, window: Sequence[int], largest: Callable[..., Array] = np.max) -> Array:
+    """Return the largest element of each window; windows do not overlap, and what fills none is left out.
+
+    Args:
+        y: ``(..., *spatial)``.
+        window: one size for each spatial axis.
+        largest: reduces the elements of a window, the last axes of its argument.
+    """
+    rank = len(window)
+    sizes = [size // each for size, each in zip(y.shape[-rank:], window, strict=True)]
+    whole: Any = (..., *(slice(0, size * each) for size, each in zip(sizes, window, strict=True)))
+    kept = y[whole]
+    split = kept.reshape(*y.shape[:-rank], *(n for pair in zip(sizes, window, strict=True) for n in pair))
+    first = y.ndim - rank
+    return largest(split, axis=tuple(range(first + 1, first + 2 * rank, 2)))
 
 
 def _smooth(step: EpilogueOperation, y: Float64, axis: int) -> Float64:

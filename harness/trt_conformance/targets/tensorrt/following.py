@@ -56,6 +56,11 @@ class Following:
             return layer.get_output(0)
         if step.op == "scale":
             return self._scaled(tensor, step)
+        if step.op == "max_pool":
+            kind = self._api.trt.PoolingType.MAX
+            layer = self._made(self._network.add_pooling_nd(tensor, kind, step.window), step.op)
+            layer.stride_nd = step.window
+            return layer.get_output(0)
         kind = self._api.member("ActivationType", _ACTIVATIONS[step.op])
         if kind is None:
             name = _ACTIVATIONS[step.op]

@@ -182,6 +182,9 @@ def _followed(case: Case, y: Any, x: Any) -> Any:
                 y = torch.maximum(y, x)
             case "concat":
                 y = torch.cat([y, x], dim=-case.spatial_rank - 1)
+            case "max_pool":
+                pool = torch.nn.functional.max_pool2d if case.spatial_rank == 2 else torch.nn.functional.max_pool3d
+                y = pool(y, step.window)
             case "leaky_relu":
                 y = torch.nn.functional.leaky_relu(y, step.alpha)
             case "scale":
