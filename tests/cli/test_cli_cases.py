@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.helpers import SMALL_FILE
+from tests.support.helpers import DYNAMIC_CASE, SMALL_FILE
 from trt_conformance import __version__
 from trt_conformance.cli import main
 from trt_conformance.cli.output import print_table
@@ -36,15 +36,9 @@ expect.printed = \"\"\"
 12345.679 31264.598 23156.49 12345.679
 78912.34  97831.27  89723.16 78912.34
 \"\"\"
-[[case]]
-id = "runs"
-doc = "a dynamic height"
-[case.dynamic]
-shape = [1, 1, -1, 9]
-min = [1, 1, 3, 9]
-opt = [1, 1, 6, 9]
-max = [1, 1, 12, 9]
-run = [[1, 1, 3, 9], [1, 1, 6, 9]]
+"""
+    + DYNAMIC_CASE
+    + """\
 [[case]]
 id = "refused"
 doc = "a window that does not fit"

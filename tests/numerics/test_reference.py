@@ -9,22 +9,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.support.helpers import brute_force, make_case
+from tests.support.helpers import PADDING_MODES, brute_force, make_case
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.fills import content
 from trt_conformance.numerics.reference.blocked import BLOCK, convolve
 from trt_conformance.numerics.reference.result import exact, reference
 from trt_conformance.numerics.reference.shape import output_shape
-
-MODES = (
-    "EXPLICIT_ROUND_DOWN",
-    "EXPLICIT_ROUND_UP",
-    "SAME_UPPER",
-    "SAME_LOWER",
-    "CAFFE_ROUND_DOWN",
-    "CAFFE_ROUND_UP",
-)
 
 
 @st.composite
@@ -45,7 +36,7 @@ def configurations(draw, ranks=(2, 3)):
         "post_padding": each(0, 2),
         "dilation_nd": each(1, 2),
         "num_groups": groups,
-        "padding_mode": draw(st.sampled_from(MODES)),
+        "padding_mode": draw(st.sampled_from(PADDING_MODES)),
     }
     shape, kernel = (*batch, groups * per_group, *spatial), (groups * maps, per_group, *window)
     attributes = Attributes.after(given, rank)

@@ -4,19 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.helpers import table_axis
+from tests.support.helpers import PADDING_MODES, table_axis
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.numerics.reference.shape import Axis, extent, output_shape, resolve, resolve_axis
-
-MODES = (
-    "EXPLICIT_ROUND_DOWN",
-    "EXPLICIT_ROUND_UP",
-    "SAME_UPPER",
-    "SAME_LOWER",
-    "CAFFE_ROUND_DOWN",
-    "CAFFE_ROUND_UP",
-)
 
 
 def attributes(rank=2, **assignments):
@@ -30,7 +21,7 @@ def attributes(rank=2, **assignments):
     pre=st.integers(0, 5),
     post=st.integers(0, 5),
     dilation=st.integers(1, 4),
-    mode=st.sampled_from(MODES),
+    mode=st.sampled_from(PADDING_MODES),
 )
 @settings(max_examples=500, deadline=None, derandomize=True)
 def test_axis_agrees_with_the_table(size, window, stride, pre, post, dilation, mode):

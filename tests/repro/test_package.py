@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.helpers import SMALL_FILE
+from tests.support.helpers import DYNAMIC_CASE, SMALL_FILE
 from tests.support.runs import record, verdict
 from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.cli import app
@@ -28,15 +28,9 @@ id = "stride"
 doc = "stride 2 on H and W"
 precision = ["fp32", "fp16"]
 set.stride_nd = [2, 2]
-[[case]]
-id = "runs"
-doc = "a dynamic height"
-[case.dynamic]
-shape = [1, 1, -1, 9]
-min = [1, 1, 3, 9]
-opt = [1, 1, 6, 9]
-max = [1, 1, 12, 9]
-run = [[1, 1, 3, 9], [1, 1, 6, 9]]
+"""
+    + DYNAMIC_CASE
+    + """\
 [[case]]
 id = "packed"
 doc = "an input in vectors of four channels"

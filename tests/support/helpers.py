@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from tests.support.fork_server import ForkServer
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
 from trt_conformance.core.paths import ROOT
+from trt_conformance.core.types import PaddingMode
 
 SMALL_FILE = """\
 section = "a section"
@@ -27,6 +28,19 @@ input = { shape = [1, 1, 6, 9], fill = "tiled_1_to_9" }
 kernel = { shape = [1, 1, 3, 3], fill = "powers_of_ten" }
 """
 """How a small case file of a test begins."""
+DYNAMIC_CASE = """\
+[[case]]
+id = "runs"
+doc = "a dynamic height"
+[case.dynamic]
+shape = [1, 1, -1, 9]
+min = [1, 1, 3, 9]
+opt = [1, 1, 6, 9]
+max = [1, 1, 12, 9]
+run = [[1, 1, 3, 9], [1, 1, 6, 9]]
+"""
+"""A case of such a file that runs two shapes."""
+PADDING_MODES: tuple[PaddingMode, ...] = get_args(PaddingMode)
 
 
 def make_case(**fields: Any) -> Case:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.numerics.test_reference import configurations
-from tests.support.helpers import make_case
+from tests.support.helpers import PADDING_MODES, make_case
 from tests.targets.test_targets_numpy import CONFIGURATIONS, PRECISIONS, layer
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
@@ -17,15 +17,6 @@ from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.onnxruntime import OnnxRuntimeEngine, OnnxRuntimeTarget, onnx_model
 from trt_conformance.targets.protocols import Target, offers
-
-MODES = (
-    "EXPLICIT_ROUND_DOWN",
-    "EXPLICIT_ROUND_UP",
-    "SAME_UPPER",
-    "SAME_LOWER",
-    "CAFFE_ROUND_DOWN",
-    "CAFFE_ROUND_UP",
-)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +93,7 @@ BY_HAND = {
 }
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", PADDING_MODES)
 def test_infers_static_shapes(target, mode):
     case = make_case(set={"stride_nd": [2, 2], "pre_padding": [1, 1], "post_padding": [2, 2], "padding_mode": mode})
     assert target.define(case).output_shape == (1, 1, *BY_HAND[mode])
@@ -148,7 +139,7 @@ def test_pads_do_not_depend_on_which_shape_runs(target, mode):
         assert judge(target, case, shape).passed
 
 
-@pytest.mark.parametrize("mode", [mode for mode in MODES if not mode.endswith("ROUND_DOWN")])
+@pytest.mark.parametrize("mode", [mode for mode in PADDING_MODES if not mode.endswith("ROUND_DOWN")])
 def test_cannot_say_paddings_that_depend_on_the_size(target, mode):
     case = dynamic([1, 1, -1, 9], (1, 1, 5, 9), (1, 1, 6, 9), set={"padding_mode": mode})
     assert "depends on the input's size" in target.supports(case)

@@ -138,6 +138,14 @@ def check_options(options: RunOptions, processes: int | None) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance", "TensorRT convolution conformance")
+    _add_selection(group)
+    _add_latency(group)
+    _add_building(group)
+    _add_output(group)
+
+
+def _add_selection(group: pytest.OptionGroup) -> None:
+    """Which targets and cases run, and what is required of a run."""
     group.addoption(
         "--target",
         action="append",
@@ -189,6 +197,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "or smoke on TensorRT 8, whose shape inference is slow)",
     )
     group.addoption("--large", action="store_true", help="also run the cases with very large tensors")
+
+
+def _add_latency(group: pytest.OptionGroup) -> None:
+    """What is timed, and how long."""
     group.addoption(
         "--memory-limit",
         type=_size,
@@ -228,6 +240,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="stop sampling a case after this time, even if its latency is not yet precise (default: %(default)g)",
     )
+
+
+def _add_building(group: pytest.OptionGroup) -> None:
+    """How engines are built and cached."""
     group.addoption(
         "--tactics",
         choices=TACTICS,
@@ -266,6 +282,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="GIB",
         help="size limit of the cached engines; the least recently used are removed first (default: %(default)g)",
     )
+
+
+def _add_output(group: pytest.OptionGroup) -> None:
+    """Which part of a run this is, where its record is written, and what is shown."""
     group.addoption(
         "--shard",
         type=_shard,

@@ -7,7 +7,6 @@ schema repeats in its description. Everything else that the reader enforces is i
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from trt_conformance.core.verdict import Status
 from trt_conformance.core.words import dotted
 from trt_conformance.results.record.builds import Rebuilds, Tactics
 from trt_conformance.results.record.costs import EngineCost, QuickCost
+from trt_conformance.results.record.evidence import Evidence
 from trt_conformance.results.record.line import (
     LONGEST,
     SHORTEST,
@@ -30,7 +30,6 @@ from trt_conformance.results.record.line import (
     Fraction,
     Integer,
     Line,
-    Number,
     Rate,
     Sample,
     Seconds,
@@ -43,8 +42,6 @@ PATH = ROOT / "reports" / "record.schema.json"
 MAX_DEPTH = 32
 """Levels of nesting in a line."""
 MAX_SHARDS = 10_000
-MAX_CELLS = 4096
-"""Elements and terms in the evidence of a failure; checks write far fewer."""
 
 RULES = (
     "integers are written without a decimal point, and no key is repeated in an object",
@@ -70,49 +67,6 @@ Time = Annotated[
     ),
     AfterValidator(_is_date),
 ]
-Dimensions = Annotated[list[Size], Field(min_length=3, max_length=8)]
-
-
-class Term(Line):
-    """One product of the sum for an output element. Where ``x_at`` is outside the input, ``x`` is padding."""
-
-    x_at: Annotated[list[Integer], Field(min_length=1, max_length=8)]
-    w_at: Annotated[list[Size], Field(min_length=2, max_length=8)]
-    x: Number
-    w: Number
-    product: Number
-
-
-class Evidence(Line):
-    """The output around the worst element of a failure, flat in C order, and the terms of that element.
-
-    ``offset`` is where the crop begins in the output. ``terms`` are the largest of ``terms_total``.
-    """
-
-    input_shape: Dimensions
-    output_shape: Dimensions
-    worst: Dimensions
-    offset: Dimensions
-    shape: Annotated[list[Annotated[int, Field(ge=1, lt=2**63)]], Field(min_length=3, max_length=8)]
-    actual: Annotated[list[Number], Field(max_length=MAX_CELLS)]
-    expected: Annotated[list[Number], Field(max_length=MAX_CELLS)]
-    fraction: Annotated[list[Fraction], Field(max_length=MAX_CELLS)]
-    terms: Annotated[list[Term], Field(max_length=MAX_CELLS)]
-    terms_total: Size
-    bias: Number
-
-    @model_validator(mode="after")
-    def _fit(self) -> Evidence:
-        elements = math.prod(self.shape)
-        if not len(self.actual) == len(self.expected) == len(self.fraction) == elements:
-            raise ValueError(f"actual, expected and fraction need {elements} values each, as shape has elements")
-        if not len(self.worst) == len(self.offset) == len(self.shape) == len(self.output_shape):
-            raise ValueError("worst, offset, shape and output_shape differ in length")
-        if len({(len(term.x_at), len(term.w_at)) for term in self.terms}) > 1:
-            raise ValueError("the indices of the terms differ in length")
-        if any(len(term.x_at) > len(self.input_shape) for term in self.terms):
-            raise ValueError("x_at is longer than input_shape")
-        return self
 
 
 class GpuKernel(Line):
