@@ -72,7 +72,7 @@ def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProce
         errors="replace",
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "80", **environment},
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert "Traceback" not in result.stderr + result.stdout, result.stderr

@@ -9,6 +9,7 @@ import pytest
 
 from tests.catalog.test_sweeps import HEAD, MATRIX, expanded
 from tests.support.helpers import make_case
+from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import Catalog, load_catalog
 from trt_conformance.core.case import Case
 from trt_conformance.core.case_folder import CaseFolder
@@ -181,3 +182,19 @@ def test_case_that_is_not_exact_gets_no_golden(tmp_path: Path) -> None:
     catalog = expanded(tmp_path / "cases", text + MATRIX)
     with pytest.raises(ConformanceError, match=r"may be off by|are rounded to float16"):
         update(catalog, root=tmp_path / "golden")
+
+
+STEP = 97
+"""A prime, so that the sample does not repeat a pattern of the rows."""
+
+
+def test_a_sample_of_the_suites_generated_goldens_is_what_the_reference_computes() -> None:
+    """`trt-conformance golden verify` computes all of them."""
+    suite = suite_catalog()
+    names = [name for sweep in suite.sweeps for name in sweep.ids][::STEP]
+    cases = [case for name in names if (case := suite.find(name)) is not None]
+    assert len(cases) == len(names) > 100
+    assert {case.precision for case in cases} == {"fp32", "tf32", "fp16", "bf16", "int8"}
+    for case in cases:
+        for index in range(len(case.run_shapes)):
+            expected_result(case, index)  # raises where the hash is another, as above

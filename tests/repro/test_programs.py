@@ -49,7 +49,7 @@ def run_program(text, folder, fault=None):
     if fault is not None:
         environment |= {"PYTHONPATH": os.pathsep.join([str(FAKE), str(ROOT / "harness")]), "FAKE_FAULT": fault}
     done = subprocess.run(
-        [sys.executable, str(path)], capture_output=True, text=True, timeout=120, check=False, env=environment
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=600, check=False, env=environment
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout

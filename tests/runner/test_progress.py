@@ -21,7 +21,7 @@ pty = pytest.importorskip("pty")
 
 SLOW = ROOT / "tests" / "doubles" / "slow.py"
 CONTROL = re.compile(r"[^\x20-\x7e\n]")
-PATIENCE_S = 120
+PATIENCE_S = 600
 
 
 def start(folder, *arguments, stdout, term="xterm"):

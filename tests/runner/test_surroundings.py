@@ -24,7 +24,7 @@ def started(*command, **environment):
         capture_output=True,
         text=True,
         errors="surrogateescape",
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

@@ -28,7 +28,7 @@ import pytest
 
 from trt_conformance.core.paths import ROOT
 
-PATIENCE_S = 120
+PATIENCE_S = 600
 
 
 class Request(TypedDict):

@@ -111,7 +111,7 @@ def run_pytest(*arguments: str, root: Path = ROOT, path: Sequence[Path] = ()) ->
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

@@ -31,7 +31,7 @@ PYTESTS_OWN = "pytest-of-"
 OUTER = ("PYTEST_", "COV_")
 CHOICE = ("cases/test_forward.py", "cases/test_network.py", "cases/test_reject.py", "--case", "stride_nd/*")
 CHOICE += ("--case", "padding/*", "--case", "rejected/*", "--no-cache")
-PATIENCE_S = 120.0
+PATIENCE_S = 600
 
 
 class Interrupted:

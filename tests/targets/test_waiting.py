@@ -39,7 +39,7 @@ announce_exit(0.1)
 
 
 def stderr_of(program):
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=True)
     return done.stderr
 
 
