@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import stat
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -63,6 +64,14 @@ def read_regular_file(path: Path, limit: int) -> bytes:
             return file.read(limit)
     finally:
         os.close(descriptor)
+
+
+def encodable(name: str) -> str:
+    """The name, with characters that the file system's encoding lacks as numbers: ``gr_xf6_xdfe`` in ASCII."""
+    encoding = sys.getfilesystemencoding()
+    if name.encode(encoding, "replace").decode(encoding) == name:
+        return name
+    return name.encode(encoding, "backslashreplace").decode(encoding).replace("\\", "_")
 
 
 def is_temporary(path: Path) -> bool:

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.files import encodable
 from trt_conformance.core.paths import relative
 from trt_conformance.core.words import shown
 from trt_conformance.results.record.record import COMPRESSED_NAME, Record, record_path, save_record
@@ -36,7 +37,7 @@ def name_of(record: Record) -> str:
     for target in record.targets:
         if not _AS_A_FOLDER.fullmatch(target):
             raise ConformanceError(f"target {shown(target)}: this name cannot be part of a folder's name")
-    return "+".join(sorted(without_version(target) for target in record.targets))
+    return encodable("+".join(sorted(without_version(target) for target in record.targets)))
 
 
 def accept(record: Record, folder: Path) -> Path:

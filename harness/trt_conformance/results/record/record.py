@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,7 +20,7 @@ from typing import Any, BinaryIO
 from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.check_names import RENAMED_CHECKS
 from trt_conformance.core.errors import ConformanceError, JsonError
-from trt_conformance.core.files import replacing
+from trt_conformance.core.files import encodable, replacing
 from trt_conformance.core.json import finite, parse_strict
 from trt_conformance.core.verdict import REFERENCE, Verdict
 from trt_conformance.core.words import shown
@@ -123,13 +122,8 @@ def _encoded(entry: Mapping[str, Any]) -> bytes:
 
 
 def _fresh(root: Path, name: str) -> Path:
-    """A new folder. Runs that start in the same second get a number after the name.
-
-    Characters that the file system's encoding lacks are written as numbers: ``größe`` as ``gr_xf6_xdfe`` in ASCII.
-    """
-    encoding = sys.getfilesystemencoding()
-    if name.encode(encoding, "replace").decode(encoding) != name:
-        name = name.encode(encoding, "backslashreplace").decode(encoding).replace("\\", "_")
+    """A new folder. Runs that start in the same second get a number after the name."""
+    name = encodable(name)
     for attempt in range(1, 1000):
         folder = root / (name if attempt == 1 else f"{name}.{attempt}")
         try:
