@@ -4,7 +4,14 @@ import pytest
 
 from tests.support.helpers import make_case
 from trt_conformance.core.tensors import weights_bytes
-from trt_conformance.numerics.plan_size import CONSTANT_BYTES, VECTOR, paddings, weights_limit
+from trt_conformance.numerics.plan_size import (
+    CODE_BYTES,
+    CONSTANT_BYTES,
+    VECTOR,
+    code_limit,
+    paddings,
+    weights_limit,
+)
 
 
 def case(precision="fp16", shape=(2, 3, 10, 12), kernel=(5, 3, 3, 3), groups=1, **more):
@@ -43,9 +50,35 @@ def case(precision="fp16", shape=(2, 3, 10, 12), kernel=(5, 3, 3, 3), groups=1, 
         (case("fp16", kernel=(5, 4, 3, 3), shape=(2, 4, 10, 12), formats={"input": "HWC8"}), []),
     ],
 )
-def test_zeros_complete_channels_to_four_bytes_or_to_the_vector_of_the_output(given, texts):
+def test_zeros_pad_channels_to_four_bytes_or_to_the_vector_of_the_output(given, texts):
     found = paddings(given)
     assert [padding.text() for padding in found] == texts
+
+
+@pytest.mark.parametrize(
+    ("given", "zeros"),
+    [
+        (case(), 5 * 240 * 2),
+        (case(shape=(2, 8, 10, 12), kernel=(5, 8, 3, 3)), 0),
+        (case("int8"), 1 * 240 * 4),
+        (case("bf16"), 0),
+        (case("fp32"), 0),
+    ],
+    ids=["fp16", "eight channels", "int8", "bf16, which it does not have", "fp32"],
+)
+def test_turing_has_wider_vectors_and_zeros(given, zeros):
+    assert sum(padding.bytes for padding in paddings(given, on_turing=True)) == zeros
+
+
+def test_operations_behind_the_layer_have_constants_too():
+    plain, scaled = case(), case(epilogue=[{"op": "relu"}])
+    maps = 5
+    assert weights_limit(scaled) - weights_limit(plain) == 2 * 4 * maps * 4 + 3 * CONSTANT_BYTES
+
+
+def test_a_plan_with_a_runtime_has_no_limit_of_code():
+    assert code_limit(case()) == CODE_BYTES
+    assert code_limit(case(builder={"flags": ["VERSION_COMPATIBLE"]})) is None
 
 
 def test_they_are_stored_only_where_the_shape_is_known():

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from trt_conformance.checks.engine_facts import basis_of, describe
 from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.subject import Subject, judged
-from trt_conformance.core.case import Case
 from trt_conformance.core.engine_cost import PLAN, STORED_WEIGHTS, WEIGHTS
+from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import Precision
-from trt_conformance.numerics.plan_size import CODE_BYTES, paddings, weights_limit
+from trt_conformance.numerics.plan_size import Padding, code_limit, paddings, weights_limit
 
 AS_IF = "channels_padded"
-"""The name of the known cause: zeros that complete the channels of whole tensors are stored as weights."""
+"""The name of the known cause: zeros that pad the channels of whole tensors are stored as weights."""
 
 
 @judged("build")
@@ -28,27 +29,36 @@ def check_plan_size(subject: Subject) -> Finding:
         return Finding("unsupported", ["the engine has no plan"], figures)
     ran_in = facts.precision if facts is not None and facts.precision in get_args(Precision) else None
     limit = weights_limit(case, ran_in, basis_of(case, facts))  # type: ignore[arg-type]
-    plan, stored = figures[PLAN], figures.get(STORED_WEIGHTS)
+    plan, stored, code = figures[PLAN], figures.get(STORED_WEIGHTS), code_limit(case)
     figures["weights_limit_bytes"] = limit
+    if stored is None and code is None:
+        return Finding("unsupported", ["the plan contains a runtime; the engine does not tell its weights"], figures)
+    lines, held = [], plan if stored is None else stored
     if stored is None:
-        too_large = plan > limit + CODE_BYTES
-        lines = [f"the plan has {plan:,} bytes; at most {limit + CODE_BYTES:,} are expected"] if too_large else []
+        assert code is not None
+        limit += code
+        if plan > limit:
+            lines.append(f"the plan has {plan:,} bytes; at most {limit:,} are expected")
     else:
-        lines = []
         if stored > limit:
             lines.append(f"the plan holds {stored:,} bytes of weights; at most {limit:,} are expected")
-        if plan - stored > CODE_BYTES:
-            lines.append(f"the plan has {plan - stored:,} bytes beside weights; at most {CODE_BYTES:,} are expected")
+        if code is not None and plan - stored > code:
+            lines.append(f"the plan has {plan - stored:,} bytes beside weights; at most {code:,} are expected")
     if not lines:
         return Finding("pass", figures=figures)
     lines.append(f"the case has {figures[WEIGHTS]:,} bytes of weights")
-    lines += _cause(case, figures, *((plan, limit + CODE_BYTES) if stored is None else (stored, limit)))
+    lines += _cause(paddings(case, _is_for_turing(subject)), figures, held, limit)
     return Finding("fail", lines, figures)
 
 
-def _cause(case: Case, figures: dict[str, Any], held: int, limit: int) -> list[str]:
+def _is_for_turing(subject: Subject) -> bool:
+    """Whether the engine is for compute capability 7.5, that of this GPU or of those that it is built for."""
+    built_for = subject.case.builder.compute_capabilities or ()
+    return "SM75" in built_for or TargetName.parse(subject.target.name).gpu == "sm75"
+
+
+def _cause(found: Sequence[Padding], figures: dict[str, Any], held: int, limit: int) -> list[str]:
     """The known cause, where it explains what is held beyond the limit, and does not explain more than is held."""
-    found = paddings(case)
     zeros = sum(padding.bytes for padding in found)
     if not max(0, held - limit) <= zeros <= held or held <= limit:
         return []

@@ -24,16 +24,21 @@ VECTOR = max(layout.vector for layout in LAYOUTS.values())
 """The most channels that a layout of TensorRT pads to."""
 CONSTANT_BYTES = 512
 """What a constant may take beside its values. TensorRT-RTX 1.7.1 takes up to 380 bytes for a kernel with its bias."""
+CONSTANTS_OF_EPILOGUE = 3
+"""The most constants that an operation behind the layer has: scale, shift and power."""
 CODE_BYTES = 2**20
 """What a plan may have beside weights. Of 1,037 engines of TensorRT-RTX 1.7.1, none has more than 318,436 bytes."""
-PADDED_BYTES = 4
-"""TensorRT-RTX pads the channels of what a convolution reads to so many bytes: to 2 in FP16 and BF16, to 4 in INT8;
-in FP8 it pads none."""
+PADDED_TO: dict[Precision, int] = {"fp16": 2, "bf16": 2, "int8": 4}
+"""The channels to whose multiple TensorRT-RTX 1.7.1 pads what a convolution reads; none in other precisions."""
+PADDED_TO_ON_TURING: dict[Precision, int] = {"fp16": 8, "int8": 4}
+"""The same for compute capability 7.5, where the zeros of INT8 are stored in FP32."""
+LEAN_RUNTIME = "VERSION_COMPATIBLE"
+"""The builder flag that puts a runtime into the plan, whose size is not known."""
 
 
 @dataclass(frozen=True)
 class Padding:
-    """The zeros that would complete a tensor's channels: ``channels`` more in each of ``groups`` at each position."""
+    """The zeros that would pad a tensor's channels: ``channels`` more in each of ``groups`` at each position."""
 
     tensor: str
     groups: int
@@ -70,15 +75,25 @@ def weights_limit(case: Case, ran_in: Precision | None = None, rests_on: Basis =
         tile = LARGEST_TILE.get(case.precision, 2)
         values = math.ceil(values * math.prod((tile + size - 1) / size for size in window))
     itemsize = max(_itemsize(case.precision), _itemsize(ran_in or case.precision))
-    bias = 0 if case.bias == "none" else maps * NUMPY_TYPE["float32"].itemsize
+    bias = 0 if case.bias == "none" and not case.epilogue else maps * NUMPY_TYPE["float32"].itemsize
     constants = 2 if case.quantize is None else 8  # kernel and bias; scales before and behind input, kernel and output
-    return TIMES * (values * itemsize + bias) + constants * CONSTANT_BYTES
+    behind = len(case.epilogue) * CONSTANTS_OF_EPILOGUE
+    return TIMES * (values * itemsize + bias * (1 + behind)) + (constants + behind) * CONSTANT_BYTES
 
 
-def paddings(case: Case) -> tuple[Padding, ...]:
-    """Return the zeros that complete the channels of the case's input and, in vectors of its layout, of its output.
+def code_limit(case: Case) -> int | None:
+    """Return the most bytes that a plan may have beside weights; None where it contains a runtime as well."""
+    return None if LEAN_RUNTIME in case.builder.flags else CODE_BYTES
+
+
+def paddings(case: Case, on_turing: bool = False) -> tuple[Padding, ...]:
+    """Return the zeros that pad the channels of the case's input and, to vectors of its layout, of its output.
 
     There are none where the shape is not known when the engine is built.
+
+    Args:
+        case: the shapes, groups, precision and layout.
+        on_turing: whether the engine is built for compute capability 7.5.
     """
     shape = _built_shape(case)
     if shape is None:
@@ -86,11 +101,10 @@ def paddings(case: Case) -> tuple[Padding, ...]:
     rank, groups = case.spatial_rank, case.attributes.groups
     output = output_shape(shape, case.kernel.shape, case.attributes)
     found = []
-    read = _itemsize(case.precision)
     channels = case.kernel.shape[1]
-    if case.precision != "fp8":
-        more = _up(channels, max(1, PADDED_BYTES // read)) - channels
-        found.append(Padding("input", groups, more, _positions(shape, rank), read))
+    more = _up(channels, (PADDED_TO_ON_TURING if on_turing else PADDED_TO).get(case.precision, 1)) - channels
+    read = "fp32" if on_turing and case.precision == "int8" else case.precision
+    found.append(Padding("input", groups, more, _positions(shape, rank), _itemsize(read)))
     layout = LAYOUTS.get(case.formats.output)
     if layout is not None:
         maps = case.kernel.shape[0]
