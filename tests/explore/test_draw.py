@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from tests.support.suite import suite_catalog
+from trt_conformance.core.epilogue_fields import EPILOGUES
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.explore.draw import PRECISIONS, Draws
 from trt_conformance.explore.drawing import LARGE, SMALL, within
 from trt_conformance.explore.edges import EVERY, Reached, cell, cells
-from trt_conformance.explore.layer import EPILOGUES, Layer, differing, fitted, layer_of
+from trt_conformance.explore.layer import Layer, differing, fitted, layer_of
 from trt_conformance.explore.themes import THEMES
 from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.reference.shape import output_shape
@@ -47,7 +48,8 @@ def test_draws_vary_in_every_choice():
     seen = {name: {getattr(layer, name) for layer in DRAWN} for name in Layer.__dataclass_fields__}
     assert seen["precision"] == set(PRECISIONS)
     assert all(len(values) > 1 for values in seen.values())
-    assert {op for ops in seen["epilogue"] for op in ops} == set(EPILOGUES)
+    followed = [Draws(1, "epilogue").layer(number).epilogue for number in range(200)]
+    assert {op for ops in followed for op in ops} == set(EPILOGUES)
     assert {name for names in seen["free"] for name in names} == {"batch", "depth", "height", "width"}
     assert len(seen["mode"]) == 6
 

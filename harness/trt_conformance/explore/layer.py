@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from trt_conformance.catalog.lint.vacuous import is_cheap
 from trt_conformance.core.case import Case
+from trt_conformance.core.epilogue_fields import JOINS, ROUNDING, EpilogueName
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.layouts import LAYOUTS
 from trt_conformance.core.types import QUANTIZED_PRECISIONS, AttributeValue, Format, PaddingMode, Precision
@@ -53,7 +54,7 @@ class Layer:
     scales: Literal["one", "each"] = "one"
     quantize_output: bool = False
     io_quantization: bool = False
-    epilogue: tuple[str, ...] = ()
+    epilogue: tuple[EpilogueName, ...] = ()
     free: tuple[Free, ...] = ()
     order: Literal["up", "down"] = "up"
     leading: int = 0
@@ -136,14 +137,14 @@ class Layer:
         assigned = dict(self._assignments())
         if assigned:
             found["set"] = assigned
-        if self.content != "uniform":
+        if self.content != "uniform" and not set(ROUNDING).intersection(self.epilogue):
             found["exact"] = True
         if self.weights != "constructor":
             found["weights"] = self.weights
         if self.bias_by_set_input:
             found["bias_by_set_input"] = True
         if self.epilogue:
-            found["epilogue"] = tuple(EPILOGUES[op] for op in self.epilogue)
+            found["epilogue"] = tuple({"op": op, **PARAMETERS.get(op, {})} for op in self.epilogue)
         if self.free:
             found["dynamic"] = self._dynamic()
         formats = {"input": self.input_format, "output": self.output_format}
@@ -189,12 +190,12 @@ class Layer:
 
 SPATIAL = ("size", "window", "stride", "dilation", "pre", "post")
 """The choices with one number for each spatial axis."""
-EPILOGUES: dict[str, dict[str, Any]] = {
-    "relu": {"op": "relu"},
-    "clip": {"op": "clip", "low": -4.0, "high": 6.0},
-    "add": {"op": "add"},
-    "concat": {"op": "concat"},
+PARAMETERS: dict[EpilogueName, dict[str, Any]] = {
+    "clip": {"low": -4.0, "high": 6.0},
+    "leaky_relu": {"alpha": 0.25},
+    "scale": {"scale": (0.5,), "shift": (2.0,)},
 }
+"""The numbers of the operations after the layer that have any."""
 
 
 def fitted(layer: Layer) -> Layer:
@@ -222,7 +223,7 @@ def _changed(layer: Layer, **changes: Any) -> Layer:
     return replace(layer, **changes) if any(getattr(layer, name) != changes[name] for name in changes) else layer
 
 
-def _possible(layer: Layer) -> Iterator[str]:
+def _possible(layer: Layer) -> Iterator[EpilogueName]:
     """The operations that can follow the layer. Those that read its input need its shape, and no size may change."""
     try:
         output = layer.output_shape()
@@ -230,7 +231,7 @@ def _possible(layer: Layer) -> Iterator[str]:
         return
     given, axis = layer.input_shape, -layer.rank - 1
     for op in layer.epilogue:
-        joins = op in ("add", "concat")
+        joins = op in (*JOINS, "concat")
         same = (
             output == given if op == "add" else output[:axis] + output[axis + 1 :] == given[:axis] + given[axis + 1 :]
         )

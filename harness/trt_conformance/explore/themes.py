@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any, get_args
 
+from trt_conformance.core.epilogue_fields import ROUNDING
 from trt_conformance.core.layouts import LAYOUTS
 from trt_conformance.core.types import PaddingMode, Precision
 from trt_conformance.explore.drawing import LARGE, Drawing
@@ -195,7 +196,8 @@ def _terms(d: Drawing) -> None:
 def _epilogue(d: Drawing) -> None:
     rng = d.rng
     if rng.random() < 0.5:
-        d.change(epilogue=rng.choice((("relu",), ("clip",), ("relu", "clip"), ("clip", "relu"))))
+        several = (("relu",), ("relu",), ("clip",), ("relu", "clip"), ("clip", "relu"))
+        d.change(epilogue=rng.choice((*several, *((op,) for op in ROUNDING))))
     else:
         total = d.layer.groups * rng.choice(edge(rng, 1, 6))
         window = tuple(rng.choice((1, 3, 5)) for _ in d.layer.window)
@@ -205,7 +207,8 @@ def _epilogue(d: Drawing) -> None:
             mode="EXPLICIT_ROUND_DOWN", free=(), window=window, stride=plain, dilation=plain, pre=sides, post=sides
         )
         d.change(channels=size, maps=size)
-        d.change(epilogue=rng.choice((("add",), ("add", "relu"), ("relu", "add"), ("concat",), ("concat", "relu"))))
+        joined = (("add",), ("add", "relu"), ("relu", "add"), ("concat",), ("concat", "relu"))
+        d.change(epilogue=rng.choice((*joined, ("min",), ("max",))))
     if rng.random() < 0.5:
         d.change(bias=False)
 
