@@ -20,7 +20,7 @@ if "tensorrt8" in "$(EXTRA)" and sys.version_info >= (3, 12): sys.exit("TensorRT
 endef
 export CHECK_PYTHON
 
-.PHONY: help conformance test gpu compare lint doctor clean
+.PHONY: help conformance test gpu compare lint doctor docs-tables clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ $(STAMP)-test: $(STAMP)
 $(STAMP)-dev: $(STAMP)
 	$(INSTALL) '.[$(EXTRA),dev]'
 	@touch $@
+
+docs-tables: $(STAMP) ## write the docs' tables of published runs from their records
+	@$(RUN) trt_conformance.results.report.published
 
 clean: ## remove the environments and caches
 	rm -rf .venv .venv-*py3* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -65,6 +65,7 @@ Normalise = Annotated[
 AcrossDevices = Annotated[bool | None, typer.Option("--across-devices", help="Compare latencies of different devices.")]
 AcrossModes = Annotated[bool | None, typer.Option("--across-modes", help="Compare latencies timed in different modes.")]
 Accepted = Annotated[Path, typer.Option("--accepted", metavar="DIR", help="Where accepted runs are stored.")]
+Shared = Annotated[bool, typer.Option("--shared", help="Only the checks that both runs have.")]
 Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="How many changes of the error fraction to list.")]
 
 
@@ -75,6 +76,7 @@ def compare(
     as_json: AsJson = False,
     gate: Gate = False,
     pair: Pairs = None,
+    shared: Shared = False,
     top: Top = 10,
     settings: Settings = None,
     calibration: Calibration = None,
@@ -93,6 +95,9 @@ def compare(
     error bound, what engines cost, versions, and cases that only one run has.
 
     Targets of different versions are paired if the match is unambiguous.
+
+    With --shared, runs that chose different cases are compared in those that
+    both chose. Do not gate with it: a check that is missing is no pass.
 
     Exit codes with --gate: 1 if a check newly fails or errs, or passed in
     BASE and is missing or not run in NEW, a latency became longer, or an
@@ -115,6 +120,8 @@ def compare(
     from trt_conformance.results.report import compare_text
     from trt_conformance.results.report.page import compare_page
 
+    if shared and gate:
+        raise ConformanceError("give --shared or --gate, not both: a gate must see the checks that NEW lacks")
     if markdown and as_json:
         raise ConformanceError("give --markdown or --json, not both")
     options = {
@@ -138,6 +145,8 @@ def compare(
         typer.echo(printable(str(missing)), err=True)
         raise typer.Exit(MISSING) from None
     changes = between(before, after, pair or ())
+    if shared:
+        changes = changes.shared
     costs = cost_changes(changes, settled.engine)
     latency = latency_section(
         before,

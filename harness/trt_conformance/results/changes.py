@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -140,6 +140,11 @@ class Changes:
     @cached_property
     def both(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.base and check.new)
+
+    @property
+    def shared(self) -> Changes:
+        """The changes of the checks that both runs have."""
+        return replace(self, checks=self.both)
 
     @cached_property
     def bits(self) -> tuple[FactChange, ...]:

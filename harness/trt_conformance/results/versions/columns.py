@@ -110,7 +110,7 @@ def versions(records: Sequence[Record], expectations: Expectations | None = None
     if not names:
         raise ConformanceError("no run has a verdict of a target")
     found = [_joined(name, [record for record in runs if name in record.targets], expectations) for name in names]
-    return tuple(sorted(found, key=lambda version: (version.series, _number(version.name.version))))
+    return tuple(sorted(found, key=lambda version: (version.series, number(version.name.version))))
 
 
 def of_targets(records: Sequence[Record], pattern: str) -> list[Record]:
@@ -137,7 +137,7 @@ def neighbours(found: Sequence[Version]) -> list[tuple[Version, Version]]:
     return [(old, new) for old, new in pairwise(found) if old.series == new.series]
 
 
-def _number(version: str) -> Number:
+def number(version: str) -> Number:
     """A version as it is ordered; what is none comes first."""
     try:
         return Number(version)
@@ -151,7 +151,7 @@ def _joined(target: str, runs: Sequence[Record], expectations: Expectations | No
         mine: dict[tuple[str, str], list[Verdict]] = {}
         for verdict in record.verdicts:
             if verdict.target == target:
-                mine.setdefault((verdict.case, verdict.check), []).append(_explained(verdict, expectations))
+                mine.setdefault((verdict.case, verdict.check), []).append(explained(verdict, expectations))
         by_check |= mine
     last = runs[-1]
     record = replace(
@@ -163,7 +163,8 @@ def _joined(target: str, runs: Sequence[Record], expectations: Expectations | No
     return Version(target, record, tuple(run.header.started for run in runs))
 
 
-def _explained(verdict: Verdict, expectations: Expectations | None) -> Verdict:
+def explained(verdict: Verdict, expectations: Expectations | None) -> Verdict:
+    """A verdict with the expectation that explains it today, if it is a fault that was not known in its run."""
     if expectations is None or verdict.known or not verdict.is_fault:
         return verdict
     return expectations.apply(verdict)

@@ -1,0 +1,169 @@
+"""Writes the tables of the docs that say what ran, from the records in `reports/published`.
+
+    python -m trt_conformance.results.report.published          # writes them
+    python -m trt_conformance.results.report.published --check  # says which are not what the records give
+
+A fault that an expectation explains today counts as known, as in `trt-conformance matrix`. A table stands between two
+comments, `<!-- published: NAME -->` and `<!-- end -->`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import Version
+
+from trt_conformance.catalog.expectations import Expectations
+from trt_conformance.core.check_names import QUICK_LATENCY
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import ROOT
+from trt_conformance.core.target_name import TargetName
+from trt_conformance.results.record.record import read_record, record_path
+from trt_conformance.results.report import view_of, write
+from trt_conformance.results.report.answer import counted
+from trt_conformance.results.report.compare_text import markdown_table
+from trt_conformance.results.summary import outcome
+from trt_conformance.results.versions.columns import explained, number
+from trt_conformance.results.versions.matrix import finding
+
+PUBLISHED = ROOT / "reports" / "published"
+PAGES = (Path("README.md"), Path("reports/README.md"))
+
+_TABLE = re.compile(r"(<!-- published: (\w+) -->\n)(.*?)(<!-- end -->\n)", re.DOTALL)
+_NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX", "torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
+
+
+@dataclass(frozen=True)
+class Published:
+    """What one published run says of one target: the outcomes of its checks, and of how many cases.
+
+    ``latencies``: how many there are; those of the run's own checks, not those taken in passing.
+    """
+
+    run: str
+    target: str
+    gpu: str
+    counts: Mapping[str, int]
+    cases: int
+    latencies: int
+
+    @property
+    def title(self) -> str:
+        """``TensorRT-RTX 1.7.1``."""
+        name = TargetName.parse(self.target)
+        return f"{_NAMES.get(name.flavour, name.flavour)} {name.version}".rstrip()
+
+
+def published(folder: Path = PUBLISHED, expectations: Expectations | None = None) -> list[Published]:
+    """Every published run, one entry for each of its targets, by name of the run.
+
+    Args:
+        folder: the folder of the runs.
+        expectations: what explains a fault today that was not known in its run; without them, it stays a fault.
+
+    Raises:
+        ConformanceError: a folder has no record, or one that cannot be read.
+    """
+    found: list[Published] = []
+    for run in sorted(path for path in folder.iterdir() if path.is_dir()):
+        record = read_record(record_path(run) or run)
+        for target in record.targets:
+            mine = [v for v in record.verdicts if v.target == target and v.check != QUICK_LATENCY]
+            checks = [explained(v, expectations) for v in mine if v.phase != "latency"]
+            timed = sum(v.phase == "latency" for v in mine)
+            gpu = record.header.environment.device.gpu or ""
+            counts = Counter(map(outcome, checks))
+            found.append(Published(run.name, target, gpu, counts, len({v.case for v in mine}), timed))
+    return found
+
+
+def targets_table(entries: Sequence[Published]) -> list[str]:
+    """For each target the run in which most checks passed: where, how many cases, and with what results."""
+    largest: dict[str, Published] = {}
+    for entry in sorted(entries, key=lambda entry: entry.counts.get("pass", 0)):
+        if entry.counts.get("pass"):
+            largest[entry.target] = entry
+    rows = []
+    for entry in sorted(largest.values(), key=_order):
+        where = entry.gpu.removeprefix("NVIDIA ") if entry.gpu else "ahead of time"
+        rows.append((entry.title, where, counted(entry.cases, "case"), _results(entry.counts)))
+    return markdown_table(("target", "where", "ran", "checks"), rows)
+
+
+def runs_table(entries: Sequence[Published]) -> list[str]:
+    """For each published run and target the outcomes of its checks."""
+    columns = ("pass", "known", "fallback", "unsupported", "not run", "fail", "error")
+    rows = [
+        (
+            f"`{entry.run}`",
+            entry.target,
+            str(entry.cases),
+            *(str(entry.counts.get(name, 0) or "") for name in columns),
+            str(entry.latencies or ""),
+        )
+        for entry in entries
+    ]
+    lines = markdown_table(("run", "target", "cases", *columns, "latencies"), rows)
+    return [line.replace("\\_", "_").replace("\\`", "`") for line in lines]
+
+
+TABLES: Mapping[str, Callable[[Sequence[Published]], list[str]]] = {"targets": targets_table, "runs": runs_table}
+
+
+def updated(text: str, entries: Sequence[Published]) -> str:
+    """A page with its tables as the records give them.
+
+    Raises:
+        ConformanceError: the page names a table that there is not.
+    """
+
+    def table(match: re.Match[str]) -> str:
+        begin, name, _, end = match.groups()
+        if name not in TABLES:
+            raise ConformanceError(f"published: {name}: there is no such table; there are {', '.join(TABLES)}")
+        return begin + "\n".join(TABLES[name](entries)) + "\n" + end
+
+    return _TABLE.sub(table, text)
+
+
+def stale(root: Path = ROOT) -> Iterator[tuple[Path, str]]:
+    """The pages whose tables are not what the records give, with what they should be."""
+    view = view_of(())
+    entries = published(root / "reports" / "published", Expectations(view.expectations, finding(view.catalog)))
+    for page in PAGES:
+        text = (root / page).read_text(encoding="utf-8")
+        if (now := updated(text, entries)) != text:
+            yield page, now
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the tables, or with ``--check`` say which pages are stale. Returns the exit code."""
+    found = list(stale())
+    for page, text in found:
+        if "--check" in arguments:
+            print(f"{page}: the tables of published runs are stale; run `make docs-tables`")
+        else:
+            write(ROOT / page, text)
+            print(page)
+    return 1 if found and "--check" in arguments else 0
+
+
+def _results(counts: Mapping[str, int]) -> str:
+    """``4,929 pass, 625 known differences``; what neither passes nor fails is left out."""
+    parts = [f"{counts.get('pass', 0):,} pass"]
+    words = {"known": "known difference", "fallback": "fallback", "fail": "failure", "error": "error"}
+    return ", ".join([*parts, *(counted(counts[name], word) for name, word in words.items() if counts.get(name))])
+
+
+def _order(entry: Published) -> tuple[str, Version, str]:
+    name = TargetName.parse(entry.target)
+    return name.flavour, number(name.version), name.gpu
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
