@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.helpers import run_pytest
 from tests.support.runs import ENVIRONMENT, TARGET, record, verdict
+from trt_conformance.checks.padding.tiers import MODES, RANKS
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.results.record import schema
@@ -64,6 +65,32 @@ def test_shards_make_the_whole(tmp_path):
     again = read_record(save_record(tmp_path / "merged", merged.record).parent)
     assert lines(again) == lines(whole)
     assert again.complete
+
+
+def table_items(*targets):
+    """The tests of padding tables, whose ids depend on how many targets there are."""
+    return [
+        SimpleNamespace(
+            nodeid=f"cases/test_padding.py::test_padding[{rank}d-{mode}{f'-{target}' if len(targets) > 1 else ''}]",
+            callspec=SimpleNamespace(params={"table": (target, "smoke", rank, mode)}),
+        )
+        for target in targets
+        for rank in RANKS
+        for mode in MODES
+    ]
+
+
+def test_padding_tables_are_dealt_alike_whatever_targets_a_machine_has():
+    def tables(index, *targets):
+        mine, others = Shard(index, 3).choose(table_items(*targets), ())
+        assert len(mine) + len(others) == len(targets) * len(RANKS) * len(MODES)
+        found = [item.callspec.params["table"] for item in mine]
+        return {target: {table[2:] for table in found if table[0] == target} for target in targets}
+
+    alone = [tables(index, "one")["one"] for index in (1, 2, 3)]
+    several = [tables(index, "two", "one", "three") for index in (1, 2, 3)]
+    assert [found["one"] for found in several] == [found["three"] for found in several] == alone
+    assert sum(map(len, alone)) == len(set.union(*alone)) == len(RANKS) * len(MODES)
 
 
 @pytest.mark.parametrize("option", [{"lf": True}, {"deselect": ["cases/test_forward.py"]}, {"keyword": "h2"}])

@@ -21,6 +21,7 @@ from trt_conformance.cli import (
     export,
     golden,
     history,
+    init,
     matrix,
     merge,
     mutants,
@@ -68,6 +69,7 @@ app.command()(doctor.doctor)
 app.command()(explore.explore)
 app.command()(export.export)
 app.command()(history.history)
+app.command()(init.init)
 app.command()(matrix.matrix)
 app.command()(merge.merge)
 app.command()(mutants.mutants)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from trt_conformance.checks.padding.tiers import table_id
 from trt_conformance.runner.lookahead import id_of, subject_of
 
 
@@ -40,7 +41,8 @@ class Shard:
         """The tests of this shard, and the others.
 
         Cases, given by their ids, are assigned in turn, each with all its tests on every target. All other tests are
-        assigned by a hash of their names. So a shard does not depend on what the targets of a machine support.
+        assigned by a hash of what they are about. So a shard depends neither on which targets a machine has nor on what
+        they support.
         """
         place = {name: number for number, name in enumerate(cases)}
         mine: list[pytest.Item] = []
@@ -60,12 +62,19 @@ class Shard:
 
 
 def _unit(item: pytest.Item) -> str:
-    """The tests of one shard that belong together: the case's id, or the test's own id if it has no case."""
+    """The tests of one shard that belong together, on any target.
+
+    They are named by the case's id or the padding table's, or by the test's own id if it has neither.
+    """
     callspec = getattr(item, "callspec", None)
     if callspec is not None:
         subject = subject_of(item)
         if subject is not None:
             return id_of(subject)
+        table = callspec.params.get("table")
+        if table is not None:
+            _, _, rank, mode = table
+            return table_id(rank, mode)
         case = callspec.params.get("case")
         if hasattr(case, "id"):
             return str(case.id)
