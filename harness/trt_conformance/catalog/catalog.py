@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from trt_conformance.catalog.case_file import expand
+from trt_conformance.catalog.case_patterns import CasePatterns
 from trt_conformance.catalog.claims import Claim
 from trt_conformance.catalog.folder_files import FolderFiles, checked_claims
 from trt_conformance.catalog.neighbours import check_neighbours
@@ -68,16 +68,9 @@ class Catalog:
         return next((sweep.sweep.folder for sweep in self.sweeps if case_id in sweep.ids), None)
 
     def select(self, globs: Iterable[str]) -> tuple[Case, ...]:
-        """Return the cases whose id, id without precision, file, or folder matches any glob; all without globs."""
-        globs = tuple(glob.removeprefix("./").rstrip("/") for glob in globs)
-        if not globs:
-            return self.cases
-        by_file = {file: _file_names(file) for file in {case.file for case in self.cases}}
-        return tuple(
-            case
-            for case in self.cases
-            if any(fnmatchcase(name, glob) for glob in globs for name in (case.id, case.base_id, *by_file[case.file]))
-        )
+        """Return the cases that match any of the patterns of `CasePatterns`; all cases without patterns."""
+        patterns = CasePatterns(globs)
+        return tuple(filter(patterns.match, self.cases)) if patterns else self.cases
 
     def find(self, case_id: str) -> Case | None:
         """Return the case of a full id, of any tier; None if there is no such case.
@@ -168,12 +161,6 @@ class _Linted:
     def remember(self) -> None:
         if self._cache is not None and not self.known:
             self._cache.put(self._key, b"")
-
-
-def _file_names(file: str) -> list[str]:
-    """A case file and the folders that it is in, as a glob may name them."""
-    parents = [str(folder) for folder in PurePosixPath(file).parents]
-    return [file, *(folder for folder in parents if folder not in (".", "/"))]
 
 
 def _linted_as(paths: Iterable[Path]) -> str:

@@ -26,12 +26,17 @@ MAX_CASE_NAME = 120
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """One mistake in a file. ``cases`` are the cases that inherit it from the file's defaults."""
+    """One mistake in a file.
+
+    ``cases`` are the cases that inherit it from the file's defaults, and ``case`` is the one whose own it is; both by
+    their ids without precision.
+    """
 
     file: str
     line: int
     message: str
     cases: tuple[str, ...] = ()
+    case: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message}{self._inherited()}"
@@ -68,6 +73,7 @@ class Source:
     path: Path = Path()
     folder: CaseFolder = SUITE
     _faults: dict[tuple[int, str], list[str]] = field(default_factory=dict)
+    _cases: dict[tuple[int, str], str] = field(default_factory=dict)
 
     @cached_property
     def _lines(self) -> KeyLines:
@@ -76,7 +82,7 @@ class Source:
     @property
     def faults(self) -> list[Fault]:
         """The faults found so far, each once."""
-        return [Fault(self.file, line, message, tuple(cases)) for (line, message), cases in self._faults.items()]
+        return [Fault(self.file, *key, tuple(cases), self._cases.get(key, "")) for key, cases in self._faults.items()]
 
     def line(self, path: KeyPath) -> int:
         """Return the line, from 1, of a key or of its longest prefix in the file."""
@@ -88,7 +94,10 @@ class Source:
         Raises:
             CaseFileError: the file has `MAX_FAULTS` faults; with all of them.
         """
-        cases = self._faults.setdefault((self.line(path), one_line(message, MAX_MESSAGE)), [])
+        key = self.line(path), one_line(message, MAX_MESSAGE)
+        cases = self._faults.setdefault(key, [])
+        if len(path) > 1 and path[0] == "case":
+            self._cases.setdefault(key, f"{self.stem}/{self.document['case'][path[1]].get('id', '')}")
         if case is not None and (name := one_line(case, MAX_MESSAGE)[:MAX_CASE_NAME]) not in cases:
             cases.append(name)
         if len(self._faults) > MAX_FAULTS:

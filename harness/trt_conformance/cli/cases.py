@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trt_conformance.cli.folders import Cases, folders_of
+from trt_conformance.cli.folders import Cases, Golden, folders_of
 from trt_conformance.cli.import_cases import import_cases
 from trt_conformance.cli.output import AsJson, print_json, print_table
-from trt_conformance.cli.selection import one_case, read_catalog, select_cases
+from trt_conformance.cli.selection import PATTERN_HELP, one_case, read_catalog, select_cases
 from trt_conformance.core.errors import ConformanceError, InvalidConvolution
 
 if TYPE_CHECKING:
+    from trt_conformance.catalog.case_patterns import CasePatterns
     from trt_conformance.catalog.catalog import Catalog
     from trt_conformance.catalog.source import Fault
     from trt_conformance.core.case import Case
@@ -24,7 +27,7 @@ app.command("import")(import_cases)
 
 Globs = Annotated[
     list[str] | None,
-    typer.Option("--case", metavar="GLOB", help="Only cases whose id or file matches. Repeatable."),
+    typer.Option("--case", metavar="PATTERN", help=f"{PATTERN_HELP} Repeatable."),
 ]
 
 
@@ -83,25 +86,40 @@ def claims(
 
 
 @app.command()
-def lint(cases: Cases = None, committed: Committed = False, as_json: AsJson = False) -> None:
+def lint(
+    case: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CASE...", help=f"{PATTERN_HELP} Only their faults are listed."),
+    ] = None,
+    cases: Cases = None,
+    golden: Golden = None,
+    committed: Committed = False,
+    as_json: AsJson = False,
+) -> None:
     """Check all case files, sweeps, claims and expectations.
 
     Exit code 2 if there is a fault.
     """
+    from trt_conformance.catalog.case_patterns import CasePatterns
     from trt_conformance.catalog.linting import lint_folders
     from trt_conformance.catalog.source import CaseFileError
     from trt_conformance.checks.padding import sample, tiers
     from trt_conformance.cli.coverage import summary
     from trt_conformance.core.words import counted
 
-    folders = folders_of(cases)
+    folders, patterns = folders_of(cases, golden), CasePatterns(case or ())
     unfiled = [name for tier in tiers.TIERS.values() for name in sample.ids(tier)]
     catalog: Catalog | None = None
     faults = [fault for folder in folders for fault in _uncommitted_goldens(folder)] if committed else []
     try:
         catalog, expectations = lint_folders(*folders, unfiled=unfiled)
+        chosen = select_cases(catalog, case or ())
     except CaseFileError as error:
-        faults += error.faults
+        named = [fault for fault in error.faults if _is_named(fault, folders, patterns)]
+        if not named:
+            said = f"{counted(len(error.faults), 'fault')} elsewhere keep the cases from being read"
+            raise ConformanceError(f"no fault is in {' '.join(case or ())}, but {said}; lint without CASE") from None
+        faults += named
     if catalog is None or faults:
         found = CaseFileError(faults)
         if as_json:
@@ -112,12 +130,23 @@ def lint(cases: Cases = None, committed: Committed = False, as_json: AsJson = Fa
     if as_json:
         print_json({"faults": []})
         return
-    count = counted(len(catalog.cases), "case")
-    files = counted(len({found.file for found in catalog.cases}), "file")
+    count = counted(len(chosen), "case")
+    files = counted(len({found.file for found in chosen}), "file")
+    if patterns:
+        typer.echo(f"{count} in {files}: no faults")
+        return
     claims, known = counted(len(catalog.claims), "claim"), counted(len(expectations), "expectation")
     typer.echo(f"{count} in {files}, {claims}, {known}: no faults")
     for expanded in catalog.sweeps:
         typer.echo(summary(expanded))
+
+
+def _is_named(fault: Fault, folders: Sequence[CaseFolder], patterns: CasePatterns) -> bool:
+    """Whether patterns name the case of a fault, one that inherits it, or its file."""
+    if any(patterns.match_base(name) for name in (fault.case, *fault.cases) if name):
+        return True
+    inside = (folder for folder in folders if PurePosixPath(fault.file).is_relative_to(folder.name))
+    return any(patterns.match_file(fault.file, folder) for folder in inside)
 
 
 def _uncommitted_goldens(folder: CaseFolder) -> list[Fault]:

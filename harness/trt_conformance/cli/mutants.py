@@ -10,7 +10,7 @@ import typer
 
 from trt_conformance.cli.folders import Cases, Golden, folders_of
 from trt_conformance.cli.output import AsJson, print_json
-from trt_conformance.cli.selection import read_catalog
+from trt_conformance.cli.selection import PATTERN_HELP, read_catalog
 from trt_conformance.core.errors import ConformanceError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SHOWN = 3
 
 CaseGlobs = Annotated[
     list[str] | None,
-    typer.Option("--case", metavar="GLOB", help="Only cases whose id or file matches. Repeatable."),
+    typer.Option("--case", metavar="PATTERN", help=f"{PATTERN_HELP} Repeatable."),
 ]
 MutantGlobs = Annotated[
     list[str] | None,

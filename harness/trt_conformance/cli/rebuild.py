@@ -14,7 +14,7 @@ import typer
 
 from trt_conformance.cli.folders import Cases, Golden, folders_of
 from trt_conformance.cli.output import AsJson, note, print_json
-from trt_conformance.cli.selection import read_catalog
+from trt_conformance.cli.selection import PATTERN_HELP, read_catalog
 from trt_conformance.cli.streams import sigterm_as_ctrl_c
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import RUNS
@@ -40,7 +40,7 @@ def rebuild(
     target: Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")],
     case: Annotated[
         list[str] | None,
-        typer.Option("--case", metavar="GLOB", help="Only cases whose id or file matches. Repeatable."),
+        typer.Option("--case", metavar="PATTERN", help=f"{PATTERN_HELP} Repeatable."),
     ] = None,
     times: Annotated[int, typer.Option(min=1, max=10_000, help="How many times to build each case.")] = 20,
     every_tactic: Annotated[

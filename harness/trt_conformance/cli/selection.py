@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from trt_conformance.core.case_folder import CaseFolder
     from trt_conformance.core.types import Tier
 
-PATTERN_HELP = "An id, with or without its precision, a file or a folder of cases; or a pattern with * and ?."
+PATTERN_HELP = "Only these cases: an id, with or without its precision, a file, a folder, or a pattern with * and ?."
 
 
 def read_catalog(folders: Sequence[CaseFolder], tier: Tier | None = "nightly") -> Catalog:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 
+from trt_conformance.catalog.case_patterns import CasePatterns
 from trt_conformance.catalog.catalog import Catalog
+from trt_conformance.catalog.sweeps.model import Sweep
 from trt_conformance.checks.padding import sample as padding_sample
 from trt_conformance.checks.padding.tiers import PaddingTier, tier_of
 from trt_conformance.core.case import Case
@@ -57,8 +58,12 @@ class Selection:
     @cached_property
     def generated(self) -> tuple[str, ...]:
         """The ids of the chosen cases of sweeps. Each case is made when it runs."""
-        names = (name for expanded in self.catalog.sweeps for name in expanded.names(self.tier))
-        return tuple(name for name in names if self._names_generated(name))
+        return tuple(
+            name
+            for expanded in self.catalog.sweeps
+            for name in expanded.names(self.tier)
+            if self._names_generated(name, expanded.sweep)
+        )
 
     @cached_property
     def unfiled(self) -> tuple[str, ...]:
@@ -89,16 +94,19 @@ class Selection:
 
     def names(self, name: str) -> bool:
         """Whether the patterns match an id; every id where there are no patterns."""
-        return not self.options.cases or any(fnmatchcase(name, glob) for glob in self.options.cases)
+        return self._patterns.match_id(name)
 
-    def _names_generated(self, name: str) -> bool:
-        """As `names`, with or without the precision, as for the cases of a case file."""
-        return self.names(name) or self.names(name.rpartition("-")[0])
+    @cached_property
+    def _patterns(self) -> CasePatterns:
+        return CasePatterns(self.options.cases)
+
+    def _names_generated(self, name: str, sweep: Sweep) -> bool:
+        return self._patterns.match_id(name) or self._patterns.match_file(sweep.file, sweep.folder)
 
     def _point_to_tier(self, asked: str) -> None:
         """Raise ConformanceError if the patterns match generated cases of a larger tier."""
         for expanded in self.catalog.sweeps:
             for case_id, row in expanded.ids.items():
-                if self._names_generated(case_id):
+                if self._names_generated(case_id, expanded.sweep):
                     tier = expanded.rows[row][0]
                     raise ConformanceError(f"{asked}: {case_id} is of tier {tier}; add --tier {tier}")
