@@ -50,7 +50,8 @@ class Selection:
         asked = f"--case {' '.join(globs)}"
         if matching:
             kind, option = ("large", "--large") if all(case.large for case in matching) else ("timed", "--latency")
-            raise ConformanceError(f"{asked}: only {kind} cases match; add {option} to run them")
+            found = f"{asked}: only {kind} cases match" if globs else f"all cases are {kind} ones"
+            raise ConformanceError(f"{found}; add {option} to run them")
         self._point_to_tier(asked)
         listing = "".join(folder.options_of_cases for folder in self.catalog.folders)
         raise ConformanceError(f"{asked}: no case matches; see `trt-conformance cases list{listing}`")
