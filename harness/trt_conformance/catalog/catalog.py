@@ -21,6 +21,7 @@ from trt_conformance.catalog.source import CaseFileError, Fault
 from trt_conformance.catalog.sweeps.expand import Expanded, expand_sweep
 from trt_conformance.core.case import Case
 from trt_conformance.core.case_folder import SUITE, CaseFolder
+from trt_conformance.core.collection import no_cycle_search
 from trt_conformance.core.disk_cache import DiskCache
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import content_hash
@@ -100,6 +101,7 @@ class Catalog:
         return found
 
 
+@no_cycle_search()
 def load_catalog(*folders: CaseFolder, tier: Tier | None = "nightly", linted: DiskCache | None = None) -> Catalog:
     """Read and check the claims, case files and sweeps (files in a folder ``sweeps``) of folders.
 
