@@ -68,6 +68,8 @@ def commands(folder: Path, store: Path, with_goldens: bool) -> Iterator[tuple[st
     load = "from trt_conformance.catalog.catalog import load_catalog; from pathlib import Path; import sys; "
     load += "from trt_conformance.core.case_folder import CaseFolder; "
     yield "load", ["-c", load + "print(len(load_catalog(CaseFolder.at(Path(sys.argv[1]))).cases))", str(folder)]
+    collect = ["--collect-only", "-q", "--no-record", "--no-cache", "--target", "numpy", "--cases", str(folder)]
+    yield "collect", ["-m", "trt_conformance.cli", "run", *collect]
     if with_goldens:
         golden = ["-m", "trt_conformance.cli", "golden", "update", "--cases", str(folder), "--golden", str(store)]
         yield "golden update", golden
@@ -95,10 +97,11 @@ def timed(arguments: list[str]) -> tuple[float, float, str]:
 
 def profile(folder: Path, path: Path) -> None:
     """Write the functions in which linting spends its time."""
-    from trt_conformance.catalog.linting import lint_folder
+    from trt_conformance.catalog.linting import lint_folders
+    from trt_conformance.core.case_folder import CaseFolder
 
     profiler = cProfile.Profile()
-    profiler.runcall(lint_folder, folder)
+    profiler.runcall(lint_folders, CaseFolder.at(folder))
     with path.open("w", encoding="utf-8") as stream:
         pstats.Stats(profiler, stream=stream).sort_stats("cumulative").print_stats(60)
 

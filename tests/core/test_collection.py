@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.helpers import SMALL_FILE
-from trt_conformance.catalog import catalog
+from trt_conformance.catalog import folder_files
+from trt_conformance.catalog.catalog import load_catalog
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.collection import no_cycle_search
 from trt_conformance.core.errors import ConformanceError
 
@@ -34,17 +36,17 @@ def test_what_was_off_stays_off() -> None:
 
 def test_reading_a_catalog_pauses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    read = catalog.read_sources
+    read = folder_files.read_sources
 
     def reading(*arguments: object) -> object:
         seen.append(gc.isenabled())
         return read(*arguments)
 
-    monkeypatch.setattr(catalog, "read_sources", reading)
+    monkeypatch.setattr(folder_files, "read_sources", reading)
     (tmp_path / "one.toml").write_text(SMALL_FILE + '[[case]]\nid = "a"\ndoc = "a case of a test"\n', encoding="utf-8")
     for _ in range(2):  # a decorator that can be used once would fail the second time
-        assert len(catalog.load_catalog(tmp_path).cases) == 1
+        assert len(load_catalog(CaseFolder.at(tmp_path)).cases) == 1
     assert seen and not any(seen) and gc.isenabled()
     with pytest.raises(ConformanceError):
-        catalog.load_catalog(tmp_path / "missing")
+        load_catalog(CaseFolder.at(tmp_path / "missing"))
     assert gc.isenabled()
