@@ -1,6 +1,7 @@
 """What the harness's own tests share."""
 
 import os
+import sys
 
 import pytest
 
@@ -10,6 +11,7 @@ from trt_conformance.results.record.record import CHECK_VARIABLE
 os.environ[CHECK_VARIABLE] = "1"
 # Without bytecode, each process that a test starts compiles every module again, which takes longer than most tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.hookimpl(tryfirst=True)
