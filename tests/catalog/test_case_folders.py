@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.helpers import SMALL_FILE
-from tests.support.runs import verdict
+from tests.support.runs import TARGET, verdict
 from trt_conformance.catalog.catalog import CaseFileError, load_catalog
 from trt_conformance.catalog.expectations import Expectation, load_expectations
 from trt_conformance.catalog.linting import lint_folders
@@ -15,9 +15,10 @@ from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import CASES, GOLDEN
 from trt_conformance.golden import read_reference, update, verify
+from trt_conformance.results.claims import lines
 
 PLAIN = '[[case]]\nid = "plain"\ndoc = "convolves without any attribute"\n'
-CLAIM = '[[claim]]\nid = "mine.first"\nsection = "my network"\nstatement = "The first layer is right."\n'
+CLAIM = '[[claim]]\nid = "own.first"\nsection = "my network"\nstatement = "The first layer is right."\n'
 KNOWN = """\
 [[expectation]]
 id = "{id}"
@@ -169,22 +170,30 @@ def test_a_missing_golden_says_which_folder_to_update(tmp_path):
 
 
 def test_cases_cite_the_suites_claims_and_claims_of_their_own(tmp_path):
-    cited = PLAIN + 'claims = ["stride_nd.h2_w2", "mine.first"]\n'
+    cited = PLAIN + 'claims = ["stride_nd.h2_w2", "own.first"]\n'
     mine = folder(tmp_path, cited)
-    assert 'claim "mine.first" is not in claims.toml' in refusal(mine)
+    assert 'claim "own.first" is not in claims.toml' in refusal(mine)
     write(tmp_path / "claims.toml", CLAIM)
-    claims = load_catalog(mine).claims
-    assert sorted(claims) == ["mine.first", "stride_nd.h2_w2"]
+    catalog = load_catalog(mine)
+    assert sorted(catalog.claims) == ["own.first", "stride_nd.h2_w2"]
+    told = lines([verdict("one/plain-fp32", claims=("own.first",))], catalog.claims)
+    assert told == [f"{TARGET}: own: 1 of 1 claims hold, 0 differ, 0 not checked"]
     write(tmp_path / "claims.toml", CLAIM + CLAIM.replace("first", "second"))
-    assert 'no case checks the claim "mine.second"' in refusal(mine)
+    assert 'no case checks the claim "own.second"' in refusal(mine)
 
 
 def test_a_claim_of_two_folders_is_refused(tmp_path):
-    first = folder(tmp_path / "a", PLAIN + 'claims = ["mine.first"]\n')
-    second = folder(tmp_path / "b", PLAIN + 'claims = ["mine.first"]\n', file="two.toml")
+    first = folder(tmp_path / "a", PLAIN + 'claims = ["own.first"]\n')
+    second = folder(tmp_path / "b", PLAIN + 'claims = ["own.first"]\n', file="two.toml")
     for path in ("a", "b"):
         write(tmp_path / path / "claims.toml", CLAIM)
-    assert f'{tmp_path}/b/claims.toml:1: claim "mine.first" is also in {tmp_path}/a' in refusal(first, second)
+    assert f'{tmp_path}/b/claims.toml:1: claim "own.first" is also in {tmp_path}/a' in refusal(first, second)
+
+
+def test_a_case_with_a_claim_of_its_own_keeps_its_source(tmp_path):
+    write(tmp_path / "claims.toml", CLAIM)
+    (case,) = load_catalog(folder(tmp_path, PLAIN + 'claims = ["own.first"]\n')).cases
+    assert case.source == "a source"
 
 
 # Expectations.

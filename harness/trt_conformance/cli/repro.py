@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trt_conformance.cli.folders import Cases, folders_of
+from trt_conformance.cli.folders import Cases, folders_of, folders_of_run
 from trt_conformance.cli.selection import one_case, read_catalog
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run record, or its folder.")]
@@ -36,7 +36,7 @@ def repro(
     from trt_conformance.results.record.record import read_record
 
     record = read_record(run)
-    found = one_case(read_catalog(folders_of(cases) if cases else record.folders), case)
+    found = one_case(read_catalog(folders_of(cases) if cases else folders_of_run(record)), case)
     folder = output or Path("repro") / found.id
     failure, files = write_repro(record, found, folder, target, check)
     typer.echo(f"{found.id} on {failure.verdict.target}, check {failure.verdict.check}: {failure.lines[0]}")

@@ -1,4 +1,4 @@
-"""NVIDIA's documents whose statements about the layer are claims: their names, titles and places.
+"""The documents whose statements about the layer are claims: NVIDIA's and those of the user's own, with their places.
 
 A claim's id begins with the name of its document (``nvinfer_h.rank_7_8``). An id that begins otherwise
 (``stride_nd.h2_w2``) belongs to the cookbook's chapter, whose sections are the beginnings of its ids.
@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 COOKBOOK = "cookbook"
+OWN = "own"
+"""The name under which claims of a user's own are counted: ``own.first_layer``."""
 
 
 class Document(NamedTuple):
-    """A document: its title, what of it a claim's ``section`` names, and its URL."""
+    """A document: its title, what of it a claim's ``section`` names, and its URL, empty where it has none."""
 
     title: str
     section: str
@@ -62,6 +64,7 @@ DOCUMENTS: dict[str, Document] = {
         "table or note",
         "https://docs.nvidia.com/deeplearning/tensorrt-rtx/latest/getting-started/support-matrix.html",
     ),
+    OWN: Document("Claims of your own", "place", ""),
 }
 
 
