@@ -54,6 +54,17 @@ def test_draws_vary_in_every_choice():
     assert len(seen["mode"]) == 6
 
 
+def test_operations_that_read_the_input_need_its_shape():
+    def left(op, **given):
+        return fitted(Layer(size=(4, 4), epilogue=(op,), **given)).epilogue
+
+    assert left("add", channels=2, maps=2) == ("add",)
+    assert left("min", channels=2, maps=3) == left("add", window=(2, 2)) == left("concat", free=("batch",)) == ()
+    assert left("concat", channels=2, maps=3) == ("concat",)
+    assert left("max_pool") == ("max_pool",)
+    assert left("max_pool", window=(4, 1)) == ()
+
+
 def test_long_sums_of_a_large_window_have_a_channel():
     drawn = [Draws(1, "terms", Layer(window=(65, 64), size=(70, 70))).layer(number) for number in range(40)]
     assert min(layer.channels for layer in drawn) >= 1

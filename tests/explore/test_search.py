@@ -24,7 +24,7 @@ from trt_conformance.explore.shrink import is_clean, shrunk, simpler, weight
 from trt_conformance.mutants.mutant import Mutant, MutantEngine, MutantTarget
 from trt_conformance.targets.crew import Crew
 from trt_conformance.targets.engines import Engines
-from trt_conformance.targets.errors import Refused, TargetCrashed
+from trt_conformance.targets.errors import Refused, TargetCrashed, TargetHung
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.protocols import NetworkFacts
 
@@ -181,8 +181,22 @@ def test_a_fault_at_the_end_of_the_time_is_made_small_for_a_moment(tmp_path, mon
     given = []
     monkeypatch.setattr(searching, "shrunk", lambda *arguments: given.append(arguments[-1]) or shrunk(*arguments))
     search = Search(Draws(1, "stride"), Judge(), tmp_path)
-    search.tried(WrongIf(strided_16), STRIDED[0], remaining=-3.0)
+    search.tried(WrongIf(strided_16), STRIDED[0], lambda: -3.0)
     assert given == [searching.LEAST_S]
+
+
+def test_a_call_that_ends_with_the_time_is_no_find(tmp_path):
+    class Slow(NumpyTarget):
+        def build(self, case):
+            raise TargetHung("no answer within 12 s: the process was killed (in build)")
+
+    search = Search(Draws(1), Judge(), tmp_path, shrink_s=0.0)
+    assert search.tried(Slow(), 0, lambda: -0.1) is None
+    assert not search.finds.known
+    assert not list(tmp_path.iterdir())
+    outcome = search.tried(Slow(), 0, lambda: 60.0)
+    assert outcome.find.verdict.status == "error"
+    assert "TargetHung: no answer within 12 s" in outcome.find.verdict.message
 
 
 def test_each_relation_that_applies_comes_up_in_turn():

@@ -144,7 +144,7 @@ class Layer:
         if self.bias_by_set_input:
             found["bias_by_set_input"] = True
         if self.epilogue:
-            found["epilogue"] = tuple({"op": op, **PARAMETERS.get(op, {})} for op in self.epilogue)
+            found["epilogue"] = tuple(_operation(op, self.rank) for op in self.epilogue)
         if self.free:
             found["dynamic"] = self._dynamic()
         formats = {"input": self.input_format, "output": self.output_format}
@@ -196,6 +196,14 @@ PARAMETERS: dict[EpilogueName, dict[str, Any]] = {
     "scale": {"scale": (0.5,), "shift": (2.0,)},
 }
 """The numbers of the operations after the layer that have any."""
+POOLED = 2
+"""The window of a pooling, on each axis."""
+
+
+def _operation(op: EpilogueName, rank: int) -> dict[str, Any]:
+    """The fields of an operation after the layer."""
+    window = {"window": (POOLED,) * rank} if op == "max_pool" else {}
+    return {"op": op, **PARAMETERS.get(op, {}), **window}
 
 
 def fitted(layer: Layer) -> Layer:
@@ -232,12 +240,16 @@ def _possible(layer: Layer) -> Iterator[EpilogueName]:
     given, axis = layer.input_shape, -layer.rank - 1
     for op in layer.epilogue:
         joins = op in (*JOINS, "concat")
-        same = (
-            output == given if op == "add" else output[:axis] + output[axis + 1 :] == given[:axis] + given[axis + 1 :]
-        )
-        if joins and (not same or layer.free):
+        others = (output[:axis] + output[axis + 1 :], given[:axis] + given[axis + 1 :])
+        same = others[0] == others[1] and (op == "concat" or output[axis] == given[axis])
+        sizes = output[axis + 1 :]
+        if (joins and not same) or (op == "max_pool" and min(sizes) < POOLED):
+            continue
+        if layer.free and (joins or op == "max_pool"):  # a smaller run may not have the sizes for it
             continue
         yield op
+        if op == "max_pool":
+            output = (*output[: axis + 1], *(size // POOLED for size in sizes))
         if op == "concat":
             output = (*output[:axis], output[axis] + given[axis], *output[axis + 1 :])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from trt_conformance.targets.protocols import Target
 
 FOLDER = "finds"
 """The folder of the case files, in that of the record."""
+HUNG = "TargetHung: "
+"""What the message of a call begins with that took too long."""
 LEAST_S = 5.0
 """A fault that is found when the time is nearly up is made small for so long all the same."""
 KEPT_FIGURES = ("fraction", "bound_for", "ran_in", "kernel", "arithmetic", "relation", "engine", "build_s")
@@ -100,9 +102,7 @@ class Search:
         """The outcome of each draw, as they end. A draw that was not finished when the time was up has none."""
 
         def work(target: Target, number: int) -> Outcome | None:
-            outcome = self.tried(target, number, crew.remaining)
-            hangs = outcome.is_fault and crew.remaining <= 0 and "no answer within" in outcome.verdict.message
-            return None if hangs else outcome
+            return self.tried(target, number, lambda: crew.remaining)
 
         for _, outcome in crew.each(numbers, work):
             assert outcome is not None
@@ -110,12 +110,23 @@ class Search:
                 self.reached.add(outcome.layer)
             yield outcome
 
-    def tried(self, target: Target, number: int, remaining: float = math.inf) -> Outcome:
-        """Judge one draw, and make a fault small for so many remaining seconds at most, but for a few."""
+    def tried(self, target: Target, number: int, remaining: Callable[[], float] = lambda: math.inf) -> Outcome | None:
+        """Judge one draw, and make a fault small.
+
+        Args:
+            target: the target.
+            number: of the draw.
+            remaining: gives the seconds until the time is up. A fault is made small for so long, or a few seconds.
+
+        Returns:
+            None for a call that was ended because the time was up: it would not have hung, perhaps.
+        """
         layer = self._draws.layer(number)
         verdict = summary(self._judge(target, layer.case(draw_id(self._draws.seed, number)), number))
         is_find = verdict.is_fault and not verdict.known
-        seconds = min(self._shrink_s, max(remaining, LEAST_S))
+        if is_find and remaining() <= 0 and HUNG in verdict.message:
+            return None
+        seconds = min(self._shrink_s, max(remaining(), LEAST_S))
         find = self._found(target, number, layer, verdict, seconds) if is_find else None
         return Outcome(number, layer, _short(verdict), find)
 

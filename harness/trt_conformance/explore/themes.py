@@ -196,16 +196,22 @@ def _terms(d: Drawing) -> None:
 def _epilogue(d: Drawing) -> None:
     rng = d.rng
     if rng.random() < 0.5:
-        several = (("relu",), ("relu",), ("clip",), ("relu", "clip"), ("clip", "relu"))
+        several = (
+            ("relu",),
+            ("relu",),
+            ("clip",),
+            ("relu", "clip"),
+            ("clip", "relu"),
+            ("max_pool",),
+            ("relu", "max_pool"),
+        )
         d.change(epilogue=rng.choice((*several, *((op,) for op in ROUNDING))))
     else:
         total = d.layer.groups * rng.choice(edge(rng, 1, 6))
         window = tuple(rng.choice((1, 3, 5)) for _ in d.layer.window)
-        plain, sides = (1,) * d.layer.rank, tuple(f // 2 for f in window)
+        ones, sides = (1,) * d.layer.rank, tuple(f // 2 for f in window)
         size = max(1, total // d.layer.groups)
-        d.change(
-            mode="EXPLICIT_ROUND_DOWN", free=(), window=window, stride=plain, dilation=plain, pre=sides, post=sides
-        )
+        d.change(mode="EXPLICIT_ROUND_DOWN", free=(), window=window, stride=ones, dilation=ones, pre=sides, post=sides)
         d.change(channels=size, maps=size)
         joined = (("add",), ("add", "relu"), ("relu", "add"), ("concat",), ("concat", "relu"))
         d.change(epilogue=rng.choice((*joined, ("min",), ("max",))))
