@@ -108,7 +108,7 @@ def command_options(words: list[str]) -> set[str]:
     command = typer.main.get_command(app)
     for word in words:
         command = getattr(command, "commands", {}).get(word, command)
-    return {option for parameter in command.params for option in parameter.opts}
+    return {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
 
 
 def commands(text: str) -> list[str]:
