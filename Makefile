@@ -23,7 +23,7 @@ export CHECK_PYTHON
 .PHONY: help conformance test gpu compare lint doctor docs-tables clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'EXTRA=tensorrt, tensorrt10 or tensorrt8 installs TensorRT; PYTHON= chooses the interpreter; ARGS= goes to pytest.'
 
 conformance: $(STAMP) ## run every case on every target that works on this machine
