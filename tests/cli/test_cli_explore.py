@@ -13,6 +13,7 @@ from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.cli import app
 from trt_conformance.cli.explore import duration
 from trt_conformance.cli.explore_run import clock
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.results.record.record import read_record
@@ -67,7 +68,7 @@ def test_a_find_ends_with_1_and_has_a_case_file(tmp_path):
     record = recorded(tmp_path)
     found = [verdict for verdict in record.verdicts if verdict.case.startswith("found_")]
     assert found and all(verdict.check == "forward" for verdict in found)
-    cases = load_catalog(next(tmp_path.rglob("finds")), tier=None).cases
+    cases = load_catalog(CaseFolder.at(next(tmp_path.rglob("finds"))), tier=None).cases
     assert {case.id for case in cases} == {verdict.case for verdict in found}
     assert record.end.exit == 1
 
