@@ -21,7 +21,7 @@ OBJECTS = {
     "network": ("INetworkDefinition",),
     "layer": (
         "IConvolutionLayer", "ILayer", "IQuantizeLayer", "IDequantizeLayer", "IConcatenationLayer", "IActivationLayer",
-        "IElementWiseLayer", "IScaleLayer",
+        "IElementWiseLayer", "IScaleLayer", "IPoolingLayer",
     ),
     "tensor": ("ITensor",),
     "output": ("ITensor",),
@@ -51,6 +51,7 @@ PROBED = {
     "builder_optimization_level": 'hasattr(config, "builder_optimization_level")',
     "set_tactic_sources": "FAST_SOURCES",
     "TacticSource": 'getattr(api.trt, "TacticSource", None)',
+    "num_ranks": "except AttributeError as fault",
     "precision": "not self.strong",
     "set_output_type": "not self.strong",
 }
@@ -60,7 +61,7 @@ PROBED_FILES = {"tactics.py": 'hasattr(api.trt, "IAlgorithmSelector")'}
 # Attributes of the harness's own objects and of NumPy's arrays that go by the same names.
 OWN = {
     "engine": {"run", "close", "measure", "enqueue", "serialize", "_stream", "_buffers"},
-    "builder": {"prepare", "close", "define", "build", "build_with", "tactics", "load"},
+    "builder": {"model_dump", "prepare", "close", "define", "build", "build_with", "tactics", "load"},
     "cache": {"get", "put", "has"},
     "layer": {"reads", "type", "name", "kernel"},
     "tensor": {"get", "ndim", "shape", "dtype"},

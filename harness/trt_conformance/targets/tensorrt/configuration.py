@@ -17,41 +17,41 @@ def configure(api: Api, config: Any, case: Case) -> None:
         Unsupported: this version does not have an option.
         Refused: TensorRT does not accept one.
     """
-    builder = case.builder
-    for flag in builder.flags:
+    options = case.builder
+    for flag in options.flags:
         config.set_flag(_member(api, "BuilderFlag", flag))
-    if builder.tactic_sources is not None:
-        sources = sum(1 << int(_member(api, "TacticSource", name)) for name in builder.tactic_sources)
+    if options.tactic_sources is not None:
+        sources = sum(1 << int(_member(api, "TacticSource", name)) for name in options.tactic_sources)
         if not config.set_tactic_sources(sources):
             raise Refused("build", "\n".join(api.take_errors()) or "the tactic sources were refused")
-    if builder.builder_optimization_level is not None:
-        _assign(api, config, "builder_optimization_level", builder.builder_optimization_level)
-    if builder.tiling_optimization_level is not None:
-        level = _member(api, "TilingOptimizationLevel", builder.tiling_optimization_level)
+    if options.builder_optimization_level is not None:
+        _assign(api, config, "builder_optimization_level", options.builder_optimization_level)
+    if options.tiling_optimization_level is not None:
+        level = _member(api, "TilingOptimizationLevel", options.tiling_optimization_level)
         _assign(api, config, "tiling_optimization_level", level)
-    if builder.hardware_compatibility_level is not None:
+    if options.hardware_compatibility_level is not None:
         if api.flavour == "tensorrt_rtx":
             raise Unsupported("TensorRT-RTX ignores the hardware compatibility level")
-        level = _member(api, "HardwareCompatibilityLevel", builder.hardware_compatibility_level)
+        level = _member(api, "HardwareCompatibilityLevel", options.hardware_compatibility_level)
         _assign(api, config, "hardware_compatibility_level", level)
-    if builder.workspace is not None:
-        config.set_memory_pool_limit(_member(api, "MemoryPoolType", "WORKSPACE"), builder.workspace)
-    if builder.timing_cache:
+    if options.workspace is not None:
+        config.set_memory_pool_limit(_member(api, "MemoryPoolType", "WORKSPACE"), options.workspace)
+    if options.timing_cache:
         config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
 
 
-def capabilities(api: Api, builder: Builder, ahead_for: str | None) -> list[Any]:
+def capabilities(api: Api, options: Builder, ahead_for: str | None) -> list[Any]:
     """The compute capabilities to build for; none for TensorRT's own choice.
 
     Args:
         api: the version.
-        builder: the case's options.
+        options: the case's.
         ahead_for: the compute capability that the suite builds for where it has no GPU that fits.
 
     Raises:
         Unsupported: an engine is built for this machine's GPU, or this version does not have one of them.
     """
-    names = builder.compute_capabilities
+    names = options.compute_capabilities
     if names is not None and ahead_for is None:
         raise Unsupported("compute capabilities are chosen only where engines are built ahead of time")
     chosen = names if names is not None else () if ahead_for is None else (ahead_for,)
