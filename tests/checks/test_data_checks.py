@@ -64,7 +64,9 @@ def test_outside_ci_the_check_of_commits_is_not_run_and_says_why(checkout, monke
 
 
 def test_a_copy_without_git_is_not_run(checkout, monkeypatch, tmp_path_factory):
-    monkeypatch.setattr(git, "ROOT", tmp_path_factory.mktemp("copy"))
+    copy = tmp_path_factory.mktemp("copy")
+    monkeypatch.setattr(git, "ROOT", copy)
+    monkeypatch.setattr(data_checks, "GOLDEN", copy / "golden")
     assert data_checks.check_committed().status == "not run"
 
 
