@@ -98,4 +98,4 @@ def test_onnx_runtime_leaves_fp8_arrays_alone():
     from trt_conformance.targets.onnxruntime import OnnxRuntimeTarget
 
     assert OnnxRuntimeTarget().supports(case_of("fp8")) is None
-    assert "no FP8 arrays" in OnnxRuntimeTarget().supports(case_of("fp8", io_quantization=True))
+    assert "do not support FP8 arrays" in OnnxRuntimeTarget().supports(case_of("fp8", io_quantization=True))

@@ -182,7 +182,7 @@ def test_a_builder_that_reports_nothing_is_taken_at_its_word():
 
 
 def test_a_network_without_choices_for_its_convolution_is_unsupported():
-    with pytest.raises(Unsupported, match="asked for no choice of tactics"):
+    with pytest.raises(Unsupported, match="did not ask for a choice of tactics"):
         plan_builder({REFORMAT: CHOICES[REFORMAT]}).tactics(DEFINITION, make_case())
 
 
