@@ -215,7 +215,7 @@ def test_large_cases_run_only_when_asked_for() -> None:
     assert refused.returncode == 2
     assert "only large cases match; add --large to run them" in refused.stdout
     asked = run_pytest(*options, "--large", "--memory-limit", "1GiB")
-    assert "test_forward[reported/patches_of_14_whole-fp32]" in asked.stdout
+    assert "test_forward[reported/patches_of_14_whole-fp32-numpy]" in asked.stdout
     assert "test_execution_modes[reported/patches_of_14_whole" not in asked.stdout
     wrong = run_pytest(*options, "--memory-limit", "much")
     assert "'much' is not a size: expected a number with a unit" in wrong.stdout + wrong.stderr

@@ -64,7 +64,7 @@ def test_a_run_from_an_empty_folder_leaves_its_record_there(command: str, tmp_pa
 
 
 def test_a_test_is_named_as_failures_print_it(command: str, tmp_path: Path) -> None:
-    name = "cases/test_forward.py::test_forward[stride_nd/h2_w2-fp32]"
+    name = "cases/test_forward.py::test_forward[stride_nd/h2_w2-fp32-numpy]"
     done = use(command, tmp_path, "run", name, "--target", "numpy", "--no-record")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout

@@ -72,4 +72,4 @@ def test_wrong_convolution_fails_and_can_be_run_again(tmp_path: Path) -> None:
     (path,) = tmp_path.glob("*/record.jsonl")
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     (rerun,) = (line["figures"]["rerun"] for line in lines if line["kind"] == "verdict" and line["status"] == "fail")
-    assert rerun == f'pytest "{SWEEP}::test_sweep[{CI_ONLY}]" --target {FLIPPED} --tier ci'
+    assert rerun == f'pytest "{SWEEP}::test_sweep[{CI_ONLY}-flipped-kernel]" --target {FLIPPED} --tier ci'

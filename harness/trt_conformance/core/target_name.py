@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from trt_conformance.core.flavours import FLAVOURS
+
 
 class TargetName(NamedTuple):
     """A target's name in parts. ``version`` and ``gpu`` are empty where the name does not state them.
@@ -19,6 +21,11 @@ class TargetName(NamedTuple):
     def parse(cls, name: str) -> TargetName:
         """Split a name at its first two hyphens. Any string is accepted: users name their own targets freely."""
         return cls(*name.split("-", 2))
+
+    @property
+    def label(self) -> str:
+        """How ids of tests name the target, on every machine: by its flavour; a user's own by its whole name."""
+        return self.flavour if self.flavour in FLAVOURS else str(self)
 
     def __str__(self) -> str:
         return "-".join(self).rstrip("-")

@@ -50,10 +50,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         parametrize(metafunc, "case", cases, [case.id for case in cases])
         return
     targets = timed_quickly(metafunc, run, fitting(metafunc, marker, run))
-    alone = len(run.targets) == 1
 
     def name_of(case: Case, target: Target) -> str:
-        return case.id if alone else f"{case.id}-{target.name}"
+        return f"{case.id}-{run.label_of(target)}"
 
     if marker.kwargs.get("relations", False):
         chosen = [(name, (case, target)) for name, case in choose(cases) for target in targets]
@@ -71,7 +70,7 @@ def parametrize_generated(metafunc: pytest.Metafunc, run: Run) -> None:
     """The generated cases by their ids, on each target."""
     targets = timed_quickly(metafunc, run, run.targets)
     pairs = [(name, target) for name in run.selection.generated for target in targets]
-    ids = [name for name, _ in pairs] if len(run.targets) == 1 else [f"{name}-{target.name}" for name, target in pairs]
+    ids = [f"{name}-{run.label_of(target)}" for name, target in pairs]
     parametrize(metafunc, "subject", pairs, ids, indirect=True)
 
 
@@ -87,8 +86,7 @@ def parametrize_padding(metafunc: pytest.Metafunc, run: Run, marker: pytest.Mark
     else:
         rows = {f"{r}d-{m.lower()}": (r, m) for r in RANKS for m in MODES if wanted(table_id(r, m))}
         values = [(target, tier_of(run.options.tier, target.name), *row) for target in targets for row in rows.values()]
-    alone = len(run.targets) == 1
-    ids = [name if alone else f"{name}-{target.name}" for target in targets for name in rows]
+    ids = [f"{name}-{run.label_of(target)}" for target in targets for name in rows]
     parametrize(metafunc, "subject" if samples else "table", values, ids, indirect=samples is not None)
 
 

@@ -18,8 +18,6 @@ def rerun(node: pytest.Item, found: Verdict, run: Run) -> str:
     """The command, for the folder in which this run was started."""
     name, words = node.name, []
     if found.target != REFERENCE:
-        if len(run.targets) > 1:  # with one target the ids do not name it
-            name = name.replace(f"-{found.target}]", "]").replace(f"-{found.target}-", "-")
         words += ["--target", shlex.quote(run.spec_of(found.target))]
     return " ".join([_program(), f'"{_file(node, run)}::{name}"', *words, *_choice(node, run), *_options(run)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from trt_conformance.catalog.expectations import ExpectationsByFolder, load_expe
 from trt_conformance.core.case import Case
 from trt_conformance.core.disk_cache import DiskCache
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.target_name import TargetName
 from trt_conformance.results.record.record import RecordWriter
 from trt_conformance.runner.build_options import BuildOptions
 from trt_conformance.runner.lookahead import Lookahead, builds, subject_of
@@ -82,6 +84,16 @@ class Run:
     def targets(self) -> tuple[Target, ...]:
         """The targets that were requested, or all that work on this machine."""
         return tuple(self._targets_by_spec.values())
+
+    def label_of(self, target: Target) -> str:
+        """How ids of tests name a target: by its flavour, unless several targets of the run have that."""
+        return self._labels[target.name]
+
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        labels = {target.name: TargetName.parse(target.name).label for target in self.targets}
+        count = Counter(labels.values())
+        return {name: label if count[label] == 1 else name for name, label in labels.items()}
 
     def spec_of(self, target: str) -> str:
         """The words that asked for a target; its name where no option did."""
