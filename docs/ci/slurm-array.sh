@@ -18,4 +18,4 @@ rm -rf -- "${RUNS:?}/shard-$shard" # a shard that runs again replaces its record
 mkdir -p -- "$RUNS/shard-$shard"
 # Each task builds into a cache of its own. The exit code is that of the run: 0, 1 (a difference) or 2 (nothing is known).
 exec trt-conformance run --shard "$shard/$shards" --record-root="$RUNS/shard-$shard" \
-  --cache-dir="${CACHE:-${TMPDIR:-/tmp}}/trt-conformance-$SLURM_JOB_ID" --time-limit="${TIME_LIMIT:-120}" "$@"
+  --cache-dir="${CACHE:-${TMPDIR:-/tmp}}/trt-conformance-$SLURM_JOB_ID" "$@"
