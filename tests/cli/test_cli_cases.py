@@ -181,6 +181,7 @@ def test_lint_names_every_fault_and_ends_with_2(root: Path) -> None:
         "line": 1,
         "message": "is not valid TOML: Invalid value",
         "cases": [],
+        "case": "",
     }
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tests.numerics.test_reference import MODES
+from tests.support.helpers import PADDING_MODES
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.fills import content
@@ -37,7 +37,7 @@ def layers(seed, count):
             post=each(0, 3),
             dilation=each(1, 3),
             groups=groups,
-            mode=MODES[int(rng.integers(len(MODES)))],
+            mode=PADDING_MODES[int(rng.integers(len(PADDING_MODES)))],
         )
         try:
             products = math.prod(output_shape(shape, kernel, attributes)) * math.prod(kernel[1:])

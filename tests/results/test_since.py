@@ -157,7 +157,7 @@ def test_a_check_that_is_not_run_any_more_is_worse(tmp_path):
 
 
 def test_a_run_and_the_command_write_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(reports, "load_catalog", lambda **_: CATALOG)
+    monkeypatch.setattr(reports, "load_catalog", lambda *_, **__: CATALOG)
     stored(tmp_path, 1)
     path = stored(tmp_path, 2, at(2, verdict(status="fail", message="no")))
     assert "Since the last run" in write_beside(path, CATALOG, ()).read_text(encoding="utf-8")

@@ -25,7 +25,9 @@ def assert_refused(done, root, *messages):
 def checkout(tmp_path):
     """A copy of what a run needs."""
     for part in ("harness", "cases"):
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "networks", "exact"))
+        shutil.copytree(
+            ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "networks", "exact_*")
+        )
     for file in ("conftest.py", "pytest.ini"):
         shutil.copy(ROOT / file, tmp_path / file)
     return tmp_path
@@ -109,7 +111,10 @@ def test_a_misspelled_marker_fails_the_collection(checkout):
     ids=["selection", "needs", "no argument"],
 )
 def test_a_wrong_marker_is_refused_with_the_test_and_the_known_values(mark, message):
-    metafunc, run = SimpleNamespace(definition=SimpleNamespace(nodeid="own.py::test_own")), SimpleNamespace(targets=[])
+    metafunc, run = (
+        SimpleNamespace(definition=SimpleNamespace(nodeid="own.py::test_own")),
+        SimpleNamespace(targets=[], selection=SimpleNamespace(has_suite=True)),
+    )
     with pytest.raises(pytest.fail.Exception) as caught:
         parametrize_padding(metafunc, run, mark.mark)
     assert str(caught.value) == f"own.py::test_own: @pytest.mark.padding: {message}"

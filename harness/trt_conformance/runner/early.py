@@ -23,7 +23,7 @@ WITH_VALUE = frozenset(
     f"--{name}"
     for name in (
         "builders", "cache-dir", "cache-limit", "case", "cases", "cold", "golden", "latency", "latency-limit",
-        "latency-mode",
+        "latency-mode", "memory-limit",
         "min-claims", "progress", "record-root", "shard", "tactic-sources", "tactics", "target", "tier", "time-limit",
     )
 )  # fmt: skip
