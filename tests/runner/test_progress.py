@@ -83,7 +83,7 @@ def verdicts_of_interrupted(folder):
 def test_line_on_a_terminal(tmp_path):
     code, shown = on_terminal(tmp_path, "-q", "--tb", "short", "--no-record")
     assert code == 0
-    assert re.search(r"\r2/12  2 pass  [\d.]+/s  0:0\d left  stride_nd/h2_w2-tf32\x1b\[K", shown)
+    assert re.search(r"\r2/12  2 pass  [\d.]+/s  0:0\d left  stride_nd/h2_w2-tf32-slow\x1b\[K", shown)
     assert re.search(r"\r12/12  12 pass  [\d.]+/s  0:00 left\x1b\[K\r\x1b\[K", shown)
     screen = left_on_screen(shown)
     assert not [row for row in screen if " left" in row or row.startswith(".")]
@@ -94,7 +94,7 @@ def test_line_on_a_terminal(tmp_path):
 def test_ctrl_c_on_a_terminal_with_two_workers(tmp_path):
     code, shown = on_terminal(tmp_path, "-n", "2", interrupt_at="\r3/12")
     assert code == 2
-    assert re.search(r"\r3/12  3 pass  [\d.]+/s  0:0\d left  stride_nd/h\d_w\d-\w+\x1b\[K", shown)
+    assert re.search(r"\r3/12  3 pass  [\d.]+/s  0:0\d left  stride_nd/h\d_w\d-\w+-\w+\x1b\[K", shown)
     screen = left_on_screen(shown)
     assert not [row for row in screen if " left" in row]
     assert any("KeyboardInterrupt" in row for row in screen)
