@@ -11,6 +11,7 @@ from typing import Any
 from trt_conformance.core.case import Case
 from trt_conformance.core.engine_cost import DEVICE_MEMORY, STORED_WEIGHTS, WORKSPACE
 from trt_conformance.core.types import DataType
+from trt_conformance.targets.errors import Unsupported
 
 TYPE_NAME: dict[DataType, str] = {
     "float32": "FLOAT",
@@ -98,6 +99,13 @@ class Api:
     def member(self, enum: str, name: str) -> Any | None:
         """A member of an enumeration, or None where this version does not have it."""
         return getattr(getattr(self.trt, enum, None), name, None)
+
+    def required_member(self, enum: str, name: str) -> Any:
+        """A member of an enumeration. Raises Unsupported where this version does not have it."""
+        member = self.member(enum, name)
+        if member is None:
+            raise Unsupported(f"{enum}.{name} does not exist in {self.flavour} {self.version}")
+        return member
 
     def data_type(self, name: DataType) -> Any | None:
         return self.member("DataType", TYPE_NAME[name])

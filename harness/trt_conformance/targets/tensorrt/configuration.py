@@ -19,23 +19,23 @@ def configure(api: Api, config: Any, case: Case) -> None:
     """
     options = case.builder
     for flag in options.flags:
-        config.set_flag(_member(api, "BuilderFlag", flag))
+        config.set_flag(api.required_member("BuilderFlag", flag))
     if options.tactic_sources is not None:
-        sources = sum(1 << int(_member(api, "TacticSource", name)) for name in options.tactic_sources)
+        sources = sum(1 << int(api.required_member("TacticSource", name)) for name in options.tactic_sources)
         if not config.set_tactic_sources(sources):
             raise Refused("build", "\n".join(api.take_errors()) or "the tactic sources were refused")
     if options.builder_optimization_level is not None:
         _assign(api, config, "builder_optimization_level", options.builder_optimization_level)
     if options.tiling_optimization_level is not None:
-        level = _member(api, "TilingOptimizationLevel", options.tiling_optimization_level)
+        level = api.required_member("TilingOptimizationLevel", options.tiling_optimization_level)
         _assign(api, config, "tiling_optimization_level", level)
     if options.hardware_compatibility_level is not None:
         if api.flavour == "tensorrt_rtx":
             raise Unsupported("TensorRT-RTX ignores the hardware compatibility level")
-        level = _member(api, "HardwareCompatibilityLevel", options.hardware_compatibility_level)
+        level = api.required_member("HardwareCompatibilityLevel", options.hardware_compatibility_level)
         _assign(api, config, "hardware_compatibility_level", level)
     if options.workspace is not None:
-        config.set_memory_pool_limit(_member(api, "MemoryPoolType", "WORKSPACE"), options.workspace)
+        config.set_memory_pool_limit(api.required_member("MemoryPoolType", "WORKSPACE"), options.workspace)
     if options.timing_cache:
         config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
 
@@ -55,7 +55,7 @@ def capabilities(api: Api, options: Builder, ahead_for: str | None) -> list[Any]
     if names is not None and ahead_for is None:
         raise Unsupported("compute capabilities are chosen only where engines are built ahead of time")
     chosen = names if names is not None else () if ahead_for is None else (ahead_for,)
-    return [_member(api, "ComputeCapability", name) for name in chosen]
+    return [api.required_member("ComputeCapability", name) for name in chosen]
 
 
 def builder_facts(api: Api, case: Case, layer: Any) -> dict[str, Any]:
@@ -65,22 +65,15 @@ def builder_facts(api: Api, case: Case, layer: Any) -> dict[str, Any]:
         return {}
     config = api.builder.create_builder_config()
     for flag in case.builder.flags:
-        config.set_flag(_member(api, "BuilderFlag", flag))
+        config.set_flag(api.required_member("BuilderFlag", flag))
     found: dict[str, Any] = {
-        f"flags.{flag}": config.get_flag(_member(api, "BuilderFlag", flag)) for flag in stated.flags
+        f"flags.{flag}": config.get_flag(api.required_member("BuilderFlag", flag)) for flag in stated.flags
     }
     if stated.num_DLA_cores is not None:
         found["num_DLA_cores"] = api.builder.num_DLA_cores
     if stated.can_run_on_DLA is not None:
         found["can_run_on_DLA"] = config.can_run_on_DLA(layer)
     return found
-
-
-def _member(api: Api, enum: str, name: str) -> Any:
-    member = api.member(enum, name)
-    if member is None:
-        raise Unsupported(f"{enum}.{name} does not exist in {api.flavour} {api.version}")
-    return member
 
 
 def _assign(api: Api, config: Any, name: str, value: Any) -> None:

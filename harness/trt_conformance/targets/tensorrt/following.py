@@ -11,7 +11,7 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
 from trt_conformance.core.tensors import NUMPY_TYPE
-from trt_conformance.targets.errors import Refused, Unsupported
+from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.tensorrt.api import Api
 
 _ACTIVATIONS: dict[EpilogueName, str] = {
@@ -61,10 +61,7 @@ class Following:
             layer = self._made(self._network.add_pooling_nd(tensor, kind, step.window), step.op)
             layer.stride_nd = step.window
             return layer.get_output(0)
-        kind = self._api.member("ActivationType", _ACTIVATIONS[step.op])
-        if kind is None:
-            name = _ACTIVATIONS[step.op]
-            raise Unsupported(f"ActivationType.{name} does not exist in {self._api.flavour} {self._api.version}")
+        kind = self._api.required_member("ActivationType", _ACTIVATIONS[step.op])
         layer = self._made(self._network.add_activation(tensor, kind), step.op)
         if step.op == "clip":
             layer.alpha, layer.beta = step.low, step.high

@@ -221,19 +221,14 @@ class _Draft:
     def _lay_out(self, tensor: Any, name: Format) -> None:
         if name == "LINEAR":
             return
-        layout = self.api.member("TensorFormat", name)
-        if layout is None:
-            raise Unsupported(f"TensorFormat.{name} does not exist in {self.api.flavour} {self.api.version}")
+        layout = self.api.required_member("TensorFormat", name)
         tensor.allowed_formats = 1 << int(layout)
 
     def _assign(self, layer: Any, name: str, value: Any) -> None:
         if not hasattr(layer, name):
             raise Unsupported(f"`{name}` does not exist in {self.api.flavour} {self.api.version}")
         if name == "padding_mode":
-            mode = self.api.member("PaddingMode", value)
-            if mode is None:
-                raise Unsupported(f"PaddingMode.{value} does not exist in {self.api.flavour} {self.api.version}")
-            value = mode
+            value = self.api.required_member("PaddingMode", value)
         self._set(layer, name, value)
 
     def _set(self, layer: Any, name: str, value: Any) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 
 from trt_conformance.core.tensors import INPUT
 from trt_conformance.core.types import PaddingMode
-from trt_conformance.targets.errors import Unsupported
 from trt_conformance.targets.protocols import Configuration
 from trt_conformance.targets.tensorrt.api import Api
 
@@ -25,19 +24,12 @@ def infer_shapes(api: Api, configurations: Iterable[Configuration]) -> Iterator[
     for configuration in configurations:
         mode = modes.get(configuration.mode)
         if mode is None:
-            mode = modes[configuration.mode] = _mode(api, configuration.mode)
+            mode = modes[configuration.mode] = api.required_member("PaddingMode", configuration.mode)
         # The window decides how many weights there are, and so belongs to the network.
         probe = probes.get(configuration.window)
         if probe is None:
             probe = probes[configuration.window] = _Probe(api, configuration)
         yield probe.shape(configuration, mode)
-
-
-def _mode(api: Api, name: PaddingMode) -> Any:
-    mode = api.member("PaddingMode", name)
-    if mode is None:
-        raise Unsupported(f"PaddingMode.{name} does not exist in {api.flavour} {api.version}")
-    return mode
 
 
 class _Probe:
