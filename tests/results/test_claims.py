@@ -25,7 +25,9 @@ def claim(name: str = GUIDE, checkable: str = "run", versions: Versions | None =
         ("build", "build", "build", "holds"),
         ("network", "network", "network", "holds"),
         ("network", "build", "build", "holds"),
+        ("dla", "network", "network", "not run"),
         ("dla", "build", "build", "built"),
+        ("dla", "reject", "build", "holds"),
     ],
 )
 def test_a_claim_holds_when_what_it_takes_has_passed(checkable, check, phase, state):

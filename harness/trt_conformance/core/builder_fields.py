@@ -28,7 +28,8 @@ class Builder(Model):
 
     ``flags`` are set in the order in which they are written. ``compute_capabilities``: what TensorRT-RTX builds for
     ahead of time; an empty list leaves its default. ``workspace``: the limit of the workspace in bytes.
-    ``timing_cache``: the configuration gets an empty timing cache.
+    ``timing_cache``: the configuration gets an empty timing cache. ``default_device_type``: the device of every layer;
+    none falls back to the GPU.
     """
 
     flags: Annotated[tuple[Flag, ...], Field(strict=False)] = ()
@@ -39,6 +40,7 @@ class Builder(Model):
     hardware_compatibility_level: Literal["NONE", "AMPERE_PLUS", "SAME_COMPUTE_CAPABILITY"] | None = None
     workspace: _Size | None = None
     timing_cache: bool = False
+    default_device_type: Literal["DLA"] | None = None
 
 
 class BuilderFacts(Model):

@@ -6,7 +6,7 @@ from typing import Any
 
 from trt_conformance.core.builder_fields import Builder
 from trt_conformance.core.case import Case
-from trt_conformance.targets.errors import Refused, Unsupported
+from trt_conformance.targets.errors import NotRun, Refused, Unsupported
 from trt_conformance.targets.tensorrt.api import Api
 
 
@@ -16,6 +16,7 @@ def configure(api: Api, config: Any, case: Case) -> None:
     Raises:
         Unsupported: this version does not have an option.
         Refused: TensorRT does not accept one.
+        NotRun: this machine has no DLA.
     """
     options = case.builder
     for flag in options.flags:
@@ -38,6 +39,11 @@ def configure(api: Api, config: Any, case: Case) -> None:
         config.set_memory_pool_limit(api.required_member("MemoryPoolType", "WORKSPACE"), options.workspace)
     if options.timing_cache:
         config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
+    if options.default_device_type is not None:
+        if not api.builder.num_DLA_cores:
+            raise NotRun(f"{api.flavour} {api.version} finds no DLA on this machine")
+        config.default_device_type = api.required_member("DeviceType", options.default_device_type)
+        config.DLA_core = 0
 
 
 def capabilities(api: Api, options: Builder, ahead_for: str | None) -> list[Any]:

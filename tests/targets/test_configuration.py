@@ -1,0 +1,46 @@
+"""The builder options of a case reach the configuration, and those that a machine or a version lacks say so."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.suite import suite_catalog
+from trt_conformance.core.case import Case
+from trt_conformance.targets.errors import NotRun, Unsupported
+from trt_conformance.targets.tensorrt.configuration import configure
+
+
+def case_of(case_id: str) -> Case:
+    found = suite_catalog().find(case_id)
+    assert found is not None, case_id
+    return found
+
+
+def fake_api(members: dict[str, set[str]], **builder: Any) -> Any:
+    """A version of TensorRT that has these members of enumerations."""
+
+    def required(enum: str, name: str) -> str:
+        if name not in members.get(enum, ()):
+            raise Unsupported(f"{enum}.{name} does not exist")
+        return name
+
+    return SimpleNamespace(
+        flavour="tensorrt", version="9.9", builder=SimpleNamespace(**builder), required_member=required
+    )
+
+
+def test_every_layer_is_for_the_dla_where_there_is_one() -> None:
+    config = SimpleNamespace()
+    configure(fake_api({"DeviceType": {"DLA"}}, num_DLA_cores=2), config, case_of("dla/plain-fp16"))
+    assert config == SimpleNamespace(default_device_type="DLA", DLA_core=0)
+
+
+def test_a_case_of_a_dla_is_not_run_without_one() -> None:
+    with pytest.raises(NotRun, match=r"tensorrt 9\.9 finds no DLA on this machine"):
+        configure(fake_api({"DeviceType": {"DLA"}}, num_DLA_cores=0), SimpleNamespace(), case_of("dla/plain-fp16"))
+
+
+def test_a_version_without_the_device_does_not_support_the_case() -> None:
+    with pytest.raises(Unsupported, match=r"DeviceType\.DLA"):
+        configure(fake_api({}, num_DLA_cores=1), SimpleNamespace(), case_of("dla/plain-fp16"))
