@@ -1,6 +1,5 @@
 """How engines are timed, on a GPU with a clock of its own: what is flushed, in which order, and what is freed."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 from statistics import median
 from types import SimpleNamespace
@@ -12,12 +11,14 @@ from tests.support import fake_gpu
 from tests.support.helpers import make_case
 from trt_conformance.core.tensors import feeds_of
 from trt_conformance.targets.device import clocks, cuda
+from trt_conformance.targets.device.gpu_lock import GpuLock
 from trt_conformance.targets.device.kernels import Kernel
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.tensorrt import placing
 from trt_conformance.targets.tensorrt.execution import TensorRTEngine
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.plans import Plan
+from trt_conformance.targets.tensorrt.quiet import Quiet
 from trt_conformance.targets.timing import beside, gpu, quick
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
@@ -171,7 +172,7 @@ def engine(device, device_memory_size=4096):
     api = SimpleNamespace(take_errors=lambda: ("TensorRT said why",))
     plan = Plan(b"", {}, Loaded(made, Context(device), None, {}))
     case = make_case()
-    return TensorRTEngine(api, plan, case, dict, nullcontext), case, second
+    return TensorRTEngine(api, plan, case, dict, Quiet(GpuLock(None))), case, second
 
 
 def test_a_quick_latency_of_an_engine(monkeypatch):

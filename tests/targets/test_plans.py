@@ -13,6 +13,7 @@ from tests.support.suite import suite_catalog
 from trt_conformance.core.case import Case
 from trt_conformance.core.disk_cache import DiskCache
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.targets.device.gpu_lock import GpuLock
 from trt_conformance.targets.errors import Refused, TargetOptionError, Unsupported
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import NetworkFacts
@@ -21,7 +22,8 @@ from trt_conformance.targets.tensorrt import TensorRTTarget, build
 from trt_conformance.targets.tensorrt.build import LEVELS, Built, choose_sources, choose_tactics
 from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.network import Definition
-from trt_conformance.targets.tensorrt.plans import Gate, Plans
+from trt_conformance.targets.tensorrt.plans import Plans
+from trt_conformance.targets.tensorrt.quiet import Gate, Quiet
 
 
 def target(**options):
@@ -59,7 +61,9 @@ class Builder:
 
 
 def plans(log, builders=0, cached=None, delay=0.0):
-    return Plans([Builder(log, delay) for _ in range(1 + builders)], BuildCache(cached), {"version": "1"})
+    return Plans(
+        [Builder(log, delay) for _ in range(1 + builders)], BuildCache(cached), {"version": "1"}, Quiet(GpuLock(None))
+    )
 
 
 def case(number):
@@ -93,7 +97,7 @@ def test_a_cached_engine_that_does_not_load_is_rebuilt_and_reported(tmp_path):
 
     plans([], cached=DiskCache(tmp_path, 2**20)).get(case(1))
     log: list[tuple[str, str, str]] = []
-    held = Plans([Another(log)], BuildCache(DiskCache(tmp_path, 2**20)), {"version": "1"})
+    held = Plans([Another(log)], BuildCache(DiskCache(tmp_path, 2**20)), {"version": "1"}, Quiet(GpuLock(None)))
     found = held.get(case(1))
     assert found.origin["engine"] == "built"
     assert "does not load; rebuilding it: the version of the library" in found.origin["cache"]
@@ -139,7 +143,7 @@ def test_what_keeps_a_builder_from_being_created_is_reported_to_the_caller():
         def prepare(self, to_build):
             raise RuntimeError("no builder")
 
-    held = Plans([Broken([]), Broken([])], BuildCache(None), {})
+    held = Plans([Broken([]), Broken([])], BuildCache(None), {}, Quiet(GpuLock(None)))
     held.expect([case(1)])
     for ask in (held.get, held.define):
         with pytest.raises(RuntimeError, match="no builder"):
@@ -161,7 +165,7 @@ def test_nothing_is_inside_while_builders_are_made():
             done.set()
             return Built(b"", {})
 
-    held = Plans([Careful([]), Careful([])], BuildCache(None), {})
+    held = Plans([Careful([]), Careful([])], BuildCache(None), {}, Quiet(GpuLock(None)))
     held.expect([case(1)])
     assert inside.wait(5)
     held._can_build = False
@@ -294,7 +298,7 @@ def test_the_order_of_assignments_and_the_target_count():
     one, two = {"padding_nd": [1, 1], "pre_padding": [2, 2]}, {"pre_padding": [2, 2], "padding_nd": [1, 1]}
     held = plans([])
     assert held.key(make_case(set=one)) != held.key(make_case(set=two))
-    other = Plans([Builder([])], BuildCache(None), {"version": "2"})
+    other = Plans([Builder([])], BuildCache(None), {"version": "2"}, Quiet(GpuLock(None)))
     assert held.key(case(1)) != other.key(case(1))
 
 
@@ -344,7 +348,7 @@ def test_nothing_is_built_while_something_is_timed():
     log: list[tuple[str, str, str]] = []
     held = plans(log, builders=2, delay=0.05)
     held.expect([case(number) for number in range(1, 9)])
-    with held.quiet():
+    with held._quiet.alone():
         before = list(log)
         time.sleep(0.2)
         assert log == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from trt_conformance.targets.tensorrt.loading import device_memory, load, made
 from trt_conformance.targets.tensorrt.network import WARNINGS
 from trt_conformance.targets.tensorrt.placing import Places, give_scratch
 from trt_conformance.targets.tensorrt.plans import Plan
+from trt_conformance.targets.tensorrt.quiet import Quiet
 from trt_conformance.targets.timing import gpu, quick
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 from trt_conformance.targets.timing.yardstick import spin_seconds
@@ -90,9 +91,10 @@ class TensorRTEngine:
         plan: Plan,
         case: Case,
         ceilings: Callable[[], dict[str, float]],
-        quiet: Callable[[], AbstractContextManager[None]],
+        quiet: Quiet,
     ) -> None:
-        """``ceilings`` gives what the GPU can do at most, asked for when the engine is timed; ``quiet`` stops builds.
+        """``ceilings`` gives what the GPU can do at most, asked for when the engine is timed; ``quiet`` keeps others
+        from the GPU.
 
         Raises Refused in phase run where TensorRT does not load its own plan.
         """
@@ -149,8 +151,8 @@ class TensorRTEngine:
         return gpu.modes()
 
     def measure(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
-        """Time the engine on these inputs while nothing is built; seconds for one enqueue. Raises as `run` does."""
-        with self._quiet():
+        """Time the engine on these inputs, alone on the GPU; seconds for one enqueue. Raises as `run` does."""
+        with self._quiet.alone():
             return self._measured(feeds, plan)
 
     def _measured(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
@@ -228,19 +230,19 @@ class TensorRTEngine:
         def launch(enqueue: Callable[[], None]) -> None:
             enqueue()
             self._buffers[OUTPUT].poison(stream)
-            # While a stream is captured, no thread may wait for the whole device, as a builder does.
-            with self._quiet():
-                graph = cuda.Graph(stream, enqueue)
-            with graph:
+            with cuda.Graph(stream, enqueue) as graph:
                 graph.launch()
                 stream.synchronize()
 
-        return self._run(feeds, self._context, launch)
+        # While a stream is captured, no thread may wait for the whole device, as a builder does.
+        with self._quiet.unbuilt():
+            return self._run(feeds, self._context, launch)
 
     def _by_bindings(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """As TensorRT 8's own documents do: binding indices and `execute_async_v2`, deprecated as they are."""
         context, engine = self._context, self._engine
-        with WARNINGS, warnings.catch_warnings():
+        # The lock of the GPU first: a builder that has it may wait for that of warnings.
+        with self._quiet.running(), WARNINGS, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             names = [engine.get_binding_name(i) for i in range(engine.num_bindings)]
 
@@ -260,6 +262,21 @@ class TensorRTEngine:
     ) -> dict[str, Array]:
         """``offset`` is how many bytes behind an aligned address the input lies."""
         x, shape = self._shaped(feeds, context)
+        with self._quiet.running():
+            guarded = self._guarded_output(x, shape, feeds, context, launch, offset)
+        y = unpack(_unwrapped(guarded, NUMPY_TYPE[self._case.output_type]), self._formats.output, shape)
+        return {OUTPUT: dequantized(self._case, y)}
+
+    def _guarded_output(
+        self,
+        x: Array,
+        shape: tuple[int, ...],
+        feeds: Mapping[str, Array],
+        context: Any,
+        launch: Launch,
+        offset: int,
+    ) -> Array:
+        """The bytes of an output of this shape as it lies in memory, with the guards around them."""
         source = self._buffer(INPUT, x.nbytes + offset)
         target = self._buffer(OUTPUT, self._output_bytes(shape))
         for tensor, address in ((INPUT, source.address + offset), (OUTPUT, target.address)):
@@ -271,8 +288,7 @@ class TensorRTEngine:
         launch(lambda: self._enqueued(context.execute_async_v3(self._stream.handle)))
         guarded = target.download_guarded(self._stream)
         self._stream.synchronize()
-        y = unpack(_unwrapped(guarded, NUMPY_TYPE[self._case.output_type]), self._formats.output, shape)
-        return {OUTPUT: dequantized(self._case, y)}
+        return guarded
 
     def _shaped(self, feeds: Mapping[str, Array], context: Any) -> tuple[Array, tuple[int, ...]]:
         """Set the input's shape. Returns the input as it lies in memory, and the shape of the output."""

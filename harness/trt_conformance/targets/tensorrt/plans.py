@@ -24,6 +24,7 @@ from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.facts import asked_of
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.network import Definition
+from trt_conformance.targets.tensorrt.quiet import Quiet
 
 # What a case says that no network depends on. All else that a case says, now or later, is part of an engine's key.
 _NOT_OF_THE_NETWORK = {
@@ -66,7 +67,9 @@ class Plans:
     waits for Python's lock to log something, waits for ever: so all are called in one place, while no thread is inside.
     """
 
-    def __init__(self, builders: Sequence[PlanBuilder], kept: BuildCache, identity: dict[str, Any]) -> None:
+    def __init__(
+        self, builders: Sequence[PlanBuilder], kept: BuildCache, identity: dict[str, Any], quiet: Quiet
+    ) -> None:
         """``builders``: of the thread that asks, then of each that works ahead; ``identity`` is all, but the case,
         that engines depend on.
         """
@@ -82,13 +85,13 @@ class Plans:
             if others
             else None
         )
-        self._gate = Gate()
+        self._quiet = quiet
 
     def prepare(self, to_build: bool = True) -> None:
         """Make what engines are loaded with and, if need be, built with. The latter takes TensorRT 8.6 seconds."""
         if self._can_build or (self._can_load and not to_build):
             return
-        with self._gate.closed():
+        with self._quiet.unbuilt(), self._quiet.running():
             for builder in self._builders:
                 builder.prepare(to_build)
         self._can_load, self._can_build = True, to_build
@@ -111,23 +114,30 @@ class Plans:
         """A case's plan. Raises what `PlanBuilder.build` and `PlanBuilder.load` raise."""
         key = self._key(case)
         ahead = self._ahead.pop(key, None)
-        found, note = ahead.result() if ahead is not None and not ahead.cancel() else self._remembered(key)
+        if ahead is not None and not ahead.cancel():
+            found, note = ahead.result()
+        else:
+            with self._quiet.running():
+                found, note = self._remembered(key)
         if found is None:
             self.prepare()
-            found = self._built(case, key, note)
+            with self._quiet.running():
+                found = self._built(case, key, note)
         return found
 
     def tactics(self, case: Case) -> TacticChoices:
         """What the builder can choose from for a case's convolution. Raises what `PlanBuilder.tactics` raises."""
         self.prepare()
-        return self._mine.tactics(self._mine.define(case), case)
+        with self._quiet.running():
+            return self._mine.tactics(self._mine.define(case), case)
 
     def get_with(self, case: Case, tactic: Tactic) -> Plan:
         """A case's plan with one tactic, not cached. Raises what `PlanBuilder.build_with` and `load` raise."""
         self.prepare()
-        started = time.perf_counter()
-        built = self._mine.build_with(self._mine.define(case), case, tactic)
-        return self._plan("built", built.content, _cost(started, built))
+        with self._quiet.running():
+            started = time.perf_counter()
+            built = self._mine.build_with(self._mine.define(case), case, tactic)
+            return self._plan("built", built.content, _cost(started, built))
 
     def define(self, case: Case) -> NetworkFacts:
         """What TensorRT says of a case's network. Raises what `PlanBuilder.define` raises."""
@@ -140,12 +150,6 @@ class Plans:
             self.prepare()
             facts = self._defined(case, key).facts
         return facts
-
-    @contextmanager
-    def quiet(self) -> Iterator[None]:
-        """Nothing is built meanwhile: for what is timed."""
-        with self._gate.closed():
-            yield
 
     def close(self) -> None:
         """End the builders, and let them save what they learnt."""
@@ -173,7 +177,7 @@ class Plans:
 
     def _made_ahead(self, case: Case, key: str) -> tuple[Plan | None, str]:
         """A plan made in a builder's thread; None where it cannot build yet, which only the asking thread changes."""
-        with self._gate.open():
+        with self._quiet.building():
             found, note = self._remembered(key)
             if found is None and self._can_build:
                 found = self._built(case, key, note)
@@ -232,41 +236,6 @@ class Plans:
         """The builder of the calling thread."""
         builder: PlanBuilder = self._own.builder
         return builder
-
-
-class Gate:
-    """Lets many build at once, or one have quiet."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._inside = 0
-        self._closed = 0
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Wait while the gate is closed, then count as inside."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._closed)
-            self._inside += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._inside -= 1
-                self._changed.notify_all()
-
-    @contextmanager
-    def closed(self) -> Iterator[None]:
-        """Let no thread in, and wait until all threads inside have left."""
-        with self._changed:
-            self._closed += 1
-            self._changed.wait_for(lambda: not self._inside)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._closed -= 1
-                self._changed.notify_all()
 
 
 def _cost(started: float, built: Built) -> dict[str, Any]:

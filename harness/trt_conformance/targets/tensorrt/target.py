@@ -15,6 +15,7 @@ from trt_conformance.core.tensors import INPUT, case_data
 from trt_conformance.core.types import Precision
 from trt_conformance.targets.device import cuda
 from trt_conformance.targets.device import machine as environment
+from trt_conformance.targets.device.gpu_lock import GpuLock, lock_of_gpu
 from trt_conformance.targets.errors import Unsupported
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Configuration, NetworkFacts, Tactic, TacticChoices
@@ -26,6 +27,7 @@ from trt_conformance.targets.tensorrt.execution import AheadOfTimeEngine, Tensor
 from trt_conformance.targets.tensorrt.host_memory import keep_freed
 from trt_conformance.targets.tensorrt.library import loaded_version
 from trt_conformance.targets.tensorrt.plans import Plan, Plans, timing_file
+from trt_conformance.targets.tensorrt.quiet import Quiet
 from trt_conformance.targets.tensorrt.shapes import infer_shapes
 from trt_conformance.targets.tensorrt.timing_cache import TimingCache
 from trt_conformance.targets.timing.measurement import TimingPlan
@@ -71,7 +73,8 @@ class TensorRTTarget:
         built = DiskCache(options.cache / "engines", options.cache_limit) if options.cache else None
         apis = [self._api, *(Api(flavour, self._api.has_gpu) for _ in range(options.builders))]
         identity = self._identity | {"name": self.name, "tactics": options.tactics}
-        self._plans = Plans([self._builder(api) for api in apis], BuildCache(built), identity)
+        self._quiet = Quiet(lock_of_gpu() if gpu is not None else GpuLock(None))
+        self._plans = Plans([self._builder(api) for api in apis], BuildCache(built), identity, self._quiet)
 
     def supports(self, case: Case) -> str | None:
         if case.reject is not None and case.rejection_on(self.name) is None:
@@ -127,7 +130,7 @@ class TensorRTTarget:
     def _engine(self, plan: Plan, case: Case) -> TensorRTEngine | AheadOfTimeEngine:
         if self._gpu is None:
             return AheadOfTimeEngine(plan, f"built ahead of time for {AHEAD_OF_TIME}: {self._no_gpu}")
-        return self.engine_type(self._api, plan, case, lambda: self.ceilings(case.precision), self._plans.quiet)
+        return self.engine_type(self._api, plan, case, lambda: self.ceilings(case.precision), self._quiet)
 
     def close(self) -> None:
         """End the builders."""
@@ -139,7 +142,7 @@ class TensorRTTarget:
             self._ceilings["memory"] = copy_rate()
         if precision not in self._ceilings:
             case = large_product(precision)
-            engine = TensorRTEngine(self._api, self._plans.get(case), case, dict, self._plans.quiet)
+            engine = TensorRTEngine(self._api, self._plans.get(case), case, dict, self._quiet)
             try:
                 samples = engine.measure({INPUT: case_data(case).input}, TimingPlan("graph", limit_s=2.0)).samples
             finally:

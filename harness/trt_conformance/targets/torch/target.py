@@ -21,6 +21,7 @@ from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.tensors import INPUT, OUTPUT, case_data, parameters
 from trt_conformance.core.types import Mode
 from trt_conformance.numerics.reference.shape import resolve
+from trt_conformance.targets.device.gpu_lock import GpuLock, lock_of_gpu
 from trt_conformance.targets.other_rules import lacks, refuse_invalid
 from trt_conformance.targets.protocols import EngineFacts, LayerFacts
 from trt_conformance.targets.timing import host
@@ -33,18 +34,18 @@ BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 class TorchEngine:
     """The case's kernel and bias on the device."""
 
-    def __init__(self, case: Case, device: str) -> None:
+    def __init__(self, case: Case, device: str, gpu: GpuLock) -> None:
         import torch
 
         data = parameters(case)
-        self._case, self._device = case, torch.device(device)
+        self._case, self._device, self._gpu = case, torch.device(device), gpu
         self._kernel = self._tensor(data.kernel)
         self._bias = None if data.bias is None else self._tensor(data.bias)
         self._function = torch.nn.functional.conv2d if case.spatial_rank == 2 else torch.nn.functional.conv3d
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        call = self.prepared(feeds)
-        return {OUTPUT: _array(call())}
+        with self._gpu.shared():
+            return {OUTPUT: _array(self.prepared(feeds)())}
 
     def describe(self) -> EngineFacts | None:
         """The kernels of one call on the GPU, those that convolve taken together; None on a CPU."""
@@ -68,7 +69,8 @@ class TorchEngine:
         if self._device.type == "cuda":
             from trt_conformance.targets.torch.timing import measure
 
-            return measure(lambda: self.prepared(feeds, copied=True), plan)
+            with self._gpu.alone():
+                return measure(lambda: self.prepared(feeds, copied=True), plan)
         return host.measure(self.prepared(feeds), plan, threads=THREADS)
 
     def prepared(self, feeds: Mapping[str, Array], copied: bool = False) -> Callable[[], Any]:
@@ -118,12 +120,14 @@ class TorchTarget:
             raise ConformanceError(f"PyTorch is not installed: {fault}") from None
         self._versions = {"torch": torch.__version__}
         self._sm = 0
+        self._gpu = GpuLock(None)
         where = "cpu"
         torch.set_num_threads(THREADS)
         if torch.cuda.is_available():
             major, minor = torch.cuda.get_device_capability()
             cudnn = torch.backends.cudnn.version()
             self._sm = 10 * major + minor
+            self._gpu = lock_of_gpu()
             self._versions |= {"cudnn": str(cudnn), "cuda": str(torch.version.cuda)}
             where = f"cudnn{cudnn // (10_000 if cudnn >= 90_000 else 1000)}-sm{self._sm}"
             torch.backends.cudnn.benchmark = True  # the fastest algorithm, by trial
@@ -141,7 +145,7 @@ class TorchTarget:
 
     def build(self, case: Case) -> TorchEngine:
         refuse_invalid(case)
-        return TorchEngine(case, "cuda" if self._sm else "cpu")
+        return TorchEngine(case, "cuda" if self._sm else "cpu", self._gpu)
 
     def environment(self) -> dict[str, Any]:
         return dict(self._versions)
