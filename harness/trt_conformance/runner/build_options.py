@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
@@ -11,15 +10,11 @@ from tempfile import mkdtemp
 import pytest
 from platformdirs import user_cache_path
 
+from trt_conformance.core.cpus import usable_cpus
 from trt_conformance.core.signals import uninterrupted
 from trt_conformance.runner import pool
 from trt_conformance.runner.options import MOST_BUILDERS, RunOptions
 from trt_conformance.targets.options import Options
-
-
-def usable_cpus() -> int:
-    """CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _users_cache() -> Path | None:

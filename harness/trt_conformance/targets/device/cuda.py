@@ -31,6 +31,9 @@ class CudaError(RuntimeError):
             "cudaErrorInvalidPc",
             "cudaErrorLaunchFailure",
             "cudaErrorECCUncorrectable",
+            # Of a process that used the GPU through MPS beside one that failed.
+            "cudaErrorMpsClientTerminated",
+            "cudaErrorMpsRpcFailure",
         }
     )
 

@@ -47,6 +47,9 @@ _SOURCES = (
 )
 
 
+THREAD_NAME = "builder"
+
+
 @dataclass(frozen=True)
 class Plan:
     """A serialized engine, where it came from, and what it costs.
@@ -80,11 +83,7 @@ class Plans:
         self._keys: dict[int, tuple[Case, str]] = {}
         self._ahead: dict[str, Future[tuple[Plan | None, str]]] = {}
         spare = iter(others)
-        self._pool = (
-            ThreadPoolExecutor(len(others), "builder", lambda: setattr(self._own, "builder", next(spare)))
-            if others
-            else None
-        )
+        self._pool = ThreadPoolExecutor(len(others), THREAD_NAME, self._begin, (spare,)) if others else None
         self._quiet = quiet
 
     def prepare(self, to_build: bool = True) -> None:
@@ -230,6 +229,12 @@ class Plans:
         except (Refused, Unsupported) as refusal:
             self._kept.keep_refusal(key, refusal)
             raise
+
+    def _begin(self, spare: Iterator[PlanBuilder]) -> None:
+        """Give a builder's thread its builder, and its name in the system's lists of threads."""
+        self._own.builder = next(spare)
+        with suppress(OSError):
+            Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(THREAD_NAME)
 
     @property
     def _mine(self) -> PlanBuilder:
