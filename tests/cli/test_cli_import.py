@@ -82,6 +82,25 @@ def test_a_model_is_imported_with_its_weights(tmp_path):
     assert written == {"net.toml", "net.weights/y.kernel.npy"}
 
 
+def test_shapes_are_those_of_several_models(tmp_path):
+    for name, tensor in (("a", "x"), ("b", "z")):
+        nodes = [node("Conv", [tensor, "w"], "y")]
+        save_model(tmp_path / f"{name}.onnx", nodes, {tensor: ["n", 4, "h", 8]}, {"w": kernel(2, 4, 3, 3)}, "y")
+    models, shapes = [tmp_path / "a.onnx", tmp_path / "b.onnx"], ["--shape", "x:1x4x9x8", "--shape", "z:1x4x7x8"]
+    run(*models, *shapes, "-o", tmp_path / "mine")
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {"a.toml", "b.toml"}
+    with pytest.raises(ConformanceError, match="--shape v: no source is a model with such an input"):
+        run(*models, *shapes, "--shape", "v:1", "-o", tmp_path / "other")
+    with pytest.raises(ConformanceError, match=r"b\.onnx: has inputs with dynamic dimensions: z"):
+        run(*models, "--shape", "x:1x4x9x8", "-o", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_list_has_no_input(shapes, tmp_path):
+    with pytest.raises(ConformanceError, match="--shape x: no source is a model with such an input"):
+        run(shapes, "--shape", "x:1x4x9x8", "-o", tmp_path / "mine")
+
+
 @pytest.mark.parametrize("shape", ["x", "x:", "x:1x4xh", "1x4x9x8", "x:0x4"])
 def test_a_shape_names_an_input_and_sizes(tmp_path, shape):
     with pytest.raises(ConformanceError, match="expected an input and its sizes, such as x:1x3x224x224"):

@@ -85,8 +85,10 @@ def import_cases(
     choices = Choices(tuple(dict.fromkeys(batch or ())), _precisions(precision or ()), limit, latency)
     shapes = dict(map(_shape, shape or ()))
     files: dict[str, CaseFile] = {}
+    inputs: set[str] = set()
     for given in source:
-        read = read_source(given, shapes, weights == Weights.model)
+        read = read_source(given, shapes, weights == Weights.model, is_one_of_several=len(source) > 1)
+        inputs |= read.inputs
         if weights == Weights.model and read.batch is None:
             raise ConformanceError(f"--weights model: {given} is a list of shapes, which has no weights")
         stem = file_stem(read.name)
@@ -95,6 +97,8 @@ def import_cases(
                 f"{given} and {files[stem].source.name} would both be {stem}.toml: import them into different folders"
             )
         files[stem] = case_file(read, stem, choices)
+    if unknown := shapes.keys() - inputs:
+        raise ConformanceError(f"--shape {min(unknown)}: no source is a model with such an input")
     contents = {name: content for made in files.values() for name, content in made.files.items()}
     if not contents:
         found = [line for made in files.values() for line in _lines(made, output)]

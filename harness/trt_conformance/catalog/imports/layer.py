@@ -88,7 +88,7 @@ class LeftOut:
 class Listing:
     """What was read of one source: its kind (``benchdnn list``), its name, and its convolutions.
 
-    ``batch`` is the first dimension of a model's input.
+    ``batch`` is the first dimension of a model's input, and ``inputs`` are the names of its inputs.
     """
 
     kind: str
@@ -96,6 +96,7 @@ class Listing:
     layers: list[Layer]
     left_out: list[LeftOut] = field(default_factory=list)
     batch: int | None = None
+    inputs: frozenset[str] = frozenset()
 
 
 def merged(layers: Iterable[Layer]) -> list[Layer]:

@@ -102,7 +102,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """A model: its graphs, the outer one first, the size of its batch, and its folder.
+    """A model: its graphs, the outer one first, the size of its batch, its folder, and the names of its inputs.
 
     ``weights`` are the initializers whose values are not in the graphs, by their ``doc_string`` there.
     """
@@ -112,15 +112,17 @@ class OnnxModel:
     batch: int
     folder: Path
     weights: dict[str, Any]
+    inputs: frozenset[str]
 
 
-def read_model(path: Path, shapes: Mapping[str, Shape]) -> OnnxModel:
+def read_model(path: Path, shapes: Mapping[str, Shape], is_one_of_several: bool = False) -> OnnxModel:
     """Read a model and infer its shapes. Data in other files are not read.
 
     Args:
         path: the file.
         shapes: those of inputs that have dynamic dimensions. A first dimension is 1 by default, and dimensions of
             one name have one size.
+        is_one_of_several: whether a shape may be that of another model's input.
 
     Raises:
         ConformanceError: with the one reason why the model cannot be used.
@@ -145,13 +147,15 @@ def read_model(path: Path, shapes: Mapping[str, Shape]) -> OnnxModel:
         for graph in onnx_shapes.graphs(model.graph):
             _check(graph)
             _take_weights(graph, weights)
-        _set_shapes(model.graph, shapes)
+        inputs = frozenset(_inputs(model.graph))
+        own = {name: shape for name, shape in shapes.items() if name in inputs or not is_one_of_several}
+        _set_shapes(model.graph, own)
         batch = _batch(model.graph)
         inferred = onnx_shapes.infer(model)
     except ConformanceError as fault:
         raise ConformanceError(f"{name_of(path)}: {fault}") from None
     opsets = {entry.domain: entry.version for entry in inferred.opset_import}
-    return OnnxModel(one_line(path.name), [*_scopes(inferred.graph, opsets)], batch, path.parent, weights)
+    return OnnxModel(one_line(path.name), [*_scopes(inferred.graph, opsets)], batch, path.parent, weights, inputs)
 
 
 def _content(path: Path) -> bytes:

@@ -19,13 +19,19 @@ MAX_FAULTS = 50
 MAX_SHOWN = 200
 
 
-def read_source(given: str, shapes: Mapping[str, tuple[int, ...]] | None = None, with_weights: bool = False) -> Listing:
+def read_source(
+    given: str,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    with_weights: bool = False,
+    is_one_of_several: bool = False,
+) -> Listing:
     """Read a file, or one descriptor of benchdnn that is given as text.
 
     Args:
         given: the path, or the descriptor.
         shapes: those of a model's dynamic inputs.
         with_weights: whether to read a model's weights; a list has none.
+        is_one_of_several: whether a shape may be that of another source's input.
 
     Raises:
         CaseFileError: with every malformed line of the file, or the reason why it cannot be read.
@@ -33,7 +39,7 @@ def read_source(given: str, shapes: Mapping[str, tuple[int, ...]] | None = None,
     """
     path = Path(given)
     if path.suffix.lower() == ".onnx":
-        return onnx_layers.read_layers(onnx_file.read_model(path, shapes or {}), with_weights)
+        return onnx_layers.read_layers(onnx_file.read_model(path, shapes or {}, is_one_of_several), with_weights)
     if benchdnn.is_descriptor(given) and not path.exists():
         return _one_descriptor(given)
     text = read_text(path)
