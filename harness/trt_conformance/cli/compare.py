@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from trt_conformance.cli.option_groups import grouped
 from trt_conformance.cli.output import AsJson, print_json
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ACCEPTED
 from trt_conformance.core.words import printable
+
+if TYPE_CHECKING:
+    from trt_conformance.results.changes import Changes
+    from trt_conformance.results.cost_changes import CostChanges
+    from trt_conformance.results.gate_settings import LatencySettings
+    from trt_conformance.results.latency.gate import LatencyComparison
+    from trt_conformance.results.record.record import Record
 
 Runs = Annotated[
     list[Path],
@@ -26,49 +36,60 @@ Pairs = Annotated[
     list[str] | None,
     typer.Option("--pair", metavar="OLD=NEW", help="Compare target OLD of BASE with target NEW of NEW. Repeatable."),
 ]
-Calibration = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--calibration",
-        metavar="RECORD",
-        help="A further run of BASE's configuration, to measure how much latencies vary. Repeatable.",
-    ),
-]
 Settings = Annotated[
     Path | None,
     typer.Option(
         "--settings", metavar="FILE", help="A TOML file with these options, in tables [latency] and [engine]."
     ),
 ]
-PlanTolerance = Annotated[
-    float | None,
-    typer.Option("--plan-bytes-tolerance", help="How much larger each plan may be, as a fraction.", show_default="any"),
-]
-MemoryTolerance = Annotated[
-    float | None,
-    typer.Option(
-        "--device-memory-tolerance", help="How much more device memory each engine may need.", show_default="any"
-    ),
-]
-BuildTolerance = Annotated[
-    float | None,
-    typer.Option("--build-time-tolerance", help="How much longer all builds together may take.", show_default="any"),
-]
-Tolerance = Annotated[
-    float | None,
-    typer.Option(min=0.001, help="The change of a latency that is tolerated, as a fraction.", show_default="0.02"),
-]
-Normalise = Annotated[
-    bool | None,
-    typer.Option("--normalise", help="Divide latencies by that of the reference kernel timed along with them."),
-]
-AcrossDevices = Annotated[bool | None, typer.Option("--across-devices", help="Compare latencies of different devices.")]
-AcrossModes = Annotated[bool | None, typer.Option("--across-modes", help="Compare latencies timed in different modes.")]
 Accepted = Annotated[Path, typer.Option("--accepted", metavar="DIR", help="Where accepted runs are stored.")]
 Shared = Annotated[bool, typer.Option("--shared", help="Only the checks that both runs have.")]
 Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="How many changes of the error fraction to list.")]
 
 
+@dataclass(frozen=True)
+class Judging:
+    """The options with which changes of latencies and of what engines cost are judged: None where none was given."""
+
+    calibration: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RECORD",
+            help="A further run of BASE's configuration, to measure how much latencies vary. Repeatable.",
+        ),
+    ] = None
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="The change of a latency that is tolerated, as a fraction.", show_default="0.02"),
+    ] = None
+    normalise: Annotated[
+        bool | None,
+        typer.Option("--normalise", help="Divide latencies by that of the reference kernel timed along with them."),
+    ] = None
+    across_devices: Annotated[
+        bool | None, typer.Option("--across-devices", help="Compare latencies of different devices.")
+    ] = None
+    across_modes: Annotated[
+        bool | None, typer.Option("--across-modes", help="Compare latencies timed in different modes.")
+    ] = None
+    plan_bytes_tolerance: Annotated[
+        float | None, typer.Option(help="How much larger each plan may be, as a fraction.", show_default="any")
+    ] = None
+    device_memory_tolerance: Annotated[
+        float | None, typer.Option(help="How much more device memory each engine may need.", show_default="any")
+    ] = None
+    build_time_tolerance: Annotated[
+        float | None, typer.Option(help="How much longer all builds together may take.", show_default="any")
+    ] = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options under the names of `GateSettings`."""
+        calibration = None if self.calibration is None else [str(path) for path in self.calibration]
+        return {**vars(self), "calibration": calibration}
+
+
+@grouped
 def compare(
     runs: Runs,
     markdown: AsMarkdown = False,
@@ -79,14 +100,8 @@ def compare(
     shared: Shared = False,
     top: Top = 10,
     settings: Settings = None,
-    calibration: Calibration = None,
-    tolerance: Tolerance = None,
-    normalise: Normalise = None,
-    across_devices: AcrossDevices = None,
-    across_modes: AcrossModes = None,
-    plan_bytes_tolerance: PlanTolerance = None,
-    device_memory_tolerance: MemoryTolerance = None,
-    build_time_tolerance: BuildTolerance = None,
+    *,
+    judging: Judging,
     accepted: Accepted = ACCEPTED,
 ) -> None:
     """List what changed from one run to another.
@@ -110,64 +125,76 @@ def compare(
     Exit code 2, with or without --gate, if a record cannot be read.
     """
     from trt_conformance.results import report as reports
-    from trt_conformance.results.accepted import MISSING, NoAcceptedRun, accepted_for
-    from trt_conformance.results.changes import between
     from trt_conformance.results.cost_changes import cost_changes
     from trt_conformance.results.gate_settings import read_gate_settings
-    from trt_conformance.results.latency import kernel_groups
-    from trt_conformance.results.latency.gate import latency_section
-    from trt_conformance.results.record.record import read_record
-    from trt_conformance.results.report import compare_text
     from trt_conformance.results.report.page import compare_page
 
     if shared and gate:
         raise ConformanceError("give --shared or --gate, not both: a gate must see the checks that NEW lacks")
     if markdown and as_json:
         raise ConformanceError("give --markdown or --json, not both")
-    options = {
-        "calibration": [str(path) for path in calibration] if calibration else None,
-        "tolerance": tolerance,
-        "normalise": normalise,
-        "across_devices": across_devices,
-        "across_modes": across_modes,
-        "plan_bytes_tolerance": plan_bytes_tolerance,
-        "device_memory_tolerance": device_memory_tolerance,
-        "build_time_tolerance": build_time_tolerance,
-    }
-    settled = read_gate_settings(settings, options)
-    judging = settled.latency
+    settled = read_gate_settings(settings, judging.given)
+    changes, latency = _compared(*_records(runs, accepted), pair or (), shared, settled.latency)
+    costs = cost_changes(changes, settled.engine)
+    if html:
+        reports.write(html, compare_page(changes, top, latency, costs))
+    _print(changes, latency, costs, top, "json" if as_json else "markdown" if markdown else "text")
+    codes = {1 if changes.regressions else 0, latency.exit_code, costs.exit_code}
+    if gate and codes != {0}:
+        raise typer.Exit(1 if 1 in codes else max(codes))
+
+
+def _records(runs: Sequence[Path], accepted: Path) -> tuple[Record, Record]:
+    """The records of BASE and NEW. Ends the command where BASE is to be the accepted run, and there is none."""
+    from trt_conformance.results.accepted import MISSING, NoAcceptedRun, accepted_for
+    from trt_conformance.results.record.record import read_record
+
     if len(runs) > 2:
         raise ConformanceError(f"compare takes two runs, BASE and NEW, or NEW alone; {len(runs)} were given")
     after = read_record(runs[-1])
     try:
-        before = read_record(runs[0] if len(runs) == 2 else accepted_for(after, accepted))
+        return read_record(runs[0] if len(runs) == 2 else accepted_for(after, accepted)), after
     except NoAcceptedRun as missing:
         typer.echo(printable(str(missing)), err=True)
         raise typer.Exit(MISSING) from None
-    changes = between(before, after, pair or ())
-    if shared:
-        changes = changes.shared
-    costs = cost_changes(changes, settled.engine)
+
+
+def _compared(
+    before: Record, after: Record, pairs: Sequence[str], shared: bool, settings: LatencySettings
+) -> tuple[Changes, LatencyComparison]:
+    from trt_conformance.results.changes import between
+    from trt_conformance.results.latency.gate import latency_section
+    from trt_conformance.results.record.record import read_record
+
+    changes = between(before, after, pairs)
     latency = latency_section(
         before,
         after,
-        [read_record(Path(path)) for path in judging.calibration],
-        tolerance=judging.tolerance,
-        normalise=judging.normalise,
-        across_devices=judging.across_devices,
-        across_modes=judging.across_modes,
+        [read_record(Path(path)) for path in settings.calibration],
+        tolerance=settings.tolerance,
+        normalise=settings.normalise,
+        across_devices=settings.across_devices,
+        across_modes=settings.across_modes,
     )
+    return changes.shared if shared else changes, latency
+
+
+def _print(
+    changes: Changes,
+    latency: LatencyComparison,
+    costs: CostChanges,
+    top: int,
+    form: Literal["json", "markdown", "text"],
+) -> None:
+    from trt_conformance.results.latency import kernel_groups
+    from trt_conformance.results.report import compare_text
+
     groups = kernel_groups.slower_by_kernel(latency)
-    if html:
-        reports.write(html, compare_page(changes, top, latency, costs))
-    if as_json:
+    if form == "json":
         slower = {"slower_by_kernel": [group.to_json() for group in groups]}
         print_json(changes.to_json(top) | {"latency": latency.to_json() | slower, "engine": costs.to_json()})
-    else:
-        say = compare_text.markdown if markdown else compare_text.terminal
-        typer.echo(say(changes, top, len(latency.regressions), costs).rstrip())
-        for line in [*latency.lines(), *kernel_groups.lines(groups), *costs.lines()]:
-            typer.echo(f"- {compare_text.escaped(line)}" if markdown else line)
-    codes = {1 if changes.regressions else 0, latency.exit_code, costs.exit_code}
-    if gate and codes != {0}:
-        raise typer.Exit(1 if 1 in codes else max(codes))
+        return
+    say = compare_text.markdown if form == "markdown" else compare_text.terminal
+    typer.echo(say(changes, top, len(latency.regressions), costs).rstrip())
+    for line in [*latency.lines(), *kernel_groups.lines(groups), *costs.lines()]:
+        typer.echo(f"- {compare_text.escaped(line)}" if form == "markdown" else line)

@@ -43,32 +43,40 @@ def duration(text: str) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
+TargetName = Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")]
+ForTime = Annotated[str, typer.Option("--time", metavar="TIME", help="How long to search: 90s, 30m, 8h.")]
+MostDraws = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Stop after so many draws.", show_default="no limit")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Determines every draw.", show_default="a random number")]
+Focus = Annotated[
+    str, typer.Option(metavar="WORD", help="A precision that every draw has, or a theme that each begins with.")
+]
+Near = Annotated[str, typer.Option(metavar="CASE", help="Draw variations of a case.")]
+Against = Annotated[str, typer.Option(metavar="NAME", help="A second target, which judges each find, too.")]
+Resume = Annotated[
+    Path | None, typer.Option(metavar="RUN", help="Continue the search of a record, in the same record.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(min=1, max=MOST_JOBS, help="Processes that build and run.", show_default="one for each visible GPU"),
+]
+RecordRoot = Annotated[
+    Path, typer.Option(metavar="DIR", help="Folder in which the record is written.", show_default="reports/runs")
+]
+
+
 def explore(
-    target: Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")],
-    for_time: Annotated[str, typer.Option("--time", metavar="TIME", help="How long to search: 90s, 30m, 8h.")] = "10m",
-    draws: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop after so many draws.", show_default="no limit")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Determines every draw.", show_default="a random number")
-    ] = None,
-    focus: Annotated[
-        str, typer.Option(metavar="WORD", help="A precision that every draw has, or a theme that each begins with.")
-    ] = "",
-    near: Annotated[str, typer.Option(metavar="CASE", help="Draw variations of a case.")] = "",
-    against: Annotated[str, typer.Option(metavar="NAME", help="A second target, which judges each find, too.")] = "",
-    resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Continue the search of a record, in the same record.")
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MOST_JOBS, help="Processes that build and run.", show_default="one for each visible GPU"
-        ),
-    ] = None,
-    record_root: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder in which the record is written.", show_default="reports/runs")
-    ] = RUNS,
+    target: TargetName,
+    for_time: ForTime = "10m",
+    draws: MostDraws = None,
+    seed: Seed = None,
+    focus: Focus = "",
+    near: Near = "",
+    against: Against = "",
+    resume: Resume = None,
+    jobs: Jobs = None,
+    record_root: RecordRoot = RUNS,
     as_json: AsJson = False,
 ) -> None:
     """Draw cases at random, judge them, and make the ones that fail small.

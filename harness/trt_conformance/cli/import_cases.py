@@ -33,44 +33,53 @@ class Weights(str, Enum):
     model = "model"
 
 
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        help="An ONNX model, benchdnn's shapes_* files or one descriptor, DeepBench's conv_problems.h, "
+        "MIOpenDriver command lines, or a JSON list of shapes.",
+    ),
+]
+Output = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write case files into.")]
+Batches = Annotated[
+    list[int] | None,
+    typer.Option(metavar="N", min=1, help="A batch size instead of the source's own. Repeatable."),
+]
+Precisions = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A precision instead of the source's own, such as fp16. Repeatable."),
+]
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option(metavar="INPUT:SIZES", help="The shape of a model's dynamic input, as x:1x3x224x224. Repeatable."),
+]
+WeightsFrom = Annotated[
+    Weights, typer.Option(help="Generated weights, or those of the model, which are stored beside the case file.")
+]
+Limit = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="At most this many different convolutions of each source.")
+]
+Latency = Annotated[
+    bool,
+    typer.Option(
+        "--latency/--no-latency",
+        help="Whether the cases are timed ones, which only runs with --latency take, or are checked in every run.",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace case files that exist.")]
+
+
 def import_cases(
-    source: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE...",
-            help="An ONNX model, benchdnn's shapes_* files or one descriptor, DeepBench's conv_problems.h, "
-            "MIOpenDriver command lines, or a JSON list of shapes.",
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write case files into.")
-    ] = Path("imported"),
-    batch: Annotated[
-        list[int] | None,
-        typer.Option(metavar="N", min=1, help="A batch size instead of the source's own. Repeatable."),
-    ] = None,
-    precision: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A precision instead of the source's own, such as fp16. Repeatable."),
-    ] = None,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option(metavar="INPUT:SIZES", help="The shape of a model's dynamic input, as x:1x3x224x224. Repeatable."),
-    ] = None,
-    weights: Annotated[
-        Weights, typer.Option(help="Generated weights, or those of the model, which are stored beside the case file.")
-    ] = Weights.generated,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="At most this many different convolutions of each source.")
-    ] = None,
-    latency: Annotated[
-        bool,
-        typer.Option(
-            "--latency/--no-latency",
-            help="Whether the cases are timed ones, which only runs with --latency take, or are checked in every run.",
-        ),
-    ] = True,
-    force: Annotated[bool, typer.Option("--force", help="Replace case files that exist.")] = False,
+    source: Sources,
+    output: Output = Path("imported"),
+    batch: Batches = None,
+    precision: Precisions = None,
+    shape: Shapes = None,
+    weights: WeightsFrom = Weights.generated,
+    limit: Limit = None,
+    latency: Latency = True,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Make cases of the convolutions in a model or a list.

@@ -35,42 +35,46 @@ TACTICS = ("fast", "default", "exhaustive")
 MOST_CASES, MOST_LAYERS = 100, 50
 MOST_JOBS = 32
 
+TargetName = Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")]
+Chosen = Annotated[
+    list[str] | None,
+    typer.Option("--case", metavar="PATTERN", help=f"{PATTERN_HELP} Repeatable."),
+]
+Times = Annotated[int, typer.Option(min=1, max=10_000, help="How many times to build each case.")]
+ByTactic = Annotated[
+    bool,
+    typer.Option("--every-tactic", help="Instead, build each case with each tactic that the builder could choose."),
+]
+Count = Annotated[
+    int | None,
+    typer.Option(min=1, help="At most so many cases, spread evenly over the selected ones.", show_default="100; 50"),
+]
+Jobs = Annotated[
+    int,
+    typer.Option(min=1, max=MOST_JOBS, help="Processes that build at the same time; with several, nothing is timed."),
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(min=1.0, metavar="SECONDS", help="Start no build after so many seconds.", show_default="none"),
+]
+Tactics = Annotated[str, typer.Option(help="How long TensorRT searches for GPU kernels: fast, default or exhaustive.")]
+RecordRoot = Annotated[
+    Path, typer.Option(metavar="DIR", help="Folder in which the record is written.", show_default="reports/runs")
+]
+
 
 def rebuild(
-    target: Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")],
-    case: Annotated[
-        list[str] | None,
-        typer.Option("--case", metavar="PATTERN", help=f"{PATTERN_HELP} Repeatable."),
-    ] = None,
-    times: Annotated[int, typer.Option(min=1, max=10_000, help="How many times to build each case.")] = 20,
-    every_tactic: Annotated[
-        bool,
-        typer.Option("--every-tactic", help="Instead, build each case with each tactic that the builder could choose."),
-    ] = False,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="At most so many cases, spread evenly over the selected ones.", show_default="100; 50"
-        ),
-    ] = None,
+    target: TargetName,
+    case: Chosen = None,
+    times: Times = 20,
+    every_tactic: ByTactic = False,
+    count: Count = None,
     cases: Cases = None,
     golden: Golden = None,
-    jobs: Annotated[
-        int,
-        typer.Option(
-            min=1, max=MOST_JOBS, help="Processes that build at the same time; with several, nothing is timed."
-        ),
-    ] = 1,
-    budget: Annotated[
-        float | None,
-        typer.Option(min=1.0, metavar="SECONDS", help="Start no build after so many seconds.", show_default="none"),
-    ] = None,
-    tactics: Annotated[
-        str, typer.Option(help="How long TensorRT searches for GPU kernels: fast, default or exhaustive.")
-    ] = "default",
-    record_root: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder in which the record is written.", show_default="reports/runs")
-    ] = RUNS,
+    jobs: Jobs = 1,
+    budget: Budget = None,
+    tactics: Tactics = "default",
+    record_root: RecordRoot = RUNS,
     as_json: AsJson = False,
 ) -> None:
     """Build cases many times without any cache, and judge every engine.

@@ -15,7 +15,7 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError, InvalidConvolution
 from trt_conformance.core.target_name import TargetName
-from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, Parameters, parameters
+from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, parameters
 from trt_conformance.core.types import Mode
 from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.targets.errors import Refused
@@ -47,67 +47,83 @@ def onnx_model(case: Case) -> bytes:
     """
     from onnx import checker, helper, numpy_helper
 
-    data = parameters(case)
-    is_fp8 = case.precision == "fp8"
     read, written = (helper.np_dtype_to_tensor_dtype(NUMPY_TYPE[name]) for name in (case.input_type, case.output_type))
-    nodes: list[Any] = []
-    constants: dict[str, Array] = {}
-
-    def scaled(op: str, source: str, scale: Sequence[float], result: str) -> str:
-        per_axis = len(scale) > 1
-        shape = np.asarray(scale if per_axis else scale[0], dtype=np.float32)
-        constants[f"{result}_scale"] = shape
-        constants[f"{result}_zero"] = np.zeros(shape.shape, dtype=NUMPY_TYPE[case.quantized_type])
-        axis: dict[str, Any] = {"axis": 0} if per_axis else {}
-        nodes.append(helper.make_node(op, [source, f"{result}_scale", f"{result}_zero"], [result], **axis))
-        return result
-
-    def q(source: str, scale: Sequence[float], result: str) -> str:
-        return scaled("QuantizeLinear", source, scale, result)
-
-    def dq(source: str, scale: Sequence[float], result: str) -> str:
-        return scaled("DequantizeLinear", source, scale, result)
-
-    x, w = INPUT, "kernel"
-    constants["kernel"] = data.kernel
-    quantize = case.quantize
-    if quantize is not None:
-        if quantize.passes("input"):
-            to, back = quantize.scales_of("input")
-            x = x if quantize.io_quantization else q(x, to, "input_q")
-            x = dq(x, back, "input_dq")
-        if quantize.passes("kernel"):
-            to, back = quantize.scales_of("kernel")
-            w = dq(q(w, to, "kernel_q"), back, "kernel_dq")
-    scale = quantize.output if quantize is not None else None
-    layer = f"{OUTPUT}_0" if case.epilogue else OUTPUT
-    result = "sum" if scale is not None else layer
-    nodes.append(helper.make_node("Conv", _inputs(x, w, data, constants), [result], **_attributes(case)))
-    if scale is not None and case.output_type != case.data_type:
-        q("sum", [scale], layer)
-    elif scale is not None:
-        dq(q("sum", [scale], "sum_q"), [scale], layer)
-    nodes += followed(case, constants)
+    draft = _Nodes(case)
     declared = [None if n == -1 else n for n in case.network_shape]
     graph = helper.make_graph(
-        nodes,
+        draft.nodes,
         "case",
         [helper.make_tensor_value_info(INPUT, read, declared)],
         # Dimensions without values: the output's shape is for ONNX to infer.
         [helper.make_tensor_value_info(OUTPUT, written, [None] * len(declared))],
-        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
+        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in draft.constants.items()],
     )
+    is_fp8 = case.precision == "fp8"
     opset = helper.make_opsetid("", FP8_OPSET if is_fp8 else OPSET)
     model = helper.make_model(graph, opset_imports=[opset], ir_version=9 if is_fp8 else 8)
     checker.check_model(model)
     return bytes(model.SerializeToString())
 
 
-def _inputs(x: str, w: str, data: Parameters, constants: dict[str, Array]) -> list[str]:
-    if data.bias is None:
-        return [x, w]
-    constants["bias"] = data.bias
-    return [x, w, "bias"]
+class _Nodes:
+    """The nodes of a case's model, and their constants."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        data = parameters(case)
+        self.nodes: list[Any] = []
+        self.constants: dict[str, Array] = {"kernel": data.kernel}
+        inputs = [*self._operands()]
+        if data.bias is not None:
+            self.constants["bias"] = data.bias
+            inputs.append("bias")
+        self._convolution(inputs)
+        self.nodes += followed(case, self.constants)
+
+    def _operands(self) -> tuple[str, str]:
+        """The names of input and kernel as the convolution reads them."""
+        x, w, quantize = INPUT, "kernel", self._case.quantize
+        if quantize is not None and quantize.passes("input"):
+            to, back = quantize.scales_of("input")
+            x = x if quantize.io_quantization else self._q(x, to, "input_q")
+            x = self._dq(x, back, "input_dq")
+        if quantize is not None and quantize.passes("kernel"):
+            to, back = quantize.scales_of("kernel")
+            w = self._dq(self._q(w, to, "kernel_q"), back, "kernel_dq")
+        return x, w
+
+    def _convolution(self, inputs: Sequence[str]) -> None:
+        """The convolution, and the quantization of its output."""
+        from onnx import helper
+
+        case = self._case
+        layer = f"{OUTPUT}_0" if case.epilogue else OUTPUT
+        scale = case.quantize.output if case.quantize is not None else None
+        result = layer if scale is None else "sum"
+        self.nodes.append(helper.make_node("Conv", inputs, [result], **_attributes(case)))
+        if scale is None:
+            return
+        if case.output_type != case.data_type:
+            self._q("sum", [scale], layer)
+        else:
+            self._dq(self._q("sum", [scale], "sum_q"), [scale], layer)
+
+    def _q(self, source: str, scale: Sequence[float], result: str) -> str:
+        return self._scaled("QuantizeLinear", source, scale, result)
+
+    def _dq(self, source: str, scale: Sequence[float], result: str) -> str:
+        return self._scaled("DequantizeLinear", source, scale, result)
+
+    def _scaled(self, op: str, source: str, scale: Sequence[float], result: str) -> str:
+        from onnx import helper
+
+        per_axis = len(scale) > 1
+        shape = np.asarray(scale if per_axis else scale[0], dtype=np.float32)
+        self.constants[f"{result}_scale"] = shape
+        self.constants[f"{result}_zero"] = np.zeros(shape.shape, dtype=NUMPY_TYPE[self._case.quantized_type])
+        axis: dict[str, Any] = {"axis": 0} if per_axis else {}
+        self.nodes.append(helper.make_node(op, [source, f"{result}_scale", f"{result}_zero"], [result], **axis))
+        return result
 
 
 def _attributes(case: Case) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Which kernels ran is what PyTorch's profiler records.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
@@ -30,42 +30,19 @@ def measure(prepare: Callable[[], Callable[[], Any]], plan: TimingPlan) -> Measu
     Raises:
         Unsupported: another mode than graph, or cold weights with a warm input.
     """
-    import torch
-
     if plan.cold == "weights":
         raise Unsupported("PyTorch's caches are emptied for all tensors, not for the weights alone")
     if plan.mode != "graph":
         raise Unsupported(f"PyTorch cannot be timed in mode {plan.mode}, only in mode graph")
     calls, notes = _calls(prepare, plan.cold_l2)
-    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-
-    def seconds(action: Callable[[], object]) -> float:
-        first.record()
-        action()
-        last.record()
-        last.synchronize()
-        return float(first.elapsed_time(last)) * 1e-3
-
-    once = min(seconds(calls[0]) for _ in range(5))
-    length = quick.graph_length(once, len(calls)) if plan.effort == "quick" else graph_length(once)
-    length = max(length, len(calls)) if plan.cold_l2 else length
-    held: list[list[Any]] = []
-
-    def captured(turns: list[Callable[[], Any]]) -> Any:
-        graph, outputs = torch.cuda.CUDAGraph(), [None] * len(turns)
-        with torch.cuda.graph(graph):
-            for index in range(length):
-                # The last output of each call is held, so that calls in turn write to different memory.
-                outputs[index % len(turns)] = turns[index % len(turns)]()
-        held.append(outputs)
-        return graph
-
-    graphs = [captured(calls)] if plan.cold_l2 else [captured([call]) for call in calls]
+    seconds = _stopwatch()
+    length = _length(min(seconds(calls[0]) for _ in range(5)), len(calls), plan)
+    graphs = [_Captured(turns, length) for turns in ([calls] if plan.cold_l2 else [[call] for call in calls])]
     clocks, read = Clocks(), list[int | None]()
 
-    def launch(some: list[Any]) -> float:
+    def launch(some: Sequence[_Captured]) -> float:
         """Seconds of one call."""
-        return seconds(lambda: [graph.replay() for graph in some]) / (length * len(some))
+        return seconds(lambda: [one.graph.replay() for one in some]) / (length * len(some))
 
     def sample() -> float | None:
         taken, clock = launch(graphs), clocks.read()
@@ -75,11 +52,10 @@ def measure(prepare: Callable[[], Callable[[], Any]], plan: TimingPlan) -> Measu
         return taken
 
     samples, discarded, stopped = collect(sample, plan)
-    placements = [median(launch([graph]) for _ in range(ALONE)) for graph in graphs]
     facts: dict[str, Any] = {
         "transfers": False,
         "graph_length": length,
-        "placements": placements,
+        "placements": [median(launch([one]) for _ in range(ALONE)) for one in graphs],
         "rotation": len(calls) // len(graphs),
         "clocks": clocks.facts(),
         "notes": notes,
@@ -88,6 +64,41 @@ def measure(prepare: Callable[[], Callable[[], Any]], plan: TimingPlan) -> Measu
     if plan.effort == "full":  # the profiler takes much longer than a quick latency
         facts["kernels"] = kernels(calls[0])
     return Measurement(plan.mode, plan.cold_l2, tuple(samples), discarded, stopped, facts)
+
+
+def _stopwatch() -> Callable[[Callable[[], object]], float]:
+    """What gives the seconds between two events around an action."""
+    import torch
+
+    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+
+    def seconds(action: Callable[[], object]) -> float:
+        first.record()
+        action()
+        last.record()
+        last.synchronize()
+        return float(first.elapsed_time(last)) * 1e-3
+
+    return seconds
+
+
+def _length(call_s: float, calls: int, plan: TimingPlan) -> int:
+    """How many calls a graph holds, of which one takes ``call_s`` seconds."""
+    length = quick.graph_length(call_s, calls) if plan.effort == "quick" else graph_length(call_s)
+    return max(length, calls) if plan.cold_l2 else length
+
+
+class _Captured:
+    """A CUDA graph of calls that take turns."""
+
+    def __init__(self, turns: Sequence[Callable[[], Any]], length: int) -> None:
+        import torch
+
+        self.graph, self._outputs = torch.cuda.CUDAGraph(), [None] * len(turns)
+        with torch.cuda.graph(self.graph):
+            for index in range(length):
+                # The last output of each call is held, so that calls in turn write to different memory.
+                self._outputs[index % len(turns)] = turns[index % len(turns)]()
 
 
 def _calls(prepare: Callable[[], Callable[[], Any]], cold: bool) -> tuple[list[Callable[[], Any]], list[str]]:
