@@ -14,7 +14,7 @@ from trt_conformance.core.types import DATA_TYPE
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget
-from trt_conformance.targets.protocols import EngineFacts
+from trt_conformance.targets.protocols import EngineFacts, LayerFacts
 
 PROBES = {case.name: case for case in suite_catalog().cases if case.distinguishes}
 
@@ -72,6 +72,15 @@ def test_other_cases_are_no_probes():
         ("accumulator_bf16", "fp32_accumulation"),
         ("int8_sum_of_20_bits", "int8"),
         ("int8_rounds_its_input", "int8"),
+        ("operands_of_13_bits_4608", "fp32"),
+        ("operands_under_tf32_4608", "tf32"),
+        ("accumulator_fp16_4608", "fp32_accumulation"),
+        ("accumulator_bf16_4608", "fp32_accumulation"),
+        ("int8_sum_of_26_bits", "int8"),
+        ("subnormals_64", "subnormals_kept"),
+        ("subnormals_4608", "subnormals_kept"),
+        ("bias_of_21_bits_64", "bias_in_full"),
+        ("bias_of_21_bits_4608", "bias_in_full"),
     ],
 )
 def test_verdict_records_what_ran(name, ran):
@@ -105,8 +114,11 @@ def test_an_engine_that_says_otherwise_fails_too():
 
 
 def products(case):
+    """The factors of the first output's terms, in the order of the kernel."""
     data = case_data(case)
-    return (data.input[0, :, 0, 0].astype(np.float64), data.kernel[0, :, 0, 0].astype(np.float64))
+    kernel = data.kernel[0].astype(np.float64)
+    seen = data.input[0, :, : kernel.shape[1], : kernel.shape[2]].astype(np.float64)
+    return seen.ravel(), kernel.ravel()
 
 
 def in_order(x, w, order, block, dtype):
@@ -120,24 +132,86 @@ def in_order(x, w, order, block, dtype):
 
 def in_tree(x, w, dtype):
     """Pairs added over halving distances, as threads of a warp do."""
-    sums = (x * w).astype(dtype)
+    sums = np.pad((x * w).astype(dtype), (0, 2 ** (len(x) - 1).bit_length() - len(x)))
     while len(sums) > 1:
         half = len(sums) // 2
         sums = (sums[:half].astype(np.float64) + sums[half:].astype(np.float64)).astype(dtype)
     return float(sums[0])
 
 
-@pytest.mark.parametrize(("name", "narrow"), [("accumulator_fp16", "fp16"), ("accumulator_bf16", "bf16")])
+def orders_of(terms, shuffled):
+    forward = np.arange(terms)
+    orders = [forward, forward[::-1], forward.reshape(8, -1).T.ravel()]
+    return orders + [np.random.default_rng(seed).permutation(terms) for seed in range(shuffled)]
+
+
+@pytest.mark.parametrize(
+    ("name", "narrow"),
+    [
+        ("accumulator_fp16", "fp16"),
+        ("accumulator_bf16", "bf16"),
+        ("accumulator_fp16_4608", "fp16"),
+        ("accumulator_bf16_4608", "bf16"),
+    ],
+)
 def test_no_order_hides_a_narrow_accumulator(name, narrow):
     case = PROBES[name]
     x, w = products(case)
-    orders = [np.arange(64), np.arange(64)[::-1], np.arange(64).reshape(8, 8).T.ravel()]
-    orders += [np.random.default_rng(seed).permutation(64) for seed in range(50)]
+    orders = orders_of(len(x), 50 if len(x) < 100 else 5)
     for precision in ("fp32", narrow):
         dtype, value = NUMPY_TYPE[DATA_TYPE[precision]], case.distinguishes[f"{precision}_accumulation"]
         assert {in_order(x, w, order, 1, dtype) for order in orders} == {value}
         assert {in_order(x, w, orders[0], block, dtype) for block in (2, 4, 8, 16, 32)} == {value}
         assert in_tree(x, w, dtype) == value
+
+
+@pytest.mark.parametrize("name", ["partial_overflow_64", "partial_overflow_4608"])
+def test_every_order_overflows_a_float16_accumulator(name):
+    case = suite_catalog().find(f"probes_many_terms/{name}-fp16")
+    x, w = products(case)
+    right = float(reference(case).output.flat[0])
+    for order in orders_of(len(x), 5):
+        for block in (1, 2, 4, 8, 16):
+            with np.errstate(over="ignore", invalid="ignore"):
+                assert in_order(x, w, order, block, np.dtype(np.float32)) == right
+                if block == 1:
+                    assert not np.isfinite(in_order(x, w, order, block, np.dtype(np.float16)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert not np.isfinite(in_order(x, w, np.arange(len(x)), 16, np.dtype(np.float16)))
+        assert not np.isfinite(in_tree(x, w, np.dtype(np.float16)))
+
+
+def test_a_float32_accumulator_rounds_the_long_int8_sum_beyond_its_bound():
+    case = suite_catalog().find("probes_many_terms/int8_sum_of_26_bits-int8")
+    x, w = products(case)
+    q = np.rint(x)
+    total = in_order(q, w, np.arange(len(q)), 1, np.dtype(np.float32))
+    assert total != q @ w
+    assert np.abs(np.cumsum(q * w)).max() > 2**25
+    right = reference(case).output.copy()
+    right.flat[0] += total - q @ w
+    facts = EngineFacts((), LayerFacts("conv", "Convolution", "", (), ()), "int8")
+    assert judged(case, answering(lambda output: right.astype(np.float32), facts)).status == "fail"
+    assert judged(case, answering(lambda output: output, facts)).status == "pass"
+
+
+@pytest.mark.parametrize("name", ["subnormals_64", "subnormals_4608", "subnormal_operands", "subnormal_outputs"])
+def test_flushed_subnormals_of_float16_fail_and_are_named(name):
+    found = judged(PROBES[name], answering(np.zeros_like))
+    assert (found.status, found.figures["arithmetic"]) == ("fail", "subnormals_flushed")
+
+
+def test_flushed_subnormals_of_float32_pass_and_are_named():
+    case = suite_catalog().find("probes_many_terms/subnormals_of_float32-fp32")
+    for change, name in ((np.zeros_like, "subnormals_flushed"), (np.copy, "subnormals_kept")):
+        found = judged(case, answering(change))
+        assert (found.status, found.figures["arithmetic"]) == ("pass", name)
+
+
+@pytest.mark.parametrize("name", ["bias_of_21_bits_64", "bias_of_21_bits_4608"])
+def test_a_bias_in_tf32_fails_and_is_named(name):
+    found = judged(PROBES[name], answering(lambda output: output - 1))
+    assert (found.status, found.figures["arithmetic"]) == ("fail", "bias_in_tf32")
 
 
 def test_values_of_narrow_integer_sums():

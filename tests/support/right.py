@@ -22,6 +22,7 @@ from trt_conformance.core.tensors import parameters
 from trt_conformance.mutants.mutant import UNMUTATED, MutantEngine, MutantTarget, multiply, per_map
 from trt_conformance.numerics.bounds.transforms import transforms
 from trt_conformance.numerics.reference.blocked import convolve
+from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.protocols import EngineFacts, LayerFacts
 
 Multiply = Callable[[Array, Array, Attributes, Case], Array]
@@ -183,6 +184,14 @@ def in_type(dtype: type, sums: Callable[..., Array] = fused) -> Multiply:
 def undilated(case: Case) -> bool:
     """Whether an FFT can convolve the case."""
     return case.kernel.shape[1] > 0 and all(d == 1 for d in case.attributes.dilation)
+
+
+def fits_float16(case: Case) -> bool:
+    """Whether no partial sum of the case can overflow a float16 accumulator, in whatever order it is summed."""
+    largest = float(np.finfo(np.float16).max)
+    return case.precision == "fp16" and all(
+        bool((reference(case, shape).magnitude <= largest).all()) for shape in case.run_shapes
+    )
 
 
 def transformable(case: Case, window: int = 3) -> bool:
@@ -379,11 +388,22 @@ RIGHT: tuple[Right, ...] = (
     Right("tensor core, blocks of 16, two bits more", by_terms(partial(tensor_core, block=16, extra=2)), NARROW),
     Right("TF32 operands to nearest", rounded_operands(arithmetic.tf32_nearest), ("tf32",)),
     Right("FP32 where TF32 is allowed", multiply, ("tf32",)),
-    Right("accumulator FP16", in_type(np.float16), ("fp16",), "sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16_nhwc"),
+    Right(
+        "accumulator FP16",
+        in_type(np.float16),
+        ("fp16",),
+        "sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16_nhwc",
+        can=fits_float16,
+    ),
     Right("sums rounded before the bias", multiply, HALF, "sm90_xmma_fprop_image_first_layer_f16f16_f32", True),
     Right("Winograd F(2, 3)", winograd(2), FLOATS, WINOGRAD, can=transformable),
     Right("Winograd F(4, 3)", winograd(4), ("fp32",), WINOGRAD, can=transformable),
     Right("Winograd F(6, 3)", winograd(6), ("fp32",), WINOGRAD, can=transformable),
     Right("FFT", fft, FLOATS, "fft2d_r2c_32x32", can=undilated),
-    Right("quantized operands dequantized first", dequantized_first, ("int8", "fp8")),
+    Right(
+        "quantized operands dequantized first",
+        dequantized_first,
+        ("int8", "fp8"),
+        can=lambda case: case.runs_in is None,  # it computes in float32
+    ),
 )

@@ -21,6 +21,7 @@ from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.network_fields import LayerAttributes, Network
 from trt_conformance.core.quantization_fields import Quantize
+from trt_conformance.core.repeated import Values
 from trt_conformance.core.stored import Stored
 from trt_conformance.core.types import (
     DATA_TYPE,
@@ -31,7 +32,6 @@ from trt_conformance.core.types import (
     Constraint,
     DataType,
     Fill,
-    Floats,
     Format,
     GoldenKind,
     Ints,
@@ -49,11 +49,14 @@ _WHERE_STORED = {"stored": {"file"}}
 
 
 class TensorSpec(Model):
-    """A tensor and its content: the name of a deterministic fill, the values, or, of a kernel, a file with them."""
+    """A tensor and its content: the name of a deterministic fill, the values, or, of a kernel, a file with them.
+
+    Values that repeat may be written once: ``{ times = 12, values = [65] }`` among them stands for twelve.
+    """
 
     shape: Shape
     fill: Fill | None = None
-    values: Floats | None = None
+    values: Values | None = None
     stored: Stored | None = None
     seed: _Size = 0
 
@@ -62,7 +65,7 @@ class BiasSpec(Model):
     """The bias, one value for each output map: the name of a deterministic fill, the values, or a file with them."""
 
     fill: Fill | None = None
-    values: Floats | None = None
+    values: Values | None = None
     stored: Stored | None = None
     seed: _Size = 0
 
