@@ -378,6 +378,50 @@ BAD: dict[str, tuple[list[str], str]] = {
         ['epilogue = [{ op = "min" }]  # here'],
         "epilogue[0].op: the input [1, 1, 6, 9] cannot be compared with [1, 1, 4, 7]",
     ),
+    "an addend that nothing reads": (
+        ['addend = { shape = [1, 1, 4, 7], fill = "ones" }  # here'],
+        "addend: no operation of the epilogue reads it",
+    ),
+    "an addend that is not there": (
+        ['epilogue = [{ op = "add", of = "addend" }]  # here'],
+        "add of the addend: the case has no addend",
+    ),
+    "an addend of another shape": (
+        ['addend = { shape = [1, 1, 4, 6], fill = "ones" }', 'epilogue = [{ op = "add", of = "addend" }]  # here'],
+        "epilogue[0].op: the addend [1, 1, 4, 6] cannot be added to [1, 1, 4, 7]",
+    ),
+    "an addend without values": (
+        ["addend = { shape = [1, 1, 4, 7] }  # here", 'epilogue = [{ op = "add", of = "addend" }]'],
+        "addend has neither fill nor values",
+    ),
+    "an addend that is concatenated": (
+        ['addend = { shape = [1, 1, 4, 7], fill = "ones" }', 'epilogue = [{ op = "concat", of = "addend" }]  # here'],
+        "of: only add, min, max read the addend, not concat",
+    ),
+    "an addend of a timed case": (
+        [
+            "latency = true",
+            'addend = { shape = [1, 1, 4, 7], fill = "ones" }  # here',
+            'epilogue = [{ op = "add", of = "addend" }]',
+        ],
+        "addend: timed and large cases read one input",
+    ),
+    "a Q of floats": (
+        ['epilogue = [{ op = "quantize", scale = [0.5] }]  # here'],
+        "scale: Q and DQ are only for precision int8 and fp8, but the case also runs in fp32",
+    ),
+    "a Q with two scales": (
+        [*SCALED, "quantize.input = 1.0", 'epilogue = [{ op = "quantize", scale = [0.5, 1.0] }]  # here'],
+        "quantize needs scale, with one value",
+    ),
+    "a Q with a scale of 0": (
+        [*SCALED, "quantize.input = 1.0", 'epilogue = [{ op = "quantize", scale = [0.0] }]  # here'],
+        "scale: a scale must be a positive float32, got 0",
+    ),
+    "an operand of an activation that is quantized": (
+        [*SCALED, "quantize.input = 1.0", 'epilogue = [{ op = "relu", of_scale = 1.0 }]  # here'],
+        "of_scale: only add, min, max have an operand that is quantized, not relu",
+    ),
     # How the network is built.
     "a flag twice": (['builder.flags = ["REFIT", "REFIT"]  # here'], "builder.flags: one is listed twice"),
     "an unknown flag": (['builder.flags = ["REFITT"]  # here'], 'unknown value "REFITT"; did you mean "REFIT"?'),

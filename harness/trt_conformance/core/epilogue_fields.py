@@ -17,6 +17,7 @@ EpilogueName = Literal[
     "gelu",
     "scale",
     "max_pool",
+    "quantize",
     "add",
     "min",
     "max",
@@ -24,18 +25,21 @@ EpilogueName = Literal[
 ]
 EPILOGUES: tuple[EpilogueName, ...] = get_args(EpilogueName)
 JOINS: tuple[EpilogueName, ...] = ("add", "min", "max")
-"""Operations with the network's own input, element by element."""
+"""Operations with the network's own input, or with its addend, element by element."""
 ROUNDING: tuple[EpilogueName, ...] = ("leaky_relu", "sigmoid", "tanh", "silu", "hard_swish", "gelu", "scale")
 """Operations that round also where their operands are exact."""
 
 
 class EpilogueOperation(Model):
-    """An operation after the layer: an activation, or one that joins the network's own input to the output.
+    """An operation after the layer: an activation, one that rescales, or one that joins another tensor to the output.
 
     relu: max(y, 0). clip: y limited to [low, high]. leaky_relu: y, times alpha below 0. sigmoid: 1 / (1 + exp(-y)).
     tanh. silu: y sigmoid(y). hard_swish: y min(max(y/6 + 1/2, 0), 1). gelu: y (1 + erf(y / sqrt 2)) / 2. scale:
-    y scale + shift, one value or one for each map. max_pool: the largest of each window, which do not overlap. add:
-    y + input. min, max: the smaller, the larger of y and the input. concat: y, then the input, along C.
+    y scale + shift, one value or one for each map. max_pool: the largest of each window, which do not overlap.
+    quantize: Q and DQ of one scale, to the type that the precision names. add: y + operand. min, max: the smaller, the
+    larger of y and the operand. concat: y, then the input, along C.
+
+    ``of``: the operand, which is the network's input or its addend. ``of_scale``: the operand passes through Q and DQ.
     """
 
     op: EpilogueName
@@ -45,3 +49,5 @@ class EpilogueOperation(Model):
     scale: Floats | None = None
     shift: Floats | None = None
     window: Ints | None = None
+    of: Literal["input", "addend"] = "input"
+    of_scale: float | None = None

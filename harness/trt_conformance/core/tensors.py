@@ -17,7 +17,7 @@ from trt_conformance.core.fills import PART, content, parts
 from trt_conformance.core.stored import read_stored
 from trt_conformance.core.types import DataType, Fill
 
-INPUT, OUTPUT = "input", "output"
+INPUT, ADDEND, OUTPUT = "input", "addend", "output"
 
 NUMPY_TYPE: dict[DataType, np.dtype[Any]] = {
     "float32": np.dtype(np.float32),
@@ -85,12 +85,20 @@ def feeds_of(case: Case, index: int = 0) -> dict[str, Array]:
 
 
 def runtime_feeds(case: Case) -> dict[str, Array]:
-    """Return the kernel and the bias where the network reads them as inputs of its own, by tensor name."""
-    if not case.network.runtime:
-        return {}
-    given = parameters(case)
-    tensors = {"kernel": given.kernel, "bias": given.bias}
-    return {name: tensor for name in case.network.runtime if (tensor := tensors[name]) is not None}
+    """Return the kernel, the bias and the addend where the network reads them as inputs of its own, by tensor name."""
+    feeds: dict[str, Array] = {}
+    if case.network.runtime:
+        given = parameters(case)
+        tensors = {"kernel": given.kernel, "bias": given.bias}
+        feeds |= {name: tensor for name in case.network.runtime if (tensor := tensors[name]) is not None}
+    addend = addend_of(case)
+    return feeds if addend is None else feeds | {ADDEND: addend}
+
+
+def addend_of(case: Case) -> Array | None:
+    """Return the second input of the network, None where it has none. Raises ConformanceError as `parameters` does."""
+    spec = case.addend
+    return None if spec is None else _rounded(case, ADDEND, content_of(spec, spec.shape))
 
 
 def weights_bytes(case: Case) -> int:

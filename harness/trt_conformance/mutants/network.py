@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from trt_conformance.core.arrays import Array
+from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EPILOGUES, EpilogueName, EpilogueOperation
+from trt_conformance.core.tensors import addend_of
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.mutant import Mutant
-from trt_conformance.numerics.reference.epilogue import apply, apply_steps, pooled
+from trt_conformance.numerics.reference.epilogue import applied, apply, apply_steps, pooled
+from trt_conformance.numerics.reference.quantization import Grid, dequantize, grid_of, quantize, scales
 
 Steps = Callable[[Sequence[EpilogueOperation]], Sequence[EpilogueOperation]]
 Network = Callable[[Case, Array, Array], Array]
@@ -19,21 +23,20 @@ Network = Callable[[Case, Array, Array], Array]
 
 def rewritten(change: Steps) -> Network:
     """Apply a changed list of the case's operations."""
-    return lambda case, y, x: apply_steps(change(case.epilogue), case.spatial_rank, y, x)
+    return lambda case, y, x: applied(case, change(case.epilogue), y, x)
 
 
 def without(op: str) -> Network:
     return rewritten(lambda steps: [step for step in steps if step.op != op])
 
 
-def changed(op: str, **fields: float | tuple[float, ...]) -> Network:
+def changed(op: str, /, **fields: Any) -> Network:
     return rewritten(lambda steps: [s.model_copy(update=fields) if s.op == op else s for s in steps])
 
 
 def replaced(op: EpilogueName, other: EpilogueName) -> Network:
     """Compute another operation in place of one."""
-    wrong = EpilogueOperation(op=other)
-    return rewritten(lambda steps: [wrong if step.op == op else step for step in steps])
+    return changed(op, op=other)
 
 
 def pooling_by(reduce: Callable[..., Array]) -> Network:
@@ -44,7 +47,7 @@ def pooling_by(reduce: Callable[..., Array]) -> Network:
             if step.op == "max_pool":
                 y = pooled(y.astype(np.float64), step.window or (), reduce).astype(y.dtype)
             else:
-                y = apply_steps((step,), case.spatial_rank, y, x)
+                y = applied(case, (step,), y, x)
         return y
 
     return apply_pooled
@@ -75,8 +78,37 @@ CONFUSED: tuple[tuple[EpilogueName, EpilogueName], ...] = (
 
 
 def joined(how: Callable[[Array], Array]) -> Network:
-    """Misread the network's input where it is added or concatenated to the output."""
-    return lambda case, y, x: apply(case, y, how(x))
+    """Misread the network's input, or its addend, where it is added or concatenated to the output."""
+
+    def misread(case: Case, y: Array, x: Array) -> Array:
+        addend = addend_of(case)
+        read = None if addend is None else how(addend)
+        return apply_steps(case.epilogue, case.spatial_rank, y, how(x), read, grid_of(case.precision))
+
+    return misread
+
+
+def requantized(how: Callable[[Float64, Float64, Grid], Float64]) -> Network:
+    """Replace the Q and DQ behind the layer by a function of what they read and their scale."""
+
+    def apply_requantized(case: Case, y: Array, x: Array) -> Array:
+        for step in case.epilogue:
+            if step.op == "quantize":
+                scale = scales(step.scale or (1.0,), y.ndim)
+                y = how(y.astype(np.float64), scale, grid_of(case.precision)).astype(y.dtype)
+            else:
+                y = applied(case, (step,), y, x)
+        return y
+
+    return apply_requantized
+
+
+def reads_addend(case: Case) -> bool:
+    return case.addend is not None and case.addend.shape == case.input.shape
+
+
+def operand_rescaled(case: Case) -> bool:
+    return any(step.of_scale is not None for step in case.epilogue)
 
 
 def read_dense(x: Array) -> Array:
@@ -146,16 +178,50 @@ MUTANTS: tuple[Mutant, ...] = (
         conditions.both(conditions.followed_by("add"), lambda case: len(case.epilogue) > 1),
         epilogue=rewritten(lambda steps: steps[::-1]),
     ),
-    Mutant("added_negated", "the input is subtracted", conditions.followed_by("add"), epilogue=joined(lambda x: -x)),
+    *(
+        Mutant(f"requantized_{name}", doc, conditions.followed_by("quantize"), epilogue=requantized(how))
+        for name, doc, how in (
+            (
+                "down",
+                "Q after the layer rounds down",
+                lambda y, scale, grid: dequantize(
+                    quantize(y - scale * grid.spacing(y / scale) / 2, scale, grid), scale
+                ),
+            ),
+            (
+                "without_end",
+                "Q after the layer does not saturate",
+                lambda y, scale, grid: dequantize(quantize(y, scale, replace(grid, low=-np.inf, high=np.inf)), scale),
+            ),
+            (
+                "without_dq",
+                "DQ after the layer leaves out its scale",
+                quantize,
+            ),
+        )
+    ),
+    Mutant(
+        "operand_not_quantized",
+        "the operand of an operation after the layer passes through no Q and DQ",
+        operand_rescaled,
+        epilogue=rewritten(lambda steps: [step.model_copy(update={"of_scale": None}) for step in steps]),
+    ),
+    Mutant(
+        "addend_taken_from_input",
+        "the network's input is read in place of its addend",
+        reads_addend,
+        epilogue=rewritten(lambda steps: [step.model_copy(update={"of": "input"}) for step in steps]),
+    ),
+    Mutant("added_negated", "the operand is subtracted", conditions.followed_by("add"), epilogue=joined(lambda x: -x)),
     Mutant(
         "added_from_first_image",
-        "the first image's input is added to every image",
+        "the first image's operand is added to every image",
         conditions.followed_by("add"),
         epilogue=joined(read_dense),
     ),
     Mutant(
         "added_channels_reversed",
-        "the input's channels are added in reverse order",
+        "the operand's channels are added in reverse order",
         conditions.followed_by("add"),
         epilogue=joined(lambda x: x[:, ::-1]),
     ),

@@ -11,7 +11,7 @@ import numpy as np
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
-from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT
+from trt_conformance.core.tensors import ADDEND, INPUT, NUMPY_TYPE, OUTPUT
 
 # Operations that are one node of ONNX: of the layer's output, and of that and the network's input.
 _ALONE: dict[EpilogueName, str] = {
@@ -41,7 +41,13 @@ def _nodes(case: Case, step: EpilogueOperation, source: str, result: str, consta
     if step.op in _ALONE:
         yield make_node(_ALONE[step.op], [source], [result])
     elif step.op in _WITH_INPUT:
-        yield make_node(_WITH_INPUT[step.op], [source, INPUT], [result])
+        operand = INPUT if step.of == "input" else ADDEND
+        if step.of_scale is not None:
+            yield from _rescaled(case, operand, step.of_scale, f"{result}_operand", constants)
+            operand = f"{result}_operand"
+        yield make_node(_WITH_INPUT[step.op], [source, operand], [result])
+    elif step.op == "quantize":
+        yield from _rescaled(case, source, (step.scale or (1.0,))[0], result, constants)
     match step.op:
         case "clip":
             yield make_node("Clip", [source, constant("low", step.low), constant("high", step.high)], [result])
@@ -67,3 +73,14 @@ def _nodes(case: Case, step: EpilogueOperation, source: str, result: str, consta
             yield make_node("MaxPool", [source], [result], kernel_shape=window, strides=window)
         case "concat":
             yield make_node("Concat", [source, INPUT], [result], axis=-case.spatial_rank - 1)
+
+
+def _rescaled(case: Case, source: str, scale: float, result: str, constants: dict[str, Array]) -> Iterator[Any]:
+    """The nodes of a Q and a DQ of one scale."""
+    from onnx.helper import make_node
+
+    given = [f"{result}_q_scale", f"{result}_q_zero"]
+    constants[given[0]] = np.asarray(scale, dtype=np.float32)
+    constants[given[1]] = np.zeros((), dtype=NUMPY_TYPE[case.quantized_type])
+    yield make_node("QuantizeLinear", [source, *given], [f"{result}_q"])
+    yield make_node("DequantizeLinear", [f"{result}_q", *given], [result])

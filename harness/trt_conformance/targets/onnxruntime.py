@@ -15,7 +15,7 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError, InvalidConvolution
 from trt_conformance.core.target_name import TargetName
-from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, parameters
+from trt_conformance.core.tensors import ADDEND, INPUT, NUMPY_TYPE, OUTPUT, parameters
 from trt_conformance.core.types import Mode
 from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.targets.errors import Refused
@@ -50,10 +50,11 @@ def onnx_model(case: Case) -> bytes:
     read, written = (helper.np_dtype_to_tensor_dtype(NUMPY_TYPE[name]) for name in (case.input_type, case.output_type))
     draft = _Nodes(case)
     declared = [None if n == -1 else n for n in case.network_shape]
+    inputs = {INPUT: declared} | ({} if case.addend is None else {ADDEND: list(case.addend.shape)})
     graph = helper.make_graph(
         draft.nodes,
         "case",
-        [helper.make_tensor_value_info(INPUT, read, declared)],
+        [helper.make_tensor_value_info(name, read, shape) for name, shape in inputs.items()],
         # Dimensions without values: the output's shape is for ONNX to infer.
         [helper.make_tensor_value_info(OUTPUT, written, [None] * len(declared))],
         [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in draft.constants.items()],

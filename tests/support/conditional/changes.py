@@ -14,7 +14,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.mutants.mutant import add_bias, multiply, truncated
-from trt_conformance.numerics.reference.epilogue import apply, apply_steps
+from trt_conformance.numerics.reference.epilogue import applied, apply
 from trt_conformance.numerics.reference.quantization import Grid
 from trt_conformance.numerics.reference.quantization import quantize as rightly_quantized
 
@@ -266,7 +266,7 @@ def without(op: str, select: Select) -> Callable[[Case, Array, Array], Array]:
     def changed(case: Case, y: Array, x: Array) -> Array:
         right = np.array(apply(case, y, x))
         steps = tuple(step for step in case.epilogue if step.op != op)
-        wrong = apply_steps(steps, case.spatial_rank, y, x)
+        wrong = applied(case, steps, y, x)
         where = select(y, case)
         right[where] = wrong[where]
         return right
@@ -281,7 +281,7 @@ def added_first_image(case: Case, y: Array, x: Array) -> Array:
 def backwards(case: Case, y: Array, x: Array) -> Array:
     """The operations are applied in the opposite order."""
     steps: tuple[EpilogueOperation, ...] = case.epilogue[::-1]
-    return apply_steps(steps, case.spatial_rank, y, x)
+    return applied(case, steps, y, x)
 
 
 def copied_late(case: Case, y: Array, x: Array) -> Array:

@@ -28,6 +28,8 @@ def lint_data(case: Case, refused: bool) -> Iterator[Problem]:
     ]
     if case.bias != "none":
         tensors.append(("bias", case.bias, case.kernel.shape[:1]))
+    if case.addend is not None:
+        tensors.append(("addend", case.addend, case.addend.shape))
     for name, tensor, shape in tensors:
         contents = [key for key in ("fill", "values", "stored") if getattr(tensor, key) is not None]
         if len(contents) != 1:
@@ -51,8 +53,8 @@ def lint_data(case: Case, refused: bool) -> Iterator[Problem]:
 
 def _stored(case: Case, name: str, tensor: TensorSpec | BiasSpec, shape: Shape) -> Iterator[Problem]:
     """Yield the problem of a tensor in a file: the file cannot be used, or a value is beyond the type of the case."""
-    if name == "input":
-        yield (name, "stored"), "input.stored: only the kernel and the bias can be stored in a file"
+    if name in ("input", "addend"):
+        yield (name, "stored"), f"{name}.stored: only the kernel and the bias can be stored in a file"
         return
     try:
         values = content_of(tensor, shape)

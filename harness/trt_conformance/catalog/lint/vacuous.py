@@ -55,7 +55,16 @@ def vacuous(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
         tried = not (is_documented(case.claims) or case.special_values) and is_cheap_to_try(case, output)
         tried = tried and math.prod(case.kernel.shape) > 0  # without channels only the bias is left
         weakness = _weakness(
-            source, case.kernel, bias, case.attributes, case.quantize, kind, case.epilogue, case.exact, tried
+            source,
+            case.kernel,
+            bias,
+            case.attributes,
+            case.quantize,
+            kind,
+            case.epilogue,
+            case.addend,
+            case.exact,
+            tried,
         )
         if weakness:
             yield ("dynamic", "run", index) if case.dynamic else (), f"proves little: {weakness}"
@@ -104,6 +113,7 @@ def _weakness(
     quantize: Quantize | None,
     precision: Precision,
     steps: tuple[EpilogueOperation, ...],
+    addend: TensorSpec | None,
     exact: bool,
     tried: bool,
 ) -> str | None:
@@ -114,16 +124,15 @@ def _weakness(
 
     def rounded(values: Float64, scale: Sequence[float] | float) -> Float64:
         factors = quantization.scales(scale, values.ndim)
-        grid = quantization.grid_of(precision)
         return quantization.dequantize(quantization.quantize(values, factors, grid), factors)
 
     with np.errstate(all="ignore"):
         x = content_of(source, source.shape)
         w = content_of(kernel, kernel.shape)
         b = content_of(bias, kernel.shape[:1]) if bias else None
-        given = x
+        given, added = x, content_of(addend, addend.shape) if addend else None
+        grid = quantization.grid_of(precision)
         if quantize is not None:
-            grid = quantization.grid_of(precision)
             x = quantization.through(x, quantize, "input", grid)
             w = quantization.through(w, quantize, "kernel", grid)
 
@@ -131,7 +140,7 @@ def _weakness(
             output = convolve(x, w, b, attributes)
             if quantize is not None and quantize.output is not None:
                 output = rounded(output, quantize.output)
-            return epilogue.apply_steps(steps, len(kernel.shape) - 2, output, given)
+            return epilogue.apply_steps(steps, len(kernel.shape) - 2, output, given, added, grid)
 
         output = expected(x, w, b, attributes)
     zeros = output.size - int((output != 0).sum())

@@ -31,7 +31,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import NUMPY_TYPE, case_data
 from trt_conformance.core.types import Precision
 from trt_conformance.numerics.bounds.operands import Operands, grain, significant_bits
-from trt_conformance.numerics.reference.quantization import QUOTIENT_ERROR, Grid, dequantize, grid_of, quantize, scales
+from trt_conformance.numerics.reference.quantization import grid_of, rescaled, scales
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import output_shape
 
@@ -41,9 +41,6 @@ Accumulation = Literal["fp32", "fp16", "int32", "fp22", "fp32_rounded"]
 FLOAT32_ROUNDOFF = 2.0**-24
 FLOAT32_MIN_NORMAL = 2.0**-126
 REFERENCE_ROUNDOFF = 2.0**-53
-
-WRITING_STEPS = 3
-"""Roundings of a dequantized output: the reciprocal of its scale, the reciprocal of that, and the product."""
 
 EPILOGUE_STEPS = 6
 """Roundings after a quantized sum: its conversion, the product of scales over the output's (3), times it, the bias."""
@@ -152,7 +149,7 @@ def _bound(
     if reading == 1 or arithmetic.read_bits == arithmetic.step_bits:
         spread = np.where(_exact(case, result, operands, arithmetic), 0.0, spread)
     if case.quantize is not None and case.quantize.output is not None:
-        return _quantized(result, spread, scales(case.quantize.output, result.output.ndim), grid_of(case.precision))
+        return rescaled(result.real, spread, scales(case.quantize.output, result.output.ndim), grid_of(case.precision))
     if accumulation == "fp32_rounded" and case.bias != "none":
         spread = _written(case, result.real - b, spread, arithmetic)
     return _written(case, result.real, spread, arithmetic)
@@ -162,16 +159,6 @@ def _written(case: Case, values: Float64, spread: Float64, arithmetic: Arithmeti
     """Return the error, in the output type, of values whose error is ``spread``."""
     rounded = (spread > 0) | ~representable(values, case)
     return np.asarray(spread + rounded * (arithmetic.write * (np.abs(values) + spread) + arithmetic.write_tiny))
-
-
-def _quantized(result: Result, spread: Float64, scale: Float64, grid: Grid) -> Float64:
-    """Return the error of a quantized output whose sum has the error ``spread``: 0 or whole steps."""
-    dyadic = _dyadic(scale)
-    # Divided by a power of two, an exact sum hits its ties exactly; any other quotient may fall on either side of one.
-    spread = np.where(dyadic & (spread == 0), 0.0, spread + QUOTIENT_ERROR * (np.abs(result.real) + spread))
-    below, above = (dequantize(quantize(result.real + d, scale, grid), scale) for d in (-spread, spread))
-    written = np.where(dyadic, 0.0, gamma(WRITING_STEPS, FLOAT32_ROUNDOFF) * np.maximum(np.abs(below), np.abs(above)))
-    return np.asarray(np.maximum(result.output - below, above - result.output) + written)
 
 
 def _exact(case: Case, result: Result, operands: Operands, arithmetic: Arithmetic) -> NDArray[np.bool_]:

@@ -3,8 +3,9 @@
 A reference result, and a golden, is the output of the layer alone. These functions compute that of the network from it.
 
 relu, clip, min, max and max_pool move no two values further apart, so they do not increase an error. add preserves it
-and may round once more, to the output type; scale multiplies it and rounds twice. An activation multiplies it by at
-most its steepest slope, has an error of its own, and rounds. concat copies the network's input without error.
+and may round once more, to the output type; quantize turns it into whole steps. scale multiplies it and rounds twice.
+An activation multiplies it by at most its steepest slope, has an error of its own, and rounds. concat copies the
+network's input without error.
 """
 
 from __future__ import annotations
@@ -13,12 +14,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
-from trt_conformance.core.epilogue_fields import EpilogueOperation
-from trt_conformance.core.tensors import NUMPY_TYPE, case_data
+from trt_conformance.core.epilogue_fields import JOINS, EpilogueOperation
+from trt_conformance.core.tensors import NUMPY_TYPE, addend_of, case_data
 from trt_conformance.numerics.reference.activations import ACTIVATIONS
+from trt_conformance.numerics.reference.quantization import (
+    INT8,
+    Grid,
+    dequantize,
+    grid_of,
+    near_tie_step,
+    quantize,
+    rescaled,
+    scales,
+)
 from trt_conformance.numerics.reference.result import Result
 
 # Half a unit in the last place: relative, and absolute below the normal range, where a value may be flushed to zero.
@@ -44,18 +56,43 @@ def apply(case: Case, y: Array, x: Array) -> Array:
     """Return the network's output, from the layer's output ``y`` and the network's input ``x``, all in one type.
 
     Args:
-        case: determines the epilogue and the number of spatial axes.
+        case: determines the epilogue, the network's addend, and the number of spatial axes.
         y: ``(*batch, K, *spatial)``.
         x: ``(*batch, C, *spatial)``; for add of the shape of ``y``, for concat equal to it in all but the channels.
     """
-    return apply_steps(case.epilogue, case.spatial_rank, y, x)
+    return applied(case, case.epilogue, y, x)
 
 
-def apply_steps(steps: Sequence[EpilogueOperation], rank: int, y: Array, x: Array) -> Array:
-    """Apply operations in order, as `apply` does, to the output of a layer with ``rank`` spatial axes."""
+def applied(case: Case, steps: Sequence[EpilogueOperation], y: Array, x: Array) -> Array:
+    """As `apply`, of other operations than the case's own."""
+    return apply_steps(steps, case.spatial_rank, y, x, addend_of(case), grid_of(case.precision))
+
+
+def apply_steps(
+    steps: Sequence[EpilogueOperation], rank: int, y: Array, x: Array, addend: Array | None = None, grid: Grid = INT8
+) -> Array:
+    """Apply operations in order, as `apply` does, to the output of a layer with ``rank`` spatial axes.
+
+    Args:
+        steps: the operations.
+        rank: the number of spatial axes.
+        y: the layer's output.
+        x: the network's input.
+        addend: its second input, where an operation reads one.
+        grid: the values of the type to which operations quantize.
+    """
     for step in steps:
-        y = _applied(step, y, x, -rank - 1)
+        y = _applied(step, y, joined(step, x, addend, grid).astype(y.dtype), -rank - 1, grid)
     return y
+
+
+def joined(step: EpilogueOperation, x: Array, addend: Array | None, grid: Grid) -> Array:
+    """Return the operand of an operation: the network's input or its addend, behind its Q and DQ where it has them."""
+    operand = x if step.of == "input" or addend is None else addend
+    if step.of_scale is None:
+        return operand
+    scale = scales(step.of_scale, operand.ndim)
+    return dequantize(quantize(operand.astype(np.float64), scale, grid), scale)
 
 
 def network_result(case: Case, result: Result, limits: Float64, run_shape: Sequence[int]) -> tuple[Float64, Float64]:
@@ -73,15 +110,24 @@ def network_result_on(case: Case, result: Result, limits: Float64, given: Array)
 
 def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
     """Return the error bound of the network's output, from the bound ``limits`` of the layer's output ``y``."""
-    axis = -case.spatial_rank - 1
+    axis, grid = -case.spatial_rank - 1, grid_of(case.precision)
     relative, tiny = ROUNDING[case.data_type]
+    given_addend = addend_of(case)
+    addend = None if given_addend is None else given_addend.astype(np.float64)
     for step in case.epilogue:
-        given, y = y, _applied(step, y, x, axis)
-        if step.op == "add":
-            with np.errstate(over="ignore"):
-                kept = y.astype(NUMPY_TYPE[case.data_type]).astype(np.float64) == y
+        given, operand = y, joined(step, x, addend, grid)
+        y = _applied(step, y, operand, axis, grid)
+        if step.op in JOINS:
+            off = _operand_error(case, step, x if step.of == "input" or addend is None else addend, operand, grid)
+            if step.op != "add":
+                limits = np.maximum(limits, off)
+                continue
+            limits = limits + off
             rounding = relative * (np.abs(y) + limits) + tiny
-            limits = limits + np.where(kept & (limits == 0), 0.0, rounding)
+            limits = limits + np.where(_is_held(case, y) & (limits == 0), 0.0, rounding)
+        elif step.op == "quantize":
+            limits = rescaled(given, limits, scales(step.scale or (1.0,), y.ndim), grid)
+            limits = limits + np.where(_is_held(case, y) & (limits == 0), 0.0, _half(case, y, limits))
         elif step.op == "concat":
             limits = np.concatenate([limits, np.zeros_like(x)], axis=axis)
         elif step.op == "max_pool":
@@ -100,7 +146,31 @@ def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
     return limits
 
 
-def _applied(step: EpilogueOperation, y: Array, x: Array, axis: int) -> Array:
+def _operand_error(case: Case, step: EpilogueOperation, given: Float64, operand: Float64, grid: Grid) -> Float64:
+    """The error of an operand behind Q and DQ: a step where it is quantized near a tie, and that of dequantizing."""
+    if step.of_scale is None:
+        return np.zeros_like(operand)
+    scale = scales(step.of_scale, operand.ndim)
+    near = near_tie_step(given, scale, grid)
+    limits = near + rescaled(operand, np.zeros_like(operand), scale, grid)
+    return limits + np.where(_is_held(case, operand) & (limits == 0), 0.0, _half(case, operand, limits))
+
+
+def _is_held(case: Case, values: Float64) -> NDArray[np.bool_]:
+    """Where the case's type holds a value exactly."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values.astype(NUMPY_TYPE[case.data_type]).astype(np.float64) == values)
+
+
+def _half(case: Case, values: Float64, limits: Float64) -> Float64:
+    """The error of writing dequantized values in a type narrower than float32, which `rescaled` does not have."""
+    if case.data_type == "float32":
+        return np.zeros_like(values)
+    relative, tiny = ROUNDING[case.data_type]
+    return np.asarray(relative * (np.abs(values) + limits) + tiny)
+
+
+def _applied(step: EpilogueOperation, y: Array, operand: Array, axis: int, grid: Grid) -> Array:
     match step.op:
         case "relu":
             return np.maximum(y, np.zeros((), y.dtype))
@@ -108,15 +178,18 @@ def _applied(step: EpilogueOperation, y: Array, x: Array, axis: int) -> Array:
             raised = np.maximum(y, np.asarray(step.low, y.dtype))
             return np.asarray(np.minimum(raised, np.asarray(step.high, y.dtype)))
         case "add":
-            return np.asarray(y + x)
+            return np.asarray(y + operand)
         case "min":
-            return np.minimum(y, x)
+            return np.minimum(y, operand)
         case "max":
-            return np.maximum(y, x)
+            return np.maximum(y, operand)
         case "max_pool":
             return pooled(y, step.window or ())
         case "concat":
-            return np.concatenate([y, x], axis=axis)
+            return np.concatenate([y, operand], axis=axis)
+        case "quantize":
+            scale = scales(step.scale or (1.0,), y.ndim)
+            return dequantize(quantize(y.astype(np.float64), scale, grid), scale).astype(y.dtype)
     return _smooth(step, y.astype(np.float64), axis).astype(y.dtype)
 
 

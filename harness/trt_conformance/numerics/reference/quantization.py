@@ -24,6 +24,9 @@ LOW, HIGH = -128.0, 127.0
 QUOTIENT_ERROR = 2.0**-22
 """Relative error of x/scale in float32, also as a product with an approximate reciprocal (one unit, then a half)."""
 
+WRITING_ERROR = (1 + 2.0**-24) ** 3 - 1
+"""Relative error of a dequantized value: the reciprocal of its scale, the reciprocal of that, and the product."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -96,6 +99,16 @@ def operand_slack(values: Float64, given: Quantize, operand: Operand, grid: Grid
         return np.zeros_like(values)
     q, dq = (scales(scale, values.ndim) for scale in given.scales_of(operand))
     return near_tie_step(values, q, grid) * (dq / q)
+
+
+def rescaled(y: Float64, limits: Float64, scale: Float64, grid: Grid = INT8) -> Float64:
+    """Return the error of DQ(Q(y)) where ``y`` has the error ``limits``: 0 or whole steps, and that of dequantizing."""
+    output, dyadic = dequantize(quantize(y, scale, grid), scale), np.frexp(scale)[0] == 0.5
+    # Divided by a power of two, an exact sum hits its ties exactly; any other quotient may fall on either side of one.
+    limits = np.where(dyadic & (limits == 0), 0.0, limits + QUOTIENT_ERROR * (np.abs(y) + limits))
+    below, above = (dequantize(quantize(y + d, scale, grid), scale) for d in (-limits, limits))
+    written = np.where(dyadic, 0.0, WRITING_ERROR * np.maximum(np.abs(below), np.abs(above)))
+    return np.asarray(np.maximum(output - below, above - output) + written)
 
 
 def near_tie_step(x: Float64, scale: Float64, grid: Grid = INT8) -> Float64:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
 from trt_conformance.core.tensors import NUMPY_TYPE
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.tensorrt.api import Api
+from trt_conformance.targets.tensorrt.scaling import Scaling
 
 _ACTIVATIONS: dict[EpilogueName, str] = {
     "relu": "RELU",
@@ -32,22 +33,30 @@ _ELEMENTWISE: dict[EpilogueName, str] = {"add": "SUM", "min": "MIN", "max": "MAX
 class Following:
     """The layers behind the convolution of one network."""
 
-    def __init__(self, api: Api, case: Case, network: Any, weights: Callable[[Array], Any]) -> None:
-        """``weights`` gives an array to TensorRT, and keeps its memory."""
-        self._api, self._case, self._network, self._weights = api, case, network, weights
+    def __init__(
+        self, api: Api, case: Case, network: Any, weights: Callable[[Array], Any], scaling: Scaling | None
+    ) -> None:
+        """``weights`` gives an array to TensorRT, and keeps its memory; ``scaling`` adds the Q and DQ of the case."""
+        self._api, self._case, self._network = api, case, network
+        self._weights, self._scaling = weights, scaling
 
-    def after(self, tensor: Any, step: EpilogueOperation, source: Any) -> Any:
+    def after(self, tensor: Any, step: EpilogueOperation, inputs: Mapping[str, Any]) -> Any:
         """The output of an operation.
 
         Args:
             tensor: what the operation follows.
             step: the operation.
-            source: the network's own input.
+            inputs: the inputs of the network, by name.
 
         Raises:
             Unsupported: this version does not have the operation.
             Refused: TensorRT did not add its layer.
         """
+        if step.op == "quantize":
+            return self._rescaled(tensor, step.scale or (1.0,))
+        source = inputs[step.of]
+        if step.of_scale is not None:
+            source = self._rescaled(source, (step.of_scale,))
         if step.op in _ELEMENTWISE:
             return self._elementwise(tensor, source, _ELEMENTWISE[step.op])
         if step.op == "concat":
@@ -71,6 +80,11 @@ class Following:
             layer.alpha, layer.beta = 1 / 6, 0.5
         output = layer.get_output(0)
         return self._elementwise(tensor, output, "PROD") if step.op in _GATES else output
+
+    def _rescaled(self, tensor: Any, scale: tuple[float, ...]) -> Any:
+        """The tensor behind a Q and a DQ."""
+        assert self._scaling is not None
+        return self._scaling.dq(self._scaling.q(tensor, scale), scale)
 
     def _elementwise(self, left: Any, right: Any, operation: str) -> Any:
         kind = getattr(self._api.trt.ElementWiseOperation, operation)

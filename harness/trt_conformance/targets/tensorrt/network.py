@@ -16,7 +16,7 @@ import numpy as np
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.network_fields import Runtime
-from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, Parameters, parameters
+from trt_conformance.core.tensors import ADDEND, INPUT, NUMPY_TYPE, OUTPUT, Parameters, parameters
 from trt_conformance.core.types import DataType, Format
 from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.protocols import NetworkFacts
@@ -84,8 +84,9 @@ class _Draft:
         self.strong = api.is_strongly_typed(case)
         self.data = self._given(parameters(case))
         self.dtype = api.data_type(case.data_type)
-        self.following = Following(api, case, network, self._weights)
         self.scaling = None if case.quantize is None else Scaling(api, case, network, self._constant)
+        self.following = Following(api, case, network, self._weights, self.scaling)
+        self.inputs: dict[str, Any] = {}
 
     def convolution(self) -> Any:
         case, data = self.case, self.data
@@ -97,7 +98,7 @@ class _Draft:
             x = self.network.add_input(INPUT, dtype, case.declared_first or case.network_shape)
         if x is None:
             self._refuse("the input was refused")
-        self.input = x
+        self.inputs[INPUT] = x
         self._lay_out(x, case.formats.input)
         if self.scaling is not None:
             x = self.scaling.input(x)
@@ -206,11 +207,13 @@ class _Draft:
         output = layer.get_output(0)
         if self.scaling is not None:
             output = self.scaling.output(output)
+        if self.case.addend is not None:
+            self.inputs[ADDEND] = self.network.add_input(ADDEND, self.dtype, self.case.addend.shape)
         for step in self.case.epilogue:
-            output = self.following.after(output, step, self.input)
+            output = self.following.after(output, step, self.inputs)
         if self.case.declared_first is not None:
             _shape(output)  # requested here, so that a stale answer would be cached
-            self.input.shape = self.case.network_shape
+            self.inputs[INPUT].shape = self.case.network_shape
         output.name = OUTPUT
         self.network.mark_output(output)
         if not self.strong:

@@ -18,7 +18,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EpilogueName
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
-from trt_conformance.core.tensors import INPUT, OUTPUT, case_data, parameters
+from trt_conformance.core.tensors import INPUT, OUTPUT, feeds_of, parameters
 from trt_conformance.core.types import Mode
 from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.targets.device.gpu_lock import GpuLock, lock_of_gpu
@@ -53,7 +53,7 @@ class TorchEngine:
             return None
         from trt_conformance.targets.torch.timing import kernels
 
-        call = self.prepared({INPUT: case_data(self._case).input})
+        call = self.prepared(feeds_of(self._case))
         call()  # cuDNN tries its algorithms in the first call
         found = kernels(call, times=1)
         names = " + ".join(kernel["name"] for kernel in found if kernel["class"] == "convolution")
@@ -77,7 +77,9 @@ class TorchEngine:
         """The convolution of these inputs as a call; ``copied`` gives it a kernel and bias of its own."""
         import torch
 
-        case, x = self._case, self._tensor(feeds[INPUT])
+        case = self._case
+        inputs = {name: self._tensor(values) for name, values in feeds.items()}
+        x = inputs[INPUT]
         kernel, bias = self._kernel, self._bias
         if copied:
             kernel, bias = kernel.clone(), None if bias is None else bias.clone()
@@ -93,7 +95,7 @@ class TorchEngine:
                 source = x if even else torch.nn.functional.pad(x, flat)
                 source = source.reshape(-1, *source.shape[-case.spatial_rank - 1 :])
                 y = self._function(source, kernel, bias, a.stride, padding, a.dilation, a.groups)
-                return _followed(case, y.reshape(*batch, *y.shape[1:]), x)
+                return _followed(case, y.reshape(*batch, *y.shape[1:]), inputs)
 
         return call
 
@@ -168,11 +170,12 @@ _ACTIVATIONS: dict[EpilogueName, Callable[[Any], Any]] = {
 }
 
 
-def _followed(case: Case, y: Any, x: Any) -> Any:
+def _followed(case: Case, y: Any, inputs: Mapping[str, Any]) -> Any:
     """What stands behind the layer."""
     import torch
 
     for step in case.epilogue:
+        x = inputs[step.of]
         match step.op:
             case "relu":
                 y = torch.relu(y)

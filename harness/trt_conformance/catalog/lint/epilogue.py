@@ -1,0 +1,151 @@
+"""Checks the epilogue of a case: each operation has what it needs, and its operands fit the output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from trt_conformance.catalog.explain import Problem
+from trt_conformance.core.case import Case
+from trt_conformance.core.epilogue_fields import JOINS, ROUNDING, EpilogueName, EpilogueOperation
+from trt_conformance.core.tensors import NUMPY_TYPE
+from trt_conformance.core.words import dotted
+
+Shape = tuple[int, ...]
+
+
+def lint_epilogue(case: Case) -> Iterator[Problem]:
+    """Yield the problems of a case's epilogue and addend that do not depend on the shape of the output."""
+    for index, step in enumerate(case.epilogue):
+        yield from ((("epilogue", index, *path), text) for path, text in _step(case, step))
+    yield from _addend(case)
+
+
+def _addend(case: Case) -> Iterator[Problem]:
+    reading = [step for step in case.epilogue if step.of == "addend"]
+    if case.addend is None:
+        if reading:
+            yield ("epilogue",), f'{reading[0].op} of the addend: the case has no addend, as in addend.fill = "uniform"'
+        return
+    if not reading:
+        yield ("addend",), 'addend: no operation of the epilogue reads it; one does with of = "addend"'
+    if case.dynamic is not None:
+        yield ("addend",), "addend: its shape is fixed, so the case cannot have dynamic"
+    if case.latency or case.large:
+        yield ("addend",), "addend: timed and large cases read one input"
+
+
+def _scales(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
+    """The problems of the scales of Q and DQ."""
+    of_output = step.scale if step.op == "quantize" else None
+    if step.op == "quantize" and (of_output is None or len(of_output) != 1):
+        yield (), "quantize needs scale, with one value"
+        return
+    if step.of != "input" and step.op not in JOINS:
+        yield ("of",), f"of: only {', '.join(JOINS)} read the addend, not {step.op}"
+    if step.of_scale is not None and step.op not in JOINS:
+        yield ("of_scale",), f"of_scale: only {', '.join(JOINS)} have an operand that is quantized, not {step.op}"
+    for name, given in (("scale", of_output), ("of_scale", None if step.of_scale is None else (step.of_scale,))):
+        if given is None:
+            continue
+        if case.quantize is None:
+            yield (
+                (name,),
+                f"{name}: Q and DQ are only for precision int8 and fp8, but the case also runs in {case.precision}",
+            )
+        elif not 2.0**-126 <= given[0] < 2.0**128:
+            yield (name,), f"{name}: a scale must be a positive float32, got {given[0]:g}"
+        elif case.data_type != "float32":
+            yield from _unrepresentable(case, name, given)
+
+
+# The keys that an operation has beside its name.
+_KEYS: dict[EpilogueName, tuple[str, ...]] = {
+    "clip": ("low", "high"),
+    "leaky_relu": ("alpha",),
+    "scale": ("scale", "shift"),
+    "quantize": ("scale",),
+    "max_pool": ("window",),
+}
+
+
+def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
+    keys = _KEYS.get(step.op, ())
+    for name in ("low", "high", "alpha", "scale", "shift", "window"):
+        if getattr(step, name) is not None and name not in keys:
+            owners = [op for op, names in _KEYS.items() if name in names]
+            yield (
+                (name,),
+                f"{name}: only {' and '.join(owners)} {'has' if len(owners) == 1 else 'have'} it, not {step.op}",
+            )
+    if step.op == "clip" and (step.low is None or step.high is None or not step.low < step.high):
+        yield (), "clip needs low and high, and low < high"
+        return
+    if step.op == "leaky_relu" and (step.alpha is None or not 0 <= step.alpha < 1):
+        yield (), "leaky_relu needs alpha, from 0 to below 1"
+        return
+    if step.op == "scale" and step.scale is None and step.shift is None:
+        yield (), "scale needs scale or shift"
+    yield from _scales(case, step)
+    if step.op in ("max_pool", "quantize"):
+        return  # the window depends on the shapes
+    if step.op in ROUNDING and case.exact:
+        yield ("op",), f"op: {step.op} rounds, so the case cannot be exact"
+    for name in keys:
+        given = getattr(step, name)
+        values = given if isinstance(given, tuple) else () if given is None else (given,)
+        if name in ("scale", "shift") and len(values) not in (0, 1, case.kernel.shape[0]):
+            maps = case.kernel.shape[0]
+            yield (name,), f"{name} has {len(values)} values, expected 1, or one for each output map ({maps})"
+        yield from _unrepresentable(case, name, values)
+
+
+def _unrepresentable(case: Case, name: str, values: Sequence[float]) -> Iterator[Problem]:
+    """The problems of constants that the case's type does not have."""
+    for value in values:
+        with np.errstate(over="ignore"):
+            rounded = float(np.asarray(value).astype(NUMPY_TYPE[case.data_type]))
+        if rounded != value:
+            yield (name,), f"{name}: {value:g} is not exactly representable in {case.data_type}"
+
+
+def _factors_of(step: EpilogueOperation) -> tuple[Sequence[float], Sequence[float]]:
+    return step.scale or (), step.shift or ()
+
+
+def _window_problem(step: EpilogueOperation, sizes: Shape) -> str | None:
+    """What is wrong with the window of a pooling over these spatial sizes."""
+    if step.window is None or len(step.window) != len(sizes) or min(step.window) < 1:
+        return f"max_pool needs window, with {len(sizes)} sizes of at least 1"
+    if any(each > size for each, size in zip(step.window, sizes, strict=True)):
+        return f"max_pool: the window {list(step.window)} is larger than {list(sizes)}"
+    return None
+
+
+def lint_joined(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
+    """Yield the problems of joining the network's input or its addend to the layer's outputs.
+
+    ``outputs`` are the output shapes of the layer, one for each of ``case.run_shapes``.
+    """
+    for shape, output in zip(case.run_shapes, outputs, strict=True):
+        current, axis = output, -case.spatial_rank - 1
+        for index, step in enumerate(case.epilogue):
+            path = ("epilogue", index, "op")
+            joined = case.addend.shape if step.of == "addend" and case.addend is not None else shape
+            if step.op in JOINS and current != joined:
+                verb = "added to" if step.op == "add" else "compared with"
+                yield path, f"{dotted(path)}: the {step.of} {list(joined)} cannot be {verb} {list(current)}"
+            if step.op == "scale" and current[axis] != output[axis] and max(map(len, _factors_of(step))) > 1:
+                yield path, f"{dotted(path)}: a scale for each map must come before concat"
+            if step.op == "max_pool":
+                if problem := _window_problem(step, current[axis + 1 :]):
+                    yield ("epilogue", index, "op"), problem
+                    return
+                sizes = zip(current[axis + 1 :], step.window or (), strict=True)
+                current = (*current[: axis + 1], *(size // each for size, each in sizes))
+            if step.op == "concat":
+                others = [s[:axis] + s[axis + 1 :] for s in (current, shape)]
+                if others[0] != others[1]:
+                    yield path, f"{dotted(path)}: {list(shape)} cannot be concatenated to {list(current)} along C"
+                current = (*current[:axis], current[axis] + shape[axis], *current[axis + 1 :])
