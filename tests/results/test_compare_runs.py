@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -197,6 +198,17 @@ def test_long_tables_are_cut_in_text_and_whole_in_html_and_json():
     assert "and 50 more" in markdown(changes, 10)
     assert cases[-1] in Page(compare_page(changes, 10)).words
     assert len(changes.to_json()["failing"]) == 150
+
+
+def test_tables_fit_a_terminal_of_eighty_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    kernel = "sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16_nhwckrsc_nhwc_tilesize64x128x32_stage5_warpsize2x2x1_g1"
+    ran = [verdict(f"exact_groups/depthwise_multiplier_3_{n}-fp16", figures={"kernel": kernel}) for n in range(2)]
+    runs = [replace(v, status="fail", message="FAILED\n  it differs " * 9, figures={"kernel": "k" * 90}) for v in ran]
+    text = terminal(between(record(*ran), record(*runs)), 10)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "changed kernels: 2" in text
+    assert "    now: kkkk" in text
 
 
 def test_markdown_holds_no_markup_of_messages():

@@ -220,7 +220,7 @@ def test_csv_has_the_types_of_its_schema():
 
 def test_parquet_without_pyarrow_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ConformanceError, match="pip install pyarrow"):
+    with pytest.raises(ConformanceError, match=r"pip install -e '.\[parquet\]'"):
         parquet(view(FULL))
 
 

@@ -5,6 +5,7 @@ import pytest
 from tests.support.helpers import run_pytest_often
 from tests.support.runs import TARGET, verdict
 from trt_conformance.catalog.claims import Claim
+from trt_conformance.results.record.record import read_record
 from trt_conformance.runner.headline import headline, untested
 
 CLAIM = "stride_nd.h2_w2"
@@ -52,6 +53,36 @@ def test_the_headline_sums_the_documents_beside_the_cookbook():
         f"{TARGET}: 1 of 1 claims hold, 0 differ, 0 not checked; "
         f"{TARGET}: other documents: 1 of 3 claims hold, 1 differ, 1 not checked; exit code 1"
     )
+
+
+BROKEN = """
+from trt_conformance.targets import registry
+
+
+def breaks(options):
+    raise OSError("libcudart.so.12: cannot open shared object file")
+
+
+registry.REGISTERED.clear()
+registry.REGISTERED |= {"numpy": registry._numpy, "torch": breaks}
+"""
+
+
+@pytest.mark.slow
+def test_a_run_names_the_targets_that_cannot_run_here(tmp_path):
+    """On the console, one line each, and in the record; a target that is not requested and broken fails no run."""
+    (tmp_path / "broken.py").write_text(BROKEN)
+    options = ["-p", "broken", "cases/test_forward.py", "--case", "stride_nd/h2_w2", "--no-isolation", "-q"]
+    ((code, output),) = run_pytest_often([[*options, f"--record-root={tmp_path}"]], path=[tmp_path])
+    assert code == 0, output
+    reason = "torch does not load: OSError: libcudart.so.12: cannot open shared object file"
+    (line,) = [line for line in output.splitlines() if line.startswith("  torch: ")]
+    assert line.startswith(f"  torch: {reason}; to get it: pip install")
+    (path,) = tmp_path.glob("*/record.jsonl")
+    header = read_record(path).header
+    assert list(header.environment.unavailable) == ["torch"]
+    assert header.environment.unavailable["torch"].startswith(reason)
+    assert header.targets == ["numpy"]
 
 
 EMPTY = """

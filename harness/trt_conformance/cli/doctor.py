@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import platform
 from importlib import metadata
+from textwrap import wrap
 from typing import Annotated, Any
 
 import typer
 
 from trt_conformance.cli.output import AsJson, print_json
+from trt_conformance.core.paths import IS_CHECKOUT, install_command
+from trt_conformance.core.table import columns_of_output
+
+LABEL_WIDTH = 15
 
 
 def examine() -> dict[str, Any]:
@@ -53,15 +58,17 @@ def advice(targets: list[dict[str, Any]]) -> str:
         return ""
     gpus, reason = cuda.gpus()
     if not gpus:
+        has_rtx = any(t["usable"] and t["family"] == "tensorrt_rtx" for t in targets)
+        rtx = "TensorRT-RTX" if has_rtx else f"TensorRT-RTX, once it is installed ({install_command('cpu')}),"
         return (
-            f"no TensorRT can run here: {reason}. Networks, shapes, rejections and builds are still checked "
-            "against TensorRT-RTX ahead of time; to run kernels, use a machine with an NVIDIA GPU"
+            f"TensorRT cannot run kernels here: {reason}. {rtx} still checks networks, shapes, rejections and builds, "
+            "ahead of time. To run kernels, use a machine with an NVIDIA GPU"
         )
     gpu = gpus[0]
     extra = "tensorrt10" if gpu.major == 7 else "tensorrt"
     return (
         f"{gpu.name} ({gpu.sm.upper()}) is available, but no installed TensorRT runs on it: "
-        f"pip install -e '.[{extra}]', or make conformance EXTRA={extra}"
+        f"{install_command(extra)}{f', or make conformance EXTRA={extra}' if IS_CHECKOUT else ''}"
     )
 
 
@@ -78,31 +85,43 @@ def doctor(
         print_json(found)
         return
     if not brief:
-        device = found["device"]
-        typer.echo(f"Python     {found['python']} on {found['platform']}")
-        if device["gpu"]:
-            driver = device.get("driver", "unknown")
-            typer.echo(f"GPU        {device['gpu']}, compute capability {device['compute_capability']}")
-            typer.echo(f"driver     {driver} (CUDA {device['cuda_driver']}), CUDA runtime {device['cuda_runtime']}")
-        else:
-            typer.echo(f"GPU        none: {device['reason']}")
-        typer.echo("packages   " + ", ".join(f"{name} {version}" for name, version in found["packages"].items()))
-        typer.echo("")
+        _print_machine(found)
     for target in found["targets"]:
-        typer.echo(_line(target))
+        _print(target["family"], _state(target))
         if not target["usable"] and not brief:
-            typer.echo(f"{'':<13}  why: {target['why']}")
-            typer.echo(f"{'':<13}  do:  {target['do']}")
+            _print("", f"why: {target['why']}")
+            _print("", f"do:  {target['do']}")
     if found["advice"]:
-        typer.echo(f"\n{found['advice']}")
+        typer.echo()
+        _print("", found["advice"], label_width=0)
 
 
-def _line(target: dict[str, Any]) -> str:
-    family = f"{target['family']:<13}"
+def _print_machine(found: dict[str, Any]) -> None:
+    device = found["device"]
+    _print("Python", f"{found['python']} on {found['platform']}")
+    if device["gpu"]:
+        _print("GPU", f"{device['gpu']}, compute capability {device['compute_capability']}")
+        cuda = f"CUDA {device['cuda_driver']}), CUDA runtime {device['cuda_runtime']}"
+        _print("driver", f"{device.get('driver', 'unknown')} ({cuda}")
+    else:
+        _print("GPU", f"none: {device['reason']}")
+    _print("packages", ", ".join(f"{name} {version}" for name, version in found["packages"].items()))
+    typer.echo()
+
+
+def _print(label: str, text: str, label_width: int = LABEL_WIDTH) -> None:
+    """Print a text beside its label, folded to the width of the terminal; of a file, in one line."""
+    width = columns_of_output()
+    lines = [text] if width is None else wrap(text, max(width - label_width, 20), break_on_hyphens=False)
+    for number, line in enumerate(lines):
+        typer.echo(f"{'' if number else label:<{label_width}}{line}")
+
+
+def _state(target: dict[str, Any]) -> str:
     if not target["usable"]:
-        return f"{family}  cannot run here"
+        return "cannot run here"
     if target["family"] == "numpy":
-        return f"{family}  {target['name']}: the reference, run as a target"
+        return f"{target['name']}: the reference, run as a target"
     if "built_for" in target:
-        return f"{family}  {target['name']}: builds ahead of time for {target['built_for']}, runs nothing here"
-    return f"{family}  {target['name']}: ready"
+        return f"{target['name']}: builds ahead of time for {target['built_for']}, runs nothing here"
+    return f"{target['name']}: ready"

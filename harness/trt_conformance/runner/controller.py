@@ -105,6 +105,10 @@ class Controller:
             ("", summary.engine_lines(verdicts)),
             ("", summary.timing_lines(verdicts, time.perf_counter() - self.began)),
             ("without a result:", summary.reasons(verdicts)),
+            (
+                "not tested, because they cannot run here:",
+                [f"{name}: {reason}" for name, reason in run.unavailable.items()],
+            ),
         ):
             if lines:
                 write("")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.words import one_line
@@ -17,7 +16,11 @@ from trt_conformance.targets.registry import REGISTERED
 
 
 class OpenTargets:
-    """Starts all targets when it is made, since TensorRT takes seconds to load; `open` waits for them."""
+    """Starts all targets when it is made, since TensorRT takes seconds to load; `open` waits for them.
+
+    Attributes:
+        unavailable: the targets that were not requested and cannot be opened here, with the reasons; `open` fills it.
+    """
 
     def __init__(self, options: RunOptions, build: Options) -> None:
         """Raises ConformanceError if a GPU is required and there is none, or for tactic sources that cannot be used."""
@@ -28,6 +31,7 @@ class OpenTargets:
             if not options.targets:
                 raise ConformanceError("--tactic-sources needs --target: versions of TensorRT have different sources")
         self._are_requested = bool(options.targets)
+        self.unavailable: dict[str, str] = {}
         self._starting: dict[str, Callable[[], Target]] = {
             spec: start_target(spec, options.isolation, options.time_limit_s, build)
             for spec in options.targets or REGISTERED
@@ -41,11 +45,12 @@ class OpenTargets:
         """
         found: dict[str, Target] = {}
         for spec, started in self._starting.items():
-            if self._are_requested:
+            try:
                 found[spec] = _opened(spec, started)
-            else:
-                with suppress(ConformanceError):
-                    found[spec] = _opened(spec, started)
+            except ConformanceError as fault:
+                if self._are_requested:
+                    raise
+                self.unavailable[spec] = one_line(str(fault).removeprefix(f"--target {spec}: "))
         for name, count in Counter(target.name for target in found.values()).items():
             if count > 1:
                 raise ConformanceError(f"--target: {count} targets are named {name}; rename one")

@@ -52,7 +52,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     targets = timed_quickly(metafunc, run, fitting(metafunc, marker, run))
 
     def name_of(case: Case, target: Target) -> str:
-        return f"{case.id}-{run.label_of(target)}"
+        return f"{case.id}-{run.label_of(target.name)}"
 
     if marker.kwargs.get("relations", False):
         chosen = [(name, (case, target)) for name, case in choose(cases) for target in targets]
@@ -70,7 +70,7 @@ def parametrize_generated(metafunc: pytest.Metafunc, run: Run) -> None:
     """The generated cases by their ids, on each target."""
     targets = timed_quickly(metafunc, run, run.targets)
     pairs = [(name, target) for name in run.selection.generated for target in targets]
-    ids = [f"{name}-{run.label_of(target)}" for name, target in pairs]
+    ids = [f"{name}-{run.label_of(target.name)}" for name, target in pairs]
     parametrize(metafunc, "subject", pairs, ids, indirect=True)
 
 
@@ -86,7 +86,7 @@ def parametrize_padding(metafunc: pytest.Metafunc, run: Run, marker: pytest.Mark
     else:
         rows = {f"{r}d-{m.lower()}": (r, m) for r in RANKS for m in MODES if wanted(table_id(r, m))}
         values = [(target, tier_of(run.options.tier, target.name), *row) for target in targets for row in rows.values()]
-    ids = [f"{name}-{run.label_of(target)}" for target in targets for name in rows]
+    ids = [f"{name}-{run.label_of(target.name)}" for target in targets for name in rows]
     parametrize(metafunc, "subject" if samples else "table", values, ids, indirect=samples is not None)
 
 

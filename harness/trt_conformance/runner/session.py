@@ -85,9 +85,15 @@ class Run:
         """The targets that were requested, or all that work on this machine."""
         return tuple(self._targets_by_spec.values())
 
-    def label_of(self, target: Target) -> str:
-        """How ids of tests name a target: by its flavour, unless several targets of the run have that."""
-        return self._labels[target.name]
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """The targets that would run by default and cannot be opened on this machine, with the reasons."""
+        _ = self._targets_by_spec
+        return self._open_targets.unavailable
+
+    def label_of(self, name: str) -> str:
+        """How ids of tests name the target of a name: by its flavour, unless several targets of the run have that."""
+        return self._labels[name]
 
     @cached_property
     def _labels(self) -> dict[str, str]:
@@ -141,7 +147,7 @@ class Run:
         return RecordWriter(
             root,
             [target.name for target in self.targets],
-            run_environment.describe(list(self.targets)),
+            run_environment.describe(list(self.targets), self.unavailable),
             shard.describe(self.selection.ids, self.config) if shard else None,
             self.options.folders,
         )

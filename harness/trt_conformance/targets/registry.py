@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import install_command
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.targets.door import CheckedTarget, described
 from trt_conformance.targets.errors import TargetFault, TargetOptionError
@@ -19,10 +20,10 @@ from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Target, offers
 
 INSTALL = {
-    "tensorrt": "pip install -e '.[tensorrt]' (newest), '.[tensorrt10]' or '.[tensorrt8]', given an NVIDIA GPU",
-    "tensorrt_rtx": "pip install -e '.[cpu]' (on Linux and Windows, x86-64)",
-    "onnxruntime": "pip install -e '.[cpu]'",
-    "torch": "pip install -e '.[torch]'",
+    "tensorrt": f"{install_command('tensorrt')} (or tensorrt10, tensorrt8), given an NVIDIA GPU",
+    "tensorrt_rtx": f"{install_command('cpu')} (on Linux and Windows, x86-64)",
+    "onnxruntime": install_command("cpu"),
+    "torch": install_command("torch"),
 }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from trt_conformance import __version__
@@ -19,8 +21,13 @@ def _without_folders(argument: str) -> str:
     return Path(argument).name if Path(argument).is_absolute() else argument
 
 
-def describe(targets: list[Target]) -> dict[str, Any]:
-    """The environment of a run, as its record stores it."""
+def describe(targets: list[Target], unavailable: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """The environment of a run, as its record stores it.
+
+    Args:
+        targets: what the run tests.
+        unavailable: targets that cannot run on this machine, with the reasons.
+    """
     return {
         "harness": __version__,
         "python": platform.python_version(),
@@ -30,5 +37,6 @@ def describe(targets: list[Target]) -> dict[str, Any]:
         "source": commit(),
         "device": gpu(),
         "targets": {target.name: target_facts(target) for target in targets},
+        "unavailable": dict(unavailable),
         "arguments": [_without_folders(argument) for argument in sys.argv[1:]],
     }

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trt_conformance.catalog.imports import onnx_shapes
 from trt_conformance.catalog.source import name_of
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import install_command
 from trt_conformance.core.words import closest, one_line
 
 Shape = tuple[int, ...]
@@ -132,9 +133,7 @@ def read_model(path: Path, shapes: Mapping[str, Shape], is_one_of_several: bool 
         from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
         from onnx import inliner
     except ImportError:
-        raise ConformanceError(
-            f"{name_of(path)}: a model needs the package onnx: pip install 'trt-conformance[cpu]'"
-        ) from None
+        raise ConformanceError(f"{name_of(path)}: a model needs the package onnx: {install_command('cpu')}") from None
     try:
         model = onnx.load_model_from_string(_content(path))
     except DecodeError:

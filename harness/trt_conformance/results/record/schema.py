@@ -213,7 +213,11 @@ class Device(Line):
 
 
 class Environment(Line):
-    """Where a run ran: versions, source, device, and what each target reports about itself."""
+    """Where a run ran: versions, source, device, and what each target reports about itself.
+
+    ``unavailable`` are the targets that the run would have tested by default, had they worked on this machine, with
+    the reasons why they do not.
+    """
 
     harness: str | None = None
     python: str | None = None
@@ -223,6 +227,7 @@ class Environment(Line):
     source: Source = Source()
     device: Device = Device()
     targets: dict[str, dict[str, Any]] = {}
+    unavailable: dict[str, str] = {}
     arguments: list[str] = []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from trt_conformance.core.table import columns_of_output, table
 from trt_conformance.core.words import one_line, printable
 from trt_conformance.results.bound_use import share
 from trt_conformance.results.changes import GROUPS, REGRESSIONS, Changes, Check
@@ -95,15 +96,12 @@ def notes(changes: Changes) -> list[str]:
 
 
 def terminal(changes: Changes, top: int, slower: int = 0, costs: CostChanges | None = None) -> str:
-    """Plain text with aligned columns. Long tables are cut."""
+    """Plain text with tables that fit the terminal. Long tables are cut."""
+    room = columns_of_output()
     lines = [sentence(changes, slower, costlier(costs)), *map(one_line, notes(changes))]
     for title, columns, rows in tables(changes, top, costs):
         lines += ["", f"{title}: {len(rows)}"]
-        shown = [columns, *([one_line(cell) for cell in row] for row in rows[:TERMINAL_ROWS])]
-        widths = [max(len(row[i]) for row in shown) for i in range(len(columns) - 1)]
-        for row in shown:
-            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-            lines.append("  " + "  ".join((*cells, row[-1])).rstrip())
+        lines += [f"  {line}" for line in table(columns, rows[:TERMINAL_ROWS], room and room - 2)]
         lines += _rest(rows, TERMINAL_ROWS, "  ")
     return "\n".join(lines)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from trt_conformance.core.table import columns_of_output, table
 from trt_conformance.core.words import one_line
 from trt_conformance.results.report.answer import counted
 from trt_conformance.results.report.compare_text import Table, escaped, markdown_table
@@ -12,8 +13,6 @@ from trt_conformance.results.versions.events import Step
 from trt_conformance.results.versions.matrix import Matrix, Row
 
 EVENT_COLUMNS = ("change", "what", "cause", "how many", "smallest case")
-COLUMN_WIDTH = 48
-"""Characters to which columns of a terminal are aligned at most."""
 
 UNDECIDED = {"open", "unstated", "not run"}
 """States of a claim that a version did not check."""
@@ -63,6 +62,7 @@ def changed_claims(matrix: Matrix) -> list[Row]:
 
 def terminal(matrix: Matrix) -> str:
     """Plain text: what changed, one line for each cause, and the tables."""
+    room = columns_of_output()
     lines = [sentence(matrix)]
     for step in matrix.steps:
         lines += [
@@ -71,7 +71,7 @@ def terminal(matrix: Matrix) -> str:
             *(f"  {one_line(event.text())}" for event in step.events),
         ]
     for title, columns, rows in tables(matrix):
-        lines += ["", f"{title}:", *(f"  {line}" for line in _aligned([columns, *rows]))]
+        lines += ["", f"{title}:", *(f"  {line}" for line in table(columns, rows, room and room - 2))]
     return "\n".join(lines)
 
 
@@ -89,9 +89,3 @@ def markdown(matrix: Matrix) -> str:
 
 def _killed(step: Step) -> list[Version]:
     return [side for side in (step.before, step.now) if not side.record.complete]
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    plain = [[one_line(cell) for cell in row] for row in rows]
-    widths = [min(max(map(len, column)), COLUMN_WIDTH) for column in zip(*plain, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in plain]

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.paths import install_command
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.samples import summarise
 from trt_conformance.results.bound_use import precision_of
@@ -54,7 +55,7 @@ def parquet(view: View) -> bytes:
         import pyarrow
         from pyarrow import parquet as arrow_parquet
     except ImportError as fault:
-        raise ConformanceError(f"Parquet needs the package pyarrow: pip install pyarrow ({fault})") from None
+        raise ConformanceError(f"Parquet needs the package pyarrow: {install_command('parquet')} ({fault})") from None
     types = {
         "text": pyarrow.string(),
         "number": pyarrow.float64(),

@@ -1,0 +1,50 @@
+"""`doctor` says what is here and what to do, within the width of a terminal."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from trt_conformance.cli import app, doctor
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.targets import registry
+
+
+def fails(options):
+    raise ConformanceError("the library libnvinfer.so.10 has other symbols than the bindings expect, " * 2)
+
+
+def breaks(options):
+    raise OSError("libcudart.so.12: cannot open shared object file")
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """One target that cannot run, and one whose package breaks in its own way."""
+    monkeypatch.setitem(registry.REGISTERED, "tensorrt", fails)
+    monkeypatch.setitem(registry.REGISTERED, "torch", breaks)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--brief",)], ids=["all", "brief"])
+def test_doctor_fits_eighty_columns(monkeypatch, broken, arguments):
+    monkeypatch.setenv("COLUMNS", "80")
+    done = CliRunner().invoke(app, ["doctor", *arguments])
+    assert done.exit_code == 0, done.output
+    assert max(map(len, done.output.splitlines())) <= 80
+
+
+def test_a_broken_package_makes_one_target_unavailable(broken):
+    found = {t["family"]: t for t in json.loads(CliRunner().invoke(app, ["doctor", "--json"]).output)["targets"]}
+    assert found["torch"]["why"] == "torch does not load: OSError: libcudart.so.12: cannot open shared object file"
+    assert found["torch"]["do"] == "pip install -e '.[torch]'"
+    assert found["numpy"]["usable"]
+
+
+@pytest.mark.parametrize("is_checkout", [True, False])
+def test_the_advice_fits_how_the_suite_was_installed(monkeypatch, is_checkout):
+    monkeypatch.setattr("trt_conformance.core.paths.IS_CHECKOUT", is_checkout)
+    monkeypatch.setattr("trt_conformance.targets.device.cuda.gpus", lambda: ((), "no driver"))
+    said = doctor.advice([{"family": "tensorrt_rtx", "usable": False}])
+    assert ("pip install -e '.[cpu]'" if is_checkout else "pip install 'trt-conformance[cpu]'") in said
+    assert "once it is installed" in said
+    assert "once it is installed" not in doctor.advice([{"family": "tensorrt_rtx", "usable": True}])
