@@ -15,7 +15,7 @@ from trt_conformance.golden import read_reference
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.crew import Crew
 from trt_conformance.targets.numpy import NumpyTarget
-from trt_conformance.targets.protocols import TacticChoices
+from trt_conformance.targets.protocols import Tactic, TacticChoices
 
 CASE = make_case()
 
@@ -123,7 +123,12 @@ def test_a_wrong_tactic_is_a_fault_of_the_case_and_names_itself():
     found = judge_tactics(choices, trials)
     assert found.status == "fail"
     first = "3 of 5 tactics ran (60 %), 1 fail, 1 refused, 1 not used by the builder, 3 different GPU kernels"
-    assert found.lines[:2] == [first, "tactic 0x0000000000000003 of 0x00000000800000a1 (kernel_3):"]
+    assert found.lines[:4] == [
+        first,
+        "1 not run: Could not find any implementation for node convolution.",
+        "1 not run: the builder chose another tactic",
+        "tactic 0x0000000000000003 of 0x00000000800000a1 (kernel_3):",
+    ]
     figures = found.figures["tactics"]
     assert (figures["listed"], figures["ran"], figures["chosen"]) == (5, 3, doubles.RIGHT.tactic)
     assert [one["status"] for one in figures["trials"]] == ["pass", "pass", "fail", "refused", "not run"]
@@ -206,6 +211,54 @@ def test_every_tactic_of_every_case_is_tried():
     assert (work.listed, work.ran, work.cases_listed) == (10, 6, 2)
     assert [verdict.status for verdict in found] == ["fail", "fail"]
     assert {verdict.check for verdict in found} == {"tactics"}
+
+
+def test_a_case_that_is_listed_and_not_built_is_reported_so_and_its_tactics_are_tried():
+    target = doubles.Unbuilt()
+    work = EveryTactic([CASE], judging(target))
+    with Crew(lambda: target, 1) as crew:
+        (found,) = [*work.find_tactics(crew), *work.run(crew)]
+    said = "Could not find any implementation for node convolution."
+    assert found.status == "pass"
+    assert f"with every tactic allowed, the builder built nothing: {said}" in found.message
+    assert (found.figures["tactics"]["refusal"], found.figures["tactics"]["ran"]) == (said, 2)
+
+
+def test_a_target_with_threads_is_told_what_comes_next():
+    class Told(doubles.Fickle):
+        def __init__(self):
+            super().__init__()
+            self.expected, self.asked = [], []
+
+        def expect(self, cases):
+            self.expected.append([case.id for case in cases])
+            raise ZeroDivisionError("reported by the build that needs it")
+
+        def expect_tactics(self, asked):
+            self.asked.append(asked)
+
+    cases, target = [CASE, make_case(id="example/other")], Told()
+    with Crew(lambda: target, 1) as crew:
+        assert len(list(Rebuilds(cases, 2, judging(target), timed=False, ahead=1).run(crew))) == 2
+        assert target.expected[0] == [CASE.id, cases[1].id, CASE.id]
+        work = EveryTactic(cases, judging(target), ahead=1)
+        assert list(work.find_tactics(crew)) == []
+        assert target.asked[0] == [(case, None) for case in cases]
+        list(work.run(crew))
+        assert target.asked[-1] == [(cases[1], target.asked[-1][0][1])]
+        assert isinstance(target.asked[-1][0][1], Tactic)
+
+
+def test_reasons_are_counted_over_all_cases():
+    target = doubles.Tactics()
+    work = EveryTactic([CASE, make_case(id="example/other")], judging(target))
+    with Crew(lambda: target, 1) as crew:
+        list(work.find_tactics(crew))
+        assert work.reasons == {"the time limit was reached": 10}
+        list(work.run(crew))
+    refused, another = "Could not find any implementation for node convolution.", "the builder chose another tactic"
+    assert work.reasons == {refused: 2, another: 2}
+    assert (work.tried, work.ran) == (10, 6)
 
 
 def test_no_time_leaves_a_verdict_for_each_case():

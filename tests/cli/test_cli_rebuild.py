@@ -9,6 +9,7 @@ from tests.doubles import tactics as doubles
 from tests.support.suite import suite_catalog
 from trt_conformance.catalog import catalog as catalog_module
 from trt_conformance.cli import app
+from trt_conformance.cli.processes import shared_out
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.results.record.record import read_record
 from trt_conformance.targets.isolation import proxy
@@ -48,6 +49,7 @@ def test_every_tactic_is_run_and_a_wrong_one_ends_with_1(tmp_path):
     done = invoke(tmp_path, "--target", "tactics", "--every-tactic", "--case", CASE)
     assert done.exit_code == 1, done.output
     assert "3 of 5 tactics ran: 60 %" in done.output
+    assert "1 not run: Could not find any implementation for node convolution." in done.output
     assert "tactic 0x0000000000000003 of 0x00000000800000a1 (kernel_3):" in done.output
     (verdict,) = recorded(tmp_path).verdicts
     assert verdict.figures["tactics"]["listed"] == 5
@@ -94,3 +96,25 @@ def test_bad_input_is_one_line(tmp_path, arguments, message):
     assert isinstance(done.exception, ConformanceError)
     assert message in str(done.exception)
     assert not list(tmp_path.rglob("*.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("jobs", "gpus", "processes", "builders"),
+    [(1, 1, 1, 0), (1, 2, 1, 0), (4, 1, 1, 4), (6, 1, 2, 3), (8, 2, 2, 4), (4, 0, 1, 4), (2, 2, 2, 0), (3, 2, 2, 2)],
+)
+def test_builds_at_the_same_time_are_shared_out_among_processes(jobs, gpus, processes, builders):
+    assert shared_out(jobs, gpus, 4) == (processes, builders)
+
+
+def test_threads_of_the_target_build_ahead(tmp_path, monkeypatch):
+    given = []
+
+    def open_target(spec, options):
+        given.append(options)
+        return doubles.Fickle()
+
+    monkeypatch.setattr(proxy, "open_target", open_target)
+    done = invoke(tmp_path, "--target", "fickle", "--times", 2, "--case", CASE, "--jobs", 3)
+    assert done.exit_code == 0, done.output
+    (options,) = given
+    assert (options.builders, options.fresh, options.cache) == (3, True, None)

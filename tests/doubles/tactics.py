@@ -73,6 +73,31 @@ class Crashes(Tactics):
     offered = (RIGHT, CRASHING, SLOW)
 
 
+class CrashesAhead(Tactics):
+    """Begins what it expects in the next call, and one tactic ends the process."""
+
+    name = "crashes_ahead"
+    asked = ()
+
+    def expect_tactics(self, asked):
+        self.asked = asked
+
+    def build_with(self, case, tactic):
+        if any(one == CRASHING for _, one in self.asked):
+            os.abort()
+        return super().build_with(case, tactic)
+
+
+class Unbuilt(Tactics):
+    """Lists tactics, of which each can be forced, and builds nothing where all are allowed."""
+
+    name = "unbuilt"
+    offered = (RIGHT, SLOW)
+
+    def tactics(self, case):
+        return TacticChoices(self.offered, None, "Could not find any implementation for node convolution.")
+
+
 class Fickle(Tactics):
     """The right tactic three times, then another one."""
 

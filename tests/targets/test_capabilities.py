@@ -8,7 +8,10 @@ from trt_conformance.targets.protocols import CAPABILITIES, offers
 
 
 def test_capabilities_are_the_members_of_the_documented_class():
-    of_targets = {"define", "infer_shapes", "missing_name", "expect", "warm_up", "environment", "tactics", "build_with"}
+    of_targets = {
+        "define", "infer_shapes", "missing_name", "expect", "warm_up", "environment", "tactics", "build_with",
+        "expect_tactics",
+    }  # fmt: skip
     of_engines = {
         "origin", "check_runs", "describe", "execution_modes", "run_in_mode", "run_misaligned", "timing_modes",
         "measure",

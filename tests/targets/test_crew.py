@@ -72,3 +72,45 @@ def test_calls_of_a_process_end_soon_after_the_time_is_up():
         target = crew.ask(lambda opened: opened)
         assert target.is_alive
     assert not target.is_alive
+
+
+def test_a_target_is_told_what_comes_next():
+    told = []
+    with Crew(NumpyTarget, 1) as crew:
+        list(crew.each(range(6), lambda target, unit: unit, lambda target, units: told.append(tuple(units)), ahead=1))
+    assert [units[0] for units in told] == list(range(6))
+    assert all(list(units) == list(range(units[0], units[-1] + 1)) for units in told)
+    assert max(map(len, told)) == AHEAD + 1
+    assert told[-1] == (5,)
+
+
+def test_each_thread_is_told_of_its_own_units_only():
+    told = {}
+    barrier = threading.Barrier(2, timeout=30)
+
+    def foresee(target, units):
+        told.setdefault(threading.current_thread().name, []).append(set(units))
+
+    def work(target, unit):
+        if unit < 2:
+            barrier.wait()
+        return unit
+
+    with Crew(NumpyTarget, 2) as crew:
+        assert len(list(crew.each(range(12), work, foresee, ahead=2))) == 12
+    first, second = ({unit for units in each for unit in units} for each in told.values())
+    assert not first & second
+    assert first | second == set(range(12))
+
+
+def test_targets_can_be_opened_before_there_is_work():
+    opened = threading.Barrier(3, timeout=30)
+
+    def open_one():
+        opened.wait()
+        return NumpyTarget()
+
+    with Crew(open_one, 2) as crew:
+        crew.open()
+        opened.wait()
+        assert crew.ask(lambda target: target.name) == NumpyTarget().name

@@ -1,5 +1,6 @@
 """The tactics that a builder may choose from: listed, forced one by one, and refused where it does not use them."""
 
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -8,14 +9,18 @@ from tests.doubles import tactics as doubles
 from tests.support.helpers import make_case
 from trt_conformance.core.paths import ROOT
 from trt_conformance.core.tensors import feeds_of
+from trt_conformance.targets.device.gpu_lock import GpuLock
 from trt_conformance.targets.errors import NotRun, Refused, TargetCrashed, TargetFault, Unsupported
 from trt_conformance.targets.isolation.proxy import IsolatedTarget
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import NetworkFacts, Tactic, TacticChoices, offers
 from trt_conformance.targets.registry import resolve
 from trt_conformance.targets.tensorrt.build import PlanBuilder
+from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.network import Definition
-from trt_conformance.targets.tensorrt.tactics import is_convolution, is_same_kernel
+from trt_conformance.targets.tensorrt.plans import Plans
+from trt_conformance.targets.tensorrt.quiet import Quiet
+from trt_conformance.targets.tensorrt.tactics import Forcing, is_convolution, is_same_kernel
 
 DOUBLES = ROOT / "tests" / "doubles" / "tactics.py"
 DEFINITION = Definition(None, None, NetworkFacts((1, 1, 4, 7)))
@@ -68,8 +73,8 @@ class Config:
 class Builder:
     """Chooses the fastest of the choices that a selector leaves, and reports them, as TensorRT does."""
 
-    def __init__(self, choices, obeys=True, reports=True):
-        self.choices, self.obeys, self.reports = choices, obeys, reports
+    def __init__(self, choices, obeys=True, reports=True, builds=True):
+        self.choices, self.obeys, self.reports, self.builds = choices, obeys, reports, builds
         self.config = Config()
 
     def create_builder_config(self):
@@ -83,6 +88,8 @@ class Builder:
             left = config.algorithm_selector.select_algorithms(context, every) if config.algorithm_selector else []
             allowed = [every[index] for index in left] if self.obeys and left else every
             made.append(min(allowed, key=lambda one: one.timing))
+        if not self.builds:
+            return None
         if config.algorithm_selector is not None and self.reports:
             config.algorithm_selector.report_algorithms(contexts, made)
         return f"{made[-1].algorithm_variant.tactic} {made[-1].timing}".encode()
@@ -142,7 +149,7 @@ def test_every_choice_for_the_convolution_is_listed_once_with_its_layouts():
 def test_each_tactic_can_be_forced_in_place_of_the_fastest():
     builder = plan_builder()
     offered = builder.tactics(DEFINITION, make_case()).offered
-    plans = [builder.build_with(DEFINITION, make_case(), tactic).content for tactic in offered]
+    plans = [builder.build_with(DEFINITION, make_case(), Forcing(tactic)).content for tactic in offered]
     assert plans == [b"7 0.5", b"-1 0.3", b"7 0.4"]
 
 
@@ -165,19 +172,19 @@ def test_a_fresh_build_uses_no_timing_cache():
 def test_a_tactic_that_the_builder_does_not_offer_again_is_not_run():
     absent = Tactic(CONVOLUTION, "0x01", "0x02")
     with pytest.raises(NotRun, match="did not offer this tactic again"):
-        plan_builder().build_with(DEFINITION, make_case(), absent)
+        plan_builder().build_with(DEFINITION, make_case(), Forcing(absent))
 
 
 def test_a_builder_that_chooses_another_tactic_is_found_out():
     offered = plan_builder().tactics(DEFINITION, make_case()).offered
     with pytest.raises(NotRun, match="chose another tactic: 0xffffffff800000a1 0xffffffffffffffff"):
-        plan_builder(obeys=False).build_with(DEFINITION, make_case(), offered[0])
+        plan_builder(obeys=False).build_with(DEFINITION, make_case(), Forcing(offered[0]))
 
 
 def test_a_builder_that_reports_nothing_is_taken_at_its_word():
     offered = plan_builder().tactics(DEFINITION, make_case()).offered
     builder = plan_builder(reports=False)
-    assert builder.build_with(DEFINITION, make_case(), offered[0]).content == b"7 0.5"
+    assert builder.build_with(DEFINITION, make_case(), Forcing(offered[0])).content == b"7 0.5"
     assert builder.tactics(DEFINITION, make_case()).chosen is None
 
 
@@ -219,6 +226,104 @@ def test_a_network_that_logged_errors_is_refused_before_it_is_built():
         plan_builder().tactics(wrong, make_case())
 
 
+def test_a_builder_that_lists_tactics_and_builds_nothing_has_refused():
+    found = plan_builder(builds=False).tactics(DEFINITION, make_case())
+    assert found.offered == plan_builder().tactics(DEFINITION, make_case()).offered
+    assert (found.chosen, found.refusal) == (None, "no engine was built, and nothing was logged")
+    assert plan_builder().tactics(DEFINITION, make_case()).refusal == ""
+    with pytest.raises(Refused, match="no engine was built"):
+        plan_builder({REFORMAT: CHOICES[REFORMAT]}, builds=False).tactics(DEFINITION, make_case())
+
+
+class LeveledConfig(Config):
+    """TensorRT 8.6's, whose level is 3 unless it is set."""
+
+    builder_optimization_level = 3
+
+
+class Leveled(Builder):
+    """Offers the first tactic only at a low level, as heuristics leave out others; keeps the level of each build."""
+
+    def __init__(self, choices):
+        super().__init__(choices)
+        self.every, self.levels = choices, []
+
+    def create_builder_config(self):
+        self.config = LeveledConfig()
+        return self.config
+
+    def build_serialized_network(self, network, config):
+        level = config.builder_optimization_level
+        self.levels.append(level)
+        self.choices = {name: every if level > 1 else every[:1] for name, every in self.every.items()}
+        return super().build_serialized_network(network, config)
+
+
+def leveled(**options):
+    """Plans of a builder with levels, without threads."""
+    builder = PlanBuilder(api(Leveled(CHOICES), IBuilderConfig=LeveledConfig), None, Options(**options), None)
+    builder.define = lambda case: DEFINITION
+    builder.load = lambda content: None
+    builder.prepare = lambda to_build: None
+    plans = Plans([builder], BuildCache(None), {}, Quiet(GpuLock(None)))
+    return plans, builder._api.builder
+
+
+def test_a_tactic_is_built_at_a_low_level_where_it_is_offered_there():
+    plans, builder = leveled()
+    case = make_case()
+    first, second, third = plans.tactics(case).offered
+    builder.levels.clear()
+    low = plans.get_with(case, first)
+    assert (low.content, low.origin["optimization_level"], builder.levels) == (b"7 0.5", 1, [1])
+    high = plans.get_with(case, second)
+    assert (high.content, builder.levels) == (b"-1 0.3", [1, 1, 3])
+    assert "optimization_level" not in high.origin
+    plans.get_with(case, third)  # it is known by now that it is not offered at the low level
+    assert builder.levels == [1, 1, 3, 3]
+    plans.get_with(case, first)
+    assert builder.levels == [1, 1, 3, 3, 1]
+
+
+def test_tactics_are_listed_and_built_ahead_by_threads():
+    threads = []
+
+    class Noted(PlanBuilder):
+        def define(self, case):
+            threads.append(threading.current_thread().name)
+            return DEFINITION
+
+        def load(self, content):
+            return None
+
+        def prepare(self, to_build):
+            return None
+
+    builders = [Noted(api(Builder(CHOICES)), None, Options(), None) for _ in range(3)]
+    plans, case = Plans(builders, BuildCache(None), {}, Quiet(GpuLock(None))), make_case()
+    plans.expect_tactics([(case, None)])
+    first, second, third = plans.tactics(case).offered
+    plans.expect_tactics([(case, first), (case, second)])
+    assert [plans.get_with(case, tactic).content for tactic in (first, second)] == [b"7 0.5", b"-1 0.3"]
+    assert {name.partition("_")[0] for name in threads} <= {"builder", threading.current_thread().name}
+    assert any(name.startswith("builder") for name in threads)
+    threads.clear()
+    assert plans.get_with(case, third).content == b"7 0.4"  # it was not expected
+    assert threads == [threading.current_thread().name]
+    absent = Tactic(CONVOLUTION, "0x01", "0x02")
+    plans.expect_tactics([(case, absent)])
+    with pytest.raises(NotRun, match="did not offer"):
+        plans.get_with(case, absent)
+    plans.close()
+
+
+def test_a_target_that_builds_at_a_low_level_knows_no_lower_one():
+    plans, builder = leveled(tactics="fast")
+    with pytest.raises(NotRun, match="did not offer"):
+        plans.get_with(make_case(), Tactic(CONVOLUTION, "0x01", "0x02"))
+    assert builder.levels == [1]
+
+
 def test_reformats_are_not_the_convolution():
     assert is_convolution(CONVOLUTION)
     assert not is_convolution(REFORMAT)
@@ -250,6 +355,20 @@ def test_tactics_cross_to_the_targets_process_and_back():
             target.build_with(case, doubles.REFUSED)
         with pytest.raises(NotRun, match="another tactic"):
             target.build_with(case, doubles.IGNORED)
+    finally:
+        target.close()
+
+
+def test_work_that_ended_a_process_is_not_done_ahead_again():
+    """The one that crashes is told of ahead: it ends the process, and costs only itself."""
+    target = IsolatedTarget(f"{DOUBLES}:CrashesAhead")
+    try:
+        case = make_case()
+        target.expect_tactics([(case, doubles.RIGHT), (case, doubles.CRASHING), (case, doubles.SLOW)])
+        assert target.build_with(case, doubles.RIGHT).describe().convolution.kernel == "kernel_1"
+        target.expect_tactics([(case, doubles.CRASHING), (case, doubles.SLOW)])
+        assert target.build_with(case, doubles.SLOW).describe().convolution.kernel == "kernel_2"
+        assert target.tactics(case).chosen == doubles.RIGHT
     finally:
         target.close()
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import shlex
-from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trt_conformance.cli.output import AsJson, print_json
+from trt_conformance.cli.processes import opener
 from trt_conformance.cli.streams import sigterm_as_ctrl_c, stderr_kept
 from trt_conformance.core.case_folder import SUITE
 from trt_conformance.core.errors import ConformanceError
@@ -90,6 +88,7 @@ def explore(
     from trt_conformance.cli.explore_run import Run
     from trt_conformance.explore.resume import SETTINGS
     from trt_conformance.targets.crew import Crew
+    from trt_conformance.targets.options import Options
 
     seconds = duration(for_time)
     earlier = _earlier(resume, seed, focus, near)
@@ -98,11 +97,10 @@ def explore(
     chosen = _draws(seed, focus, near)
     words = ["trt-conformance", "explore", "--target", target, "--seed", str(chosen.seed)]
     words += [word for name, value in (("--focus", focus), ("--near", near)) if value for word in (name, value)]
-    opened, size = _opener(target, jobs)
     with (
         stderr_kept() as kept,
         sigterm_as_ctrl_c(),
-        Crew(opened, size, seconds, HANG_S) as crew,
+        Crew(opener(target, Options()), _size(jobs), seconds, HANG_S) as crew,
         _Second(against) as second,
     ):
         name, facts = crew.ask(_described)
@@ -143,20 +141,11 @@ def _draws(seed: int | None, focus: str, near: str) -> Draws:
     return Draws(random.randrange(1_000_000) if seed is None else seed, focus, layer)  # noqa: S311 - no secret
 
 
-def _opener(target: str, jobs: int | None) -> tuple[Callable[[], Target], int]:
-    """What opens the target, once in each thread, and the number of threads. Each GPU gets its processes in turn."""
-    from trt_conformance.targets.device.sharing import VISIBLE, device_of, gpus_of_one_kind
-    from trt_conformance.targets.isolation.proxy import open_target
-    from trt_conformance.targets.options import Options
+def _size(jobs: int | None) -> int:
+    """The number of processes."""
+    from trt_conformance.targets.device.sharing import gpus_of_one_kind
 
-    gpus, turns = gpus_of_one_kind(), count()
-
-    def opened() -> Target:
-        number = next(turns)
-        gpu = device_of(number, gpus, os.environ.get(VISIBLE)) if gpus > 1 else None
-        return open_target(target, options=Options(gpu=gpu))
-
-    return opened, jobs or min(max(1, gpus), MOST_JOBS)
+    return jobs or min(max(1, gpus_of_one_kind()), MOST_JOBS)
 
 
 class _Second:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 
 from trt_conformance.cli.folders import Cases, Golden, folders_of
 from trt_conformance.cli.output import AsJson, note, print_json
+from trt_conformance.cli.processes import opener, shared_out
 from trt_conformance.cli.selection import PATTERN_HELP, read_catalog
 from trt_conformance.cli.streams import sigterm_as_ctrl_c
 from trt_conformance.core.errors import ConformanceError
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 TACTICS = ("fast", "default", "exhaustive")
 MOST_CASES, MOST_LAYERS = 100, 50
 MOST_JOBS = 32
+# Builds to be told of ahead for each thread that builds: one that it does and one that waits.
+AHEAD = 2
 
 TargetName = Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")]
 Chosen = Annotated[
@@ -50,8 +54,13 @@ Count = Annotated[
     typer.Option(min=1, help="At most so many cases, spread evenly over the selected ones.", show_default="100; 50"),
 ]
 Jobs = Annotated[
-    int,
-    typer.Option(min=1, max=MOST_JOBS, help="Processes that build at the same time; with several, nothing is timed."),
+    int | None,
+    typer.Option(
+        min=1,
+        max=MOST_JOBS,
+        help="How many builds at the same time; with several, nothing is timed.",
+        show_default="1; 4 with --every-tactic",
+    ),
 ]
 Budget = Annotated[
     float | None,
@@ -71,7 +80,7 @@ def rebuild(
     count: Count = None,
     cases: Cases = None,
     golden: Golden = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
     budget: Budget = None,
     tactics: Tactics = "default",
     record_root: RecordRoot = RUNS,
@@ -90,15 +99,18 @@ def rebuild(
     Exit code 1 if an output is beyond its bound or a build fails.
     """
     from trt_conformance.targets.crew import Crew
-    from trt_conformance.targets.isolation.proxy import open_target
-    from trt_conformance.targets.options import Options
+    from trt_conformance.targets.device.sharing import gpus_of_one_kind
+    from trt_conformance.targets.options import MOST_BUILDERS, Options
 
     if tactics not in TACTICS:
         raise ConformanceError(f"--tactics: expected {', '.join(TACTICS)}, got {tactics!r}{closest(tactics, TACTICS)}")
     folders = folders_of(cases, golden)
     catalog = read_catalog(folders, tier=None)
-    options = Options(tactics=tactics, fresh=True)  # type: ignore[arg-type]
-    with sigterm_as_ctrl_c(), Crew(lambda: open_target(target, options=options), jobs, budget) as crew:
+    jobs = jobs or (MOST_BUILDERS if every_tactic else 1)
+    processes, builders = shared_out(jobs, gpus_of_one_kind(), MOST_BUILDERS)
+    options = Options(tactics=tactics, fresh=True, builders=builders, eager=True)  # type: ignore[arg-type]
+    with sigterm_as_ctrl_c(), Crew(opener(target, options), processes, budget) as crew:
+        crew.open()
         name, facts = crew.ask(_described)
         judging = _judging(catalog, name, _rerun(target, times, every_tactic, tactics, folders))
         chosen: Sequence[Case] = _select(catalog, case or (), judging)
@@ -107,9 +119,9 @@ def rebuild(
         chosen = _spread(chosen, count or (MOST_LAYERS if every_tactic else MOST_CASES))
         run = _Run(record_root, name, facts, folders, quiet=as_json)
         if every_tactic:
-            run.every_tactic(_every_tactic(chosen, judging), crew)
+            run.every_tactic(_every_tactic(chosen, judging, builders), crew)
         else:
-            run.rebuilds(_rebuilds(chosen, times, judging, timed=jobs == 1), crew)
+            run.rebuilds(_rebuilds(chosen, times, judging, jobs == 1, builders), crew)
     if as_json:
         print_json([verdict.to_json() for verdict in run.verdicts])
     raise typer.Exit(run.exit_code)
@@ -147,15 +159,20 @@ class _Run:
         """List the tactics, then build with each; as in `rebuilds`."""
         with self._recorded():
             try:
+                began = time.monotonic()
                 self._take(work.find_tactics(crew))
-                note(f"{counted(work.listed, 'tactic')} of {counted(work.cases_listed, 'case')}")
+                listed_s, began = time.monotonic() - began, time.monotonic()
+                note(f"{counted(work.listed, 'tactic')} of {counted(work.cases_listed, 'case')} in {listed_s:.1f} s")
                 self._take(work.run(crew))
+                note(f"{work.tried / (time.monotonic() - began):.1f} tactics tried a second")
             except KeyboardInterrupt:
                 self.is_stopped = True
                 self._take(work.rest())
         if work.listed:
             share = percent(work.ran / work.listed)
             self._say(f"\n{work.ran} of {counted(work.listed, 'tactic')} ran: {share}")
+            for reason, count in work.reasons.most_common():
+                self._say(f"{count} not run: {reason}")
 
     def _take(self, verdicts: Iterator[Verdict]) -> None:
         for verdict in verdicts:
@@ -202,16 +219,16 @@ def _described(target: Any) -> tuple[str, dict[str, Any]]:
     return target.name, describe([target])
 
 
-def _rebuilds(cases: Sequence[Case], times: int, judging: Judging, timed: bool) -> Rebuilds:
+def _rebuilds(cases: Sequence[Case], times: int, judging: Judging, timed: bool, builders: int) -> Rebuilds:
     from trt_conformance.checks.rebuilds.runs import Rebuilds
 
-    return Rebuilds(cases, times, judging, timed)
+    return Rebuilds(cases, times, judging, timed, AHEAD * builders)
 
 
-def _every_tactic(cases: Sequence[Case], judging: Judging) -> EveryTactic:
+def _every_tactic(cases: Sequence[Case], judging: Judging, builders: int) -> EveryTactic:
     from trt_conformance.checks.rebuilds.runs import EveryTactic
 
-    return EveryTactic(cases, judging)
+    return EveryTactic(cases, judging, AHEAD * builders)
 
 
 def _select(catalog: Catalog, globs: Sequence[str], judging: Judging) -> list[Case]:

@@ -13,8 +13,8 @@ from platformdirs import user_cache_path
 from trt_conformance.core.cpus import usable_cpus
 from trt_conformance.core.signals import uninterrupted
 from trt_conformance.runner import pool
-from trt_conformance.runner.options import MOST_BUILDERS, RunOptions
-from trt_conformance.targets.options import Options
+from trt_conformance.runner.options import RunOptions
+from trt_conformance.targets.options import MOST_BUILDERS, Options
 
 
 def _users_cache() -> Path | None:

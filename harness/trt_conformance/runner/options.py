@@ -18,11 +18,8 @@ from trt_conformance.core.types import COLDS, LATENCY_CHOICES, MODES, Cold, Late
 from trt_conformance.runner.progress import CHOICES
 from trt_conformance.runner.shard import Shard
 from trt_conformance.targets.isolation.proxy import TIME_LIMIT
-from trt_conformance.targets.options import CACHE_LIMIT, TACTICS, Tactics
+from trt_conformance.targets.options import CACHE_LIMIT, MOST_BUILDERS, TACTICS, Tactics
 from trt_conformance.targets.timing.measurement import TimingPlan
-
-# Four builder threads are 3.4 times as fast as one on TensorRT 8.6; more gain nothing.
-MOST_BUILDERS = 4
 
 
 @dataclass(frozen=True)

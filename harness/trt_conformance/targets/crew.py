@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from types import TracebackType
@@ -18,6 +18,8 @@ R = TypeVar("R")
 
 AHEAD = 2
 """Units for each thread that are taken from the source, so that none waits for work."""
+Foresee = Callable[[Target, Sequence[T]], None]
+"""Tells a target which units come next, the one that is about to begin first."""
 GRACE_S = 10.0
 """How long a call may take after the time is up, before its process is killed."""
 
@@ -41,9 +43,10 @@ class Crew:
         """
         self._open, self._limit = opened, time_limit
         self._deadline = None if budget_s is None else time.monotonic() + budget_s
-        self._size = size
-        self._pool = ThreadPoolExecutor(size, "crew")
+        # A pool for each thread: what waits for a thread is known, so that its target can work on it ahead.
+        self._pools = [ThreadPoolExecutor(1, f"crew-{number}") for number in range(size)]
         self._own = threading.local()
+        self._lock = threading.Lock()
         self._targets: list[Target] = []
         self._is_stopped = False
 
@@ -58,7 +61,8 @@ class Crew:
         for target in self._targets:
             if isinstance(target, IsolatedTarget):
                 target.close()
-        self._pool.shutdown(cancel_futures=True)
+        for pool in self._pools:
+            pool.shutdown(cancel_futures=True)
 
     @property
     def remaining(self) -> float:
@@ -67,19 +71,36 @@ class Crew:
 
     def ask(self, question: Callable[[Target], R]) -> R:
         """What one of the targets answers. Raises what opening it and the question raise."""
-        return self._pool.submit(lambda: question(self._target())).result()
+        return self._pools[0].submit(lambda: question(self._target())).result()
 
-    def each(self, units: Iterable[T], work: Callable[[Target, T], R]) -> Iterator[tuple[T, R]]:
+    def open(self) -> None:
+        """Let every thread open its target now. What keeps it from opening is raised when it is needed."""
+        for pool in self._pools:
+            pool.submit(self._target)
+
+    def each(
+        self,
+        units: Iterable[T],
+        work: Callable[[Target, T], R],
+        foresee: Foresee[T] | None = None,
+        ahead: int = 0,
+    ) -> Iterator[tuple[T, R]]:
         """Each unit of work with its result, as they end; those that the time did not suffice for are left out.
 
         ``units`` may be endless: each is taken when a thread will soon be free for it, and none once the time is up.
         ``work`` raises nothing that is about a unit alone. Raises what opening the target raises.
+
+        Args:
+            units: what to work on.
+            work: does one unit.
+            foresee: told of each thread's next units before each; what it raises is raised here.
+            ahead: how many units beyond those that keep a thread busy it is told of.
         """
         source = iter(units)
+        lines: list[list[T]] = [[] for _ in self._pools]
         waiting: dict[Future[R | None], T] = {}
         while True:
-            more = 0 if self.remaining <= 0 else AHEAD * self._size - len(waiting)
-            waiting |= {self._pool.submit(self._done, unit, work): unit for unit in islice(source, more)}
+            waiting |= self._dealt(source, lines, AHEAD + ahead, work, foresee)
             if not waiting:
                 return
             ended = wait(waiting, return_when=FIRST_COMPLETED).done
@@ -88,14 +109,43 @@ class Crew:
                 if result is not None:
                     yield unit, result
 
-    def _done(self, unit: T, work: Callable[[Target, T], R]) -> R | None:
-        if self._is_stopped or self.remaining <= 0:
-            return None
-        target = self._target()
-        if isinstance(target, IsolatedTarget):
-            target.time_limit = min(self._limit, max(self.remaining, 0) + GRACE_S)
-        result = work(target, unit)
-        return None if self._is_stopped else result
+    def _dealt(
+        self,
+        source: Iterator[T],
+        lines: Sequence[list[T]],
+        most: int,
+        work: Callable[[Target, T], R],
+        foresee: Foresee[T] | None,
+    ) -> dict[Future[R | None], T]:
+        """Give each thread units from the source in turn, until so many wait for it; none once the time is up."""
+        dealt: list[tuple[ThreadPoolExecutor, list[T], T]] = []
+        for length in range(most):
+            for pool, line in zip(self._pools, lines, strict=True):
+                with self._lock:
+                    is_full = len(line) > length
+                for unit in () if is_full or self.remaining <= 0 else islice(source, 1):
+                    with self._lock:
+                        line.append(unit)
+                    dealt.append((pool, line, unit))
+        return {pool.submit(self._done, line, work, foresee): unit for pool, line, unit in dealt}
+
+    def _done(self, line: list[T], work: Callable[[Target, T], R], foresee: Foresee[T] | None) -> R | None:
+        """Do the first unit of a thread's line."""
+        with self._lock:
+            upcoming = list(line)
+        try:
+            if self._is_stopped or self.remaining <= 0:
+                return None
+            target = self._target()
+            if isinstance(target, IsolatedTarget):
+                target.time_limit = min(self._limit, max(self.remaining, 0) + GRACE_S)
+            if foresee is not None:
+                foresee(target, upcoming)
+            result = work(target, upcoming[0])
+            return None if self._is_stopped else result
+        finally:
+            with self._lock:
+                line.pop(0)
 
     def _target(self) -> Target:
         """The calling thread's own."""

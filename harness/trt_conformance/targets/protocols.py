@@ -76,10 +76,14 @@ class Tactic:
 
 @dataclass(frozen=True)
 class TacticChoices:
-    """The tactics that a builder could choose from for a case's convolution, and the one that it chose, if known."""
+    """The tactics that a builder could choose from for a case's convolution, and the one that it chose, if known.
+
+    ``refusal`` is what it said where it built nothing although it offered them.
+    """
 
     offered: tuple[Tactic, ...]
     chosen: Tactic | None = None
+    refusal: str = ""
 
 
 class Configuration(NamedTuple):
@@ -165,6 +169,10 @@ class Capabilities(Target, Engine, Protocol):
             NotRun: the builder did not use the tactic.
             Refused, Unsupported: as `build` does.
         """
+        ...
+
+    def expect_tactics(self, asked: Sequence[tuple[Case, Tactic | None]]) -> None:
+        """Do these calls of `tactics` (None) and of `build_with` ahead, in this order, as `expect` does builds."""
         ...
 
     # Of an engine.

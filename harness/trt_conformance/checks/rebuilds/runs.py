@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.rebuilds.rebuilt import judge_rebuilds
-from trt_conformance.checks.rebuilds.tactics import judge_tactics, list_tactics
+from trt_conformance.checks.rebuilds.tactics import judge_tactics, list_tactics, reason_of
 from trt_conformance.checks.rebuilds.trial import Known, Trial, try_build, try_tactic
 from trt_conformance.checks.rebuilds.verdicts import verdict_of
 from trt_conformance.checks.subject import Golden
 from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.targets.crew import Crew
-from trt_conformance.targets.protocols import Tactic, TacticChoices, Target
+from trt_conformance.targets.protocols import Tactic, TacticChoices, Target, offers
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,10 @@ class Judging:
 class Rebuilds:
     """Builds each of many cases many times. Cases take turns, so that a run which ends early has built all of them."""
 
-    def __init__(self, cases: Sequence[Case], times: int, judging: Judging, timed: bool) -> None:
+    def __init__(self, cases: Sequence[Case], times: int, judging: Judging, timed: bool, ahead: int = 0) -> None:
+        """``ahead`` is how many further builds a target is told of before each, so that its threads begin them."""
         self._cases, self._times, self._judging, self._timed = cases, times, judging, timed
+        self._ahead = ahead
         self._trials: dict[str, list[Trial]] = {case.id: [] for case in cases}
 
     def run(self, crew: Crew) -> Iterator[Verdict]:
@@ -50,7 +54,8 @@ class Rebuilds:
         def work(target: Target, case: Case) -> Trial:
             return try_build(case, target, judging.golden, judging.known, self._timed)
 
-        for case, trial in crew.each([case for _ in range(self._times) for case in self._cases], work):
+        builds = [case for _ in range(self._times) for case in self._cases]
+        for case, trial in crew.each(builds, work, _expect if self._ahead else None, self._ahead):
             self._trials[case.id].append(trial)
             if len(self._trials[case.id]) == self._times:
                 yield self._verdict(case)
@@ -68,6 +73,20 @@ class Rebuilds:
         return verdict_of(
             case, self._judging.target, "rebuild", found, trials, self._judging.known, self._judging.rerun(case)
         )
+
+
+def _expect(target: Target, cases: Sequence[Case]) -> None:
+    """Let a target build these ahead if it can. What goes wrong is reported by the build that needs it."""
+    if offers(target, "expect"):
+        with suppress(Exception):
+            target.expect(cases)
+
+
+def _expect_tactics(target: Target, asked: Sequence[tuple[Case, Tactic | None]]) -> None:
+    """As `_expect`, for lists of tactics (None) and builds with a tactic."""
+    if offers(target, "expect_tactics"):
+        with suppress(Exception):
+            target.expect_tactics([(case, tactic) for case, tactic in asked])
 
 
 class _Unit(NamedTuple):
@@ -91,13 +110,21 @@ class _Listed:
 class EveryTactic:
     """Lists the tactics of many cases, then builds and runs each of them. Cases take turns, as in `Rebuilds`."""
 
-    def __init__(self, cases: Sequence[Case], judging: Judging) -> None:
-        self._cases, self._judging = cases, judging
+    def __init__(self, cases: Sequence[Case], judging: Judging, ahead: int = 0) -> None:
+        """``ahead`` is as in `Rebuilds`."""
+        self._cases, self._judging, self._ahead = cases, judging, ahead
         self._listed: dict[str, _Listed | Finding] = {}
 
     def find_tactics(self, crew: Crew) -> Iterator[Verdict]:
         """List the tactics of all cases; gives the verdicts of the cases that have none."""
-        for case, found in crew.each(self._cases, lambda target, case: list_tactics(case, target)):
+
+        def foresee(target: Target, cases: Sequence[Case]) -> None:
+            _expect_tactics(target, [(case, None) for case in cases])
+
+        def work(target: Target, case: Case) -> TacticChoices | Finding:
+            return list_tactics(case, target)
+
+        for case, found in crew.each(self._cases, work, foresee if self._ahead else None, self._ahead):
             if isinstance(found, Finding):
                 self._listed[case.id] = found
                 yield self._without(case, found)
@@ -115,6 +142,19 @@ class EveryTactic:
         return sum(trial.ran for listed in self._with_tactics for trial in listed.trials.values())
 
     @property
+    def tried(self) -> int:
+        """How many of them were tried."""
+        return sum(len(listed.trials) for listed in self._with_tactics)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Why tactics did not run, and how many for each reason."""
+        trials = [trial for listed in self._with_tactics for trial in listed.trials.values()]
+        found = Counter(reason_of(trial) for trial in trials if not trial.ran)
+        left = self.listed - self.tried
+        return found + Counter({"the time limit was reached": left})
+
+    @property
     def cases_listed(self) -> int:
         """How many cases have tactics."""
         return len(self._with_tactics)
@@ -126,7 +166,8 @@ class EveryTactic:
         def work(target: Target, unit: _Unit) -> Trial:
             return try_tactic(unit.case, target, unit.tactic, judging.golden, judging.known)
 
-        for unit, trial in crew.each(self._units(), work):
+        foresee = _expect_tactics if self._ahead else None
+        for unit, trial in crew.each(self._units(), work, foresee, self._ahead):
             listed = self._listed[unit.case.id]
             assert isinstance(listed, _Listed)
             listed.trials[unit.tactic] = trial

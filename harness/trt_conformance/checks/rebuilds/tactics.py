@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from trt_conformance.checks.finding import Finding
@@ -12,10 +13,13 @@ from trt_conformance.checks.rebuilds.trial import Trial
 from trt_conformance.checks.subject import raised
 from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Status
-from trt_conformance.core.words import counted, percent
+from trt_conformance.core.words import counted, one_line, percent
 from trt_conformance.targets.protocols import Tactic, TacticChoices, Target, offers
 
 MOST_SHOWN = 8
+MOST_REASONS = 4
+MOST_OF_MESSAGE = 500
+INSTEAD = "the builder chose another tactic: "
 
 
 def list_tactics(case: Case, target: Target) -> TacticChoices | Finding:
@@ -34,7 +38,7 @@ def list_tactics(case: Case, target: Target) -> TacticChoices | Finding:
         return raised(fault, "build")
     offered = list(found.offered)
     random.Random(case.id).shuffle(offered)  # noqa: S311 - no secret
-    return TacticChoices(tuple(offered), found.chosen)
+    return replace(found, offered=tuple(offered))
 
 
 def judge_tactics(choices: TacticChoices, trials: Mapping[Tactic, Trial]) -> Finding:
@@ -52,7 +56,7 @@ def judge_tactics(choices: TacticChoices, trials: Mapping[Tactic, Trial]) -> Fin
     parts += [f"{left} left when the time limit was reached"] if left else []
     kernels = len({trial.kernel for trial in trials.values() if trial.ran})
     parts.append(counted(kernels, "different GPU kernel"))
-    lines = [", ".join(parts), *_wrong(choices, trials)]
+    lines = [", ".join(parts), *_refused(choices), *_reasons(trials), *_wrong(choices, trials)]
     return Finding(_status(statuses, ran), lines, {"tactics": _figures(choices, trials, ran)})
 
 
@@ -62,6 +66,28 @@ def _status(statuses: Counter[str], ran: int) -> Status:
     if statuses["error"]:
         return "error"
     return "pass" if ran else "not run"
+
+
+def _refused(choices: TacticChoices) -> list[str]:
+    """What the builder said where it listed tactics, and with all of them allowed built nothing."""
+    if not choices.refusal:
+        return []
+    return [f"with every tactic allowed, the builder built nothing: {one_line(choices.refusal)}"]
+
+
+def _reasons(trials: Mapping[Tactic, Trial]) -> list[str]:
+    """Why tactics did not run, the most frequent reasons first."""
+    found = Counter(reason_of(trial) for trial in trials.values() if not trial.ran and not trial.is_fault)
+    lines = [f"{count} not run: {reason}" for reason, count in found.most_common(MOST_REASONS)]
+    rest = found.total() - sum(count for _, count in found.most_common(MOST_REASONS))
+    return [*lines, f"{rest} not run for other reasons; the record has all of them"] if rest else lines
+
+
+def reason_of(trial: Trial) -> str:
+    """Why a tactic did not run, in a line without the numbers of the tactic that the builder chose instead."""
+    lines = [line.strip() for line in trial.message.splitlines() if line.strip()]
+    said = next((line for line in lines if not line.endswith(":") and " FAILED in " not in line), trial.status)
+    return one_line(said.partition(INSTEAD)[0] + INSTEAD.rstrip(": ") if INSTEAD in said else said)
 
 
 def _wrong(choices: TacticChoices, trials: Mapping[Tactic, Trial]) -> list[str]:
@@ -83,6 +109,7 @@ def _figures(choices: TacticChoices, trials: Mapping[Tactic, Trial], ran: int) -
         "listed": len(choices.offered),
         "ran": ran,
         "chosen": None if choices.chosen is None else choices.chosen.tactic,
+        **({"refusal": choices.refusal[:MOST_OF_MESSAGE]} if choices.refusal else {}),
         "trials": [
             {
                 "implementation": tactic.implementation,
@@ -105,6 +132,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "fraction": trial.fraction,
         "output_sha256": trial.output_sha256,
         "build_s": trial.build_s,
-        "message": trial.message[:500],
+        "message": trial.message[:MOST_OF_MESSAGE],
+        "optimization_level": trial.optimization_level,
     }
     return {name: value for name, value in figures.items() if value not in (None, "", 0)}

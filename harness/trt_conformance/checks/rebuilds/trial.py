@@ -41,6 +41,7 @@ class Trial:
         kernels: those of all layers, in order.
         fraction: the fraction of the bound that the worst element uses; a number, or a text if it is not finite.
         output_sha256: the first 16 hexadecimal digits of the hash of all output bits.
+        optimization_level: of the build, where it is not the target's own; else None.
         latency_s: median seconds of an enqueue or a call; None where it was not timed.
         mode: of the timing.
     """
@@ -54,6 +55,7 @@ class Trial:
     fraction: Any = None
     output_sha256: str = ""
     build_s: float | None = None
+    optimization_level: int | None = None
     latency_s: float | None = None
     mode: str = ""
 
@@ -113,6 +115,7 @@ def _tried(subject: Subject, known: Known, timed: bool) -> Trial:
         fraction=figures.get("fraction"),
         output_sha256=figures.get("output_sha256", ""),
         build_s=figures.get("build_s"),
+        optimization_level=figures.get("optimization_level"),
     )
     return _timed(subject, trial) if timed and status in ("pass", "fallback") else trial
 

@@ -52,6 +52,7 @@ _RESULTS: dict[str, TypeAdapter[Any]] = {
     "supports": TypeAdapter(str | None),
     "missing_name": TypeAdapter(str | None),
     "expect": TypeAdapter(list[str | None]),
+    "expect_tactics": TypeAdapter(None),
     "define": TypeAdapter(NetworkFacts),
     "infer_shapes": TypeAdapter(list[tuple[int, ...] | None]),
     "environment": TypeAdapter(dict[str, Any]),

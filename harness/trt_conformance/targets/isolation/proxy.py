@@ -23,7 +23,7 @@ from trt_conformance.targets.isolation import answers
 from trt_conformance.targets.isolation.waiting import announced, say
 from trt_conformance.targets.isolation.worker import HELLO, MOST_BYTES, Worker
 from trt_conformance.targets.options import Options
-from trt_conformance.targets.protocols import CAPABILITIES, EngineFacts, Tactic, Target
+from trt_conformance.targets.protocols import CAPABILITIES, EngineFacts, Tactic, TacticChoices, Target
 from trt_conformance.targets.registry import resolve
 
 T = TypeVar("T")
@@ -33,6 +33,9 @@ CLOSE_S = 30.0
 MOST_REMEMBERED = 64
 
 LOST = (TargetCrashed, TargetHung, TargetLost)
+
+_Work = str | tuple[str, Tactic | None]
+"""What is done ahead: a case's build by its id, a build with a tactic, or (None) the list of its tactics."""
 
 
 def open_target(
@@ -71,8 +74,8 @@ class IsolatedTarget:
         """``worker`` has been started for the same spec. Raises ConformanceError as `resolve(spec)` does."""
         self.spec, self.options = spec, options
         self.time_limit = time_limit
-        self._ahead: set[str] = set()
-        self._distrusted: set[str] = set()
+        self._ahead: set[_Work] = set()
+        self._distrusted: set[_Work] = set()
         self._worker = worker
         self.generation = 0
         self._supported: dict[str, tuple[Case, str | None]] = {}
@@ -92,6 +95,10 @@ class IsolatedTarget:
             self.expect = self._expect
         if "build_with" in capabilities:
             self.build_with = self._build_with
+        if "tactics" in capabilities:
+            self.tactics = self._tactics
+        if "expect_tactics" in capabilities:
+            self.expect_tactics = self._expect_tactics
 
     @property
     def is_alive(self) -> bool:
@@ -126,6 +133,21 @@ class IsolatedTarget:
 
         self._ahead = {case.id for case in self.guarded(send)}
 
+    def _tactics(self, case: Case) -> TacticChoices:
+        self.claimed((case.id, None))
+        found: TacticChoices = self.ask("target", "tactics", case)
+        return found
+
+    def _expect_tactics(self, asked: Sequence[tuple[Case, Tactic | None]]) -> None:
+        """As `_expect`: work that may have broken a worker is left out."""
+
+        def send() -> list[tuple[Case, Tactic | None]]:
+            trusted = [(case, tactic) for case, tactic in asked if (case.id, tactic) not in self._distrusted]
+            self.call("target", "expect_tactics", trusted)
+            return trusted
+
+        self._ahead = {(case.id, tactic) for case, tactic in self.guarded(send)}
+
     def _remember(self, supported: Iterable[tuple[Case, str | None]]) -> None:
         """Store the worker's answers about cases, and drop old ones."""
         if len(self._supported) > MOST_REMEMBERED:
@@ -147,9 +169,9 @@ class IsolatedTarget:
         """As `call`, but a fault of an engine that is built ahead is not attributed to it."""
         return self.guarded(lambda: self.call(*message))
 
-    def claimed(self, case: Case) -> None:
-        """A case is built because it is needed: from now on a crash may be its own."""
-        self._ahead.discard(case.id)
+    def claimed(self, work: _Work) -> None:
+        """Something is built because it is needed: from now on a crash may be its own."""
+        self._ahead.discard(work)
 
     def settle(self, case: str = "") -> None:
         """End a worker that has sent an answer too many, which the case of the last call caused; then begin a call.
@@ -225,11 +247,12 @@ class IsolatedEngine:
     def __init__(self, target: IsolatedTarget, case: Case, tactic: Tactic | None = None) -> None:
         """``tactic`` is what to build it with; None leaves the choice to the builder."""
         self._target, self._case = target, case
+        self._work: _Work = case.id if tactic is None else (case.id, tactic)
         self._how = ("build", case) if tactic is None else ("build_with", case, tactic)
         self._build()
 
     def _build(self) -> None:
-        self._target.claimed(self._case)
+        self._target.claimed(self._work)
         answer = self._target.guarded(lambda: self._target.call(*self._how))
         self._number, capabilities, self.origin, facts = answer
         self._generation = self._target.generation

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from trt_conformance.core.case import Case, Profile
 from trt_conformance.core.tensors import INPUT
 from trt_conformance.targets.errors import Refused, TargetOptionError, Unsupported
 from trt_conformance.targets.options import Options, Tactics
-from trt_conformance.targets.protocols import Tactic, TacticChoices
+from trt_conformance.targets.protocols import TacticChoices
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.configuration import capabilities, configure
 from trt_conformance.targets.tensorrt.loading import Loaded, load
@@ -27,6 +28,7 @@ UNBOUND_FORMAT = "unsupported by tensor's allowed TensorFormats"
 
 # 0 ignores the timing cache and takes the first GPU kernel that works; 5 compiles and times all of them.
 LEVELS: dict[Tactics, int] = {"fast": 1, "exhaustive": 5}
+LOW_LEVEL = LEVELS["fast"]
 # TensorRT 8.5 has no levels, but its tactic sources can be limited.
 FAST_SOURCES = ("CUDNN", "CUBLAS")
 
@@ -69,18 +71,34 @@ class PlanBuilder:
             Refused: TensorRT refused the network, or built nothing; with its logged errors.
             Unsupported: this version has no setting for what the case needs.
         """
-        return self._serialized(definition, case)
+        return self._serialized(definition, case, None, self._options.tactics)
 
     def tactics(self, definition: Definition, case: Case) -> TacticChoices:
-        """What the builder can choose from for the convolution. Raises as `build` does."""
+        """What the builder can choose from for the convolution. Raises as `build` does.
+
+        A builder may offer tactics, and yet build nothing: what it says then is the ``refusal`` of the choices.
+        """
         listing = Listing()
-        self._selected(definition, case, listing)
+        try:
+            self._selected(definition, case, listing)
+        except Refused as refusal:
+            if not listing.has_offers:
+                raise
+            return replace(listing.found(), refusal=refusal.message)
         return listing.found()
 
-    def build_with(self, definition: Definition, case: Case, tactic: Tactic) -> Built:
-        """As `build`, with one of `tactics`. Raises NotRun where the builder did not use it."""
-        forcing = Forcing(tactic)
-        built = self._selected(definition, case, forcing)
+    @property
+    def has_low_level(self) -> bool:
+        """Whether this version has levels of optimization, and one below that of the target's builds."""
+        has_levels = hasattr(getattr(self._api.trt, "IBuilderConfig", None), "builder_optimization_level")
+        return has_levels and self._options.tactics != "fast"
+
+    def build_with(self, definition: Definition, case: Case, forcing: Forcing, low_level: bool = False) -> Built:
+        """As `build`, with the tactic of ``forcing``, which also keeps what was offered.
+
+        Raises NotRun where the builder did not use it; it may offer fewer at a low level of optimization.
+        """
+        built = self._selected(definition, case, forcing, low_level)
         forcing.check()
         return built
 
@@ -93,15 +111,15 @@ class PlanBuilder:
         if self._timings is not None:
             self._timings.save()
 
-    def _selected(self, definition: Definition, case: Case, selection: Selection) -> Built:
+    def _selected(self, definition: Definition, case: Case, selection: Selection, low_level: bool = False) -> Built:
         if self._ahead_for is not None:
             raise Unsupported(f"{self._api.flavour} times no tactics without the GPU that it builds for")
         selector = Selector(self._api, selection)
-        built = self._serialized(definition, case, selector)
+        built = self._serialized(definition, case, selector, "fast" if low_level else self._options.tactics)
         selector.check()
         return built
 
-    def _serialized(self, definition: Definition, case: Case, selector: Selector | None = None) -> Built:
+    def _serialized(self, definition: Definition, case: Case, selector: Selector | None, tactics: Tactics) -> Built:
         if definition.facts.errors:
             raise Refused("network", "\n".join(definition.facts.errors))
         api, builder = self._api, self._api.builder
@@ -114,7 +132,7 @@ class PlanBuilder:
         if not api.is_strongly_typed(case):
             for name in WEAK_FLAGS.get(case.precision, ()):
                 self._set_flag(config, name, True)
-        choose_tactics(api, config, self._options.tactics)
+        choose_tactics(api, config, tactics)
         choose_sources(api, config, self._options.tactic_sources)
         configure(api, config, case)
         chosen = capabilities(api, case.builder, self._ahead_for)

@@ -6,25 +6,26 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from trt_conformance.core.case import Case
 from trt_conformance.core.engine_cost import BUILD, PLAN
 from trt_conformance.core.files import content_hash
-from trt_conformance.targets.errors import Refused, Unsupported
+from trt_conformance.targets.errors import NotRun, Refused, Unsupported
 from trt_conformance.targets.protocols import NetworkFacts, Tactic, TacticChoices
-from trt_conformance.targets.tensorrt.build import Built, PlanBuilder
+from trt_conformance.targets.tensorrt.ahead import Ahead
+from trt_conformance.targets.tensorrt.build import LOW_LEVEL, Built, PlanBuilder
 from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.facts import asked_of
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.network import Definition
 from trt_conformance.targets.tensorrt.quiet import Quiet
+from trt_conformance.targets.tensorrt.tactics import Forcing
 
 # What a case says that no network depends on. All else that a case says, now or later, is part of an engine's key.
 _NOT_OF_THE_NETWORK = {
@@ -48,6 +49,10 @@ _SOURCES = (
 
 
 THREAD_NAME = "builder"
+LEVEL = "optimization_level"
+"""The name of the figure that states the level of a build with one tactic, where it is not the default."""
+Entered = Callable[[], AbstractContextManager[None]]
+"""What a build is done in: of the thread that asks, or of a builder's."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,8 @@ class Plans:
         self._own = threading.local()
         self._own.builder, *others = builders
         self._keys: dict[int, tuple[Case, str]] = {}
-        self._ahead: dict[str, Future[tuple[Plan | None, str]]] = {}
-        spare = iter(others)
-        self._pool = ThreadPoolExecutor(len(others), THREAD_NAME, self._begin, (spare,)) if others else None
+        self._ahead = Ahead(THREAD_NAME, iter(others), len(others), self._begin)
+        self._at_low_level: dict[str, frozenset[Tactic]] = {}
         self._quiet = quiet
 
     def prepare(self, to_build: bool = True) -> None:
@@ -97,27 +101,26 @@ class Plans:
 
     def expect(self, cases: Sequence[Case]) -> None:
         """Build or load these ahead, in this order, and drop what was expected before and is not among them."""
-        if self._pool is None:
+        if not self._ahead:
             return
         self._keys = {id(case): (case, self._key(case)) for case in cases}
         wanted = {key: case for case, key in self._keys.values()}
-        for key in self._ahead.keys() - wanted.keys():
-            self._ahead.pop(key).cancel()
-        new = {key: case for key, case in wanted.items() if key not in self._ahead}
         with suppress(Exception):  # the first case that needs a builder reports why it could not be created
-            self.prepare(to_build=not all(map(self._kept.has_build, new)))
-        for key, case in new.items():
-            self._ahead[key] = self._pool.submit(self._made_ahead, case, key)
+            self.prepare(to_build=not all(self._kept.has_build(str(key)) for key in self._ahead.unknown(wanted)))
+        self._ahead.expect({key: partial(self._made_ahead, case, key) for key, case in wanted.items()})
+
+    def expect_tactics(self, asked: Sequence[tuple[Case, Tactic | None]]) -> None:
+        """List tactics (None) or build with them ahead, as `expect` does."""
+        if not self._ahead:
+            return
+        with suppress(Exception):
+            self.prepare()
+        self._ahead.expect({(self._key(case), tactic): partial(self._asked, case, tactic) for case, tactic in asked})
 
     def get(self, case: Case) -> Plan:
         """A case's plan. Raises what `PlanBuilder.build` and `PlanBuilder.load` raise."""
         key = self._key(case)
-        ahead = self._ahead.pop(key, None)
-        if ahead is not None and not ahead.cancel():
-            found, note = ahead.result()
-        else:
-            with self._quiet.running():
-                found, note = self._remembered(key)
+        found, note = self._ahead.take(key, lambda: self._remembered_here(key))
         if found is None:
             self.prepare()
             with self._quiet.running():
@@ -127,16 +130,12 @@ class Plans:
     def tactics(self, case: Case) -> TacticChoices:
         """What the builder can choose from for a case's convolution. Raises what `PlanBuilder.tactics` raises."""
         self.prepare()
-        with self._quiet.running():
-            return self._mine.tactics(self._mine.define(case), case)
+        return self._ahead.take((self._key(case), None), lambda: self._listed(case, self._quiet.running))
 
     def get_with(self, case: Case, tactic: Tactic) -> Plan:
         """A case's plan with one tactic, not cached. Raises what `PlanBuilder.build_with` and `load` raise."""
         self.prepare()
-        with self._quiet.running():
-            started = time.perf_counter()
-            built = self._mine.build_with(self._mine.define(case), case, tactic)
-            return self._plan("built", built.content, _cost(started, built))
+        return self._ahead.take((self._key(case), tactic), lambda: self._forced(case, tactic, self._quiet.running))
 
     def define(self, case: Case) -> NetworkFacts:
         """What TensorRT says of a case's network. Raises what `PlanBuilder.define` raises."""
@@ -152,11 +151,7 @@ class Plans:
 
     def close(self) -> None:
         """End the builders, and let them save what they learnt."""
-        for future in self._ahead.values():
-            future.cancel()
-        self._ahead.clear()
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._ahead.close()
         for builder in self._builders:
             builder.close()
 
@@ -181,6 +176,39 @@ class Plans:
             if found is None and self._can_build:
                 found = self._built(case, key, note)
             return found, note
+
+    def _remembered_here(self, key: str) -> tuple[Plan | None, str]:
+        with self._quiet.running():
+            return self._remembered(key)
+
+    def _asked(self, case: Case, tactic: Tactic | None) -> TacticChoices | Plan:
+        """What `tactics` or `get_with` gives, made in a builder's thread."""
+        if tactic is None:
+            return self._listed(case, self._quiet.building)
+        return self._forced(case, tactic, self._quiet.building)
+
+    def _listed(self, case: Case, entered: Entered) -> TacticChoices:
+        with entered():
+            return self._mine.tactics(self._mine.define(case), case)
+
+    def _forced(self, case: Case, tactic: Tactic, entered: Entered) -> Plan:
+        """A plan with one tactic: at a low level of optimization where the builder offers the tactic there, too.
+
+        At such a level, a build does not search for other tactics first. What it offers for a case is remembered.
+        """
+        key = self._key(case)
+        with entered():
+            started = time.perf_counter()
+            offered = self._at_low_level.get(key)
+            if self._mine.has_low_level and (offered is None or tactic in offered):
+                forcing = Forcing(tactic)
+                with suppress(NotRun, Refused):
+                    built = self._mine.build_with(self._mine.define(case), case, forcing, low_level=True)
+                    return self._plan("built", built.content, _cost(started, built) | {LEVEL: LOW_LEVEL})
+                self._at_low_level[key] = forcing.offered - {tactic}
+                started = time.perf_counter()
+            built = self._mine.build_with(self._mine.define(case), case, Forcing(tactic))
+            return self._plan("built", built.content, _cost(started, built))
 
     def _remembered(self, key: str) -> tuple[Plan | None, str]:
         """A cached plan, loaded, or None; and what was wrong with it. Raises a remembered refusal.
@@ -230,9 +258,9 @@ class Plans:
             self._kept.keep_refusal(key, refusal)
             raise
 
-    def _begin(self, spare: Iterator[PlanBuilder]) -> None:
+    def _begin(self, builder: PlanBuilder) -> None:
         """Give a builder's thread its builder, and its name in the system's lists of threads."""
-        self._own.builder = next(spare)
+        self._own.builder = builder
         with suppress(OSError):
             Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(THREAD_NAME)
 

@@ -46,6 +46,11 @@ class Listing:
     def report(self, contexts: Sequence[Any], choices: Sequence[Any]) -> None:
         self._chosen = _reported(contexts, choices)
 
+    @property
+    def has_offers(self) -> bool:
+        """Whether the builder offered anything for the convolution."""
+        return bool(self._offered)
+
     def found(self) -> TacticChoices:
         """What the builder offered and chose. Raises Unsupported where it offered nothing for the convolution."""
         if not self._offered:
@@ -60,15 +65,16 @@ class Forcing:
 
     def __init__(self, wanted: Tactic) -> None:
         self._wanted = wanted
-        self._was_offered = False
+        self.offered: frozenset[Tactic] = frozenset()
+        """All tactics that the builder offered for the layer."""
         self._chosen: list[Tactic] = []
 
     def select(self, context: Any, choices: Sequence[Any]) -> list[int]:
         if context.name == self._wanted.layer:
-            found = [index for index, choice in enumerate(choices) if tactic_of(context, choice) == self._wanted]
-            if found:
-                self._was_offered = True
-                return found
+            offered = [tactic_of(context, choice) for choice in choices]
+            self.offered |= frozenset(offered)
+            if self._wanted in offered:
+                return [index for index, tactic in enumerate(offered) if tactic == self._wanted]
         return list(range(len(choices)))
 
     def report(self, contexts: Sequence[Any], choices: Sequence[Any]) -> None:
@@ -76,7 +82,7 @@ class Forcing:
 
     def check(self) -> None:
         """Raise NotRun if the built engine has another tactic than the one that was wanted."""
-        if not self._was_offered:
+        if self._wanted not in self.offered:
             raise NotRun("the builder did not offer this tactic again")
         others = [one for one in self._chosen if one.layer == self._wanted.layer]
         if others and not any(is_same_kernel(one, self._wanted) for one in others):

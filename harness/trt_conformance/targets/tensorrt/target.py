@@ -127,6 +127,9 @@ class TensorRTTarget:
         self._check(case)
         return self._engine(self._plans.get_with(case, tactic), case)
 
+    def expect_tactics(self, asked: Sequence[tuple[Case, Tactic | None]]) -> None:
+        self._plans.expect_tactics([(case, tactic) for case, tactic in asked if self.supports(case) is None])
+
     def _engine(self, plan: Plan, case: Case) -> TensorRTEngine | AheadOfTimeEngine:
         if self._gpu is None:
             return AheadOfTimeEngine(plan, f"built ahead of time for {AHEAD_OF_TIME}: {self._no_gpu}")

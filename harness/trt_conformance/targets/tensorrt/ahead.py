@@ -1,0 +1,59 @@
+"""Threads that do ahead what will be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Ahead(Generic[T]):
+    """Work that several threads share, each with something of its own, and whose results are taken by name."""
+
+    def __init__(self, name: str, own: Iterator[T], size: int, begin: Callable[[T], None]) -> None:
+        """Start no thread yet.
+
+        Args:
+            name: of the threads.
+            own: what each thread is given, one after another.
+            size: the number of threads; with 0, nothing is done ahead.
+            begin: called in each new thread with what it is given.
+        """
+        self._waiting: dict[Hashable, Future[object]] = {}
+        self._pool = ThreadPoolExecutor(size, name, lambda: begin(next(own))) if size else None
+
+    def __bool__(self) -> bool:
+        """Whether there are threads."""
+        return self._pool is not None
+
+    def unknown(self, names: Iterable[Hashable]) -> list[Hashable]:
+        """Those that nothing is done for yet."""
+        return [name for name in names if name not in self._waiting]
+
+    def expect(self, wanted: Mapping[Hashable, Callable[[], object]]) -> None:
+        """Do this, in this order, and drop what was expected before and is not among it."""
+        if self._pool is None:
+            return
+        for name in self._waiting.keys() - wanted.keys():
+            self._waiting.pop(name).cancel()
+        for name, work in wanted.items():
+            if name not in self._waiting:
+                self._waiting[name] = self._pool.submit(work)
+
+    def take(self, name: Hashable, otherwise: Callable[[], R]) -> R:
+        """What a thread has done, once it has, or else what ``otherwise`` does here. Raises what either raises."""
+        ahead = self._waiting.pop(name, None)
+        if ahead is None or ahead.cancel():
+            return otherwise()
+        return ahead.result()  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Drop what has not begun, and wait for the threads."""
+        for future in self._waiting.values():
+            future.cancel()
+        self._waiting.clear()
+        if self._pool is not None:
+            self._pool.shutdown()
