@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
+from collections import Counter
 from itertools import combinations, product
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from trt_conformance.catalog.sweeps.update import expand_all
 from trt_conformance.cli.cases import app
 from trt_conformance.core.case import Case
 from trt_conformance.core.case_folder import SUITE, CaseFolder
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import DATA_TYPE, PaddingMode
 from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.reference.result import reference
@@ -284,6 +287,10 @@ WORDS = {
     "channels": (6,),
     "maps": (6, 12),
     "groups": (1, 2, 6),
+    "group_channels": (None, 1, 3),
+    "group_maps": (None, 1, 2),
+    "on": ({}, {"W": {"stride": 5, "pre": 2}}, {"H": {"window": 4, "size": 9}, "D": {"dilation": 3, "post": 1}}),
+    "tight": (False, True),
     "size": ((1, 1, 1), (3, 5, 7)),
     "window": ((1, 1, 1), (2, 3, 4), (3, 7, 5)),
     "stride": ((1, 1, 1), (2, 3, 1), (4, 4, 9)),
@@ -295,7 +302,9 @@ WORDS = {
     "bias": (False, True),
     "quantize": ("tensor", "channel"),
     "quantize_output": (False, True),
-    "dynamic": ("none", "batch", "spatial", "all", "wide"),
+    "scales": ("repeating", "mixed"),
+    "dynamic": ("none", "batch", "height", "width", "spatial", "all", "wide"),
+    "order": ("none", "up", "down"),
 }
 
 
@@ -328,6 +337,120 @@ def test_any_words_make_a_valid_exact_case(precision: str) -> None:
 def test_size_grows_until_the_window_fits() -> None:
     fields = Layer(window=(1, 31, 3), dilation=(1, 1, 2), size=(1, 7, 11)).fields("fp32", 1)
     assert fields["input"]["shape"] == (1, 1, 31, 11)
+
+
+def test_one_axis_has_settings_of_its_own() -> None:
+    words = {"size": [3, 40, 50], "stride": [2, 2, 2], "on": {"W": {"stride": 16, "pre": 3}, "H": {"size": 1}}}
+    fields = Layer.model_validate({"rank": 3, "window": [3, 3, 3], **words}).fields("fp32", 1)
+    assert fields["input"]["shape"] == (1, 1, 3, 3, 50), "a height of 1 grows until the window fits"
+    assert fields["set"] == {"stride_nd": (2, 2, 16), "pre_padding": (0, 0, 3), "post_padding": (0, 0, 0)}
+
+
+def test_settings_of_one_axis_add_up_over_the_axes_of_a_sweep(tmp_path: Path) -> None:
+    text = HEAD.replace("s2.layer.stride = [2, 2, 2]", "s2.layer.on.W.stride = 2")
+    text = text.replace("bias.layer.bias = true", "bias.layer = { bias = true, on.W.dilation = 3, on.H.stride = 3 }")
+    (case,) = expanded(tmp_path, text + MATRIX).select(["tiny/2d_s2_bias-fp32"])
+    assert case.attributes.stride == (3, 2) and case.attributes.dilation == (1, 3)
+
+
+def test_size_below_the_stride_needs_tight() -> None:
+    words = {"size": [1, 4, 5], "stride": [1, 16, 9], "window": [1, 2, 2]}
+    assert Layer.model_validate(words).fields("fp32", 1)["input"]["shape"] == (1, 1, 16, 9)
+    assert Layer.model_validate({**words, "tight": True}).fields("fp32", 1)["input"]["shape"] == (1, 1, 4, 5)
+
+
+@pytest.mark.parametrize(("free", "place"), [("batch", 0), ("depth", 2), ("height", 3), ("width", 4)])
+def test_one_run_time_dimension_alone_changes_in_both_directions(free: str, place: int) -> None:
+    words = {"rank": 3, "batch": 2, "size": [4, 5, 6], "window": [2, 2, 2], "dynamic": free}
+    runs = {}
+    for order in ("up", "down"):
+        dynamic = Layer.model_validate({**words, "order": order}).fields("fp32", 1)["dynamic"]
+        assert [n for n, size in enumerate(dynamic["shape"]) if size == -1] == [place]
+        runs[order] = [shape[place] for shape in dynamic["run"]]
+        assert len({shape[:place] + shape[place + 1 :] for shape in dynamic["run"]}) == 1
+    assert runs["up"] == sorted(set(runs["up"])) and runs["down"] == runs["up"][::-1] and len(runs["up"]) == 3
+
+
+def test_no_layer_of_two_dimensions_has_a_dynamic_depth() -> None:
+    with pytest.raises(ConformanceError, match="has no depth"):
+        Layer(dynamic="depth").fields("fp32", 1)
+
+
+def test_mixed_scales_repeat_with_no_short_period() -> None:
+    words = {"maps": 64, "quantize": "channel", "scales": "mixed"}
+    for data in ("exact", "uniform"):
+        scales = Layer.model_validate({**words, "data": data}).fields("int8", 1)["quantize"]["kernel"]
+        assert len(scales) == 64 and scales[0] != 1
+        for period in range(1, 33):
+            assert scales[period:] != scales[:-period], period
+    repeating = Layer.model_validate({**words, "scales": "repeating"}).fields("int8", 1)["quantize"]["kernel"]
+    assert repeating[4:] == repeating[:-4]
+
+
+# Values by rule.
+
+EDGES = HEAD.replace(
+    "[axis.bias]",
+    """[axis.channels.edges]
+setting = "channels"
+prefix = "c"
+powers = [2, 3]
+also = [6, 8]
+[axis.bias]""",
+)
+
+
+def test_rule_states_the_values_beside_powers_of_two(tmp_path: Path) -> None:
+    sweep = expanded(tmp_path, EDGES + MATRIX).sweeps[0].sweep
+    assert sweep.domains["channels"] == ("c6", "c8", "c3", "c4", "c5", "c7", "c9")
+    (case,) = load_catalog(CaseFolder.at(tmp_path)).select(["tiny/2d_c9_bias-fp32"])
+    assert case.input.shape[1] == 9
+
+
+def test_rules_of_one_axis_add_up(tmp_path: Path) -> None:
+    rule = """[[axis.place.edges]]
+setting = "W.stride"
+prefix = "w"
+also = [5]
+[[axis.place.edges]]
+setting = "D.stride"
+prefix = "d"
+also = [4]
+beside.layer.rank = 3
+"""
+    catalog = expanded(tmp_path, HEAD.replace("[axis.bias]", rule + "[axis.bias]") + MATRIX)
+    assert catalog.select(["tiny/2d_w5_bias-fp32"])[0].attributes.stride == (1, 5)
+    assert catalog.select(["tiny/2d_d4_bias-fp32"])[0].attributes.stride == (4, 1, 1)
+
+
+def test_once_has_each_value_in_as_many_rows_as_the_longest_axis(tmp_path: Path) -> None:
+    catalog = expanded(tmp_path, EDGES + EXCLUDE + PAIRWISE.replace("pairwise", "once"))
+    (found,) = catalog.sweeps
+    assert missed(found.sweep, Block(found.sweep.domains, 1), found.rows) == []
+    assert len(found.rows) == len(found.sweep.domains["channels"])
+    one = next(row for row in found.rows if "c9" in row)
+    left = [row for row in found.rows if row != one]
+    assert (("channels", "c9"),) in missed(found.sweep, Block(found.sweep.domains, 1), left)
+
+
+def test_once_reaches_a_value_that_exclusions_leave_one_row(tmp_path: Path) -> None:
+    axes = {"a": ("a1", "a2"), **{f"x{n}": (f"x{n}a", f"x{n}b") for n in range(8)}}
+    where = [{"a": frozenset({"a2"}), name: frozenset({f"{name}a"})} for name in axes if name != "a"]
+    text = "\n".join(
+        f"[axis.{axis}]\n" + "".join(f"{value} = {{}}\n" for value in values) for axis, values in axes.items()
+    )
+    wheres = [", ".join(f"{axis} = {json.dumps(sorted(values))}" for axis, values in one.items()) for one in where]
+    rules = "".join(f'[[exclude]]\ndoc = "a rule of a test"\nwhere = {{ {one} }}\n' for one in wheres)
+    head = 'section = "a"\nsource = "a"\nseed = 1\n'
+    (found,) = expanded(tmp_path, head + text + rules + PAIRWISE.replace("pairwise", "once")).sweeps
+    assert ("a2", *(f"x{n}b" for n in range(8))) in found.rows
+
+
+def test_values_that_no_pair_needs_are_not_all_the_first(tmp_path: Path) -> None:
+    (found,) = expanded(tmp_path, EDGES.replace("powers = [2, 3]", "powers = [2, 6]") + PAIRWISE).sweeps
+    assert missed(found.sweep, Block(found.sweep.domains, 2), found.rows) == []
+    counts = Counter(row[list(found.sweep.axes).index("bias")] for row in found.rows)
+    assert min(counts.values()) > len(found.rows) / 4
 
 
 # Faults. The line that holds `# here` is the one to be named.
@@ -371,6 +494,26 @@ FAULTS = {
     ),
     "tier": (HEAD + '[[cover]]\ntier = "weekly" # here\nhow = "matrix"\n', "unknown value"),
     "how": (HEAD + '[[cover]]\ntier = "ci"\nhow = "fourway" # here\n', "unknown value"),
+    "setting of a rule": (
+        HEAD + '[axis.channels]\nedges = { setting = "chanels", prefix = "c", also = [3] } # here\n',
+        'did you mean "channels"?',
+    ),
+    "axis of a rule": (
+        HEAD + '[axis.channels]\nedges = { setting = "X.stride", prefix = "c", also = [3] } # here\n',
+        "X",
+    ),
+    "prefix of a rule": (
+        HEAD + '[axis.channels]\nedges = { setting = "channels", prefix = "C_", also = [3] } # here\n',
+        "prefix",
+    ),
+    "number of a rule": (
+        HEAD + '[axis.channels]\nedges = { setting = "channels", prefix = "c", also = [0] } # here\n',
+        "at least 1",
+    ),
+    "value that a rule has, too": (
+        HEAD + '[axis.channels]\nedges = { setting = "channels", prefix = "c", also = [3] }\nc3 = {} # here\n',
+        "the axis has it by rule, too",
+    ),
     "each of no axis": (HEAD + PAIRWISE + 'each = ["rnk"] # here\n', 'did you mean "rank"?'),
     "each of a matrix": (HEAD + MATRIX + 'each = ["rank"] # here\n', "a matrix has every combination anyway"),
 }

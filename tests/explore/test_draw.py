@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from tests.support.suite import suite_catalog
+from trt_conformance.catalog.edges import EVERY, cell
 from trt_conformance.core.epilogue_fields import EPILOGUES
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.explore.draw import PRECISIONS, Draws
 from trt_conformance.explore.drawing import LARGE, SMALL, within
-from trt_conformance.explore.edges import EVERY, Reached, cell, cells
+from trt_conformance.explore.edges import Reached, cells
 from trt_conformance.explore.layer import Layer, differing, fitted, layer_of
 from trt_conformance.explore.themes import THEMES
 from trt_conformance.numerics.exactness import inexact

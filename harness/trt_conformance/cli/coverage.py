@@ -69,8 +69,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     for axis, values in found["values"].items():
         yield f"  {axis:<{width}}  {'  '.join(f'{value} {n}' for value, n in values.items())}"
     for strength, counts in found["combinations"].items():
-        what = {"2": "pairs", "3": "triples"}[strength]
-        yield f"  {what} of values: {counts['covered']} of {counts['possible']} possible ones covered"
+        what = {"1": "values", "2": "pairs of values", "3": "triples of values"}[strength]
+        yield f"  {what}: {counts['covered']} of {counts['possible']} possible ones covered"
     reasons: dict[str, list[str]] = {}
     for pair, reason in found["impossible"].items():
         reasons.setdefault(reason, []).append(pair)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from trt_conformance.catalog.sweeps.layer import PRODUCT_SPREAD, STEPS_OF_SPREAD, exact_fills
+from trt_conformance.catalog.sweeps.layer import PRODUCT_SPREAD, STEPS_OF_SPREAD, exact_fills, mixed
 from trt_conformance.core.types import QUANTIZED_PRECISIONS, Fill
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _scales(layer: Layer, kernel: Fill) -> dict[str, Any]:
     Exact data have powers of two, with which no integer is rounded, and those of int8's whole range saturate.
     """
     count = layer.groups * layer.maps if layer.scales == "each" else 1
-    numbers = [(_mixed(layer.seed + place) % 64) for place in range(count)]
+    numbers = [(mixed(layer.seed + place) % 64) for place in range(count)]
     if layer.content == "uniform":
         own, given = 1.25 * 2.0**-7, tuple(2.0**-7 * (1 + number / 64) for number in numbers)
     else:
@@ -71,11 +71,6 @@ def _scales(layer: Layer, kernel: Fill) -> dict[str, Any]:
     if layer.io_quantization:
         found["io_quantization"] = True
     return found
-
-
-def _mixed(number: int) -> int:
-    """A number in which every bit of the given one counts (Knuth's multiplicative hash, 32 bits)."""
-    return (number + 1) * 2654435761 % 2**32 >> 16
 
 
 def _bias(layer: Layer, step: float) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from trt_conformance.catalog.case_file import expand, read_entries
+from trt_conformance.catalog.edges import SPATIAL
 from trt_conformance.catalog.source import read_sources
 from trt_conformance.core.case import Case
 from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.explore.case_file import NAME, case_text, write_case_file
-from trt_conformance.explore.layer import SPATIAL, Layer, differing, fitted
+from trt_conformance.explore.layer import Layer, differing, fitted
 from trt_conformance.explore.shrink import COUNTS
 from trt_conformance.results.causes import cause, reason, way
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
+from trt_conformance.catalog.edges import SPATIAL
 from trt_conformance.catalog.lint.vacuous import is_cheap
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import JOINS, ROUNDING, EpilogueName
@@ -188,8 +189,6 @@ class Layer:
         return {"shape": declared, "min": low, "opt": shape, "max": high, "run": tuple(runs)}
 
 
-SPATIAL = ("size", "window", "stride", "dilation", "pre", "post")
-"""The choices with one number for each spatial axis."""
 PARAMETERS: dict[EpilogueName, dict[str, Any]] = {
     "clip": {"low": -4.0, "high": 6.0},
     "leaky_relu": {"alpha": 0.25},

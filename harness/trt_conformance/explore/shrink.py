@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from trt_conformance.catalog.edges import SPATIAL
 from trt_conformance.catalog.lint.case import lint_case
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.explore.layer import SPATIAL, Layer, differing, fitted
+from trt_conformance.explore.layer import Layer, differing, fitted
 from trt_conformance.results.causes import way
 
 Try = Callable[[Case], Verdict | None]

@@ -7,11 +7,12 @@ import random
 from collections.abc import Callable
 from typing import Any, get_args
 
+from trt_conformance.catalog.edges import SPATIAL, around
 from trt_conformance.core.epilogue_fields import ROUNDING
 from trt_conformance.core.layouts import LAYOUTS
 from trt_conformance.core.types import PaddingMode, Precision
 from trt_conformance.explore.drawing import LARGE, Drawing
-from trt_conformance.explore.layer import FREE, SPATIAL, Layer
+from trt_conformance.explore.layer import FREE, Layer
 from trt_conformance.numerics.reference.shape import extent
 
 Theme = Callable[[Drawing], None]
@@ -21,9 +22,8 @@ MODES: tuple[PaddingMode, ...] = get_args(PaddingMode)
 
 def edge(rng: random.Random, low: int, high: int) -> list[int]:
     """Numbers at powers of two from 2^low to 2^high, one less and one more, and as many between them."""
-    at = [2**n + offset for n in range(low, high + 1) for offset in (-1, 0, 1)]
     between = [rng.randrange(2**n, 2 ** (n + 1)) for n in range(low, high) for _ in range(3)]
-    return [number for number in (*at, *between) if number >= 1]
+    return [*around(range(low, high + 1)), *between]
 
 
 STRIDES = (2, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 16, 17, 24, 31, 32, 33)

@@ -5,6 +5,8 @@ The library covertable chooses rows. Whether rows cover is decided here, indepen
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 
@@ -113,10 +115,77 @@ def generate(sweep: Sweep, block: Block, stored: Sequence[Row]) -> list[Row]:
     """Return rows that cover a block, beginning with the ``stored`` rows that fit it."""
     found = [row for row in stored if all(v in d for v, d in zip(row, block.domains.values(), strict=True))]
     left = missed(sweep, block, found)
+    if block.strength == 1:
+        return list(dict.fromkeys([*found, *_dealt(sweep, block, left)]))
     if len(left) > FEW * sum(1 for _ in all_combinations(block.domains, block.strength)):
-        found += _by_covertable(sweep, block, found)
+        new = [row for row in _by_covertable(sweep, block, found) if row not in set(found)]
+        found += _varied(sweep, block, found, new) if block.strength == 2 else new
         left = missed(sweep, block, found)
     return list(dict.fromkeys([*found, *_rest(sweep, block, left)]))
+
+
+def _dealt(sweep: Sweep, block: Block, left: Sequence[Combination]) -> Iterator[Row]:
+    """Yield rows that have each remaining value, as few as possible. The other values are drawn: rows are unlike."""
+    rng = random.Random(f"{sweep.seed}:{block.domains}")  # noqa: S311 - reproducible rows, and no secret
+    waiting: dict[str, list[str]] = {axis: [] for axis in block.domains}
+    for ((axis, value),) in left:
+        waiting[axis].append(value)
+    decks: dict[str, list[str]] = {axis: [] for axis in block.domains}
+    while any(waiting.values()):
+        row = next(filter(None, (_drawn(sweep, block, waiting, decks, rng) for _ in range(TRIES))), None)
+        if row is None:
+            axis = next(axis for axis, values in waiting.items() if values)
+            mixed = {name: rng.sample(values, len(values)) for name, values in block.domains.items()}
+            values = Possible(mixed, sweep.exclusions).complete({axis: waiting[axis][0]})
+            assert values is not None, "only possible values are missed"
+            row = tuple(values[name] for name in sweep.axes)
+        for axis, value in zip(sweep.axes, row, strict=True):
+            if value in waiting[axis]:
+                waiting[axis].remove(value)
+        yield row
+
+
+def _drawn(
+    sweep: Sweep, block: Block, waiting: Mapping[str, list[str]], decks: dict[str, list[str]], rng: random.Random
+) -> Row | None:
+    """A row of values that still wait, and of the next card where none does; None if it is excluded."""
+    values = []
+    for axis in sweep.axes:
+        if waiting[axis]:
+            values.append(rng.choice(waiting[axis]))
+            continue
+        if not decks[axis]:
+            decks[axis] = rng.sample(block.domains[axis], len(block.domains[axis]))
+        values.append(decks[axis].pop())
+    row = tuple(values)
+    return row if sweep.excluded_by(row) is None else None
+
+
+TRIES = 50
+"""How many rows are drawn until one is not excluded."""
+
+
+def _varied(sweep: Sweep, block: Block, kept: Sequence[Row], new: Sequence[Row]) -> list[Row]:
+    """Return new rows of which each value that no combination needs is drawn: else most would be the first ones."""
+    rng = random.Random(f"{sweep.seed}:{block.domains}")  # noqa: S311 - reproducible rows, and no secret
+    places = range(len(sweep.axes))
+    counts = Counter(pair for row in (*kept, *new) for pair in _pairs(row, places))
+    varied = []
+    for found in new:
+        row = found
+        for place, axis in rng.sample(list(enumerate(sweep.axes)), len(places)):
+            other = (*row[:place], rng.choice(block.domains[axis]), *row[place + 1 :])
+            lost = set(_pairs(row, places)) - set(_pairs(other, places))
+            if sweep.excluded_by(other) is None and all(counts[pair] > 1 for pair in lost):
+                counts.subtract(_pairs(row, places))
+                counts.update(_pairs(other, places))
+                row = other
+        varied.append(row)
+    return varied
+
+
+def _pairs(row: Row, places: Iterable[int]) -> Iterator[tuple[int, str, int, str]]:
+    return ((first, row[first], second, row[second]) for first, second in combinations(places, 2))
 
 
 def _by_covertable(sweep: Sweep, block: Block, presets: Sequence[Row]) -> list[Row]:

@@ -112,7 +112,7 @@ class Expanded:
         words: dict[str, Any] = {}
         given: dict[str, Any] = {}
         for part, _ in self._parts(row):
-            words |= part.get("layer", {})
+            words = merged(words, part.get("layer", {}))
             if len(part) > ("layer" in part):
                 given = merged(given, {key: value for key, value in part.items() if key != "layer"})
         precision = given.get("precision", "fp32")

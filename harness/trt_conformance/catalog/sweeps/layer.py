@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from itertools import cycle, islice
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import QUANTIZED_PRECISIONS, Fill, Model, PaddingMode, Precision
 from trt_conformance.numerics.reference.shape import extent
 
@@ -18,8 +19,21 @@ _Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
 _Pad = Annotated[int, Field(ge=0, le=2**31 - 1)]
 # Biases and scales are written out, one value per output map.
 _Count = Annotated[int, Field(ge=1, le=2**16)]
+AxisName = Literal["D", "H", "W"]
+AXIS_NAMES: tuple[AxisName, ...] = get_args(AxisName)
 Sizes = Annotated[tuple[_Size, _Size, _Size], Field(strict=False)]
 Pads = Annotated[tuple[_Pad, _Pad, _Pad], Field(strict=False)] | Literal["half", "full"]
+
+
+class OnAxis(Model):
+    """The settings of one spatial axis, in place of those of the layer."""
+
+    size: _Size | None = None
+    window: _Size | None = None
+    stride: _Size | None = None
+    dilation: _Size | None = None
+    pre: _Pad | None = None
+    post: _Pad | None = None
 
 
 class Layer(Model):
@@ -30,8 +44,13 @@ class Layer(Model):
     its padded input. Padding is a number of elements, ``half`` for an output of the input's size, or ``full``, with
     which the first and last windows read a single element of the input. ``data`` is ``exact`` for integers whose sums
     are never rounded, or ``uniform`` for numbers of 20 bits. ``quantize`` gives the kernel one scale per tensor or per
-    output channel. ``dynamic`` names the dynamic dimensions; their profile reaches from the input's shape to one
-    element or stride more, and with ``wide`` from the smallest valid shape to twice the input's.
+    output channel; the scales of the channels repeat after four, or, ``mixed``, with no short period, and the first is
+    not 1. ``dynamic`` names the dynamic dimensions; their profile reaches from the input's shape to one element or
+    stride more, and with ``wide`` from the smallest valid shape to twice the input's. With an ``order``, it reaches
+    from the smallest valid shape to beyond twice the input's, and three shapes run: from the smallest up, or down.
+
+    ``on`` has the settings of single axes. ``group_channels`` and ``group_maps`` are the numbers in each group, in
+    place of those in all. ``tight``: a size may be smaller than the stride and the dilation.
     """
 
     rank: Literal[1, 2, 3] = 2
@@ -39,18 +58,32 @@ class Layer(Model):
     channels: _Count = 1
     maps: _Count = 1
     groups: _Count = 1
+    group_channels: _Count | None = None
+    group_maps: _Count | None = None
     size: Sizes = (1, 1, 1)
     window: Sizes = (1, 1, 1)
     stride: Sizes = (1, 1, 1)
     dilation: Sizes = (1, 1, 1)
     pre: Pads = (0, 0, 0)
     post: Pads = (0, 0, 0)
+    on: dict[AxisName, OnAxis] = Field(default_factory=dict)
+    tight: bool = False
     mode: PaddingMode = "EXPLICIT_ROUND_DOWN"
     data: Literal["exact", "uniform"] = "exact"
     bias: bool = False
     quantize: Literal["tensor", "channel"] = "tensor"
     quantize_output: bool = False
-    dynamic: Literal["none", "batch", "spatial", "all", "wide"] = "none"
+    scales: Literal["repeating", "mixed"] = "repeating"
+    dynamic: Literal["none", "batch", "depth", "height", "width", "spatial", "all", "wide"] = "none"
+    order: Literal["none", "up", "down"] = "none"
+
+    @property
+    def all_channels(self) -> int:
+        return self.groups * self.group_channels if self.group_channels is not None else self.channels
+
+    @property
+    def all_maps(self) -> int:
+        return self.groups * self.group_maps if self.group_maps is not None else self.maps
 
     def fields(self, precision: Precision, seed: int) -> dict[str, Any]:
         """Return the fields of a case: tensors, attributes, dynamic shapes, scales."""
@@ -58,8 +91,8 @@ class Layer(Model):
         if self.rank == 1:
             axes[0] = Axis(1, 1, 1, 1, 0, 0, 1)
         window = tuple(axis.window for axis in axes)
-        kernel = (self.maps, self.channels // self.groups, *window)
-        shape = (self.batch, self.channels, *(axis.size for axis in axes))
+        kernel = (self.all_maps, self.all_channels // self.groups, *window)
+        shape = (self.batch, self.all_channels, *(axis.size for axis in axes))
         data = _Data.of(self, precision, math.prod(kernel[1:]))
         fields: dict[str, Any] = {
             "input": {"shape": shape, "fill": data.input, "seed": seed},
@@ -78,15 +111,19 @@ class Layer(Model):
         return fields
 
     def _axis(self, index: int) -> Axis:
-        window, stride, dilation = self.window[index], self.stride[index], self.dilation[index]
+        own = self.on.get(AXIS_NAMES[index], OnAxis())
+        window, stride = own.window or self.window[index], own.stride or self.stride[index]
+        dilation = own.dilation or self.dilation[index]
         span = extent(window, dilation)
-        pre, post = _pad(self.pre, index, span, 0), _pad(self.post, index, span, 1)
+        pre = _pad(self.pre, index, span, 0) if own.pre is None else own.pre
+        post = _pad(self.post, index, span, 1) if own.post is None else own.post
         if self.mode.startswith("SAME"):
             least = 1
         else:
             least = max(1, span - pre - (pre if self.mode.startswith("CAFFE") else post))
-        least = max(least, stride, dilation)  # so that at least one window reads the input, not only padding
-        return Axis(max(self.size[index], least), window, stride, dilation, pre, post, least)
+        if not self.tight:  # so that at least one window reads the input, not only padding
+            least = max(least, stride, dilation)
+        return Axis(max(own.size or self.size[index], least), window, stride, dilation, pre, post, least)
 
     def _assignments(self, axes: list[Axis]) -> Any:
         stride, dilation, pre, post = (tuple(axis[place] for axis in axes) for place in (2, 3, 4, 5))
@@ -108,24 +145,34 @@ class Layer(Model):
     def _dynamic(self, shape: tuple[int, ...], axes: list[Axis]) -> dict[str, Any]:
         """Return a profile and two shapes to run. The height of a layer of rank 1 stays 1."""
         wide = self.dynamic == "wide"
-        free = [wide or self.dynamic in ("batch", "all"), False]
-        free += [self.dynamic != "batch" and not (self.rank == 1 and place == 0) for place in range(len(axes))]
+        free = [wide or self.dynamic in ("batch", "all"), False, *self._free_axes(len(axes))]
         least = (1, shape[1], *(axis.least for axis in axes))
         more = (shape[0] + 1, shape[1], *(axis.size + axis.stride for axis in axes))
 
         def where_free(sizes: tuple[int, ...]) -> tuple[int, ...]:
             return tuple(size if is_free else given for size, given, is_free in zip(sizes, shape, free, strict=True))
 
-        low = where_free(least) if wide else shape
+        low = where_free(least) if wide or self.order != "none" else shape
         high = where_free(tuple(2 * size for size in shape)) if wide else where_free(more)
-        other = low if wide else high
+        if self.order != "none":
+            high = where_free(tuple(2 * size + 1 for size in shape))
+        runs = {"none": (shape, low if wide else high), "up": (low, shape, high), "down": (high, shape, low)}
         return {
             "shape": tuple(-1 if is_free else size for is_free, size in zip(free, shape, strict=True)),
             "min": low,
             "opt": shape,
             "max": high,
-            "run": (shape,) if other == shape else (shape, other),
+            "run": tuple(dict.fromkeys(runs[self.order])),
         }
+
+    def _free_axes(self, rank: int) -> list[bool]:
+        """Whether each spatial axis is dynamic. The height of a layer of rank 1 is not."""
+        names = ("depth", "height", "width")[-rank:]
+        if self.dynamic in ("batch", *names):
+            return [self.dynamic == name for name in names]
+        if self.dynamic == "depth":
+            raise ConformanceError(f"dynamic: a layer of rank {self.rank} has no depth that could be dynamic")
+        return [not (self.rank == 1 and place == 0) for place in range(rank)]
 
 
 class Axis(NamedTuple):
@@ -158,9 +205,13 @@ class _Data(NamedTuple):
     @classmethod
     def of(cls, layer: Layer, precision: Precision, terms: int) -> _Data:
         uniform = layer.data == "uniform"
-        inputs, kernel = _UNIFORM_FILLS if uniform else exact_fills(precision, terms)
-        scales = _UNIFORM_SCALES if uniform else _EXACT_SCALES
-        count = layer.maps if layer.quantize == "channel" else 1
+        small = layer.scales == "mixed" and precision == "int8"  # the whole range of int8 would saturate
+        inputs, kernel = _UNIFORM_FILLS if uniform else exact_fills("fp32" if small else precision, terms)
+        count = layer.all_maps if layer.quantize == "channel" else 1
+        if layer.scales == "mixed":
+            scales = tuple(mixed_scale(place, uniform) for place in range(count))
+        else:
+            scales = _UNIFORM_SCALES if uniform else _EXACT_SCALES
         spread = math.sqrt(terms) * PRODUCT_SPREAD[kernel]
         output = (1.25 if uniform else 1.0) * 2.0 ** round(math.log2(spread / STEPS_OF_SPREAD))
         return cls(inputs, kernel, 1.25 * 2.0**-7 if uniform else 1.0, tuple(islice(cycle(scales), count)), output)
@@ -169,6 +220,22 @@ class _Data(NamedTuple):
 _UNIFORM_FILLS: tuple[Fill, Fill] = ("uniform_20_bits", "uniform_20_bits")
 _UNIFORM_SCALES = (1.125 * 2.0**-7, 0.75 * 2.0**-7, 1.5 * 2.0**-7, 2.0**-7)
 _EXACT_SCALES = (1.0, 0.5, 2.0, 4.0)
+
+
+def mixed_scale(place: int, uniform: bool) -> float:
+    """The scale of a map, by its place or another number. The scales repeat with no short period, and none is 1.
+
+    uniform: 64 values from 2^-7 on. Else powers of two from 1/2 to 1/16, with which no integer is rounded.
+    """
+    number = mixed(place)
+    return float(2.0**-7 * (1 + number % 64 / 64) if uniform else 2.0 ** -(1 + number % 4))
+
+
+def mixed(number: int) -> int:
+    """A number in which every bit of the given one counts (Knuth's multiplicative hash, 32 bits)."""
+    return (number + 1) * 2654435761 % 2**32 >> 16
+
+
 # The standard deviation of a product of input and kernel, and how many steps of a quantized output that of a sum is.
 PRODUCT_SPREAD: dict[Fill, float] = {
     "uniform_20_bits": 1 / 3,
@@ -224,4 +291,4 @@ def _bias(layer: Layer, data: _Data, seed: int) -> dict[str, Any]:
     if layer.data == "uniform":
         return {"fill": "uniform_20_bits", "seed": seed + 2}
     unit = data.output_scale if layer.quantize_output else 1.0
-    return {"values": tuple(unit * (1 + k % 7) * (-1) ** k for k in range(layer.maps))}
+    return {"values": tuple(unit * (1 + k % 7) * (-1) ** k for k in range(layer.all_maps))}

@@ -8,14 +8,18 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import Field, InstanceOf
 
+from trt_conformance.catalog.case_file import merged
+from trt_conformance.catalog.edges import around
 from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.types import Model, Tier
 
 TIERS: tuple[Tier, ...] = get_args(Tier)
 """From the smallest to the largest; each includes those before it."""
 
-How = Literal["matrix", "pairwise", "threeway"]
-STRENGTH: dict[str, int] = {"pairwise": 2, "threeway": 3}
+How = Literal["matrix", "once", "pairwise", "threeway"]
+STRENGTH: dict[str, int] = {"once": 1, "pairwise": 2, "threeway": 3}
+
+Exponent = Annotated[int, Field(ge=0, le=24)]
 
 Row = tuple[str, ...]
 """The name of one value of each axis, in the order of the axes."""
@@ -30,8 +34,33 @@ class Exclude(Model):
     where: Annotated[dict[str, _Names], Field(min_length=1)]
 
 
+class Edges(Model):
+    """The values of an axis by rule: a setting of the layer at powers of two, one less and one more.
+
+    ``setting`` is a number of the layer, such as ``channels``, or one on a single axis, such as ``W.stride``. The name
+    of a value is ``prefix`` and its number. ``powers`` are the first and the last exponent; ``also`` are further
+    numbers, which come first. ``beside`` are fields of a case that each value sets, too.
+    """
+
+    setting: str
+    prefix: Annotated[str, Field(pattern="^[a-z]+$")]
+    powers: Annotated[tuple[Exponent, Exponent], Field(strict=False)] | None = None
+    also: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    beside: dict[str, Any] = Field(default_factory=dict)
+
+    def values(self) -> dict[str, dict[str, Any]]:
+        """The fields of a case that each value sets, by the value's name."""
+        first, last = self.powers or (0, -1)
+        numbers = dict.fromkeys((*self.also, *around(range(first, last + 1))))
+        return {f"{self.prefix}{number}": merged(self.beside, {"layer": self._words(number)}) for number in numbers}
+
+    def _words(self, number: int) -> dict[str, Any]:
+        axis, dot, setting = self.setting.partition(".")
+        return {"on": {axis: {setting: number}}} if dot else {self.setting: number}
+
+
 class Cover(Model):
-    """How a tier covers the axes: every combination, or each pair or triple of values at least once.
+    """How a tier covers the axes: every combination, or each value, pair or triple of values at least once.
 
     ``only`` restricts axes to some of their values. ``each`` names axes: for each combination of their values, the
     other axes are covered again.

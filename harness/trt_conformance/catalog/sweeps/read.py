@@ -15,7 +15,7 @@ from trt_conformance.catalog.lint.assignments import lint_assignments
 from trt_conformance.catalog.source import Source
 from trt_conformance.catalog.sweeps.covering import Possible
 from trt_conformance.catalog.sweeps.layer import Layer
-from trt_conformance.catalog.sweeps.model import STRENGTH, Cover, Exclude, Sweep
+from trt_conformance.catalog.sweeps.model import STRENGTH, Cover, Edges, Exclude, Sweep
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.toml import KeyPath
 from trt_conformance.core.types import Model, Precision
@@ -23,6 +23,9 @@ from trt_conformance.core.words import choice, shown
 
 KEYS = ["section", "source", "seed", "usual", "base", "axis", "exclude", "cover"]
 FIELDS = ["layer", *(key for key in DEFAULT_KEYS if key not in ("batch", "source", "latency", "relations"))]
+
+EDGES = "edges"
+"""The key of an axis that states its values by rule."""
 
 MAX_AXES = 64
 MAX_ROWS = 100_000
@@ -112,16 +115,30 @@ class _Reader:
             if not isinstance(values, dict) or not values:
                 self.fault(path, f"axis {shown(axis)}: expected a table of values, got {shown(values)}")
                 continue
-            axes[axis] = values
-            for value, fields in values.items():
+            axes[axis] = {name: fields for name, fields in values.items() if name != EDGES}
+            by_rule = self._by_rule(axis, values.get(EDGES, []))
+            for value, fields in (*axes[axis].items(), *by_rule.items()):
+                place = (*path, EDGES) if value in by_rule else (*path, value)
                 if not _VALUE.fullmatch(value):
-                    self.fault((*path, value), f"value {shown(value)}: may have only lower-case letters and digits")
+                    self.fault(place, f"value {shown(value)}: may have only lower-case letters and digits")
                 elif first.setdefault(value, axis) != axis:
                     other = shown(first[value])
                     message = f"value {shown(value)} is also a value of axis {other}: ids would be ambiguous"
-                    self.fault((*path, value), message)
-                self._fields((*path, value), fields)
+                    self.fault(place, message)
+                self._fields(place, fields)
+            if twice := [value for value in by_rule if value in axes[axis]]:
+                self.fault((*path, twice[0]), f"value {shown(twice[0])}: the axis has it by rule, too")
+            axes[axis] |= by_rule
         return axes
+
+    def _by_rule(self, axis: str, given: object) -> dict[str, dict[str, Any]]:
+        """The values of an axis that rules state: one table, or several."""
+        found: dict[str, dict[str, Any]] = {}
+        for rule in given if isinstance(given, list) else [given]:
+            edges = self._validated(("axis", axis, EDGES), rule, Edges)
+            if isinstance(edges, Edges):
+                found |= edges.values()
+        return found
 
     def _fields(self, path: KeyPath, fields: object) -> None:
         """Check the fields of a case, and the settings of the layer, that a value sets."""
