@@ -29,6 +29,7 @@ from trt_conformance.cli import (
     report,
     repro,
     run,
+    site,
 )
 from trt_conformance.cli.streams import discard_stdout, open_closed_streams
 from trt_conformance.core.errors import ConformanceError
@@ -76,6 +77,7 @@ app.command()(mutants.mutants)
 app.command()(rebuild.rebuild)
 app.command()(report.report)
 app.command()(repro.repro)
+app.command()(site.site)
 app.command(context_settings=TO_PYTEST)(run.run)
 
 

@@ -60,12 +60,9 @@ def history(paths: Sequence[Path], database: Path | None = None) -> History:
     Raises:
         ConformanceError: a record cannot be read, or the file is not a history or cannot be written.
     """
-    found = [(path, read_record(path)) for path in record_paths(paths)]
-    found.sort(key=lambda one: datetime.fromisoformat(one[1].header.started))
+    found = {str(path): read_record(path) for path in record_paths(paths)}
     if database is None:
-        with closing(sqlite3.connect(":memory:")) as connection:
-            _fill(connection, found)
-            return _trends(connection)
+        return history_of(found)
     _check_ours(database)
     try:
         with replacing(database) as partial, closing(sqlite3.connect(partial)) as connection:
@@ -73,6 +70,13 @@ def history(paths: Sequence[Path], database: Path | None = None) -> History:
             return _trends(connection)
     except (OSError, sqlite3.Error) as fault:
         raise ConformanceError(f"{database}: cannot be written: {fault}") from None
+
+
+def history_of(records: Mapping[str, Record]) -> History:
+    """The history of records, given by the names under which it lists them."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        _fill(connection, records)
+        return _trends(connection)
 
 
 def _check_ours(database: Path) -> None:
@@ -87,12 +91,13 @@ def _check_ours(database: Path) -> None:
         raise ConformanceError(f"{database}: exists and is not a history, so it is not overwritten")
 
 
-def _fill(connection: sqlite3.Connection, found: Sequence[tuple[Path, Record]]) -> None:
+def _fill(connection: sqlite3.Connection, records: Mapping[str, Record]) -> None:
+    found = sorted(records.items(), key=lambda one: datetime.fromisoformat(one[1].header.started))
     connection.executescript(f"pragma application_id = {APPLICATION_ID};{_TABLES}")
     split = _split_families([record for _, record in found])
     with connection:
         for number, (path, record) in enumerate(found, start=1):
-            row = (number, _encodable(str(path)), record.header.started, record.complete)
+            row = (number, _encodable(path), record.header.started, record.complete)
             connection.execute("insert into run values (?, ?, ?, ?)", row)
             facts = ((number, *map(_encodable, fact)) for fact in _facts(record))
             connection.executemany("insert into fact values (?, ?, ?, ?)", facts)

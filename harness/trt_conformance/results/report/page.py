@@ -86,7 +86,7 @@ def report_page(view: View, since: Since | None = None) -> str:
         strips=strip_plot(timed) if timed else None,
         rooflines=roofline.rooflines(timed),
         plot=plot(view.rows, with_target=len(view.targets) > 1),
-        runs=[_run(record) for record in view.records],
+        runs=[record_facts(record) for record in view.records],
         statuses={row.status for row in view.rows},
         precisions=sorted({row.precision for row in view.rows if row.precision}),
         carded={row.number: rows[0].number for rows in view.failures_by_cause[:MOST_CARDS] for row in rows},
@@ -108,8 +108,8 @@ def compare_page(
         tables=list(compare_text.tables(changes, top, costs)),
         latency=latency if latency and latency.summary else None,
         slower=slower_by_kernel(latency) if latency else (),
-        base=_run(changes.base),
-        new=_run(changes.new),
+        base=record_facts(changes.base),
+        new=record_facts(changes.new),
         GROUPS=GROUPS,
         REGRESSIONS=REGRESSIONS,
     )
@@ -223,7 +223,7 @@ def _fact(value: Any, key: str) -> str:
     return _flat(value)
 
 
-def _run(record: Record) -> dict[str, Any]:
+def record_facts(record: Record) -> dict[str, Any]:
     """The header of a run in words."""
     header, environment = record.header, record.header.environment
     source, device = environment.source, environment.device

@@ -55,8 +55,13 @@ class Published:
     @property
     def title(self) -> str:
         """``TensorRT-RTX 1.7.1``."""
-        name = TargetName.parse(self.target)
-        return f"{_NAMES.get(name.flavour, name.flavour)} {name.version}".rstrip()
+        return title_of(self.target)
+
+
+def title_of(target: str) -> str:
+    """What people call a target without its GPU: ``TensorRT-RTX 1.7.1``."""
+    name = TargetName.parse(target)
+    return f"{_NAMES.get(name.flavour, name.flavour)} {name.version}".rstrip()
 
 
 def published(folder: Path = PUBLISHED, expectations: Expectations | None = None) -> list[Published]:

@@ -59,8 +59,11 @@ class Line:
         return " ".join(f"{dot.x:g},{dot.y:g}" for dot in self.dots)
 
 
-def history_page(history: History, with_cases: bool = False) -> str:
-    """One self-contained page of the trends over runs, first those of each case together where that is asked for."""
+def history_page(history: History, with_cases: bool = False, home: str = "") -> str:
+    """One self-contained page of the trends over runs, first those of each case together where that is asked for.
+
+    ``home``: the page of the site that this one is part of.
+    """
     quantities = [
         ("latency", "Latency", history.of("latency")),
         ("fraction", "Fraction of the error bound used", history.of("error fraction")),
@@ -70,6 +73,7 @@ def history_page(history: History, with_cases: bool = False) -> str:
     return render(
         "history.html.j2",
         history=history,
+        home=home,
         cases=case_histories(history) if with_cases else (),
         started={run.number: datetime.fromisoformat(run.started) for run in history.runs},
         changes={run.number: [text for now, text in history.changes() if now is run] for run in history.runs},

@@ -119,17 +119,19 @@ def of_targets(records: Sequence[Record], pattern: str) -> list[Record]:
     Raises:
         ConformanceError: no record has such a target.
     """
-    found = []
-    for record in records:
-        if names := [name for name in record.targets if fnmatchcase(name, pattern)]:
-            header = record.header.model_copy(update={"targets": names})
-            found.append(
-                replace(record, header=header, verdicts=tuple(v for v in record.verdicts if v.target in names))
-            )
+    named = ((record, [name for name in record.targets if fnmatchcase(name, pattern)]) for record in records)
+    found = [only(record, names) for record, names in named if names]
     if not found:
         every = sorted({name for record in records for name in record.targets})
         raise ConformanceError(f"no run has a target like {shown(pattern)}; there are {', '.join(every) or 'none'}")
     return found
+
+
+def only(record: Record, targets: Sequence[str]) -> Record:
+    """The record with some of its targets alone."""
+    names = [name for name in record.targets if name in targets]
+    header = record.header.model_copy(update={"targets": names})
+    return replace(record, header=header, verdicts=tuple(v for v in record.verdicts if v.target in names))
 
 
 def neighbours(found: Sequence[Version]) -> list[tuple[Version, Version]]:

@@ -153,7 +153,8 @@ def matrix(
     """
     find = finding(catalog)
     found = versions(records, Expectations(expectations, find))
-    steps = tuple(step(before, now, _size(find)) for before, now in neighbours(found))
+    size = _size(find)
+    steps = tuple(step(before, now, size) for before, now in neighbours(found))
     return Matrix(found, steps, catalog, expectations)
 
 
@@ -169,9 +170,15 @@ def finding(catalog: Catalog | None) -> Find:
     return find
 
 
+def case_size(catalog: Catalog | None) -> Size:
+    """How large the cases of a catalog are, in elements of input and kernel. What it does not have comes last."""
+    return _size(finding(catalog))
+
+
 def _size(find: Find) -> Size:
     """How large a case is: the elements of its input and its kernel. What is not in a case file comes last."""
 
+    @cache
     def size(name: str) -> float:
         case = find(name)
         if case is None:

@@ -1,0 +1,31 @@
+"""``trt-conformance site``: a static site of records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Runs = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN...", help="Run records, their folders, or folders of such folders."),
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write: a new one, or a site to replace.")
+]
+
+
+def site(runs: Runs, output: Output) -> None:
+    """Write a static site: versions, GPUs, claims, families of cases, latencies over runs, badges.
+
+    It needs no server and loads nothing. The folder is replaced as a whole,
+    and only if it is a site.
+    """
+    from trt_conformance.core.paths import relative
+    from trt_conformance.core.words import counted
+    from trt_conformance.results.site.build import build_site
+
+    found = build_site(runs, output)
+    runs_of, versions = counted(len(found.records), "run"), counted(len(found.matrix.versions), "version")
+    typer.echo(f"{relative(output / 'index.html')}: {versions} of {runs_of}")

@@ -1,0 +1,1 @@
+"""A static site of published records: versions, GPUs, claims and families of cases, latencies, badges."""
