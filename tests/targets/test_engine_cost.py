@@ -124,7 +124,7 @@ def test_memory_that_an_earlier_build_logged_is_not_counted():
 
 def test_what_the_loaded_engine_says_goes_before_what_was_logged(tmp_path):
     class Loading(Builder):
-        def load(self, content):
+        def load(self, content, case):
             return Loaded(None, None, None, {"workspace_bytes": 7, "device_memory_bytes": 9})
 
     held = Plans([Loading([])], BuildCache(DiskCache(tmp_path, 2**20)), {}, Quiet(GpuLock(None)))

@@ -53,7 +53,7 @@ class Builder:
         self.log.append(("end", case.id, threading.current_thread().name))
         return Built(case.id.encode(), {"workspace_bytes": 64})
 
-    def load(self, content):
+    def load(self, content, case):
         return None
 
     def close(self):
@@ -91,7 +91,7 @@ def test_a_damaged_engine_is_rebuilt_and_reported(tmp_path):
 
 def test_a_cached_engine_that_does_not_load_is_rebuilt_and_reported(tmp_path):
     class Another(Builder):
-        def load(self, content):
+        def load(self, content, case):
             if not self.log:
                 raise Refused("run", "the version of the library is another")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from trt_conformance.catalog.case_file import Entry
 from trt_conformance.core.case import Case
+from trt_conformance.core.refit_fields import Misrefit
 from trt_conformance.core.words import closest, shown
 
 # Fields that describe the case or its expected result, not the network.
@@ -16,6 +17,7 @@ _EXPECTED = {"runs_in", "exact", "distinguishes", "latency", "large", "golden", 
 _AS_ONE = {"input.shape": "shapes", "kernel.shape": "shapes"} | {
     f"{tensor}.{part}": f"{tensor}" for tensor in ("input", "kernel", "bias") for part in ("fill", "values", "seed")
 }
+_AS_ONE |= {f"refit.wrong.{part}": "refit.wrong" for part in Misrefit.model_fields}
 
 
 def differences(case: Case, other: Case) -> list[str]:

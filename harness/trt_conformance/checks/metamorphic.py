@@ -363,7 +363,7 @@ def fits(name: str, case: Case) -> bool:
     # Relations change the layer's shapes and weights: it must be alone, its bias a weight, its tensors linear.
     if case.network != Network() or case.builder != Builder() or case.expect.builder is not None:
         return False
-    if math.prod(case.kernel.shape) == 0:
+    if math.prod(case.kernel.shape) == 0 or case.refit is not None:
         return False
     if case.quantize is not None and not (case.quantize.is_plain and case.quantize.has_no_extras):
         return False

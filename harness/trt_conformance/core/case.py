@@ -21,6 +21,7 @@ from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.network_fields import LayerAttributes, Network
 from trt_conformance.core.quantization_fields import Quantize
+from trt_conformance.core.refit_fields import Refit
 from trt_conformance.core.repeated import Values
 from trt_conformance.core.stored import Stored
 from trt_conformance.core.types import (
@@ -221,6 +222,7 @@ class Case(Model):
     formats: Formats = Formats()
     network: Network = Network()
     builder: Builder = Builder()
+    refit: Refit | None = None
     epilogue: Annotated[tuple[EpilogueOperation, ...], Field(strict=False)] = ()
     addend: TensorSpec | None = None
     dynamic: Dynamic | None = None

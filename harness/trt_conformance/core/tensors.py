@@ -14,6 +14,7 @@ from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import BiasSpec, Case, TensorSpec
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.fills import PART, content, parts
+from trt_conformance.core.refit_fields import Filled
 from trt_conformance.core.stored import read_stored
 from trt_conformance.core.types import DataType, Fill
 
@@ -62,6 +63,18 @@ def parameters(case: Case) -> Parameters:
         bias = _rounded(case, "bias", content_of(case.bias, maps))
     kernel = content_of(case.kernel, case.kernel.shape)
     return Parameters(_rounded(case, "kernel", kernel), bias)
+
+
+def built_with(case: Case) -> Parameters:
+    """Return the kernel and the bias that an engine is built with: those of the case, except where it is refitted."""
+    changed: dict[str, TensorSpec | BiasSpec] = {}
+    for name in ("kernel", "bias"):
+        given = None if case.refit is None else getattr(case.refit, name)
+        if isinstance(given, Filled):
+            changed[name] = getattr(case, name).model_copy(
+                update={"fill": given.fill, "seed": given.seed, "values": None, "stored": None}
+            )
+    return parameters(case.model_copy(update=changed))
 
 
 def case_data(case: Case, run_shape: Sequence[int] | None = None) -> CaseData:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trt_conformance.mutants import arithmetic, fp8, geometry, interactions, operands, refusals, scaling
+from trt_conformance.mutants import arithmetic, fp8, geometry, interactions, operands, refitting, refusals, scaling
 from trt_conformance.mutants import int8 as quantized
 from trt_conformance.mutants import network as epilogues
 from trt_conformance.mutants import outputs as results
@@ -18,6 +18,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *scaling.MUTANTS,
     *epilogues.MUTANTS,
     *results.MUTANTS,
+    *refitting.MUTANTS,
     *refusals.MUTANTS,
     *interactions.MUTANTS,
 )

@@ -11,6 +11,7 @@ import numpy as np
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.attributes import Attributes
+from trt_conformance.core.builder_fields import Builder
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.quantization_fields import Quantize
@@ -224,12 +225,21 @@ def _widths(axis: Axis, given: Given) -> tuple[int, int]:
     return axis.before, reach - axis.before - given.size
 
 
+def as_built(case: Case) -> Case:
+    """A case whose engine is built with its weights, instead of refitted with them."""
+    return case.model_copy(update={"refit": None, "builder": Builder()})
+
+
 class MutantTarget(NumpyTarget):
     """A mutant as a target, under the name ``mutant-…``."""
 
     def __init__(self, mutant: Mutant) -> None:
         self.mutant = mutant
         self.name = f"mutant-{mutant.name}"
+
+    def supports(self, case: Case) -> str | None:
+        """As the numpy target, except that a mutant stands for an engine that is refitted, too."""
+        return super().supports(case if case.refit is None else as_built(case))
 
     def build(self, case: Case) -> MutantEngine:  # type: ignore[override]
         mutant = self.mutant if self.mutant.applies(case) else UNMUTATED

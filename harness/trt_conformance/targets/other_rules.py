@@ -26,6 +26,8 @@ def lacks(case: Case, name: str = "", refuses: bool = False) -> str | None:
         return "only TensorRT can declare an input twice"
     if case.builder != Builder() or case.expect.builder is not None:
         return "only TensorRT has these options of the builder"
+    if case.refit is not None:
+        return "only TensorRT refits engines"
     if case.network != Network():
         return "only TensorRT defines a network in this way"
     if case.quantize is not None and case.quantize.wrong is not None:

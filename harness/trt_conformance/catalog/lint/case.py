@@ -11,6 +11,7 @@ from trt_conformance.catalog.lint.expectation import lint_distinguishes, lint_ex
 from trt_conformance.catalog.lint.kinds import lint_deprecated, lint_golden, lint_large, lint_relations, lint_timed
 from trt_conformance.catalog.lint.network import lint_network
 from trt_conformance.catalog.lint.quantization import lint_quantization
+from trt_conformance.catalog.lint.refit import lint_refit
 from trt_conformance.catalog.lint.rejection import lint_constraint, lint_rejection
 from trt_conformance.catalog.lint.shapes import (
     lint_convolutions,
@@ -40,7 +41,7 @@ def lint_case(case: Case) -> Iterator[Problem]:
     ]
     parts += [*lint_timed(case), *lint_large(case), *lint_constraint(case)]
     if not refused:
-        parts += [*lint_network(case), *lint_epilogue(case)]
+        parts += [*lint_network(case), *lint_epilogue(case), *lint_refit(case)]
     shapes = [*lint_sizes(case, refused), *lint_ranks(case, refused), *lint_dynamic(case)]
     yield from (*parts, *shapes)
     if refused and case.golden is not None:

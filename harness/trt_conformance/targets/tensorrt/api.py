@@ -8,8 +8,10 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any
 
+from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.engine_cost import DEVICE_MEMORY, STORED_WEIGHTS, WORKSPACE
+from trt_conformance.core.tensors import NUMPY_TYPE
 from trt_conformance.core.types import DataType
 from trt_conformance.targets.errors import Unsupported
 
@@ -20,6 +22,9 @@ TYPE_NAME: dict[DataType, str] = {
     "int8": "INT8",
     "float8": "FP8",
 }
+
+# Types that the bindings do not know of NumPy's.
+_NO_NUMPY: dict[Any, DataType] = {NUMPY_TYPE[name]: name for name in ("bfloat16", "float8")}
 
 # Said by calls that look for a device, on a machine without one, RTX 1.4 and 1.5 with no cause; not about the network.
 _NO_DEVICE = re.compile(
@@ -109,6 +114,12 @@ class Api:
 
     def data_type(self, name: DataType) -> Any | None:
         return self.member("DataType", TYPE_NAME[name])
+
+    def weights(self, array: Array) -> Any:
+        """A contiguous array as TensorRT's weights, which read its memory."""
+        if array.dtype in _NO_NUMPY:
+            return self.trt.Weights(self.data_type(_NO_NUMPY[array.dtype]), array.ctypes.data, array.size)
+        return self.trt.Weights(array)
 
     def is_strongly_typed(self, case: Case) -> bool:
         """Whether a case's network is made strongly typed: as it says, else wherever that exists (9 and later, RTX)."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from trt_conformance.core.case import Case, Profile
 from trt_conformance.core.tensors import INPUT
-from trt_conformance.targets.errors import Refused, TargetOptionError, Unsupported
+from trt_conformance.targets.errors import NotRun, Refused, TargetOptionError, Unsupported
 from trt_conformance.targets.options import Options, Tactics
 from trt_conformance.targets.protocols import TacticChoices
 from trt_conformance.targets.tensorrt.api import Api
@@ -24,7 +24,8 @@ WEAK_FLAGS = {"fp16": ("FP16", "PREFER_PRECISION_CONSTRAINTS"), "bf16": ("BF16",
 
 # Versions differ in the types that a memory layout holds; a case that is to be refused so says it.
 UNBOUND_FORMAT = "unsupported by tensor's allowed TensorFormats"
-
+# Said by builds ahead of time whose weights TensorRT-RTX arranges on a GPU, because they are to be refitted.
+ASKS_FOR_GPU = "CHECK(status == CUDA_SUCCESS) failed"
 
 # 0 ignores the timing cache and takes the first GPU kernel that works; 5 compiles and times all of them.
 LEVELS: dict[Tactics, int] = {"fast": 1, "exhaustive": 5}
@@ -70,6 +71,7 @@ class PlanBuilder:
         Raises:
             Refused: TensorRT refused the network, or built nothing; with its logged errors.
             Unsupported: this version has no setting for what the case needs.
+            NotRun: this machine lacks a device that the build needs.
         """
         return self._serialized(definition, case, None, self._options.tactics)
 
@@ -102,9 +104,9 @@ class PlanBuilder:
         forcing.check()
         return built
 
-    def load(self, plan: bytes) -> Loaded | None:
-        """A plan where it can run; None where it was built for another machine's GPU. Raises Refused."""
-        return load(self._api, plan) if self._ahead_for is None else None
+    def load(self, plan: bytes, case: Case) -> Loaded | None:
+        """A case's plan where it can run; None where it was built for another machine's GPU. Raises Refused."""
+        return load(self._api, plan, case) if self._ahead_for is None else None
 
     def close(self) -> None:
         """Save what was learnt of tactics."""
@@ -153,13 +155,20 @@ class PlanBuilder:
                 raise Refused("build", "\n".join(api.take_errors()) or "the optimization profile was refused")
         with _COMPUTE_CAPABILITIES.on(tuple(map(int, chosen))):
             plan = builder.build_serialized_network(definition.network, config)
+        return Built(self._content(plan, case), api.take_memory())
+
+    def _content(self, plan: Any, case: Case) -> bytes:
+        """The serialized engine that a build gave. Raises as `build` does where it gave None."""
+        api = self._api
         errors = api.take_errors()
         if plan is None and case.reject is None and any(UNBOUND_FORMAT in error for error in errors):
             raise Unsupported("\n".join(errors))
+        if plan is None and self._ahead_for is not None and any(ASKS_FOR_GPU in error for error in errors):
+            raise NotRun("\n".join([f"{api.flavour} {api.version} asks for a GPU to build this:", *errors]))
         if plan is None:
             said = "\n".join(errors) or "no engine was built, and nothing was logged"
             raise Refused("build", "\n".join([said, *api.take_shortages()]))
-        return Built(bytes(plan), api.take_memory())
+        return bytes(plan)
 
     def _set_flag(self, config: Any, name: str, on: bool) -> None:
         flag = self._api.member("BuilderFlag", name)

@@ -103,7 +103,7 @@ class TensorRTEngine:
         self._case = case
         self._formats = case.formats
         self._resources = ExitStack()
-        self._engine, self._context, self._facts, _ = plan.loaded or load(api, plan.content)
+        self._engine, self._context, self._facts, _ = plan.loaded or load(api, plan.content, case)
         self._stream = cuda.Stream()
         self._resources.callback(self._stream.close)
         self._buffers: dict[str, cuda.Buffer] = {}
@@ -209,7 +209,9 @@ class TensorRTEngine:
         return self._run(feeds, made(self._api, self._engine.create_execution_context()))
 
     def _reloaded(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        again = load(self._api, bytes(self._engine.serialize()))
+        """Serialized and loaded again: with the weights that it was refitted with, unless they are stripped."""
+        stripped = "STRIP_PLAN" in self._case.builder.flags
+        again = load(self._api, bytes(self._engine.serialize()), self._case if stripped else None)
         return self._run(feeds, again.context)
 
     def _in_poisoned_workspace(self, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from trt_conformance.core.case import Case
 from trt_conformance.core.engine_cost import DEVICE_MEMORY, STORED_WEIGHTS
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.protocols import EngineFacts
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.inspector import engine_facts
+from trt_conformance.targets.tensorrt.refitting import refit
 
 
 class Loaded(NamedTuple):
@@ -23,10 +25,16 @@ class Loaded(NamedTuple):
     memory: dict[str, int]
 
 
-def load(api: Api, plan: bytes) -> Loaded:
-    """An engine with its first context. Raises Refused in phase run where TensorRT does not load its own plan."""
+def load(api: Api, plan: bytes, case: Case | None = None) -> Loaded:
+    """An engine with its first context, refitted before that where the case says so.
+
+    Raises:
+        Refused: TensorRT does not load its own plan, or does not refit the engine, in phase run.
+    """
     api.take_errors()
     engine = made(api, api.runtime.deserialize_cuda_engine(plan))
+    if case is not None and case.refit is not None:
+        refit(api, engine, case)
     memory = {DEVICE_MEMORY: device_memory(engine)} | _stored_weights(api, engine)
     return Loaded(engine, made(api, engine.create_execution_context()), engine_facts(api, engine), memory)
 

@@ -16,8 +16,8 @@ import numpy as np
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.network_fields import Runtime
-from trt_conformance.core.tensors import ADDEND, INPUT, NUMPY_TYPE, OUTPUT, Parameters, parameters
-from trt_conformance.core.types import DataType, Format
+from trt_conformance.core.tensors import ADDEND, INPUT, OUTPUT, Parameters, built_with
+from trt_conformance.core.types import Format
 from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.protocols import NetworkFacts
 from trt_conformance.targets.tensorrt.api import Api
@@ -27,8 +27,6 @@ from trt_conformance.targets.tensorrt.following import Following
 from trt_conformance.targets.tensorrt.scaling import Scaling
 
 LAYER_NAME = "convolution"
-# Types that the bindings do not know of NumPy's.
-_NO_NUMPY: dict[Any, DataType] = {NUMPY_TYPE[name]: name for name in ("bfloat16", "float8")}
 # Python keeps one list of warnings for all threads.
 WARNINGS = threading.Lock()
 
@@ -82,7 +80,7 @@ class _Draft:
         self.keep: list[Any] = []
         self.errors: list[str] = []
         self.strong = api.is_strongly_typed(case)
-        self.data = self._given(parameters(case))
+        self.data = self._given(built_with(case))
         self.dtype = api.data_type(case.data_type)
         self.scaling = None if case.quantize is None else Scaling(api, case, network, self._constant)
         self.following = Following(api, case, network, self._weights, self.scaling)
@@ -126,7 +124,26 @@ class _Draft:
         if case.network.bias_reset is not None:
             self._set(layer, "bias", self._no_weights(case.network.bias_reset))
         self._type(layer)
+        self._name_weights()
         return layer
+
+    def _name_weights(self) -> None:
+        """Name the weights where a refitter knows them by name, and mark them where only marked ones are refitted."""
+        refit = self.case.refit
+        if refit is None:
+            return
+        individual = "REFIT_INDIVIDUAL" in self.case.builder.flags
+        named = individual or refit.by == "set_named_weights"
+        for name, values in (("kernel", self.data.kernel), ("bias", self.data.bias)):
+            if values is None:
+                continue
+            if named and not self.network.set_weights_name(self._weights(values), name):
+                self._refuse(f"the name of the {name} was refused")
+            if individual and getattr(refit, name) is not None:
+                if not hasattr(self.network, "mark_weights_refittable"):
+                    raise Unsupported(f"weights cannot be marked in {self.api.flavour} {self.api.version}")
+                if not self.network.mark_weights_refittable(name):
+                    self._refuse(f"the {name} was not marked as refittable")
 
     def _another_tensor(self) -> Any:
         """A tensor of the input's type and shape that is not the input."""
@@ -156,10 +173,14 @@ class _Draft:
         """The kernel or the bias as a constant, or as an input of the network."""
         if name in self.case.network.runtime:
             return self.network.add_input(name, self.dtype, array.shape)
-        return self._constant(array)
+        return self._constant(array, name)
 
-    def _constant(self, array: Array) -> Any:
-        return self.network.add_constant(array.shape, self._weights(array)).get_output(0)
+    def _constant(self, array: Array, name: str | None = None) -> Any:
+        """A constant; the layer has a name where a refitter needs it."""
+        layer = self.network.add_constant(array.shape, self._weights(array))
+        if name is not None and self.case.refit is not None:
+            layer.name = name
+        return layer.get_output(0)
 
     def _given(self, data: Parameters) -> Parameters:
         """What the layer is given: of another type or shape where that is what is to be refused."""
@@ -265,12 +286,8 @@ class _Draft:
         return held
 
     def _weights(self, array: Array) -> Any:
-        held = self._hold(array)
-        if held.dtype in _NO_NUMPY:
-            dtype = self.api.data_type(_NO_NUMPY[held.dtype])
-            return self.api.trt.Weights(dtype, held.ctypes.data, held.size)
         with self._binding_errors():
-            return self.api.trt.Weights(held)
+            return self.api.weights(self._hold(array))
 
     def _refuse(self, what: str) -> None:
         raise Refused("network", "\n".join(self.api.take_errors()) or f"{what}, and nothing was logged")

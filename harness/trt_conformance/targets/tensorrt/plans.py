@@ -40,6 +40,7 @@ _SOURCES = (
     "core/epilogue_fields.py",
     "core/network_fields.py",
     "core/quantization_fields.py",
+    "core/refit_fields.py",
     "core/attributes.py",
     "core/types.py",
     "core/layouts.py",
@@ -120,7 +121,7 @@ class Plans:
     def get(self, case: Case) -> Plan:
         """A case's plan. Raises what `PlanBuilder.build` and `PlanBuilder.load` raise."""
         key = self._key(case)
-        found, note = self._ahead.take(key, lambda: self._remembered_here(key))
+        found, note = self._ahead.take(key, lambda: self._remembered_here(case, key))
         if found is None:
             self.prepare()
             with self._quiet.running():
@@ -172,14 +173,14 @@ class Plans:
     def _made_ahead(self, case: Case, key: str) -> tuple[Plan | None, str]:
         """A plan made in a builder's thread; None where it cannot build yet, which only the asking thread changes."""
         with self._quiet.building():
-            found, note = self._remembered(key)
+            found, note = self._remembered(case, key)
             if found is None and self._can_build:
                 found = self._built(case, key, note)
             return found, note
 
-    def _remembered_here(self, key: str) -> tuple[Plan | None, str]:
+    def _remembered_here(self, case: Case, key: str) -> tuple[Plan | None, str]:
         with self._quiet.running():
-            return self._remembered(key)
+            return self._remembered(case, key)
 
     def _asked(self, case: Case, tactic: Tactic | None) -> TacticChoices | Plan:
         """What `tactics` or `get_with` gives, made in a builder's thread."""
@@ -204,13 +205,13 @@ class Plans:
                 forcing = Forcing(tactic)
                 with suppress(NotRun, Refused):
                     built = self._mine.build_with(self._mine.define(case), case, forcing, low_level=True)
-                    return self._plan("built", built.content, _cost(started, built) | {LEVEL: LOW_LEVEL})
+                    return self._plan(case, "built", built.content, _cost(started, built) | {LEVEL: LOW_LEVEL})
                 self._at_low_level[key] = forcing.offered - {tactic}
                 started = time.perf_counter()
             built = self._mine.build_with(self._mine.define(case), case, Forcing(tactic))
-            return self._plan("built", built.content, _cost(started, built))
+            return self._plan(case, "built", built.content, _cost(started, built))
 
-    def _remembered(self, key: str) -> tuple[Plan | None, str]:
+    def _remembered(self, case: Case, key: str) -> tuple[Plan | None, str]:
         """A cached plan, loaded, or None; and what was wrong with it. Raises a remembered refusal.
 
         That it does not load may be the cache's fault: another library than the one that the key names built it.
@@ -218,7 +219,7 @@ class Plans:
         content, note = self._kept.plan(key)
         if content is not None:
             try:
-                return self._plan("cached", content, self._kept.cost(key)), ""
+                return self._plan(case, "cached", content, self._kept.cost(key)), ""
             except Refused as fault:
                 return None, f"the cached engine does not load; rebuilding it: {fault}"
         refusal = self._kept.refusal(key)
@@ -233,14 +234,14 @@ class Plans:
             built = self._mine.build(definition, case)
         cost = _cost(started, built)
         note = self._kept.keep_plan(key, built.content, cost) or note
-        return self._plan("built", built.content, cost | ({"cache": note} if note else {}))
+        return self._plan(case, "built", built.content, cost | ({"cache": note} if note else {}))
 
-    def _plan(self, engine: str, content: bytes, known: Mapping[str, Any]) -> Plan:
+    def _plan(self, case: Case, engine: str, content: bytes, known: Mapping[str, Any]) -> Plan:
         """A loaded plan. Raises Refused where it does not load.
 
         Of the memory, what the loaded engine says goes before what was logged as it was built.
         """
-        loaded = self._mine.load(content)
+        loaded = self._mine.load(content, case)
         memory = {} if loaded is None else loaded.memory
         return Plan(content, {"engine": engine, PLAN: len(content), **known, **memory}, loaded)
 

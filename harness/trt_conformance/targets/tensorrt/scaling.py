@@ -16,8 +16,8 @@ from trt_conformance.numerics.reference.quantization import grid_of, quantize, s
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.tensorrt.api import Api
 
-Constant = Callable[[Array], Any]
-"""Adds a constant of an array to the network, and gives its tensor."""
+Constant = Callable[..., Any]
+"""Adds a constant of an array, and optionally of a name, to the network, and gives its tensor."""
 
 
 class Scaling:
@@ -82,7 +82,8 @@ class Scaling:
         dtype = NUMPY_TYPE[self._given.float_type]
         if of == "input" and self._wrong.scale_type is not None:
             dtype = NUMPY_TYPE[self._wrong.scale_type]
-        scale = self._constant(np.asarray(by if len(by) > 1 else by[0], dtype=dtype))
+        name = "input_scale" if of == "input" and method == "add_quantize" else None
+        scale = self._constant(np.asarray(by if len(by) > 1 else by[0], dtype=dtype), name)
         add = getattr(self._network, method)
         layer = add(tensor, scale, self._api.data_type(to)) if self._strong else add(tensor, scale)
         if layer is None:

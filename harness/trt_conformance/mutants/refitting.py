@@ -1,0 +1,41 @@
+"""Mutants of refitted engines: they keep weights that they were built with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case
+from trt_conformance.core.refit_fields import Filled
+from trt_conformance.core.tensors import built_with
+from trt_conformance.mutants.mutant import Mutant, add_bias
+
+
+def refitted(name: str) -> Callable[[Case], bool]:
+    """Whether the engine is built with other values of these weights."""
+    return lambda case: case.refit is not None and isinstance(getattr(case.refit, name), Filled)
+
+
+def old_kernel(kernel: Array, case: Case) -> Array:
+    """The kernel that the engine was built with."""
+    return built_with(case).kernel
+
+
+def old_bias(y: Array, bias: Array, case: Case) -> Array:
+    """Add the bias that the engine was built with."""
+    held = built_with(case).bias
+    return y if held is None else add_bias(y, held.astype(np.float32), case)
+
+
+def one_map_old(kernel: Array, case: Case) -> Array:
+    """A kernel whose last output map is still the one that the engine was built with."""
+    return np.concatenate([kernel[:-1], built_with(case).kernel[-1:]])
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant("refit_kernel_ignored", "refitting leaves the kernel as it was", refitted("kernel"), kernel=old_kernel),
+    Mutant("refit_bias_ignored", "refitting leaves the bias as it was", refitted("bias"), bias=old_bias),
+    Mutant("refit_last_map_ignored", "refitting leaves the last map's kernel", refitted("kernel"), kernel=one_map_old),
+)
