@@ -20,7 +20,7 @@ if "tensorrt8" in "$(EXTRA)" and sys.version_info >= (3, 12): sys.exit("TensorRT
 endef
 export CHECK_PYTHON
 
-.PHONY: help conformance test gpu compare lint doctor docs-tables clean
+.PHONY: help conformance test test-all gpu compare lint doctor docs-tables clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,10 @@ conformance: $(STAMP) ## run every case on every target that works on this machi
 	@$(RUN) trt_conformance.cli doctor --brief
 	@$(RUN) pytest cases $(ARGS)
 
-test: $(STAMP)-test ## run the harness's own tests, and the suite on this machine's targets
+test: $(STAMP)-test ## run the harness's own tests but for the slow ones, and the suite on this machine's targets
+	@$(RUN) pytest -n auto -m "not slow" $(ARGS)
+
+test-all: $(STAMP)-test ## run all tests, the slow ones included
 	@$(RUN) pytest -n auto $(ARGS)
 
 gpu: $(STAMP) ## run every case; fail if there is no GPU

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import socket
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.suite import suite_catalog
+from tests.support.work import calls_in
 from trt_conformance.catalog.catalog import CaseFileError, Catalog, Fault, load_catalog
 from trt_conformance.catalog.claims import Claim
 from trt_conformance.core.attributes import ATTRIBUTE_FIELDS
@@ -185,24 +185,13 @@ def test_cancelling_sums_are_accepted_where_a_relation_checks_them(tmp_path: Pat
 
 
 def calls_to_load(root: Path, entries: int) -> int:
-    """Calls of functions, those of C among them, that reading so many entries of four cases each takes."""
+    """Calls of functions that reading so many entries of four cases each takes."""
     text = "".join(
         case(f"c{i}", 'precision = ["fp32", "tf32", "fp16", "bf16"]', f"input.seed = {i % 50}") for i in range(entries)
     )
     write(root, one=HEADER.replace("tiled_1_to_9", "uniform") + text)
-    load_catalog(CaseFolder.at(root))  # what is imported or cached at the first use is not counted
-    calls = 0
-
-    def count(_frame: object, event: str, _argument: object) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
-    sys.setprofile(count)
-    try:
-        assert len(load_catalog(CaseFolder.at(root)).cases) == 4 * entries
-    finally:
-        sys.setprofile(None)
-    return calls
+    assert len(load_catalog(CaseFolder.at(root)).cases) == 4 * entries
+    return calls_in(lambda: load_catalog(CaseFolder.at(root)))
 
 
 def test_reading_cases_grows_with_their_number(tmp_path: Path) -> None:

@@ -295,7 +295,6 @@ def suite(*arguments):
     return run_pytest("-q", *arguments)
 
 
-@pytest.mark.slow
 def test_end_to_end(tmp_path):
     report = tmp_path / "benchmark.json"
     done = suite(
@@ -318,7 +317,6 @@ def test_end_to_end(tmp_path):
         assert benchmark["options"]["timer"] == "now"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [

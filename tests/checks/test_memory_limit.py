@@ -208,7 +208,6 @@ def test_lint_refuses_what_a_large_case_cannot_have(field: dict[str, Any]) -> No
     assert any(text.startswith("large: a large case cannot have exact, relations") for text in found)
 
 
-@pytest.mark.slow
 def test_large_cases_run_only_when_asked_for() -> None:
     options = ("cases", "--collect-only", "-q", "--target", "numpy", "--case", "reported/patches_of_14_whole")
     refused = run_pytest(*options)

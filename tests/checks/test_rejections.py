@@ -150,7 +150,6 @@ def test_a_misuse_crosses_the_process_of_an_isolated_target() -> None:
     assert verdict.status == "pass", verdict.message
 
 
-@pytest.mark.slow
 def test_a_careless_target_fails_the_suite() -> None:
     done = run_pytest(
         "cases/test_reject.py", "--case", "runs/*", "--target", "tests/doubles/refusing.py:Accepts", "--no-record"

@@ -22,6 +22,9 @@ from trt_conformance.results.record.record import save_record
 
 CI = ROOT / "docs" / "ci"
 VALUES = {"${{ matrix.extra }}": "tensorrt", "$EXTRA": "tensorrt"}
+TESTS = ("${{ github.event_name == 'schedule' && 'test-all' || 'test' }}", "$TESTS")
+GOALS = ("test", "test-all")
+"""What is `test`, and `test-all` where a schedule starts the job."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,13 @@ class Command:
 
     file: str
     text: str
+
+    def with_tests(self, goal: str) -> str:
+        """The command with a goal of make in the place of `TESTS`."""
+        text = self.text
+        for name in TESTS:
+            text = text.replace(name, goal)
+        return text
 
     def __str__(self) -> str:
         return f"{self.file}: {self.text}"
@@ -45,7 +55,8 @@ def commands() -> list[Command]:
         if isinstance(job, dict):
             found += [Command("gitlab-ci.yml", line) for line in job["script"]]
     jenkins = (CI / "Jenkinsfile").read_text(encoding="utf-8")
-    return found + [Command("Jenkinsfile", line) for line in re.findall(r"(?m)^\s*sh '(.*)'$", jenkins)]
+    found += [Command("Jenkinsfile", line) for line in re.findall(r"(?m)^\s*sh '(.*)'$", jenkins)]
+    return [Command(each.file, text) for each in found for text in dict.fromkeys(map(each.with_tests, GOALS))]
 
 
 def recipe(text: str) -> str:
@@ -88,6 +99,12 @@ SUITES = [command for command in ALL if "--gate" not in command.text]
 def test_each_file_runs_the_suite_and_the_gate() -> None:
     files = {"github-actions.yml", "gitlab-ci.yml", "Jenkinsfile"}
     assert {command.file for command in GATES} == {command.file for command in SUITES} == files
+
+
+@pytest.mark.parametrize("file", ["github-actions.yml", "gitlab-ci.yml"])
+def test_a_nightly_job_runs_the_slow_tests_as_well(file: str) -> None:
+    goals = {shlex.split(command.text)[1] for command in SUITES if command.file == file}
+    assert {"test", "test-all"} < goals
 
 
 @pytest.mark.parametrize("command", GATES, ids=str)

@@ -41,6 +41,11 @@ def test_one_environment_per_extra_and_python(tmp_path, extra, environment, extr
     assert f"-c {constraints} -e '.[{extras}]'" in done.stdout
 
 
+def test_test_leaves_out_the_slow_tests_and_test_all_does_not():
+    assert make("--dry-run", "test").stdout.splitlines()[-1].rstrip().endswith('-m pytest -n auto -m "not slow"')
+    assert make("--dry-run", "test-all").stdout.splitlines()[-1].rstrip().endswith("-m pytest -n auto")
+
+
 def test_the_default_environment():
     assert make("--dry-run", "conformance").stdout.splitlines()[-1].startswith(".venv/bin/python -m pytest cases")
 

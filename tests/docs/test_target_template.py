@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from tests.support.helpers import run_pytest
 from trt_conformance.core.paths import ROOT
 
@@ -29,7 +27,6 @@ def test_it_is_short():
     assert sum(bool(line.strip()) for line in template().splitlines()) <= 32
 
 
-@pytest.mark.slow
 def test_it_passes(tmp_path):
     (tmp_path / "my_target.py").write_text(template(), encoding="utf-8")
     done = run_pytest(*OPTIONS, "--target", f"{tmp_path / 'my_target.py'}:MyConvolution")
@@ -37,7 +34,6 @@ def test_it_passes(tmp_path):
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 10
 
 
-@pytest.mark.slow
 def test_a_wrong_one_fails(tmp_path):
     wrong = template().replace("(x, spans", "(x[..., ::-1], spans")
     assert wrong != template()

@@ -235,11 +235,10 @@ def test_a_refusal_ends_the_command_with_2() -> None:
     assert done.stderr.startswith("no mutant matches 'nobody'")
 
 
-@pytest.mark.slow
 def test_a_wrong_target_in_a_file_fails_with_a_message_that_says_where(tmp_path: Path) -> None:
     """The way anybody tests an implementation of their own, from the command line to the message."""
     target = "tests/doubles/flipped.py:FlippedKernel"
-    done = run_pytest("cases/test_forward.py", "-k", "stride_nd or three_d", "--target", target, "--no-record")
+    done = run_pytest("cases/test_forward.py", "--case", "stride_nd/h2_w2", "--target", target, "--no-record")
     assert done.returncode == 1, done.stdout + done.stderr
     message = re.search(
         r"stride_nd/h2_w2 \[fp32\] FAILED in compare +\((cases/convolution/stride_nd\.toml):(\d+)\)\n"

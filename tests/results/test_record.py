@@ -8,7 +8,7 @@ import math
 
 import pytest
 
-from tests.support.helpers import run_pytest
+from tests.support.helpers import run_pytest, slow
 from tests.support.runs import ENVIRONMENT, TARGET, flipped, record, verdict
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.results.record import schema as record_schema
@@ -268,7 +268,6 @@ def test_the_published_schema_accepts_records_and_refuses_others(tmp_path):
             record_schema.validated(good | change)
 
 
-@pytest.mark.slow
 def test_a_target_that_cannot_say_what_it_is_ends_no_run(tmp_path):
     (tmp_path / "silent.py").write_text(
         "from trt_conformance.targets.numpy import NumpyTarget\n"
@@ -282,7 +281,6 @@ def test_a_target_that_cannot_say_what_it_is_ends_no_run(tmp_path):
     assert facts == {"environment": "not available: OSError: gone"}
 
 
-@pytest.mark.slow
 def test_a_record_that_cannot_be_made_ends_the_run_in_words(tmp_path):
     (tmp_path / "file").write_text("in the way")
     options = ["--target", "numpy", "--case", "stride_nd/*", "--record-root", str(tmp_path / "file" / "runs")]
@@ -292,8 +290,7 @@ def test_a_record_that_cannot_be_made_ends_the_run_in_words(tmp_path):
     assert "INTERNALERROR" not in done.stdout + done.stderr
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["alone", "parallel"])
+@pytest.mark.parametrize("parallel", [(), slow(("-n", "2"))], ids=["alone", "parallel"])
 def test_a_full_disk_ends_the_run_and_leaves_what_was_written(tmp_path, parallel):
     options = ["--target", "numpy", "--case", "stride_nd/*", "--record-root", str(tmp_path), *parallel]
     done = run_pytest("-p", "tests.support.full_disk", "cases/test_forward.py", "-q", *options)

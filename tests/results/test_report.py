@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from html.parser import HTMLParser
 
@@ -13,16 +12,16 @@ from typer.testing import CliRunner
 from tests.support.helpers import make_case, run_pytest
 from tests.support.runs import TARGET, flipped, record, timed, verdict
 from tests.support.suite import suite_catalog
+from tests.support.work import calls_in
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.claims import Claim
 from trt_conformance.catalog.expectations import Expectation
 from trt_conformance.cli import app, main
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.paths import ROOT
 from trt_conformance.results import report as reports
 from trt_conformance.results.bound_use import share
 from trt_conformance.results.record.record import read_record, save_record
-from trt_conformance.results.report import document
+from trt_conformance.results.report import document, write_beside
 from trt_conformance.results.report.answer import answer
 from trt_conformance.results.report.bound_plot import plot
 from trt_conformance.results.report.document import section_title
@@ -492,29 +491,27 @@ def many(count):
             yield verdict(case, status="fail", message=f"{case} FAILED in compare\n  {n} elements", figures=figures)
 
 
-@pytest.mark.parametrize(("count", "seconds", "megabytes"), [(600, 1.0, 1.5), (10_000, 5.0, 8.0)])
-def test_a_report_is_quick_and_small(tmp_path, count, seconds, megabytes):
-    path = save_record(tmp_path, record(*many(count)))
-    code = f"""
-import resource, sys, time
-from pathlib import Path
-from trt_conformance.results.record.record import read_record
-from trt_conformance.results.report import write_beside
-from tests.support.suite import suite_catalog
-from trt_conformance.catalog.catalog import Catalog
-start = time.process_time()
-write_beside(Path({str(path)!r}), Catalog((), {{}}), ())
-spent = time.process_time() - start
-# On Linux ru_maxrss begins with what the parent had; VmHWM is this program's own.
-peak = 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) if sys.platform == "linux" \
-    else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(spent, peak)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    spent, peak = map(float, done.stdout.split())
-    assert spent < seconds
-    assert peak < 500e6
-    assert (tmp_path / "report.html").stat().st_size < megabytes * 1e6
+def page_of(folder, count):
+    """The bytes of the report of so many verdicts, and the calls of functions that it takes."""
+    path = save_record(folder / str(count), record(*many(count)))
+
+    def write():
+        return write_beside(path, Catalog((), {}), ())
+
+    page = write()
+    return page.stat().st_size, calls_in(write)
+
+
+def test_the_size_and_the_work_of_a_report_grow_with_its_verdicts(tmp_path):
+    (small, little), (large, much) = page_of(tmp_path, 200), page_of(tmp_path, 800)
+    assert large < 4 * small, "four times the verdicts take more than four times the bytes"
+    assert much < 4.4 * little, "four times the verdicts take more than four times the calls"
+
+
+@pytest.mark.slow
+def test_a_report_of_many_verdicts_is_small(tmp_path):
+    path = save_record(tmp_path, record(*many(10_000)))
+    assert write_beside(path, Catalog((), {}), ()).stat().st_size < 8e6
 
 
 def test_the_command_writes_next_to_the_record_or_where_requested(tmp_path):
@@ -576,7 +573,6 @@ def test_a_report_that_cannot_be_made_fails_no_run(tmp_path, monkeypatch):
     assert terminal.lines[0] == "report: not written: OSError: disk full"
 
 
-@pytest.mark.slow
 def test_a_run_ends_with_its_report(tmp_path):
     done = run_pytest("cases", "-q", "--target", "numpy", "--case", "stride_nd/h2_w2-*", f"--record-root={tmp_path}")
     assert done.returncode == 0, done.stdout

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.support.helpers import run_pytest
+from tests.support.helpers import SMALL_FILE, run_pytest, slow
 from trt_conformance.core.paths import ROOT
 from trt_conformance.runner.parametrize import parametrize_padding
 
@@ -33,20 +33,24 @@ def checkout(tmp_path):
     return tmp_path
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["alone", "parallel"])
-def test_every_fault_of_case_files_is_named(checkout, parallel):
-    bad = checkout / "cases" / "convolution" / "bad.toml"
+@pytest.fixture
+def mine(tmp_path):
+    """A folder with one case."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "one.toml").write_text(SMALL_FILE + '[[case]]\nid = "plain"\ndoc = "convolves"\n')
+    return folder
+
+
+def test_every_fault_of_case_files_is_named(tmp_path, mine):
+    bad, worse = mine / "bad.toml", mine / "worse.toml"
     bad.write_text('section = "x"\n[[case]]\nid = "a"\ndoc = "has no tensors"\nclaims = ["no.such"]\nkernle = 3\n')
-    (checkout / "cases" / "convolution" / "worse.toml").write_text("section = \n")
-    done = run_pytest("cases", "--record-root", "records", "--target", "numpy", *parallel, root=checkout)
-    where = "cases/convolution/bad.toml"
-    assert_refused(
-        done, checkout, f"{where}:6: unknown key", f'{where}:2: "input" is missing', "cases/convolution/worse.toml:1:"
-    )
+    worse.write_text("section = \n")
+    options = ("--cases", str(mine), "--record-root", str(tmp_path / "records"), "--target", "numpy")
+    done = run_pytest("cases", *options)
+    assert_refused(done, tmp_path, f"{bad}:6: unknown key", f'{bad}:2: "input" is missing', f"{worse}:1:")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -63,14 +67,19 @@ def test_every_fault_of_case_files_is_named(checkout, parallel):
     ],
     ids=["case", "target", "file", "source", "no_source", "sources_of_any_target"],
 )
-def test_arguments_that_name_nothing(tmp_path, arguments, message):
-    done = run_pytest("cases", "--record-root", str(tmp_path / "records"), *arguments)
+def test_arguments_that_name_nothing(tmp_path, mine, arguments, message):
+    done = run_pytest("cases", "--cases", str(mine), "--record-root", str(tmp_path / "records"), *arguments)
     assert_refused(done, tmp_path, message)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("text", ["nan", "inf", "-1", "1e9", "long"])
-@pytest.mark.parametrize("option", ["--time-limit", "--cache-limit"])
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("--time-limit", "nan"),
+        ("--cache-limit", "long"),
+        *(slow(option, text) for option in ("--time-limit", "--cache-limit") for text in ("inf", "-1", "1e9")),
+    ],
+)
 def test_an_invalid_limit_is_refused_in_one_line(option, text):
     done = run_pytest("cases", f"{option}={text}")
     assert done.returncode == 4
@@ -78,15 +87,15 @@ def test_an_invalid_limit_is_refused_in_one_line(option, text):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.slow
-def test_targets_of_one_name_are_refused(tmp_path):
+def test_targets_of_one_name_are_refused(tmp_path, mine):
     """Engines and verdicts are known by it: the first one's engines would answer for both."""
     source = "from trt_conformance.targets.numpy import NumpyTarget\nclass {}(NumpyTarget):\n    name = 'mine'\n"
     targets = []
     for name in ("One", "Other"):
         (tmp_path / f"{name}.py").write_text(source.format(name))
         targets += ["--target", f"{tmp_path / name}.py:{name}"]
-    done = run_pytest("cases/test_forward.py", "--record-root", str(tmp_path / "records"), *targets)
+    options = ("--cases", str(mine), "--record-root", str(tmp_path / "records"))
+    done = run_pytest("cases/test_forward.py", *options, *targets)
     assert_refused(done, tmp_path, "2 targets are named mine")
 
 

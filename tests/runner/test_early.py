@@ -3,7 +3,7 @@
 import pytest
 import tomli
 
-from tests.support.helpers import run_pytest_often
+from tests.support.helpers import run_pytest_often, slow
 from trt_conformance.core.paths import ROOT
 from trt_conformance.runner import early, options
 
@@ -39,11 +39,11 @@ def test_every_option_with_a_value_is_guarded():
     assert valued == early.WITH_VALUE
 
 
-@pytest.mark.slow
-def test_both_spellings_of_every_option_run_no_conftest(tmp_path):
+@pytest.mark.parametrize("given", [["--cases"], slow(sorted(early.WITH_VALUE))], ids=["one", "all"])
+def test_both_spellings_of_an_option_run_no_conftest(tmp_path, given):
     """The last folder's files are not Python: they are not even read."""
     runs, inner = [], []
-    for number, option in enumerate(sorted(early.WITH_VALUE)):
+    for number, option in enumerate(given):
         for spelling in ("two words", "one word", "two words, first"):
             folder = trap(tmp_path / f"{number} {spelling}", b"\xff(" if option in PATHS else MARK)
             inner.append(folder)
@@ -55,16 +55,16 @@ def test_both_spellings_of_every_option_run_no_conftest(tmp_path):
         any_text = (*PATHS, "--case", "--tactic-sources", "--target")
         accepted = arguments[0] in any_text or any(word.startswith(any_text) for word in arguments)
         assert code == (0 if accepted else 4), (arguments, output)
-    assert len(inner) == 3 * len(early.WITH_VALUE)
+    assert len(inner) == 3 * len(given)
     assert not list(tmp_path.rglob("mark"))
 
 
-@pytest.mark.slow
-def test_a_folder_that_draws_pytest_away_from_its_configuration_is_refused(tmp_path):
+@pytest.mark.parametrize("paths", [PATHS[:1], slow(PATHS[1:])])
+def test_a_folder_that_draws_pytest_away_from_its_configuration_is_refused(tmp_path, paths):
     """Without a test's path pytest looks for its configuration in DIR; the entry point is loaded nevertheless."""
     path = installed(tmp_path / "site")
     runs, folders = [], []
-    for option in PATHS:
+    for option in paths:
         for other in ("", "[pytest]\n"):
             folder = trap(tmp_path / f"{option}{len(other)}")
             if other:
@@ -81,7 +81,6 @@ def test_a_folder_that_draws_pytest_away_from_its_configuration_is_refused(tmp_p
     assert not list(tmp_path.rglob("mark"))
 
 
-@pytest.mark.slow
 def test_options_that_pytest_learns_too_late_are_refused(tmp_path):
     folder = trap(tmp_path / "late")
     late = ["-o", "addopts=--import-mode=importlib", "-p", "no:trt_conformance.runner.early", "cases", "--markers"]
@@ -103,7 +102,6 @@ def test_is_left_alone(pytestconfig):
 """
 
 
-@pytest.mark.slow
 def test_another_project_is_left_alone(tmp_path):
     """In an environment with the suite, its own options of the same names work, and nothing heavy is imported."""
     path = installed(tmp_path / "site")

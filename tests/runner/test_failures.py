@@ -1,10 +1,11 @@
 """A run shows each cause of failures once, and its short summary begins with the reason."""
 
 import re
+from functools import cache
 
 import pytest
 
-from tests.support.helpers import run_pytest_often
+from tests.support.helpers import run_pytest_often, slow
 
 TARGETS = """
 import numpy as np
@@ -56,24 +57,24 @@ CASES += ["--case", "padding_mode/*-fp32"]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def run(tmp_path_factory):
+    """Runs wrong targets with options, each choice once."""
     folder = tmp_path_factory.mktemp("failures")
     (folder / "wrong.py").write_text(TARGETS)
     (folder / "test_own.py").write_text("def test_own():\n    assert 1 == 2\n")
 
-    def of(*classes):
-        targets = [word for name in classes for word in ("--target", f"{folder}/wrong.py:{name}")]
-        return [*CASES, *targets, f"--record-root={folder}/records"]
+    @cache
+    def run(classes, *options):
+        targets = [word for name in classes.split() for word in ("--target", f"{folder}/wrong.py:{name}")]
+        ((code, output),) = run_pytest_often([[*CASES, *targets, f"--record-root={folder}/records", *options]])
+        return code, output
 
-    return run_pytest_often(
-        [of("Wide"), of("OneNaN", "Raises"), [*of("Wide"), "-n", "2"], [*of("Wide"), "--tb=no", "-rN"]]
-    )
+    return run
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [0, 2], ids=["alone", "xdist"])
-def test_equal_shape_faults_are_one_entry(runs, number):
-    code, output = runs[number]
+@pytest.mark.parametrize("parallel", [(), slow(("-n", "2"))], ids=["alone", "xdist"])
+def test_equal_shape_faults_are_one_entry(run, parallel):
+    code, output = run("Wide", *parallel)
     assert code == 1, output
     count = int(re.search(r"(\d+) failed", output)[1])
     assert count > 10
@@ -88,9 +89,8 @@ def test_equal_shape_faults_are_one_entry(runs, number):
     )
 
 
-@pytest.mark.slow
-def test_targets_and_kinds_of_faults_are_separate_entries(runs):
-    code, output = runs[1]
+def test_targets_and_kinds_of_faults_are_separate_entries(run):
+    code, output = run("OneNaN Raises")
     assert code == 1
     assert output.count("FAILED in ") == 2, output
     shorts = re.findall(r"^FAILED .*", output, re.MULTILINE)
@@ -99,24 +99,21 @@ def test_targets_and_kinds_of_faults_are_separate_entries(runs):
     assert "look at pre-padding" not in output
 
 
-@pytest.mark.slow
-def test_an_exception_of_a_users_target_shows_file_and_line(runs):
-    _, output = runs[1]
+def test_an_exception_of_a_users_target_shows_file_and_line(run):
+    _, output = run("OneNaN Raises")
     line = 1 + TARGETS.splitlines().index('    return {}["nothing"]')
     assert re.search(rf"at missing \(.*wrong\.py:{line}\): return {{}}\[\"nothing\"\]", output), output
 
 
-@pytest.mark.slow
-def test_options_that_hide_failures_hide_them(runs):
-    code, output = runs[3]
+def test_options_that_hide_failures_hide_them(run):
+    code, output = run("Wide", "--tb=no", "-rN")
     assert code == 1
     assert "output.shape" not in output
     assert re.search(r"\d{2} failed, ", output)
 
 
-@pytest.mark.slow
-def test_no_line_of_the_results_is_wider_than_80_columns(runs):
-    _, output = runs[1]
+def test_no_line_of_the_results_is_wider_than_80_columns(run):
+    _, output = run("OneNaN Raises")
     table = output.partition("= conformance =")[2].partition("largest fraction")[0]
     assert "unsupported  not run" in table
     assert max(map(len, table.splitlines()[1:])) <= 80

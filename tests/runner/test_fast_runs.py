@@ -64,7 +64,6 @@ def test_cold_warm_parallel_and_without_cache_say_the_same(cold, tmp_path):
     assert (facts["cache"], plain_facts["cache"]) == ("engines", "none")
 
 
-@pytest.mark.slow
 def test_a_damaged_cache_is_reported_and_fails_nothing(cold, tmp_path):
     shutil.copytree(cold[0], tmp_path / "cache")
     files = (path for path in (tmp_path / "cache" / "engines").rglob("*") if path.is_file())
@@ -78,7 +77,6 @@ def test_a_damaged_cache_is_reported_and_fails_nothing(cold, tmp_path):
     assert "corrupt" in note
 
 
-@pytest.mark.slow
 def test_nothing_is_built_for_checks_that_need_no_engine(tmp_path):
     done = run_pytest(
         "cases/test_network.py", "--case", "num_groups/*", "--target", "tensorrt_rtx", "--no-record",

@@ -96,7 +96,6 @@ class Empty(NumpyTarget):
 """
 
 
-@pytest.mark.slow
 def test_a_run_that_compared_nothing_fails(tmp_path):
     (tmp_path / "empty.py").write_text(EMPTY)
     run = [

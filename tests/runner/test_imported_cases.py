@@ -1,6 +1,5 @@
 """A model is imported, and its cases run: from a folder of its own, with the model's weights."""
 
-import pytest
 from typer.testing import CliRunner
 
 from tests.support.helpers import run_pytest_often
@@ -20,7 +19,6 @@ def imported(folder, *arguments):
     assert result.exit_code == 0, result.output
 
 
-@pytest.mark.slow
 def test_imported_cases_run(tmp_path):
     imported(tmp_path, "--no-latency")
     tests = [str(ROOT / "cases"), "--target", "numpy", "--no-isolation", "--record-root=records", "--cases", "mine"]
@@ -31,7 +29,6 @@ def test_imported_cases_run(tmp_path):
     assert compared == {"net/y_n2-fp32": "pass", "net/u_n2-fp32": "pass"}
 
 
-@pytest.mark.slow
 def test_what_keeps_imported_cases_from_running_is_said(tmp_path):
     imported(tmp_path)
     tests = [str(ROOT / "cases"), "--target", "numpy", "--no-isolation", "--no-record", "--cases", "mine"]

@@ -109,7 +109,6 @@ def test_a_traceback_without_a_line_number_is_shown(handlers):
     assert "KeyboardInterrupt" in str(found.getrepr(funcargs=True))
 
 
-@pytest.mark.slow
 def test_sigterm_ends_a_run_and_removes_its_cache_folder(tmp_path):
     run = Interrupted(tmp_path, workers=0, target="tests/doubles/slow.py:Stuck")
     run.wait_for(lambda: list(run.temporary.glob("trt-conformance-*")))

@@ -125,11 +125,10 @@ class Told(NumpyTarget):
 """
 
 
-@pytest.mark.slow
 def test_what_is_looked_ahead_to_is_what_is_left_to_run(tmp_path):
     """-k and --lf choose after the tests have been arranged."""
     (tmp_path / "told.py").write_text(TOLD)
-    options = ["--target", f"{tmp_path}/told.py:Told", "--builders", "2", "--no-record", "-q"]
+    options = ["--target", f"{tmp_path}/told.py:Told", "--builders", "2", "--no-record", "-q", "--case", "stride_nd/*"]
     done = run_pytest("cases/test_forward.py::test_forward", *options, "-k", "stride_nd and h2_w and fp32")
     assert done.returncode == 0, done.stdout
     names = ["stride_nd/h2_w2-fp32", "stride_nd/h2_w1-fp32"]
@@ -147,7 +146,6 @@ class Breaks(NumpyTarget):
 """
 
 
-@pytest.mark.slow
 def test_what_breaks_ahead_has_a_verdict(tmp_path):
     (tmp_path / "breaks.py").write_text(BREAKS)
     options = ["--target", f"{tmp_path}/breaks.py:Breaks", "--builders", "1", "-q", "--record-root", str(tmp_path)]
@@ -184,16 +182,16 @@ def test_workers_of_one_run_get_neighbours(pytestconfig):
     assert config.option.dist == "loadfile"
 
 
-@pytest.mark.slow
 def test_what_stops_the_builders_comes_last():
     pytest.importorskip("tensorrt_rtx")
     done = run_pytest(
-        "cases/test_forward.py", "--target", "onnxruntime", "--target", "tensorrt_rtx", "--collect-only", "-q"
-    )
+        "cases/test_forward.py", "--target", "onnxruntime", "--target", "tensorrt_rtx", "--collect-only", "-q",
+        "--case", "stride_nd/*", "--case", "exact_groups/three*",
+    )  # fmt: skip
     names = [line.partition("[")[0] for line in done.stdout.splitlines() if "::" in line]
     first = names.index("cases/test_forward.py::test_execution_modes")
     assert set(names[first:]) == {"cases/test_forward.py::test_execution_modes"}
-    assert len(names) - first > 100
+    assert len(names) - first > 4
     assert {"cases/test_forward.py::test_forward", "cases/test_forward.py::test_inputs"} <= set(names[:first])
 
 

@@ -38,7 +38,6 @@ def records(folder):
     return [read_record(path) for path in sorted(folder.glob("records/*"))]
 
 
-@pytest.mark.slow
 def test_only_the_named_folders_run_and_the_record_names_them(here):
     tests = [str(ROOT / "cases"), "--target", "numpy", "--no-isolation", "--record-root=records"]
     runs = [
@@ -62,7 +61,6 @@ def test_only_the_named_folders_run_and_the_record_names_them(here):
     assert not list(here.rglob("mark"))
 
 
-@pytest.mark.slow
 def test_the_rerun_line_names_the_folder(here):
     tests = [str(ROOT / "cases" / "test_forward.py"), "--no-isolation", "--record-root=records"]
     ((code, output),) = run_pytest_often([[*tests, "--target", FLIPPED, "--cases", "my cases"]], here)
@@ -77,7 +75,6 @@ def test_the_rerun_line_names_the_folder(here):
     assert (again.case, again.check, again.message) == (failed.case, failed.check, failed.message)
 
 
-@pytest.mark.slow
 def test_what_cannot_be_run_is_refused_in_words(here):
     shutil.rmtree(here / "my cases" / "golden")
     tests = [str(ROOT / "cases"), "--target", "numpy", "--no-isolation", "--no-record"]

@@ -79,7 +79,6 @@ def verdicts_of_interrupted(folder):
     return lines[1:]
 
 
-@pytest.mark.slow
 def test_line_on_a_terminal(tmp_path):
     code, shown = on_terminal(tmp_path, "-q", "--tb", "short", "--no-record")
     assert code == 0
@@ -102,7 +101,6 @@ def test_ctrl_c_on_a_terminal_with_two_workers(tmp_path):
     assert 3 <= len(verdicts_of_interrupted(tmp_path)) < 12
 
 
-@pytest.mark.slow
 def test_ctrl_c_without_a_terminal(tmp_path):
     process = start(tmp_path, stdout=subprocess.PIPE)
     try:

@@ -102,7 +102,6 @@ def test_values_that_were_not_judged_are_judged_first():
         quick.take(Subject(make_case(), Engines(Lacking()), computed_reference))
 
 
-@pytest.mark.slow
 def test_a_run_states_its_cost(tmp_path):
     files = [f"cases/test_{name}.py" for name in ("forward", "sweep", "quick_latency")]
     done = run_pytest("-q", *files, *CASES, "--latency", "quick", f"--record-root={tmp_path}")
@@ -124,14 +123,12 @@ def test_a_run_states_its_cost(tmp_path):
     assert checks.index(QUICK_LATENCY) > max(i for i, check in enumerate(checks) if check == "forward")
 
 
-@pytest.mark.slow
 def test_on_a_cpu_it_is_off_unless_asked_for(tmp_path):
     done = run_pytest("-q", "cases/test_quick_latency.py", *CASES, f"--record-root={tmp_path}")
     assert done.returncode == 5
     assert not list(tmp_path.rglob("record.jsonl"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "text"),
     [

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from tests.support.helpers import run_pytest_often
+from tests.support.helpers import run_pytest_often, slow
 from trt_conformance.core.paths import ROOT
 
 WRONG = '''
@@ -104,13 +104,12 @@ CHECKS = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "checks", "below"),
     [
-        (["cases", *SMALL], CHECKS, "."),
-        (["cases/test_sweep.py", "--tier", "smoke", "--case", "layer/*f3*fp32", "-x"], {"network"}, "."),
-        (
+        slow(["cases", *SMALL], CHECKS, "."),
+        slow(["cases/test_sweep.py", "--tier", "smoke", "--case", "layer/*f3*fp32", "-x"], {"network"}, "."),
+        slow(
             [
                 "cases/test_latency.py",
                 "--latency",

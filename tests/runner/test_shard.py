@@ -22,7 +22,6 @@ def test_a_wrong_shard_is_refused(text):
         Shard.parse(text)
 
 
-@pytest.mark.slow
 def test_a_wrong_shard_is_refused_in_one_line():
     done = run_pytest("cases", "--shard", "3/2")
     assert done.returncode == 4
@@ -125,7 +124,6 @@ def test_a_shard_that_was_cut_short_is_reported():
     assert merged.missing == ("b: the run was cut short",)
 
 
-@pytest.mark.slow
 def test_a_shard_that_was_stopped_is_reported(tmp_path):
     """Its record has a closing line: -x ended it in good order, before all its cases had run."""
     options = ["--target", f"{ROOT}/tests/doubles/flipped.py:FlippedKernel", "--case", "stride_nd/*", "-q"]

@@ -6,7 +6,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.helpers import pytest_environment, run_pytest, run_pytest_often
+from tests.support.helpers import pytest_environment, run_pytest, run_pytest_often, slow
 from trt_conformance.cli import app
 from trt_conformance.core.paths import ROOT
 from trt_conformance.results.record.record import read_record
@@ -29,16 +29,15 @@ def started(*command, **environment):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("closed", "more"),
     [
         (">&-", ""),
-        (">&-", "--progress plain"),
-        ("2>&-", ""),
-        ("<&-", ""),
+        slow(">&-", "--progress plain"),
+        slow("2>&-", ""),
+        slow("<&-", ""),
         ("<&- >&- 2>&-", ""),
-        ("<&- >&- 2>&-", "-n 2"),
+        slow("<&- >&- 2>&-", "-n 2"),
     ],
 )
 def test_a_closed_stream_changes_nothing(tmp_path, closed, more):
@@ -51,7 +50,6 @@ def test_a_closed_stream_changes_nothing(tmp_path, closed, more):
     assert path.read_text(encoding="utf-8").count('"kind": "verdict"') == 4
 
 
-@pytest.mark.slow
 def test_caches_that_cannot_be_written_change_nothing(tmp_path, monkeypatch):
     """As in a checkout that is read-only: a file is where pytest, Python and the suite would make their folders."""
     (tmp_path / "file").write_text("in the way")
@@ -65,7 +63,6 @@ def test_caches_that_cannot_be_written_change_nothing(tmp_path, monkeypatch):
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-@pytest.mark.slow
 def test_a_home_that_is_no_folder_changes_nothing(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
@@ -76,7 +73,6 @@ def test_a_home_that_is_no_folder_changes_nothing(tmp_path, monkeypatch):
     assert "warning" not in done.stdout.lower()
 
 
-@pytest.mark.slow
 def test_a_user_without_a_home_has_a_cache_for_one_run(tmp_path, monkeypatch):
     """As in a container with any user number: neither the environment nor the system knows a home folder."""
     for name in ("HOME", "XDG_CACHE_HOME"):
@@ -89,8 +85,7 @@ def test_a_user_without_a_home_has_a_cache_for_one_run(tmp_path, monkeypatch):
     assert not (folder / "~").exists()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["größe", "größe\u4e2d"])
+@pytest.mark.parametrize("name", ["größe\u4e2d", slow("größe")])
 def test_a_locale_without_the_characters_of_a_name_changes_nothing(tmp_path, name):
     """Whatever the terminal cannot show is escaped there. The record and the report are in UTF-8."""
     (tmp_path / "mine.py").write_text(NAMED.format(name=name), encoding="utf-8")
@@ -107,7 +102,6 @@ def test_a_locale_without_the_characters_of_a_name_changes_nothing(tmp_path, nam
     assert name in path.with_name("report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 def test_a_clock_that_goes_back_changes_nothing(tmp_path):
     done = run_pytest("-p", "tests.support.clock_back", *NUMPY, f"--record-root={tmp_path}/records")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -123,7 +117,6 @@ def test_a_clock_that_goes_back_changes_nothing(tmp_path):
         assert done.exit_code == 0, (command, done.output)
 
 
-@pytest.mark.slow
 def test_a_record_that_cannot_be_written_ends_the_run(tmp_path):
     (tmp_path / "file").write_text("in the way")
     done = run_pytest(*NUMPY, f"--record-root={tmp_path}/file/records")
@@ -132,8 +125,9 @@ def test_a_record_that_cannot_be_written_ends_the_run(tmp_path):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("folder", ["cases/convolution", "cases/networks", "cases/expectations", "cases/sweeps"])
+@pytest.mark.parametrize(
+    "folder", ["cases/networks", *map(slow, ("cases/convolution", "cases/expectations", "cases/sweeps"))]
+)
 def test_an_unreadable_folder_is_named(tmp_path, monkeypatch, folder):
     """A run without its cases must not pass."""
     monkeypatch.setenv("UNREADABLE", folder)
@@ -144,7 +138,6 @@ def test_an_unreadable_folder_is_named(tmp_path, monkeypatch, folder):
     assert not (tmp_path / "records").exists()
 
 
-@pytest.mark.slow
 def test_plain_progress_without_conformance_tests():
     done = run_pytest("tests/numerics/test_shape.py", "--progress", "plain", "-k", "caffe", "--no-record")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -162,9 +155,8 @@ class Named(NumpyTarget):
 NAMES = [None, ["a"], "n\x00l", "half \ud800", "two\nlines", "\x1b[31mred", "../a"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("isolation", "names"), [((), NAMES), (("--no-isolation",), NAMES[-2:])], ids=["isolated", "inside"]
+    ("isolation", "names"), [((), NAMES[-2:]), slow((), NAMES[:-2]), slow(("--no-isolation",), NAMES[-2:])]
 )
 def test_a_target_of_an_unusable_name_is_refused(tmp_path, isolation, names):
     """In one message, with nothing run and nothing written."""
@@ -213,8 +205,7 @@ class Opens(NumpyTarget):
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("isolation", [(), ("--no-isolation",)], ids=["isolated", "inside"])
+@pytest.mark.parametrize("isolation", [slow(()), ("--no-isolation",)], ids=["isolated", "inside"])
 def test_what_a_target_says_cannot_command_the_terminal(tmp_path, isolation):
     (tmp_path / "mine.py").write_text(TALKING, encoding="utf-8")
     expected = {"Fails": (1, 2), "Declines": (0, 3), "Opens": (2, 1)}

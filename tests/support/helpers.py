@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import pytest
 
 from tests.support.fork_server import ForkServer
 from trt_conformance.core.attributes import Attributes
@@ -40,6 +41,8 @@ max = [1, 1, 12, 9]
 run = [[1, 1, 3, 9], [1, 1, 6, 9]]
 """
 """A case of such a file that runs two shapes."""
+slow = partial(pytest.param, marks=pytest.mark.slow)
+"""Values of a parametrized test for which it takes long."""
 PADDING_MODES: tuple[PaddingMode, ...] = get_args(PaddingMode)
 
 
@@ -85,25 +88,17 @@ def table_axis(size: int, window: int, stride: int, pre: int, post: int, dilatio
     return math.ceil(Fraction(size, stride)), before if padding > 0 else 0
 
 
-may_start_pytest = False
-"""Whether the test that runs now is marked slow."""
-
-
 def run_pytest(*arguments: str, root: Path = ROOT, path: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
     """Run pytest in a process of its own, in a folder, as if no other pytest were running.
 
     In another checkout, or with ``path`` before the harness on Python's path, the process starts from nothing. Else it
     is forked from one that has imported the suite, which is quicker.
-
-    Raises:
-        RuntimeError: the test that calls this is not marked slow.
     """
-    if not may_start_pytest:
-        raise RuntimeError("mark a test that starts pytest in a process: @pytest.mark.slow")
-    packages = (*path, ROOT / "harness") if path or root.is_relative_to(ROOT) else (root / "harness",)
+    is_checkout = not root.is_relative_to(ROOT) and (root / "harness").is_dir()
+    packages = (root / "harness",) if is_checkout else (*path, ROOT / "harness")
     environment = pytest_environment() | {"PYTHONPATH": os.pathsep.join(map(str, packages))}
     given = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments)
-    if hasattr(os, "fork") and not path and root.is_relative_to(ROOT):
+    if hasattr(os, "fork") and not path and not is_checkout:
         return _fork_server().run(given, root, environment)
     return subprocess.run(
         [sys.executable, "-m", "pytest", *given],

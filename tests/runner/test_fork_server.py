@@ -1,4 +1,4 @@
-"""A quick loop, `pytest -m "not slow"`, starts no pytest in a process."""
+"""Tests start pytest in processes that are forked from one that has imported the suite."""
 
 import os
 import subprocess
@@ -8,17 +8,6 @@ import pytest
 from tests.support import fork_server
 from tests.support.helpers import pytest_environment, run_pytest
 from trt_conformance.core.paths import ROOT
-
-
-def test_only_a_test_marked_slow_starts_pytest():
-    with pytest.raises(RuntimeError, match="mark a test that starts pytest"):
-        run_pytest("--version")
-
-
-@pytest.mark.slow
-def test_a_slow_test_starts_pytest():
-    assert "pytest" in run_pytest("--version").stdout
-
 
 OWN = """
 import os
@@ -38,7 +27,6 @@ def test_dies():
 """
 
 
-@pytest.mark.slow
 def test_runs_have_a_process_folder_and_streams_of_their_own(tmp_path):
     folder = ROOT / "tests"
     (tmp_path / "test_own.py").write_text(OWN.format(folder=str(folder)))
@@ -52,7 +40,6 @@ def test_runs_have_a_process_folder_and_streams_of_their_own(tmp_path):
     assert "LEFT" not in os.environ
 
 
-@pytest.mark.slow
 def test_a_run_without_an_end_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(fork_server, "PATIENCE_S", 0.1)
     server = fork_server.ForkServer(pytest_environment())
