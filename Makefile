@@ -30,7 +30,7 @@ conformance: $(STAMP) ## run every case on every target that works on this machi
 	@$(RUN) trt_conformance.cli doctor --brief
 	@$(RUN) pytest cases $(ARGS)
 
-test: $(STAMP)-test ## run the harness's own tests but for the slow ones, and the suite on this machine's targets
+test: $(STAMP)-test ## run the harness's quick tests, and the suite on this machine's targets
 	@$(RUN) pytest -n auto -m "not slow" $(ARGS)
 
 test-all: $(STAMP)-test ## run all tests, the slow ones included
