@@ -14,7 +14,7 @@ from trt_conformance.core import tensors
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.fills import content, parts
 from trt_conformance.core.tensors import case_data
-from trt_conformance.core.types import Fill
+from trt_conformance.core.types import OCTAVES, Fill
 
 # Of shape (2, 3, 4, 5) and seed 7, in float64. Another digest means that every golden changes.
 DIGESTS = {
@@ -32,6 +32,11 @@ DIGESTS = {
     "int8_full_range": "236331c672cc9920c4fb24e0fb5bf66f97d6a8a21b79f93122c254e839b714ae",
     "int8_extremes": "152fbca9e132cb93700cc8acfdde28a70fc31014e1130b27121c8eefdeec1449",
     "int8_ties": "2579e23aa4d3225c33fa4636d9c332c6f6c1e43768724228a93d50e385fa772a",
+    "integers_13_bits": "19bd7185f5d45bce8ecc985e8156e58267127e9629c7215954b7c19fb982a920",
+    "octaves": "559fc4c08a41562e7fba74243a801ab48f1b452877ea056bff636e1fd167f923",
+    "octaves_positive": "1d066f5a97cd441a235d37ea3f2be89401d141dcf8f5a20e1a95c432b451c1c4",
+    "octaves_half_zero": "6295beaabfbe0aca86e16ac1eb267837ab66bc74dea8736281a864be129e83bf",
+    "octaves_first_large": "559fc4c08a41562e7fba74243a801ab48f1b452877ea056bff636e1fd167f923",
 }
 INTEGERS = {
     "exact_integers": range(-3, 4),
@@ -39,6 +44,7 @@ INTEGERS = {
     "sparse_ternary": range(-1, 2),
     "int8_full_range": range(-128, 128),
     "int8_extremes": (-128, -127, -1, 0, 1, 126, 127),
+    "integers_13_bits": range(-(2**13), 2**13),
 }
 
 
@@ -59,7 +65,7 @@ def test_bytes_are_those_of_another_process():
 
 @pytest.mark.parametrize("fill", INTEGERS)
 def test_draws_every_value_of_its_range_and_no_other(fill):
-    assert set(content((10_000,), fill).tolist()) == set(INTEGERS[fill])
+    assert set(content((25 * len(INTEGERS[fill]),), fill).tolist()) == set(INTEGERS[fill])
 
 
 def test_uniform_fills_its_interval_evenly():
@@ -127,13 +133,27 @@ def test_an_infinity_that_the_case_states_is_not_an_overflow():
     assert np.isinf(case_data(case).input[..., 0]).all()
 
 
+@pytest.mark.parametrize("exponents", [(0, 0), (-3, 2), (-22, -22)])
+@pytest.mark.parametrize("fill", OCTAVES)
+def test_octaves(fill, exponents):
+    values = content((5, 400), fill, seed=11, exponents=exponents)
+    first, rest = values[:, 0], values[:, 1:]
+    given = np.frexp(np.abs(rest[rest != 0]))[1] - 1
+    assert sorted(set(given)) == list(range(exponents[0], exponents[1] + 1))
+    assert (rest < 0).any() == (fill != "octaves_positive")
+    assert (0.4 < (values == 0).mean() < 0.6) == (fill == "octaves_half_zero")
+    if fill == "octaves_first_large":
+        assert ((np.abs(first) >= 1) & (np.abs(first) < 2)).all()
+    assert len(set(np.abs(values[values != 0]))) == (values != 0).sum()
+
+
 @pytest.mark.parametrize("fill", get_args(Fill))
 def test_a_fill_made_in_parts_is_the_fill(fill):
     shape = (2, 3, 4, 5)
-    whole = content(shape, fill, seed=7)
+    whole = content(shape, fill, seed=7, exponents=(-2, 3))
     for size in (1, 7, 50, 1000):
         found = np.full(whole.size, np.nan)
-        for part, values in parts(shape, fill, 7, size):
+        for part, values in parts(shape, fill, 7, size, (-2, 3)):
             found[part] = values
         assert found.tobytes() == whole.tobytes()
 

@@ -182,8 +182,8 @@ def in_type(dtype: type, sums: Callable[..., Array] = fused) -> Multiply:
 
 
 def undilated(case: Case) -> bool:
-    """Whether an FFT can convolve the case."""
-    return case.kernel.shape[1] > 0 and all(d == 1 for d in case.attributes.dilation)
+    """Whether an FFT can convolve the case. The spectra of data near overflow do overflow."""
+    return case.kernel.shape[1] > 0 and all(d == 1 for d in case.attributes.dilation) and not case.rounding
 
 
 def fits_float16(case: Case) -> bool:

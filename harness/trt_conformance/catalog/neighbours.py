@@ -12,10 +12,12 @@ from trt_conformance.core.words import closest, shown
 
 # Fields that describe the case or its expected result, not the network.
 _SAID = {"id", "name", "file", "line", "section", "doc", "claims", "source", "errata", "expect", "relations", "reject"}
-_EXPECTED = {"runs_in", "exact", "distinguishes", "latency", "large", "golden", "special_values"}
+_EXPECTED = {"runs_in", "exact", "rounding", "distinguishes", "latency", "large", "golden", "special_values"}
 # Fields that count as one: both shapes include the number of channels, and a tensor has a fill or values.
 _AS_ONE = {"input.shape": "shapes", "kernel.shape": "shapes"} | {
-    f"{tensor}.{part}": f"{tensor}" for tensor in ("input", "kernel", "bias") for part in ("fill", "values", "seed")
+    f"{tensor}.{part}": f"{tensor}"
+    for tensor in ("input", "kernel", "bias")
+    for part in ("fill", "values", "seed", "exponents")
 }
 _AS_ONE |= {f"refit.wrong.{part}": "refit.wrong" for part in Misrefit.model_fields}
 

@@ -24,6 +24,7 @@ TARGET_CHECKS = (
     "reject",
     "relations",
     "repeats",
+    "rounding",
     "special_values",
     "tactics",
 )

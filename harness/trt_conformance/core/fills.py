@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -26,12 +26,13 @@ PART = 2**22
 
 @dataclass(frozen=True)
 class _Part:
-    """The elements from ``start`` to ``stop`` of a tensor in C order."""
+    """The elements from ``start`` to ``stop`` of a tensor in C order; ``exponents`` are those of `_octaves`."""
 
     shape: Sequence[int]
     seed: int
     start: int
     stop: int
+    exponents: tuple[int, int] = (0, 0)
 
     @property
     def places(self) -> NDArray[np.int64]:
@@ -80,6 +81,24 @@ def _extremes(part: _Part) -> Float64:
     return choices[_integers(part, 0, len(choices) - 1).astype(np.intp)]
 
 
+def _octaves(part: _Part) -> Float64:
+    """Return values of both signs in [2^e, 2^(e+1)), in 53 bits, e drawn from the exponents."""
+    words, (low, high) = part.words(), part.exponents
+    exponent = (words >> np.uint64(2)) % np.uint64(1024) % np.uint64(high - low + 1)
+    magnitude = np.ldexp(1 + (words >> np.uint64(12)).astype(np.float64) * 2.0**-52, exponent.astype(np.int64) + low)
+    return np.where(words & np.uint64(1), -magnitude, magnitude)
+
+
+def _octaves_half_zero(part: _Part) -> Float64:
+    return np.where(part.words() & np.uint64(2), _octaves(part), 0.0)
+
+
+def _octaves_first_large(part: _Part) -> Float64:
+    """Return octaves, of which the first value of each map or image is in the octave of 1."""
+    is_first = part.places % math.prod(part.shape[1:]) == 0
+    return np.where(is_first, _octaves(replace(part, exponents=(0, 0))), _octaves(part))
+
+
 _FILLS: dict[Fill, Callable[[_Part], Float64]] = {
     "tiled_1_to_9": _tiled,
     "powers_of_ten": _powers,
@@ -95,10 +114,21 @@ _FILLS: dict[Fill, Callable[[_Part], Float64]] = {
     "int8_extremes": _extremes,
     "int8_ties": lambda part: _integers(part, -261, 261) / 2,
     "uniform_20_bits": lambda part: _integers(part, -(2**20), 2**20 - 1) * 2.0**-20,
+    "integers_13_bits": lambda part: _integers(part, -(2**13), 2**13 - 1),
+    "octaves": _octaves,
+    "octaves_positive": lambda part: np.abs(_octaves(part)),
+    "octaves_half_zero": _octaves_half_zero,
+    "octaves_first_large": _octaves_first_large,
 }
 
 
-def content(shape: Sequence[int], fill: Fill | None, values: Sequence[float] | None = None, seed: int = 0) -> Float64:
+def content(
+    shape: Sequence[int],
+    fill: Fill | None,
+    values: Sequence[float] | None = None,
+    seed: int = 0,
+    exponents: tuple[int, int] = (0, 0),
+) -> Float64:
     """Return a tensor of ``shape`` in float64, from literal values or a named fill. A fill is read-only.
 
     Fills: ``tiled_1_to_9`` (the document's input: 1..9 tiled 3x3 over the last two dimensions),
@@ -106,8 +136,11 @@ def content(shape: Sequence[int], fill: Fill | None, values: Sequence[float] | N
     ``powers_of_ten_alternating`` (the same, sign alternating over the leading dimensions), ``zeros``,
     ``ones``, ``ramp`` (1, 2, 3, ...), ``uniform`` ([-1, 1)), ``exact_integers`` (-3..3), ``ternary`` (-1..1),
     ``sparse_ternary`` (the same, but 0 in 7 of 8 places), ``int8_full_range`` (-128..127), ``int8_extremes``
-    (values at the ends of int8), ``int8_ties`` (multiples of one half, to both sides beyond int8) and
-    ``uniform_20_bits`` (multiples of 2^-20 in [-1, 1): float32 rounds their sums, float64 does not).
+    (values at the ends of int8), ``int8_ties`` (multiples of one half, to both sides beyond int8),
+    ``uniform_20_bits`` (multiples of 2^-20 in [-1, 1): float32 rounds their sums, float64 does not),
+    ``integers_13_bits`` (-2^13..2^13-1) and ``octaves`` (both signs, in [2^e, 2^(e+1)) with e drawn from the lowest to
+    the highest of ``exponents``). Of the octaves there are three more: ``octaves_positive``, ``octaves_half_zero``
+    (half of the values are 0) and ``octaves_first_large`` (e = 0 for the first value of each map or image).
 
     Raises:
         ValueError: the values do not fit the shape, or neither fill nor values are given.
@@ -118,10 +151,13 @@ def content(shape: Sequence[int], fill: Fill | None, values: Sequence[float] | N
         return np.asarray(values, dtype=np.float64).reshape(tuple(shape))
     if fill is None:
         raise ValueError("either fill or values must be given")
-    return (_cached if math.prod(shape) <= CACHED_ELEMENTS else _drawn)(fill, tuple(shape), seed)
+    draw = _cached if math.prod(shape) <= CACHED_ELEMENTS else _drawn
+    return draw(fill, tuple(shape), seed, exponents)
 
 
-def parts(shape: Sequence[int], fill: Fill, seed: int, size: int = PART) -> Iterator[tuple[slice, Float64]]:
+def parts(
+    shape: Sequence[int], fill: Fill, seed: int, size: int = PART, exponents: tuple[int, int] = (0, 0)
+) -> Iterator[tuple[slice, Float64]]:
     """Yield a fill part by part: a slice of the elements in C order, and their values; together, what `content` gives.
 
     So a large tensor can be made in a narrower type without ever being in float64 as a whole.
@@ -129,11 +165,11 @@ def parts(shape: Sequence[int], fill: Fill, seed: int, size: int = PART) -> Iter
     elements = math.prod(shape)
     for start in range(0, elements, size):
         stop = min(start + size, elements)
-        yield slice(start, stop), _FILLS[fill](_Part(shape, seed, start, stop))
+        yield slice(start, stop), _FILLS[fill](_Part(shape, seed, start, stop, exponents))
 
 
-def _drawn(fill: Fill, shape: tuple[int, ...], seed: int) -> Float64:
-    drawn = _FILLS[fill](_Part(shape, seed, 0, math.prod(shape))).reshape(shape)
+def _drawn(fill: Fill, shape: tuple[int, ...], seed: int, exponents: tuple[int, int]) -> Float64:
+    drawn = _FILLS[fill](_Part(shape, seed, 0, math.prod(shape), exponents)).reshape(shape)
     drawn.setflags(write=False)
     return drawn
 

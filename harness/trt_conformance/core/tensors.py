@@ -52,7 +52,12 @@ def content_of(spec: TensorSpec | BiasSpec, shape: Sequence[int]) -> Float64:
     """
     if spec.stored is not None:
         return read_stored(spec.stored, shape)
-    return content(shape, spec.fill, spec.values, spec.seed)
+    return content(shape, spec.fill, spec.values, spec.seed, exponents_of(spec))
+
+
+def exponents_of(spec: TensorSpec | BiasSpec) -> tuple[int, int]:
+    """Return the exponents of a fill of octaves; those of 1 where it has none."""
+    return (spec.exponents if isinstance(spec, TensorSpec) else None) or (0, 0)
 
 
 def parameters(case: Case) -> Parameters:
@@ -88,7 +93,8 @@ def case_data(case: Case, run_shape: Sequence[int] | None = None) -> CaseData:
     given = parameters(case)
     if values is None and case.input.fill is not None and math.prod(shape) > PART:
         return CaseData(given.kernel, given.bias, _rounded_by_parts(case, shape, case.input.fill))
-    x = _rounded(case, "input", content(shape, case.input.fill, values, case.input.seed))
+    given_x = content(shape, case.input.fill, values, case.input.seed, exponents_of(case.input))
+    x = _rounded(case, "input", given_x)
     return CaseData(given.kernel, given.bias, x)
 
 
@@ -124,7 +130,7 @@ def weights_bytes(case: Case) -> int:
 def _rounded_by_parts(case: Case, shape: Sequence[int], fill: Fill) -> Array:
     """A large input, filled and rounded part by part: in float64 it might not fit the memory."""
     x = np.empty(shape, NUMPY_TYPE[case.data_type])
-    for part, values in parts(shape, fill, case.input.seed, PART):
+    for part, values in parts(shape, fill, case.input.seed, PART, exponents_of(case.input)):
         x.reshape(-1)[part] = _rounded(case, "input", values)
     return x
 

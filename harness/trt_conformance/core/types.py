@@ -37,7 +37,14 @@ Fill = Literal[
     "int8_extremes",
     "int8_ties",
     "uniform_20_bits",
+    "integers_13_bits",
+    "octaves",
+    "octaves_positive",
+    "octaves_half_zero",
+    "octaves_first_large",
 ]
+OCTAVES: tuple[Fill, ...] = ("octaves", "octaves_positive", "octaves_half_zero", "octaves_first_large")
+"""Fills that need exponents."""
 
 Format = Literal[
     "LINEAR",
@@ -77,6 +84,10 @@ _Size = Annotated[int, Field(strict=True, ge=0)]
 # TOML arrays are read as lists, which a strict tuple would refuse.
 Ints = Annotated[tuple[_Int, ...], Field(strict=False, min_length=1, max_length=8)]
 Shape = Annotated[tuple[_Size, ...], Field(strict=False, min_length=1, max_length=8)]
+Exponents = Annotated[
+    tuple[Annotated[_Int, Field(ge=-1022, le=1023)], Annotated[_Int, Field(ge=-1022, le=1023)]], Field(strict=False)
+]
+"""The lowest and the highest exponent of a fill of octaves."""
 Floats = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 AttributeValue = _Int | Ints | PaddingMode

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from trt_conformance.mutants import arithmetic, fp8, geometry, interactions, operands, refitting, refusals, scaling
+from trt_conformance.mutants import (
+    arithmetic,
+    fp8,
+    geometry,
+    interactions,
+    operands,
+    refitting,
+    refusals,
+    rounding,
+    scaling,
+)
 from trt_conformance.mutants import int8 as quantized
 from trt_conformance.mutants import network as epilogues
 from trt_conformance.mutants import outputs as results
@@ -13,6 +23,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *geometry.MUTANTS,
     *operands.MUTANTS,
     *arithmetic.MUTANTS,
+    *rounding.MUTANTS,
     *quantized.MUTANTS,
     *fp8.MUTANTS,
     *scaling.MUTANTS,

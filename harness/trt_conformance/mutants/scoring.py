@@ -16,6 +16,7 @@ from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.printed import check_printed
 from trt_conformance.checks.rejections import check_reject
 from trt_conformance.checks.relations import Find, check_relation
+from trt_conformance.checks.rounding import check_rounding
 from trt_conformance.checks.second_input import check_inputs
 from trt_conformance.checks.selection import SELECTIONS
 from trt_conformance.checks.subject import Golden, Subject
@@ -95,6 +96,8 @@ def _checks(case: Case, find: Find) -> Iterator[tuple[str, Check]]:
         yield "forward", check_forward
     if SELECTIONS["exact"](case):
         yield "inputs", check_inputs
+    if SELECTIONS["rounding"](case):
+        yield "rounding", check_rounding
     if SELECTIONS["printed"](case):
         yield "printed", check_printed
     if SELECTIONS["rejected"](case):

@@ -130,6 +130,8 @@ def _shows(verdict: Verdict, case: Case) -> Shows:
 
 def _not_shown(verdict: Verdict, case: Case) -> str | None:
     """Why no program shows a failure; None if one does."""
+    if verdict.check == "rounding" and _REFUSED not in verdict.message:
+        return "each element is within its bound, and a program shows those that are not"
     if verdict.check not in SHOWN_CHECKS and not (_REFUSED in verdict.message or verdict.status == "error"):
         return f"`{verdict.check}` compares several runs; a program is written for {_listed(SHOWN_CHECKS)}"
     if _RIGHT_VALUES in verdict.message:

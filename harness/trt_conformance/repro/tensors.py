@@ -9,8 +9,8 @@ import numpy as np
 
 from trt_conformance.core.case import BiasSpec, Case, TensorSpec
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.tensors import content_of
-from trt_conformance.core.types import DataType, Fill
+from trt_conformance.core.tensors import content_of, exponents_of
+from trt_conformance.core.types import OCTAVES, DataType, Fill
 
 WORDS = [
     "def words(shape, seed):",
@@ -19,6 +19,13 @@ WORDS = [
 INTEGERS = [
     "def integers(shape, seed, low, high):",
     "    return (words(shape, seed) >> np.uint64(16)) % np.uint64(high - low + 1) + float(low)",
+]
+OCTAVES_CODE = [
+    "def octaves(shape, seed, low, high):",
+    "    drawn = words(shape, seed)",
+    "    exponent = (drawn >> np.uint64(2)) % np.uint64(1024) % np.uint64(high - low + 1)",
+    "    size = np.ldexp(1 + (drawn >> np.uint64(12)) * 2.0**-52, exponent.astype(int) + low)",
+    "    return np.where(drawn & np.uint64(1), -size, size)",
 ]
 BFLOAT16 = [
     "def bfloat16(values):  # rounded to nearest, ties to even, as float32",
@@ -31,9 +38,11 @@ MAX_STORED = 2**18
 POWERS = "np.array([float(f'1e{{4 - i}}') for i in range({window})]).reshape({plane})"
 
 
-def fill_code(fill: Fill, shape: Sequence[int], seed: int) -> str:
-    """Return a NumPy expression for a fill, in float64; it may call `words` and `integers`."""
+def fill_code(fill: Fill, shape: Sequence[int], seed: int, exponents: tuple[int, int] = (0, 0)) -> str:
+    """Return a NumPy expression for a fill, in float64; it may call `words`, `integers` and `octaves`."""
     size, ranges = tuple(shape), INTEGER_RANGES
+    if fill in OCTAVES:
+        return _octaves_code(fill, size, seed, exponents)
     if fill in ranges:
         return f"integers({size}, {seed}, {ranges[fill][0]}, {ranges[fill][1]})"
     match fill:
@@ -66,10 +75,24 @@ def fill_code(fill: Fill, shape: Sequence[int], seed: int) -> str:
     raise AssertionError(fill)
 
 
+def _octaves_code(fill: Fill, size: tuple[int, ...], seed: int, exponents: tuple[int, int]) -> str:
+    drawn = f"octaves({size}, {seed}, {exponents[0]}, {exponents[1]})"
+    match fill:
+        case "octaves_positive":
+            return f"np.abs({drawn})"
+        case "octaves_half_zero":
+            return f"np.where(words({size}, {seed}) & np.uint64(2), {drawn}, 0.0)"
+        case "octaves_first_large":
+            is_first = f"np.arange({math.prod(size)}).reshape({size}) % {math.prod(size[1:])} == 0"
+            return f"np.where({is_first}, octaves({size}, {seed}, 0, 0), {drawn})"
+    return drawn
+
+
 INTEGER_RANGES: dict[Fill, tuple[int, int]] = {
     "exact_integers": (-3, 3),
     "ternary": (-1, 1),
     "int8_full_range": (-128, 127),
+    "integers_13_bits": (-(2**13), 2**13 - 1),
 }
 
 
@@ -80,7 +103,7 @@ def content_code(spec: TensorSpec | BiasSpec, shape: Sequence[int], values: Sequ
     if spec.stored is not None:
         return stored_code(spec, shape)
     assert spec.fill is not None
-    return fill_code(spec.fill, shape, spec.seed)
+    return fill_code(spec.fill, shape, spec.seed, exponents_of(spec))
 
 
 def stored_code(spec: TensorSpec | BiasSpec, shape: Sequence[int]) -> str:
@@ -126,10 +149,12 @@ def helpers(code: Sequence[str]) -> list[str]:
     """The functions that lines of code call."""
     text = "\n".join(code)
     lines: list[str] = []
-    if "integers(" in text or "words(" in text:
+    if any(f"{name}(" in text for name in ("integers", "octaves", "words")):
         lines += ["", "", *WORDS]
     if "integers(" in text:
         lines += ["", "", *INTEGERS]
+    if "octaves(" in text:
+        lines += ["", "", *OCTAVES_CODE]
     if "bfloat16(" in text:
         lines += ["", "", *BFLOAT16]
     return lines

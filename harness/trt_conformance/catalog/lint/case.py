@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.catalog.lint.data import lint_data
 from trt_conformance.catalog.lint.epilogue import lint_epilogue, lint_joined
-from trt_conformance.catalog.lint.expectation import lint_distinguishes, lint_exact, lint_expectation
+from trt_conformance.catalog.lint.expectation import (
+    lint_distinguishes,
+    lint_exact,
+    lint_expectation,
+    lint_rounding,
+)
 from trt_conformance.catalog.lint.kinds import lint_deprecated, lint_golden, lint_large, lint_relations, lint_timed
 from trt_conformance.catalog.lint.network import lint_network
 from trt_conformance.catalog.lint.quantization import lint_quantization
@@ -66,3 +71,4 @@ def lint_case(case: Case) -> Iterator[Problem]:
         yield from vacuous(case, layer)
         yield from lint_exact(case, layer)
         yield from lint_distinguishes(case, layer)
+        yield from lint_rounding(case, layer)

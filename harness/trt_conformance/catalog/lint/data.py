@@ -12,12 +12,16 @@ from trt_conformance.catalog.explain import Problem
 from trt_conformance.core.case import BiasSpec, Case, TensorSpec
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.tensors import NUMPY_TYPE, content_of
+from trt_conformance.core.types import OCTAVES
 from trt_conformance.core.words import counted
 
 Shape = tuple[int, ...]
 
 # Fills that are defined over the last two dimensions.
 _PLANE_FILLS = ("tiled_1_to_9", "powers_of_ten", "powers_of_ten_alternating")
+
+# The last octave, to its end, that rounds to a finite value of the type.
+LARGEST_OCTAVE = {"float32": 2.0**126, "bfloat16": 2.0**126, "float16": 2.0**14}
 
 
 def lint_data(case: Case, refused: bool) -> Iterator[Problem]:
@@ -44,11 +48,29 @@ def lint_data(case: Case, refused: bool) -> Iterator[Problem]:
             yield (name, "values"), f"{name}.values: {given} for shape {list(shape)}, expected {math.prod(shape)}"
         elif tensor.values and not refused:
             yield from _overflows(case, name, tensor.values)
+        if name != "bias":
+            yield from _exponents(case, name, tensor)
     if case.dynamic and case.input.values and any(run != case.input.shape for run in case.dynamic.run):
         yield (
             ("input", "values"),
             f"input.values fit only {list(case.input.shape)}: dynamic.run needs a fill",
         )
+
+
+def _exponents(case: Case, name: str, tensor: TensorSpec) -> Iterator[Problem]:
+    """Yield the problem of the exponents of octaves: missing, without octaves, in the wrong order, or too large."""
+    given = tensor.exponents
+    if given is None:
+        if tensor.fill in OCTAVES:
+            yield (name,), f"{name}.exponents is missing: {tensor.fill} needs the lowest and the highest"
+        return
+    where = (name, "exponents")
+    if tensor.fill not in OCTAVES:
+        yield where, f"{name}.exponents: only {', '.join(OCTAVES)} have exponents"
+    elif given[0] > given[1]:
+        yield where, f"{name}.exponents: the lowest, {given[0]}, is larger than the highest, {given[1]}"
+    elif 2.0 ** given[1] > LARGEST_OCTAVE[case.data_type]:
+        yield where, f"{name}.exponents: 2^{given[1]} and more is beyond the range of {case.data_type}"
 
 
 def _stored(case: Case, name: str, tensor: TensorSpec | BiasSpec, shape: Shape) -> Iterator[Problem]:
