@@ -5,6 +5,8 @@ import pytest
 from tests.support.helpers import SMALL_FILE
 from trt_conformance.catalog import case_file, catalog
 from trt_conformance.catalog.catalog import CaseFileError, load_catalog
+from trt_conformance.cli.selection import read_catalog
+from trt_conformance.core import paths
 from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.disk_cache import DiskCache
 
@@ -47,6 +49,20 @@ def test_what_was_found_faultless_is_not_linted_again(root, known, linted):
     assert linted == ["small/values-fp32"]
     assert load_catalog(CaseFolder.at(root), linted=known).cases == first.cases
     assert linted == ["small/values-fp32"]
+
+
+def test_commands_remember_it_as_well(root, linted, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "users_cache", lambda: tmp_path / "caches")
+    for _ in range(2):
+        assert len(read_catalog([CaseFolder.at(root)]).cases) == 1
+    assert linted == ["small/values-fp32"]
+
+
+def test_where_the_user_has_no_home_commands_lint_each_time(root, linted, monkeypatch):
+    monkeypatch.setattr(paths, "users_cache", lambda: None)
+    for _ in range(2):
+        read_catalog([CaseFolder.at(root)])
+    assert linted == ["small/values-fp32"] * 2
 
 
 def test_without_a_memory_every_load_lints(root, linted):

@@ -28,7 +28,9 @@ from trt_conformance.core.files import content_hash
 from trt_conformance.core.paths import PACKAGE
 from trt_conformance.core.types import Tier
 
-__all__ = ["CaseFileError", "Catalog", "Claim", "Fault", "load_catalog"]
+__all__ = ["CaseFileError", "Catalog", "Claim", "Fault", "linted_files", "load_catalog"]
+
+_LINTED_FILES_LIMIT = 2**16
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,11 @@ def load_catalog(*folders: CaseFolder, tier: Tier | None = "nightly", linted: Di
     is_linted.remember()
     found = tuple(sweep for _, sweep in sweeps if sweep is not None)
     return Catalog((*(case for _, case in cases), *generated), claims, found, tuple(folders))
+
+
+def linted_files(caches: Path | None) -> DiskCache | None:
+    """What remembers, in a folder of caches, which files were linted without a fault; None without such a folder."""
+    return None if caches is None else DiskCache(caches / "linted", _LINTED_FILES_LIMIT)
 
 
 def _check_apart(folders: Sequence[CaseFolder]) -> None:

@@ -17,10 +17,14 @@ PATTERN_HELP = "Only these cases: an id, with or without its precision, a file, 
 
 
 def read_catalog(folders: Sequence[CaseFolder], tier: Tier | None = "nightly") -> Catalog:
-    """Read the catalog of folders. Raises CaseFileError with every fault."""
-    from trt_conformance.catalog import catalog
+    """Read the catalog of folders. Raises CaseFileError with every fault.
 
-    return catalog.load_catalog(*folders, tier=tier)
+    Files that were linted without a fault, by a run or another command, are not linted again until they change.
+    """
+    from trt_conformance.catalog import catalog
+    from trt_conformance.core.paths import users_cache
+
+    return catalog.load_catalog(*folders, tier=tier, linted=catalog.linted_files(users_cache()))
 
 
 def select_cases(catalog: Catalog, patterns: Sequence[str]) -> tuple[Case, ...]:

@@ -22,6 +22,17 @@ ACCEPTED = Path("reports") / "accepted"
 RUNS = (ROOT if IS_CHECKOUT else Path.cwd()) / "reports" / "runs"
 
 
+def users_cache() -> Path | None:
+    """The suite's folder in the user's cache folder; None if the system does not know the user's home."""
+    from platformdirs import user_cache_path
+
+    try:
+        found = user_cache_path("trt-conformance")
+    except RuntimeError:  # of platformdirs 4.14; older versions return a relative path that begins with "~"
+        return None
+    return found if found.is_absolute() else None
+
+
 def install_command(extra: str) -> str:
     """The command that installs an extra of this package: ``pip install 'trt-conformance[cpu]'``."""
     return f"pip install -e '.[{extra}]'" if IS_CHECKOUT else f"pip install 'trt-conformance[{extra}]'"

@@ -8,22 +8,13 @@ from shutil import rmtree
 from tempfile import mkdtemp
 
 import pytest
-from platformdirs import user_cache_path
 
 from trt_conformance.core.cpus import usable_cpus
+from trt_conformance.core.paths import users_cache
 from trt_conformance.core.signals import uninterrupted
 from trt_conformance.runner import pool
 from trt_conformance.runner.options import RunOptions
 from trt_conformance.targets.options import MOST_BUILDERS, Options
-
-
-def _users_cache() -> Path | None:
-    """The suite's folder in the user's cache folder; None if the system does not know the user's home."""
-    try:
-        found = user_cache_path("trt-conformance")
-    except RuntimeError:  # of platformdirs 4.14; older versions return a relative path that begins with "~"
-        return None
-    return found if found.is_absolute() else None
 
 
 class BuildOptions:
@@ -54,7 +45,7 @@ class BuildOptions:
         """The folder of caches that remain after the run. None with ``--no-cache``, or where the user has no home."""
         if not self._options.cache:
             return None
-        return self._options.cache_dir or _users_cache()
+        return self._options.cache_dir or users_cache()
 
     @cached_property
     def _cache_of_this_run(self) -> Path:

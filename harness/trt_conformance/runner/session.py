@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from trt_conformance.catalog.catalog import Catalog, load_catalog
+from trt_conformance.catalog.catalog import Catalog, linted_files, load_catalog
 from trt_conformance.catalog.expectations import ExpectationsByFolder, load_expectations
 from trt_conformance.core.case import Case
-from trt_conformance.core.disk_cache import DiskCache
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.results.record.record import RecordWriter
@@ -29,7 +28,6 @@ from trt_conformance.targets.protocols import Target
 
 # Engines of timed cases hold large buffers.
 LIVE_TIMED_ENGINES = 8
-LINTED_FILES_IN_CACHE = 2**16
 # Cases to look ahead for each builder: one being built and one waiting, so that no builder is idle.
 AHEAD = 2
 
@@ -62,9 +60,7 @@ class Run:
     @cached_property
     def catalog(self) -> Catalog:
         """Every case file and claim."""
-        lasting = self.builds.lasting_cache
-        cache = DiskCache(lasting / "linted", LINTED_FILES_IN_CACHE) if lasting is not None else None
-        return load_catalog(*self.options.folders, tier=None, linted=cache)
+        return load_catalog(*self.options.folders, tier=None, linted=linted_files(self.builds.lasting_cache))
 
     @cached_property
     def selection(self) -> Selection:

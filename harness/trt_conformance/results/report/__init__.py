@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from trt_conformance.catalog.catalog import Catalog, load_catalog
+from trt_conformance.catalog.catalog import Catalog, linted_files, load_catalog
 from trt_conformance.catalog.expectations import Expectation
 from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.errors import ConformanceError, TomlError
 from trt_conformance.core.files import replacing
-from trt_conformance.core.paths import ACCEPTED
+from trt_conformance.core.paths import ACCEPTED, users_cache
 from trt_conformance.core.toml import parse
 from trt_conformance.results.record.record import Record, read_record
 from trt_conformance.results.report.page import report_page
@@ -31,7 +31,7 @@ def view_of(records: Sequence[Record], folders: Sequence[CaseFolder] = ()) -> Vi
     folders = folders or tuple(dict.fromkeys(folder for record in records for folder in record.folders))
     catalog: Catalog | None = None
     with suppress(ConformanceError):
-        catalog = load_catalog(*folders, tier=None)
+        catalog = load_catalog(*folders, tier=None, linted=linted_files(users_cache()))
     return View(tuple(records), catalog, _expectations((*folders, SUITE)))
 
 
