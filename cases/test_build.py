@@ -1,8 +1,9 @@
-"""Does the target build an engine of the case, with a plan of the size that the weights explain?"""
+"""Does the target build an engine that says of itself what it should, with a plan that its weights explain?"""
 
 import pytest
 
 from trt_conformance.checks.build import check_build
+from trt_conformance.checks.engine_report import check_engine
 from trt_conformance.checks.plan_size import check_plan_size
 from trt_conformance.core.engine_cost import PLAN
 
@@ -13,3 +14,8 @@ def test_build(subject, judge):
     judge(built, "build")
     if PLAN in built.figures:
         judge(check_plan_size(subject), "plan_size")
+
+
+@pytest.mark.cases("reporting", needs="networks")
+def test_engine(subject, judge):
+    judge(check_engine(subject))

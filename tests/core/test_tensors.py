@@ -29,6 +29,7 @@ DIGESTS = {
     "exact_integers": "69d0ca56171ed259cead4c43a17cbab6466cee55d3bfbd0054aaad7d02779666",
     "ternary": "ea30e5690d4cf23575e4befc16126f5a9edbe4a43dba5efc7a8c0f9fb9885214",
     "sparse_ternary": "f5c7403bd92257acf7c3a1a81762c0f349487d0dd81b2b0dea37d765887df213",
+    "two_of_four": "2cfd5bfaee5121dc6b05e254cd2ff64078e970098af313dae7323a49cce5aee2",
     "int8_full_range": "236331c672cc9920c4fb24e0fb5bf66f97d6a8a21b79f93122c254e839b714ae",
     "int8_extremes": "152fbca9e132cb93700cc8acfdde28a70fc31014e1130b27121c8eefdeec1449",
     "int8_ties": "2579e23aa4d3225c33fa4636d9c332c6f6c1e43768724228a93d50e385fa772a",

@@ -126,6 +126,13 @@ def test_sparse_fill_is_sparse():
     assert 0.86 < float((content((20000,), "sparse_ternary", seed=3) == 0).mean()) < 0.89
 
 
+def test_two_of_each_four_channels_are_zero():
+    kernel = content((5, 8, 3, 3), "two_of_four", seed=3)
+    in_fours = (kernel != 0).reshape(5, 2, 4, 3, 3).sum(axis=2)
+    assert in_fours.max() == 2
+    assert (kernel != 0).any(axis=(0, 2, 3)).all()  # no channel is left out by every map
+
+
 @pytest.mark.parametrize("case", EXACT, ids=ids)
 def test_numpy_has_no_error(case):
     engine = NumpyTarget().build(case)

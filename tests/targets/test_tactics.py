@@ -263,7 +263,7 @@ def leveled(**options):
     """Plans of a builder with levels, without threads."""
     builder = PlanBuilder(api(Leveled(CHOICES), IBuilderConfig=LeveledConfig), None, Options(**options), None)
     builder.define = lambda case: DEFINITION
-    builder.load = lambda content: None
+    builder.load = lambda content, case: None
     builder.prepare = lambda to_build: None
     plans = Plans([builder], BuildCache(None), {}, Quiet(GpuLock(None)))
     return plans, builder._api.builder
@@ -293,7 +293,7 @@ def test_tactics_are_listed_and_built_ahead_by_threads():
             threads.append(threading.current_thread().name)
             return DEFINITION
 
-        def load(self, content):
+        def load(self, content, case):
             return None
 
         def prepare(self, to_build):

@@ -21,6 +21,7 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "related": lambda case: bool(case.relations),
     "exact": lambda case: case.reject is None and case.exact,
     "rounding": lambda case: case.reject is None and case.rounding,
+    "reporting": lambda case: case.reject is None and case.expect.engine is not None,
     "deprecated": lambda case: case.deprecated is not None,
     "claimed_printed": lambda case: case.expect.printed is not None and case.precision in ("fp32", "int8", "fp8"),
 }

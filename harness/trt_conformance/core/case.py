@@ -18,6 +18,7 @@ from pydantic.json_schema import SkipJsonSchema
 from trt_conformance.core.attributes import Attributes, _attributes
 from trt_conformance.core.builder_fields import Builder, BuilderFacts
 from trt_conformance.core.case_folder import SUITE, CaseFolder
+from trt_conformance.core.engine_fields import EngineReport
 from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.network_fields import LayerAttributes, Network
 from trt_conformance.core.quantization_fields import Quantize
@@ -75,11 +76,15 @@ class BiasSpec(Model):
 
 
 class Formats(Model):
-    """Memory layouts of the network's input and output, and the content of the input's elements that pad a vector."""
+    """Memory layouts of the network's input and output, and the content of the input's elements that pad a vector.
+
+    ``also``: layouts that are allowed, too, for both; the builder chooses one.
+    """
 
     input: Format = "LINEAR"
     output: Format = "LINEAR"
     padding: Literal["zeros", "nan"] = "zeros"
+    also: Annotated[tuple[Format, ...], Field(strict=False)] = ()
 
 
 class Types(Model):
@@ -149,6 +154,7 @@ class Expect(Model):
     ideal: str | None = None
     attributes: LayerAttributes | None = None
     builder: BuilderFacts | None = None
+    engine: EngineReport | None = None
 
 
 class Relation(Model):

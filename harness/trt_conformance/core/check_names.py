@@ -9,6 +9,7 @@ TARGET_CHECKS = (
     "build",
     "deprecated",
     "edge",
+    "engine",
     "execution_modes",
     "forward",
     "fresh",

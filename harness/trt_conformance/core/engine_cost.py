@@ -8,6 +8,9 @@ STORED_WEIGHTS = "stored_weights_bytes"
 DEVICE_MEMORY = "device_memory_bytes"
 WORKSPACE = "workspace_bytes"
 BUILD = "build_s"
+SPARSE_ELIGIBLE = "sparse_eligible_layers"
+SPARSE = "sparse_layers"
+"""How many layers the builder lists as eligible for sparse math, and for how many it picked that."""
 
 COST: dict[str, str] = {
     PLAN: "plan",

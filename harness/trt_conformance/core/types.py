@@ -33,6 +33,7 @@ Fill = Literal[
     "exact_integers",
     "ternary",
     "sparse_ternary",
+    "two_of_four",
     "int8_full_range",
     "int8_extremes",
     "int8_ties",

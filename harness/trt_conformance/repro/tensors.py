@@ -67,6 +67,10 @@ def fill_code(fill: Fill, shape: Sequence[int], seed: int, exponents: tuple[int,
         case "sparse_ternary":
             drawn = f"integers({size}, {seed}, 0, 15)"
             return f"np.array([-1.0, 1.0] + [0.0] * 14)[{drawn}.astype(int)]"
+        case "two_of_four":
+            kept = f"(np.arange({size[1]}) + np.arange({size[0]})[:, None]) % 4 < 2"
+            axes = ", None" * (len(size) - 2)
+            return f"np.where(({kept})[:, :{axes}], integers({size}, {seed}, -3, 3), 0.0)"
         case "int8_extremes":
             drawn = f"integers({size}, {seed}, 0, 6)"
             return f"np.array([-128.0, -127, -1, 0, 1, 126, 127])[{drawn}.astype(int)]"

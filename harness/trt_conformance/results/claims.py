@@ -10,8 +10,8 @@ from trt_conformance.catalog.claims import Checkable, Claim
 from trt_conformance.core.documents import COOKBOOK, DOCUMENTS, document_of
 from trt_conformance.core.verdict import Verdict
 
-DECISIVE_CHECKS = ("reject", "deprecated")
-"""Checks that decide about a claim without a comparison of values: they are about a refusal or a name."""
+DECISIVE_CHECKS = ("reject", "deprecated", "engine")
+"""Checks that decide about a claim without a comparison of values: of a refusal, a name, or what an engine says."""
 
 WORDS = {
     "holds": "holds",

@@ -262,6 +262,7 @@ _RETURNS: dict[str, Callable[[Any], str]] = {
     "environment": _json_table,
     "tactics": lambda value: "" if isinstance(value, TacticChoices) else "a TacticChoices",
     "describe": _engine_facts,
+    "reports": _json_table,
     "execution_modes": lambda value: "" if _are_texts(value) else "a tuple of names (str)",
     "run_in_mode": _outputs,
     "run_misaligned": _outputs,

@@ -188,6 +188,14 @@ class Capabilities(Target, Engine, Protocol):
         """What the engine runs; None where the implementation cannot say."""
         ...
 
+    def reports(self) -> dict[str, Any]:
+        """What the engine says of its tensors, profiles and layer: JSON values under the names of `EngineReport`.
+
+        ``context_shapes`` has the shapes of input and output that a context says for each run shape, ``parameters``
+        those of the layer that an inspector gives.
+        """
+        ...
+
     def execution_modes(self) -> tuple[str, ...]:
         """Further modes of execution in this version, each of which must give the bits of `run`.
 

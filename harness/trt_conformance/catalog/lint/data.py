@@ -17,8 +17,8 @@ from trt_conformance.core.words import counted
 
 Shape = tuple[int, ...]
 
-# Fills that are defined over the last two dimensions.
-_PLANE_FILLS = ("tiled_1_to_9", "powers_of_ten", "powers_of_ten_alternating")
+# Fills that are defined over two dimensions.
+_PLANE_FILLS = ("tiled_1_to_9", "powers_of_ten", "powers_of_ten_alternating", "two_of_four")
 
 # The last octave, to its end, that rounds to a finite value of the type.
 LARGEST_OCTAVE = {"float32": 2.0**126, "bfloat16": 2.0**126, "float16": 2.0**14}

@@ -76,6 +76,12 @@ def _definition(case: Case) -> Iterator[Problem]:
 
 
 def _formats(case: Case) -> Iterator[Problem]:
+    if case.formats.also and {case.formats.input, case.formats.output} & set(case.formats.also):
+        yield ("formats", "also"), "formats.also: a layout is stated twice"
+    for name in case.formats.also:
+        for side, held in (("input", case.input_type), ("output", case.output_type)):
+            if name not in LAYOUTS or held not in LAYOUTS[name].types or LAYOUTS[name].rank > case.spatial_rank:
+                yield ("formats", "also"), f"formats.also: the {side}, {held}, cannot be in {name}"
     for side, name, held in (
         ("input", case.formats.input, case.input_type),
         ("output", case.formats.output, case.output_type),

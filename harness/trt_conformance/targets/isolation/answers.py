@@ -59,6 +59,7 @@ _RESULTS: dict[str, TypeAdapter[Any]] = {
     "build": _BUILT,
     "build_with": _BUILT,
     "tactics": TypeAdapter(TacticChoices),
+    "reports": TypeAdapter(dict[str, Any]),
     "execution_modes": TypeAdapter(tuple[str, ...]),
     "timing_modes": TypeAdapter(tuple[Mode, ...]),
     "measure": TypeAdapter(Measurement),

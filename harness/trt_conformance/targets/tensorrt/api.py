@@ -10,7 +10,7 @@ from typing import Any
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
-from trt_conformance.core.engine_cost import DEVICE_MEMORY, STORED_WEIGHTS, WORKSPACE
+from trt_conformance.core.engine_cost import DEVICE_MEMORY, SPARSE, SPARSE_ELIGIBLE, STORED_WEIGHTS, WORKSPACE
 from trt_conformance.core.tensors import NUMPY_TYPE
 from trt_conformance.core.types import DataType
 from trt_conformance.targets.errors import Unsupported
@@ -33,6 +33,8 @@ _NO_DEVICE = re.compile(
 # Said at the end of a build, by 8.6 without the unit, by TensorRT-RTX of the largest layer's scratch memory.
 _MEMORY = re.compile(r"(?:Total|Max) (Weights|Activation|Scratch) Memory: (\d+)(?: bytes)?\s*$")
 _MEMORY_OF = {"Weights": STORED_WEIGHTS, "Activation": DEVICE_MEMORY, "Scratch": WORKSPACE}
+# Said of builds with the flag SPARSE_WEIGHTS, with the names of layers behind the colon.
+_SPARSE = re.compile(r"\(Sparsity\) (?:(Layers eligible)|TRT inference plan picked sparse)[^:]*:\s*(.*)")
 # A warning, not an error, as kernels are left out that need more memory than the GPU has left.
 _SHORTAGE = "insufficient memory"
 
@@ -182,6 +184,9 @@ def _make_logger(trt: Any, flavour: str, has_gpu: bool) -> Any:
         def log(self, severity: Any, message: str) -> None:
             if severity == trt.ILogger.Severity.INFO and (found := _MEMORY.match(message)):
                 _LOGGED.memory[_MEMORY_OF[found[1]]] = int(found[2])
+            elif severity == trt.ILogger.Severity.INFO and (found := _SPARSE.match(message)):
+                names = [name for name in found[2].split(", ") if name.strip()]
+                _LOGGED.memory[SPARSE_ELIGIBLE if found[1] else SPARSE] = len(names)
             if severity == trt.ILogger.Severity.WARNING and _SHORTAGE in message:
                 _LOGGED.shortage = message.strip()
             if severity not in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):

@@ -26,6 +26,7 @@ from trt_conformance.targets.tensorrt.network import WARNINGS
 from trt_conformance.targets.tensorrt.placing import Places, give_scratch
 from trt_conformance.targets.tensorrt.plans import Plan
 from trt_conformance.targets.tensorrt.quiet import Quiet
+from trt_conformance.targets.tensorrt.reporting import laid_out, reported
 from trt_conformance.targets.timing import gpu, quick
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 from trt_conformance.targets.timing.yardstick import spin_seconds
@@ -55,6 +56,10 @@ class AheadOfTimeEngine:
         raise NotRun(self.reason)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
+    def reports(self) -> dict[str, Any]:
         """Raises NotRun."""
         raise NotRun(self.reason)
 
@@ -101,9 +106,9 @@ class TensorRTEngine:
         self._api, self._ceilings, self._quiet = api, ceilings, quiet
         self.origin = plan.origin
         self._case = case
-        self._formats = case.formats
         self._resources = ExitStack()
         self._engine, self._context, self._facts, _ = plan.loaded or load(api, plan.content, case)
+        self._formats = laid_out(self._engine, case.formats)
         self._stream = cuda.Stream()
         self._resources.callback(self._stream.close)
         self._buffers: dict[str, cuda.Buffer] = {}
@@ -146,6 +151,9 @@ class TensorRTEngine:
 
     def describe(self) -> EngineFacts | None:
         return self._facts
+
+    def reports(self) -> dict[str, Any]:
+        return reported(self._api, self._engine, self._context, self._case)
 
     def timing_modes(self) -> tuple[Mode, ...]:
         return gpu.modes()

@@ -243,10 +243,11 @@ class _Draft:
         return output
 
     def _lay_out(self, tensor: Any, name: Format) -> None:
-        if name == "LINEAR":
+        names = (name, *self.case.formats.also)
+        if names == ("LINEAR",):
             return
-        layout = self.api.required_member("TensorFormat", name)
-        tensor.allowed_formats = 1 << int(layout)
+        layouts = [self.api.required_member("TensorFormat", each) for each in names]
+        tensor.allowed_formats = sum(1 << int(layout) for layout in layouts)
 
     def _assign(self, layer: Any, name: str, value: Any) -> None:
         if not hasattr(layer, name):

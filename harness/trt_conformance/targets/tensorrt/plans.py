@@ -37,6 +37,7 @@ _SOURCES = (
     "targets/tensorrt",
     "core/builder_fields.py",
     "core/case.py",
+    "core/engine_fields.py",
     "core/epilogue_fields.py",
     "core/network_fields.py",
     "core/quantization_fields.py",
