@@ -45,6 +45,13 @@ def fill_code(fill: Fill, shape: Sequence[int], seed: int, exponents: tuple[int,
         return _octaves_code(fill, size, seed, exponents)
     if fill in ranges:
         return f"integers({size}, {seed}, {ranges[fill][0]}, {ranges[fill][1]})"
+    if fill == "two_of_four":
+        kept = f"(np.arange({size[1]}) + np.arange({size[0]})[:, None]) % 4 < 2"
+        return f"np.where(({kept})[:, :{', None' * (len(size) - 2)}], integers({size}, {seed}, -3, 3), 0.0)"
+    return _plain_code(fill, size, seed)
+
+
+def _plain_code(fill: Fill, size: tuple[int, ...], seed: int) -> str:
     match fill:
         case "tiled_1_to_9":
             return (
@@ -67,10 +74,6 @@ def fill_code(fill: Fill, shape: Sequence[int], seed: int, exponents: tuple[int,
         case "sparse_ternary":
             drawn = f"integers({size}, {seed}, 0, 15)"
             return f"np.array([-1.0, 1.0] + [0.0] * 14)[{drawn}.astype(int)]"
-        case "two_of_four":
-            kept = f"(np.arange({size[1]}) + np.arange({size[0]})[:, None]) % 4 < 2"
-            axes = ", None" * (len(size) - 2)
-            return f"np.where(({kept})[:, :{axes}], integers({size}, {seed}, -3, 3), 0.0)"
         case "int8_extremes":
             drawn = f"integers({size}, {seed}, 0, 6)"
             return f"np.array([-128.0, -127, -1, 0, 1, 126, 127])[{drawn}.astype(int)]"
