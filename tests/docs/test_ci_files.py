@@ -153,3 +153,40 @@ def test_container_files_name_what_exists(file: str) -> None:
         assert re.search(rf"(?m)^{extra} = \[", offered), f"{file}: there is no extra {extra}"
     for constraints in re.findall(r"/source/(constraints[\w-]*\.txt)", text):
         assert (ROOT / constraints).is_file()
+
+
+def test_the_workflow_of_submissions_verifies_what_a_pull_request_adds(tmp_path):
+    workflow = yaml.safe_load((CI / "submissions.yml").read_text(encoding="utf-8"))
+    (line,) = (step["run"] for step in workflow["jobs"]["verify"]["steps"] if "verify" in step.get("run", ""))
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+
+    def commit(message, **files):
+        for name, content in files.items():
+            path = tmp_path / "repository" / "results" / name / "h100" / "record.jsonl.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        for arguments in (["add", "-A"], ["commit", "-q", "--allow-empty", "-m", message]):
+            subprocess.run([*git, *arguments], cwd=tmp_path / "repository", check=True)
+
+    subprocess.run(["git", "init", "-q", str(tmp_path / "repository")], check=True)
+    commit("first", old="1", changed="1")
+    subprocess.run(["git", "update-ref", "refs/remotes/origin/main", "HEAD"], cwd=tmp_path / "repository", check=True)
+    commit("more", changed="2", **{"of two words": "1"})
+    program = tmp_path / "trt-conformance"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 1\n', encoding="utf-8")
+    program.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "GITHUB_BASE_REF": "main"}
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", line],
+        cwd=tmp_path / "repository",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0  # as the program's
+    assert done.stdout.splitlines() == [
+        "verify",
+        "results/changed/h100/record.jsonl.gz",
+        "results/of two words/h100/record.jsonl.gz",
+    ]

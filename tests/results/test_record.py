@@ -300,3 +300,8 @@ def test_a_full_disk_ends_the_run_and_leaves_what_was_written(tmp_path, parallel
     (path,) = tmp_path.rglob("record.jsonl")
     assert len(read_record(path).verdicts) == 3
     assert not read_record(path).complete
+
+
+def test_the_targets_of_a_record_are_found_once():
+    run = record(verdict(), verdict(target="numpy"))
+    assert run.targets is run.targets

@@ -30,6 +30,7 @@ from trt_conformance.cli import (
     repro,
     run,
     site,
+    verify,
 )
 from trt_conformance.cli.streams import discard_stdout, open_closed_streams
 from trt_conformance.core.errors import ConformanceError
@@ -78,6 +79,7 @@ app.command()(rebuild.rebuild)
 app.command()(report.report)
 app.command()(repro.repro)
 app.command()(site.site)
+app.command()(verify.verify)
 app.command(context_settings=TO_PYTEST)(run.run)
 
 

@@ -12,7 +12,7 @@ from trt_conformance.core.words import one_line
 
 Runs = Annotated[
     list[Path],
-    typer.Argument(metavar="RUN...", help="Run records, their folders, or a folder of such folders."),
+    typer.Argument(metavar="RUN...", help="Run records, their folders, or folders of such folders."),
 ]
 Database = Annotated[
     Path | None,

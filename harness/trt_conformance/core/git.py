@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,22 @@ def uncommitted(folder: Path) -> list[str] | None:
         return [entry[3:] for entry in _git("status", *options, "--", ".", folder=folder).split("\0") if entry]
     except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
         return None
+
+
+def has_commit(name: str) -> bool | None:
+    """Whether a commit, given by its full hash, is one of the checkout's repository; None outside a checkout."""
+    try:
+        if not _is_own():
+            return None
+    except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return None
+    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", name):
+        return False
+    try:
+        _git("cat-file", "-e", f"{name}^{{commit}}")
+    except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return False
+    return True
 
 
 def _is_own() -> bool:

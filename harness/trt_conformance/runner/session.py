@@ -11,8 +11,10 @@ import pytest
 from trt_conformance.catalog.catalog import Catalog, linted_files, load_catalog
 from trt_conformance.catalog.expectations import ExpectationsByFolder, load_expectations
 from trt_conformance.core.case import Case
+from trt_conformance.core.case_folder import SUITE
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
+from trt_conformance.golden.sums import short_sums
 from trt_conformance.results.record.record import RecordWriter
 from trt_conformance.runner.build_options import BuildOptions
 from trt_conformance.runner.lookahead import Lookahead, builds, subject_of
@@ -146,4 +148,5 @@ class Run:
             run_environment.describe(list(self.targets), self.unavailable),
             shard.describe(self.selection.ids, self.config) if shard else None,
             self.options.folders,
+            short_sums(SUITE.golden) if SUITE in self.options.folders else None,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -63,10 +64,17 @@ def _check_whole(records: Mapping[str, Record]) -> None:
         ("shards of different runs", {file: shard.tests for file, shard in shards.items()}),
         ("shards of runs with different numbers of parts", {file: shard.of for file, shard in shards.items()}),
         ("runs of different commits", {file: r.header.environment.source.commit for file, r in records.items()}),
+        ("runs with different goldens", {file: _goldens(r) for file, r in records.items() if r.header.goldens}),
     ):
         if len(set(values.values())) > 1:
             lines = "\n  ".join(f"{file}: {value}" for file, value in values.items())
             raise ConformanceError(f"these are {what}, so they are not parts of one run:\n  {lines}")
+
+
+def _goldens(record: Record) -> str:
+    """A hash that is the same for equal goldens."""
+    text = " ".join(f"{file} {digest}" for file, digest in sorted(record.header.goldens.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _shards(records: Mapping[str, Record]) -> dict[str, Shard]:
@@ -168,8 +176,13 @@ def _header(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str]
             for file, record in records.items()
         ],
     )
-    folders = headers[0].case_folders
-    return header.model_copy(update={"case_folders": folders}) if folders else header
+    stated = {"case_folders": headers[0].case_folders, "goldens": _stated_goldens(headers)}
+    return header.model_copy(update={name: value for name, value in stated.items() if value})
+
+
+def _stated_goldens(headers: Sequence[RunLine]) -> dict[str, str]:
+    """The goldens that all parts state; nothing if one does not."""
+    return headers[0].goldens if all(header.goldens for header in headers) else {}
 
 
 def _shared(environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,6 +31,8 @@ FILE_NAME = "record.jsonl"
 COMPRESSED_NAME = "record.jsonl.gz"
 MAX_BYTES = 1 << 30
 """The largest decompressed record that is read: some two million verdicts."""
+MAX_NESTING = 2
+"""Levels of folders in which records are looked for."""
 MAX_HEADER = 1 << 24
 """The longest first line that is read alone, in bytes."""
 GZIP_MAGIC = b"\x1f\x8b"
@@ -50,8 +53,13 @@ class RecordWriter:
         environment: Mapping[str, Any],
         shard: Mapping[str, Any] | None = None,
         folders: Sequence[CaseFolder] = (SUITE,),
+        goldens: Mapping[str, str] | None = None,
     ) -> None:
-        """Start the record. ``folders`` are those of the cases; they are listed unless they are the suite's own."""
+        """Start the record.
+
+        ``folders`` are those of the cases; they are listed unless they are the suite's own. ``goldens``: the sums of
+        the suite's goldens, if they are compared with.
+        """
         now = datetime.now(timezone.utc)
         name = f"{now:%Y%m%dT%H%M%S}-{'+'.join(targets) or 'reference'}"
         self.folder = _fresh(root, name)
@@ -65,6 +73,7 @@ class RecordWriter:
                 "environment": dict(environment),
                 **({"shard": dict(shard)} if shard else {}),
                 **({"case_folders": [_listed(folder) for folder in folders]} if tuple(folders) != (SUITE,) else {}),
+                **({"goldens": dict(goldens)} if goldens else {}),
             }
         )
 
@@ -157,7 +166,7 @@ class Record:
     def complete(self) -> bool:
         return self.end is not None
 
-    @property
+    @cached_property
     def targets(self) -> tuple[str, ...]:
         """The targets that were requested or have a verdict, without the suite's own data."""
         every = dict.fromkeys((*self.header.targets, *(v.target for v in self.verdicts)))
@@ -171,7 +180,7 @@ def record_path(folder: Path) -> Path | None:
 
 
 def record_paths(paths: Sequence[Path]) -> list[Path]:
-    """The records that paths stand for, each once: records, runs' folders, or folders of such folders.
+    """The records that paths stand for, each once: records, runs' folders, or folders that contain such folders.
 
     What is none of these stands for itself, so that reading it says what is wrong.
 
@@ -186,10 +195,20 @@ def _below(path: Path) -> list[Path]:
         return [path]
     if record := record_path(path):
         return [record]
-    found = [record for folder in sorted(path.iterdir()) if folder.is_dir() and (record := record_path(folder))]
+    found = list(_within(path, MAX_NESTING))
     if not found:
         raise ConformanceError(f"{path}: contains no run record")
     return found
+
+
+def _within(path: Path, levels: int) -> Iterator[Path]:
+    """The records in the folders below a path, by name; a run's folder contains no other's."""
+    for folder in sorted(path.iterdir()):
+        if folder.is_dir() and not folder.is_symlink():
+            if record := record_path(folder):
+                yield record
+            elif levels > 1:
+                yield from _within(folder, levels - 1)
 
 
 def save_record(folder: Path, record: Record, *, compressed: bool = False) -> Path:

@@ -254,7 +254,8 @@ class Part(Line):
 class RunLine(Line):
     """The first line. Where shards were merged, ``environment`` is what their machines have in common.
 
-    ``case_folders`` are those of the cases; none is listed where they are the suite's own.
+    ``case_folders`` are those of the cases; none is listed where they are the suite's own. ``goldens``: of each file of
+    the suite's goldens the first 16 hexadecimal digits of its SHA-256.
     """
 
     kind: Literal["run"]
@@ -264,6 +265,7 @@ class RunLine(Line):
     environment: Environment
     shard: Shard | None = None
     case_folders: list[ListedFolder] = []
+    goldens: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]] = {}
     merged: list[Part] | None = None
 
 

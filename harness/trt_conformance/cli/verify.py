@@ -1,0 +1,85 @@
+"""``trt-conformance verify``: whether records can be submitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trt_conformance.cli.output import AsJson, print_json
+
+if TYPE_CHECKING:
+    from trt_conformance.results.submission import Checkout, Choice, Submission
+
+Records = Annotated[
+    list[Path],
+    typer.Argument(metavar="RECORD...", help="Run records, their folders, or folders of such folders."),
+]
+
+
+def verify(records: Records, as_json: AsJson = False) -> None:
+    """Check that records can be submitted: the schema of every line, that the
+    run is complete, its commit and goldens, version and GPU.
+
+    Exit code 0 if all can be submitted, 1 if one cannot, 2 if there is no record.
+    """
+    from trt_conformance.core.errors import ConformanceError
+    from trt_conformance.core.paths import relative
+    from trt_conformance.core.words import counted, one_line
+    from trt_conformance.results.record.record import read_record, record_paths
+    from trt_conformance.results.submission import check
+
+    checkout = _checkout()
+    found: list[Submission] = []
+    unreadable: dict[str, str] = {}
+    for path in record_paths(records):
+        if not path.exists():
+            raise ConformanceError(f"{path}: there is no such record")
+        try:
+            found.append(check(path, read_record(path), checkout))
+        except ConformanceError as fault:
+            unreadable[relative(path)] = str(fault)
+    if as_json:
+        print_json({"records": [one.to_json() for one in found], "unreadable": unreadable})
+    else:
+        for one in found:
+            typer.echo(one_line(_headline(one)))
+            for problem in one.faults:
+                typer.echo(f"  wrong: {one_line(problem.what)}\n  mend:  {one_line(problem.mend)}")
+        for name, message in unreadable.items():
+            typer.echo(one_line(f"{name}: cannot be read"))
+            typer.echo(f"  wrong: {one_line(message)}\n  mend:  copy the record again from where it was written")
+    bad = len(unreadable) + sum(bool(one.faults) for one in found)
+    if bad:
+        typer.echo(f"{bad} of {counted(len(found) + len(unreadable), 'record')} cannot be submitted", err=True)
+        raise typer.Exit(1)
+
+
+def _headline(one: Submission) -> str:
+    from trt_conformance.core.paths import relative
+
+    choice = f"tier {one.choice.tier}" + (f", chosen by {', '.join(one.choice.part)}" if one.choice.part else "")
+    verdict = "cannot be submitted" if one.faults else f"can be submitted as {one.place}"
+    return f"{relative(one.path)}: {verdict}; {one.cases} of {one.of} cases ({choice})"
+
+
+def _checkout() -> Checkout:
+    from trt_conformance.catalog.catalog import load_catalog
+    from trt_conformance.core.git import has_commit
+    from trt_conformance.core.paths import GOLDEN
+    from trt_conformance.golden.sums import short_sums
+    from trt_conformance.results.submission import Checkout
+
+    catalog = load_catalog(tier=None)
+
+    @cache
+    def cases(choice: Choice) -> Sequence[str]:
+        own = (
+            case.id for case in catalog.cases if (choice.timed or not case.latency) and (choice.large or not case.large)
+        )
+        return (*own, *(name for sweep in catalog.sweeps for name in sweep.names(choice.tier)))
+
+    return Checkout(short_sums(GOLDEN), cases, has_commit)

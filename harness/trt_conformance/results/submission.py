@@ -1,0 +1,229 @@
+"""Whether a record can be submitted: complete, of a known commit, of these goldens, and saying where it ran."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from trt_conformance.core.target_name import TargetName
+from trt_conformance.core.types import Tier
+from trt_conformance.core.words import counted, one_line
+from trt_conformance.results.record.record import COMPRESSED_NAME, Record
+
+FOLDER = "results"
+"""The folder of submitted records: ``results/<version>/<gpu>/record.jsonl.gz``."""
+RUN_AGAIN = "run the suite again"
+SHOWN = 5
+TENSORRT = ("tensorrt", "tensorrt_rtx")
+
+_TIERS: tuple[Tier, ...] = get_args(Tier)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a record cannot be submitted, and what to do about it."""
+
+    what: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the arguments of a run chose. ``part``: the words that leave cases out."""
+
+    tier: Tier
+    timed: bool
+    large: bool
+    part: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """What a record is checked against.
+
+    Attributes:
+        goldens: the sums of this checkout's goldens, as a record has them.
+        cases: the ids of the cases that a choice leaves.
+        has_commit: whether a commit is one of this repository; None where Git cannot tell.
+    """
+
+    goldens: Mapping[str, str]
+    cases: Callable[[Choice], Sequence[str]]
+    has_commit: Callable[[str], bool | None]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A record's check: where it belongs, how many cases it has of those that its run chose, and its faults."""
+
+    path: Path
+    place: str
+    cases: int
+    of: int
+    choice: Choice
+    faults: tuple[Fault, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values."""
+        return asdict(self) | {"path": str(self.path)}
+
+
+def check(path: Path, record: Record, checkout: Checkout) -> Submission:
+    """Check a record that has been read, so that each of its lines is one that the schema allows."""
+    choice = choice_of(record.header.environment.arguments)
+    expected = checkout.cases(choice)
+    found = {verdict.case for verdict in record.verdicts if verdict.target in subjects(record)}
+    faults = (
+        *_incomplete(record),
+        *_shards(record),
+        *_without_cases(record, choice, expected, found),
+        *_source(record, checkout),
+        *_goldens(record, checkout),
+        *_subject(record),
+        *_misplaced(path, record),
+    )
+    return Submission(path, place_of(record), len(found.intersection(expected)), len(expected), choice, faults)
+
+
+def choice_of(arguments: Sequence[str]) -> Choice:
+    """What the arguments of a run chose."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--tier", default="smoke")
+    parser.add_argument("--latency", nargs="?", const="full")
+    parser.add_argument("--large", action="store_true")
+    for option in ("--case", "--deselect", "-k", "-m"):
+        parser.add_argument(option, action="append", default=[])
+    for option in ("--lf", "--last-failed"):
+        parser.add_argument(option, action="store_true")
+    try:
+        given, rest = parser.parse_known_args(list(arguments))
+    except argparse.ArgumentError as fault:  # pytest would have refused them
+        return Choice("smoke", timed=False, large=False, part=(str(fault),))
+    named = {"--case": given.case, "--deselect": given.deselect, "-k": given.k, "-m": given.m}
+    part = [f"{option} {value}" for option, values in named.items() for value in values]
+    part += [word for word in rest if not word.startswith("-") and word.partition("::")[0].endswith(".py")]
+    part += ["--lf"] if given.lf or given.last_failed else []
+    tier: Tier = given.tier if given.tier in _TIERS else "smoke"
+    return Choice(tier, given.latency == "full", given.large, tuple(part))
+
+
+def subjects(record: Record) -> tuple[str, ...]:
+    """The targets that a record is about: those of TensorRT, or else all."""
+    found = tuple(name for name in record.targets if TargetName.parse(name).flavour in TENSORRT)
+    return found or record.targets
+
+
+def place_of(record: Record) -> str:
+    """Where a record belongs: ``results/tensorrt-8.6.1/h200/record.jsonl.gz``."""
+    name = TargetName.parse((*subjects(record), "unknown")[0])
+    gpu = (record.header.environment.device.gpu or "no GPU").removeprefix("NVIDIA ")
+    version = "-".join(filter(None, name[:2]))
+    return f"{FOLDER}/{_plain(version)}/{_plain(gpu)}/{COMPRESSED_NAME}"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9_.]+", "-", text.lower()).strip("-.") or "unknown"
+
+
+def _incomplete(record: Record) -> Iterator[Fault]:
+    if record.end is None:
+        yield Fault("it has no closing line: the run was killed, or is still running", f"{RUN_AGAIN}, to its end")
+    elif record.end.stopped:
+        yield Fault("the run was stopped before all its tests had run", f"{RUN_AGAIN}, without -x and Ctrl-C")
+    elif record.end.exit not in (0, 1):
+        yield Fault(f"the run ended with exit code {record.end.exit}, not 0 or 1", f"{RUN_AGAIN}, and see what it says")
+
+
+def _is_part(record: Record) -> bool:
+    """Whether it is one shard of several."""
+    return record.header.shard is not None and record.header.shard.of > 1
+
+
+def _shards(record: Record) -> Iterator[Fault]:
+    shard = record.header.shard
+    if shard is not None and _is_part(record):
+        text = f"it is shard {shard.index} of {shard.of} alone"
+        yield Fault(text, "merge the records of all shards: trt-conformance merge RECORD... -o DIR")
+    parts = record.header.merged or []
+    shards = [part.shard for part in parts if part.shard is not None]
+    missing = sorted(set(range(1, shards[0].of + 1)) - {one.index for one in shards}) if shards else []
+    if missing:
+        text = f"it lacks {counted(len(missing), 'shard')} of {shards[0].of}: {_listed(map(str, missing))}"
+        yield Fault(text, "run the missing shards and merge again, without --partial")
+    if any(part.ended is None for part in parts):
+        yield Fault("a part that it was merged of has no end", "run that part again and merge again")
+
+
+def _without_cases(record: Record, choice: Choice, expected: Sequence[str], found: set[str]) -> Iterator[Fault]:
+    if record.header.case_folders:
+        yield Fault("it has cases of other folders than the suite's own", f"{RUN_AGAIN}, without --cases")
+    elif not found:
+        yield Fault("no check of a target is in it", f"{RUN_AGAIN}, with --target")
+    elif not (choice.part or _is_part(record)) and (missing := [case for case in expected if case not in found]):
+        text = f"{len(missing)} of {len(expected)} cases of tier {choice.tier} have no verdict: {_listed(missing)}"
+        yield Fault(text, f"{RUN_AGAIN} at this commit: its cases are others")
+
+
+def _source(record: Record, checkout: Checkout) -> Iterator[Fault]:
+    source = record.header.environment.source
+    if source.commit is None:
+        text = "it does not say which commit was tested"
+        yield Fault(text, f"{RUN_AGAIN} in a clone of the repository, with git installed")
+        return
+    if checkout.has_commit(source.commit) is False:
+        text = f"commit {source.commit[:12]} is not in this repository"
+        yield Fault(text, f"{RUN_AGAIN} at a published commit; in a shallow clone, fetch the history first")
+    if source.clean is not True:
+        words = {False: "the tree had uncommitted changes", None: "it does not say whether the tree was clean"}
+        yield Fault(words[source.clean], f"{RUN_AGAIN} in a clean clone: git status prints nothing there")
+
+
+def _goldens(record: Record, checkout: Checkout) -> Iterator[Fault]:
+    stated = record.header.goldens
+    if not stated:
+        yield Fault("it does not say which goldens it was compared with", f"{RUN_AGAIN} with this version")
+        return
+    wrong = sorted(file for file, digest in stated.items() if checkout.goldens.get(file) != digest)
+    wrong += sorted(set(checkout.goldens) - set(stated))
+    if wrong:
+        text = f"{counted(len(wrong), 'golden file')} of {len(checkout.goldens)} differ from this checkout's"
+        yield Fault(
+            f"{text}: {_listed(wrong)}", f"{RUN_AGAIN} at this commit, or verify it at commit {_commit(record)}"
+        )
+
+
+def _subject(record: Record) -> Iterator[Fault]:
+    found = subjects(record)
+    versions = {TargetName.parse(name)[:2] for name in found}
+    if len(versions) > 1:
+        yield Fault(f"it has several versions: {_listed(found)}", f"{RUN_AGAIN} for each of them alone")
+    device = record.header.environment.device
+    for name in found:
+        if not TargetName.parse(name).version or not record.header.environment.targets.get(name):
+            yield Fault(f"it does not say which version {one_line(name)} is", f"{RUN_AGAIN} with a registered target")
+        if device.gpu is None and (device.reason is None or TargetName.parse(name).gpu.startswith("sm")):
+            yield Fault(
+                f"it does not say on which GPU {one_line(name)} ran", f"{RUN_AGAIN} where nvidia-smi shows a GPU"
+            )
+
+
+def _misplaced(path: Path, record: Record) -> Iterator[Fault]:
+    """A record in a folder of submissions is where its version and GPU say."""
+    parts = path.resolve().parts
+    if FOLDER in parts[-4:-1]:
+        place = "/".join(parts[-4:])
+        if place != place_of(record):
+            yield Fault(f"it lies at {place}", f"move it to {place_of(record)}")
+
+
+def _commit(record: Record) -> str:
+    return (record.header.environment.source.commit or "unknown")[:12]
+
+
+def _listed(names: Iterator[str] | Sequence[str] | map[str]) -> str:
+    every = [one_line(name) for name in names]
+    return ", ".join(every[:SHOWN]) + (f" and {len(every) - SHOWN} more" if len(every) > SHOWN else "")
