@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.runs import verdict
-from trt_conformance.results.causes import cause, others, reason, short_reason
+from trt_conformance.results.causes import cause, others, reason, reason_of_neutral, short_reason
 
 
 def fault(message, case="stride_nd/h2_w2-fp32", **fields):
@@ -20,6 +20,8 @@ WRONG = (
     "  actual 1.5e-3  expected 2  |err| 2  bound 0.1 (20x)  7 ulp\n  {}\n  engine: {}  fp32, 1 layers"
 )
 
+BARE = WRONG.replace("\n  {}", "", 1)
+
 
 @pytest.mark.parametrize(
     ("first", "second"),
@@ -30,6 +32,7 @@ WRONG = (
             WRONG.format("as if: no bias (no_bias)", "a"),
             WRONG.format("every mismatch is in row 3\n  as if: no bias (no_bias)", "b"),
         ),
+        (BARE.format("sparse_conv"), BARE.format("sparse_conv").replace("3/28", "4/96")),
         (
             "refused, but should be accepted:\n  layer 0: size 12 exceeds 8",
             "refused, but should be accepted:\n  layer 7: size 9 exceeds 4",
@@ -47,6 +50,7 @@ def test_figures_and_places_are_not_causes(first, second):
         (fault(SHAPE), fault(SHAPE, target="another")),
         (fault(WRONG.format("as if: no bias (no_bias)", "a")), fault(WRONG.format("as if: flipped (flipped)", "a"))),
         (fault(WRONG.format("one element is not finite", "a")), fault(WRONG.format("every mismatch is in row 3", "a"))),
+        (fault(BARE.format("sparse_conv")), fault(BARE.format("implicit_gemm"))),
         (
             fault("KeyError: 'x'\n  at run (a.py:3)"),
             verdict(status="error", message="a FAILED in run\n  KeyError: 'x'\n  at run (a.py:3)"),
@@ -82,3 +86,18 @@ def test_a_reason_is_one_line():
 def test_a_long_group_is_named_by_its_first_cases():
     assert others(["a", "b", "a"]) == "a, b"
     assert others(map(str, range(20)), most=3) == "0, 1, 2 and 17 more"
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"status": "unsupported", "message": "3: no\n4: nor this"}, "3: no; 4: nor this"),
+        (
+            {"status": "fallback", "phase": "latency", "message": "graph, quick: 10.1 us"},
+            "timed in a wider precision than requested",
+        ),
+        ({"status": "not run", "phase": "latency", "message": "not timed: no samples"}, "not timed: no samples"),
+    ],
+)
+def test_what_has_no_result_has_a_reason_in_one_line(fields, text):
+    assert reason_of_neutral(verdict(**fields)) == text

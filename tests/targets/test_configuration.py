@@ -8,6 +8,7 @@ import pytest
 from tests.support.suite import suite_catalog
 from trt_conformance.core.case import Case
 from trt_conformance.targets.errors import NotRun, Unsupported
+from trt_conformance.targets.tensorrt.build import check_lean_runtime
 from trt_conformance.targets.tensorrt.configuration import configure
 
 
@@ -44,3 +45,14 @@ def test_a_case_of_a_dla_is_not_run_without_one() -> None:
 def test_a_version_without_the_device_does_not_support_the_case() -> None:
     with pytest.raises(Unsupported, match=r"DeviceType\.DLA"):
         configure(fake_api({}, num_DLA_cores=1), SimpleNamespace(), case_of("dla/plain-fp16"))
+
+
+@pytest.mark.parametrize("flavour", ["tensorrt", "tensorrt_rtx"])
+def test_a_lean_runtime_that_is_not_installed_is_no_refusal(flavour):
+    errors = ["6: Internal Error (Unable to load library: libnvinfer_lean.so.8.6.0)"]
+    check_lean_runtime(flavour, ["another error"])
+    if flavour == "tensorrt":
+        with pytest.raises(NotRun, match="tensorrt_lean"):
+            check_lean_runtime(flavour, errors)
+    else:
+        check_lean_runtime(flavour, errors)

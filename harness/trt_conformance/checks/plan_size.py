@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from trt_conformance.checks.engine_facts import basis_of, describe
 from trt_conformance.checks.finding import Finding
+from trt_conformance.checks.message import engine_line
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.engine_cost import PLAN, STORED_WEIGHTS, WEIGHTS
 from trt_conformance.core.target_name import TargetName
@@ -47,6 +48,7 @@ def check_plan_size(subject: Subject) -> Finding:
     if not lines:
         return Finding("pass", figures=figures)
     lines.append(f"the case has {figures[WEIGHTS]:,} bytes of weights")
+    lines += engine_line(facts)
     lines += _cause(paddings(case, _is_for_turing(subject)), figures, held, limit)
     return Finding("fail", lines, figures)
 

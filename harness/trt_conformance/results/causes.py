@@ -45,11 +45,23 @@ def short_reason(message: str) -> str:
 
 
 def cause(verdict: Verdict) -> Cause:
-    """The cause of a fault. A wrong output has the cause that its `as if` lines name, or else its description."""
+    """The cause of a fault. A wrong output has the cause that its `as if` lines name, or else its description.
+
+    Wrong outputs that are only that have one cause where the same GPU kernel computed them.
+    """
     lines = [line for line in lines_of(verdict.message) if not line.startswith(_OF_ONE_CASE)]
     suspected = [line for line in lines if line.startswith("as if: ")]
     text = "\n".join(_general(line, verdict.case) for line in suspected or lines)
+    if len(lines) == 1 and _PLACE in lines[0]:
+        text += "".join(line for line in lines_of(verdict.message) if line.startswith("engine: "))
     return Cause(verdict.target, verdict.status, text)
+
+
+def reason_of_neutral(verdict: Verdict) -> str:
+    """Why a check has neither passed nor failed, in one line. What a latency is says nothing of that."""
+    if verdict.phase == "latency" and verdict.status == "fallback":
+        return "timed in a wider precision than requested"
+    return "; ".join(line.strip() for line in verdict.message.splitlines() if line.strip())
 
 
 class Way(NamedTuple):

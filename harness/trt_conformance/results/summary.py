@@ -11,6 +11,7 @@ from trt_conformance.core.types import PHASES
 from trt_conformance.core.verdict import NEUTRAL, Verdict
 from trt_conformance.core.words import one_line, percent, printable
 from trt_conformance.results.bound_use import bound_use, share
+from trt_conformance.results.causes import reason_of_neutral
 
 COLUMNS = ("pass", "fail", "error", "fallback", "known", "unsupported", "not run")
 
@@ -43,7 +44,7 @@ def table(verdicts: Sequence[Verdict]) -> list[str]:
 
 def reasons(verdicts: Sequence[Verdict]) -> list[str]:
     """Per target: the reasons why checks were unsupported or not run, with their counts."""
-    found = Counter((v.target, v.status, v.message) for v in verdicts if v.status in NEUTRAL and not v.known)
+    found = Counter((v.target, v.status, reason_of_neutral(v)) for v in verdicts if v.status in NEUTRAL and not v.known)
     return [printable(f"{target}: {status} {n}: {message}") for (target, status, message), n in sorted(found.items())]
 
 

@@ -18,7 +18,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.verdict import FAULTS, NEUTRAL, REFERENCE, Verdict
 from trt_conformance.results import claims
 from trt_conformance.results.bound_use import BoundUse, arithmetic, bound_use, fraction, precision_of
-from trt_conformance.results.causes import Cause, cause
+from trt_conformance.results.causes import Cause, cause, reason_of_neutral
 from trt_conformance.results.claims import DECISIVE_CHECKS, DocumentClaims
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.summary import outcome
@@ -255,7 +255,7 @@ class View:
         for row in self.rows:
             for v in row.verdicts:
                 if v.status in NEUTRAL and not v.known:
-                    key = (row.column.name, v.status, v.message)
+                    key = (row.column.name, v.status, reason_of_neutral(v))
                     found.setdefault(key, {}).setdefault(row, []).append(v.check)
         reasons = [
             Reason(

@@ -26,6 +26,8 @@ WEAK_FLAGS = {"fp16": ("FP16", "PREFER_PRECISION_CONSTRAINTS"), "bf16": ("BF16",
 UNBOUND_FORMAT = "unsupported by tensor's allowed TensorFormats"
 # Said by builds ahead of time whose weights TensorRT-RTX arranges on a GPU, because they are to be refitted.
 ASKS_FOR_GPU = "CHECK(status == CUDA_SUCCESS) failed"
+NO_LEAN_RUNTIME = "Unable to load library: libnvinfer_lean"
+
 
 # 0 ignores the timing cache and takes the first GPU kernel that works; 5 compiles and times all of them.
 LEVELS: dict[Tactics, int] = {"fast": 1, "exhaustive": 5}
@@ -71,7 +73,7 @@ class PlanBuilder:
         Raises:
             Refused: TensorRT refused the network, or built nothing; with its logged errors.
             Unsupported: this version has no setting for what the case needs.
-            NotRun: this machine lacks a device that the build needs.
+            NotRun: this machine lacks what the build needs.
         """
         return self._serialized(definition, case, None, self._options.tactics)
 
@@ -166,6 +168,7 @@ class PlanBuilder:
         if plan is None and self._ahead_for is not None and any(ASKS_FOR_GPU in error for error in errors):
             raise NotRun("\n".join([f"{api.flavour} {api.version} asks for a GPU to build this:", *errors]))
         if plan is None:
+            check_lean_runtime(api.flavour, errors)
             said = "\n".join(errors) or "no engine was built, and nothing was logged"
             raise Refused("build", "\n".join([said, *api.take_shortages()]))
         return bytes(plan)
@@ -179,6 +182,15 @@ class PlanBuilder:
             config.set_flag(flag)
         else:
             config.clear_flag(flag)
+
+
+def check_lean_runtime(flavour: str, errors: Sequence[str]) -> None:
+    """Raise NotRun where a build failed for want of TensorRT's lean runtime, a package of its own.
+
+    TensorRT-RTX has no such package: what needs one cannot be built anywhere.
+    """
+    if flavour == "tensorrt" and any(NO_LEAN_RUNTIME in error for error in errors):
+        raise NotRun("TensorRT's lean runtime (the package tensorrt_lean) is not installed")
 
 
 def _profiles(case: Case) -> tuple[Profile, ...]:
