@@ -220,6 +220,34 @@ def test_a_slower_device_is_no_regression():
     assert "no yardstick: not normalised" in unknown.lines()[1]
 
 
+def sides(yardsticks, slower=1.05, **figures):
+    """Three runs and three that are slower, with a yardstick in seconds for each."""
+    scale = dict.fromkeys(range(5), slower)
+    return [
+        [
+            run(10 * number + index, scale if number else None, 5, between=0.001, yardstick=[seconds], **figures)
+            for index, seconds in enumerate(side)
+        ]
+        for number, side in enumerate(yardsticks)
+    ]
+
+
+STEADY, NOISY, LATER = (1e-4, 1.001e-4, 0.999e-4), (1e-4, 1.05e-4, 0.96e-4), (1.05e-4, 1.051e-4, 1.049e-4)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "answer"),
+    [(STEADY, LATER, "ambiguous"), (NOISY, (1.03e-4, 1.08e-4, 0.99e-4), "different"), (STEADY, STEADY, "different")],
+)
+def test_a_yardstick_counts_where_it_moved_by_more_than_it_varies(before, after, answer):
+    assert answers(compare_latency(*sides((before, after)))) == {answer: 5}
+
+
+def test_clock_cycles_count_before_the_yardstick():
+    found = compare_latency(*sides((STEADY, LATER), facts={"sample_mhz": 1980}))
+    assert answers(found) == {"different": 5}
+
+
 def test_calibration_learns_the_spread():
     thresholds = calibrate([run(i, between=0.004) for i in range(5)])
     typical = thresholds.typical["graph", "full"]

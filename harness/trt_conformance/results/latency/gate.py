@@ -32,6 +32,7 @@ from trt_conformance.core.types import Effort, Mode
 from trt_conformance.core.words import one_line, percent, seconds
 from trt_conformance.numerics.samples import batches_of
 from trt_conformance.results.latency.calibration import UNCALIBRATED, Thresholds, calibrate
+from trt_conformance.results.latency.device_change import DeviceChange
 from trt_conformance.results.latency.recorded import (
     Key,
     SameKernels,
@@ -279,7 +280,7 @@ class _Draft:
     effect: float
     error: float
     freedom: float
-    moved: float | None
+    device: DeviceChange | None
     notes: tuple[str, ...]
     is_unknown: bool
     """Nothing is known of how much such latencies vary from run to run."""
@@ -309,12 +310,12 @@ class _Draft:
             freedoms.append(known_by)
         notes = [] if old == key else [f"base timed as {old.timing_mode}, new as {key.timing_mode}"]
         unknown = key.effort == "quick" and key.mode == "host" and not thresholds.knows(key)
-        moved = _yardstick(before, after)
-        if normalise and moved is None:
+        device: DeviceChange | None = DeviceChange.of(before, after)
+        if normalise and (device is None or device.moved is None):
             notes.append("no yardstick: not normalised")
-        elif normalise and moved is not None:
-            effect, moved = effect - moved, None
-        return cls(key, before, after, effect, math.sqrt(variance), min(freedoms), moved, tuple(notes), unknown)
+        elif normalise and device is not None and device.moved is not None:
+            effect, device = effect - device.moved, None
+        return cls(key, before, after, effect, math.sqrt(variance), min(freedoms), device, tuple(notes), unknown)
 
     @property
     def p(self) -> float:
@@ -326,19 +327,14 @@ class _Draft:
         within = max(limit, 2 * half) if self.key.effort == "quick" else limit
         answer: Answer = "ambiguous"
         notes = list(self.notes)
-        cycles = None if self.effect <= 0 else _cycles(self.before, self.after)
         if self.is_unknown:
             notes.append("a quick latency of a host says nothing of the next run: give repeated runs as calibration")
         elif abs(self.effect) + half <= within:
             answer = "same"
         elif p > 1 - CONFIDENCE or abs(self.effect) < limit:
             notes.append(self._advice(half, limit))
-        elif self.moved is not None and self.moved * self.effect > 0 and abs(self.moved) >= abs(self.effect) / 2:
-            notes.append(f"the yardstick moved by {signed(math.exp(self.moved))}: the device itself changed")
-        elif cycles is not None and cycles < limit:
-            notes.append(
-                f"{signed(math.exp(cycles))} in clock cycles: the SM clock was lower, and not the kernel slower"
-            )
+        elif self.device is not None and (reason := self.device.reason(self.effect, limit)):
+            notes.append(reason)
         else:
             answer = "different"
         kernels, base_kernels, new_kernels = kernel_change(self.before[0], self.after[0])
@@ -374,21 +370,6 @@ class _Draft:
 def _median(side: Sequence[Timing]) -> float:
     """The geometric mean of the medians of repeated runs, in seconds."""
     return math.exp(sum(math.log(timing.summary.median) for timing in side) / len(side))
-
-
-def _yardstick(before: Sequence[Timing], after: Sequence[Timing]) -> float | None:
-    """The logarithm of how the yardstick's time changed."""
-    sides = [[timing.yardstick for timing in side if timing.yardstick] for side in (before, after)]
-    return math.log(float(np.median(sides[1]) / np.median(sides[0]))) if all(sides) else None
-
-
-def _cycles(before: Sequence[Timing], after: Sequence[Timing]) -> float | None:
-    """The logarithm of how the number of clock cycles changed; None where a clock is not known."""
-    sides = [[timing.cycles for timing in side if timing.cycles] for side in (before, after)]
-    if len(sides[0]) < len(before) or len(sides[1]) < len(after):
-        return None
-    old, new = (sum(map(math.log, side)) / len(side) for side in sides)
-    return new - old
 
 
 def signed(ratio: float) -> str:
