@@ -1,14 +1,17 @@
 """How good the measured latencies are: one mode against another, repetitions, false alarms, planted delays.
 
+    python benchmarks/latency_quality.py page --into FOLDER --target tensorrt --budget 250
     python benchmarks/latency_quality.py collect --into FOLDER --target tensorrt -- --case 'resnet50/*_n1-fp16'
     python benchmarks/latency_quality.py collect --into FOLDER --target tensorrt --latency quick -- --case 'stride_nd/*'
     python benchmarks/latency_quality.py spread FOLDER/*
     python benchmarks/latency_quality.py alarms FOLDER/*
-    python benchmarks/latency_quality.py delays FOLDER/* --delay-percent 2 --trials 200 --per-side 3
+    python benchmarks/latency_quality.py delays FOLDER/* --delay-percent 2 --trials 200 --per-side 4
     python benchmarks/latency_quality.py modes RUN
 
-collect measures the same cases in one process after another, until ``--processes`` are done or the budget leaves no
-time for another. The other commands read the records of such runs. Quick and full latencies are told apart in each.
+page does all of it and writes the page of figures: it collects full and quick latencies, counts, and sets the result
+beside the goals. collect measures the same cases in one process after another, until ``--processes`` are done or the
+budget leaves no time for another. The other commands read the records of such runs. Quick and full latencies are told
+apart in each.
 
 spread: (largest - smallest) / median of the medians of all runs, a case a line. alarms: each two runs are compared as
 the gate does, once as they are and once with all other runs as calibration; a latency that is called different is a
@@ -23,28 +26,30 @@ these gaps, CUPTI's sum does not; they are shown, and so are the graph's nodes, 
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script's own folder is on the path, and not this one
+
+from benchmarks.quality_figures import EFFORTS, MICRO, SHORT_US, answers, plant, spreads
+from benchmarks.quality_page import PER_SIDE, PERCENT, TOLERANCE, TRIALS, figures, page
 from trt_conformance.core.paths import ROOT
+from trt_conformance.core.types import Effort
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.results.latency.gate import compare_latency
-from trt_conformance.results.latency.recorded import Key, effort_of, medians, timings
+from trt_conformance.results.latency.recorded import effort_of, medians
 from trt_conformance.results.record.record import Record, read_record, record_path
 
-MICRO = 1e6
+FULL_SHARE = 0.65
+"""The part of the time for a page that full latencies may take."""
+FULL_CASES = ["resnet50/*_n1-fp32", "resnet50/*_n1-fp16"]
+QUICK_CASES = ["padding_mode/*", "stride_nd/*", "dilation_nd/*"]
 TESTS = {"full": "cases/test_latency.py", "quick": "cases/test_quick_latency.py"}
-SHORT_US = 20
-"""Microseconds up to which a case counts as short."""
 
 
 def collect(folder: Path, target: str, latency: str, processes: int, budget: float, arguments: Sequence[str]) -> int:
@@ -57,7 +62,7 @@ def collect(folder: Path, target: str, latency: str, processes: int, budget: flo
         if took and time.monotonic() - began + max(took[1:] or took) > budget:
             print(f"{processes - number} processes left out: the budget of {budget:g} s is used up")
             break
-        root = folder / f"run{number:02}"
+        root = folder.resolve() / f"run{number:02}"
         command = [sys.executable, "-m", "pytest", TESTS[latency], "-q", "--no-header", f"--latency={latency}",
                    "--target", target, f"--record-root={root}", *arguments]  # fmt: skip
         started = time.monotonic()
@@ -106,20 +111,13 @@ def _median(verdict: Verdict) -> float:
 
 def spread(records: Sequence[Record]) -> None:
     """Print the table and its percentiles, of short and of longer cases."""
-    found: dict[Key, list[float]] = {}
-    for record in records:
-        for key, seconds in medians(record).items():
-            found.setdefault(key, []).append(seconds * MICRO)
-    rows = [(median(us), (max(us) - min(us)) / median(us), key) for key, us in found.items() if len(us) == len(records)]
+    rows = spreads(records)
     print(f"{'case':60} {'median us':>9} {'spread':>7}")
-    for middle, ratio, key in sorted(rows):
-        print(f"{key!s:60} {middle:9.2f} {ratio:7.2%}")
-    for effort in ("full", "quick"):
-        mine = [(middle, ratio) for middle, ratio, key in rows if key.effort == effort]
-        for name, wide in (
-            (f"{effort}, up to {SHORT_US} us", [ratio for middle, ratio in mine if middle <= SHORT_US]),
-            (f"{effort}, above", [ratio for middle, ratio in mine if middle > SHORT_US]),
-        ):
+    for row in rows:
+        print(f"{row.key!s:60} {row.median_us:9.2f} {row.ratio:7.2%}")
+    for effort in EFFORTS:
+        for name, is_short in ((f"{effort}, up to {SHORT_US} us", True), (f"{effort}, above", False)):
+            wide = [row.ratio for row in rows if row.key.effort == effort and row.is_short == is_short]
             if wide:
                 print(
                     f"{name}: {len(wide)} cases, spread of {len(records)} runs: median {np.median(wide):.2%}, "
@@ -129,19 +127,12 @@ def spread(records: Sequence[Record]) -> None:
 
 def alarms(records: Sequence[Record]) -> int:
     """Print how often two runs of the same thing are called different; how often with calibration."""
-    counts: Counter[tuple[str, str, bool]] = Counter()
-    for base, new in combinations(records, 2):
-        others = [record for record in records if record is not base and record is not new]
-        for is_calibrated in (False, True) if len(others) > 1 else (False,):
-            found = compare_latency(base, new, others if is_calibrated else ())
-            counts.update((change.effort, change.answer, is_calibrated) for change in found.changes)
     false = 0
-    for effort, is_calibrated in dict.fromkeys((effort, known) for effort, _, known in counts):
-        each = {answer: counts[effort, answer, is_calibrated] for answer in ("same", "different", "ambiguous")}
+    for (effort, is_calibrated), counts in answers(records).items():
         how = "with the other runs as calibration" if is_calibrated else "without calibration"
-        said = ", ".join(f"{count} {answer}" for answer, count in each.items())
-        print(f"{effort}, {how}: {sum(each.values())} pairs: {said}")
-        false += each["different"]
+        said = ", ".join(f"{counts[answer]} {answer}" for answer in ("same", "different", "ambiguous"))
+        print(f"{effort}, {how}: {counts.total()} pairs: {said}")
+        false += counts["different"]
     return false
 
 
@@ -154,48 +145,45 @@ def delays(
     """
     if len(records) < 2 * per_side + 2 * (per_side == 1):
         sys.exit(f"{len(records)} runs are too few for {per_side} on each side and a calibration")
-    timed = [set(medians(record)) for record in records]
-    middles = medians(records[0])
-    common = [key for key in middles if all(key in each for each in timed) and middles[key] * MICRO <= largest_us]
-    generator, worst = np.random.default_rng(0), 1.0
-    for effort in ("full", "quick"):
-        keys = [key for key in common if key.effort == effort]
-        if not keys:
-            continue
-        found, alarmed = 0, 0
-        for _ in range(trials):
-            key, order = keys[generator.integers(len(keys))], generator.permutation(len(records))
-            drawn = [_only(records[index], key) for index in order]
-            base, new, others = drawn[:per_side], drawn[per_side : 2 * per_side], drawn[2 * per_side :]
-            planted = [_slowed(record, 1 + percent / 100) for record in new]
-            found += bool(compare_latency(base, planted, others, tolerance=tolerance).regressions)
-            (plain,) = compare_latency(base, new, others, tolerance=tolerance).changes
-            alarmed += plain.answer == "different"
+    worst = 1.0
+    for effort, each in plant(records, percent, trials, per_side, tolerance, largest_us).items():
         print(
-            f"{effort}: a delay of {percent:g} % is found in {found} of {trials} trials; without one, {alarmed} of "
-            f"{trials} are called different ({len(keys)} cases, {per_side} runs a side, tolerance {tolerance:.1%})"
+            f"{effort}: a delay of {percent:g} % is found in {each.found} of {trials} trials; without one, "
+            f"{each.alarmed} of {trials} are called different ({each.cases} cases, {per_side} runs a side, tolerance "
+            f"{tolerance:.1%})"
         )
-        worst = min(worst, found / trials)
+        worst = min(worst, each.share)
     return worst
 
 
-def _only(record: Record, key: Key) -> Record:
-    """The record with one of its latencies."""
-    for verdict in record.verdicts:
-        if verdict.case == key.case and key in timings(replace(record, verdicts=(verdict,))):
-            return replace(record, verdicts=(verdict,))
-    raise KeyError(key)
+def write_page(given: argparse.Namespace) -> int:
+    """Collect full and quick latencies and write the page; 1 where a goal is missed or an effort has no two runs."""
+    if given.into.exists() and any(given.into.iterdir()):
+        sys.exit(f"{given.into} is not empty: its runs would be counted too")
+    began, runs = time.monotonic(), dict[Effort, list[Record]]()
+    for effort, share, chosen in (("full", FULL_SHARE, given.full_case), ("quick", 1.0, given.quick_case)):
+        cases = [word for case in chosen for word in ("--case", case)]
+        left = (given.budget - (time.monotonic() - began)) * share
+        print(f"{effort} latencies, {left:.0f} s", flush=True)
+        collect(given.into / effort, given.target, effort, given.processes, left, cases)
+        found = sorted(path for path in (given.into / effort).glob("run*") if record_path(path))
+        runs[effort] = [read_record(path) for path in found]
+    rows = figures(runs)
+    output = given.output or given.into / "figures.md"
+    output.write_text(page(runs, rows, [_words(given)]), encoding="utf-8")
+    for row in rows:
+        said = "; ".join(f"{effort}: {text}" for effort, text in row.given.items())
+        print(f"{'missed: ' * row.missed}{row.name}: {said}" + f" (goal: {row.goal})" * bool(row.goal))
+    print(f"{output}, after {time.monotonic() - began:.0f} s")
+    return int(any(row.missed for row in rows) or any(len(each) < 2 for each in runs.values()))
 
 
-def _slowed(record: Record, factor: float) -> Record:
-    """The record with its one latency longer by a factor."""
-    (verdict,) = record.verdicts
-    figures = dict(verdict.figures)
-    figures["samples"] = [sample * factor for sample in figures["samples"]]
-    facts = dict(figures.get("facts") or {})
-    if facts.get("placements"):
-        facts["placements"] = [seconds * factor for seconds in facts["placements"]]
-    return replace(record, verdicts=(replace(verdict, figures=figures | {"facts": facts}),))
+def _words(given: argparse.Namespace) -> str:
+    words = ["python", "benchmarks/latency_quality.py", "page", "--into", str(given.into), "--target", given.target]
+    words += ["--processes", str(given.processes), "--budget", f"{given.budget:g}"]
+    words += [word for case in given.full_case for word in ("--full-case", case)]
+    words += [word for case in given.quick_case for word in ("--quick-case", case)]
+    return shlex.join(words)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -208,6 +196,14 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument("--processes", type=int, default=10)
     runs.add_argument("--budget", type=float, default=500.0, metavar="SECONDS")
     runs.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="what pytest runs, after --")
+    whole = commands.add_parser("page", help="collect, count, and write the page of figures")
+    whole.add_argument("--into", type=Path, required=True, metavar="FOLDER", help="where the runs are written")
+    whole.add_argument("--target", required=True)
+    whole.add_argument("-o", "--output", type=Path, metavar="FILE", help="the page (default: figures.md in FOLDER)")
+    whole.add_argument("--processes", type=int, default=12, help="of each effort (default: %(default)s)")
+    whole.add_argument("--budget", type=float, default=250.0, metavar="SECONDS", help="default: %(default)s")
+    whole.add_argument("--full-case", nargs="*", default=FULL_CASES, metavar="PATTERN", help="default: %(default)s")
+    whole.add_argument("--quick-case", nargs="*", default=QUICK_CASES, metavar="PATTERN", help="default: %(default)s")
     one = commands.add_parser("modes", help="graph against CUPTI in a run")
     one.add_argument("run", type=Path)
     one.add_argument("--allowed-percent", type=float, default=3.0)
@@ -217,12 +213,12 @@ def _parser() -> argparse.ArgumentParser:
     planted = commands.add_parser("delays", help="how often a planted delay is found")
     for each in (many, pairs, planted):
         each.add_argument("runs", type=Path, nargs="+")
-    planted.add_argument("--delay-percent", type=float, default=2.0)
-    planted.add_argument("--trials", type=int, default=200)
+    planted.add_argument("--delay-percent", type=float, default=PERCENT)
+    planted.add_argument("--trials", type=int, default=TRIALS)
     planted.add_argument(
-        "--per-side", type=int, default=3, metavar="N", help="runs of each side (default: %(default)s)"
+        "--per-side", type=int, default=PER_SIDE, metavar="N", help="runs of each side (default: %(default)s)"
     )
-    planted.add_argument("--tolerance", type=float, default=0.005, help="of the gate (default: %(default)s)")
+    planted.add_argument("--tolerance", type=float, default=TOLERANCE, help="of the gate (default: %(default)s)")
     planted.add_argument("--largest-us", type=float, default=float("inf"), help="take shorter cases only")
     planted.add_argument("--wanted", type=float, default=0.99, help="the fraction to be found (default: %(default)s)")
     return parser
@@ -233,6 +229,8 @@ def main() -> int:
     given = _parser().parse_args()
     if given.command == "collect":
         return collect(given.into, given.target, given.latency, given.processes, given.budget, given.arguments)
+    if given.command == "page":
+        return write_page(given)
     if given.command == "modes":
         return int(modes(read_record(given.run), given.allowed_percent, given.allowed_us) > 0)
     records = [read_record(run) for run in given.runs]

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks import latency_quality
 from benchmarks.latency_quality import alarms, delays, main, spread
+from benchmarks.quality_page import figures, page
 from tests.support.runs import record, verdict
 from trt_conformance.results.record.record import RecordWriter
 
@@ -69,7 +71,7 @@ def test_too_few_runs_are_refused():
 @pytest.mark.parametrize(("command", "code"), [(["alarms"], 0), (["delays", "--delay-percent", "0.01"], 1)])
 def test_the_command_says_no(tmp_path, monkeypatch, command, code):
     paths = []
-    for seed in range(6):
+    for seed in range(8):
         writer = RecordWriter(tmp_path / str(seed), ["tensorrt-8.6.1-sm90"], {})
         for one in run(seed).verdicts:
             writer.write(one)
@@ -77,3 +79,68 @@ def test_the_command_says_no(tmp_path, monkeypatch, command, code):
         paths.append(str(writer.path))
     monkeypatch.setattr("sys.argv", ["latency_quality.py", *command, *paths, *(["--trials", "5"] if code else [])])
     assert main() == code
+
+
+PAIRS = "pairs of runs of one thing that are called different, of all pairs"
+FOUND = "planted delays of 2 % that are found, 4 runs a side"
+SIZE = "processes, and cases in all of them"
+
+
+def rows_of(runs):
+    return {row.name: row for row in figures(runs)}
+
+
+def test_the_page_sets_figures_beside_goals():
+    full, quick = [run(seed) for seed in range(12)], [run(seed, effort="quick") for seed in range(30, 42)]
+    rows = figures({"full": full, "quick": quick})
+    text = page({"full": full, "quick": quick}, rows, ["the command"])
+    assert f"| {SIZE} | 10 processes (met) | 12, 4 | 12, 4 |" in text
+    assert f"| {PAIRS} | 0 of 1000 at least (missed) | 0 of 264 | 0 of 264 |" in text
+    assert f"| {FOUND} | 99% of 200 at least (met) | 200 of 200 |" in text
+    assert text.count("| net/layer0_n1-fp16 |") == 2
+    assert "the command" in text
+
+
+@pytest.mark.parametrize(
+    ("runs", "missed"),
+    [
+        ([run(seed, between=0.02) for seed in range(12)], "spread of medians between 10 processes, up to 20 µs"),
+        ([run(seed) for seed in range(9)], SIZE),
+        ([run(seed, between=0.03) for seed in range(12)], FOUND),
+        ([run(seed) for seed in range(7)], FOUND),
+        ([*(run(seed) for seed in range(11)), run(99, slower=1.3)], PAIRS),
+    ],
+    ids=["spread", "processes", "power", "too few", "alarm"],
+)
+def test_a_goal_that_is_missed_is_marked(runs, missed):
+    assert rows_of({"full": runs})[missed].missed
+
+
+def test_quick_latencies_have_no_goals():
+    rows = rows_of({"quick": [run(seed, between=0.05, effort="quick") for seed in range(9)]})
+    assert not any(row.missed for row in rows.values())
+
+
+def test_the_page_is_collected_counted_and_written(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def collect(folder, target, latency, processes, budget, arguments):
+        asked.append((latency, budget, arguments))
+        for seed in range(3):
+            writer = RecordWriter(folder / f"run{seed:02}", ["tensorrt-8.6.1-sm90"], {})
+            for one in run(seed, effort=latency).verdicts:
+                writer.write(one)
+            writer.close({"counts": {"pass": 4}, "exit": 0})
+            writer.path.rename(folder / f"run{seed:02}" / writer.path.name)
+
+    monkeypatch.setattr(latency_quality, "collect", collect)
+    command = ["latency_quality.py", "page", "--into", str(tmp_path / "into"), "--target", "tensorrt"]
+    monkeypatch.setattr("sys.argv", [*command, "--budget", "100", "--full-case", "net/*"])
+    assert main() == 1  # three runs are too few for the goals
+    (full, first, cases), (quick, second, _) = asked
+    assert (full, quick, cases) == ("full", "quick", ["--case", "net/*"])
+    assert first < second <= 100
+    assert f"missed: {SIZE}: full: 3, 4; quick: 3, 4" in capsys.readouterr().out
+    assert "# Figures of the measurement" in (tmp_path / "into" / "figures.md").read_text(encoding="utf-8")
+    with pytest.raises(SystemExit, match="is not empty"):
+        main()
