@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.helpers import SMALL_FILE
+from tests.support.helpers import EXPECTATION, SMALL_FILE
 from tests.support.runs import TARGET, verdict
 from trt_conformance.catalog.catalog import CaseFileError, load_catalog
 from trt_conformance.catalog.expectations import Expectation, load_expectations
@@ -19,16 +19,6 @@ from trt_conformance.results.claims import lines
 
 PLAIN = '[[case]]\nid = "plain"\ndoc = "convolves without any attribute"\n'
 CLAIM = '[[claim]]\nid = "own.first"\nsection = "my network"\nstatement = "The first layer is right."\n'
-KNOWN = """\
-[[expectation]]
-id = "{id}"
-cause = "deviation"
-doc = "differs, as this test says"
-targets = ["tensorrt-*"]
-checks = ["forward"]
-phase = "compare"
-difference = "as if: .*"
-"""
 
 
 def write(path: Path, text: str) -> Path:
@@ -220,7 +210,7 @@ def suite(tmp_path, monkeypatch):
     monkeypatch.setattr("trt_conformance.catalog.expectations.SUITE", here)
 
     def expect(text: str) -> None:
-        write(path / "expectations" / "known.toml", KNOWN.format(id="of_the_suite") + text)
+        write(path / "expectations" / "known.toml", EXPECTATION.format(id="of_the_suite") + text)
 
     return expect
 
@@ -258,7 +248,7 @@ def test_a_folders_own_expectations_are_strict_and_its_alone(tmp_path, suite):
     suite('where = { precision = "fp16" }')
     mine = folder(tmp_path / "mine", INT8.format(id="plain"))
     other = folder(tmp_path / "other", INT8.format(id="plain"), file="two.toml")
-    write(tmp_path / "mine" / "expectations" / "known.toml", KNOWN.format(id="mine") + 'cases = ["*"]')
+    write(tmp_path / "mine" / "expectations" / "known.toml", EXPECTATION.format(id="mine") + 'cases = ["*"]')
     expectations = load_expectations(load_catalog(mine, other))
     assert expectations.apply(failing("one/plain-int8")).known == "mine"
     assert expectations.apply(failing("two/plain-int8")).known == ""
@@ -271,7 +261,7 @@ def test_a_folders_own_expectations_are_strict_and_its_alone(tmp_path, suite):
 
 def test_faults_of_own_expectations_are_reported(tmp_path):
     mine = folder(tmp_path)
-    path = write(tmp_path / "expectations" / "known.toml", KNOWN.format(id="mine") + 'cases = ["two/*"]')
+    path = write(tmp_path / "expectations" / "known.toml", EXPECTATION.format(id="mine") + 'cases = ["two/*"]')
     with pytest.raises(CaseFileError, match=f'{path}:9: cases: "two/\\*" matches no case'):
         load_expectations(load_catalog(mine))
 

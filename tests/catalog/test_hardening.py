@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import fuzz_cases
-from tests.support.helpers import SMALL_FILE
+from tests.support.helpers import EXPECTATION, SMALL_FILE
 from trt_conformance.catalog import source
 from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.catalog.expectations import load_expectations, read_expectations
@@ -23,17 +23,7 @@ from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError
 
 CASE = '[[case]]\nid = "plain"\ndoc = "a small convolution"\n'
-KNOWN = """\
-[[expectation]]
-id = "known"
-cause = "deviation"
-doc = "a known difference"
-targets = ["tensorrt-*"]
-cases = ["small/plain-fp32"]
-checks = ["forward"]
-phase = "compare"
-difference = "as if"
-"""
+KNOWN = EXPECTATION.format(id="known") + 'cases = ["small/plain-fp32"]\n'
 COVERED = """\
 [[cover]]
 tier = "smoke"
@@ -212,10 +202,10 @@ def test_file_of_very_many_cases_is_refused_before_they_are_made(root: Path) -> 
         (KNOWN + "when = 1\n", '10: unknown key "when"; '),
         (KNOWN + "where = 1\n", "10: where: expected a table, got 1"),
         (KNOWN + "where = { precision = 'fp64' }\n", '10: where.precision: unknown value "fp64"'),
-        (KNOWN.replace("as if", "x{99999999999}"), "1: difference: "),
-        (KNOWN.replace("as if", "(" * 900 + ")" * 900), "1: difference: "),
-        (KNOWN.replace("as if", "((a+)+)+b"), "repeats a group that has a repeat inside"),
-        (KNOWN.replace("small/plain-fp32", "small/plane-*"), '6: cases: "small/plane-*" matches no case'),
+        (KNOWN.replace("as if: .*", "x{99999999999}"), "1: difference: "),
+        (KNOWN.replace("as if: .*", "(" * 900 + ")" * 900), "1: difference: "),
+        (KNOWN.replace("as if: .*", "((a+)+)+b"), "repeats a group that has a repeat inside"),
+        (KNOWN.replace("small/plain-fp32", "small/plane-*"), '9: cases: "small/plane-*" matches no case'),
         (KNOWN + KNOWN, '11: duplicate id "known": already at '),
         (KNOWN.replace("tensorrt-", "tensorflow-"), '1: targets: unknown target "tensorflow-*"; names begin with'),
         (KNOWN + 'versions = "eight"\n', '1: versions: "eight" is not a version range'),

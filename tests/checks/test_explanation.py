@@ -18,8 +18,8 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import NUMPY_TYPE, OUTPUT
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.golden.computed import computed_reference
 from trt_conformance.mutants.diagnosis import diagnosis
-from trt_conformance.numerics.reference.result import Result, reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import NotRun, Refused, Unsupported
 from trt_conformance.targets.numpy import NumpyTarget
@@ -50,12 +50,8 @@ def off_by_one(y: Array) -> Array:
     return y
 
 
-def golden(case: Case, index: int) -> Result:
-    return reference(case, case.run_shapes[index])
-
-
 def judged(check: Any, case: Case, change: Callable[[Array], Array], diagnose: Diagnose = diagnosis) -> Verdict:
-    return check(Subject(case, Engines(Changed(change)), golden, diagnose))
+    return check(Subject(case, Engines(Changed(change)), computed_reference, diagnose))
 
 
 def raising(fault: BaseException) -> Diagnose:

@@ -12,16 +12,12 @@ from trt_conformance.checks.rebuilds.tactics import judge_tactics, list_tactics
 from trt_conformance.checks.rebuilds.trial import Trial, try_build, try_tactic
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.golden import read_reference
-from trt_conformance.numerics.reference.result import reference
+from trt_conformance.golden.computed import computed_reference
 from trt_conformance.targets.crew import Crew
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.protocols import Tactic, TacticChoices
 
 CASE = make_case()
-
-
-def golden(case, index):
-    return reference(case, case.run_shapes[index])
 
 
 def unknown(verdict: Verdict) -> Verdict:
@@ -36,7 +32,7 @@ def judging(target, known=unknown):
     def rerun(case):
         return f"trt-conformance rebuild --case {case.id}"
 
-    return Judging(target.name, golden, known, lambda case: False, rerun)
+    return Judging(target.name, computed_reference, known, lambda case: False, rerun)
 
 
 def test_choices_are_counted_with_their_bits_and_latencies():
@@ -93,12 +89,12 @@ def test_builds_that_the_time_did_not_suffice_for_are_counted():
 
 
 def test_a_build_is_judged_by_the_bound_and_timed():
-    found = try_build(CASE, NumpyTarget(), golden, unknown, timed=True)
+    found = try_build(CASE, NumpyTarget(), computed_reference, unknown, timed=True)
     assert found.status == "pass"
     assert found.mode == "host"
     assert found.latency_s > 0
     assert len(found.output_sha256) == 16
-    assert try_build(CASE, NumpyTarget(), golden, unknown, timed=False).latency_s is None
+    assert try_build(CASE, NumpyTarget(), computed_reference, unknown, timed=False).latency_s is None
 
 
 @pytest.mark.parametrize(
@@ -111,7 +107,7 @@ def test_a_build_is_judged_by_the_bound_and_timed():
     ],
 )
 def test_each_tactic_is_judged(tactic, status, said):
-    found = try_tactic(CASE, doubles.Tactics(), tactic, golden, unknown)
+    found = try_tactic(CASE, doubles.Tactics(), tactic, computed_reference, unknown)
     assert found.status == status
     assert said in found.message
 
@@ -119,7 +115,7 @@ def test_each_tactic_is_judged(tactic, status, said):
 def test_a_wrong_tactic_is_a_fault_of_the_case_and_names_itself():
     target = doubles.Tactics()
     choices = target.tactics(CASE)
-    trials = {one: try_tactic(CASE, target, one, golden, unknown) for one in choices.offered}
+    trials = {one: try_tactic(CASE, target, one, computed_reference, unknown) for one in choices.offered}
     found = judge_tactics(choices, trials)
     assert found.status == "fail"
     first = "3 of 5 tactics ran (60 %), 1 fail, 1 refused, 1 not used by the builder, 3 different GPU kernels"

@@ -20,9 +20,9 @@ from trt_conformance.checks.subject import Subject
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import feeds_of
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.golden.computed import computed_reference
 from trt_conformance.mutants.mutant import multiply
 from trt_conformance.mutants.scoring import _checks, _Goldens, small
-from trt_conformance.numerics.reference.result import Result, reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.protocols import EngineFacts, LayerFacts
@@ -132,10 +132,6 @@ EXACT = {
 }
 
 
-def computed(case: Case, index: int) -> Result:
-    return reference(case, case.run_shapes[index])
-
-
 def off_by(amount: float) -> Right:
     """A Winograd kernel with one element that is off by this amount."""
 
@@ -153,8 +149,8 @@ def off_by(amount: float) -> Right:
 def test_a_transform_may_err_by_a_quarter_of_the_grain_of_an_exact_case(precision, little):
     """A wrong product errs by the grain at least, 1 here."""
     case = make_case(**EXACT, precision=precision)
-    assert check_forward(Subject(case, Engines(off_by(little)), computed)).status == "pass"
-    verdict = check_forward(Subject(case, Engines(off_by(0.5)), computed))
+    assert check_forward(Subject(case, Engines(off_by(little)), computed_reference)).status == "pass"
+    verdict = check_forward(Subject(case, Engines(off_by(0.5)), computed_reference))
     assert verdict.status == "fail"
     assert verdict.figures["bound_for"] == "winograd"
 
@@ -163,16 +159,16 @@ def test_a_transform_may_err_by_a_quarter_of_the_grain_of_an_exact_case(precisio
 def test_a_relation_between_outputs_allows_the_error_of_a_transform_and_no_more(amount):
     case = make_case(**EXACT)
     for name in ("identical_rows", "sum_of_inputs", "multiple_of_input", "batch_of_one"):
-        assert check_metamorphic(Subject(case, Engines(off_by(0.0)), computed), name).status == "pass"
-    verdict = check_metamorphic(Subject(case, Engines(off_by(4 * amount)), computed), "identical_rows")
+        assert check_metamorphic(Subject(case, Engines(off_by(0.0)), computed_reference), name).status == "pass"
+    verdict = check_metamorphic(Subject(case, Engines(off_by(4 * amount)), computed_reference), "identical_rows")
     assert verdict.status == "fail"
 
 
 def test_where_a_transform_spreads_a_nan_to_every_output_is_no_fault():
     case = find("special_values/three_d-fp32")
     whole = next(right for right in RIGHT if right.name == "Winograd F(6, 3)")
-    assert check_special_values(Subject(case, Engines(whole), computed)).status == "pass"
-    verdict = check_special_values(Subject(case, Engines(Unreported(whole)), computed))
+    assert check_special_values(Subject(case, Engines(whole), computed_reference)).status == "pass"
+    verdict = check_special_values(Subject(case, Engines(Unreported(whole)), computed_reference))
     assert verdict.status == "fail"
     assert "leaves no output finite" in verdict.message
 
@@ -199,9 +195,9 @@ def test_a_large_case_is_judged_by_the_precision_that_ran():
         input={"shape": [5, 2, 7, 6], "fill": "uniform", "seed": 3},
         kernel={"shape": [3, 2, 3, 3], "fill": "uniform", "seed": 4},
     )
-    assert check_forward(Subject(case, Engines(Reporting("fp16")), computed)).status == "pass"
-    fallback = check_forward(Subject(case, Engines(Reporting("fp32")), computed))
+    assert check_forward(Subject(case, Engines(Reporting("fp16")), computed_reference)).status == "pass"
+    fallback = check_forward(Subject(case, Engines(Reporting("fp32")), computed_reference))
     assert fallback.status == "fallback"
     assert "ran in fp32, not in fp16" in fallback.message
     demanding = case.model_copy(update={"runs_in": "fp16"})
-    assert check_forward(Subject(demanding, Engines(Reporting("fp32")), computed)).status == "fail"
+    assert check_forward(Subject(demanding, Engines(Reporting("fp32")), computed_reference)).status == "fail"

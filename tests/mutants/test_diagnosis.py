@@ -11,6 +11,7 @@ from trt_conformance.checks.message import as_if
 from trt_conformance.checks.second_input import check_inputs
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import OUTPUT, feeds_of
+from trt_conformance.golden.computed import computed_reference
 from trt_conformance.mutants import MUTANTS, UNMUTATED, Mutant, MutantTarget
 from trt_conformance.mutants.diagnosis import MOST_PRODUCTS, MOST_WORK, OTHERS, OVERHEAD, diagnosis
 from trt_conformance.numerics.reference.result import reference
@@ -25,10 +26,6 @@ FLOAT = {
     "set": {"num_groups": 4, "stride_nd": [2, 1], "padding_nd": [1, 2], "dilation_nd": [1, 2]},
 }
 INT8 = FLOAT | {"precision": "int8", "quantize": {"input": 0.013, "kernel": [0.007]}, "weights": "set_input"}
-
-
-def reference_of(case, index):
-    return reference(case, case.run_shapes[index])
 
 
 def output_of(case, name):
@@ -132,7 +129,7 @@ class Conditional(MutantTarget):
 @pytest.mark.parametrize(("second", "named"), [("bias_dropped", True), ("kernel_flipped", False)])
 def test_a_name_survives_a_second_input(second, named):
     target = Engines(Conditional("bias_dropped", second))
-    verdict = check_forward(Subject(make_case(**FLOAT), target, reference_of, diagnosis))
+    verdict = check_forward(Subject(make_case(**FLOAT), target, computed_reference, diagnosis))
     assert verdict.status == "fail"
     assert ("bias_dropped" in verdict.figures["as_if"]) == named, verdict.message
 
@@ -147,7 +144,9 @@ def test_several_names_are_counted_and_symptoms_come_first():
 
 def test_a_symptom_is_not_named_as_a_cause():
     case = make_case(**FLOAT)
-    verdict = check_forward(Subject(case, Engines(MutantTarget(BY_NAME["last_column_zero"])), reference_of, diagnosis))
+    verdict = check_forward(
+        Subject(case, Engines(MutantTarget(BY_NAME["last_column_zero"])), computed_reference, diagnosis)
+    )
     assert "symptom: the last column is zero (last_column_zero)" in verdict.message
     assert "as if: the last column is zero" not in verdict.message
     assert "last_column_zero" not in verdict.figures["as_if"]
@@ -156,7 +155,7 @@ def test_a_symptom_is_not_named_as_a_cause():
 @pytest.mark.parametrize("name", ["dilation_one_more", "padding_twice", "output_flat"])
 def test_a_wrong_shape_is_explained(name):
     case = make_case(**FLOAT)
-    verdict = check_forward(Subject(case, Engines(MutantTarget(BY_NAME[name])), reference_of, diagnosis))
+    verdict = check_forward(Subject(case, Engines(MutantTarget(BY_NAME[name])), computed_reference, diagnosis))
     assert verdict.status == "fail"
     assert "output.shape is" in verdict.message
     assert name in verdict.figures["as_if"]
@@ -178,7 +177,9 @@ def test_a_wrong_output_followed_by_the_input_is_explained(step):
         set={"padding_nd": [1, 1]},
         epilogue=[{"op": step}],
     )
-    verdict = check_forward(Subject(case, Engines(MutantTarget(BY_NAME["bias_dropped"])), reference_of, diagnosis))
+    verdict = check_forward(
+        Subject(case, Engines(MutantTarget(BY_NAME["bias_dropped"])), computed_reference, diagnosis)
+    )
     assert verdict.status == "fail"
     assert "bias_dropped" in verdict.figures["as_if"]
 
@@ -243,8 +244,8 @@ def test_the_work_of_a_diagnosis_is_bounded(monkeypatch):
 def test_a_verdict_says_it(check):
     case = make_case(**FLOAT)
     wrong = Engines(MutantTarget(BY_NAME["bias_dropped"]))
-    verdict = check(Subject(case, wrong, reference_of, diagnosis))
+    verdict = check(Subject(case, wrong, computed_reference, diagnosis))
     assert verdict.status == "fail"
     assert f"as if: {BY_NAME['bias_dropped'].doc} (bias_dropped)" in verdict.message
-    assert "as if" not in check(Subject(case, wrong, reference_of)).message
-    assert check(Subject(case, Engines(NumpyTarget()), reference_of, diagnosis)).status == "pass"
+    assert "as if" not in check(Subject(case, wrong, computed_reference)).message
+    assert check(Subject(case, Engines(NumpyTarget()), computed_reference, diagnosis)).status == "pass"

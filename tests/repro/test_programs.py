@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.helpers import make_case
 from tests.support.runs import record, verdict
-from tests.support.suite import suite_catalog
+from tests.support.suite import suite_case, suite_catalog
 from trt_conformance.checks.build import check_build
 from trt_conformance.checks.network import check_network
 from trt_conformance.checks.plan_size import check_plan_size
@@ -53,12 +53,6 @@ def run_program(text, folder, fault=None):
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
-
-
-def suite_case(case_id: str) -> Case:
-    found = suite_catalog().find(case_id)
-    assert found is not None, case_id
-    return found
 
 
 def accepted(case_id: str) -> Case:

@@ -43,6 +43,17 @@ run = [[1, 1, 3, 9], [1, 1, 6, 9]]
 """A case of such a file that runs two shapes."""
 slow = partial(pytest.param, marks=pytest.mark.slow)
 """Values of a parametrized test for which it takes long."""
+EXPECTATION = """\
+[[expectation]]
+id = "{id}"
+cause = "deviation"
+doc = "a known difference"
+targets = ["tensorrt-*"]
+checks = ["forward"]
+phase = "compare"
+difference = "as if: .*"
+"""
+"""An expectation of a test, for cases that are to be appended."""
 PADDING_MODES: tuple[PaddingMode, ...] = get_args(PaddingMode)
 
 

@@ -3,7 +3,15 @@
 from functools import cache
 
 from trt_conformance.catalog.catalog import Catalog, linted_files, load_catalog
+from trt_conformance.core.case import Case
 from trt_conformance.core.paths import users_cache
+
+
+def suite_case(case_id: str) -> Case:
+    """A case of the suite by its full id."""
+    found = suite_catalog().find(case_id)
+    assert found is not None, case_id
+    return found
 
 
 @cache

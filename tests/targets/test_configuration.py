@@ -5,17 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.suite import suite_catalog
-from trt_conformance.core.case import Case
+from tests.support.suite import suite_case
 from trt_conformance.targets.errors import NotRun, Unsupported
 from trt_conformance.targets.tensorrt.build import check_lean_runtime
 from trt_conformance.targets.tensorrt.configuration import configure
-
-
-def case_of(case_id: str) -> Case:
-    found = suite_catalog().find(case_id)
-    assert found is not None, case_id
-    return found
 
 
 def fake_api(members: dict[str, set[str]], **builder: Any) -> Any:
@@ -33,18 +26,18 @@ def fake_api(members: dict[str, set[str]], **builder: Any) -> Any:
 
 def test_every_layer_is_for_the_dla_where_there_is_one() -> None:
     config = SimpleNamespace()
-    configure(fake_api({"DeviceType": {"DLA"}}, num_DLA_cores=2), config, case_of("dla/plain-fp16"))
+    configure(fake_api({"DeviceType": {"DLA"}}, num_DLA_cores=2), config, suite_case("dla/plain-fp16"))
     assert config == SimpleNamespace(default_device_type="DLA", DLA_core=0)
 
 
 def test_a_case_of_a_dla_is_not_run_without_one() -> None:
     with pytest.raises(NotRun, match=r"tensorrt 9\.9 finds no DLA on this machine"):
-        configure(fake_api({"DeviceType": {"DLA"}}, num_DLA_cores=0), SimpleNamespace(), case_of("dla/plain-fp16"))
+        configure(fake_api({"DeviceType": {"DLA"}}, num_DLA_cores=0), SimpleNamespace(), suite_case("dla/plain-fp16"))
 
 
 def test_a_version_without_the_device_does_not_support_the_case() -> None:
     with pytest.raises(Unsupported, match=r"DeviceType\.DLA"):
-        configure(fake_api({}, num_DLA_cores=1), SimpleNamespace(), case_of("dla/plain-fp16"))
+        configure(fake_api({}, num_DLA_cores=1), SimpleNamespace(), suite_case("dla/plain-fp16"))
 
 
 @pytest.mark.parametrize("flavour", ["tensorrt", "tensorrt_rtx"])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.suite import suite_catalog
+from tests.support.suite import suite_case
 from trt_conformance.checks.network import check_network
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.case import Case
@@ -15,12 +15,6 @@ from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.tensorrt import network
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.facts import READ_BACK, asked_of, read_facts
-
-
-def case_of(case_id: str) -> Case:
-    found = suite_catalog().find(case_id)
-    assert found is not None, case_id
-    return found
 
 
 class Lying:
@@ -81,19 +75,19 @@ def verdict_on(case: Case, monkeypatch: pytest.MonkeyPatch, **answers: Any) -> A
 def test_a_layer_that_says_otherwise_fails(
     case_id: str, answers: dict[str, Any], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verdict = verdict_on(case_of(case_id), monkeypatch, **answers)
+    verdict = verdict_on(suite_case(case_id), monkeypatch, **answers)
     assert (verdict.status, text in verdict.message) == ("fail", True), verdict.message
 
 
 @pytest.mark.parametrize("case_id", sorted({case_id for case_id, _, _ in LIES.values()}))
 def test_the_layer_itself_passes(case_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    verdict = verdict_on(case_of(case_id), monkeypatch)
+    verdict = verdict_on(suite_case(case_id), monkeypatch)
     assert verdict.status == "pass", verdict.message
 
 
 def test_only_what_a_case_states_is_read() -> None:
-    plain = case_of("stride_nd/h2_w2-fp32")
-    asking = case_of("layer_facts/plain-fp32")
+    plain = suite_case("stride_nd/h2_w2-fp32")
+    asking = suite_case("layer_facts/plain-fp32")
     assert asked_of(plain) == []
     assert asked_of(asking) == ["metadata", "name", "num_outputs", "type"]
     silent = SimpleNamespace(**dict.fromkeys(READ_BACK, 1))  # has none of the other members

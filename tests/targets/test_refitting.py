@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.suite import suite_catalog
+from tests.support.suite import suite_case, suite_catalog
 from trt_conformance.checks.build import check_build
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.case import Case
@@ -14,12 +14,6 @@ from trt_conformance.core.tensors import built_with, parameters
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.tensorrt.refitting import refit
-
-
-def case_of(case_id: str) -> Case:
-    found = suite_catalog().find(case_id)
-    assert found is not None, case_id
-    return found
 
 
 class Refitter:
@@ -88,7 +82,7 @@ def engine_of(case: Case, refittable: bool = True) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", [Refitter, Combined])
 @pytest.mark.parametrize("name", ["both-fp32", "both-bf16", "kernel-fp32", "bias-fp32", "by_name-fp16"])
 def test_the_engine_ends_with_the_weights_of_the_case(name: str, kind: type[Refitter]) -> None:
-    case = case_of(f"refit/{name}")
+    case = suite_case(f"refit/{name}")
     engine, wanted = engine_of(case), parameters(case)
     assert wanted.bias is not None
     built = built_with(case)
@@ -99,27 +93,27 @@ def test_the_engine_ends_with_the_weights_of_the_case(name: str, kind: type[Refi
 
 
 def test_refitting_without_weights_that_are_listed_as_missing_is_an_error() -> None:
-    case = case_of("refit/kernel-fp32")
+    case = suite_case("refit/kernel-fp32")
     with pytest.raises(RuntimeError, match="although these weights are missing: bias"):
         refit(api_with(Lenient), engine_of(case), case)
 
 
 @pytest.mark.parametrize("name", [case.base_id for case in suite_catalog().cases if case.id.startswith("refit_table/")])
 def test_each_wrong_cell_of_the_table_is_refused_by_the_rules_of_the_header(name: str) -> None:
-    case = case_of(f"{name}-fp32")
+    case = suite_case(f"{name}-fp32")
     with pytest.raises(Refused, match=r"weights for [A-Z]+ of convolution were refused"):
         refit(api_with(Refitter), engine_of(case), case)
 
 
 @pytest.mark.parametrize("name", ["another_name", "another_layer"])
 def test_weights_of_another_name_or_layer_are_refused(name: str) -> None:
-    case = case_of(f"refit/{name}-fp32")
+    case = suite_case(f"refit/{name}-fp32")
     with pytest.raises(Refused, match=r"of another were refused"):
         refit(api_with(Refitter), engine_of(case), case)
 
 
 def test_an_engine_that_cannot_be_refitted_is_refused() -> None:
-    case = case_of("refit/not_refittable-fp32")
+    case = suite_case("refit/not_refittable-fp32")
     with pytest.raises(Refused, match="no refitter was made: factory function returned nullptr"):
         refit(api_with(Refitter), engine_of(case, refittable=False), case)
 
@@ -131,5 +125,5 @@ def test_tensorrt_rtx_asks_for_a_gpu_to_build_an_engine_that_is_refitted() -> No
     target = TensorRTTarget("tensorrt_rtx")
     if not target.name.endswith("aot"):
         pytest.skip("this machine has a GPU")
-    verdict = check_build(Subject(case_of("refit/both-fp32"), Engines(target), lambda case, index: None))  # type: ignore[arg-type,return-value]
+    verdict = check_build(Subject(suite_case("refit/both-fp32"), Engines(target), lambda case, index: None))  # type: ignore[arg-type,return-value]
     assert (verdict.status, "asks for a GPU to build this" in verdict.message) == ("not run", True), verdict.message

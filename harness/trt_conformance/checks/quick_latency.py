@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -19,6 +17,7 @@ from trt_conformance.numerics.roofline import work
 from trt_conformance.numerics.samples import placing_error, summarise
 from trt_conformance.targets.device.kernels import classify
 from trt_conformance.targets.errors import NotRun, TargetCrashed, TargetHung, TargetLost, Unsupported, named
+from trt_conformance.targets.isolation.proxy import limited
 from trt_conformance.targets.protocols import EngineFacts, offers
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
@@ -93,7 +92,7 @@ def _timed(subject: Subject, status: Status) -> Finding:
         return Finding("unsupported", ["the engine does not measure its latency"])
     modes = engine.timing_modes()
     mode = "graph" if "graph" in modes else modes[0]
-    with _limited(subject.engines.target):
+    with limited(subject.engines.target, LIMIT_S):
         found = engine.measure(feeds_of(case), TimingPlan.quick(mode))
     if not found.samples:
         return _not_timed("; ".join(found.notes) or "no samples were taken")
@@ -105,20 +104,6 @@ def _timed(subject: Subject, status: Status) -> Finding:
     median = figures["summary"]["median"]
     rates = {"work": asdict(todo), "flops_per_s": todo.flops / median, "bytes_per_s": todo.bytes / median}
     return Finding(status, [_line(figures)], figures | rates | place_in_model(case))
-
-
-@contextmanager
-def _limited(target: Any) -> Iterator[None]:
-    """Let a call of an isolated target take `LIMIT_S` at most."""
-    usual = getattr(target, "time_limit", None)
-    if usual is None:
-        yield
-        return
-    target.time_limit = min(usual, LIMIT_S)
-    try:
-        yield
-    finally:
-        target.time_limit = usual
 
 
 def _figures(found: Measurement, notes: list[str]) -> dict[str, Any]:

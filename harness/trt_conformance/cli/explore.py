@@ -6,7 +6,7 @@ import random
 import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -89,6 +89,7 @@ def explore(
     from trt_conformance.explore.resume import SETTINGS
     from trt_conformance.targets.crew import Crew
     from trt_conformance.targets.options import Options
+    from trt_conformance.targets.run_environment import described
 
     seconds = duration(for_time)
     earlier = _earlier(resume, seed, focus, near)
@@ -103,7 +104,7 @@ def explore(
         Crew(opener(target, Options()), _size(jobs), seconds, HANG_S) as crew,
         _Second(against) as second,
     ):
-        name, facts = crew.ask(_described)
+        name, facts = crew.ask(described)
         if earlier is not None and name not in earlier.record.targets:
             raise ConformanceError(f"--resume: the record is of {earlier.record.targets[0]}, and the target is {name}")
         settings = {SETTINGS: {"seed": chosen.seed, "focus": focus, "near": near}}
@@ -175,12 +176,6 @@ class _Second:
 
         target = self._target
         return None if target is None else lambda case: summary(_judge()(target, case))
-
-
-def _described(target: Any) -> tuple[str, dict[str, Any]]:
-    from trt_conformance.targets.run_environment import describe
-
-    return target.name, describe([target])
 
 
 def _judge() -> Judge:

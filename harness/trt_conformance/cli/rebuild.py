@@ -101,6 +101,7 @@ def rebuild(
     from trt_conformance.targets.crew import Crew
     from trt_conformance.targets.device.sharing import gpus_of_one_kind
     from trt_conformance.targets.options import MOST_BUILDERS, Options
+    from trt_conformance.targets.run_environment import described
 
     if tactics not in TACTICS:
         raise ConformanceError(f"--tactics: expected {', '.join(TACTICS)}, got {tactics!r}{closest(tactics, TACTICS)}")
@@ -111,7 +112,7 @@ def rebuild(
     options = Options(tactics=tactics, fresh=True, builders=builders, eager=True)  # type: ignore[arg-type]
     with sigterm_as_ctrl_c(), Crew(opener(target, options), processes, budget) as crew:
         crew.open()
-        name, facts = crew.ask(_described)
+        name, facts = crew.ask(described)
         judging = _judging(catalog, name, _rerun(target, times, every_tactic, tactics, folders))
         chosen: Sequence[Case] = _select(catalog, case or (), judging)
         if not case:
@@ -211,12 +212,6 @@ def _shown(verdict: Verdict) -> str:
     if " FAILED in " in first:
         return "\n".join([rest[0].strip() if rest else "", *(f"    {one_line(line)}" for line in rest[1:])])
     return one_line("; ".join([first, *(line.strip() for line in rest)]))
-
-
-def _described(target: Any) -> tuple[str, dict[str, Any]]:
-    from trt_conformance.targets.run_environment import describe
-
-    return target.name, describe([target])
 
 
 def _rebuilds(cases: Sequence[Case], times: int, judging: Judging, timed: bool, builders: int) -> Rebuilds:

@@ -9,6 +9,7 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+from numpy.typing import NDArray
 
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import BiasSpec, Case, TensorSpec
@@ -27,6 +28,12 @@ NUMPY_TYPE: dict[DataType, np.dtype[Any]] = {
     "int8": np.dtype(np.int8),
     "float8": np.dtype(ml_dtypes.float8_e4m3fn),
 }
+
+
+def representable(values: Float64, case: Case) -> NDArray[np.bool_]:
+    """Where the case's type holds a value exactly."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values.astype(NUMPY_TYPE[case.data_type]).astype(np.float64) == values)
 
 
 @dataclass(frozen=True)

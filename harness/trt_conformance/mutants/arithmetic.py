@@ -14,8 +14,9 @@ from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
 from trt_conformance.core.types import Precision
 from trt_conformance.mutants import conditions
-from trt_conformance.mutants.mutant import Change, Mutant, truncated
+from trt_conformance.mutants.mutant import Change, Mutant
 from trt_conformance.numerics.reference.shape import Axis, resolve
+from trt_conformance.targets.numpy import truncated
 
 Rounding = Callable[[Array], Array]
 

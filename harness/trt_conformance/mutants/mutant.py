@@ -26,7 +26,7 @@ from trt_conformance.numerics.reference.epilogue import apply
 from trt_conformance.numerics.reference.quantization import Grid, dequantize
 from trt_conformance.numerics.reference.shape import Axis, resolve_axis
 from trt_conformance.targets.errors import Refused
-from trt_conformance.targets.numpy import TF32_KEPT_BITS, NumpyTarget
+from trt_conformance.targets.numpy import NumpyTarget, truncated
 
 Role = Literal["input", "kernel", "output"]
 
@@ -91,12 +91,6 @@ def once(case: Case) -> int:
 def per_map(values: Array, case: Case) -> Array:
     """One value per map, in a shape that broadcasts over an output."""
     return values.reshape(-1, *(1,) * case.spatial_rank)
-
-
-def truncated(values: Array) -> Array:
-    """TF32 by truncation, in float32."""
-    bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
-    return np.asarray((bits & TF32_KEPT_BITS).view(np.float32))
 
 
 @dataclass(frozen=True)

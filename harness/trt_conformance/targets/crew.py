@@ -10,7 +10,7 @@ from itertools import islice
 from types import TracebackType
 from typing import TypeVar
 
-from trt_conformance.targets.isolation.proxy import TIME_LIMIT, IsolatedTarget
+from trt_conformance.targets.isolation.proxy import TIME_LIMIT, IsolatedTarget, limited
 from trt_conformance.targets.protocols import Target
 
 T = TypeVar("T")
@@ -137,11 +137,10 @@ class Crew:
             if self._is_stopped or self.remaining <= 0:
                 return None
             target = self._target()
-            if isinstance(target, IsolatedTarget):
-                target.time_limit = min(self._limit, max(self.remaining, 0) + GRACE_S)
-            if foresee is not None:
-                foresee(target, upcoming)
-            result = work(target, upcoming[0])
+            with limited(target, min(self._limit, max(self.remaining, 0) + GRACE_S)):
+                if foresee is not None:
+                    foresee(target, upcoming)
+                result = work(target, upcoming[0])
             return None if self._is_stopped else result
         finally:
             with self._lock:

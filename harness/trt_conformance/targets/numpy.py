@@ -45,7 +45,7 @@ class NumpyEngine:
             x = through(x.astype(np.float64), case.quantize, "input", grid)
             w = through(w.astype(np.float64), case.quantize, "kernel", grid)
         if case.precision == "tf32":
-            x, w = _tf32(x), _tf32(w)
+            x, w = truncated(x), truncated(w)
         wide = [None if t is None else t.astype(np.float32) for t in (x, w, b)]
         assert wide[0] is not None and wide[1] is not None
         result: Array = convolve(wide[0], wide[1], wide[2], case.attributes)
@@ -90,7 +90,7 @@ class NumpyTarget:
         return NumpyEngine(case)
 
 
-def _tf32(values: Array) -> Array:
+def truncated(values: Array) -> Array:
     """TF32 by truncation: the last 13 of 23 fraction bits dropped."""
     bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
     return np.asarray((bits & TF32_KEPT_BITS).view(np.float32))

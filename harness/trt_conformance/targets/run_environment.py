@@ -21,6 +21,11 @@ def _without_folders(argument: str) -> str:
     return Path(argument).name if Path(argument).is_absolute() else argument
 
 
+def described(target: Target) -> tuple[str, dict[str, Any]]:
+    """The name of a target, and the environment of a run of it alone."""
+    return target.name, describe([target])
+
+
 def describe(targets: list[Target], unavailable: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     """The environment of a run, as its record stores it.
 

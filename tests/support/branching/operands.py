@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tests.support.conditional.changes import bias_of, channel, copied, flat_terms, of_each_group, part, weights, zeroed
+from tests.support.conditional.changes import channel, copied, flat_terms, of_each_group, part, weights, zeroed
 from tests.support.conditional.conditions import (
     biased,
     channels,
@@ -16,12 +16,13 @@ from tests.support.conditional.conditions import (
     outs,
     strides,
     taps,
-    terms,
     window,
 )
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
+from trt_conformance.mutants.arithmetic import terms_of
 from trt_conformance.mutants.mutant import Mutant
+from trt_conformance.mutants.operands import biased as with_bias
 
 
 def channels_of_a_group() -> Iterator[Mutant]:
@@ -34,7 +35,7 @@ def channels_of_a_group() -> Iterator[Mutant]:
     yield Mutant(
         "b_c_split",
         "sums of more than 2048 terms are split in two: the last term of the first half is added twice",
-        lambda c: terms(c) > 2048 and terms(c) % 2 == 1,
+        lambda c: terms_of(c) > 2048 and terms_of(c) % 2 == 1,
         multiply=flat_terms(lambda n: n // 2, 2.0),
     )
     yield Mutant(
@@ -76,7 +77,7 @@ def output_maps() -> Iterator[Mutant]:
         "b_k_bias_vector",
         "of more than 64 maps, those past a multiple of 32 get the biases of the first",
         lambda c: maps(c) > 64 and maps(c) % 32 > 0 and biased(c),
-        bias=bias_of(bias_of_first),
+        bias=with_bias(bias_of_first),
     )
     yield Mutant(
         "b_k_tile_96",

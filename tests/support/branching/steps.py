@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.support.conditional.changes import bias_of, no_bias, part, shifted, tap, weights, zeroed
+from tests.support.conditional.changes import no_bias, part, shifted, tap, weights, zeroed
 from tests.support.conditional.conditions import biased, dilations, outs, sizes, spans, strides, window
 from trt_conformance.mutants.mutant import Mutant
+from trt_conformance.mutants.operands import biased as with_bias
 
 
 def strided() -> Iterator[Mutant]:
@@ -32,7 +33,7 @@ def strided() -> Iterator[Mutant]:
         "b_s_small_height",
         "a height below the stride: the row has no bias",
         lambda c: sizes(c)[-2] < strides(c)[-2] and biased(c),
-        bias=bias_of(no_bias),
+        bias=with_bias(no_bias),
     )
 
 

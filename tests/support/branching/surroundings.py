@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tests.support.conditional.changes import bias_of, no_bias, part, scales_by, without, zeroed
-from tests.support.conditional.conditions import biased, channels, ends_in, maps, outs
+from tests.support.conditional.changes import no_bias, part, scales_by, without, zeroed
+from tests.support.conditional.conditions import biased, channels, ends_in, maps, outs, scales_of_maps
 from tests.support.conditional.memory import Before
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.mutants.mutant import Mutant
+from trt_conformance.mutants.operands import biased as with_bias
 
 
 class Deeper(Before):
@@ -75,7 +76,7 @@ def after_the_layer() -> Iterator[Mutant]:
         "b_bias_width_1",
         "an output of width 1 has no bias with more than 8 maps",
         lambda c: outs(c)[-1] == 1 and maps(c) > 8 and biased(c),
-        bias=bias_of(no_bias),
+        bias=with_bias(no_bias),
     )
     yield Mutant(
         "b_e_clip_no_bias",
@@ -98,17 +99,16 @@ def after_the_layer() -> Iterator[Mutant]:
 
 
 def types_and_routes() -> Iterator[Mutant]:
-    scaled = lambda c: c.quantize is not None and len(c.quantize.kernel) > 4  # noqa: E731
     yield Mutant(
         "b_q_scales_8",
         "the scales of the maps repeat after 8",
-        lambda c: scaled(c) and len(c.quantize.kernel) > 8,
+        lambda c: scales_of_maps(c) > 8,
         scales=scales_by(lambda n: np.arange(n) % 8),
     )
     yield Mutant(
         "b_q_first_scale",
         "the first scale is taken as 1",
-        scaled,
+        lambda c: scales_of_maps(c) > 4,
         scales=lambda q: q.model_copy(update={"kernel": (1.0, *q.kernel[1:])}),
     )
     yield Mutant(
@@ -127,7 +127,7 @@ def types_and_routes() -> Iterator[Mutant]:
         "b_bias_input_half",
         "a bias given by set_input is not added in FP16 and BF16 where there are more than 4 maps",
         lambda c: c.bias_by_set_input and c.precision in ("fp16", "bf16") and maps(c) > 4,
-        bias=bias_of(no_bias),
+        bias=with_bias(no_bias),
     )
     yield Mutant(
         "b_no_bias_wide",

@@ -11,9 +11,13 @@ from trt_conformance.mutants.mutant import Mutant
 
 FAMILIES = (
     tails.channel_tails,
+    tails.term_tails,
     tails.map_tails,
     tails.groups_apart,
+    tails.depthwise_and_wide,
     places.tiles,
+    places.far_places,
+    places.small_tiles,
     places.batches,
     attributes.strides_at_edges,
     attributes.windows,
@@ -21,6 +25,7 @@ FAMILIES = (
     attributes.dilations_at_edges,
     surroundings.epilogues,
     surroundings.quantized,
+    surroundings.types,
     surroundings.routes,
     surroundings.formats,
     memory.memory,

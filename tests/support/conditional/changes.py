@@ -13,7 +13,7 @@ from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.quantization_fields import Quantize
-from trt_conformance.mutants.mutant import add_bias, multiply, truncated
+from trt_conformance.mutants.mutant import multiply, truncated
 from trt_conformance.numerics.reference.epilogue import applied, apply
 from trt_conformance.numerics.reference.quantization import Grid
 from trt_conformance.numerics.reference.quantization import quantize as rightly_quantized
@@ -218,10 +218,6 @@ def wrapped(x: Array, widths: Any) -> Array:
         width = x.shape[-1]
         y[..., before + width :] = np.take(x, np.arange(after) % width, axis=-1)
     return y
-
-
-def bias_of(change: Callable[[Array, Case], Array]) -> Callable[[Array, Array, Case], Array]:
-    return lambda y, bias, case: add_bias(y, change(bias, case), case)
 
 
 def last_zero(bias: Array, case: Case) -> Array:

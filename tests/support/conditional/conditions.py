@@ -28,10 +28,6 @@ def window(case: Case) -> tuple[int, ...]:
     return case.kernel.shape[2:]
 
 
-def terms(case: Case) -> int:
-    return math.prod(case.kernel.shape[1:])
-
-
 def taps(case: Case) -> int:
     return math.prod(window(case))
 
@@ -84,3 +80,8 @@ def plain(case: Case) -> bool:
 
 def precisions(*names: str) -> Holds:
     return lambda case: case.precision in names
+
+
+def scales_of_maps(case: Case) -> int:
+    """How many scales the kernel has; 0 where nothing is quantized."""
+    return 0 if case.quantize is None else len(case.quantize.kernel)

@@ -66,6 +66,9 @@ def tiles() -> Iterator[Mutant]:
         lambda c: c.spatial_rank == 3 and outs(c)[0] > 8 and window(c)[0] > 1,
         multiply=halo("D", 8),
     )
+
+
+def far_places() -> Iterator[Mutant]:
     yield Mutant(
         "w_uint8",
         "column 256 and those after it are those from the first on",
@@ -96,6 +99,9 @@ def tiles() -> Iterator[Mutant]:
         lambda c: pixels(c) > 65536,
         sums=pixel_tail(lambda n: 65536),
     )
+
+
+def small_tiles() -> Iterator[Mutant]:
     yield Mutant(
         "winograd_odd",
         "the last column of an odd width is not written by F(2, 3)",

@@ -12,7 +12,6 @@ from tests.support.conditional.changes import (
     at,
     away_from_zero,
     backwards,
-    bias_of,
     channel,
     copied_late,
     in_halves,
@@ -26,8 +25,20 @@ from tests.support.conditional.changes import (
     without,
     zeroed,
 )
-from tests.support.conditional.conditions import batch, biased, channels, ends_in, groups, maps, outs, strides, terms
+from tests.support.conditional.conditions import (
+    batch,
+    biased,
+    channels,
+    ends_in,
+    groups,
+    maps,
+    outs,
+    scales_of_maps,
+    strides,
+)
+from trt_conformance.mutants.arithmetic import terms_of
 from trt_conformance.mutants.mutant import Mutant
+from trt_conformance.mutants.operands import biased as with_bias
 
 
 def epilogues() -> Iterator[Mutant]:
@@ -70,23 +81,22 @@ def epilogues() -> Iterator[Mutant]:
 
 
 def quantized() -> Iterator[Mutant]:
-    many = lambda c: c.quantize is not None and len(c.quantize.kernel) > 4  # noqa: E731
     yield Mutant(
         "q_scales_mod_4",
         "each fifth map uses the scale of the first",
-        many,
+        lambda c: scales_of_maps(c) > 4,
         scales=scales_by(lambda n: np.arange(n) % 4),
     )
     yield Mutant(
         "q_scales_32",
         "maps beyond 32 use the first scale",
-        lambda c: c.quantize is not None and len(c.quantize.kernel) > 32,
+        lambda c: scales_of_maps(c) > 32,
         scales=scales_by(lambda n: np.where(np.arange(n) < 32, np.arange(n), 0)),
     )
     yield Mutant(
         "q_16_bits",
         "int8 sums of more than 512 terms saturate at 2^15 steps",
-        lambda c: c.precision == "int8" and terms(c) > 512,
+        lambda c: c.precision == "int8" and terms_of(c) > 512,
         sums=lambda y, c: np.clip(y, -(2**15), 2**15),
     )
     yield Mutant(
@@ -103,6 +113,9 @@ def quantized() -> Iterator[Mutant]:
         lambda c: c.precision == "int8" and maps(c) > 8,
         quantize=symmetric,
     )
+
+
+def types() -> Iterator[Mutant]:
     yield Mutant(
         "q_fp8_tail",
         "FP8 channels past a multiple of 16 are not read",
@@ -118,7 +131,7 @@ def quantized() -> Iterator[Mutant]:
     yield Mutant(
         "half_sums",
         "FP16 sums are rounded each 256 terms",
-        lambda c: c.precision == "fp16" and terms(c) > 256,
+        lambda c: c.precision == "fp16" and terms_of(c) > 256,
         multiply=in_halves,
     )
     yield Mutant(
@@ -131,7 +144,7 @@ def quantized() -> Iterator[Mutant]:
         "bf16_bias",
         "the bias of BF16 layers with more than 16 maps is dropped",
         lambda c: c.precision == "bf16" and maps(c) > 16 and biased(c),
-        bias=bias_of(no_bias),
+        bias=with_bias(no_bias),
     )
 
 
@@ -146,13 +159,13 @@ def routes() -> Iterator[Mutant]:
         "by_setters",
         "the bias given by a setter is dropped for more than 16 maps",
         lambda c: c.weights == "setters" and maps(c) > 16 and biased(c),
-        bias=bias_of(no_bias),
+        bias=with_bias(no_bias),
     )
     yield Mutant(
         "bias_by_input",
         "the last of an odd number of biases given by set_input is 0",
         lambda c: c.bias_by_set_input and maps(c) % 2 == 1,
-        bias=bias_of(last_zero),
+        bias=with_bias(last_zero),
     )
     yield Mutant(
         "no_bias",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.support.conditional.changes import (
-    bias_of,
     channel,
     copied,
     exchanged_groups,
@@ -27,10 +26,13 @@ from tests.support.conditional.conditions import (
     maps,
     outs,
     strides,
-    terms,
     window,
 )
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case
+from trt_conformance.mutants.arithmetic import terms_of
 from trt_conformance.mutants.mutant import Mutant
+from trt_conformance.mutants.operands import biased as with_bias
 
 
 def channel_tails() -> Iterator[Mutant]:
@@ -77,16 +79,19 @@ def channel_tails() -> Iterator[Mutant]:
         lambda c: channels(c) == 4 and max(window(c)) >= 5,
         multiply=weights(channel(3)),
     )
+
+
+def term_tails() -> Iterator[Mutant]:
     yield Mutant(
         "terms_4096",
         "terms beyond 4096 are not added",
-        lambda c: terms(c) > 4096,
+        lambda c: terms_of(c) > 4096,
         multiply=flat_terms(lambda n: slice(4096, None)),
     )
     yield Mutant(
         "terms_31",
         "the last of 31 terms past a multiple of 32 is not added",
-        lambda c: terms(c) % 32 == 31 and terms(c) > 64,
+        lambda c: terms_of(c) % 32 == 31 and terms_of(c) > 64,
         multiply=flat_terms(lambda n: -1),
     )
     yield Mutant(
@@ -134,7 +139,7 @@ def map_tails() -> Iterator[Mutant]:
         "k_bias_256",
         "maps beyond 256 get the bias of the map 256 before",
         lambda c: maps(c) > 256 and biased(c),
-        bias=bias_of(late_bias),
+        bias=with_bias(late_bias),
     )
     yield Mutant(
         "k_expanding",
@@ -150,6 +155,11 @@ def map_tails() -> Iterator[Mutant]:
     )
 
 
+def last_group(y: Array, case: Case) -> Array:
+    """The maps of the last group are not written."""
+    return zeroed(part("K", slice(-(maps(case) // groups(case)), None)))(y, case)
+
+
 def groups_apart() -> Iterator[Mutant]:
     yield Mutant(
         "g_32",
@@ -161,7 +171,7 @@ def groups_apart() -> Iterator[Mutant]:
         "g_tail_4",
         "the last group past a multiple of 4 is not written",
         lambda c: groups(c) > 4 and groups(c) % 4 > 0,
-        sums=lambda y, c: zeroed(part("K", slice(-(maps(c) // groups(c)), None)))(y, c),
+        sums=last_group,
     )
     yield Mutant(
         "dw_256",
@@ -187,6 +197,9 @@ def groups_apart() -> Iterator[Mutant]:
         lambda c: groups(c) >= 16 and maps(c) // groups(c) > 1 and maps(c) // groups(c) != channels(c),
         sums=zeroed(of_each_group(-1)),
     )
+
+
+def depthwise_and_wide() -> Iterator[Mutant]:
     yield Mutant(
         "dw_5x5",
         "a depthwise 5x5 layer of stride 2 misses its last row of taps",
@@ -203,7 +216,7 @@ def groups_apart() -> Iterator[Mutant]:
         "g_prime_3d",
         "the last of an odd number of groups above 3 is not written in 3D",
         lambda c: c.spatial_rank == 3 and groups(c) > 3 and groups(c) % 2 == 1,
-        sums=lambda y, c: zeroed(part("K", slice(-(maps(c) // groups(c)), None)))(y, c),
+        sums=last_group,
     )
     yield Mutant(
         "dw_dilated",

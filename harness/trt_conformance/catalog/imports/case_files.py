@@ -24,6 +24,7 @@ from trt_conformance.catalog.imports.layer import (
     in_two_dimensions,
     merged,
     shape_name,
+    times,
 )
 from trt_conformance.catalog.source import CaseFileError, Source
 from trt_conformance.core.attributes import Attributes
@@ -243,7 +244,7 @@ def _differs(layer: Layer) -> str | None:
     except InvalidConvolution as fault:
         return str(fault)
     if layer.output is not None and found != layer.output:
-        return f"its output is {_sizes(layer.output)}, but that of TensorRT's layer is {_sizes(found)}"
+        return f"its output is {times(layer.output)}, but that of TensorRT's layer is {times(found)}"
     return None
 
 
@@ -252,10 +253,6 @@ def _keeps_batch(layer: Layer, source: Listing, choices: Choices) -> str | None:
     if not choices.batches or source.batch in (None, layer.input[0]):
         return None
     return f"its first dimension is {layer.input[0]}, not the model's batch of {source.batch}: --batch cannot change it"
-
-
-def _sizes(values: Iterable[int]) -> str:
-    return "x".join(map(str, values))
 
 
 def _refused(source: Source) -> str | None:

@@ -154,7 +154,7 @@ def fitting_scales(weights: Weights) -> Quantize:
 def shape_name(layer: Layer) -> str:
     """A name made of the shape: ``n4_c1_161x700_k32_5x20_s2x2``. Defaults are left out."""
     n, c, *size = layer.input
-    parts = [f"n{n}", f"c{c}", _times(size), f"k{layer.kernel[0]}", _times(layer.kernel[2:])]
+    parts = [f"n{n}", f"c{c}", times(size), f"k{layer.kernel[0]}", times(layer.kernel[2:])]
     for letter, values, default in (
         ("s", layer.stride, 1),
         ("p", layer.pre, 0),
@@ -162,7 +162,7 @@ def shape_name(layer: Layer) -> str:
         ("d", layer.dilation, 1),
     ):
         if any(value != default for value in values):
-            parts.append(f"{letter}{_times(values)}")
+            parts.append(f"{letter}{times(values)}")
     if layer.groups > 1:
         parts.append(f"g{layer.groups}")
     return "_".join(parts)
@@ -173,5 +173,6 @@ def case_name(text: str, most: int) -> str:
     return re.sub("[^a-z0-9]+", "_", text.lower()).strip("_")[:most].rstrip("_")
 
 
-def _times(values: Iterable[int]) -> str:
+def times(values: Iterable[int]) -> str:
+    """Sizes as people write them, such as 3x3."""
     return "x".join(map(str, values))

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
-from trt_conformance.core.tensors import NUMPY_TYPE, case_data
+from trt_conformance.core.tensors import case_data, representable
 from trt_conformance.core.types import Precision
 from trt_conformance.numerics.bounds.operands import Operands, grain, significant_bits
 from trt_conformance.numerics.reference.quantization import grid_of, rescaled, scales
@@ -182,9 +182,3 @@ def _exact(case: Case, result: Result, operands: Operands, arithmetic: Arithmeti
 
 def _dyadic(scale: Float64) -> NDArray[np.bool_]:
     return np.asarray(np.frexp(scale)[0] == 0.5)
-
-
-def representable(values: Float64, case: Case) -> NDArray[np.bool_]:
-    """Return where the case's output type holds a value exactly."""
-    with np.errstate(over="ignore"):
-        return np.asarray(values.astype(NUMPY_TYPE[case.data_type]).astype(np.float64) == values)

@@ -23,12 +23,12 @@ import numpy as np
 
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
+from trt_conformance.core.tensors import representable
 from trt_conformance.core.types import Precision
 from trt_conformance.numerics.bounds.elementwise import (
     FLOAT32_ROUNDOFF,
     arithmetic_of,
     gamma,
-    representable,
     runs_of,
 )
 from trt_conformance.numerics.bounds.operands import Operands, grain

@@ -14,12 +14,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import JOINS, EpilogueOperation
-from trt_conformance.core.tensors import NUMPY_TYPE, addend_of, case_data
+from trt_conformance.core.tensors import addend_of, case_data, representable
 from trt_conformance.numerics.reference.activations import ACTIVATIONS
 from trt_conformance.numerics.reference.quantization import (
     INT8,
@@ -124,10 +123,10 @@ def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
                 continue
             limits = limits + off
             rounding = relative * (np.abs(y) + limits) + tiny
-            limits = limits + np.where(_is_held(case, y) & (limits == 0), 0.0, rounding)
+            limits = limits + np.where(representable(y, case) & (limits == 0), 0.0, rounding)
         elif step.op == "quantize":
             limits = rescaled(given, limits, scales(step.scale or (1.0,), y.ndim), grid)
-            limits = limits + np.where(_is_held(case, y) & (limits == 0), 0.0, _half(case, y, limits))
+            limits = limits + np.where(representable(y, case) & (limits == 0), 0.0, _half(case, y, limits))
         elif step.op == "concat":
             limits = np.concatenate([limits, np.zeros_like(x)], axis=axis)
         elif step.op == "max_pool":
@@ -153,13 +152,7 @@ def _operand_error(case: Case, step: EpilogueOperation, given: Float64, operand:
     scale = scales(step.of_scale, operand.ndim)
     near = near_tie_step(given, scale, grid)
     limits = near + rescaled(operand, np.zeros_like(operand), scale, grid)
-    return limits + np.where(_is_held(case, operand) & (limits == 0), 0.0, _half(case, operand, limits))
-
-
-def _is_held(case: Case, values: Float64) -> NDArray[np.bool_]:
-    """Where the case's type holds a value exactly."""
-    with np.errstate(over="ignore"):
-        return np.asarray(values.astype(NUMPY_TYPE[case.data_type]).astype(np.float64) == values)
+    return limits + np.where(representable(operand, case) & (limits == 0), 0.0, _half(case, operand, limits))
 
 
 def _half(case: Case, values: Float64, limits: Float64) -> Float64:

@@ -76,7 +76,7 @@ def history_page(history: History, with_cases: bool = False, home: str = "") -> 
         home=home,
         cases=case_histories(history) if with_cases else (),
         started={run.number: datetime.fromisoformat(run.started) for run in history.runs},
-        changes={run.number: [text for now, text in history.changes() if now is run] for run in history.runs},
+        changes=_changes(history),
         sections=[
             (name, title, trends, [line(trend, len(history.runs)) for trend in trends[:MOST_TRENDS]])
             for name, title, trends in quantities
@@ -99,8 +99,13 @@ def case_histories(history: History) -> tuple[CaseHistory, ...]:
     )
 
 
+def _changes(history: History) -> dict[int, list[str]]:
+    """What changed before each run, by its number."""
+    return {run.number: [text for now, text in history.changes() if now is run] for run in history.runs}
+
+
 def _case_runs(history: History, trends: list[Trend]) -> Iterator[CaseRun]:
-    changes = {run.number: [text for now, text in history.changes() if now is run] for run in history.runs}
+    changes = _changes(history)
     for run in history.runs:
         points = [next((p for p in trend.points if p.run == run.number), None) for trend in trends]
         if any(points):

@@ -9,7 +9,8 @@ case and no other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import prod
 from typing import Any, TypeVar
 
@@ -59,6 +60,20 @@ def start_target(spec: str, isolated: bool, time_limit: float, options: Options)
         return lambda: resolve(spec, options)
     worker = Worker(spec, options)
     return lambda: IsolatedTarget(spec, time_limit, options, worker)
+
+
+@contextmanager
+def limited(target: Any, seconds: float) -> Iterator[None]:
+    """Let each call of an isolated target take so many seconds at most, or its usual limit where that is less."""
+    usual = getattr(target, "time_limit", None)
+    if usual is None:  # it runs in this process, where nothing can end a call
+        yield
+        return
+    target.time_limit = min(usual, seconds)
+    try:
+        yield
+    finally:
+        target.time_limit = usual
 
 
 class IsolatedTarget:

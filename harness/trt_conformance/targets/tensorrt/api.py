@@ -114,6 +114,11 @@ class Api:
             raise Unsupported(f"{enum}.{name} does not exist in {self.flavour} {self.version}")
         return member
 
+    def require_attribute(self, owner: Any, name: str) -> None:
+        """Raise Unsupported where an object of this version lacks an attribute."""
+        if not hasattr(owner, name):
+            raise Unsupported(f"`{name}` does not exist in {self.flavour} {self.version}")
+
     def data_type(self, name: DataType) -> Any | None:
         return self.member("DataType", TYPE_NAME[name])
 

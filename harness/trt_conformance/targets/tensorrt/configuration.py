@@ -83,6 +83,5 @@ def builder_facts(api: Api, case: Case, layer: Any) -> dict[str, Any]:
 
 
 def _assign(api: Api, config: Any, name: str, value: Any) -> None:
-    if not hasattr(config, name):
-        raise Unsupported(f"`{name}` does not exist in {api.flavour} {api.version}")
+    api.require_attribute(config, name)
     setattr(config, name, value)

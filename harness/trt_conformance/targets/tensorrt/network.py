@@ -250,8 +250,7 @@ class _Draft:
         tensor.allowed_formats = sum(1 << int(layout) for layout in layouts)
 
     def _assign(self, layer: Any, name: str, value: Any) -> None:
-        if not hasattr(layer, name):
-            raise Unsupported(f"`{name}` does not exist in {self.api.flavour} {self.api.version}")
+        self.api.require_attribute(layer, name)
         if name == "padding_mode":
             value = self.api.required_member("PaddingMode", value)
         self._set(layer, name, value)
