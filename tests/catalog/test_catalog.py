@@ -367,9 +367,54 @@ BAD: dict[str, tuple[list[str], str]] = {
         ['epilogue = [{ op = "min" }]  # here'],
         "epilogue[0].op: the input [1, 1, 6, 9] cannot be compared with [1, 1, 4, 7]",
     ),
+    # What is before the layer.
+    "a pad of one axis": (
+        ['prologue = [{ op = "pad", pre_padding = [1], post_padding = [1] }]  # here'],
+        "prologue[0]: pad needs two values of at least 0 in pre_padding and in post_padding",
+    ),
+    "a pad that crops": (
+        ['prologue = [{ op = "pad", pre_padding = [-1, 0], post_padding = [0, 0] }]  # here'],
+        "prologue[0]: pad needs two values of at least 0",
+    ),
+    "a pad of nothing": (
+        ['prologue = [{ op = "pad", pre_padding = [1, 1] }]  # here'],
+        "pad needs pre_padding, post_padding",
+    ),
+    "a ReLU with a window": (
+        ['prologue = [{ op = "relu", window = [1, 1] }]  # here'],
+        "window: only max_pool has it, not relu",
+    ),
+    "a slice of three axes": (
+        ['prologue = [{ op = "slice", start = [0, 0, 0], shape = [1, 1, 6], stride = [1, 1, 1] }]  # here'],
+        "prologue[0]: slice needs 4 values in start, shape and stride",
+    ),
+    "a slice beyond the input": (
+        ['prologue = [{ op = "slice", start = [0, 0, 1, 0], shape = [1, 1, 6, 9], stride = [1, 1, 1, 1] }]  # here'],
+        "prologue[0]: slice reads beyond [1, 1, 6, 9]",
+    ),
+    "a pooling beyond the input": (
+        ['prologue = [{ op = "max_pool", window = [7, 1] }]  # here'],
+        "prologue[0]: max_pool: the window [7, 1] is larger than [6, 9]",
+    ),
+    "a concatenation of nothing": (
+        ['prologue = [{ op = "concat" }]  # here'],
+        "prologue[0]: concat: the case has no addend",
+    ),
+    "a concatenation of another size": (
+        ['addend = { shape = [1, 1, 6, 8], fill = "ones" }', 'prologue = [{ op = "concat" }]  # here'],
+        "prologue[0]: the addend [1, 1, 6, 8] cannot be concatenated to [1, 1, 6, 9] along C",
+    ),
+    "channels that the kernel does not have": (
+        ["# here", 'addend = { shape = [1, 1, 6, 9], fill = "ones" }', 'prologue = [{ op = "concat" }]'],
+        "no valid convolution of [1, 1, 6, 9]",
+    ),
+    "a timed prologue": (
+        ["latency = true", 'prologue = [{ op = "relu" }]  # here'],
+        "prologue: timed cases, large cases and those of special_values have none",
+    ),
     "an addend that nothing reads": (
         ['addend = { shape = [1, 1, 4, 7], fill = "ones" }  # here'],
-        "addend: no operation of the epilogue reads it",
+        "addend: no operation reads it",
     ),
     "an addend that is not there": (
         ['epilogue = [{ op = "add", of = "addend" }]  # here'],

@@ -21,7 +21,7 @@ from trt_conformance.core.epilogue_fields import EpilogueName
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.types import Constraint, Format, Model, PaddingMode, Precision
 from trt_conformance.core.words import shown
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 
 _OPERATORS: dict[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
@@ -116,14 +116,14 @@ def _largest(case: Case) -> tuple[int, ...]:
     for shape in case.run_shapes:
         sizes.append(math.prod(shape))
         try:
-            sizes.append(math.prod(output_shape(shape, case.kernel.shape, case.attributes)))
+            sizes.append(math.prod(layer_output(case, shape)))
         except InvalidConvolution:
             continue
     return (max(sizes),)
 
 
 def _channels(case: Case) -> tuple[int, ...]:
-    return case.input.shape[-case.spatial_rank - 1 :][:1]
+    return case.layer_shape(case.input.shape)[-case.spatial_rank - 1 :][:1]
 
 
 def _dynamic(case: Case) -> set[str]:

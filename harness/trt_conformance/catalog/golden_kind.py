@@ -11,7 +11,7 @@ import math
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.types import GoldenKind
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 
 MOST_STORED = 2**12
 """Elements of all outputs of a case up to which its golden is stored as tensors: 64 KiB before compression."""
@@ -46,5 +46,5 @@ def elements(case: Case) -> tuple[int, int]:
     Raises:
         InvalidConvolution: a shape and the attributes do not form a convolution.
     """
-    outputs = [output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes]
+    outputs = [layer_output(case, shape) for shape in case.run_shapes]
     return sum(map(math.prod, case.run_shapes)), sum(map(math.prod, outputs))

@@ -41,8 +41,8 @@ def evidence(
         "actual": _numbers(values, 9),
         "expected": _numbers(wanted, 9),
         "fraction": _numbers(fractions(values, wanted, limits), 4),
-        # After an epilogue an element is not a sum of the layer's products.
-        **(NO_SUM if case.epilogue else receptive_field(case, run_shape, worst)),
+        # After an epilogue, or a prologue, an element is not a sum of products of the network's input.
+        **(NO_SUM if case.prologue or case.epilogue else receptive_field(case, run_shape, worst)),
     }
 
 

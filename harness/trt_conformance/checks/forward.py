@@ -27,7 +27,7 @@ from trt_conformance.numerics.bounds.basis import Basis, bound_on
 from trt_conformance.numerics.compare import Comparison, compare, figures_of, structure_faults
 from trt_conformance.numerics.reference.epilogue import network_result, network_shape
 from trt_conformance.numerics.reference.result import Result
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 from trt_conformance.targets.protocols import EngineFacts
 
 
@@ -138,7 +138,7 @@ def _run_cut(subject: Subject, index: int, basis: Basis) -> _Run:
     forget()
     data = case_data(case, shape)
     outputs = subject.feed(case, {INPUT: data.input})
-    expected = network_shape(case, output_shape(shape, case.kernel.shape, case.attributes), shape)
+    expected = network_shape(case, layer_output(case, shape), shape)
     faults = structure_faults(outputs, OUTPUT, expected, NUMPY_TYPE[case.data_type])
     found = None if faults else compare_in_pieces(case, data, outputs[OUTPUT], basis, cut, workers)
     return _Run(outputs, faults, found)

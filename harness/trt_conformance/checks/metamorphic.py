@@ -367,7 +367,14 @@ def fits(name: str, case: Case) -> bool:
         return False
     if case.quantize is not None and not (case.quantize.is_plain and case.quantize.has_no_extras):
         return False
-    if case.epilogue or case.bias_by_set_input or case.formats != Formats() or case.declared_first or case.typing:
+    if (
+        case.prologue
+        or case.epilogue
+        or case.bias_by_set_input
+        or case.formats != Formats()
+        or case.declared_first
+        or case.typing
+    ):
         return False
     derivation = RELATIONS[name](case)
     return derivation is not None and all(step.is_exact for step in derivation.steps)

@@ -8,7 +8,7 @@ from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.case import Case
 from trt_conformance.numerics.reference.epilogue import network_shape
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 from trt_conformance.targets.protocols import offers
 
 
@@ -43,7 +43,7 @@ def declared_output_shape(case: Case) -> tuple[int, ...]:
 
 
 def _output_shape(case: Case, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return network_shape(case, output_shape(shape, case.kernel.shape, case.attributes), shape)
+    return network_shape(case, layer_output(case, shape), shape)
 
 
 def expected_attributes(case: Case) -> dict[str, Any]:

@@ -6,12 +6,12 @@ import numpy as np
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case, TensorSpec
-from trt_conformance.core.tensors import case_data
+from trt_conformance.core.tensors import network_input
 
 
 def other_input(case: Case, shape: tuple[int, ...]) -> Array:
     """A run's input with its elements in reverse order, or negated where reversal changes nothing."""
-    x = case_data(case, shape).input
+    x = network_input(case, shape)
     reversed_ = np.ascontiguousarray(x.ravel()[::-1].reshape(x.shape))
     return reversed_ if reversed_.tobytes() != x.tobytes() else np.asarray(-x)
 

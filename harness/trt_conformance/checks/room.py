@@ -26,8 +26,8 @@ def cut_to_fit(case: Case, shape: tuple[int, ...], limit: int, workers: int) -> 
         NotRun: it does not fit the limit, however it is cut.
     """
     sizes = Sizes(case, shape)
-    if case.addend is not None or any(step.op == "max_pool" for step in case.epilogue):
-        text = "what follows the layer reads more than a piece of its output"
+    if case.prologue or case.addend is not None or any(step.op == "max_pool" for step in case.epilogue):
+        text = "what is before or after the layer reads more than a piece"
         raise NotRun(f"{text}, so it is compared as a whole; {ADVICE.format(size_text(limit))}")
     room = limit - sizes.tensors
     for many in (workers, max(1, workers // 4), 1):

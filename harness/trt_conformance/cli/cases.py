@@ -248,10 +248,10 @@ def _facts(case: Case, catalog: Catalog) -> dict[str, Any]:
 
 
 def _run(case: Case, shape: tuple[int, ...]) -> dict[str, Any]:
-    from trt_conformance.numerics.reference.shape import output_shape
+    from trt_conformance.numerics.reference.shape import layer_output
 
     try:
-        return {"input": list(shape), "output": list(output_shape(shape, case.kernel.shape, case.attributes))}
+        return {"input": list(shape), "output": list(layer_output(case, shape))}
     except InvalidConvolution as error:
         return {"input": list(shape), "output": None, "invalid": str(error)}
 

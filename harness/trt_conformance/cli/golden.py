@@ -267,7 +267,7 @@ def _environment(target: Target) -> dict[str, str]:
 def _observe(target: Target, case: Case, facts: dict[str, str]) -> dict[str, str]:
     """Store a target's outputs for a case, and return the outcome as JSON values."""
     from trt_conformance import golden
-    from trt_conformance.core.tensors import INPUT, case_data, runtime_feeds
+    from trt_conformance.core.tensors import feeds_of
     from trt_conformance.targets.errors import NotRun, Refused, Unsupported, named
 
     def outcome(status: str, reason: object = "") -> dict[str, str]:
@@ -279,8 +279,8 @@ def _observe(target: Target, case: Case, facts: dict[str, str]) -> dict[str, str
         if reason is not None or case.rejection_on(target.name) is not None:
             return outcome("not observed", reason or "the target must refuse it")
         with closing(target.build(case)) as engine:
-            for index, shape in enumerate(case.run_shapes):
-                feeds = {INPUT: case_data(case, shape).input} | runtime_feeds(case)
+            for index in range(len(case.run_shapes)):
+                feeds = feeds_of(case, index)
                 given = engine.run(feeds)
                 changed |= golden.write_observed(target.name, case, index, feeds, given, environment=facts, notify=note)
     except (Unsupported, NotRun) as fault:

@@ -15,6 +15,7 @@ from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import BiasSpec, Case, TensorSpec
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.fills import PART, content, parts
+from trt_conformance.core.prologue import layer_input
 from trt_conformance.core.refit_fields import Filled
 from trt_conformance.core.stored import read_stored
 from trt_conformance.core.types import DataType, Fill
@@ -90,24 +91,33 @@ def built_with(case: Case) -> Parameters:
 
 
 def case_data(case: Case, run_shape: Sequence[int] | None = None) -> CaseData:
-    """Return the tensors of a case, the input in ``run_shape``, by default the first run shape of the case.
+    """Return the tensors of a case's layer, the input after the prologue, by default in the first run shape.
 
     Raises:
         ConformanceError: a finite value overflows the type of the case.
     """
+    given = parameters(case)
+    return CaseData(given.kernel, given.bias, layer_input_of(case, network_input(case, run_shape)))
+
+
+def network_input(case: Case, run_shape: Sequence[int] | None = None) -> Array:
+    """Return the network's input in ``run_shape``, by default in the first. Raises ConformanceError as `case_data`."""
     shape = case.run_shapes[0] if run_shape is None else run_shape
     values = case.input.values if tuple(shape) == case.input.shape else None
-    given = parameters(case)
     if values is None and case.input.fill is not None and math.prod(shape) > PART:
-        return CaseData(given.kernel, given.bias, _rounded_by_parts(case, shape, case.input.fill))
-    given_x = content(shape, case.input.fill, values, case.input.seed, exponents_of(case.input))
-    x = _rounded(case, "input", given_x)
-    return CaseData(given.kernel, given.bias, x)
+        return _rounded_by_parts(case, shape, case.input.fill)
+    given = content(shape, case.input.fill, values, case.input.seed, exponents_of(case.input))
+    return _rounded(case, "input", given)
+
+
+def layer_input_of(case: Case, x: Array) -> Array:
+    """Return the layer's input, from the network's input ``x``: ``x`` itself where nothing is before the layer."""
+    return layer_input(case.prologue, case.spatial_rank, x, addend_of(case)) if case.prologue else x
 
 
 def feeds_of(case: Case, index: int = 0) -> dict[str, Array]:
     """Return the inputs of the run ``index`` of a case, by tensor name; the activation first."""
-    return {INPUT: case_data(case, case.run_shapes[index]).input} | runtime_feeds(case)
+    return {INPUT: network_input(case, case.run_shapes[index])} | runtime_feeds(case)
 
 
 def runtime_feeds(case: Case) -> dict[str, Array]:

@@ -20,7 +20,7 @@ from trt_conformance.checks.subject import Diagnose, Golden, Subject, undiagnose
 from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.reference.result import Result, reference
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.protocols import Target, offers
 
@@ -134,9 +134,9 @@ def summary(verdicts: list[Verdict]) -> Verdict:
 
 def _products(case: Case) -> int:
     terms = math.prod(case.kernel.shape[1:])
-    return terms * sum(math.prod(output_shape(s, case.kernel.shape, case.attributes)) for s in case.run_shapes)
+    return terms * sum(math.prod(layer_output(case, s)) for s in case.run_shapes)
 
 
 def _elements(case: Case) -> int:
-    outputs = [output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes]
+    outputs = [layer_output(case, shape) for shape in case.run_shapes]
     return max(map(math.prod, (*case.run_shapes, *outputs, case.kernel.shape)))

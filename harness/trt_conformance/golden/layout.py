@@ -8,7 +8,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import NUMPY_TYPE
 from trt_conformance.golden.content import type_and_shape
 from trt_conformance.golden.plan import Source
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 
 
 def golden_layout(case: Case, source: Source) -> dict[str, str]:
@@ -17,7 +17,7 @@ def golden_layout(case: Case, source: Source) -> dict[str, str]:
 
 
 def _documented(case: Case) -> Iterator[tuple[str, str]]:
-    shape = case.expect.shape or output_shape(case.run_shapes[0], case.kernel.shape, case.attributes)
+    shape = case.expect.shape or layer_output(case, case.run_shapes[0])
     for name, dtype in {"values": "float64", "tolerance": "float64", "digits": "int64"}.items():
         yield name, type_and_shape(dtype, shape)
 
@@ -25,8 +25,8 @@ def _documented(case: Case) -> Iterator[tuple[str, str]]:
 def _reference(case: Case) -> Iterator[tuple[str, str]]:
     given = NUMPY_TYPE[case.data_type].name
     for index, shape in enumerate(case.run_shapes):
-        output = output_shape(shape, case.kernel.shape, case.attributes)
-        yield f"run{index}/input", type_and_shape(given, shape)
+        output = layer_output(case, shape)
+        yield f"run{index}/input", type_and_shape(given, case.layer_shape(shape))
         yield f"run{index}/kernel", type_and_shape(given, case.kernel.shape)
         yield f"run{index}/bias", type_and_shape(given, case.kernel.shape[:1])
         for name in ("output", "real", "magnitude", "slack"):

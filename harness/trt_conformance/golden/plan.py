@@ -21,7 +21,7 @@ from trt_conformance.golden.content import Attribute, Content, GoldenError, Node
 from trt_conformance.golden.store import SCHEMA_VERSION
 from trt_conformance.numerics.printed import parse
 from trt_conformance.numerics.reference.result import reference
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 
 Source = Literal["documented", "reference"]
 
@@ -148,7 +148,7 @@ def _documented(cases: tuple[Case, ...]) -> Content:
     if case.expect.ideal is not None:
         node.attributes["ideal"] = case.expect.ideal.strip()
     if case.expect.printed is not None:
-        shape = case.expect.shape or output_shape(case.run_shapes[0], case.kernel.shape, case.attributes)
+        shape = case.expect.shape or layer_output(case, case.run_shapes[0])
         try:
             printed = parse(case.expect.printed, shape)
         except ValueError as fault:
@@ -184,6 +184,8 @@ def _fills(case: Case, tensors: dict[str, Array]) -> Iterator[tuple[str, Attribu
     """How each tensor is made again."""
     specs: dict[str, TensorSpec | BiasSpec | str] = {"input": case.input, "kernel": case.kernel, "bias": case.bias}
     for name, tensor in tensors.items():
+        if name == "input" and case.prologue:
+            continue  # the layer's input is not the content that the case states
         spec = specs[name]
         if not isinstance(spec, str):
             yield f"{name}_fill", spec.fill or ("values" if spec.stored is None else "stored")

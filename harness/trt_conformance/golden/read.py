@@ -27,7 +27,7 @@ from trt_conformance.golden.observed import observed_group
 from trt_conformance.golden.plan import Source, file_of, group_of, sources_of
 from trt_conformance.numerics.printed import Printed
 from trt_conformance.numerics.reference.result import Result
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 
 
 def read_reference(case: Case, run_index: int = 0, root: Path | None = None) -> Result:
@@ -44,7 +44,7 @@ def read_reference(case: Case, run_index: int = 0, root: Path | None = None) -> 
         node = content.get(f"run{run_index}")
         if node is None:
             raise GoldenError(f"has no {group_of(case)}/run{run_index}", "missing")
-        shape = output_shape(case.run_shapes[run_index], case.kernel.shape, case.attributes)
+        shape = layer_output(case, case.run_shapes[run_index])
         output = _dataset(node, "output", "float64", shape)
         terms = content[""].attributes.get("terms")
         if not isinstance(terms, int):

@@ -16,6 +16,7 @@ from trt_conformance.mutants import (
 from trt_conformance.mutants import int8 as quantized
 from trt_conformance.mutants import network as epilogues
 from trt_conformance.mutants import outputs as results
+from trt_conformance.mutants import prologue as prologues
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, MutantTarget
 from trt_conformance.mutants.scoring import Outcome, check_unmutated, score, small
 
@@ -27,6 +28,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *quantized.MUTANTS,
     *fp8.MUTANTS,
     *scaling.MUTANTS,
+    *prologues.MUTANTS,
     *epilogues.MUTANTS,
     *results.MUTANTS,
     *refitting.MUTANTS,

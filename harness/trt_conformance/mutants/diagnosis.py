@@ -21,6 +21,7 @@ from trt_conformance.mutants import arithmetic, fp8, geometry, operands
 from trt_conformance.mutants import int8 as quantized
 from trt_conformance.mutants import network as epilogues
 from trt_conformance.mutants import outputs as results
+from trt_conformance.mutants import prologue as prologues
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, multiply
 from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF
 from trt_conformance.numerics.reference.result import Result
@@ -28,7 +29,13 @@ from trt_conformance.numerics.reference.shape import output_shape
 
 # Mutants of interactions repeat others in some cases only, and mutants of refusals have no output.
 ARITHMETIC: tuple[Mutant, ...] = (*quantized.MUTANTS, *fp8.MUTANTS, *arithmetic.MUTANTS)
-OTHERS: tuple[Mutant, ...] = (*geometry.MUTANTS, *operands.MUTANTS, *epilogues.MUTANTS, *results.MUTANTS)
+OTHERS: tuple[Mutant, ...] = (
+    *prologues.MUTANTS,
+    *geometry.MUTANTS,
+    *operands.MUTANTS,
+    *epilogues.MUTANTS,
+    *results.MUTANTS,
+)
 EVERY = slice(None)
 MOST = 6
 MOST_PRODUCTS = 10_000_000

@@ -77,8 +77,9 @@ def pads_of_opt(case: Case) -> Attributes:
     """SAME padding computed for the profile's opt shape, for every run shape."""
     right = case.attributes
     assert case.dynamic is not None
-    axes = resolve(case.dynamic.opt, case.kernel.shape, right)
-    sizes = case.dynamic.opt[-len(axes) :]
+    optimum = case.layer_shape(case.dynamic.opt)
+    axes = resolve(optimum, case.kernel.shape, right)
+    sizes = optimum[-len(axes) :]
     parts = zip(sizes, case.kernel.shape[2:], right.axes(), strict=True)
     given = [Given(size, window, *values, right.mode) for size, window, values in parts]
     pre = tuple(axis.before for axis in axes)

@@ -15,7 +15,7 @@ from trt_conformance.core.builder_fields import Builder
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.quantization_fields import Quantize
-from trt_conformance.core.tensors import INPUT, OUTPUT, parameters
+from trt_conformance.core.tensors import INPUT, OUTPUT, layer_input_of, parameters
 from trt_conformance.core.types import PaddingMode, Precision
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.conditions import Condition, always
@@ -98,11 +98,12 @@ class Mutant:
     """A wrong convolution: its name, what is wrong, and the stages that differ. Every default is correct.
 
     It is wrong only in cases to which it ``applies``. The stages, in the order in which they run: ``refuse`` raises
-    what a build raises; ``attributes`` returns the attributes after all assignments; ``kernel`` and ``input`` change
-    the operands in the case's type; ``scales`` and ``quantize`` act in int8 and FP8; ``axis`` changes a resolved axis;
-    ``pad`` pads the input; ``multiply`` sums the products; ``sums`` changes the sums; ``bias`` adds the bias;
-    ``epilogue`` applies the operations after the layer; ``output`` changes the result in the output's type. ``engine``
-    runs the stages. ``passes`` is the number of passes over the products, for an estimate of the cost.
+    what a build raises; ``prologue`` applies the operations before the layer; ``attributes`` returns the attributes
+    after all assignments; ``kernel`` and ``input`` change the operands in the case's type; ``scales`` and ``quantize``
+    act in int8 and FP8; ``axis`` changes a resolved axis; ``pad`` pads the input; ``multiply`` sums the products;
+    ``sums`` changes the sums; ``bias`` adds the bias; ``epilogue`` applies the operations after the layer; ``output``
+    changes the result in the output's type. ``engine`` runs the stages. ``passes`` is the number of passes over the
+    products, for an estimate of the cost.
     A ``symptom`` says where the output is wrong, and not what computes it.
     """
 
@@ -120,6 +121,7 @@ class Mutant:
     multiply: Callable[[Array, Array, Attributes, Case], Array] = multiply
     sums: Change = unchanged
     bias: Callable[[Array, Array, Case], Array] = add_bias
+    prologue: Callable[[Case, Array], Array] = layer_input_of
     epilogue: Callable[[Case, Array, Array], Array] = apply
     output: Change = unchanged
     engine: type[MutantEngine] | None = None
@@ -150,13 +152,14 @@ class MutantEngine:
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         case, mutant = self.case, self.mutant
-        x = mutant.input(feeds[INPUT], case)
+        given = feeds[INPUT]
+        x = mutant.input(mutant.prologue(case, given), case)
         scales = mutant.scales(case.quantize) if case.quantize is not None else None
         try:
             y = self._quantized(x, scales) if scales is not None and scales.is_plain else self._float(x, scales)
         except InvalidConvolution as fault:  # a mutant's attributes may contradict each other
             raise Refused("run", str(fault)) from None
-        return {OUTPUT: mutant.output(mutant.epilogue(case, y, x), case)}
+        return {OUTPUT: mutant.output(mutant.epilogue(case, y, given if case.prologue else x), case)}
 
     def close(self) -> None:
         return None

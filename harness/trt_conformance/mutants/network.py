@@ -11,10 +11,11 @@ import numpy as np
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EPILOGUES, EpilogueName, EpilogueOperation
+from trt_conformance.core.prologue import pooled
 from trt_conformance.core.tensors import addend_of
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.mutant import Mutant
-from trt_conformance.numerics.reference.epilogue import applied, apply, apply_steps, pooled
+from trt_conformance.numerics.reference.epilogue import applied, apply, apply_steps
 from trt_conformance.numerics.reference.quantization import Grid, dequantize, grid_of, quantize, scales
 
 Steps = Callable[[Sequence[EpilogueOperation]], Sequence[EpilogueOperation]]

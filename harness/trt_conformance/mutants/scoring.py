@@ -27,7 +27,7 @@ from trt_conformance.core.words import counted
 from trt_conformance.golden import GoldenError, expected_result
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, MutantTarget
 from trt_conformance.numerics.reference.result import Result, reference
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 from trt_conformance.targets.engines import Engines
 
 Check = Callable[[Subject], Verdict]
@@ -64,7 +64,7 @@ def small(cases: Sequence[Case]) -> tuple[Case, ...]:
 
 
 def _is_small(case: Case) -> bool:
-    outputs = (output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes)
+    outputs = (layer_output(case, shape) for shape in case.run_shapes)
     return all(is_cheap(case, *shapes) for shapes in zip(case.run_shapes, outputs, strict=True))
 
 

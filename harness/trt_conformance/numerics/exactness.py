@@ -9,7 +9,7 @@ import numpy as np
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.fills import content
-from trt_conformance.core.tensors import case_data, content_of, exponents_of
+from trt_conformance.core.tensors import case_data, content_of, exponents_of, network_input
 from trt_conformance.core.types import Precision
 from trt_conformance.numerics.bounds.elementwise import Accumulation, bound
 from trt_conformance.numerics.places import place
@@ -41,7 +41,8 @@ def _tensors(case: Case, shape: tuple[int, ...]) -> Iterator[tuple[str, Array, A
     """Yield the name of each tensor, its content before any rounding, and what the layer reads."""
     data = case_data(case, shape)
     values = case.input.values if shape == case.input.shape else None
-    yield "input", content(shape, case.input.fill, values, case.input.seed, exponents_of(case.input)), data.input
+    given = content(shape, case.input.fill, values, case.input.seed, exponents_of(case.input))
+    yield "input", given, network_input(case, shape)
     kernel = case.kernel
     yield "kernel", content_of(kernel, kernel.shape), data.kernel
     if case.bias != "none" and data.bias is not None:

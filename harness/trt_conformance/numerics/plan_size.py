@@ -16,7 +16,7 @@ from trt_conformance.core.tensors import NUMPY_TYPE
 from trt_conformance.core.types import Precision
 from trt_conformance.numerics.bounds.basis import Basis
 from trt_conformance.numerics.bounds.transforms import LARGEST_TILE
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 
 TIMES = 2
 """A plan over so many times its weights is a finding."""
@@ -99,12 +99,12 @@ def paddings(case: Case, on_turing: bool = False) -> tuple[Padding, ...]:
     if shape is None:
         return ()
     rank, groups = case.spatial_rank, case.attributes.groups
-    output = output_shape(shape, case.kernel.shape, case.attributes)
+    output = layer_output(case, shape)
     found = []
     channels = case.kernel.shape[1]
     more = _up(channels, (PADDED_TO_ON_TURING if on_turing else PADDED_TO).get(case.precision, 1)) - channels
     read = "fp32" if on_turing and case.precision == "int8" else case.precision
-    found.append(Padding("input", groups, more, _positions(shape, rank), _itemsize(read)))
+    found.append(Padding("input", groups, more, _positions(case.layer_shape(shape), rank), _itemsize(read)))
     layout = LAYOUTS.get(case.formats.output)
     if layout is not None:
         maps = case.kernel.shape[0]

@@ -12,7 +12,7 @@ import numpy as np
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import NUMPY_TYPE, weights_bytes
 from trt_conformance.core.types import Precision
-from trt_conformance.numerics.reference.shape import Axis, output_shape, resolve
+from trt_conformance.numerics.reference.shape import Axis, layer_output, resolve
 
 MEMORY = "memory"
 """The name of the memory ceiling, in bytes per second. The other ceilings are precisions, in FLOP per second."""
@@ -53,8 +53,8 @@ def work(case: Case, run_shape: Sequence[int] | None = None) -> Work:
     Tensors have the types that the network reads and writes; a quantized kernel has one byte a value.
     """
     shape = tuple(case.run_shapes[0] if run_shape is None else run_shape)
-    output = output_shape(shape, case.kernel.shape, case.attributes)
-    axes = resolve(shape, case.kernel.shape, case.attributes)
+    output = layer_output(case, shape)
+    axes = resolve(case.layer_shape(shape), case.kernel.shape, case.attributes)
     rank = len(axes)
     read = math.prod(shape[:-rank]) * math.prod(
         _read(axis, size, window) for axis, size, window in zip(axes, shape[-rank:], case.kernel.shape[2:], strict=True)

@@ -140,6 +140,8 @@ def _not_shown(verdict: Verdict, case: Case) -> str | None:
         return "its tensors are too large for a program that computes the expected output with NumPy"
     if case.builder != Builder() or (case.dynamic and (case.dynamic.profile, case.dynamic.further_profiles) != _PLAIN):
         return "`builder` or `dynamic` has options of the build that the program does not have"
+    if case.prologue:
+        return "the program has no operation before the layer"
     if case.addend is not None or any(step.op not in _SHOWN_STEPS or step.of_scale for step in case.epilogue):
         return "the program has no such operation after the layer"
     if case.network != Network():

@@ -12,7 +12,7 @@ import numpy as np
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
-from trt_conformance.core.tensors import INPUT, OUTPUT, parameters
+from trt_conformance.core.tensors import INPUT, OUTPUT, layer_input_of, parameters
 from trt_conformance.core.types import Mode
 from trt_conformance.numerics.reference import epilogue
 from trt_conformance.numerics.reference.blocked import convolve
@@ -32,10 +32,10 @@ class NumpyEngine:
         self._data = parameters(case)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        x = feeds[INPUT]
-        quantize = self._case.quantize
+        given = feeds[INPUT]
+        x, quantize = layer_input_of(self._case, given), self._case.quantize
         y = self._float(x) if quantize is None or not quantize.is_plain else self._quantized(x)
-        return {OUTPUT: epilogue.apply(self._case, y, x)}
+        return {OUTPUT: epilogue.apply(self._case, y, given)}
 
     def _float(self, x: Array) -> Array:
         case, w, b = self._case, self._data.kernel, self._data.bias

@@ -21,6 +21,7 @@ from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.io_quantization import dequantized, quantized
 from trt_conformance.targets.onnx_epilogue import followed
+from trt_conformance.targets.onnx_prologue import preceded
 from trt_conformance.targets.other_rules import lacks
 from trt_conformance.targets.protocols import NetworkFacts
 from trt_conformance.targets.timing import host
@@ -72,8 +73,8 @@ class _Nodes:
     def __init__(self, case: Case) -> None:
         self._case = case
         data = parameters(case)
-        self.nodes: list[Any] = []
         self.constants: dict[str, Array] = {"kernel": data.kernel}
+        self.nodes, self._source = preceded(case, self.constants)
         inputs = [*self._operands()]
         if data.bias is not None:
             self.constants["bias"] = data.bias
@@ -83,7 +84,7 @@ class _Nodes:
 
     def _operands(self) -> tuple[str, str]:
         """The names of input and kernel as the convolution reads them."""
-        x, w, quantize = INPUT, "kernel", self._case.quantize
+        x, w, quantize = self._source, "kernel", self._case.quantize
         if quantize is not None and quantize.passes("input"):
             to, back = quantize.scales_of("input")
             x = x if quantize.io_quantization else self._q(x, to, "input_q")
@@ -142,6 +143,7 @@ def _attributes(case: Case) -> dict[str, Any]:
 def _pads(case: Case, shape: Sequence[int]) -> list[int]:
     """Pads before every axis, then after: those stated where the mode rounds down, else those the windows reach."""
     attributes = case.attributes
+    shape = case.layer_shape(shape)
     axes = resolve(shape, case.kernel.shape, attributes)
     if attributes.mode == "EXPLICIT_ROUND_DOWN":
         return [*attributes.pre, *attributes.post]

@@ -15,6 +15,7 @@ from trt_conformance.catalog.lint.expectation import (
 )
 from trt_conformance.catalog.lint.kinds import lint_deprecated, lint_golden, lint_large, lint_relations, lint_timed
 from trt_conformance.catalog.lint.network import lint_network
+from trt_conformance.catalog.lint.prologue import lint_prologue
 from trt_conformance.catalog.lint.quantization import lint_quantization
 from trt_conformance.catalog.lint.refit import lint_refit
 from trt_conformance.catalog.lint.rejection import lint_constraint, lint_rejection
@@ -28,7 +29,7 @@ from trt_conformance.catalog.lint.shapes import (
 from trt_conformance.catalog.lint.vacuous import vacuous
 from trt_conformance.core.case import Case
 from trt_conformance.numerics.reference.epilogue import network_shape
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 
 
 def lint_case(case: Case) -> Iterator[Problem]:
@@ -48,6 +49,8 @@ def lint_case(case: Case) -> Iterator[Problem]:
     if not refused:
         parts += [*lint_network(case), *lint_epilogue(case), *lint_refit(case)]
     shapes = [*lint_sizes(case, refused), *lint_ranks(case, refused), *lint_dynamic(case)]
+    if not shapes and not refused:
+        shapes += lint_prologue(case)
     yield from (*parts, *shapes)
     if refused and case.golden is not None:
         yield ("golden",), "golden: a case that every target refuses has no golden"
@@ -58,7 +61,7 @@ def lint_case(case: Case) -> Iterator[Problem]:
     yield from invalid
     if invalid:
         return
-    layer = [output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes]
+    layer = [layer_output(case, shape) for shape in case.run_shapes]
     yield from lint_golden(case)
     joined = [*lint_joined(case, layer)]
     yield from joined

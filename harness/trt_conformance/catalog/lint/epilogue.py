@@ -28,8 +28,11 @@ def _addend(case: Case) -> Iterator[Problem]:
         if reading:
             yield ("epilogue",), f'{reading[0].op} of the addend: the case has no addend, as in addend.fill = "uniform"'
         return
-    if not reading:
-        yield ("addend",), 'addend: no operation of the epilogue reads it; one does with of = "addend"'
+    if not reading and not any(step.op == "concat" for step in case.prologue):
+        yield (
+            ("addend",),
+            'addend: no operation reads it; one of the epilogue does with of = "addend", concat before the layer',
+        )
     if case.dynamic is not None:
         yield ("addend",), "addend: its shape is fixed, so the case cannot have dynamic"
     if case.latency or case.large:

@@ -82,8 +82,8 @@ def lint_rounding(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
     fixed = [name for name, tensor in (("input", case.input), ("kernel", case.kernel)) if tensor.fill is None]
     if case.precision not in TYPES:
         yield ("rounding",), f"rounding: expected one of the precisions {', '.join(TYPES)}, not {case.precision}"
-    elif case.exact or case.epilogue or case.quantize or case.dynamic or case.large:
-        yield ("rounding",), "rounding: the case cannot have exact, epilogue, quantize, dynamic or large"
+    elif case.exact or case.prologue or case.epilogue or case.quantize or case.dynamic or case.large:
+        yield ("rounding",), "rounding: the case cannot have exact, prologue, epilogue, quantize, dynamic or large"
     elif fixed:
         yield (fixed[0],), f"{fixed[0]}: a case with rounding needs a fill, so that the order of the values is random"
     elif math.prod(outputs[0]) < FEWEST:

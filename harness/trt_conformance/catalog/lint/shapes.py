@@ -11,7 +11,7 @@ from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.toml import KeyPath
 from trt_conformance.core.types import MAX_ELEMENTS
 from trt_conformance.core.words import counted, dotted
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 
 Shape = tuple[int, ...]
 
@@ -132,7 +132,7 @@ def lint_convolutions(case: Case) -> Iterator[Problem]:
 
 def _invalid(case: Case, shape: Shape) -> str | None:
     try:
-        output_shape(shape, case.kernel.shape, case.attributes)
+        layer_output(case, shape)
     except InvalidConvolution as error:
         return f"no valid convolution of {list(shape)}: {error} (if the case is meant to be refused, add reject)"
     return None

@@ -20,6 +20,8 @@ from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import BiasSpec, Case, TensorSpec
 from trt_conformance.core.documents import is_documented
 from trt_conformance.core.epilogue_fields import EpilogueOperation
+from trt_conformance.core.prologue import layer_input
+from trt_conformance.core.prologue_fields import PrologueOperation
 from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.tensors import content_of
 from trt_conformance.core.types import Precision
@@ -64,6 +66,7 @@ def vacuous(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
             case.attributes,
             case.quantize,
             kind,
+            case.prologue,
             case.epilogue,
             case.addend,
             case.exact,
@@ -81,7 +84,7 @@ def is_cheap_to_try(case: Case, output: Shape) -> bool:
 def is_cheap(case: Case, shape: Shape, output: Shape) -> bool:
     """Whether computing the reference takes little time and memory; the padded input may dominate both."""
     window = case.kernel.shape[2:]
-    axes = resolve(shape, case.kernel.shape, case.attributes)
+    axes = resolve(case.layer_shape(shape), case.kernel.shape, case.attributes)
     reach = [axis.reach(f) for axis, f in zip(axes, window, strict=True)]
     padded = math.prod(shape[: -len(axes)]) * math.prod(reach)
     products = math.prod(output) * math.prod(case.kernel.shape[1:])
@@ -94,10 +97,11 @@ def is_random_throughout(case: Case, shape: Shape) -> bool:
     Known without computing: both fills are random in 53 bits, nothing rounds or cuts the sums, and every window reads
     an element of the input. It does, if the dilation is 1 and the padding is less than the window.
     """
-    axes = resolve(shape, case.kernel.shape, case.attributes)
+    axes = resolve(case.layer_shape(shape), case.kernel.shape, case.attributes)
     return (
         case.input.fill == case.kernel.fill == "uniform"
         and case.quantize is None
+        and not case.prologue
         and not case.epilogue
         and case.kernel.shape[0] * math.prod(axis.size for axis in axes) > 1
         and all(
@@ -115,6 +119,7 @@ def _weakness(
     attributes: Attributes,
     quantize: Quantize | None,
     precision: Precision,
+    before: tuple[PrologueOperation, ...],
     steps: tuple[EpilogueOperation, ...],
     addend: TensorSpec | None,
     exact: bool,
@@ -134,6 +139,7 @@ def _weakness(
         w = content_of(kernel, kernel.shape)
         b = content_of(bias, kernel.shape[:1]) if bias else None
         given, added = x, content_of(addend, addend.shape) if addend else None
+        x = layer_input(before, len(kernel.shape) - 2, x, added)
         grid = quantization.grid_of(precision)
         if quantize is not None:
             x = quantization.through(x, quantize, "input", grid)

@@ -33,7 +33,7 @@ from trt_conformance.core.types import Precision
 from trt_conformance.numerics.bounds.operands import Operands, grain, significant_bits
 from trt_conformance.numerics.reference.quantization import grid_of, rescaled, scales
 from trt_conformance.numerics.reference.result import Result
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 
 Accumulation = Literal["fp32", "fp16", "int32", "fp22", "fp32_rounded"]
 """The type in which a sum is accumulated. fp32_rounded: in fp32, then rounded to the output type before the bias."""
@@ -122,7 +122,7 @@ def bound(
 
 def runs_of(case: Case, result: Result) -> list[Operands]:
     """Return the operands of each run that may have given the result: one, unless run shapes share an output shape."""
-    same = [s for s in case.run_shapes if output_shape(s, case.kernel.shape, case.attributes) == result.output.shape]
+    same = [s for s in case.run_shapes if layer_output(case, s) == result.output.shape]
     if not same:
         raise ValueError(f"no run shape of {case.id} gives an output of shape {result.output.shape}")
     return [Operands(case, case_data(case, shape)) for shape in same]

@@ -10,15 +10,15 @@ network's input without error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import JOINS, EpilogueOperation
-from trt_conformance.core.tensors import addend_of, case_data, representable
+from trt_conformance.core.prologue import pooled
+from trt_conformance.core.tensors import addend_of, network_input, representable
 from trt_conformance.numerics.reference.activations import ACTIVATIONS
 from trt_conformance.numerics.reference.quantization import (
     INT8,
@@ -98,7 +98,7 @@ def network_result(case: Case, result: Result, limits: Float64, run_shape: Seque
     """Return the network's output and its error bound, from the layer's result and its error bound ``limits``."""
     if not case.epilogue:
         return result.output, limits
-    return network_result_on(case, result, limits, case_data(case, run_shape).input)
+    return network_result_on(case, result, limits, network_input(case, run_shape))
 
 
 def network_result_on(case: Case, result: Result, limits: Float64, given: Array) -> tuple[Float64, Float64]:
@@ -184,23 +184,6 @@ def _applied(step: EpilogueOperation, y: Array, operand: Array, axis: int, grid:
             scale = scales(step.scale or (1.0,), y.ndim)
             return dequantize(quantize(y.astype(np.float64), scale, grid), scale).astype(y.dtype)
     return _smooth(step, y.astype(np.float64), axis).astype(y.dtype)
-
-
-def pooled(y: Array, window: Sequence[int], largest: Callable[..., Array] = np.max) -> Array:
-    """Return the largest element of each window; windows do not overlap, and what fills none is left out.
-
-    Args:
-        y: ``(..., *spatial)``.
-        window: one size for each spatial axis.
-        largest: reduces the elements of a window, the last axes of its argument.
-    """
-    rank = len(window)
-    sizes = [size // each for size, each in zip(y.shape[-rank:], window, strict=True)]
-    whole: Any = (..., *(slice(0, size * each) for size, each in zip(sizes, window, strict=True)))
-    kept = y[whole]
-    split = kept.reshape(*y.shape[:-rank], *(n for pair in zip(sizes, window, strict=True) for n in pair))
-    first = y.ndim - rank
-    return largest(split, axis=tuple(range(first + 1, first + 2 * rank, 2)))
 
 
 def _smooth(step: EpilogueOperation, y: Float64, axis: int) -> Float64:

@@ -17,7 +17,7 @@ from trt_conformance.core.tensors import NUMPY_TYPE, CaseData
 from trt_conformance.numerics.reference.blocked import BLOCK, rows_at_once
 from trt_conformance.numerics.reference.epilogue import network_shape
 from trt_conformance.numerics.reference.result import Result, reference_along
-from trt_conformance.numerics.reference.shape import Axis, output_shape, resolve
+from trt_conformance.numerics.reference.shape import Axis, layer_output, resolve
 
 # Arrays of float64 that are counted for each element while a piece is computed and compared: about twice those seen.
 OF_OUTPUT, OF_INPUT, OF_KERNEL = 16, 6, 6
@@ -47,8 +47,8 @@ class Sizes:
     def __init__(self, case: Case, shape: tuple[int, ...]) -> None:
         """Raises InvalidConvolution as `resolve` does."""
         self.case, self.shape = case, shape
-        self.axes = resolve(shape, case.kernel.shape, case.attributes)
-        self.layer = output_shape(shape, case.kernel.shape, case.attributes)
+        self.axes = resolve(case.layer_shape(shape), case.kernel.shape, case.attributes)
+        self.layer = layer_output(case, shape)
         self.output = network_shape(case, self.layer, shape)
 
     @property

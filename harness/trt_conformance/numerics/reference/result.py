@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
+from trt_conformance.core.prologue import layer_input
 from trt_conformance.core.tensors import CaseData, case_data, content_of
 from trt_conformance.numerics.reference.blocked import convolve_along
 from trt_conformance.numerics.reference.convolution import convolution
@@ -92,8 +93,10 @@ def exact(case: Case) -> NDArray[Any]:
     bias = None
     if case.bias != "none":
         bias = rational(content_of(case.bias, case.kernel.shape[:1]))
+    x = rational(content_of(case.input, case.input.shape))
+    addend = None if case.addend is None else rational(content_of(case.addend, case.addend.shape))
     return convolution(
-        rational(content_of(case.input, case.input.shape)),
+        layer_input(case.prologue, case.spatial_rank, x, addend),
         rational(content_of(case.kernel, case.kernel.shape)),
         bias,
         case.attributes,

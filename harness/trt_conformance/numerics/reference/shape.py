@@ -127,6 +127,11 @@ def output_shape(input_shape: Sequence[int], kernel_shape: Sequence[int], attrib
     return (*batch, kernel_shape[0], *(axis.size for axis in axes))
 
 
+def layer_output(case: Case, run_shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape of the layer's output in a run. Raises InvalidConvolution as `resolve` does."""
+    return output_shape(case.layer_shape(run_shape), case.kernel.shape, case.attributes)
+
+
 def check(case: Case) -> None:
     """Check that a case is a convolution in each shape that it runs.
 
@@ -136,4 +141,4 @@ def check(case: Case) -> None:
     if case.dynamic is not None and case.dynamic.shape[-case.spatial_rank - 1] == -1:
         raise InvalidConvolution("channels_are_static", "the channel dimension must be a build-time constant, not -1")
     for shape in case.run_shapes:
-        output_shape(shape, case.kernel.shape, case.attributes)
+        layer_output(case, shape)

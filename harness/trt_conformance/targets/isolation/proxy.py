@@ -18,7 +18,7 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.numerics.reference.epilogue import network_shape
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 from trt_conformance.targets.errors import TargetCrashed, TargetHung, TargetLost
 from trt_conformance.targets.isolation import answers
 from trt_conformance.targets.isolation.waiting import announced, say
@@ -306,7 +306,7 @@ class IsolatedEngine:
 def largest_answer(case: Case) -> int:
     """Bytes that a case's outputs may take: far more than they should, so that a wrong output is still compared."""
     try:
-        shapes = [output_shape(shape, case.kernel.shape, case.attributes) for shape in case.run_shapes]
+        shapes = [layer_output(case, shape) for shape in case.run_shapes]
         sizes = [prod(network_shape(case, y, x)) for y, x in zip(shapes, case.run_shapes, strict=True)]
     except InvalidConvolution:
         return MOST_BYTES

@@ -24,6 +24,7 @@ from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.configuration import builder_facts
 from trt_conformance.targets.tensorrt.facts import asked_of, plain, read_facts
 from trt_conformance.targets.tensorrt.following import Following
+from trt_conformance.targets.tensorrt.preceding import precede
 from trt_conformance.targets.tensorrt.scaling import Scaling
 
 LAYER_NAME = "convolution"
@@ -98,6 +99,9 @@ class _Draft:
             self._refuse("the input was refused")
         self.inputs[INPUT] = x
         self._lay_out(x, case.formats.input)
+        if case.addend is not None:
+            self.inputs[ADDEND] = self.network.add_input(ADDEND, self.dtype, case.addend.shape)
+        x = precede(self.api, case, self.network, self.inputs)
         if self.scaling is not None:
             x = self.scaling.input(x)
         inputs = self._tensor_inputs()
@@ -228,8 +232,6 @@ class _Draft:
         output = layer.get_output(0)
         if self.scaling is not None:
             output = self.scaling.output(output)
-        if self.case.addend is not None:
-            self.inputs[ADDEND] = self.network.add_input(ADDEND, self.dtype, self.case.addend.shape)
         for step in self.case.epilogue:
             output = self.following.after(output, step, self.inputs)
         if self.case.declared_first is not None:

@@ -40,6 +40,7 @@ _SOURCES = (
     "core/engine_fields.py",
     "core/epilogue_fields.py",
     "core/network_fields.py",
+    "core/prologue_fields.py",
     "core/quantization_fields.py",
     "core/refit_fields.py",
     "core/attributes.py",

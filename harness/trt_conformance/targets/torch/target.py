@@ -18,7 +18,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EpilogueName
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
-from trt_conformance.core.tensors import INPUT, OUTPUT, feeds_of, parameters
+from trt_conformance.core.tensors import ADDEND, INPUT, OUTPUT, feeds_of, parameters
 from trt_conformance.core.types import Mode
 from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.targets.device.gpu_lock import GpuLock, lock_of_gpu
@@ -79,7 +79,7 @@ class TorchEngine:
 
         case = self._case
         inputs = {name: self._tensor(values) for name, values in feeds.items()}
-        x = inputs[INPUT]
+        x = _preceded(case, inputs)
         kernel, bias = self._kernel, self._bias
         if copied:
             kernel, bias = kernel.clone(), None if bias is None else bias.clone()
@@ -170,6 +170,35 @@ _ACTIVATIONS: dict[EpilogueName, Callable[[Any], Any]] = {
 }
 
 
+def _preceded(case: Case, inputs: Mapping[str, Any]) -> Any:
+    """What the layer reads."""
+    import torch
+
+    x = inputs[INPUT]
+    for step in case.prologue:
+        match step.op:
+            case "relu":
+                x = torch.relu(x)
+            case "pad":
+                (top, left), (bottom, right) = step.pre_padding or (0, 0), step.post_padding or (0, 0)
+                x = torch.nn.functional.pad(x, (left, right, top, bottom))
+            case "slice":
+                along = zip(step.start or (), step.shape or (), step.stride or (), strict=True)
+                x = x[tuple(slice(a, a + (n - 1) * s + 1, s) for a, n, s in along)]
+            case "max_pool":
+                x = _pooled(case, x, step.window)
+            case "concat":
+                x = torch.cat([x, inputs[ADDEND]], dim=-case.spatial_rank - 1)
+    return x
+
+
+def _pooled(case: Case, x: Any, window: Any) -> Any:
+    import torch
+
+    pool = torch.nn.functional.max_pool2d if case.spatial_rank == 2 else torch.nn.functional.max_pool3d
+    return pool(x, window)
+
+
 def _followed(case: Case, y: Any, inputs: Mapping[str, Any]) -> Any:
     """What stands behind the layer."""
     import torch
@@ -190,8 +219,7 @@ def _followed(case: Case, y: Any, inputs: Mapping[str, Any]) -> Any:
             case "concat":
                 y = torch.cat([y, x], dim=-case.spatial_rank - 1)
             case "max_pool":
-                pool = torch.nn.functional.max_pool2d if case.spatial_rank == 2 else torch.nn.functional.max_pool3d
-                y = pool(y, step.window)
+                y = _pooled(case, y, step.window)
             case "leaky_relu":
                 y = torch.nn.functional.leaky_relu(y, step.alpha)
             case "scale":

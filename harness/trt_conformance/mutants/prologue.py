@@ -1,0 +1,149 @@
+"""Mutants of the operations before the layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array
+from trt_conformance.core.case import Case
+from trt_conformance.core.prologue import layer_input, pooled
+from trt_conformance.core.prologue_fields import PrologueName, PrologueOperation
+from trt_conformance.core.tensors import addend_of
+from trt_conformance.mutants.conditions import Condition, both
+from trt_conformance.mutants.mutant import Mutant
+
+Before = Callable[[Case, Array], Array]
+Step = Callable[[PrologueOperation, Array, Case], Array]
+
+
+def instead(op: PrologueName, wrong: Step) -> Before:
+    """Apply the case's operations, with a wrong function in place of those of one kind."""
+
+    def changed(case: Case, x: Array) -> Array:
+        for step in case.prologue:
+            x = wrong(step, x, case) if step.op == op else _right((step,), x, case)
+        return x
+
+    return changed
+
+
+def preceded_by(op: PrologueName) -> Condition:
+    return lambda case: any(step.op == op for step in case.prologue)
+
+
+def _right(steps: Sequence[PrologueOperation], x: Array, case: Case) -> Array:
+    return layer_input(steps, case.spatial_rank, x, addend_of(case))
+
+
+def _padded(mode: str, **how: float) -> Step:
+    """Pad by ``numpy.pad`` in another way."""
+
+    def wrong(step: PrologueOperation, x: Array, case: Case) -> Array:
+        ends = [*zip(step.pre_padding or (), step.post_padding or (), strict=True)]
+        return np.pad(x, [(0, 0)] * (x.ndim - 2) + ends, mode=mode, **how)  # type: ignore[call-overload,no-any-return]
+
+    return wrong
+
+
+def _exchanged(step: PrologueOperation, x: Array, case: Case) -> Array:
+    ends = {"pre_padding": step.post_padding, "post_padding": step.pre_padding}
+    return _right((step.model_copy(update=ends),), x, case)
+
+
+def _from_the_start(step: PrologueOperation, x: Array, case: Case) -> Array:
+    return _right((step.model_copy(update={"start": (0,) * x.ndim}),), x, case)
+
+
+def _without_stride(step: PrologueOperation, x: Array, case: Case) -> Array:
+    return _right((step.model_copy(update={"stride": (1,) * x.ndim}),), x, case)
+
+
+def _pooled(reduce: Callable[..., Array]) -> Step:
+    return lambda step, x, case: pooled(x.astype(np.float64), step.window or (), reduce).astype(x.dtype)
+
+
+def _addend_first(step: PrologueOperation, x: Array, case: Case) -> Array:
+    axis, channels = -case.spatial_rank - 1, x.shape[-case.spatial_rank - 1]
+    one, other = np.split(_right((step,), x, case), [channels], axis=axis)
+    return np.concatenate([other, one], axis=axis)
+
+
+def _first_image(step: PrologueOperation, x: Array, case: Case) -> Array:
+    addend = addend_of(case)
+    assert addend is not None
+    return layer_input((step,), case.spatial_rank, x, np.resize(addend[:1], addend.shape))
+
+
+def _uneven(case: Case) -> bool:
+    return any(step.pre_padding != step.post_padding for step in case.prologue)
+
+
+def _strided(case: Case) -> bool:
+    return any(max(step.stride or (1,)) > 1 for step in case.prologue)
+
+
+def _offset(case: Case) -> bool:
+    return any(max(step.start or (0,)) > 0 for step in case.prologue)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "relu_before_ignored",
+        "the ReLU before the layer is ignored",
+        preceded_by("relu"),
+        prologue=instead("relu", lambda step, x, case: x),
+    ),
+    Mutant(
+        "pad_before_of_ones",
+        "the padding layer before the layer pads with ones",
+        preceded_by("pad"),
+        prologue=instead("pad", _padded("constant", constant_values=1.0)),
+    ),
+    Mutant(
+        "pad_before_of_the_edge",
+        "the padding layer before the layer repeats the edge",
+        preceded_by("pad"),
+        prologue=instead("pad", _padded("edge")),
+    ),
+    Mutant(
+        "pad_before_exchanged",
+        "the padding layer before the layer exchanges what it pads before and after an axis",
+        both(preceded_by("pad"), _uneven),
+        prologue=instead("pad", _exchanged),
+    ),
+    Mutant(
+        "slice_before_from_the_start",
+        "the slice before the layer starts at 0",
+        both(preceded_by("slice"), _offset),
+        prologue=instead("slice", _from_the_start),
+    ),
+    Mutant(
+        "slice_before_without_stride",
+        "the slice before the layer ignores its stride",
+        both(preceded_by("slice"), _strided),
+        prologue=instead("slice", _without_stride),
+    ),
+    *(
+        Mutant(
+            f"max_pool_before_of_the_{what}",
+            f"the pooling before the layer gives the {what} of a window",
+            preceded_by("max_pool"),
+            prologue=instead("max_pool", _pooled(reduce)),
+        )
+        for what, reduce in (("smallest", np.min), ("mean", np.mean))
+    ),
+    Mutant(
+        "concat_before_addend_first",
+        "the addend's channels come before the input's",
+        preceded_by("concat"),
+        prologue=instead("concat", _addend_first),
+    ),
+    Mutant(
+        "concat_before_from_first_image",
+        "every image is concatenated with the first image's addend before the layer",
+        preceded_by("concat"),
+        prologue=instead("concat", _first_image),
+    ),
+)
