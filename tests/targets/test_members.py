@@ -22,7 +22,6 @@ FILES = ("cases/statements/", "cases/convolution/", "cases/routes/bias_tensor")
 # Of Q and DQ, what other layers have too is checked of the convolution layer.
 INHERITED = {"get_input", "get_output_type", "metadata", "name", "num_inputs", "num_outputs", "num_ranks", "type"}
 NOT_USED = INHERITED | {
-    "block_shape",  # of block scales, which no kernel of a convolution can have
     "to_type",  # the constructor gives it
 }
 

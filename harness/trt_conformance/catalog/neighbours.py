@@ -7,6 +7,7 @@ from typing import Any
 
 from trt_conformance.catalog.case_file import Entry
 from trt_conformance.core.case import Case
+from trt_conformance.core.quantization_fields import Misquantize
 from trt_conformance.core.refit_fields import Misrefit
 from trt_conformance.core.words import closest, shown
 
@@ -20,6 +21,7 @@ _AS_ONE = {"input.shape": "shapes", "kernel.shape": "shapes"} | {
     for part in ("fill", "values", "seed", "exponents")
 }
 _AS_ONE |= {f"refit.wrong.{part}": "refit.wrong" for part in Misrefit.model_fields}
+_AS_ONE |= {f"quantize.wrong.{part}": "quantize.wrong" for part in Misquantize.model_fields}
 
 
 def differences(case: Case, other: Case) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trt_conformance.core.types import DataType, Floats, Ints, Model, _Int
+from trt_conformance.core.types import DataType, Floats, Ints, Model, Shape, _Int
 
 Operand = Literal["input", "kernel"]
 
@@ -23,7 +23,9 @@ class Misquantize(Model):
 
     ``input_scale``: a scale that is no positive number. ``input``: scales of the input, one for each channel.
     ``kernel``: scales of the kernel. ``kernel_axis``: the axis of the kernel's scales. ``zero_point``: the values of
-    the input's zero points. ``scale_type``: the type of the input's scale.
+    the input's zero points. ``scale_type``: the type of the input's scale. ``kernel_type``: the type to which the
+    kernel is quantized. ``block_shape``: the shape of a block of the kernel that shares a scale. ``dynamic``: the type
+    to which the input is quantized with scales that are computed as the network runs.
     """
 
     input_scale: float | None = None
@@ -32,6 +34,9 @@ class Misquantize(Model):
     kernel_axis: _Int | None = None
     zero_point: Ints | None = None
     scale_type: Literal["float16"] | None = None
+    kernel_type: Literal["INT4"] | None = None
+    block_shape: Shape | None = None
+    dynamic: Literal["FP4", "FP8"] | None = None
 
 
 class Quantize(Model):

@@ -47,6 +47,16 @@ def _variants(case: Case, quantize: Quantize) -> Iterator[Problem]:
     path = ("quantize",)
     if quantize.wrong is not None and case.reject is None:
         yield (*path, "wrong"), "quantize.wrong: what is wrong is refused, so the case needs reject with the error"
+    block = None if quantize.wrong is None else quantize.wrong.block_shape
+    if block is not None and (
+        len(block) != len(case.kernel.shape)
+        or any(each < 1 or size % each for size, each in zip(case.kernel.shape, block, strict=True))
+    ):
+        text = f"blocks of {list(block)} do not fill {list(case.kernel.shape)}"
+        yield (
+            (*path, "wrong", "block_shape"),
+            f"quantize.wrong.block_shape: {text}",
+        )
     if quantize.is_plain:
         return
     if quantize.output is not None or quantize.io_quantization:

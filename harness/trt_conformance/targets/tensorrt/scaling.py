@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,15 @@ from trt_conformance.core.quantization_fields import Misquantize, Operand, Quant
 from trt_conformance.core.tensors import NUMPY_TYPE
 from trt_conformance.core.types import DataType
 from trt_conformance.numerics.reference.quantization import grid_of, quantize, scales
-from trt_conformance.targets.errors import Refused
+from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.tensorrt.api import Api
 
 Constant = Callable[..., Any]
 """Adds a constant of an array, and optionally of a name, to the network, and gives its tensor."""
+
+
+# The type of the scales of dynamic quantization, and how many values share one.
+_DYNAMIC = {"FP4": ("FP8", 16), "FP8": ("E8M0", 32)}
 
 
 class Scaling:
@@ -36,6 +40,8 @@ class Scaling:
             return tensor
         q, dq = self._given.scales_of("input")
         wrong = self._wrong
+        if wrong.dynamic is not None:
+            return self._dynamic(tensor, wrong.dynamic)
         if wrong.input is not None:
             q = dq = wrong.input
         elif wrong.input_scale is not None:
@@ -83,17 +89,51 @@ class Scaling:
         if of == "input" and self._wrong.scale_type is not None:
             dtype = NUMPY_TYPE[self._wrong.scale_type]
         name = "input_scale" if of == "input" and method == "add_quantize" else None
-        scale = self._constant(np.asarray(by if len(by) > 1 else by[0], dtype=dtype), name)
+        block = self._wrong.block_shape if of == "kernel" else None
+        scale = self._constant(self._scale(by, block).astype(dtype), name)
+        to_type = self._api.data_type(to)
+        if of == "kernel" and method == "add_quantize" and self._wrong.kernel_type is not None:
+            to_type = self._api.required_member("DataType", self._wrong.kernel_type)
         add = getattr(self._network, method)
-        layer = add(tensor, scale, self._api.data_type(to)) if self._strong else add(tensor, scale)
+        layer = add(tensor, scale, to_type) if self._strong else add(tensor, scale)
         if layer is None:
-            logged = "\n".join(self._api.take_errors())
-            raise Refused("network", logged or f"{method} was refused, and nothing was logged")
+            self._refuse(f"{method} was refused")
         layer.axis = axis
+        if block is not None and hasattr(type(layer), "block_shape"):  # before, the shape of the scales alone says it
+            layer.block_shape = block
         zeros = self._zero_point(len(by), of)
         if zeros is not None:
             layer.set_input(2, zeros)
         return layer.get_output(0)
+
+    def _scale(self, by: tuple[float, ...], block: Sequence[int] | None) -> Array:
+        """One scale, one along an axis, or one for each block of the kernel."""
+        if block is None:
+            return np.asarray(by if len(by) > 1 else by[0])
+        blocks = [size // each for size, each in zip(self._case.kernel.shape, block, strict=True)]
+        return np.full(blocks, by[0])
+
+    def _dynamic(self, tensor: Any, to: str) -> Any:
+        """A tensor behind dynamic quantization along its channels, and DQ with the scales that this gives."""
+        if not hasattr(self._network, "add_dynamic_quantize"):
+            raise Unsupported(f"dynamic quantization does not exist in {self._api.flavour} {self._api.version}")
+        scale, block = _DYNAMIC[to]
+        types = [self._api.required_member("DataType", name) for name in (to, scale)]
+        axis = len(self._case.network_shape) - self._case.spatial_rank - 1
+        layer = self._network.add_dynamic_quantize(tensor, axis, block, *types)
+        if layer is None:
+            self._refuse("dynamic quantization was refused")
+        if to == "FP4":
+            layer.set_input(1, self._constant(np.asarray(1.0, dtype=np.float32)))
+        restored = self._network.add_dequantize(
+            layer.get_output(0), layer.get_output(1), self._api.data_type(self._case.data_type)
+        )
+        if restored is None:
+            self._refuse("add_dequantize was refused")
+        return restored.get_output(0)
+
+    def _refuse(self, otherwise: str) -> None:
+        raise Refused("network", "\n".join(self._api.take_errors()) or f"{otherwise}, and nothing was logged")
 
     def _zero_point(self, count: int, of: Operand | None) -> Any | None:
         """A zero point of the scale's size, as a constant of the quantized type or as one of floats that is cast."""
