@@ -21,7 +21,6 @@ def gpus(monkeypatch):
 
 def test_auto_gives_each_gpu_its_worker(gpus, monkeypatch):
     monkeypatch.delenv(pool.ASKED, raising=False)
-    monkeypatch.setattr(pool, "has_mps", lambda: False)
     gpus()
     assert pool.pytest_xdist_auto_num_workers() is None  # pytest-xdist decides
     gpus("H100", "H100", "H100")
@@ -30,38 +29,6 @@ def test_auto_gives_each_gpu_its_worker(gpus, monkeypatch):
     assert pool.pytest_xdist_auto_num_workers() == 2
     monkeypatch.setenv(pool.ASKED, "5")
     assert pool.pytest_xdist_auto_num_workers() is None
-
-
-def test_auto_gives_a_gpu_several_workers_where_mps_serves_them(gpus, monkeypatch):
-    monkeypatch.delenv(pool.ASKED, raising=False)
-    monkeypatch.setattr(pool, "has_mps", lambda: True)
-    monkeypatch.setattr(pool, "usable_cpus", lambda: 24)
-    monkeypatch.setattr(pool, "machine_memory", lambda: 2**38)
-    gpus("H100", "H100")
-    assert pool.pytest_xdist_auto_num_workers() == 6
-
-
-@pytest.mark.parametrize(
-    ("count", "cpus", "gib", "mps", "expected"),
-    [
-        (1, 16, 128, True, 4),
-        (1, 16, 128, False, 1),
-        (1, 64, 512, True, sharing.MOST_PER_GPU),
-        (1, 16, 9, True, 2),
-        (2, 16, 128, True, 2),
-        (1, 2, 128, True, 1),
-        (1, 16, 1, True, 1),
-    ],
-)
-def test_workers_of_a_gpu_fit_its_cpus_and_memory(count, cpus, gib, mps, expected):
-    assert sharing.workers_per_gpu(count, cpus, gib * 2**30, mps) == expected
-
-
-def test_mps_is_where_its_daemon_has_its_pipe(monkeypatch, tmp_path):
-    monkeypatch.setenv(sharing.MPS_FOLDER, str(tmp_path))
-    assert not sharing.has_mps()
-    (tmp_path / "control").touch()
-    assert sharing.has_mps()
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from trt_conformance.core.cpus import usable_cpus
-from trt_conformance.core.memory import machine_memory
-from trt_conformance.targets.device.sharing import VISIBLE, device_of, gpus_of_one_kind, has_mps, workers_per_gpu
+from trt_conformance.targets.device.sharing import VISIBLE, device_of, gpus_of_one_kind
 
 ASKED = "PYTEST_XDIST_AUTO_NUM_WORKERS"
 CACHE = "engine_cache"
@@ -39,11 +37,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """The number of workers for ``-n auto``: those that the GPUs serve; without a GPU, pytest-xdist decides."""
-    gpus = gpus_of_one_kind()
-    if os.environ.get(ASKED) or not gpus:
-        return None
-    return gpus * workers_per_gpu(gpus, usable_cpus(), machine_memory(), has_mps())
+    """The number of workers for ``-n auto``: one per GPU; without a GPU, pytest-xdist decides.
+
+    More workers per GPU gain nothing, with MPS or without: docs/running.md has the figures.
+    """
+    return None if os.environ.get(ASKED) else gpus_of_one_kind() or None
 
 
 @pytest.hookimpl(optionalhook=True)
