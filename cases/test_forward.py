@@ -5,6 +5,7 @@ import pytest
 from trt_conformance.checks.execution_modes import check_execution_modes
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.printed import check_printed
+from trt_conformance.checks.repeats import check_repeats
 from trt_conformance.checks.rounding import check_rounding
 from trt_conformance.checks.second_input import check_inputs
 
@@ -17,6 +18,11 @@ def test_forward(subject, judge):
 @pytest.mark.cases("exact")
 def test_inputs(subject, judge):
     judge(check_inputs(subject))
+
+
+@pytest.mark.cases("run_again")
+def test_repeats(subject, judge):
+    judge(check_repeats(subject))
 
 
 @pytest.mark.cases("rounding")

@@ -113,7 +113,7 @@ def test_every_check_of_a_target_may_be_expected(tmp_path):
         for function in file.read_text(encoding="utf-8").split("\ndef test_")[1:]:
             given = re.findall(r'judge\(.*, (?:"(\w+)"|QUICK_LATENCY)\)', function)
             named |= {name or QUICK_LATENCY for name in given} or {function.partition("(")[0]}
-    of_commands = {"rebuild", "repeats", "tactics"}
+    of_commands = {"rebuild", "tactics"}
     assert named | of_commands == {*TARGET_CHECKS, *DATA_CHECKS}
     assert with_checks(tmp_path, *TARGET_CHECKS)[1] == []
     assert set(RENAMED_CHECKS).isdisjoint({*TARGET_CHECKS, *DATA_CHECKS})

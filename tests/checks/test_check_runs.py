@@ -21,7 +21,7 @@ from trt_conformance.core.case import Relation
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import NotRun
 from trt_conformance.targets.protocols import offers
-from trt_conformance.targets.tensorrt.execution import AheadOfTimeEngine
+from trt_conformance.targets.tensorrt.ahead_of_time import AheadOfTimeEngine
 from trt_conformance.targets.tensorrt.plans import Plan
 
 REASON = "built ahead of time for another GPU"

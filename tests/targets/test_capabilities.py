@@ -13,8 +13,8 @@ def test_capabilities_are_the_members_of_the_documented_class():
         "expect_tactics",
     }  # fmt: skip
     of_engines = {
-        "origin", "check_runs", "describe", "reports", "execution_modes", "run_in_mode", "run_misaligned",
-        "timing_modes", "measure",
+        "origin", "check_runs", "describe", "reports", "execution_modes", "run_in_mode", "run_together",
+        "run_misaligned", "timing_modes", "measure",
     }  # fmt: skip
     assert set(CAPABILITIES) == of_targets | of_engines
 

@@ -8,6 +8,13 @@ from trt_conformance.catalog.golden_kind import golden_kind
 from trt_conformance.core.case import Case
 from trt_conformance.targets.protocols import Target, offers
 
+
+def _is_run_again(case: Case) -> bool:
+    """Cases of this suite's own data, small ones: exact sums, and those in which the order of additions shows."""
+    computed = case.reject is None and not case.large and not case.latency and case.tier is None
+    return computed and (case.exact or case.rounding or bool(case.distinguishes))
+
+
 SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "accepted": lambda case: case.reject is None,
     "repeated": lambda case: case.reject is None and not case.large,
@@ -20,6 +27,7 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "ideal": lambda case: case.expect.ideal is not None and case.precision == "fp32",
     "related": lambda case: bool(case.relations),
     "exact": lambda case: case.reject is None and case.exact,
+    "run_again": _is_run_again,
     "rounding": lambda case: case.reject is None and case.rounding,
     "reporting": lambda case: case.reject is None and case.expect.engine is not None,
     "deprecated": lambda case: case.deprecated is not None,

@@ -30,8 +30,7 @@ TARGET_CHECKS = (
     "tactics",
 )
 """Checks of a target. A check's name is its test function's in `cases/`, without ``test_``, unless that passes a name
-to ``judge``. ``rebuild`` and ``tactics`` are of the command ``trt-conformance rebuild``, ``repeats`` is of
-``trt-conformance explore``.
+to ``judge``. ``rebuild`` and ``tactics`` are of the command ``trt-conformance rebuild``.
 """
 
 DATA_CHECKS = ("committed", "document_ideal", "document_printed", "golden", "store")

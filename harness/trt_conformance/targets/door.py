@@ -265,6 +265,7 @@ _RETURNS: dict[str, Callable[[Any], str]] = {
     "reports": _json_table,
     "execution_modes": lambda value: "" if _are_texts(value) else "a tuple of names (str)",
     "run_in_mode": _outputs,
+    "run_together": _outputs,
     "run_misaligned": _outputs,
     "timing_modes": _timing_modes,
     "measure": _measurement,

@@ -16,6 +16,9 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.types import Mode, PaddingMode
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
+OTHER_OUTPUT = "output of the others"
+"""The name of the second output of `run_together`."""
+
 
 @dataclass(frozen=True)
 class NetworkFacts:
@@ -205,6 +208,13 @@ class Capabilities(Target, Engine, Protocol):
 
     def run_in_mode(self, mode: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs of `run`, in one of `execution_modes`."""
+        ...
+
+    def run_together(self, feeds: Mapping[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
+        """The output of the first inputs (OUTPUT) and of the others (OTHER_OUTPUT), which run at the same time.
+
+        Raises Unsupported where the engine cannot.
+        """
         ...
 
     def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:

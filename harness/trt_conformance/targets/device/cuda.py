@@ -143,6 +143,10 @@ class Stream:
     def synchronize(self) -> None:
         call("cudaStreamSynchronize", self._stream)
 
+    def wait(self, event: Event) -> None:
+        """Let what is enqueued from now on wait until an event that was recorded on another stream."""
+        call("cudaStreamWaitEvent", self._stream, event.handle, 0)
+
     def close(self) -> None:
         if self._stream is not None:
             stream, self._stream = self._stream, None
@@ -154,6 +158,10 @@ class Event:
 
     def __init__(self) -> None:
         self._event: Any = call("cudaEventCreate")
+
+    @property
+    def handle(self) -> Any:
+        return self._event
 
     def record(self, stream: Stream) -> None:
         call("cudaEventRecord", self._event, stream.handle)

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,11 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT
 from trt_conformance.core.types import Mode
 from trt_conformance.targets.device import cuda
-from trt_conformance.targets.errors import NotRun, Refused
+from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.io_quantization import dequantized, quantized
-from trt_conformance.targets.protocols import EngineFacts
+from trt_conformance.targets.protocols import OTHER_OUTPUT, EngineFacts
 from trt_conformance.targets.tensorrt.api import Api
+from trt_conformance.targets.tensorrt.lanes import OTHERS, TOGETHER, Lane, hold
 from trt_conformance.targets.tensorrt.layouts import pack, packed_shape, unpack
 from trt_conformance.targets.tensorrt.loading import device_memory, load, made
 from trt_conformance.targets.tensorrt.network import WARNINGS
@@ -38,53 +39,6 @@ POISONED = "second_context_with_poisoned_workspace"
 
 class OutOfBounds(RuntimeError):
     """A kernel wrote outside of its output."""
-
-
-@dataclass(frozen=True)
-class AheadOfTimeEngine:
-    """An engine for a GPU that this machine does not have: built and serialized, not run."""
-
-    plan: Plan
-    reason: str
-
-    @property
-    def origin(self) -> dict[str, Any]:
-        return self.plan.origin
-
-    def check_runs(self) -> None:
-        """Raises NotRun."""
-        raise NotRun(self.reason)
-
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Raises NotRun."""
-        raise NotRun(self.reason)
-
-    def reports(self) -> dict[str, Any]:
-        """Raises NotRun."""
-        raise NotRun(self.reason)
-
-    def execution_modes(self) -> tuple[str, ...]:
-        """Raises NotRun."""
-        raise NotRun(self.reason)
-
-    def run_in_mode(self, mode: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Raises NotRun."""
-        raise NotRun(self.reason)
-
-    def timing_modes(self) -> tuple[Mode, ...]:
-        """Raises NotRun."""
-        raise NotRun(self.reason)
-
-    def measure(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
-        """Raises NotRun."""
-        raise NotRun(self.reason)
-
-    def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Raises NotRun."""
-        raise NotRun(self.reason)
-
-    def close(self) -> None:
-        return None
 
 
 class TensorRTEngine:
@@ -119,7 +73,8 @@ class TensorRTEngine:
         }
         has_bindings = hasattr(self._context, "execute_async_v2")
         # Up to TensorRT 9 the profile of a dynamic engine serves one context at a time.
-        if case.dynamic is None or not has_bindings:
+        self._serves_contexts = case.dynamic is None or not has_bindings
+        if self._serves_contexts:
             if hasattr(self._engine, "create_execution_context_without_device_memory"):
                 self._execution_modes[POISONED] = self._in_poisoned_workspace
             else:
@@ -143,6 +98,31 @@ class TensorRTEngine:
     def run_in_mode(self, mode: str, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run in one of `execution_modes`. Raises as `run` does, and KeyError for another name."""
         return self._execution_modes[mode](feeds)
+
+    def run_together(self, feeds: Mapping[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
+        """Run two inputs at the same time, each in a context, on a stream and in memory of its own.
+
+        Both streams wait for a third one while their work is enqueued, ``TOGETHER`` times each, and then go on at once.
+        Raises as `run` does, and Unsupported where this version lets no second context serve the engine.
+        """
+        if not self._serves_contexts:
+            raise Unsupported("the profile of a dynamic engine serves one context at a time")
+        with ExitStack() as scope:
+            second, gate = (scope.enter_context(closing(cuda.Stream())) for _ in range(2))
+            context = made(self._api, self._engine.create_execution_context())
+            lanes = [Lane(self._context, self._stream, feeds), Lane(context, second, others, OTHERS)]
+            given = [self._shaped(lane.feeds, lane.context) for lane in lanes]
+            with self._quiet.running():
+                targets = [self._loaded(lane, *x_and_shape) for lane, x_and_shape in zip(lanes, given, strict=True)]
+                hold([lane.stream for lane in lanes], gate, scope)
+                for _ in range(TOGETHER):
+                    for lane in lanes:
+                        self._enqueued(lane.context.execute_async_v3(lane.stream.handle))
+                held = [target.download_guarded(lane.stream) for target, lane in zip(targets, lanes, strict=True)]
+                for stream in (*(lane.stream for lane in lanes), gate):
+                    stream.synchronize()
+            outputs = [self._unpacked(guarded, shape) for guarded, (_, shape) in zip(held, given, strict=True)]
+        return dict(zip((OUTPUT, OTHER_OUTPUT), outputs, strict=True))
 
     def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run with the input's address one element behind an aligned one. Raises as `run` does."""
@@ -181,7 +161,7 @@ class TensorRTEngine:
         """In further places of memory, without loading the engine again."""
         context, scratch = self._without_memory()
         x, shape = self._shaped(feeds, context)
-        self._upload_parameters(feeds, context)
+        self._upload_parameters(Lane(context, self._stream, feeds))
         places = Places(context, self._stream, x, self._output_bytes(shape), scratch, self._enqueued)
         own = ["scratch memory"] * (scratch < device_memory(self._engine))
         return quick.measure(places.new, plan, ["weights", *own])
@@ -234,13 +214,20 @@ class TensorRTEngine:
             return self._run(feeds, context)
 
     def _as_graph(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Captured in a CUDA graph and replayed, after one plain enqueue as TensorRT asks for."""
-        stream = self._stream
+        """Captured in a CUDA graph after one plain enqueue, as TensorRT asks for, and replayed on a new input.
+
+        All happens on an input full of NaN, until the input is uploaded for the second replay.
+        """
+        stream, x = self._stream, self._packed(feeds[INPUT])
 
         def launch(enqueue: Callable[[], None]) -> None:
+            source, target = self._buffers[INPUT], self._buffers[OUTPUT]
+            source.poison(stream)
             enqueue()
-            self._buffers[OUTPUT].poison(stream)
             with cuda.Graph(stream, enqueue) as graph:
+                graph.launch()
+                source.upload(x, stream)
+                target.poison(stream)
                 graph.launch()
                 stream.synchronize()
 
@@ -271,34 +258,31 @@ class TensorRTEngine:
         offset: int = 0,
     ) -> dict[str, Array]:
         """``offset`` is how many bytes behind an aligned address the input lies."""
+        lane = Lane(context, self._stream, feeds)
         x, shape = self._shaped(feeds, context)
         with self._quiet.running():
-            guarded = self._guarded_output(x, shape, feeds, context, launch, offset)
-        y = unpack(_unwrapped(guarded, NUMPY_TYPE[self._case.output_type]), self._formats.output, shape)
-        return {OUTPUT: dequantized(self._case, y)}
+            target = self._loaded(lane, x, shape, offset)
+            launch(lambda: self._enqueued(context.execute_async_v3(self._stream.handle)))
+            guarded = target.download_guarded(self._stream)
+            self._stream.synchronize()
+        return {OUTPUT: self._unpacked(guarded, shape)}
 
-    def _guarded_output(
-        self,
-        x: Array,
-        shape: tuple[int, ...],
-        feeds: Mapping[str, Array],
-        context: Any,
-        launch: Launch,
-        offset: int,
-    ) -> Array:
-        """The bytes of an output of this shape as it lies in memory, with the guards around them."""
-        source = self._buffer(INPUT, x.nbytes + offset)
-        target = self._buffer(OUTPUT, self._output_bytes(shape))
+    def _loaded(self, lane: Lane, x: Array, shape: tuple[int, ...], offset: int = 0) -> cuda.Buffer:
+        """Upload the inputs of a lane, whose input's shape is set. Returns the poisoned buffer of its output."""
+        source = self._buffer(lane.name + INPUT, x.nbytes + offset)
+        target = self._buffer(lane.name + OUTPUT, self._output_bytes(shape))
         for tensor, address in ((INPUT, source.address + offset), (OUTPUT, target.address)):
-            if not context.set_tensor_address(tensor, address):
+            if not lane.context.set_tensor_address(tensor, address):
                 raise Refused("run", self._errors(f"the address of {tensor!r} was refused"))
-        source.upload(x, self._stream, offset)
-        self._upload_parameters(feeds, context)
-        target.poison(self._stream)
-        launch(lambda: self._enqueued(context.execute_async_v3(self._stream.handle)))
-        guarded = target.download_guarded(self._stream)
-        self._stream.synchronize()
-        return guarded
+        source.upload(x, lane.stream, offset)
+        self._upload_parameters(lane)
+        target.poison(lane.stream)
+        return target
+
+    def _unpacked(self, guarded: Array, shape: tuple[int, ...]) -> Array:
+        """The output of this shape from its bytes with the guards around them. Raises OutOfBounds."""
+        y = unpack(_unwrapped(guarded, NUMPY_TYPE[self._case.output_type]), self._formats.output, shape)
+        return dequantized(self._case, y)
 
     def _shaped(self, feeds: Mapping[str, Array], context: Any) -> tuple[Array, tuple[int, ...]]:
         """Set the input's shape. Returns the input as it lies in memory, and the shape of the output."""
@@ -311,13 +295,13 @@ class TensorRTEngine:
             raise Refused("run", f"the input is {given.dtype}, but the engine reads {dtype}")
         return self._packed(given), tuple(int(n) for n in context.get_tensor_shape(OUTPUT))
 
-    def _upload_parameters(self, feeds: Mapping[str, Array], context: Any) -> None:
+    def _upload_parameters(self, lane: Lane) -> None:
         """Give the network the kernel and the bias that it reads as inputs; they follow the activation."""
-        for tensor, values in list(feeds.items())[1:]:
-            held = self._buffer(tensor, values.nbytes)
-            if not context.set_tensor_address(tensor, held.address):
+        for tensor, values in list(lane.feeds.items())[1:]:
+            held = self._buffer(lane.name + tensor, values.nbytes)
+            if not lane.context.set_tensor_address(tensor, held.address):
                 raise Refused("run", self._errors(f"the address of {tensor!r} was refused"))
-            held.upload(values, self._stream)
+            held.upload(values, lane.stream)
 
     def _output_bytes(self, shape: tuple[int, ...]) -> int:
         """The size of an output of this shape as it lies in memory."""

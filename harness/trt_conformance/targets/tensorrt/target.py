@@ -19,11 +19,12 @@ from trt_conformance.targets.device.gpu_lock import GpuLock, lock_of_gpu
 from trt_conformance.targets.errors import Unsupported
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Configuration, NetworkFacts, Tactic, TacticChoices
+from trt_conformance.targets.tensorrt.ahead_of_time import AheadOfTimeEngine
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.build import PlanBuilder, check_sources
 from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.ceilings import PRODUCT_FLOP, large_product
-from trt_conformance.targets.tensorrt.execution import AheadOfTimeEngine, TensorRTEngine
+from trt_conformance.targets.tensorrt.execution import TensorRTEngine
 from trt_conformance.targets.tensorrt.host_memory import keep_freed
 from trt_conformance.targets.tensorrt.library import loaded_version
 from trt_conformance.targets.tensorrt.plans import Plan, Plans, timing_file
