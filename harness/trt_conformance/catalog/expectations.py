@@ -274,13 +274,13 @@ def _entries(source: Source) -> Iterator[tuple[int, Expectation]]:
             entry = Expectation.model_validate(data)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                path = _as_written(data, detail["loc"])
+                path = as_written(data, detail["loc"])
                 source.fault(("expectation", index, *path), explain(detail, path, Expectation))
             continue
         yield index, entry
 
 
-def _as_written(data: object, path: KeyPath) -> KeyPath:
+def as_written(data: object, path: KeyPath) -> KeyPath:
     """The path without the indices of lists that the file abbreviates to their only element."""
     written: list[str | int] = []
     for part in path:
@@ -317,7 +317,7 @@ def _check_patterns(source: Source, path: KeyPath, entry: Expectation, ids: Sequ
 
 def _check_conditions(source: Source, path: KeyPath, entry: Expectation, cases: Sequence[Case]) -> None:
     for index, condition in enumerate(entry.where or ()):
-        place = (*path, *_as_written(source.document["expectation"][path[-1]], ("where", index)))
+        place = (*path, *as_written(source.document["expectation"][path[-1]], ("where", index)))
         if not any(condition.holds(case) for case in cases):
             source.fault(place, f"{dotted(place[2:])}: holds for no case")
     if entry.where is None or not any(map(entry.holds_for, cases)):

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from trt_conformance.catalog.catalog import Catalog, load_catalog
 from trt_conformance.catalog.expectations import Expectation, read_expectations
+from trt_conformance.catalog.profiles import profile_faults
 from trt_conformance.catalog.source import CaseFileError, Fault
 from trt_conformance.core.case_folder import SUITE, CaseFolder
 
 
 def lint_folders(*folders: CaseFolder, unfiled: Sequence[str] = ()) -> tuple[Catalog, list[Expectation]]:
-    """Read and check folders of cases, by default the suite's own, with their expectations.
+    """Read and check folders of cases, by default the suite's own, with their expectations and the suite's profiles.
 
     Args:
         folders: the folders.
@@ -34,6 +35,8 @@ def lint_folders(*folders: CaseFolder, unfiled: Sequence[str] = ()) -> tuple[Cat
         found, wrong = read_expectations(folder.expectations, ids, part.cases if part else None)
         expectations += found
         faults += wrong
+        if part is not None and folder.is_suite:
+            faults += profile_faults(part)
     if catalog is None or faults:
         raise CaseFileError(faults)
     return catalog, expectations

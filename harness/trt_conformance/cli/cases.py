@@ -96,7 +96,7 @@ def lint(
     committed: Committed = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check all case files, sweeps, claims and expectations.
+    """Check all case files, sweeps, claims, expectations and profiles.
 
     Exit code 2 if there is a fault.
     """

@@ -11,6 +11,8 @@ from trt_conformance.core.paths import CASES, GOLDEN, display
 
 EXPECTATIONS, CLAIMS, GATE = "expectations", "claims.toml", "gate.toml"
 """What a folder may have beside its case files: known differences, claims, and the settings of `compare`."""
+PROFILES = "profiles.toml"
+"""The rules of profiles, which the suite's own folder has."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class CaseFolder:
         return self.path / CLAIMS
 
     @property
+    def profiles(self) -> Path:
+        return self.path / PROFILES
+
+    @property
     def options_of_cases(self) -> str:
         """The command-line option that names this folder, with a space before it; empty for the suite's own."""
         return "" if self.is_suite else f" --cases {shlex.quote(str(self.path))}"
@@ -64,7 +70,8 @@ class CaseFolder:
 
     def is_of_cases(self, path: Path) -> bool:
         """Whether a ``*.toml`` file below the folder is a case file or a sweep."""
-        return path not in (self.claims, self.path / GATE) and self.expectations not in path.parents
+        beside = (self.claims, self.path / GATE, *([self.profiles] if self.is_suite else []))
+        return path not in beside and self.expectations not in path.parents
 
     def is_sweep(self, path: Path) -> bool:
         """Whether a file below the folder is a sweep: those in a subfolder ``sweeps`` are."""

@@ -8,17 +8,30 @@ from statistics import median
 
 from trt_conformance.core.check_names import QUICK_LATENCY
 from trt_conformance.core.types import PHASES
-from trt_conformance.core.verdict import NEUTRAL, Verdict
+from trt_conformance.core.verdict import FAULTS, NEUTRAL, Verdict
 from trt_conformance.core.words import one_line, percent, printable
 from trt_conformance.results.bound_use import bound_use, share
 from trt_conformance.results.causes import reason_of_neutral
+from trt_conformance.results.claims import DECISIVE_CHECKS
 
+WORST_FIRST = ("error", "fail", "known", "fallback", "not run", "unsupported", "pass")
+"""Outcomes from worst to best: the worst outcome of a case is its result."""
 COLUMNS = ("pass", "fail", "error", "fallback", "known", "unsupported", "not run")
 
 
 def outcome(verdict: Verdict) -> str:
     """The status, or ``known`` for a known difference."""
     return "known" if verdict.known else verdict.status
+
+
+def case_outcome(verdicts: Sequence[Verdict]) -> str:
+    """The worst fault of a case's checks; without a fault, the outcome of the decisive ones."""
+    every = {outcome(verdict) for verdict in verdicts}
+    for name in (*FAULTS, "known"):
+        if name in every:
+            return name
+    decisive = {outcome(v) for v in verdicts if v.check in ("forward", *DECISIVE_CHECKS)} or every
+    return min(decisive, key=WORST_FIRST.index)
 
 
 def counts(verdicts: Iterable[Verdict]) -> Counter[str]:

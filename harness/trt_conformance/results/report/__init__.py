@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from trt_conformance.catalog.catalog import Catalog, linted_files, load_catalog
 from trt_conformance.catalog.expectations import Expectation
+from trt_conformance.catalog.profiles import Profile, load_profiles
 from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.errors import ConformanceError, TomlError
 from trt_conformance.core.files import replacing
@@ -32,7 +33,15 @@ def view_of(records: Sequence[Record], folders: Sequence[CaseFolder] = ()) -> Vi
     catalog: Catalog | None = None
     with suppress(ConformanceError):
         catalog = load_catalog(*folders, tier=None, linted=linted_files(users_cache()))
-    return View(tuple(records), catalog, _expectations((*folders, SUITE)))
+    return View(tuple(records), catalog, _expectations((*folders, SUITE)), _profiles(catalog))
+
+
+def _profiles(catalog: Catalog | None) -> tuple[Profile, ...]:
+    """The profiles, if the catalog has the suite's cases and their rules can be read."""
+    if catalog is not None and SUITE in catalog.folders:
+        with suppress(ConformanceError):
+            return load_profiles(catalog)
+    return ()
 
 
 def _expectations(folders: Sequence[CaseFolder]) -> tuple[Expectation, ...]:
@@ -60,5 +69,6 @@ def write(path: Path, content: str | bytes) -> None:
 def write_beside(record: Path, catalog: Catalog, expectations: Sequence[Expectation]) -> Path:
     """The report of one run, beside its record, with what changed since the last run of its targets."""
     path, run = record.with_name(FILE_NAME), read_record(record)
-    write(path, report_page(View((run,), catalog, tuple(expectations)), since_last(record, run, ACCEPTED)))
+    view = View((run,), catalog, tuple(expectations), _profiles(catalog))
+    write(path, report_page(view, since_last(record, run, ACCEPTED)))
     return path

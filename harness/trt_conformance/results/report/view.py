@@ -12,6 +12,7 @@ from typing import Any
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.claims import Claim
 from trt_conformance.catalog.expectations import Expectation
+from trt_conformance.catalog.profiles import Profile
 from trt_conformance.core.case import Case
 from trt_conformance.core.documents import COOKBOOK
 from trt_conformance.core.errors import ConformanceError
@@ -19,12 +20,12 @@ from trt_conformance.core.verdict import FAULTS, NEUTRAL, REFERENCE, Verdict
 from trt_conformance.results import claims
 from trt_conformance.results.bound_use import BoundUse, arithmetic, bound_use, fraction, precision_of
 from trt_conformance.results.causes import Cause, cause, reason_of_neutral
-from trt_conformance.results.claims import DECISIVE_CHECKS, DocumentClaims
+from trt_conformance.results.claims import DocumentClaims
+from trt_conformance.results.profiles import ProfileResult, profile_results
 from trt_conformance.results.record.record import Record
-from trt_conformance.results.summary import outcome
+from trt_conformance.results.summary import WORST_FIRST, case_outcome, outcome
 
-# From worst to best: the worst outcome of a case is its result.
-ORDER = ("error", "fail", "known", "fallback", "not run", "unsupported", "pass")
+ORDER = WORST_FIRST
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +75,7 @@ class Row:
     @cached_property
     def status(self) -> str:
         """The worst fault; without a fault, the outcome of the decisive check."""
-        every = {outcome(verdict) for verdict in self.verdicts}
-        for status in (*FAULTS, "known"):
-            if status in every:
-                return status
-        decisive = {outcome(v) for v in self.verdicts if v.check in ("forward", *DECISIVE_CHECKS)} or every
-        return min(decisive, key=ORDER.index)
+        return case_outcome(self.verdicts)
 
     @property
     def faults(self) -> tuple[Verdict, ...]:
@@ -142,6 +138,7 @@ class View:
     records: tuple[Record, ...]
     catalog: Catalog | None = None
     expectations: Sequence[Expectation] = ()
+    profiles: Sequence[Profile] = ()
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -234,6 +231,13 @@ class View:
         if document is None:
             document = DocumentClaims(COOKBOOK, {"": [(claim, "") for claim in self.claim_ids]})
         return claims.counts(document, column.target, column.claims, self._registered)
+
+    @cached_property
+    def profile_results(self) -> tuple[tuple[ProfileResult, ...], ...]:
+        """For each profile and level the results of all targets; nothing if no case of any profile ran."""
+        by_column = [profile_results(self.profiles, self.catalog, c.target, c.verdicts) for c in self.targets]
+        found = tuple(zip(*by_column, strict=True))
+        return found if any(result.ran for results in found for result in results) else ()
 
     def claim_state(self, column: Column, claim: str) -> str:
         """The state of a claim on a target."""

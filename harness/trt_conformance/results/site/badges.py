@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from trt_conformance.results.profiles import ProfileResult
 from trt_conformance.results.site.topics import Cell, has_faults
 
 SCHEMA_VERSION = 1
@@ -19,6 +20,12 @@ def badge(label: str, message: str, color: str) -> str:
 def target_badge(label: str, cell: Cell) -> str:
     """The badge of a version: red if a check fails without an explanation, yellow if its run was killed."""
     return badge(label, ", ".join(_parts(cell.counts)) or "nothing passed", color(cell))
+
+
+def profile_badge(label: str, result: ProfileResult) -> str:
+    """The badge of a profile: pass, or how many cases fail, are unsupported or were not run."""
+    colors = {"pass": "brightgreen", "fail": "red", "unsupported": "lightgrey", "not run": "lightgrey"}
+    return badge(f"{result.profile} {result.level}, {label}", result.words, colors[result.state])
 
 
 def color(cell: Cell) -> str:

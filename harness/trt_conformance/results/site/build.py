@@ -27,7 +27,7 @@ def build_site(paths: Sequence[Path], folder: Path) -> Site:
     """
     records = apart_by_gpu({_name(path): read_record(path) for path in record_paths(paths)})
     view = view_of(())
-    site = Site(records, matrix(list(records.values()), view.catalog, view.expectations))
+    site = Site(records, matrix(list(records.values()), view.catalog, view.expectations), view.profiles)
     facts = {"targets": [version.target for version in site.matrix.versions], "records": list(records)}
     write_site(folder, site_files(site), facts)
     return site

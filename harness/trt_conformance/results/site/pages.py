@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from trt_conformance.catalog.profiles import Profile
 from trt_conformance.results.history import history_of
+from trt_conformance.results.profiles import ProfileResult, profile_results
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.report.matrix_text import EVENT_COLUMNS
 from trt_conformance.results.report.page import record_facts, render
 from trt_conformance.results.report.published import title_of
 from trt_conformance.results.report.trend import history_page
-from trt_conformance.results.site.badges import target_badge
+from trt_conformance.results.site.badges import profile_badge, target_badge
 from trt_conformance.results.site.topics import Cell, Topic, Topics
 from trt_conformance.results.trends import History
 from trt_conformance.results.versions.columns import Version, only
@@ -35,6 +37,7 @@ class Site:
 
     records: Mapping[str, Record]
     matrix: Matrix
+    profiles: Sequence[Profile] = ()
 
     @cached_property
     def topics(self) -> Topics:
@@ -44,6 +47,15 @@ class Site:
     def cells(self) -> tuple[Cell, ...]:
         """Everything that each version shows."""
         return tuple(map(self.topics.of_version, self.matrix.versions))
+
+    @cached_property
+    def profile_results(self) -> tuple[tuple[ProfileResult, ...], ...]:
+        """For each version the results of all profiles; none where no case of any ran."""
+        found = (
+            profile_results(self.profiles, self.matrix.catalog, version.target, version.verdicts.values())
+            for version in self.matrix.versions
+        )
+        return tuple(results if any(one.ran for one in results) else () for results in found)
 
     def runs_of(self, version: Version) -> list[tuple[str, Record]]:
         """The records that have a version, the newest first."""
@@ -73,7 +85,10 @@ def site_files(site: Site) -> dict[str, str]:
     for index, cell in enumerate(site.cells):
         name = slug(cell.version.target)
         files[f"targets/{name}.html"] = _target(site, index, cell)
-        files[f"badges/{name}.json"] = target_badge(f"{title_of(cell.version.target)}, {site.gpu(cell.version)}", cell)
+        label = f"{title_of(cell.version.target)}, {site.gpu(cell.version)}"
+        files[f"badges/{name}.json"] = target_badge(label, cell)
+        for result in site.profile_results[index]:
+            files[f"badges/{name}-{result.profile}-{result.level}.json"] = profile_badge(label, result)
     return files | {path: text for _, path, text in latencies}
 
 
@@ -91,6 +106,8 @@ def _page(template: str, site: Site, up: str = "", **content: Any) -> str:
 
 
 def _index(site: Site, latencies: Mapping[str, str]) -> str:
+    every = site.profile_results
+    blank = next((tuple(replace(one, outcomes={}) for one in results) for results in every if results), ())
     started = (datetime.fromisoformat(record.header.started) for record in site.records.values())
     return _page(
         "site_index.html.j2",
@@ -98,6 +115,7 @@ def _index(site: Site, latencies: Mapping[str, str]) -> str:
         flavours=_grid(site),
         latencies=latencies,
         newest=max(started),
+        profiles=list(zip(*(results or blank for results in every), strict=True)) if blank else [],
         claims=sum(len(topics) for _, topics in site.topics.claims),
     )
 
@@ -138,6 +156,7 @@ def _target(site: Site, index: int, cell: Cell) -> str:
         cell=cell,
         index=index,
         step=step,
+        profiles=[(result,) for result in site.profile_results[index]],
         runs=[(name, record_facts(record), record) for name, record in site.runs_of(cell.version)],
         families=[topic for topic in site.topics.families if topic.cells[index].verdicts],
         documents=[
