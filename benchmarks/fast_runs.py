@@ -2,11 +2,15 @@
 
     python benchmarks/fast_runs.py --target tensorrt --json figures.json -- --case 'cases/exact/*'
     python benchmarks/fast_runs.py --target tensorrt --tests cases/test_sweep.py -- --tier ci
+    python benchmarks/fast_runs.py --target tensorrt --tests cases/test_sweep.py --polygraphy 0 --mps \
+        --budget 500 --table figures.md -- --tier ci --shard 1/3
 
 runs pytest as users do, over the forward checks of whatever the arguments after ``--`` select, with caches in a
-temporary folder; then ``polygraphy run MODEL --trt --onnxrt`` on some of the same cases as ONNX models. It needs no
-network. For TensorRT 8.6 on Python 3.11 have these wheels installed beside ``.[tensorrt8]``: polygraphy, tensorrt
-8.6.1.post1 with tensorrt_bindings and tensorrt_libs, nvidia-cublas-cu12, nvidia-cudnn-cu12 8.9, onnx, onnxruntime.
+temporary folder: with 1, 2, 4 and 6 workers, with ``--mps`` also under CUDA's Multi-Process Service, and meanwhile
+samples what the threads wait for; then ``polygraphy run MODEL --trt --onnxrt`` on some of the same cases as ONNX
+models. It needs no network. For TensorRT 8.6 on Python 3.11 have these wheels installed beside ``.[tensorrt8]``:
+polygraphy, tensorrt 8.6.1.post1 with tensorrt_bindings and tensorrt_libs, nvidia-cublas-cu12, nvidia-cudnn-cu12 8.9,
+onnx, onnxruntime.
 """
 
 from __future__ import annotations
@@ -23,11 +27,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script's own folder is on the path, and not this one
+
+from benchmarks.mps import Mps
+from benchmarks.waiting import Waiting, family, lines_of
 from trt_conformance.core import git
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
@@ -39,21 +48,32 @@ SAMPLING_S = 0.02
 FLAGS = {"fp16": ["--fp16"], "tf32": ["--tf32"], "int8": ["--int8"]}
 
 
-def run_pytest(folder: Path, name: str, workers: int, tests: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """One run of the tests. Raises ConformanceError where pytest did not run them."""
-    meter = folder / f"{name}.json"
-    command = [sys.executable, "-m", "pytest", tests, "-q", "--no-header", "-n", str(workers),
+def run_pytest(
+    folder: Path,
+    name: str,
+    workers: int,
+    tests: str,
+    arguments: Sequence[str],
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """One run of the tests, in one process or with several workers. Raises ConformanceError where pytest did not run.
+
+    ``environ`` is added to the environment of the processes.
+    """
+    meter, alone = folder / f"{name}.json", workers == 1
+    command = [sys.executable, "-m", "pytest", tests, "-q", "--no-header", "-n", str(0 if alone else workers),
                "-p", "benchmarks.meter", "--meter", str(meter), "--record-root", str(folder / name),
                "--cache-dir", str(folder / "cache"), *arguments]  # fmt: skip
     started = time.perf_counter()
-    code, said, memory = _run(command)
+    code, said, used = _run(command, environ)
     wall = time.perf_counter() - started
     if code not in (0, 1) or not list((folder / name).rglob(FILE_NAME)):
         raise ConformanceError(f"{' '.join(command)}\nexit code {code}\n{said}")
     record = _record(folder / name)
-    end = record.end or {}
+    if record.end is None:
+        raise ConformanceError(f"{' '.join(command)}\nthe record has no end\n{said}")
     cases = len({verdict.case for verdict in record.verdicts})
-    parts = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{name}*.json"))]
+    parts = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{name}.*json"))]
     found = {
         "name": name,
         "workers": workers,
@@ -62,27 +82,32 @@ def run_pytest(folder: Path, name: str, workers: int, tests: str, arguments: Seq
         "cases_per_s": cases / wall,
         "loop_s": max(part["loop_s"] for part in parts),
         "cases_per_s_in_loop": cases / max(part["loop_s"] for part in parts),
-        "statuses": end["counts"],
-        "engines": end.get("engines", {}),
+        "statuses": dict(record.end.counts),
+        "engines": dict(record.end.engines),
         "peak_rss_mib": max(part["peak_rss_mib"] for part in parts),
-        **memory,
+        **used,
     }
-    if workers == 0:
+    if alone:
         (part,) = parts
         found |= {f"{key}_ms_per_case": 1e3 * part[f"{key}_s"] / cases for key in ("harness", "harness_cpu")}
         found["calls_ms_per_case"] = {call: 1e3 * s / cases for call, s in part["calls_s"].items()}
     return found
 
 
-def _run(command: Sequence[str]) -> tuple[int, str, dict[str, float]]:
-    """A command's exit code, what it said, and its peaks in MiB: of the largest process, pages of files included,
-    and, where ``/proc`` tells, of all its processes together without them.
+def _run(command: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str, dict[str, Any]]:
+    """A command's exit code, what it said, and what it used.
+
+    Of memory, the peaks in MiB: of the largest process, pages of files included, and, where ``/proc`` tells, of all
+    its processes together without them. Of CPU, the seconds of all processes. And what their threads did.
     """
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **environ}
+        )
         ended, own = threading.Event(), [0.0]
         sampler = threading.Thread(target=_sample, args=(process.pid, ended, own))
         sampler.start()
+        waiting = Waiting(process.pid)
         try:
             _, status, used = os.wait4(process.pid, 0)
         except KeyboardInterrupt:
@@ -91,26 +116,19 @@ def _run(command: Sequence[str]) -> tuple[int, str, dict[str, float]]:
         finally:
             ended.set()
             sampler.join()
+            threads = waiting.stop()
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
-        memory = {"peak_rss_of_largest_process_mib": used.ru_maxrss / 1024}
+        found: dict[str, Any] = {"peak_rss_of_largest_process_mib": used.ru_maxrss / 1024}
+        found |= {"user_s": used.ru_utime, "system_s": used.ru_stime, "threads": threads}
         if own[0]:
-            memory["peak_own_of_all_processes_mib"] = own[0]
-        return process.returncode, output.read().decode(errors="replace"), memory
+            found["peak_own_of_all_processes_mib"] = own[0]
+        return process.returncode, output.read().decode(errors="replace"), found
 
 
 def _sample(pid: int, ended: threading.Event, peak: list[float]) -> None:
     while not ended.wait(SAMPLING_S):
-        peak[0] = max(peak[0], sum(map(_own_mib, _family(pid))))
-
-
-def _family(pid: int) -> Iterator[int]:
-    """A process and those that descend from it."""
-    yield pid
-    with suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            for child in (thread / "children").read_text().split():
-                yield from _family(int(child))
+        peak[0] = max(peak[0], sum(map(_own_mib, family(pid))))
 
 
 def _own_mib(pid: int) -> float:
@@ -184,20 +202,55 @@ def run_polygraphy(folder: Path, cases: Sequence[Case], count: int, backends: Se
     }
 
 
-def main() -> int:
-    """Print the figures, and write them as JSON where asked."""
+def measure(folder: Path, options: argparse.Namespace, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """A cold and a warm run with each number of workers, then again under MPS where asked, while the budget lasts."""
+    began, longest = time.monotonic(), 0.0
+    for service in (None, *((Mps(folder / "mps"),) if options.mps else ())):
+        with service or nullcontext() as environ:
+            for workers in options.workers:
+                if service is not None and (environ is None or workers == 1):
+                    continue
+                if longest and time.monotonic() - began + longest > options.budget:
+                    print(f"{workers} workers left out: the budget of {options.budget:g} s is used up", flush=True)
+                    continue
+                started = time.monotonic()
+                shutil.rmtree(folder / "cache", ignore_errors=True)
+                for kind in ("cold", "warm"):
+                    name = f"{'mps-' * (service is not None)}{kind}-{workers}"
+                    yield run_pytest(folder, name, workers, options.tests, arguments, environ or {})
+                longest = max(longest, time.monotonic() - started)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--target", default="tensorrt")
     parser.add_argument("--tests", default="cases/test_forward.py::test_forward", help="what pytest is given")
-    parser.add_argument("--workers", type=int, nargs="*", default=[2, 4], help="also run with these many workers")
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[1, 2, 4, 6], metavar="N", help="1 is without pytest-xdist"
+    )
+    parser.add_argument("--mps", action="store_true", help="also measure under CUDA's Multi-Process Service")
+    parser.add_argument(
+        "--budget", type=float, default=float("inf"), metavar="SECONDS", help="start no runs that would end later"
+    )
     parser.add_argument("--polygraphy", type=int, default=20, metavar="N", help="cases for polygraphy; 0 for none")
     parser.add_argument("--backends", default="--trt --onnxrt", help="what polygraphy compares (default: %(default)s)")
     parser.add_argument("--records", type=Path, metavar="FOLDER", help="keep the runs' records and reports there")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--table", type=Path, metavar="FILE", help="write the table and what was waited for, in Markdown"
+    )
     parser.add_argument("selection", nargs="*", metavar="ARGUMENT", help="what pytest runs, after --")
     options = parser.parse_args()
     if options.polygraphy and shutil.which("polygraphy") is None:
         parser.error("no `polygraphy` on the PATH: install it, or run without it (--polygraphy 0)")
+    if min(options.workers) < 1:
+        parser.error("--workers: 1 at least")
+    return options
+
+
+def main() -> int:
+    """Print the figures, and write them as JSON and as a table where asked."""
+    options = _options()
     arguments = ["--target", options.target, *options.selection]
     found: dict[str, Any] = {
         "machine": {"platform": platform.platform(), "device": environment.gpu(), "source": git.commit()},
@@ -207,26 +260,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         try:
-            for workers in (0, *options.workers):
-                shutil.rmtree(folder / "cache", ignore_errors=True)
-                for kind in ("cold", "warm"):
-                    found["runs"].append(run_pytest(folder, f"{kind}{workers}", workers, options.tests, arguments))
-                    print(_line(found["runs"][-1]), flush=True)
+            for run in measure(folder, options, arguments):
+                found["runs"].append(run)
+                print(_line(run), *(f"  {line}" for line in lines_of(run["threads"])), sep="\n", flush=True)
             if options.polygraphy:
-                cases = exportable(folder / "cold0", options.polygraphy)
-                theirs = run_polygraphy(folder, cases, options.polygraphy, options.backends.split())
-                found["polygraphy"] = theirs
-                theirs["times_as_fast"] = {
-                    "in the whole cold run": theirs["s_per_case"] * found["runs"][0]["cases_per_s"]
-                }
-                print(_beside(theirs), flush=True)
-                few = [*_without_cases(arguments), *(part for case in theirs["cases"] for part in ("--case", case))]
-                shutil.rmtree(folder / "cache", ignore_errors=True)
-                same = run_pytest(folder, "same", 0, options.tests, few)
-                theirs["ours_on_the_same_s_per_case"] = same["wall_s"] / same["cases"]
-                alone = theirs["s_per_case"] * same["cases_per_s"]
-                theirs["times_as_fast"]["on the same cases alone, cold, startup included"] = alone
-                print(_line(same), f"{alone:.1f} times as fast as polygraphy", sep="\n")
+                found["polygraphy"] = _polygraphy(folder, options, found["runs"][0], arguments)
         except ConformanceError as fault:
             print(fault, file=sys.stderr)
             return 2
@@ -238,7 +276,46 @@ def main() -> int:
                 shutil.copytree(folder, options.records, ignore=shutil.ignore_patterns("cache"), dirs_exist_ok=True)
             if options.json:
                 options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+            if options.table:
+                options.table.write_text(table(found), encoding="utf-8")
     return 0
+
+
+def _polygraphy(
+    folder: Path, options: argparse.Namespace, cold: Mapping[str, Any], arguments: Sequence[str]
+) -> dict[str, Any]:
+    """Run some of the cases by Polygraphy, and the same ones alone by the suite. ``cold`` is the first run of all."""
+    cases = exportable(folder / cold["name"], options.polygraphy)
+    theirs = run_polygraphy(folder, cases, options.polygraphy, options.backends.split())
+    theirs["times_as_fast"] = {"in the whole cold run": theirs["s_per_case"] * cold["cases_per_s"]}
+    print(_beside(theirs), flush=True)
+    few = [*_without_cases(arguments), *(part for case in theirs["cases"] for part in ("--case", case))]
+    shutil.rmtree(folder / "cache", ignore_errors=True)
+    same = run_pytest(folder, "same", 1, options.tests, few)
+    theirs["ours_on_the_same_s_per_case"] = same["wall_s"] / same["cases"]
+    alone = theirs["s_per_case"] * same["cases_per_s"]
+    theirs["times_as_fast"]["on the same cases alone, cold, startup included"] = alone
+    print(_line(same), f"{alone:.1f} times as fast as polygraphy", sep="\n")
+    return theirs
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """The runs as a table in Markdown, with what their threads did below it."""
+    device = found["machine"]["device"]
+    lines = [f"{device.get('gpu') or 'no GPU'}, {os.cpu_count()} CPUs: `pytest {shlex.join(found['arguments'])}`", ""]
+    lines += [
+        "| run | workers | cases | s | cases a second | without startup | user s | system s | MiB of all processes |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for run in found["runs"]:
+        own = f"{run['peak_own_of_all_processes_mib']:.0f}" if "peak_own_of_all_processes_mib" in run else ""
+        lines.append(
+            f"| {run['name']} | {run['workers']} | {run['cases']} | {run['wall_s']:.1f} | {run['cases_per_s']:.1f} | "
+            f"{run['cases_per_s_in_loop']:.1f} | {run['user_s']:.0f} | {run['system_s']:.0f} | {own} |"
+        )
+    for run in found["runs"]:
+        lines += ["", f"{run['name']}:", "", *(f"- {line}" for line in lines_of(run["threads"]))]
+    return "\n".join(lines) + "\n"
 
 
 def _record(folder: Path) -> Record:

@@ -33,14 +33,14 @@ def pytest_configure() -> None:
     ask = Worker.ask
     ready: set[int] = set()
 
-    def timed(self: Any, message: tuple[Any, ...], time_limit: float) -> Any:
+    def timed(self: Any, message: tuple[Any, ...], *limits: Any) -> Any:
         name = str(message[{"target": 1, "engine": 2}.get(message[0], 0)])
         if message != HELLO and id(self) not in ready:  # it waits for what the target loads before it answers
             ready.add(id(self))
             name = "start"
         started = time.perf_counter()
         try:
-            return ask(self, message, time_limit)
+            return ask(self, message, *limits)
         finally:
             CALLS[name] += time.perf_counter() - started
             COUNTS[name] += 1

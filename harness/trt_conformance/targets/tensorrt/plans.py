@@ -89,7 +89,8 @@ class Plans:
         self._own = threading.local()
         self._own.builder, *others = builders
         self._keys: dict[int, tuple[Case, str]] = {}
-        self._ahead = Ahead(THREAD_NAME, iter(others), len(others), self._begin)
+        spare = iter(others)
+        self._ahead = Ahead(THREAD_NAME, len(others), lambda: setattr(self._own, "builder", next(spare)))
         self._at_low_level: dict[str, frozenset[Tactic]] = {}
         self._quiet = quiet
 
@@ -260,12 +261,6 @@ class Plans:
         except (Refused, Unsupported) as refusal:
             self._kept.keep_refusal(key, refusal)
             raise
-
-    def _begin(self, builder: PlanBuilder) -> None:
-        """Give a builder's thread its builder, and its name in the system's lists of threads."""
-        self._own.builder = builder
-        with suppress(OSError):
-            Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(THREAD_NAME)
 
     @property
     def _mine(self) -> PlanBuilder:
