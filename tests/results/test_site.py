@@ -1,6 +1,7 @@
 """The site: every page whole, every link leads somewhere, cells say what the records say, and no folder is lost."""
 
 import json
+import os
 import posixpath
 from dataclasses import replace
 
@@ -262,14 +263,14 @@ def test_an_empty_folder_becomes_a_site(tmp_path):
 
 def test_a_site_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
     write_site(tmp_path / "site", {"index.html": "old"}, {})
-    replace_path = folder.os.replace
+    replace_path = os.replace
 
     def fail(source, target):
         if str(source).endswith(".tmp"):
             raise OSError(28, "No space left on device")
         replace_path(source, target)
 
-    monkeypatch.setattr(folder.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(ConformanceError, match="site: cannot be written: No space left on device"):
         write_site(tmp_path / "site", {"index.html": "new"}, {})
     assert (tmp_path / "site" / "index.html").read_text(encoding="utf-8") == "old"

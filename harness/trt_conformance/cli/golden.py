@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trt_conformance.cli import golden_archive
 from trt_conformance.cli.folders import Cases, Golden, folders_of
 from trt_conformance.cli.output import AsJson, note, print_json
 from trt_conformance.cli.selection import PATTERN_HELP, read_catalog, select_cases
@@ -20,6 +21,7 @@ from trt_conformance.core.errors import ConformanceError
 if TYPE_CHECKING:
     from trt_conformance.catalog.catalog import Catalog
     from trt_conformance.core.case import Case
+    from trt_conformance.core.case_folder import CaseFolder
     from trt_conformance.golden import GoldenChange, Problem
     from trt_conformance.golden.content import Content
     from trt_conformance.golden.hashes import HashEntry
@@ -36,8 +38,16 @@ MOST_ALIKE = 20
 Patterns = Annotated[list[str] | None, typer.Argument(metavar="CASE...", help=f"{PATTERN_HELP} All cases by default.")]
 
 
+app.command()(golden_archive.pack)
+app.command()(golden_archive.unpack)
+
+Archive = Annotated[
+    Path | None, typer.Option("--archive", metavar="FILE", help="Compare the files with this archive's instead.")
+]
+
+
 @app.command()
-def verify(cases: Cases = None, golden: Golden = None, as_json: AsJson = False) -> None:
+def verify(cases: Cases = None, golden: Golden = None, archive: Archive = None, as_json: AsJson = False) -> None:
     """Check the goldens against the cases, the manifest and the reference.
 
     Every golden must exist, belong to a case, be listed in the manifest,
@@ -49,6 +59,9 @@ def verify(cases: Cases = None, golden: Golden = None, as_json: AsJson = False) 
     from trt_conformance.golden import verify as problems_of
     from trt_conformance.golden.lock import temporaries
 
+    if archive is not None:
+        _verify_archive(archive, folders_of(cases, golden), as_json)
+        return
     catalog = read_catalog(folders_of(cases, golden))
     problems = [problem for part in catalog.parts() for problem in problems_of(part)]
     _print(problems, "all goldens are present, listed, used and correct", as_json)
@@ -57,6 +70,21 @@ def verify(cases: Cases = None, golden: Golden = None, as_json: AsJson = False) 
         files = counted(len(unfinished), "unfinished file")
         note(f"{files} of an interrupted or running update, such as {unfinished[0].name}; the next update deletes them")
     if problems:
+        raise typer.Exit(1)
+
+
+def _verify_archive(archive: Path, folders: Sequence[CaseFolder], as_json: bool) -> None:
+    """List the files in which a store differs from an archive. Exit code 1 if there are any."""
+    from trt_conformance.golden.archive import differences
+
+    if len(folders) > 1:
+        raise ConformanceError("--archive has the goldens of one folder of cases, but several are given")
+    found = differences(folders[0].golden, archive)
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo("\n".join(found) or "every golden is the archive's")
+    if found:
         raise typer.Exit(1)
 
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import stat
 import sys
 import threading
@@ -45,6 +46,33 @@ def replacing(path: Path, parents: bool = False) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder beside ``folder``, which takes its name and its place when the block ends without an error.
+
+    Raises:
+        WriteError: an OSError in the block or in the renaming; ``folder`` is as it was before.
+    """
+    partial, former = (folder.with_name(f".{folder.name}.{os.getpid()}.{kind}") for kind in ("tmp", "old"))
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        if folder.exists():
+            os.replace(folder, former)
+        try:
+            os.replace(partial, folder)
+        except OSError:
+            with suppress(OSError):
+                os.replace(former, folder)
+            raise
+    except OSError as fault:
+        reason = fault.strerror or str(fault)
+        raise WriteError(f"{folder}: cannot be written: {reason}", reason) from fault
+    finally:
+        for path in (partial, former):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def read_regular_file(path: Path, limit: int) -> bytes:

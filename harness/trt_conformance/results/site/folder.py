@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from trt_conformance import __version__
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.files import replacing_folder
 
 MARKER = "site.json"
 """The file that marks a folder as a site."""
@@ -33,31 +31,11 @@ def write_site(folder: Path, files: Mapping[str, str], facts: Mapping[str, Any])
     """
     _check_ours(folder)
     marker = json.dumps({"made_by": MADE_BY, "version": __version__, **facts}, indent=2) + "\n"
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    former = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    try:
+    with replacing_folder(folder) as partial:
         for name, text in {**files, MARKER: marker}.items():
             path = partial / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
-        _exchange(partial, folder, former)
-    except OSError as fault:
-        raise ConformanceError(f"{folder}: cannot be written: {fault.strerror or fault}") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
-
-
-def _exchange(partial: Path, folder: Path, former: Path) -> None:
-    """Give the new folder its name; if that fails, the former one has it again."""
-    if folder.exists():
-        os.replace(folder, former)
-    try:
-        os.replace(partial, folder)
-    except OSError:
-        with suppress(OSError):
-            os.replace(former, folder)
-        raise
 
 
 def _check_ours(folder: Path) -> None:

@@ -1,0 +1,41 @@
+"""``trt-conformance golden pack`` and ``unpack``: the goldens as one archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trt_conformance.cli.folders import Golden
+
+Archive = Annotated[Path, typer.Argument(metavar="FILE", help="The archive.")]
+PackedFile = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The archive to write, a .tar.gz.")]
+Folder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new folder, or an empty one.")]
+
+
+def pack(output: PackedFile, golden: Golden = None) -> None:
+    """Write the goldens as one archive for a release, with the SHA-256 of every file.
+
+    Equal goldens give equal bytes. FILE.sha256, beside it, is what
+    `sha256sum --check` reads.
+    """
+    from trt_conformance.core.paths import GOLDEN, relative
+    from trt_conformance.golden.archive import pack as write_archive
+    from trt_conformance.results.report import write
+
+    digest = write_archive(golden or GOLDEN, output)
+    write(output.with_name(f"{output.name}.sha256"), f"{digest}  {output.name}\n")
+    typer.echo(f"{relative(output)}: {output.stat().st_size:,} bytes, SHA-256 {digest}")
+
+
+def unpack(archive: Archive, output: Folder) -> None:
+    """Check an archive of goldens by its sums, and write its files into a folder.
+
+    Nothing is written if one is damaged.
+    """
+    from trt_conformance.core.paths import relative
+    from trt_conformance.core.words import counted
+    from trt_conformance.golden.archive import unpack as write_files
+
+    typer.echo(f"{relative(output)}: {counted(write_files(archive, output), 'file')}")
