@@ -43,9 +43,9 @@ def case_of(case_id: str) -> Case:
     return found
 
 
-def verdict_on(case_id: str, said: dict[str, Any], **origin: Any) -> Verdict:
-    """The verdict of the check on an engine that says this of itself."""
-    engine = SimpleNamespace(reports=lambda: said, origin=origin, run=None, close=lambda: None)
+def verdict_on(case_id: str, said: dict[str, Any], ran_in: Any = None, **origin: Any) -> Verdict:
+    """The verdict of the check on an engine that says this of itself, and whose inspector gives these facts."""
+    engine = SimpleNamespace(reports=lambda: said, origin=origin, describe=lambda: ran_in, run=None, close=lambda: None)
     target = SimpleNamespace(name="tensorrt-9.9", supports=lambda case: None, build=lambda case: engine)
     return check_engine(Subject(case_of(case_id), Engines(target), lambda case, index: None))  # type: ignore[arg-type,return-value]
 
@@ -108,6 +108,23 @@ def test_whether_the_builder_lists_the_layer_as_sparse(origin: dict[str, int], s
     assert verdict.figures.get("sparse_layers") == (origin.get("sparse_layers") if status != "unsupported" else None)
 
 
+THREE_D = LINEAR | {"context_shapes": [[[1, 1, 4, 6, 9], [1, 1, 4, 4, 7]]]}
+
+
+@pytest.mark.parametrize(
+    ("origin", "ran_in", "status"),
+    [
+        ({"constraints_not_obeyed": 1}, "fp32", "pass"),
+        ({}, "fp32", "fail"),
+        ({}, "int8", "unsupported"),
+    ],
+)
+def test_a_fallback_must_come_with_a_warning(origin: dict[str, int], ran_in: str, status: str) -> None:
+    facts = SimpleNamespace(precision=ran_in)
+    verdict = verdict_on("precision/prefer_int8-int8", THREE_D, ran_in=facts, **origin)
+    assert verdict.status == status, verdict.message
+
+
 def test_what_the_builder_logs_of_sparsity_is_counted() -> None:
     try:
         api = Api("tensorrt_rtx", has_gpu=False)
@@ -118,6 +135,9 @@ def test_what_the_builder_logs_of_sparsity_is_counted() -> None:
     api.logger.log(info, "(Sparsity) Layers eligible for sparse math: convolution, another")
     api.logger.log(info, "(Sparsity) TRT inference plan picked sparse implementation for layers: ")
     assert api.take_memory() == {"sparse_eligible_layers": 2, "sparse_layers": 0}
+    warning = api.trt.ILogger.Severity.WARNING
+    api.logger.log(warning, "No implementation of layer convolution obeys the requested constraints in strict mode.")
+    assert api.take_memory() == {"constraints_not_obeyed": 1}
 
 
 class LoadedEngine:

@@ -53,7 +53,8 @@ PROBED = {
     "TacticSource": 'getattr(api.trt, "TacticSource", None)',
     "num_ranks": "except AttributeError as fault",
     "precision": "not self.strong",
-    "block_shape": 'hasattr(type(layer), "block_shape")',
+    "set_dynamic_range": 'require_attribute(tensor, "set_dynamic_range")',
+    "block_shape": 'IQuantizeLayer, "block_shape")',
     "set_output_type": "not self.strong",
 }
 # Files that serve only versions which have a class.

@@ -8,11 +8,11 @@ from typing import Any
 from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.case import Case
-from trt_conformance.core.engine_cost import SPARSE, SPARSE_ELIGIBLE
+from trt_conformance.core.engine_cost import NOT_OBEYED, SPARSE, SPARSE_ELIGIBLE
 from trt_conformance.core.engine_fields import EngineReport
 from trt_conformance.numerics.reference.epilogue import network_shape
 from trt_conformance.numerics.reference.shape import output_shape
-from trt_conformance.targets.protocols import offers
+from trt_conformance.targets.protocols import Engine, offers
 
 
 @judged("run")
@@ -28,12 +28,23 @@ def check_engine(subject: Subject) -> Finding:
     faults = [*_stated(case.expect.engine, found), *_shapes(case, found["context_shapes"])]
     if case.expect.engine.inspector is not None:
         faults += _parameters(case, found["parameters"])
+    obeyed, ran_in = not engine.origin.get(NOT_OBEYED), _precision(engine)
+    if case.expect.engine.constraints_obeyed is False and obeyed and ran_in == case.precision:
+        return Finding("unsupported", [f"this version has a kernel that obeys: the layer runs in {ran_in}"])
+    if case.expect.engine.constraints_obeyed not in (None, obeyed):
+        faults.append(f"the builder {'does not warn' if obeyed else 'warns'} that no kernel obeys the constraints")
     wanted, eligible = case.expect.engine.sparse_eligible, engine.origin.get(SPARSE_ELIGIBLE)
     if wanted is not None and eligible is None:
         return Finding("unsupported", ["the builder does not say which layers are eligible for sparse math"])
     if wanted is not None and bool(eligible) != wanted:
         faults.append(f"the builder lists {eligible} layers as eligible for sparse math")
     return finding(faults, **{SPARSE: engine.origin[SPARSE]} if SPARSE in engine.origin else {})
+
+
+def _precision(engine: Engine) -> str | None:
+    """The precision in which the engine runs the layer, if it says."""
+    facts = engine.describe() if offers(engine, "describe") else None
+    return None if facts is None else facts.precision
 
 
 def _stated(stated: EngineReport, found: Mapping[str, Any]) -> Iterator[str]:

@@ -23,7 +23,8 @@ class EngineReport(Model):
     """What an engine says of itself.
 
     ``sparse_eligible``: the builder counts the layer among those eligible for sparse math. ``inspector``: its
-    parameters of the layer are those that the network defines.
+    parameters of the layer are those that the network defines. ``constraints_obeyed``: false where the builder warns
+    that no kernel obeys the precision of a layer.
     """
 
     input: TensorReport = TensorReport()
@@ -31,4 +32,5 @@ class EngineReport(Model):
     num_optimization_profiles: Annotated[int, Field(strict=True, ge=1)] | None = None
     refittable: bool | None = None
     sparse_eligible: bool | None = None
+    constraints_obeyed: bool | None = None
     inspector: Literal["as defined"] | None = None

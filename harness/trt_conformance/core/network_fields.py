@@ -9,6 +9,7 @@ from pydantic import Field
 from trt_conformance.core.types import Ints, Model, PaddingMode, _Int, _Size
 
 Runtime = Literal["kernel", "bias"]
+LayerType = Literal["FLOAT", "HALF", "INT8"]
 
 
 class Network(Model):
@@ -17,13 +18,16 @@ class Network(Model):
     ``activation_by_set_input``: the layer is added to another tensor, and set_input(0) replaces that by the input.
     ``set_input``: an index of the layer's inputs that gets one more tensor. ``bias_reset``: the layer is added with a
     bias of ones, and its bias is then set to these empty weights. ``runtime``: which tensors of the layer the network
-    reads as inputs of its own, instead of constants.
+    reads as inputs of its own, instead of constants. ``precision``, ``output_type``: what the layer is to compute in,
+    and the type of its output, in a weakly typed network.
     """
 
     activation_by_set_input: bool = False
     set_input: _Size | None = None
     bias_reset: Literal["trt.Weights()", "trt.Weights(FLOAT)"] | None = None
     runtime: Annotated[tuple[Runtime, ...], Field(strict=False)] = ()
+    precision: LayerType | None = None
+    output_type: LayerType | None = None
 
 
 class LayerAttributes(Model):

@@ -48,7 +48,9 @@ class Quantize(Model):
 
     ``only``: the operand that passes through Q and DQ, where the other does not. ``dequantize``: scales of the DQ
     layers. ``stored``: the kernel is a constant of the quantized type, behind DQ alone. ``zero_point``: every Q and DQ
-    has a zero point of zeros, given so. ``between``: the type of the tensors around Q and DQ.
+    has a zero point of zeros, given so. ``between``: the type of the tensors around Q and DQ. ``dynamic_range``: the
+    input's range (least, largest) of a network that is quantized implicitly, without Q and DQ; the scales are those
+    that TensorRT then derives from the range and from the kernel.
     """
 
     input: Annotated[float, Field(gt=0)]
@@ -60,12 +62,13 @@ class Quantize(Model):
     stored: bool = False
     zero_point: Literal["constant", "cast"] | None = None
     between: Literal["float16", "bfloat16"] | None = None
+    dynamic_range: Annotated[tuple[float, float], Field(strict=False)] | None = None
     wrong: Misquantize | None = None
 
     @property
     def is_plain(self) -> bool:
         """Whether input and kernel both pass through a Q and a DQ of one scale, between float32 tensors."""
-        return self.only is None and self.dequantize == Dequantize() and self.between is None
+        return self.only is None and self.dequantize == Dequantize() and not (self.between or self.dynamic_range)
 
     @property
     def has_no_extras(self) -> bool:
@@ -76,6 +79,10 @@ class Quantize(Model):
     def float_type(self) -> DataType:
         """The type of the tensors around Q and DQ."""
         return self.between or "float32"
+
+    def rounds_up(self, operand: Operand) -> bool:
+        """Whether ties of an operand are rounded towards plus infinity: of kernels that are quantized implicitly."""
+        return self.dynamic_range is not None and operand == "kernel"
 
     def passes(self, operand: Operand) -> bool:
         """Whether an operand passes through Q and DQ."""

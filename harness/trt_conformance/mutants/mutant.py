@@ -14,6 +14,7 @@ from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.builder_fields import Builder
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import InvalidConvolution
+from trt_conformance.core.network_fields import Network
 from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.tensors import INPUT, OUTPUT, layer_input_of, parameters
 from trt_conformance.core.types import PaddingMode, Precision
@@ -223,8 +224,8 @@ def _widths(axis: Axis, given: Given) -> tuple[int, int]:
 
 
 def as_built(case: Case) -> Case:
-    """A case whose engine is built with its weights, instead of refitted with them."""
-    return case.model_copy(update={"refit": None, "builder": Builder()})
+    """A case whose engine is built with its weights, without constraints and options."""
+    return case.model_copy(update={"refit": None, "builder": Builder(), "network": Network(), "typing": None})
 
 
 class MutantTarget(NumpyTarget):
@@ -235,8 +236,9 @@ class MutantTarget(NumpyTarget):
         self.name = f"mutant-{mutant.name}"
 
     def supports(self, case: Case) -> str | None:
-        """As the numpy target, except that a mutant stands for an engine that is refitted, too."""
-        return super().supports(case if case.refit is None else as_built(case))
+        """As the numpy target, except that a mutant stands for TensorRT where engines are refitted or layers typed."""
+        plain = case.refit is None and (case.quantize is None or case.quantize.dynamic_range is None)
+        return super().supports(case if plain else as_built(case))
 
     def build(self, case: Case) -> MutantEngine:  # type: ignore[override]
         mutant = self.mutant if self.mutant.applies(case) else UNMUTATED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from trt_conformance.core.case import Case
 from trt_conformance.core.quantization_fields import Dequantize, Quantize
 from trt_conformance.mutants.mutant import Mutant
@@ -26,7 +28,50 @@ def by_the_scale_of_dq(given: Quantize) -> Quantize:
     return given.model_copy(update=scales | {"dequantize": Dequantize()})
 
 
+def implicit(case: Case) -> bool:
+    return case.quantize is not None and case.quantize.dynamic_range is not None
+
+
+def by_q_and_dq(given: Quantize) -> Quantize:
+    """The kernel's ties are rounded to even, as by Q and DQ of the same scales."""
+    return given.model_copy(update={"dynamic_range": None})
+
+
+def by_a_range(scale: Callable[[float, float], float]) -> Callable[[Quantize], Quantize]:
+    """Derive the input's scale from its range in another way."""
+
+    def changed(given: Quantize) -> Quantize:
+        assert given.dynamic_range is not None
+        return given.model_copy(update={"input": scale(*given.dynamic_range)})
+
+    return changed
+
+
 MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "implicit_kernel_ties_to_even",
+        "an implicitly quantized kernel rounds ties to even",
+        implicit,
+        scales=by_q_and_dq,
+    ),
+    Mutant(
+        "implicit_range_by_its_width",
+        "a dynamic range gives the scale by its width",
+        implicit,
+        scales=by_a_range(lambda low, high: (high - low) / 255),
+    ),
+    Mutant(
+        "implicit_range_by_its_upper_end",
+        "a dynamic range gives the scale by its upper end alone",
+        implicit,
+        scales=by_a_range(lambda low, high: high / 127),
+    ),
+    Mutant(
+        "implicit_range_by_its_lower_end",
+        "a dynamic range gives the scale by its lower end alone",
+        implicit,
+        scales=by_a_range(lambda low, high: -low / 127),
+    ),
     Mutant(
         "both_operands_quantized",
         "Q and DQ on one operand are put on the other, too",

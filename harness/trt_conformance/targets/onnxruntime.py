@@ -229,6 +229,8 @@ class OnnxRuntimeTarget:
             return f"the CPU provider has no {case.precision} convolution"
         if "float8" in (case.input_type, case.output_type):
             return "its Python bindings do not support FP8 arrays"
+        if case.quantize is not None and case.quantize.dynamic_range is not None:
+            return "an ONNX model has no dynamic ranges"
         if case.quantize is not None and case.quantize.between is not None:
             return f"its Q and DQ take no {case.quantize.between} here"
         return inexpressible(case)

@@ -61,6 +61,11 @@ def _definition(case: Case) -> Iterator[Problem]:
     if network.activation_by_set_input and (case.dynamic is not None or case.quantize is not None):
         path = ("network", "activation_by_set_input")
         yield path, "network.activation_by_set_input: the other tensor is a float constant of the input's shape"
+    if case.typing != "weak" and case.reject is None:
+        for name in ("precision", "output_type"):
+            implicit = case.quantize is not None and case.quantize.dynamic_range is not None
+            if getattr(network, name) is not None and not implicit:
+                yield ("network", name), f'network.{name}: needs typing = "weak", or reject, since others refuse it'
     if network.bias_reset is not None and case.bias != "none":
         yield ("network", "bias_reset"), "network.bias_reset: the layer ends without a bias, so the case has none"
     if len(set(network.runtime)) < len(network.runtime):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.core.case import Case
 from trt_conformance.core.quantization_fields import Quantize
+from trt_conformance.core.tensors import content_of
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.core.words import counted
+from trt_conformance.numerics.reference.quantization import INT8
 
 
 def lint_quantization(case: Case) -> Iterator[Problem]:
@@ -20,7 +24,7 @@ def lint_quantization(case: Case) -> Iterator[Problem]:
         return
     if case.precision not in QUANTIZED_PRECISIONS:
         yield ("quantize",), f"quantize is only for precision int8 and fp8, but the case also runs in {case.precision}"
-    elif case.weights != "set_input":
+    elif case.weights != "set_input" and quantize.dynamic_range is None:
         yield ("weights",), 'quantize needs weights = "set_input": Q/DQ applies only to a kernel that is a tensor'
     maps = case.kernel.shape[0]
     if len(quantize.kernel) not in (1, maps):
@@ -57,6 +61,8 @@ def _variants(case: Case, quantize: Quantize) -> Iterator[Problem]:
             (*path, "wrong", "block_shape"),
             f"quantize.wrong.block_shape: {text}",
         )
+    if quantize.dynamic_range is not None:
+        yield from _implicit(case, quantize, quantize.dynamic_range)
     if quantize.is_plain:
         return
     if quantize.output is not None or quantize.io_quantization:
@@ -71,3 +77,21 @@ def _variants(case: Case, quantize: Quantize) -> Iterator[Problem]:
         yield (*path, "only"), "quantize.only: the kernel has no DQ, so it is neither stored quantized nor scaled"
     if quantize.only == "kernel" and quantize.dequantize.input is not None:
         yield (*path, "only"), "quantize.only: the input has no DQ to scale"
+
+
+def _implicit(case: Case, quantize: Quantize, ends: tuple[float, float]) -> Iterator[Problem]:
+    """The problems of a network that is quantized by dynamic ranges: its scales are those that TensorRT derives."""
+    path = ("quantize", "dynamic_range")
+    if case.precision != "int8" or case.typing == "strong" or not quantize.has_no_extras or quantize.only is not None:
+        yield path, "quantize.dynamic_range: only int8 is quantized so, without Q and DQ, in a weakly typed network"
+    if not ends[0] < 0 < ends[1]:
+        yield path, f"quantize.dynamic_range: expected a range around 0, got {list(ends)}"
+        return
+    scale = max(-ends[0], ends[1]) / INT8.high
+    if quantize.input != scale:
+        yield ("quantize", "input"), f"quantize.input: the range gives the scale {scale:g}, not {quantize.input:g}"
+    weights = np.abs(content_of(case.kernel, case.kernel.shape)).reshape(case.kernel.shape[0], -1)
+    wanted = [float(largest) / INT8.high for largest in weights.max(axis=1)]
+    if list(quantize.kernel) != wanted:
+        stated = ", ".join(f"{each:g}" for each in wanted)
+        yield ("quantize", "kernel"), f"quantize.kernel: the largest weight of each map gives the scales {stated}"

@@ -3,6 +3,7 @@
 quantize(x) = the value of the type nearest to x / scale, ties to even, saturated at the ends of the type
 dequantize(q) = q * scale
 
+Kernels that TensorRT 8 quantizes implicitly round ties towards plus infinity (developer guide 8.6, 7.1.2 and 7.5).
 int8 has the integers of [-128, 127]. FP8 is E4M3FN (Micikevicius et al., FP8 formats for deep learning,
 arXiv:2209.05433): 4 bits of exponent, 3 of fraction, no infinities, and 448 as its largest value.
 """
@@ -73,11 +74,12 @@ def scales(values: Sequence[float] | float, rank: int, axis: int = 0) -> Float64
     return array.reshape(shape)
 
 
-def quantize(x: Float64, scale: Float64, grid: Grid = INT8) -> Float64:
-    """Return the nearest values of the grid, as float64. NaN becomes 0."""
+def quantize(x: Float64, scale: Float64, grid: Grid = INT8, ties_up: bool = False) -> Float64:
+    """Return the nearest values of the grid, as float64; ties to even, or towards plus infinity. NaN becomes 0."""
     ratio = np.clip(x / scale, grid.low, grid.high)
     step = grid.spacing(ratio)
-    return np.where(np.isnan(ratio), 0.0, np.rint(ratio / step) * step)
+    steps = np.floor(ratio / step + 0.5) if ties_up else np.rint(ratio / step)
+    return np.where(np.isnan(ratio), 0.0, steps * step)
 
 
 def dequantize(q: Float64, scale: Float64) -> Float64:
@@ -90,7 +92,7 @@ def through(values: Float64, given: Quantize, operand: Operand, grid: Grid) -> F
     if not given.passes(operand):
         return values
     q, dq = (scales(scale, values.ndim) for scale in given.scales_of(operand))
-    return dequantize(quantize(values, q, grid), dq)
+    return dequantize(quantize(values, q, grid, given.rounds_up(operand)), dq)
 
 
 def operand_slack(values: Float64, given: Quantize, operand: Operand, grid: Grid) -> Float64:

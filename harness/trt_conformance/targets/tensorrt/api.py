@@ -10,7 +10,14 @@ from typing import Any
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
-from trt_conformance.core.engine_cost import DEVICE_MEMORY, SPARSE, SPARSE_ELIGIBLE, STORED_WEIGHTS, WORKSPACE
+from trt_conformance.core.engine_cost import (
+    DEVICE_MEMORY,
+    NOT_OBEYED,
+    SPARSE,
+    SPARSE_ELIGIBLE,
+    STORED_WEIGHTS,
+    WORKSPACE,
+)
 from trt_conformance.core.tensors import NUMPY_TYPE
 from trt_conformance.core.types import DataType
 from trt_conformance.targets.errors import Unsupported
@@ -35,6 +42,8 @@ _MEMORY = re.compile(r"(?:Total|Max) (Weights|Activation|Scratch) Memory: (\d+)(
 _MEMORY_OF = {"Weights": STORED_WEIGHTS, "Activation": DEVICE_MEMORY, "Scratch": WORKSPACE}
 # Said of builds with the flag SPARSE_WEIGHTS, with the names of layers behind the colon.
 _SPARSE = re.compile(r"\(Sparsity\) (?:(Layers eligible)|TRT inference plan picked sparse)[^:]*:\s*(.*)")
+# A warning of a build that cannot keep to the precision of a layer.
+_NOT_OBEYED = re.compile(r"obeys the requested constraints|[Nn]o conforming implementation")
 # A warning, not an error, as kernels are left out that need more memory than the GPU has left.
 _SHORTAGE = "insufficient memory"
 
@@ -130,6 +139,8 @@ class Api:
 
     def is_strongly_typed(self, case: Case) -> bool:
         """Whether a case's network is made strongly typed: as it says, else wherever that exists (9 and later, RTX)."""
+        if _is_implicit(case):
+            return False
         return self._has_strong_typing if case.typing is None else case.typing == "strong"
 
     def lacks_typing(self, case: Case) -> str | None:
@@ -138,7 +149,7 @@ class Api:
         needs = _needs_strong_typing(case)
         if (case.typing == "strong" or needs) and not self._has_strong_typing:
             return f"{version} has no strongly typed networks" + ("" if case.typing else f", which {needs} needs")
-        if case.typing == "weak" and not self._has_weak_typing:
+        if (case.typing == "weak" or _is_implicit(case)) and not self._has_weak_typing:
             return f"{version} has no weakly typed networks"
         return None
 
@@ -169,6 +180,11 @@ def _has_flag(network: Any, flag: Any) -> bool:
     return hasattr(network, "get_flag") and bool(network.get_flag(flag))
 
 
+def _is_implicit(case: Case) -> bool:
+    """Whether a case is quantized by a dynamic range, which only a weakly typed network has."""
+    return case.quantize is not None and case.quantize.dynamic_range is not None
+
+
 def _needs_strong_typing(case: Case) -> str:
     """What of a case only a strongly typed network has; nothing for most."""
     if case.precision == "fp8":
@@ -194,6 +210,8 @@ def _make_logger(trt: Any, flavour: str, has_gpu: bool) -> Any:
                 _LOGGED.memory[SPARSE_ELIGIBLE if found[1] else SPARSE] = len(names)
             if severity == trt.ILogger.Severity.WARNING and _SHORTAGE in message:
                 _LOGGED.shortage = message.strip()
+            if severity == trt.ILogger.Severity.WARNING and _NOT_OBEYED.search(message):
+                _LOGGED.memory[NOT_OBEYED] = 1
             if severity not in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
                 return
             if has_gpu or not _NO_DEVICE.search(message):

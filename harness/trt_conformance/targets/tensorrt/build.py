@@ -20,7 +20,8 @@ from trt_conformance.targets.tensorrt.timing_cache import TimingCache
 from trt_conformance.targets.tensorrt.turns import Turns
 
 # Preferred, not obeyed: where TensorRT has no kernel of the precision it falls back, and the verdict says so.
-WEAK_FLAGS = {"fp16": ("FP16", "PREFER_PRECISION_CONSTRAINTS"), "bf16": ("BF16",), "int8": ("INT8",)}
+OBEY, PREFER = "OBEY_PRECISION_CONSTRAINTS", "PREFER_PRECISION_CONSTRAINTS"
+WEAK_FLAGS = {"fp16": ("FP16", PREFER), "bf16": ("BF16",), "int8": ("INT8",)}
 
 # Versions differ in the types that a memory layout holds; a case that is to be refused so says it.
 UNBOUND_FORMAT = "unsupported by tensor's allowed TensorFormats"
@@ -134,7 +135,7 @@ class PlanBuilder:
         config.profiling_verbosity = api.trt.ProfilingVerbosity.DETAILED
         self._set_flag(config, "TF32", case.precision == "tf32")
         if not api.is_strongly_typed(case):
-            for name in WEAK_FLAGS.get(case.precision, ()):
+            for name in weak_flags(case):
                 self._set_flag(config, name, True)
         choose_tactics(api, config, tactics)
         choose_sources(api, config, self._options.tactic_sources)
@@ -191,6 +192,12 @@ def check_lean_runtime(flavour: str, errors: Sequence[str]) -> None:
     """
     if flavour == "tensorrt" and any(NO_LEAN_RUNTIME in error for error in errors):
         raise NotRun("TensorRT's lean runtime (the package tensorrt_lean) is not installed")
+
+
+def weak_flags(case: Case) -> tuple[str, ...]:
+    """The flags of a weakly typed network for the precision of a case, except where it states that it be obeyed."""
+    flags = WEAK_FLAGS.get(case.precision, ())
+    return tuple(name for name in flags if name != PREFER or OBEY not in case.builder.flags)
 
 
 def _profiles(case: Case) -> tuple[Profile, ...]:

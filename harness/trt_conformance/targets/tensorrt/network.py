@@ -28,6 +28,8 @@ from trt_conformance.targets.tensorrt.preceding import precede
 from trt_conformance.targets.tensorrt.scaling import Scaling
 
 LAYER_NAME = "convolution"
+_WIDE = 127.0 * 127.0
+"""The dynamic range of an output of floats, which nothing quantizes by it."""
 # Python keeps one list of warnings for all threads.
 WARNINGS = threading.Lock()
 
@@ -83,7 +85,8 @@ class _Draft:
         self.strong = api.is_strongly_typed(case)
         self.data = self._given(built_with(case))
         self.dtype = api.data_type(case.data_type)
-        self.scaling = None if case.quantize is None else Scaling(api, case, network, self._constant)
+        implicit = case.quantize is not None and case.quantize.dynamic_range is not None
+        self.scaling = None if case.quantize is None or implicit else Scaling(api, case, network, self._constant)
         self.following = Following(api, case, network, self._weights, self.scaling)
         self.inputs: dict[str, Any] = {}
 
@@ -228,8 +231,19 @@ class _Draft:
         trt = self.api.trt
         return trt.Weights() if how == "trt.Weights()" else trt.Weights(trt.DataType.FLOAT)
 
+    def _set_ranges(self, output: Any) -> None:
+        """Give input and output dynamic ranges where the network is quantized implicitly; the output has any."""
+        quantize = self.case.quantize
+        if quantize is None or quantize.dynamic_range is None:
+            return
+        for tensor, ends in ((self.inputs[INPUT], quantize.dynamic_range), (output, (-_WIDE, _WIDE))):
+            self.api.require_attribute(tensor, "set_dynamic_range")
+            if not tensor.set_dynamic_range(*ends):
+                self._refuse(f"the dynamic range {ends} was refused")
+
     def output(self, layer: Any) -> Any:
         output = layer.get_output(0)
+        self._set_ranges(output)
         if self.scaling is not None:
             output = self.scaling.output(output)
         for step in self.case.epilogue:
@@ -274,6 +288,16 @@ class _Draft:
 
     def _type(self, layer: Any) -> None:
         """Set the layer's precision in a weakly typed network. In a strongly typed one it follows from the types."""
+        stated = self.case.network
+        if stated.precision is not None:
+            self._assign(layer, "precision", self.api.required_member("DataType", stated.precision))
+        if stated.output_type is not None:
+            self.api.require_attribute(layer, "set_output_type")
+            layer.set_output_type(0, self.api.required_member("DataType", stated.output_type))
+            if errors := self.api.take_errors():
+                raise Refused("set", "\n".join(errors))
+        if stated.precision is not None or stated.output_type is not None:
+            return
         if not self.strong and self.case.precision == "fp16":
             layer.precision = self.dtype
             layer.set_output_type(0, self.dtype)

@@ -99,7 +99,8 @@ class Scaling:
         if layer is None:
             self._refuse(f"{method} was refused")
         layer.axis = axis
-        if block is not None and hasattr(type(layer), "block_shape"):  # before, the shape of the scales alone says it
+        # Before the attribute existed, the shape of the scales alone said it.
+        if block is not None and hasattr(self._api.trt.IQuantizeLayer, "block_shape"):
             layer.block_shape = block
         zeros = self._zero_point(len(by), of)
         if zeros is not None:
