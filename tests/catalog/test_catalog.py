@@ -367,6 +367,43 @@ BAD: dict[str, tuple[list[str], str]] = {
         ['epilogue = [{ op = "min" }]  # here'],
         "epilogue[0].op: the input [1, 1, 6, 9] cannot be compared with [1, 1, 4, 7]",
     ),
+    "a further layer without a kernel": (
+        ['epilogue = [{ op = "convolution" }]  # here'],
+        "convolution needs layer, with the shape and fill of its kernel",
+    ),
+    "a further layer of other dimensions": (
+        ['epilogue = [{ op = "convolution", layer = { shape = [1, 1, 1, 1, 1], fill = "uniform" } }]  # here'],
+        "shape: the kernel is 2D, expected 4 dimensions",
+    ),
+    "a further layer of a large window": (
+        ['epilogue = [{ op = "convolution", layer = { shape = [1, 1, 1, 4], fill = "uniform" } }]  # here'],
+        "shape: windows of further layers are of up to 3",
+    ),
+    "a further layer that does not fit": (
+        ['epilogue = [{ op = "convolution", layer = { shape = [1, 2, 1, 1], fill = "uniform" } }]  # here'],
+        "epilogue[0].op: no valid convolution of [1, 1, 4, 7]",
+    ),
+    "a further layer with one stride": (
+        [
+            'epilogue = [{ op = "convolution", layer = { shape = [1,1,1,1], fill="ones", stride_nd = [1] } }]  # here',
+        ],
+        "stride_nd: expected 2 values",
+    ),
+    "a scale of a further layer of floats": (
+        ['epilogue = [{ op = "convolution", layer = { shape = [1, 1, 1, 1], fill = "ones", scale = [1.0] } }]  # here'],
+        "scale: the kernel of a quantized case needs it, and that of another case has none",
+    ),
+    "an exact further layer": (
+        [
+            "exact = true",
+            'epilogue = [{ op = "convolution", layer = { shape = [1, 1, 1, 1], fill = "uniform" } }]  # here',
+        ],
+        "layer: a further layer rounds, so the case cannot be exact",
+    ),
+    "a ReLU with a further layer": (
+        ['epilogue = [{ op = "relu", layer = { shape = [1, 1, 1, 1], fill = "ones" } }]  # here'],
+        "layer: only convolution has it, not relu",
+    ),
     # What is before the layer.
     "a pad of one axis": (
         ['prologue = [{ op = "pad", pre_padding = [1], post_padding = [1] }]  # here'],

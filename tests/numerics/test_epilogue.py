@@ -12,9 +12,10 @@ from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import case_data
 from trt_conformance.mutants import MUTANTS, MutantTarget
+from trt_conformance.numerics.bounds.epilogue import network_result, spread
 from trt_conformance.numerics.compare import compare
 from trt_conformance.numerics.reference.activations import ACTIVATIONS
-from trt_conformance.numerics.reference.epilogue import apply, network_result, network_shape, spread
+from trt_conformance.numerics.reference.epilogue import apply, network_shape
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget

@@ -11,8 +11,9 @@ from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.room import cut_to_fit
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import ADDEND, addend_of, case_data, feeds_of
+from trt_conformance.numerics.bounds.epilogue import network_result, spread
 from trt_conformance.numerics.compare import compare
-from trt_conformance.numerics.reference.epilogue import apply, network_result, spread
+from trt_conformance.numerics.reference.epilogue import apply
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import NotRun

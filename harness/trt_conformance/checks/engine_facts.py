@@ -9,7 +9,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.engine_cost import PLAN, WEIGHTS
 from trt_conformance.core.tensors import weights_bytes
 from trt_conformance.numerics.bounds.basis import Basis, basis, bound_on
-from trt_conformance.numerics.reference.epilogue import network_result
+from trt_conformance.numerics.bounds.epilogue import network_result
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.targets.protocols import Engine, EngineFacts, offers
 

@@ -24,8 +24,9 @@ from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
 from trt_conformance.golden.computed import forget
 from trt_conformance.numerics.bounds.basis import Basis, bound_on
+from trt_conformance.numerics.bounds.epilogue import network_result
 from trt_conformance.numerics.compare import Comparison, compare, figures_of, structure_faults
-from trt_conformance.numerics.reference.epilogue import network_result, network_shape
+from trt_conformance.numerics.reference.epilogue import network_shape
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import layer_output
 from trt_conformance.targets.protocols import EngineFacts

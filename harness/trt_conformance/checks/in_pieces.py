@@ -10,10 +10,10 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import CaseData
 from trt_conformance.numerics.bounds.basis import Basis, bound_on
+from trt_conformance.numerics.bounds.epilogue import network_result_on
 from trt_conformance.numerics.bounds.operands import Operands
 from trt_conformance.numerics.compare import Comparison, Tally
 from trt_conformance.numerics.reference.blocked import one_thread
-from trt_conformance.numerics.reference.epilogue import network_result_on
 from trt_conformance.numerics.reference.pieces import Piece, reference_of_piece
 
 WORKERS = os.cpu_count() or 1

@@ -11,8 +11,8 @@ from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.other_input import other_input, with_input
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT
+from trt_conformance.numerics.bounds.epilogue import network_result
 from trt_conformance.numerics.compare import compare, same_bits, structure_faults
-from trt_conformance.numerics.reference.epilogue import network_result
 from trt_conformance.numerics.reference.result import reference
 
 

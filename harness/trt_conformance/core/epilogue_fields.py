@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from trt_conformance.core.types import Floats, Ints, Model
+from pydantic import Field
+
+from trt_conformance.core.attributes import Attributes, _attributes
+from trt_conformance.core.types import AttributeValue, Fill, Floats, Ints, Model, _Positive, _Size
 
 EpilogueName = Literal[
     "relu",
@@ -17,6 +20,7 @@ EpilogueName = Literal[
     "gelu",
     "scale",
     "max_pool",
+    "convolution",
     "quantize",
     "add",
     "min",
@@ -30,12 +34,46 @@ ROUNDING: tuple[EpilogueName, ...] = ("leaky_relu", "sigmoid", "tanh", "silu", "
 """Operations that round also where their operands are exact."""
 
 
+class FurtherLayer(Model):
+    """A convolution behind the layer: its kernel, ``(K, C/groups, *window)``, its bias, and its attributes.
+
+    The bias is filled with the seed that follows the kernel's. ``scale``: the kernel passes through Q and DQ of one
+    scale, or of one for each output map.
+    """
+
+    shape: Annotated[tuple[_Positive, ...], Field(strict=False, min_length=4, max_length=5)]
+    fill: Fill
+    seed: _Size = 0
+    bias: Fill | None = None
+    stride_nd: Ints | None = None
+    padding_nd: Ints | None = None
+    dilation_nd: Ints | None = None
+    num_groups: _Positive | None = None
+    scale: Floats | None = None
+
+    @property
+    def assignments(self) -> dict[str, AttributeValue]:
+        """The attributes that are set, by name."""
+        given = {
+            "stride_nd": self.stride_nd,
+            "padding_nd": self.padding_nd,
+            "dilation_nd": self.dilation_nd,
+            "num_groups": self.num_groups,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def attributes(self) -> Attributes:
+        return _attributes(tuple(self.assignments.items()), len(self.shape) - 2)
+
+
 class EpilogueOperation(Model):
     """An operation after the layer: an activation, one that rescales, or one that joins another tensor to the output.
 
     relu: max(y, 0). clip: y limited to [low, high]. leaky_relu: y, times alpha below 0. sigmoid: 1 / (1 + exp(-y)).
     tanh. silu: y sigmoid(y). hard_swish: y min(max(y/6 + 1/2, 0), 1). gelu: y (1 + erf(y / sqrt 2)) / 2. scale:
     y scale + shift, one value or one for each map. max_pool: the largest of each window, which do not overlap.
+    convolution: another layer.
     quantize: Q and DQ of one scale, to the type that the precision names. add: y + operand. min, max: the smaller, the
     larger of y and the operand. concat: y, then the input, along C.
 
@@ -49,5 +87,6 @@ class EpilogueOperation(Model):
     scale: Floats | None = None
     shift: Floats | None = None
     window: Ints | None = None
+    layer: FurtherLayer | None = None
     of: Literal["input", "addend"] = "input"
     of_scale: float | None = None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import BiasSpec, Case, TensorSpec
+from trt_conformance.core.epilogue_fields import FurtherLayer
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.fills import PART, content, parts
 from trt_conformance.core.prologue import layer_input
@@ -137,11 +138,24 @@ def addend_of(case: Case) -> Array | None:
     return None if spec is None else _rounded(case, ADDEND, content_of(spec, spec.shape))
 
 
+def further_weights(data_type: DataType, layer: FurtherLayer) -> Parameters:
+    """Return the kernel and the bias of a layer behind the case's, rounded to a type; a fill has no value beyond it."""
+    dtype = NUMPY_TYPE[data_type]
+    kernel = content(layer.shape, layer.fill, None, layer.seed).astype(dtype)
+    bias = None if layer.bias is None else content(layer.shape[:1], layer.bias, None, layer.seed + 1).astype(dtype)
+    return Parameters(kernel, bias)
+
+
 def weights_bytes(case: Case) -> int:
-    """Return the bytes of the kernel and the bias in the types of the case; a quantized kernel has one byte a value."""
+    """Return the bytes of all kernels and biases in the types of the case; a quantized kernel has one byte a value."""
     itemsize = NUMPY_TYPE[case.data_type].itemsize
-    bias = 0 if case.bias == "none" else case.kernel.shape[0]
-    return math.prod(case.kernel.shape) * (itemsize if case.quantize is None else 1) + itemsize * bias
+    layers = [(case.kernel.shape, case.bias != "none", case.quantize is not None)]
+    further = [step.layer for step in case.epilogue if step.layer is not None]
+    layers += [(layer.shape, layer.bias is not None, layer.scale is not None) for layer in further]
+    return sum(
+        math.prod(shape) * (1 if is_quantized else itemsize) + itemsize * shape[0] * has_bias
+        for shape, has_bias, is_quantized in layers
+    )
 
 
 def _rounded_by_parts(case: Case, shape: Sequence[int], fill: Fill) -> Array:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
-from trt_conformance.core.epilogue_fields import EPILOGUES, EpilogueName, EpilogueOperation
+from trt_conformance.core.epilogue_fields import EPILOGUES, EpilogueName, EpilogueOperation, FurtherLayer
 from trt_conformance.core.prologue import pooled
 from trt_conformance.core.tensors import addend_of
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.mutant import Mutant
-from trt_conformance.numerics.reference.epilogue import applied, apply, apply_steps
+from trt_conformance.numerics.reference.blocked import convolve
+from trt_conformance.numerics.reference.epilogue import applied, apply, apply_steps, further_operands, setting_of
 from trt_conformance.numerics.reference.quantization import Grid, dequantize, grid_of, quantize, scales
 
 Steps = Callable[[Sequence[EpilogueOperation]], Sequence[EpilogueOperation]]
@@ -84,7 +87,7 @@ def joined(how: Callable[[Array], Array]) -> Network:
     def misread(case: Case, y: Array, x: Array) -> Array:
         addend = addend_of(case)
         read = None if addend is None else how(addend)
-        return apply_steps(case.epilogue, case.spatial_rank, y, how(x), read, grid_of(case.precision))
+        return apply_steps(case.epilogue, case.spatial_rank, y, how(x), replace(setting_of(case), addend=read))
 
     return misread
 
@@ -106,6 +109,41 @@ def requantized(how: Callable[[Float64, Float64, Grid], Float64]) -> Network:
 
 def reads_addend(case: Case) -> bool:
     return case.addend is not None and case.addend.shape == case.input.shape
+
+
+def further(change: Callable[[FurtherLayer], FurtherLayer | None]) -> Network:
+    """Change the further layers; None keeps one."""
+
+    def of(step: EpilogueOperation) -> EpilogueOperation:
+        layer = None if step.layer is None else change(step.layer)
+        return step if layer is None else step.model_copy(update={"layer": layer})
+
+    return rewritten(lambda steps: [of(step) for step in steps])
+
+
+def convolved(how: Callable[[Array], Array]) -> Network:
+    """Misread the kernel of each further layer: convolve what it reads, and its output, as if it had been changed."""
+
+    def apply_convolved(case: Case, y: Array, x: Array) -> Array:
+        for step in case.epilogue:
+            if step.layer is None:
+                y = applied(case, (step,), y, x)
+                continue
+            kernel, bias = further_operands(step.layer, setting_of(case))
+            b = None if bias is None else bias.astype(np.float32)
+            sums: Array = convolve(y.astype(np.float32), how(kernel).astype(np.float32), b, step.layer.attributes)
+            y = sums.astype(y.dtype)
+        return y
+
+    return apply_convolved
+
+
+def without_attribute(name: str, layer: FurtherLayer) -> FurtherLayer:
+    return layer.model_copy(update={name: None})
+
+
+def any_further(holds: Callable[[FurtherLayer], object]) -> Callable[[Case], bool]:
+    return lambda case: any(step.layer is not None and holds(step.layer) for step in case.epilogue)
 
 
 def operand_rescaled(case: Case) -> bool:
@@ -200,6 +238,51 @@ MUTANTS: tuple[Mutant, ...] = (
                 quantize,
             ),
         )
+    ),
+    Mutant(
+        "further_kernel_flipped",
+        "the window of a further layer is flipped",
+        any_further(lambda layer: max(layer.shape[2:]) > 1),
+        epilogue=convolved(lambda kernel: kernel[..., ::-1, ::-1]),
+    ),
+    Mutant(
+        "further_maps_reversed",
+        "the maps of a further layer are in reverse order",
+        any_further(lambda layer: layer.shape[0] > 1),
+        epilogue=convolved(lambda kernel: kernel[::-1]),
+    ),
+    Mutant(
+        "further_channels_reversed",
+        "a further layer reads its channels in reverse order",
+        any_further(lambda layer: layer.shape[1] > 1),
+        epilogue=convolved(lambda kernel: kernel[:, ::-1]),
+    ),
+    Mutant(
+        "further_bias_dropped",
+        "a further layer leaves out its bias",
+        any_further(lambda layer: layer.bias),
+        epilogue=further(lambda layer: layer.model_copy(update={"bias": None})),
+    ),
+    Mutant(
+        "further_kernel_not_quantized",
+        "the kernel of a further layer passes through no Q and DQ",
+        any_further(lambda layer: layer.scale),
+        epilogue=further(lambda layer: layer.model_copy(update={"scale": None})),
+    ),
+    Mutant(
+        "further_scale_of_the_first_map",
+        "the kernel of a further layer is quantized by the first map's scale",
+        any_further(lambda layer: len(layer.scale or ()) > 1),
+        epilogue=further(lambda layer: layer.model_copy(update={"scale": (layer.scale or (1.0,))[:1]})),
+    ),
+    *(
+        Mutant(
+            f"further_{name}_ignored",
+            f"a further layer ignores its {name}",
+            any_further(attrgetter(attribute)),
+            epilogue=further(partial(without_attribute, attribute)),
+        )
+        for name, attribute in (("stride", "stride_nd"), ("padding", "padding_nd"))
     ),
     Mutant(
         "operand_not_quantized",

@@ -10,13 +10,9 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.fills import content
 from trt_conformance.core.tensors import case_data, content_of, exponents_of, network_input
-from trt_conformance.core.types import Precision
-from trt_conformance.numerics.bounds.elementwise import Accumulation, bound
+from trt_conformance.numerics.bounds.elementwise import NARROWEST, bound
 from trt_conformance.numerics.places import place
 from trt_conformance.numerics.reference.result import reference
-
-# A GPU kernel may accumulate in less than is declared: the sums are exact in each precision's narrowest accumulator.
-NARROWEST: dict[Precision, Accumulation] = {"fp16": "fp16", "fp8": "fp22"}
 
 
 def inexact(case: Case) -> str | None:

@@ -14,7 +14,7 @@ from trt_conformance.core.tensors import case_data
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.numerics.bounds.basis import basis, bound_on
 from trt_conformance.numerics.bounds.elementwise import arithmetic_of
-from trt_conformance.numerics.reference.epilogue import network_result
+from trt_conformance.numerics.bounds.epilogue import network_result
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.repro.failure import Failure

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
-from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
-from trt_conformance.core.tensors import ADDEND, INPUT, NUMPY_TYPE, OUTPUT
+from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation, FurtherLayer
+from trt_conformance.core.tensors import ADDEND, INPUT, NUMPY_TYPE, OUTPUT, further_weights
 
 # Operations that are one node of ONNX: of the layer's output, and of that and the network's input.
 _ALONE: dict[EpilogueName, str] = {
@@ -43,11 +43,13 @@ def _nodes(case: Case, step: EpilogueOperation, source: str, result: str, consta
     elif step.op in _WITH_INPUT:
         operand = INPUT if step.of == "input" else ADDEND
         if step.of_scale is not None:
-            yield from _rescaled(case, operand, step.of_scale, f"{result}_operand", constants)
+            yield from _rescaled(case, operand, (step.of_scale,), f"{result}_operand", constants)
             operand = f"{result}_operand"
         yield make_node(_WITH_INPUT[step.op], [source, operand], [result])
     elif step.op == "quantize":
-        yield from _rescaled(case, source, (step.scale or (1.0,))[0], result, constants)
+        yield from _rescaled(case, source, step.scale or (1.0,), result, constants)
+    elif step.layer is not None:
+        yield from _convolved(case, step.layer, source, result, constants)
     match step.op:
         case "clip":
             yield make_node("Clip", [source, constant("low", step.low), constant("high", step.high)], [result])
@@ -75,12 +77,40 @@ def _nodes(case: Case, step: EpilogueOperation, source: str, result: str, consta
             yield make_node("Concat", [source, INPUT], [result], axis=-case.spatial_rank - 1)
 
 
-def _rescaled(case: Case, source: str, scale: float, result: str, constants: dict[str, Array]) -> Iterator[Any]:
-    """The nodes of a Q and a DQ of one scale."""
+def _convolved(case: Case, layer: FurtherLayer, source: str, result: str, constants: dict[str, Array]) -> Iterator[Any]:
+    """The nodes of a further layer."""
     from onnx.helper import make_node
 
+    given, attributes = further_weights(case.data_type, layer), layer.attributes
+    operands = [source, f"{result}_kernel"]
+    constants[operands[1]] = given.kernel
+    if layer.scale is not None:
+        yield from _rescaled(case, operands[1], layer.scale, f"{result}_kernel_dq", constants)
+        operands[1] = f"{result}_kernel_dq"
+    if given.bias is not None:
+        operands.append(f"{result}_bias")
+        constants[operands[2]] = given.bias
+    yield make_node(
+        "Conv",
+        operands,
+        [result],
+        strides=list(attributes.stride),
+        dilations=list(attributes.dilation),
+        group=attributes.groups,
+        pads=[*attributes.pre, *attributes.post],
+    )
+
+
+def _rescaled(
+    case: Case, source: str, scale: Sequence[float], result: str, constants: dict[str, Array]
+) -> Iterator[Any]:
+    """The nodes of a Q and a DQ of one scale, or of one for each element of the first axis."""
+    from onnx.helper import make_node
+
+    per_axis = len(scale) > 1
     given = [f"{result}_q_scale", f"{result}_q_zero"]
-    constants[given[0]] = np.asarray(scale, dtype=np.float32)
-    constants[given[1]] = np.zeros((), dtype=NUMPY_TYPE[case.quantized_type])
-    yield make_node("QuantizeLinear", [source, *given], [f"{result}_q"])
-    yield make_node("DequantizeLinear", [f"{result}_q", *given], [result])
+    constants[given[0]] = np.asarray(scale if per_axis else scale[0], dtype=np.float32)
+    constants[given[1]] = np.zeros(constants[given[0]].shape, dtype=NUMPY_TYPE[case.quantized_type])
+    axis: dict[str, Any] = {"axis": 0} if per_axis else {}
+    yield make_node("QuantizeLinear", [source, *given], [f"{result}_q"], **axis)
+    yield make_node("DequantizeLinear", [f"{result}_q", *given], [result], **axis)

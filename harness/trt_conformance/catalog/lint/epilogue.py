@@ -8,11 +8,15 @@ import numpy as np
 
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.core.case import Case
-from trt_conformance.core.epilogue_fields import JOINS, ROUNDING, EpilogueName, EpilogueOperation
+from trt_conformance.core.epilogue_fields import JOINS, ROUNDING, EpilogueName, EpilogueOperation, FurtherLayer
+from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.tensors import NUMPY_TYPE
-from trt_conformance.core.words import dotted
+from trt_conformance.core.words import counted, dotted
+from trt_conformance.numerics.reference.shape import output_shape
 
 Shape = tuple[int, ...]
+LARGEST_WINDOW = 3
+"""Along an axis: kernels of FFT, for which a further layer has no bound, serve larger ones."""
 
 
 def lint_epilogue(case: Case) -> Iterator[Problem]:
@@ -37,6 +41,31 @@ def _addend(case: Case) -> Iterator[Problem]:
         yield ("addend",), "addend: its shape is fixed, so the case cannot have dynamic"
     if case.latency or case.large:
         yield ("addend",), "addend: timed and large cases read one input"
+
+
+def _further(case: Case, layer: FurtherLayer | None) -> Iterator[Problem]:
+    """The problems of a further layer that do not depend on what it reads."""
+    if layer is None:
+        yield (), "convolution needs layer, with the shape and fill of its kernel"
+        return
+    rank, maps = case.spatial_rank, layer.shape[0]
+    if len(layer.shape) != rank + 2:
+        yield ("layer", "shape"), f"shape: the kernel is {rank}D, expected {counted(rank + 2, 'dimension')}"
+    if case.exact:
+        yield ("layer",), "layer: a further layer rounds, so the case cannot be exact"
+    if max(layer.shape[2:]) > LARGEST_WINDOW:
+        yield ("layer", "shape"), f"shape: windows of further layers are of up to {LARGEST_WINDOW}, which have a bound"
+    for name, value in layer.assignments.items():
+        if isinstance(value, tuple) and len(value) != rank:
+            yield ("layer", name), f"{name}: expected {counted(rank, 'value')}"
+    if (layer.scale is not None) != (case.quantize is not None):
+        yield ("layer", "scale"), "scale: the kernel of a quantized case needs it, and that of another case has none"
+    if layer.scale is not None and len(layer.scale) not in (1, maps):
+        given = counted(len(layer.scale), "value")
+        yield ("layer", "scale"), f"scale has {given}, expected 1, or one for each output map ({maps})"
+    for scale in layer.scale or ():
+        if not 2.0**-126 <= scale < 2.0**128:
+            yield ("layer", "scale"), f"scale: a scale must be a positive float32, got {scale:g}"
 
 
 def _scales(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
@@ -69,13 +98,14 @@ _KEYS: dict[EpilogueName, tuple[str, ...]] = {
     "leaky_relu": ("alpha",),
     "scale": ("scale", "shift"),
     "quantize": ("scale",),
+    "convolution": ("layer",),
     "max_pool": ("window",),
 }
 
 
 def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
     keys = _KEYS.get(step.op, ())
-    for name in ("low", "high", "alpha", "scale", "shift", "window"):
+    for name in ("low", "high", "alpha", "scale", "shift", "window", "layer"):
         if getattr(step, name) is not None and name not in keys:
             owners = [op for op, names in _KEYS.items() if name in names]
             yield (
@@ -91,7 +121,9 @@ def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
     if step.op == "scale" and step.scale is None and step.shift is None:
         yield (), "scale needs scale or shift"
     yield from _scales(case, step)
-    if step.op in ("max_pool", "quantize"):
+    if step.op == "convolution":
+        yield from _further(case, step.layer)
+    if step.op in ("max_pool", "quantize", "convolution"):
         return  # the window depends on the shapes
     if step.op in ROUNDING and case.exact:
         yield ("op",), f"op: {step.op} rounds, so the case cannot be exact"
@@ -147,6 +179,12 @@ def lint_joined(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
                     return
                 sizes = zip(current[axis + 1 :], step.window or (), strict=True)
                 current = (*current[: axis + 1], *(size // each for size, each in sizes))
+            if step.layer is not None:
+                try:
+                    current = output_shape(current, step.layer.shape, step.layer.attributes)
+                except InvalidConvolution as fault:
+                    yield path, f"{dotted(path)}: no valid convolution of {list(current)}: {fault}"
+                    return
             if step.op == "concat":
                 others = [s[:axis] + s[axis + 1 :] for s in (current, shape)]
                 if others[0] != others[1]:

@@ -149,7 +149,7 @@ def _weakness(
             output = convolve(x, w, b, attributes)
             if quantize is not None and quantize.output is not None:
                 output = rounded(output, quantize.output)
-            return epilogue.apply_steps(steps, len(kernel.shape) - 2, output, given, added, grid)
+            return epilogue.apply_steps(steps, len(kernel.shape) - 2, output, given, epilogue.Setting(added, grid))
 
         output = expected(x, w, b, attributes)
     zeros = output.size - int((output != 0).sum())

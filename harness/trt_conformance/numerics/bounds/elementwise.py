@@ -82,6 +82,10 @@ ARITHMETIC: dict[tuple[Precision, Accumulation], Arithmetic] = {
 ARITHMETIC |= {(half, "fp32_rounded"): ARITHMETIC[half, "fp32"] for half in HALVES}
 
 
+# A GPU kernel may accumulate in less than is declared: each precision's narrowest accumulator, where there is one.
+NARROWEST: dict[Precision, Accumulation] = {"fp16": "fp16", "fp8": "fp22"}
+
+
 def arithmetic_of(case: Case, accumulation: Accumulation = "fp32") -> Arithmetic:
     """Return how a case rounds. Raises ValueError where its precision has no such accumulator."""
     found = ARITHMETIC.get((case.precision, accumulation))

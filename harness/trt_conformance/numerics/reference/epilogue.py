@@ -1,53 +1,59 @@
-"""The epilogue: the operations after the layer, and how an error of the layer propagates through them.
+"""The epilogue: the operations after the layer.
 
 A reference result, and a golden, is the output of the layer alone. These functions compute that of the network from it.
-
-relu, clip, min, max and max_pool move no two values further apart, so they do not increase an error. add preserves it
-and may round once more, to the output type; quantize turns it into whole steps. scale multiplies it and rounds twice.
-An activation multiplies it by at most its steepest slope, has an error of its own, and rounds. concat copies the
-network's input without error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
-from trt_conformance.core.epilogue_fields import JOINS, EpilogueOperation
+from trt_conformance.core.epilogue_fields import EpilogueOperation, FurtherLayer
 from trt_conformance.core.prologue import pooled
-from trt_conformance.core.tensors import addend_of, network_input, representable
+from trt_conformance.core.tensors import addend_of, further_weights
+from trt_conformance.core.types import DataType
 from trt_conformance.numerics.reference.activations import ACTIVATIONS
-from trt_conformance.numerics.reference.quantization import (
-    INT8,
-    Grid,
-    dequantize,
-    grid_of,
-    near_tie_step,
-    quantize,
-    rescaled,
-    scales,
-)
-from trt_conformance.numerics.reference.result import Result
+from trt_conformance.numerics.reference.blocked import convolve
+from trt_conformance.numerics.reference.quantization import INT8, Grid, dequantize, grid_of, quantize, scales
+from trt_conformance.numerics.reference.shape import output_shape
 
-# Half a unit in the last place: relative, and absolute below the normal range, where a value may be flushed to zero.
-ROUNDING: dict[str, tuple[float, float]] = {
-    "float32": (2.0**-24, 2.0**-126),
-    "float16": (2.0**-11, 2.0**-25),
-    "bfloat16": (2.0**-8, 2.0**-126),
-}
+
+@dataclass(frozen=True)
+class Setting:
+    """What operations need beside the tensors that they follow.
+
+    ``addend``: the network's second input. ``grid``: the values of the type to which Q quantizes. ``data_type``: the
+    type of the weights of further layers.
+    """
+
+    addend: Array | None = None
+    grid: Grid = INT8
+    data_type: DataType = "float32"
+
+
+def setting_of(case: Case) -> Setting:
+    """Return the setting of a case's own operations."""
+    return Setting(addend_of(case), grid_of(case.precision), case.data_type)
 
 
 def network_shape(case: Case, layer: Sequence[int], source: Sequence[int]) -> tuple[int, ...]:
-    """Return the shape of the network's output, from those of the layer's output and of the network's input."""
+    """Return the shape of the network's output, from those of the layer's output and of the network's input.
+
+    Raises:
+        InvalidConvolution: a further layer does not fit what it reads.
+    """
     shape, axis = list(layer), -case.spatial_rank - 1
     for step in case.epilogue:
         if step.op == "concat":
             shape[axis] += source[axis]
         elif step.op == "max_pool" and step.window is not None:
             shape[axis + 1 :] = (size // window for size, window in zip(shape[axis + 1 :], step.window, strict=True))
+        elif step.layer is not None:
+            shape = [*output_shape(shape, step.layer.shape, step.layer.attributes)]
     return tuple(shape)
 
 
@@ -64,106 +70,48 @@ def apply(case: Case, y: Array, x: Array) -> Array:
 
 def applied(case: Case, steps: Sequence[EpilogueOperation], y: Array, x: Array) -> Array:
     """As `apply`, of other operations than the case's own."""
-    return apply_steps(steps, case.spatial_rank, y, x, addend_of(case), grid_of(case.precision))
+    return apply_steps(steps, case.spatial_rank, y, x, setting_of(case))
 
 
 def apply_steps(
-    steps: Sequence[EpilogueOperation], rank: int, y: Array, x: Array, addend: Array | None = None, grid: Grid = INT8
+    steps: Sequence[EpilogueOperation],
+    rank: int,
+    y: Array,
+    x: Array,
+    setting: Setting = Setting(),
 ) -> Array:
-    """Apply operations in order, as `apply` does, to the output of a layer with ``rank`` spatial axes.
-
-    Args:
-        steps: the operations.
-        rank: the number of spatial axes.
-        y: the layer's output.
-        x: the network's input.
-        addend: its second input, where an operation reads one.
-        grid: the values of the type to which operations quantize.
-    """
+    """Apply operations in order, as `apply` does, to the output of a layer with ``rank`` spatial axes."""
     for step in steps:
-        y = _applied(step, y, joined(step, x, addend, grid).astype(y.dtype), -rank - 1, grid)
+        y = step_applied(step, y, joined(step, x, setting).astype(y.dtype), -rank - 1, setting)
     return y
 
 
-def joined(step: EpilogueOperation, x: Array, addend: Array | None, grid: Grid) -> Array:
+def joined(step: EpilogueOperation, x: Array, setting: Setting) -> Array:
     """Return the operand of an operation: the network's input or its addend, behind its Q and DQ where it has them."""
-    operand = x if step.of == "input" or addend is None else addend
+    operand = source_of(step, x, setting)
     if step.of_scale is None:
         return operand
     scale = scales(step.of_scale, operand.ndim)
-    return dequantize(quantize(operand.astype(np.float64), scale, grid), scale)
+    return dequantize(quantize(operand.astype(np.float64), scale, setting.grid), scale)
 
 
-def network_result(case: Case, result: Result, limits: Float64, run_shape: Sequence[int]) -> tuple[Float64, Float64]:
-    """Return the network's output and its error bound, from the layer's result and its error bound ``limits``."""
-    if not case.epilogue:
-        return result.output, limits
-    return network_result_on(case, result, limits, network_input(case, run_shape))
+def source_of(step: EpilogueOperation, x: Array, setting: Setting) -> Array:
+    """Return the network's input, or its addend: what an operation joins before any Q and DQ."""
+    return x if step.of == "input" or setting.addend is None else setting.addend
 
 
-def network_result_on(case: Case, result: Result, limits: Float64, given: Array) -> tuple[Float64, Float64]:
-    """As `network_result`, for the network's input ``given``: the whole, or that of a piece of the output."""
-    x = given.astype(np.float64)
-    return apply(case, result.output, x), spread(case, limits, result.output, x)
+def further_operands(layer: FurtherLayer, setting: Setting) -> tuple[Float64, Float64 | None]:
+    """Return the kernel of a further layer, behind its Q and DQ where it has them, and its bias."""
+    given = further_weights(setting.data_type, layer)
+    kernel = given.kernel.astype(np.float64)
+    if layer.scale is not None:
+        scale = scales(layer.scale, kernel.ndim)
+        kernel = dequantize(quantize(kernel, scale, setting.grid), scale)
+    return kernel, None if given.bias is None else given.bias.astype(np.float64)
 
 
-def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
-    """Return the error bound of the network's output, from the bound ``limits`` of the layer's output ``y``."""
-    axis, grid = -case.spatial_rank - 1, grid_of(case.precision)
-    relative, tiny = ROUNDING[case.data_type]
-    given_addend = addend_of(case)
-    addend = None if given_addend is None else given_addend.astype(np.float64)
-    for step in case.epilogue:
-        given, operand = y, joined(step, x, addend, grid)
-        y = _applied(step, y, operand, axis, grid)
-        if step.op in JOINS:
-            off = _operand_error(case, step, x if step.of == "input" or addend is None else addend, operand, grid)
-            if step.op != "add":
-                limits = np.maximum(limits, off)
-                continue
-            limits = limits + off
-            rounding = relative * (np.abs(y) + limits) + tiny
-            limits = limits + np.where(representable(y, case) & (limits == 0), 0.0, rounding)
-        elif step.op == "quantize":
-            limits = rescaled(given, limits, scales(step.scale or (1.0,), y.ndim), grid)
-            limits = limits + np.where(representable(y, case) & (limits == 0), 0.0, _half(case, y, limits))
-        elif step.op == "concat":
-            limits = np.concatenate([limits, np.zeros_like(x)], axis=axis)
-        elif step.op == "max_pool":
-            limits = pooled(limits, step.window or ())
-        elif step.op == "leaky_relu":
-            limits = limits * max(1.0, abs(step.alpha or 0.0))
-            limits = limits + np.where(given < 0, relative * (np.abs(y) + limits) + tiny, 0.0)
-        elif step.op == "scale":
-            factor, shift = _factors(step, y, axis)
-            product = np.abs(given * factor) + limits * np.abs(factor)
-            limits = limits * np.abs(factor) + relative * (2 * product + np.abs(shift)) + 2 * tiny
-        elif step.op in ACTIVATIONS:
-            activation = ACTIVATIONS[step.op]
-            limits = limits * activation.slope + activation.error(given)
-            limits = limits + activation.roundings * (relative * (np.abs(y) + limits) + tiny)
-    return limits
-
-
-def _operand_error(case: Case, step: EpilogueOperation, given: Float64, operand: Float64, grid: Grid) -> Float64:
-    """The error of an operand behind Q and DQ: a step where it is quantized near a tie, and that of dequantizing."""
-    if step.of_scale is None:
-        return np.zeros_like(operand)
-    scale = scales(step.of_scale, operand.ndim)
-    near = near_tie_step(given, scale, grid)
-    limits = near + rescaled(operand, np.zeros_like(operand), scale, grid)
-    return limits + np.where(representable(operand, case) & (limits == 0), 0.0, _half(case, operand, limits))
-
-
-def _half(case: Case, values: Float64, limits: Float64) -> Float64:
-    """The error of writing dequantized values in a type narrower than float32, which `rescaled` does not have."""
-    if case.data_type == "float32":
-        return np.zeros_like(values)
-    relative, tiny = ROUNDING[case.data_type]
-    return np.asarray(relative * (np.abs(values) + limits) + tiny)
-
-
-def _applied(step: EpilogueOperation, y: Array, operand: Array, axis: int, grid: Grid) -> Array:
+def step_applied(step: EpilogueOperation, y: Array, operand: Array, axis: int, setting: Setting) -> Array:
+    """Apply one operation, in the type of ``y``; ``operand`` is what it joins, ``axis`` that of the channels."""
     match step.op:
         case "relu":
             return np.maximum(y, np.zeros((), y.dtype))
@@ -178,12 +126,24 @@ def _applied(step: EpilogueOperation, y: Array, operand: Array, axis: int, grid:
             return np.maximum(y, operand)
         case "max_pool":
             return pooled(y, step.window or ())
+        case "convolution":
+            assert step.layer is not None
+            return _convolved(step.layer, y, setting)
         case "concat":
             return np.concatenate([y, operand], axis=axis)
         case "quantize":
             scale = scales(step.scale or (1.0,), y.ndim)
-            return dequantize(quantize(y.astype(np.float64), scale, grid), scale).astype(y.dtype)
+            return dequantize(quantize(y.astype(np.float64), scale, setting.grid), scale).astype(y.dtype)
     return _smooth(step, y.astype(np.float64), axis).astype(y.dtype)
+
+
+def _convolved(layer: FurtherLayer, y: Array, setting: Setting) -> Array:
+    """The output of a further layer; halves are computed in float32."""
+    wide = np.result_type(np.float32 if y.dtype.itemsize < 4 else y.dtype)
+    kernel, bias = further_operands(layer, setting)
+    b = None if bias is None else bias.astype(wide)
+    found: Array = convolve(y.astype(wide), kernel.astype(wide), b, layer.attributes)
+    return found.astype(y.dtype)
 
 
 def _smooth(step: EpilogueOperation, y: Float64, axis: int) -> Float64:
@@ -191,12 +151,12 @@ def _smooth(step: EpilogueOperation, y: Float64, axis: int) -> Float64:
     if step.op == "leaky_relu":
         return np.where(y < 0, y * (step.alpha or 0.0), y)
     if step.op == "scale":
-        factor, shift = _factors(step, y, axis)
+        factor, shift = factors(step, y, axis)
         return y * factor + shift
     return ACTIVATIONS[step.op].values(y)
 
 
-def _factors(step: EpilogueOperation, y: Float64, axis: int) -> tuple[Float64, Float64]:
+def factors(step: EpilogueOperation, y: Float64, axis: int) -> tuple[Float64, Float64]:
     """The factors and the shifts of a scale, shaped to broadcast along the maps."""
     shape = [1] * y.ndim
     shape[axis] = -1

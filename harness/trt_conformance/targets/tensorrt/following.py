@@ -9,8 +9,8 @@ import numpy as np
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
-from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
-from trt_conformance.core.tensors import NUMPY_TYPE
+from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation, FurtherLayer
+from trt_conformance.core.tensors import NUMPY_TYPE, further_weights
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.scaling import Scaling
@@ -63,6 +63,8 @@ class Following:
             layer = self._made(self._network.add_concatenation([tensor, source]), step.op)
             layer.axis = self._channels
             return layer.get_output(0)
+        if step.layer is not None:
+            return self._convolved(tensor, step.layer)
         if step.op == "scale":
             return self._scaled(tensor, step)
         if step.op == "max_pool":
@@ -80,6 +82,27 @@ class Following:
             layer.alpha, layer.beta = 1 / 6, 0.5
         output = layer.get_output(0)
         return self._elementwise(tensor, output, "PROD") if step.op in _GATES else output
+
+    def _convolved(self, tensor: Any, layer: FurtherLayer) -> Any:
+        """The output of a further layer."""
+        given, maps, window = further_weights(self._case.data_type, layer), layer.shape[0], layer.shape[2:]
+        arguments = [self._api.trt.Weights() if layer.scale is not None else self._weights(given.kernel)]
+        if given.bias is not None:
+            arguments.append(self._weights(given.bias))
+        kernel = None
+        if layer.scale is not None:  # before the layer, whose weights are empty: see `_Draft._tensor_inputs`
+            assert self._scaling is not None
+            kernel = self._network.add_constant(given.kernel.shape, self._weights(given.kernel)).get_output(0)
+            kernel = self._scaling.dq(self._scaling.q(kernel, layer.scale), layer.scale)
+        made = self._made(self._network.add_convolution_nd(tensor, maps, window, *arguments), "convolution")
+        if kernel is not None:
+            made.set_input(1, kernel)
+        for name, value in layer.assignments.items():
+            setattr(made, name, value)
+        if not self._api.is_strongly_typed(self._case) and self._case.precision == "fp16":
+            made.precision = self._api.data_type(self._case.data_type)
+            made.set_output_type(0, self._api.data_type(self._case.data_type))
+        return made.get_output(0)
 
     def _rescaled(self, tensor: Any, scale: tuple[float, ...]) -> Any:
         """The tensor behind a Q and a DQ."""

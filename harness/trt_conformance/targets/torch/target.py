@@ -139,6 +139,8 @@ class TorchTarget:
         reason = lacks(case, self.name)
         if reason is not None:
             return reason
+        if any(step.layer is not None for step in case.epilogue):
+            return "the target runs one layer"
         if case.quantize is not None:
             return f"PyTorch has no {case.precision} convolution with Q/DQ"
         if case.precision == "tf32" and self._sm < 80:

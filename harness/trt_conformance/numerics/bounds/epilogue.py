@@ -1,0 +1,150 @@
+"""How an error of the layer propagates through the operations after it.
+
+relu, clip, min, max and max_pool move no two values further apart, so they do not increase an error. add preserves it
+and may round once more, to the output type; quantize turns it into whole steps. scale multiplies it and rounds twice.
+An activation multiplies it by at most its steepest slope, has an error of its own, and rounds. concat copies the
+network's input without error. A further layer sums errors as it sums values, and rounds as a layer does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.core.case import Case, TensorSpec
+from trt_conformance.core.epilogue_fields import JOINS, EpilogueOperation, FurtherLayer
+from trt_conformance.core.prologue import pooled
+from trt_conformance.core.tensors import CaseData, network_input, representable
+from trt_conformance.numerics.bounds.elementwise import EPILOGUE_STEPS, NARROWEST, arithmetic_of, gamma
+from trt_conformance.numerics.bounds.operands import Operands
+from trt_conformance.numerics.bounds.transforms import LARGEST_TILE, normwise_bound
+from trt_conformance.numerics.reference.activations import ACTIVATIONS
+from trt_conformance.numerics.reference.blocked import convolve
+from trt_conformance.numerics.reference.epilogue import (
+    apply,
+    factors,
+    further_operands,
+    joined,
+    setting_of,
+    source_of,
+    step_applied,
+)
+from trt_conformance.numerics.reference.quantization import Grid, near_tie_step, rescaled, scales
+from trt_conformance.numerics.reference.result import Result
+
+# Half a unit in the last place: relative, and absolute below the normal range, where a value may be flushed to zero.
+ROUNDING: dict[str, tuple[float, float]] = {
+    "float32": (2.0**-24, 2.0**-126),
+    "float16": (2.0**-11, 2.0**-25),
+    "bfloat16": (2.0**-8, 2.0**-126),
+}
+
+
+def network_result(case: Case, result: Result, limits: Float64, run_shape: Sequence[int]) -> tuple[Float64, Float64]:
+    """Return the network's output and its error bound, from the layer's result and its error bound ``limits``."""
+    if not case.epilogue:
+        return result.output, limits
+    return network_result_on(case, result, limits, network_input(case, run_shape))
+
+
+def network_result_on(case: Case, result: Result, limits: Float64, given: Array) -> tuple[Float64, Float64]:
+    """As `network_result`, for the network's input ``given``: the whole, or that of a piece of the output."""
+    x = given.astype(np.float64)
+    return apply(case, result.output, x), spread(case, limits, result.output, x)
+
+
+def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
+    """Return the error bound of the network's output, from the bound ``limits`` of the layer's output ``y``."""
+    axis, setting = -case.spatial_rank - 1, setting_of(case)
+    relative, tiny = ROUNDING[case.data_type]
+    grid = setting.grid
+    for step in case.epilogue:
+        given, operand = y, joined(step, x, setting).astype(np.float64)
+        y = step_applied(step, y, operand, axis, setting)
+        if step.op in JOINS:
+            off = _operand_error(case, step, source_of(step, x, setting).astype(np.float64), operand, grid)
+            if step.op != "add":
+                limits = np.maximum(limits, off)
+                continue
+            limits = limits + off
+            rounding = relative * (np.abs(y) + limits) + tiny
+            limits = limits + np.where(representable(y, case) & (limits == 0), 0.0, rounding)
+        elif step.op == "quantize":
+            limits = rescaled(given, limits, scales(step.scale or (1.0,), y.ndim), grid)
+            limits = limits + np.where(representable(y, case) & (limits == 0), 0.0, _half(case, y, limits))
+        elif step.layer is not None:
+            limits = _convolved(case, step.layer, given, limits, y)
+        elif step.op == "concat":
+            limits = np.concatenate([limits, np.zeros_like(x)], axis=axis)
+        elif step.op == "max_pool":
+            limits = pooled(limits, step.window or ())
+        elif step.op == "leaky_relu":
+            limits = limits * max(1.0, abs(step.alpha or 0.0))
+            limits = limits + np.where(given < 0, relative * (np.abs(y) + limits) + tiny, 0.0)
+        elif step.op == "scale":
+            factor, shift = factors(step, y, axis)
+            product = np.abs(given * factor) + limits * np.abs(factor)
+            limits = limits * np.abs(factor) + relative * (2 * product + np.abs(shift)) + 2 * tiny
+        elif step.op in ACTIVATIONS:
+            activation = ACTIVATIONS[step.op]
+            limits = limits * activation.slope + activation.error(given)
+            limits = limits + activation.roundings * (relative * (np.abs(y) + limits) + tiny)
+    return limits
+
+
+def _operand_error(case: Case, step: EpilogueOperation, given: Float64, operand: Float64, grid: Grid) -> Float64:
+    """The error of an operand behind Q and DQ: a step where it is quantized near a tie, and that of dequantizing."""
+    if step.of_scale is None:
+        return np.zeros_like(operand)
+    scale = scales(step.of_scale, operand.ndim)
+    near = near_tie_step(given, scale, grid)
+    limits = near + rescaled(operand, np.zeros_like(operand), scale, grid)
+    return limits + np.where(representable(operand, case) & (limits == 0), 0.0, _half(case, operand, limits))
+
+
+def _convolved(case: Case, layer: FurtherLayer, y: Float64, limits: Float64, output: Float64) -> Float64:
+    """The error of a further layer that reads ``y`` with an error of up to ``limits``, and gives ``output``.
+
+    The engine does not say which kernel runs it. So it may accumulate in the narrowest type of the precision, and a
+    kernel with a window may be one of Winograd's.
+    """
+    setting, attributes = setting_of(case), layer.attributes
+    kernel, bias = further_operands(layer, setting)
+    near = np.zeros_like(kernel)
+    if layer.scale is not None:
+        given = further_operands(layer.model_copy(update={"scale": None}), setting)[0]
+        near = near_tie_step(given, scales(layer.scale, kernel.ndim), setting.grid)
+    size, largest = np.abs(y) + limits, np.abs(kernel) + near
+    propagated = convolve(limits, largest, None, attributes) + convolve(np.abs(y), near, None, attributes)
+    magnitude = convolve(size, largest, None if bias is None else np.abs(bias), attributes)
+    arithmetic = arithmetic_of(case, NARROWEST.get(case.precision, "fp32"))
+    terms = math.prod(layer.shape[1:]) + (bias is not None)
+    steps = terms + (EPILOGUE_STEPS if case.quantize is not None else 0)
+    relative = (1 + arithmetic.read) ** 2 * (1 + gamma(steps, arithmetic.step)) - 1
+    tiny = terms * arithmetic.step_tiny * (1 + size.max(initial=0.0) + largest.max(initial=0.0))
+    own = relative * magnitude + tiny
+    if math.prod(layer.shape[2:]) > 1 and case.precision in LARGEST_TILE and case.quantize is None:
+        own = np.maximum(own, _transformed(case, layer, size, magnitude))
+    spread = propagated + own
+    return np.asarray(spread + arithmetic.write * (np.abs(output) + spread) + arithmetic.write_tiny)
+
+
+def _transformed(case: Case, layer: FurtherLayer, size: Float64, magnitude: Float64) -> Float64:
+    """The error of a Winograd kernel that runs a further layer on values of up to ``size``."""
+    kernel, bias = further_operands(layer, setting_of(case))
+    spec = TensorSpec(shape=layer.shape, fill=layer.fill, seed=layer.seed)
+    alone = case.model_copy(update={"kernel": spec, "set": layer.assignments, "bias": "none", "epilogue": ()})
+    zeros = np.zeros_like(magnitude)
+    result = Result(zeros, zeros, magnitude, zeros, math.prod(layer.shape[1:]))
+    return normwise_bound(alone, result, runs=[Operands(alone, CaseData(kernel, bias, size))])
+
+
+def _half(case: Case, values: Float64, limits: Float64) -> Float64:
+    """The error of writing dequantized values in a type narrower than float32, which `rescaled` does not have."""
+    if case.data_type == "float32":
+        return np.zeros_like(values)
+    relative, tiny = ROUNDING[case.data_type]
+    return np.asarray(relative * (np.abs(values) + limits) + tiny)

@@ -1,0 +1,136 @@
+"""Convolutions behind the layer: their values, and how far an error of the layer goes through them."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from tests.support.helpers import brute_force, make_case
+from trt_conformance.checks.forward import check_forward
+from trt_conformance.checks.subject import Subject
+from trt_conformance.core.fills import content
+from trt_conformance.core.tensors import case_data, weights_bytes
+from trt_conformance.numerics.bounds.epilogue import network_result
+from trt_conformance.numerics.bounds.transforms import winograd_growth
+from trt_conformance.numerics.compare import compare
+from trt_conformance.numerics.reference.epilogue import apply, network_shape
+from trt_conformance.numerics.reference.result import reference
+from trt_conformance.targets.engines import Engines
+from trt_conformance.targets.numpy import NumpyTarget
+
+LAYERS = {
+    "pointwise": {"shape": [5, 4, 1, 1]},
+    "window": {"shape": [5, 4, 3, 3], "padding_nd": [1, 1], "bias": "uniform"},
+    "strided": {"shape": [5, 4, 2, 3], "stride_nd": [2, 1], "dilation_nd": [1, 2]},
+    "depthwise": {"shape": [4, 1, 3, 3], "num_groups": 4, "bias": "uniform"},
+}
+
+
+def case(name, precision="fp32", scale=None, **fields):
+    layer = {"fill": "uniform", "seed": 7} | LAYERS[name] | ({} if scale is None else {"scale": scale})
+    return make_case(
+        input={"shape": [2, 3, 6, 7], "fill": "uniform", "seed": 1},
+        kernel={"shape": [4, 3, 3, 3], "fill": "uniform", "seed": 2},
+        set={"padding_nd": [1, 1]},
+        epilogue=[{"op": "relu"}, {"op": "convolution", "layer": layer}],
+        precision=precision,
+        **fields,
+    )
+
+
+def int8(name, scale):
+    return case(name, "int8", scale, quantize={"input": 0.0078125, "kernel": [0.0078125]}, weights="set_input")
+
+
+def weights(given):
+    layer = given.epilogue[1].layer
+    bias = None if layer.bias is None else content(layer.shape[:1], layer.bias, None, layer.seed + 1)
+    return content(layer.shape, layer.fill, None, layer.seed), bias
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", np.float32), ("bf16", ml_dtypes.bfloat16)])
+def test_values_and_shape(name, precision, dtype):
+    given = case(name, precision)
+    y, x = reference(given).output, case_data(given).input.astype(np.float64)
+    kernel, bias = (None if t is None else t.astype(dtype).astype(np.float64) for t in weights(given))
+    expected = brute_force(np.maximum(y, 0), kernel, bias, given.epilogue[1].layer.attributes)
+    output = apply(given, y, x)
+    assert output == pytest.approx(expected, rel=1e-12, abs=1e-14)
+    assert output.shape == network_shape(given, y.shape, x.shape)
+
+
+def test_a_kernel_behind_q_and_dq():
+    given = int8("pointwise", [0.0625, 0.03125, 0.015625, 0.5, 0.25])
+    y, x = reference(given).output, case_data(given).input.astype(np.float64)
+    kernel, _ = weights(given)
+    scale = np.asarray(given.epilogue[1].layer.scale).reshape(-1, 1, 1, 1)
+    rescaled = np.clip(np.rint(kernel.astype(np.float32) / scale), -128, 127) * scale
+    expected = brute_force(np.maximum(y, 0), rescaled, None, given.epilogue[1].layer.attributes)
+    assert apply(given, y, x) == pytest.approx(expected, rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16", "bf16"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_at_its_bound_stays_within_the_networks(name, precision):
+    """Every output of the layer as wrong as it may be, and the further layer rounded as the precision is."""
+    given = case(name, precision)
+    data, result = case_data(given), reference(given)
+    limits = 0.01 * (1 + np.abs(result.output))
+    expected, allowed = network_result(given, result, limits, given.input.shape)
+    for sign in (-1, 1):
+        off = (result.output + 0.9 * sign * limits).astype(data.input.dtype)
+        assert compare(apply(given, off, data.input), expected, allowed).passed
+
+
+def test_the_error_of_a_further_layer_is_that_of_its_sums():
+    given = case("pointwise")
+    result = reference(given)
+    kernel, _ = weights(given)
+    limits = np.full(result.output.shape, 1e-3)
+    limits[:, 1:] = 0
+    _, allowed = network_result(given, result, limits, given.input.shape)
+    alone = network_result(given, result, np.zeros_like(limits), given.input.shape)[1]
+    through = 1e-3 * np.abs(kernel[:, 0]).reshape(1, -1, 1, 1)
+    assert allowed - alone == pytest.approx(np.broadcast_to(through, allowed.shape), rel=1e-4)
+    assert (alone < 1e-5).all()
+
+
+def test_a_window_may_be_transformed_and_a_point_may_not():
+    sizes = {}
+    for name in ("pointwise", "window"):
+        given = case(name)
+        result = reference(given)
+        magnitude = network_result(given, result, np.zeros_like(result.output), given.input.shape)[1].max()
+        sizes[name] = magnitude
+    assert winograd_growth(6, 3).factor > 10
+    assert sizes["window"] > 20 * sizes["pointwise"]
+
+
+def test_what_is_beyond_the_bound_fails():
+    given = case("window")
+    golden = lambda c, index: reference(c)  # noqa: E731
+
+    class Wrong(NumpyTarget):
+        """Leaves out the bias of the further layer."""
+
+        name = "wrong"
+
+        def build(self, case):
+            relu, further = case.epilogue
+            layer = further.layer.model_copy(update={"bias": None})
+            return super().build(
+                case.model_copy(update={"epilogue": (relu, further.model_copy(update={"layer": layer}))})
+            )
+
+    right = check_forward(Subject(given, Engines(NumpyTarget()), golden))
+    wrong = check_forward(Subject(given, Engines(Wrong()), golden))
+    assert (right.status, wrong.status) == ("pass", "fail")
+
+
+def test_the_weights_of_further_layers_count():
+    alone = 4 * 4 * 27
+    assert weights_bytes(make_case(kernel={"shape": [4, 3, 3, 3], "fill": "ones"})) == alone
+    assert weights_bytes(case("window")) == alone + 4 * (5 * 4 * 9 + 5)
+    assert weights_bytes(int8("pointwise", [1.0])) == 4 * 27 + 5 * 4
