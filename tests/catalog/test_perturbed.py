@@ -31,12 +31,18 @@ def hidden(**fields):
         {"precision": "int8"},
         {"epilogue": [{"op": "relu"}]},
         {"bias": {"fill": "zeros"}},
+        # Of these windows, the middle tap alone reads the input along W.
+        {
+            "input": {"shape": [1, 4, 7, 5], "fill": "exact_integers"},
+            "set": {"dilation_nd": [1, 9], "padding_nd": [0, 9]},
+        },
     ],
 )
 def test_what_shows_everything_is_clean(fields):
     assert hidden(**fields) == []
 
 
+SYMMETRIC = [v for m in range(4) for c in range(4) for v in (m + 1.0, c - 2.0 * m, m + 1.0)]
 CENTER = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
 
 
@@ -66,10 +72,47 @@ CENTER = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
         ),
         (
             {
-                "kernel": {"shape": [4, 4, 1, 2], "values": [2.0, 0] * 4 + [3.0, 0] * 4 + [5.0, 0] * 4 + [7.0, 0] * 4},
+                "kernel": {"shape": [4, 4, 1, 2], "values": [v for m in range(16) for v in (m + 1.0, 0)]},
                 "set": {"dilation_nd": [1, 3]},
             },
             "the dilation of 3 is ignored on spatial axis 1",
+        ),
+        (
+            {
+                "input": {"shape": [1, 4, 7, 1], "fill": "exact_integers"},
+                "kernel": {"shape": [4, 4, 1, 3], "values": [v for m in range(16) for v in (m + 1.0, m + 1.0, -m)]},
+                "set": {"padding_nd": [0, 1]},
+            },
+            "one of 1 before is padded after on spatial axis 1",
+        ),
+        (
+            {
+                "input": {"shape": [1, 4, 7, 1], "values": [v * v % 17 + 1.0 for v in range(28)]},
+                "kernel": {
+                    "shape": [4, 4, 1, 4],
+                    "values": [v for m in range(16) for v in (5.0, m + 1.0, m + 1.0, -m)],
+                },
+                "set": {"pre_padding": [0, 1], "post_padding": [0, 2]},
+            },
+            "pre- and post-padding are exchanged on spatial axis 1",
+        ),
+        (
+            {
+                "input": {"shape": [1, 4, 7, 8], "fill": "ramp"},
+                "kernel": {"shape": [4, 4, 1, 1], "values": [m + 1.0 for m in range(16)]},
+                "bias": {"values": [0, 0, 0, 2.0**-60]},
+            },
+            "the output stays the same if the bias is dropped",
+        ),
+        ({"bias": {"values": [3.0] * 4}}, "each map has the bias of the one before"),
+        ({"kernel": {"shape": [4, 4, 1, 3], "values": SYMMETRIC}}, "the kernel is flipped on spatial axis 1"),
+        (
+            {"kernel": {"shape": [4, 4, 1, 1], "values": [v for m in range(4) for v in [m + 1.0] * 4]}},
+            "the kernel reads the channels in another order",
+        ),
+        (
+            {"epilogue": [{"op": "relu"}, {"op": "clip", "low": -5.0, "high": 9.0}, {"op": "relu"}]},
+            "the output stays the same if relu is left out",
         ),
     ],
 )

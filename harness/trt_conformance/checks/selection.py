@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from trt_conformance.catalog.golden_kind import golden_kind
 from trt_conformance.core.case import Case
+from trt_conformance.core.types import Tier
+from trt_conformance.numerics.reference.shape import output_shape
 from trt_conformance.targets.protocols import Target, offers
 
 
@@ -34,9 +37,19 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "claimed_printed": lambda case: case.expect.printed is not None and case.precision in ("fp32", "int8", "fp8"),
 }
 GENERATED = "generated"
+MOST_PRODUCTS: dict[Tier, float] = {"smoke": 0, "ci": 3e8, "nightly": math.inf}
+"""Timed cases of at most so many products are run for their values in each tier."""
 NEEDS: dict[str, Callable[[Target], bool]] = {
     "nothing": lambda target: True,
     "networks": lambda target: offers(target, "define"),
     "api": lambda target: offers(target, "missing_name"),
     "shapes": lambda target: offers(target, "infer_shapes"),
 }
+
+
+def judged_by_values(case: Case, tier: Tier) -> bool:
+    """Whether a timed case also runs without being timed: a layer at batch 1, small enough for the tier."""
+    if not case.latency or (case.batch or math.prod(case.input.shape[: -case.spatial_rank - 1])) != 1:
+        return False
+    outputs = (math.prod(output_shape(shape, case.kernel.shape, case.attributes)) for shape in case.run_shapes)
+    return math.prod(case.kernel.shape[1:]) * sum(outputs) <= MOST_PRODUCTS[tier]

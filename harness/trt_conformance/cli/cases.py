@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -194,21 +195,24 @@ def coverage(
     cases: Cases = None,
     as_json: AsJson = False,
 ) -> None:
-    """List which values, pairs and triples of values the sweeps' cases cover.
+    """List which values, pairs and triples of values the sweeps' cases cover, and which edges all cases reach.
 
-    Exit code 1 if a possible combination is missed.
+    Edges are powers of two, one less and one more. Exit code 1 if a possible combination is missed, if a range between
+    edges is neither reached by any tier nor left out by the folder's unreached.toml, or if it is both.
     """
     from trt_conformance.cli.coverage import facts, lines, tier_named
+    from trt_conformance.cli.reach import breaks_promise, facts_of_ranges, lines_of_ranges
 
-    wanted = tier_named(tier)
-    found = [facts(expanded, wanted) for expanded in read_catalog(folders_of(cases)).sweeps]
+    wanted, folders = tier_named(tier), folders_of(cases)
+    catalog = read_catalog(folders, wanted)
+    sweeps = [facts(expanded, wanted) for expanded in catalog.sweeps]
+    found = {"sweeps": sweeps, "ranges": [facts_of_ranges(catalog, folder, wanted) for folder in folders]}
     if as_json:
         print_json(found)
     else:
-        for sweep in found:
-            for line in lines(sweep):
-                typer.echo(line)
-    if any(sweep["missed"] for sweep in found):
+        for line in chain(*map(lines, sweeps), *map(lines_of_ranges, found["ranges"])):
+            typer.echo(line)
+    if any(sweep["missed"] for sweep in sweeps) or any(map(breaks_promise, found["ranges"])):
         raise typer.Exit(1)
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from trt_conformance.core.paths import CASES, GOLDEN, display
 
-EXPECTATIONS, CLAIMS, GATE = "expectations", "claims.toml", "gate.toml"
-"""What a folder may have beside its case files: known differences, claims, and the settings of `compare`."""
+EXPECTATIONS, CLAIMS, GATE, UNREACHED = "expectations", "claims.toml", "gate.toml", "unreached.toml"
+"""What a folder may have beside its case files: known differences, claims, the settings of `compare`, and the ranges
+between edges that its cases leave out."""
 PROFILES = "profiles.toml"
 """The rules of profiles, which the suite's own folder has."""
 
@@ -57,6 +58,10 @@ class CaseFolder:
         return self.path / PROFILES
 
     @property
+    def unreached(self) -> Path:
+        return self.path / UNREACHED
+
+    @property
     def options_of_cases(self) -> str:
         """The command-line option that names this folder, with a space before it; empty for the suite's own."""
         return "" if self.is_suite else f" --cases {shlex.quote(str(self.path))}"
@@ -70,7 +75,8 @@ class CaseFolder:
 
     def is_of_cases(self, path: Path) -> bool:
         """Whether a ``*.toml`` file below the folder is a case file or a sweep."""
-        beside = (self.claims, self.path / GATE, *([self.profiles] if self.is_suite else []))
+        own = [self.profiles] if self.is_suite else []
+        beside = (self.claims, self.path / GATE, self.unreached, *own)
         return path not in beside and self.expectations not in path.parents
 
     def is_sweep(self, path: Path) -> bool:

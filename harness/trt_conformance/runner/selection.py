@@ -10,6 +10,7 @@ from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.sweeps.model import Sweep
 from trt_conformance.checks.padding import sample as padding_sample
 from trt_conformance.checks.padding.tiers import PaddingTier, tier_of
+from trt_conformance.checks.selection import judged_by_values
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Tier
@@ -44,7 +45,11 @@ class Selection:
         globs, options = self.options.cases, self.options
         matching = self.catalog.select(globs) if globs else self.catalog.cases
         timed, large = options.full_latency, options.large
-        chosen = tuple(case for case in matching if (timed or not case.latency) and (large or not case.large))
+        chosen = tuple(
+            case
+            for case in matching
+            if (timed or not case.latency or judged_by_values(case, self.tier)) and (large or not case.large)
+        )
         if chosen or self.generated or any(self.names(name) for name in self.unfiled):
             return chosen
         asked = f"--case {' '.join(globs)}"

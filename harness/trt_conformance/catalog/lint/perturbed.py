@@ -13,6 +13,7 @@ from trt_conformance.core.arrays import Float64
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.words import counted
+from trt_conformance.numerics.reference.shape import resolve
 
 Compute = Callable[[Float64, Float64, Float64 | None, Attributes], Float64]
 """The expected output of an input, a kernel, a bias and attributes."""
@@ -23,7 +24,13 @@ Trial = tuple[str, Float64, Float64, Float64 | None, Attributes]
 
 
 def unseen(
-    compute: Compute, x: Float64, w: Float64, b: Float64 | None, attributes: Attributes, output: Float64
+    compute: Compute,
+    x: Float64,
+    w: Float64,
+    b: Float64 | None,
+    attributes: Attributes,
+    output: Float64,
+    drawn: bool = True,
 ) -> str | None:
     """Return what may be wrong without a difference in the output; None if each trial changes it.
 
@@ -34,11 +41,12 @@ def unseen(
         b: the bias, ``(K,)``, or None.
         attributes: those of the case.
         output: the expected output.
+        drawn: the input is a fill, and no probe. Data chosen value by value may have equal channels on purpose.
     """
     first, second, twins = _equal_maps(w, b)
     if twins and (len(w) <= MANY_MAPS or twins >= len(w) / 2):
         return f"output maps {first} and {second} have equal weights, so that their order does not show"
-    for what, *changed in _trials(x, w, b, attributes):
+    for what, *changed in _trials(x, w, b, attributes, drawn):
         try:
             other = compute(*changed)  # type: ignore[arg-type]
         except InvalidConvolution:
@@ -59,12 +67,16 @@ def _equal_maps(w: Float64, b: Float64 | None) -> tuple[int, int, int]:
     return (*pairs[0], len(pairs)) if pairs else (0, 0, 0)
 
 
-def _trials(x: Float64, w: Float64, b: Float64 | None, a: Attributes) -> Iterator[Trial]:
+def _trials(x: Float64, w: Float64, b: Float64 | None, a: Attributes, drawn: bool) -> Iterator[Trial]:
     """Yield each change in words, with the tensors and attributes that it gives."""
     rank = w.ndim - 2
     yield "the kernel is doubled", x, 2 * w, b, a
+    if drawn:
+        yield from _order_trials(x, w, b, a)
     if b is not None and b.any():
         yield "the bias is dropped", x, w, None, a
+        if len(b) > 1:
+            yield "each map has the bias of the one before", x, w, np.roll(b, 1), a
     if a.groups > 1:
         shifted = np.roll(x, w.shape[1], axis=-rank - 1)
         yield f"each of the {counted(a.groups, 'group')} reads the channels of the next", shifted, w, b, a
@@ -81,6 +93,22 @@ def _trials(x: Float64, w: Float64, b: Float64 | None, a: Attributes) -> Iterato
             )
         if a.mode.startswith("EXPLICIT"):
             yield from _padding_trials(x, w, b, a, axis)
+
+
+def _order_trials(x: Float64, w: Float64, b: Float64 | None, a: Attributes) -> Iterator[Trial]:
+    if w.shape[1] > 1:
+        yield "the kernel reads the channels in another order", x, np.roll(w, 1, axis=1), b, a
+    for axis, taps in enumerate(_read_taps(x, w, a)):
+        if any(w.shape[axis + 2] - 1 - tap != tap for tap in taps):
+            yield f"the kernel is flipped on spatial axis {axis}", x, np.flip(w, axis + 2), b, a
+
+
+def _read_taps(x: Float64, w: Float64, a: Attributes) -> Iterator[list[int]]:
+    """The taps of each spatial axis that read an element of the input, and not only padding."""
+    axes = resolve(x.shape, w.shape, a)
+    for axis, window, size in zip(axes, w.shape[2:], x.shape[-len(axes) :], strict=True):
+        starts = range(-axis.before, axis.size * axis.stride - axis.before, axis.stride)
+        yield [tap for tap in range(window) if any(0 <= start + tap * axis.dilation < size for start in starts)]
 
 
 def _padding_trials(x: Float64, w: Float64, b: Float64 | None, a: Attributes, axis: int) -> Iterator[Trial]:
