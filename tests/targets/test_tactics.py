@@ -15,6 +15,7 @@ from trt_conformance.targets.isolation.proxy import IsolatedTarget
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import NetworkFacts, Tactic, TacticChoices, offers
 from trt_conformance.targets.registry import resolve
+from trt_conformance.targets.tensorrt import build
 from trt_conformance.targets.tensorrt.build import PlanBuilder
 from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.network import Definition
@@ -161,6 +162,33 @@ def test_the_timing_cache_is_off_where_tactics_are_selected():
     assert not timings.attached
     builder.build(DEFINITION, make_case())
     assert timings.attached
+
+
+def test_each_builder_times_kernels_on_a_stream_of_its_own(monkeypatch):
+    made = []
+
+    class Stream:
+        def __init__(self):
+            made.append(self)
+            self.handle, self.is_open = 1000 + len(made), True
+
+        def close(self):
+            self.is_open = False
+
+    monkeypatch.setattr(build.cuda, "Stream", Stream)
+    one, another = plan_builder(), plan_builder()
+    for builder in (one, another):
+        builder._api.runtime = None
+        builder.prepare(to_build=False)
+        builder.prepare(to_build=True)
+        builder.prepare(to_build=True)
+        builder.build(DEFINITION, make_case())
+    assert [builder._api.builder.config.profile_stream for builder in (one, another)] == [1001, 1002]
+    one.close()
+    assert [stream.is_open for stream in made] == [False, True]
+    ahead = plan_builder(ahead="SM120")
+    ahead.prepare(to_build=True)
+    assert len(made) == 2  # without a GPU there is nothing to time
 
 
 def test_a_fresh_build_uses_no_timing_cache():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from trt_conformance.core.case import Case, Profile
 from trt_conformance.core.tensors import INPUT
+from trt_conformance.targets.device import cuda
 from trt_conformance.targets.errors import NotRun, Refused, TargetOptionError, Unsupported
 from trt_conformance.targets.options import Options, Tactics
 from trt_conformance.targets.protocols import TacticChoices
@@ -56,6 +58,7 @@ class PlanBuilder:
         self._ahead_for = ahead_for
         self._options = options
         self._timings = timings
+        self._stream: cuda.Stream | None = None
 
     def prepare(self, to_build: bool) -> None:
         """Call TensorRT's constructors: of what engines are loaded with and, if need be, built with."""
@@ -63,6 +66,8 @@ class PlanBuilder:
             _ = self._api.runtime
         if to_build:
             _ = self._api.builder
+            if self._ahead_for is None and self._stream is None:
+                self._stream = cuda.Stream()
 
     def define(self, case: Case) -> Definition:
         """A case's network. Raises Refused and Unsupported as `network.define` does."""
@@ -115,6 +120,9 @@ class PlanBuilder:
         """Save what was learnt of tactics."""
         if self._timings is not None:
             self._timings.save()
+        if self._stream is not None:
+            with suppress(cuda.CudaError):  # of an error that ended the context
+                self._stream.close()
 
     def _selected(self, definition: Definition, case: Case, selection: Selection, low_level: bool = False) -> Built:
         if self._ahead_for is not None:
@@ -133,6 +141,9 @@ class PlanBuilder:
         api.take_memory()
         config = builder.create_builder_config()
         config.profiling_verbosity = api.trt.ProfilingVerbosity.DETAILED
+        if self._stream is not None:
+            # Without it, all builders of a process time their kernels on its default stream, one after another.
+            config.profile_stream = self._stream.handle
         self._set_flag(config, "TF32", case.precision == "tf32")
         if not api.is_strongly_typed(case):
             for name in weak_flags(case):
