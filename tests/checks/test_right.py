@@ -15,6 +15,7 @@ from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.metamorphic import check_metamorphic, choose
 from trt_conformance.checks.printed import check_printed
 from trt_conformance.checks.relations import check_relation
+from trt_conformance.checks.second_input import check_inputs
 from trt_conformance.checks.special_values import check_special_values
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.case import Case
@@ -107,6 +108,23 @@ def test_printed_values_allow_what_the_gpu_kernel_does_and_no_more(case_id, righ
     case = find(case_id)
     assert check_printed(Subject(case, Engines(right), GOLDEN)).status == "pass"
     assert check_printed(Subject(case, Engines(Unreported(right)), GOLDEN)).status == "fail"
+
+
+ROUNDED = {
+    "input": {"shape": [1, 64, 6, 6], "fill": "uniform", "seed": 1},
+    "kernel": {"shape": [4, 64, 3, 3], "fill": "uniform", "seed": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "right"),
+    [(find("padding_nd/h1_w1-fp32"), WINOGRAD), (make_case(precision="fp16", **ROUNDED), HALF)],
+    ids=["winograd", "float16 accumulator"],
+)
+@pytest.mark.parametrize("check", [check_forward, check_inputs])
+def test_a_first_and_a_second_input_allow_what_the_gpu_kernel_does_and_no_more(case, right, check):
+    assert check(Subject(case, Engines(right), computed_reference)).status == "pass"
+    assert check(Subject(case, Engines(Unreported(right)), computed_reference)).status == "fail"
 
 
 def test_a_units_digit_may_be_that_of_any_result_within_the_bound():

@@ -167,8 +167,8 @@ RANDOM = {
     ("fields", "fault"),
     [
         ({"precision": "int8", "quantize": {"input": 1.0, "kernel": [1.0]}, "weights": "set_input"}, "not int8"),
-        ({"epilogue": [{"op": "relu"}]}, "cannot have exact, epilogue"),
-        ({"kernel": {"shape": [1, 1, 1, 2], "values": [1, 2]}}, "needs a fill"),
+        ({"epilogue": [{"op": "relu"}]}, "without prologue or epilogue"),
+        ({"kernel": {"shape": [1, 1, 1, 2], "values": [1, 2]}}, "the kernel needs a fill"),
         ({"input": {"shape": [1, 2, 4, 4], "fill": "octaves", "exponents": [0, 0]}}, "8 outputs are too few"),
         ({"input": {"shape": [1, 2, 20, 20], "fill": "octaves"}}, "input.exponents is missing"),
         ({"input": {"shape": [1, 2, 20, 20], "fill": "uniform", "exponents": [0, 1]}}, "only octaves"),

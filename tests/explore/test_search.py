@@ -21,6 +21,7 @@ from trt_conformance.explore.judge import Judge, summary
 from trt_conformance.explore.layer import Layer, differing
 from trt_conformance.explore.search import Search
 from trt_conformance.explore.shrink import is_clean, shrunk, simpler, weight
+from trt_conformance.mutants import MUTANTS
 from trt_conformance.mutants.mutant import Mutant, MutantEngine, MutantTarget
 from trt_conformance.targets.crew import Crew
 from trt_conformance.targets.engines import Engines
@@ -154,6 +155,18 @@ def test_one_run_in_six_is_found_by_repeats(tmp_path):
     assert check_repeats(Subject(case, Engines(NumpyTarget()), lambda case, index: None), 17).status == "pass"
     search, _ = searched(tmp_path, target, numbers=range(3))
     assert search.finds.known[0].verdict.check == "repeats"
+
+
+def test_truncated_sums_are_found_though_each_is_within_its_bound(tmp_path):
+    draws = Draws(3)
+    numbers = [n for n in range(200) if (case := draws.layer(n).case("drawn/n")).rounding and case.precision == "fp32"]
+    truncated = next(mutant for mutant in MUTANTS if mutant.name == "fp32_sums_truncated")
+    search, _ = searched(tmp_path, MutantTarget(truncated), draws, numbers[:3])
+    find = search.finds.known[0]
+    assert find.verdict.check == "rounding"
+    assert not find.faults
+    written = load_catalog(CaseFolder.at(tmp_path)).cases
+    assert all(case.rounding for case in written)
 
 
 def test_the_checks_of_a_draw_end_at_the_first_fault():

@@ -184,6 +184,22 @@ def test_a_wrong_output_followed_by_the_input_is_explained(step):
     assert "bias_dropped" in verdict.figures["as_if"]
 
 
+@pytest.mark.parametrize("name", ["fp32_input_in_fp16", "kernel_flipped"])
+@pytest.mark.parametrize("join", [{"prologue": [{"op": "concat"}]}, {"epilogue": [{"op": "add", "of": "addend"}]}])
+def test_a_wrong_output_of_a_network_with_an_addend_is_explained(name, join):
+    channels = 4 if "prologue" in join else 2
+    case = make_case(
+        input={"shape": [2, 2, 6, 6], "fill": "uniform_20_bits"},
+        addend={"shape": [2, 2, 6, 6], "fill": "uniform_20_bits", "seed": 5},
+        kernel={"shape": [2, channels, 3, 3], "fill": "uniform_20_bits", "seed": 3},
+        set={"padding_nd": [1, 1]},
+        **join,
+    )
+    verdict = check_forward(Subject(case, Engines(MutantTarget(BY_NAME[name])), computed_reference, diagnosis))
+    assert verdict.status == "fail"
+    assert name in verdict.figures["as_if"], verdict.message
+
+
 def test_a_large_output_is_not_explained():
     case = make_case(**FLOAT)
     result = reference(case)

@@ -14,19 +14,19 @@ from trt_conformance.core.words import one_line
 MAX_DOC = 160
 NAME = "smallest"
 _KEYS = ("precision", "input", "kernel", "bias", "quantize", "set", "weights", "bias_by_set_input", "epilogue")
-_LAST = ("dynamic", "formats", "typing", "exact")
+_LAST = ("dynamic", "formats", "typing", "exact", "rounding")
 
 
 def case_text(case: Case, fields: Mapping[str, Any], doc: str, source: str) -> str:
     """The text of a file with one case.
 
     Args:
-        case: the case, which says whether it is exact.
+        case: the case, which says whether it is exact, and whether its errors are judged together.
         fields: the fields of the case that are not the defaults.
         doc: what fails, in a line.
         source: where the case is from.
     """
-    given = {**fields, "exact": case.exact or None}
+    given = {**fields, "exact": case.exact or None, "rounding": case.rounding or None}
     lines = [
         'section = "found by search"',
         f"source = {_value(source)}",

@@ -15,7 +15,9 @@ from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.metamorphic import RELATIONS, check_metamorphic, fits
 from trt_conformance.checks.network import check_network
 from trt_conformance.checks.repeats import check_repeats
+from trt_conformance.checks.rounding import check_rounding
 from trt_conformance.checks.second_input import check_inputs
+from trt_conformance.checks.selection import SELECTIONS
 from trt_conformance.checks.subject import Diagnose, Golden, Subject, undiagnosed
 from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Verdict
@@ -95,6 +97,8 @@ def checks(target: Target, case: Case, relation: int | str = 0, only: str = "") 
     if offers(target, "define"):
         every |= {"network": check_network, "build": check_build}
     every |= {"forward": check_forward, "inputs": check_inputs}
+    if SELECTIONS["rounding"](case):
+        every["rounding"] = check_rounding
     every["repeats"] = partial(check_repeats, times=repeats(case))
     if offers(target, "missing_name"):  # a target with TensorRT's API has execution modes
         every["execution_modes"] = check_execution_modes

@@ -20,6 +20,7 @@ from trt_conformance.core.layouts import LAYOUTS
 from trt_conformance.core.types import QUANTIZED_PRECISIONS, AttributeValue, Format, PaddingMode, Precision
 from trt_conformance.explore import data
 from trt_conformance.numerics.reference.shape import extent, output_shape, resolve_axis
+from trt_conformance.numerics.rounding import unsuited
 
 Sizes = tuple[int, ...]
 """One number for each spatial axis: height and width, or depth, height and width."""
@@ -129,7 +130,10 @@ class Layer:
         # A case that is too large to verify may not say that it is exact.
         outputs = [output_shape(shape, found.kernel.shape, found.attributes) for shape in found.run_shapes]
         cheap = all(is_cheap(found, shape, output) for shape, output in zip(found.run_shapes, outputs, strict=True))
-        return found if cheap or not found.exact else found.model_copy(update={"exact": False})
+        if found.exact:
+            return found if cheap else found.model_copy(update={"exact": False})
+        told = cheap and self.content == "uniform" and unsuited(found, math.prod(outputs[0])) is None
+        return found.model_copy(update={"rounding": True}) if told else found
 
     def fields(self) -> dict[str, Any]:
         """The fields of a case that this layer determines, those that are not a case's defaults."""

@@ -105,6 +105,25 @@ def accumulator(case: Case, rests_on: Basis) -> Accumulator | None:
     return None
 
 
+def unsuited(case: Case, outputs: int) -> str | None:
+    """Say why the errors of a case with so many outputs do not tell how a target rounds; None where they do.
+
+    What its fills are like is not looked at: the values must be random, in whatever order they are added.
+    """
+    if case.precision not in TYPES:
+        return f"expected one of the precisions {', '.join(TYPES)}, not {case.precision}"
+    if case.exact or case.quantize or case.dynamic or case.large:
+        return "the case cannot have exact, quantize, dynamic or large"
+    if case.prologue or case.epilogue:
+        return "the layer must be alone, without prologue or epilogue"
+    fixed = [name for name, tensor in (("input", case.input), ("kernel", case.kernel)) if tensor.fill is None]
+    if fixed:
+        return f"the {fixed[0]} needs a fill, so that the order of its values is random"
+    if outputs < FEWEST:
+        return f"{outputs} outputs are too few to judge, expected at least {FEWEST}"
+    return None
+
+
 def errors(case: Case, data: CaseData, actual: Array, rests_on: Basis) -> Errors | None:
     """Return the errors of an output together; None where there is no model.
 

@@ -14,7 +14,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.printed import parse as parse_printed
 from trt_conformance.numerics.reference.result import reference
-from trt_conformance.numerics.rounding import FEWEST, TYPES
+from trt_conformance.numerics.rounding import unsuited
 
 Shape = tuple[int, ...]
 
@@ -76,18 +76,7 @@ def _first_element(case: Case) -> float:
 
 
 def lint_rounding(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
-    """Yield the problem of a case whose errors are to be judged together but do not tell how it rounds."""
-    if not case.rounding:
-        return
-    fixed = [name for name, tensor in (("input", case.input), ("kernel", case.kernel)) if tensor.fill is None]
-    if case.precision not in TYPES:
-        yield ("rounding",), f"rounding: expected one of the precisions {', '.join(TYPES)}, not {case.precision}"
-    elif case.exact or case.prologue or case.epilogue or case.quantize or case.dynamic or case.large:
-        yield ("rounding",), "rounding: the case cannot have exact, prologue, epilogue, quantize, dynamic or large"
-    elif fixed:
-        yield (fixed[0],), f"{fixed[0]}: a case with rounding needs a fill, so that the order of the values is random"
-    elif math.prod(outputs[0]) < FEWEST:
-        yield (
-            ("rounding",),
-            f"rounding: {math.prod(outputs[0])} outputs are too few to judge, expected at least {FEWEST}",
-        )
+    """Yield the problem of a case whose errors are to be judged together but do not tell how a target rounds."""
+    reason = unsuited(case, math.prod(outputs[0])) if case.rounding else None
+    if reason is not None:
+        yield ("rounding",), f"rounding: {reason}"
