@@ -40,4 +40,4 @@ def test_fields_are_options_in_the_place_of_their_group() -> None:
 
 
 def test_a_value_that_a_field_does_not_take_is_refused() -> None:
-    assert "'--loose': 'x' is not a valid float" in run("it", "--loose", "x")
+    assert "Invalid value for '--loose'" in run("it", "--loose", "x")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy
 import pytest
 
+from tests.support.helpers import slow
 from trt_conformance.core.paths import ROOT
 
 MOST_BYTES = 15_000_000
@@ -54,6 +55,7 @@ def test_the_wheel_holds_the_suite_and_is_small(wheel: Path) -> None:
     assert wheel.stat().st_size < MOST_BYTES
 
 
+@pytest.mark.slow
 def test_a_run_from_an_empty_folder_leaves_its_record_there(command: str, tmp_path: Path) -> None:
     done = use(command, tmp_path, "run", "--target", "numpy", "--case", "stride_nd/h2_w2")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -63,6 +65,7 @@ def test_a_run_from_an_empty_folder_leaves_its_record_there(command: str, tmp_pa
     assert list(record.parent.glob("report.html"))
 
 
+@pytest.mark.slow
 def test_a_test_is_named_as_failures_print_it(command: str, tmp_path: Path) -> None:
     name = "cases/test_forward.py::test_forward[stride_nd/h2_w2-fp32-numpy]"
     done = use(command, tmp_path, "run", name, "--target", "numpy", "--no-record")
@@ -102,6 +105,7 @@ def test_own_cases_from_a_folder_that_has_only_them(command: str, tmp_path: Path
     assert "stride_nd/h2_w2" not in text
 
 
+@pytest.mark.slow
 def test_bad_input_ends_in_a_message(command: str, tmp_path: Path) -> None:
     done = use(command, tmp_path, "run", "--target", "numpy", "--case", "no/such")
     assert done.returncode == 2
@@ -109,7 +113,7 @@ def test_bad_input_ends_in_a_message(command: str, tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("cases", "list"), ("golden", "diff", "stride_nd/*"), ("doctor",)], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("doctor",), slow(("cases", "list")), slow(("golden", "diff", "stride_nd/*"))])
 def test_commands_work_from_an_empty_folder(command: str, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = use(command, tmp_path, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr

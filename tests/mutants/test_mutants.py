@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import trt_conformance.mutants
-from tests.support.helpers import make_case, run_pytest
+from tests.support.helpers import make_case, run_command, run_pytest, slow
 from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.checks.other_input import other_input
@@ -46,9 +44,9 @@ def cases(catalog: Catalog) -> tuple[Case, ...]:
     return small(catalog.cases)
 
 
-@pytest.fixture(scope="module")
-def outcomes(catalog: Catalog, cases: tuple[Case, ...]) -> list[Outcome]:
-    return list(score(MUTANTS, catalog, cases))
+@pytest.fixture(scope="module", params=[pytest.param(MUTANTS[::20], id="sample"), slow(MUTANTS, id="all")])
+def outcomes(request: pytest.FixtureRequest, catalog: Catalog, cases: tuple[Case, ...]) -> list[Outcome]:
+    return list(score(request.param, catalog, cases))
 
 
 def mutant(name: str) -> Mutant:
@@ -81,8 +79,9 @@ def test_every_mutant_says_in_words_of_its_own_what_is_wrong() -> None:
     assert len({mutant.doc for mutant in MUTANTS}) == len(MUTANTS)
 
 
-def test_the_right_convolution_survives_every_case(catalog: Catalog, cases: tuple[Case, ...]) -> None:
-    (outcome,) = score([UNMUTATED], catalog, cases, every=True)
+@pytest.mark.parametrize("step", [10, slow(1)])
+def test_the_right_convolution_survives_every_case(catalog: Catalog, cases: tuple[Case, ...], step: int) -> None:
+    (outcome,) = score([UNMUTATED], catalog, cases[::step], every=True)
     assert [fault.message for fault in outcome.faults] == []
 
 
@@ -229,8 +228,7 @@ def test_the_command_refuses_what_matches_nothing(arguments: list[str], message:
 
 
 def test_a_refusal_ends_the_command_with_2() -> None:
-    command = [sys.executable, "-m", "trt_conformance.cli", "mutants", "--mutant", "nobody"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run_command("mutants", "--mutant", "nobody")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("no mutant matches 'nobody'")
 

@@ -44,7 +44,7 @@ def test_a_run_without_an_end_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(fork_server, "PATIENCE_S", 0.1)
     server = fork_server.ForkServer(pytest_environment())
     with pytest.raises(subprocess.TimeoutExpired):
-        server.run(["cases/test_forward.py"], ROOT, pytest_environment())
+        server.run("pytest", ["cases/test_forward.py"], ROOT, pytest_environment())
     monkeypatch.undo()
-    assert server.run(["--version"], ROOT, pytest_environment()).returncode == 0
+    assert server.run("pytest", ["--version"], ROOT, pytest_environment()).returncode == 0
     server.close()

@@ -1,7 +1,7 @@
-"""Runs pytest in processes forked from this one, which has imported what a run of the suite imports.
+"""Runs pytest and the command in processes forked from this one, which has imported what they import.
 
 A run that starts from nothing spends over a second of processor time on imports, which is most of what a small run
-takes. A forked run has its own memory, environment, folder and streams, and ends as ``python -m pytest`` does.
+takes. A forked run has its own memory, environment, folder and streams, and ends as ``python -m MODULE`` does.
 
 Reads one `Request` a line from stdin, in JSON, and answers each with the exit code.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -32,8 +33,9 @@ PATIENCE_S = 600
 
 
 class Request(TypedDict):
-    """A run: its arguments, folder and environment, and the files for what it writes to stdout and stderr."""
+    """A run of a module: its arguments, folder and environment, and files for what it writes to stdout and stderr."""
 
+    module: str
     arguments: list[str]
     folder: str
     environment: dict[str, str]
@@ -49,9 +51,9 @@ class ForkServer:
         self._process: subprocess.Popen[str] | None = None
 
     def run(
-        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+        self, module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        """Run pytest in a folder.
+        """Run a module, such as ``pytest``, in a folder.
 
         Raises:
             TimeoutExpired: the run took longer than `PATIENCE_S`. It is killed, with the server.
@@ -60,6 +62,7 @@ class ForkServer:
             files = Path(written, "stdout"), Path(written, "stderr")
             code = self._ask(
                 {
+                    "module": module,
                     "arguments": list(arguments),
                     "folder": str(folder),
                     "environment": dict(environment),
@@ -105,6 +108,7 @@ def main() -> int:
     """Serve until stdin ends. In a forked process: the run's exit code."""
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main(["-p", "no:cacheprovider", "--markers", "cases"])  # imports the suite as a run does
+    importlib.import_module("trt_conformance.cli")
     for line in sys.stdin:
         request: Request = json.loads(line)
         with warnings.catch_warnings():
@@ -127,9 +131,9 @@ def _run(request: Request) -> int:
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     tempfile.tempdir = None
-    sys.argv = ["pytest", *request["arguments"]]
+    sys.argv = [request["module"], *request["arguments"]]
     try:
-        runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         return int(ended.code or 0)
     return 0

@@ -110,7 +110,7 @@ def run_pytest(*arguments: str, root: Path = ROOT, path: Sequence[Path] = ()) ->
     environment = pytest_environment() | {"PYTHONPATH": os.pathsep.join(map(str, packages))}
     given = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments)
     if hasattr(os, "fork") and not path and not is_checkout:
-        return _fork_server().run(given, root, environment)
+        return _fork_server().run("pytest", given, root, environment)
     return subprocess.run(
         [sys.executable, "-m", "pytest", *given],
         cwd=root,
@@ -120,6 +120,16 @@ def run_pytest(*arguments: str, root: Path = ROOT, path: Sequence[Path] = ()) ->
         timeout=600,
         check=False,
     )
+
+
+def run_command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``trt-conformance`` in a process of its own, in the checkout, with these variables of the environment."""
+    given = pytest_environment() | {"PYTHONPATH": str(ROOT / "harness")} | environment
+    words = [str(argument) for argument in arguments]
+    if hasattr(os, "fork"):
+        return _fork_server().run("trt_conformance.cli", words, ROOT, given)
+    command = [sys.executable, "-m", "trt_conformance.cli", *words]
+    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=600, check=False)
 
 
 def pytest_environment() -> dict[str, str]:

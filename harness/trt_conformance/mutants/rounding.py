@@ -102,7 +102,7 @@ def _outputs() -> Iterator[Mutant]:
                     return to_bits(sums, bits, cut).astype(np.float32)
 
                 applies = conditions.in_precision(precision)
-                yield Mutant(f"{precision}_output_{name}", f"outputs {doc}", applies, sums=written)
+                yield Mutant(f"{precision}_output_{name}", f"{precision} outputs {doc}", applies, sums=written)
 
 
 def _operands() -> Iterator[Mutant]:
@@ -164,6 +164,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *_operands(),
     *_halves(),
     *_subnormals(),
-    Mutant("fp32_bias_in_tf32", "the bias is truncated to TF32", conditions.in_precision("fp32"), bias=bias_in_tf32),
-    Mutant("tf32_bias_in_tf32", "the bias is truncated to TF32", conditions.in_precision("tf32"), bias=bias_in_tf32),
+    *(
+        Mutant(f"{precision}_bias_in_tf32", f"the bias of {precision} is truncated to TF32", applies, bias=bias_in_tf32)
+        for precision, applies in ((name, conditions.in_precision(name)) for name in ("fp32", "tf32"))
+    ),
 )

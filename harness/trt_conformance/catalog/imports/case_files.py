@@ -180,7 +180,7 @@ def _entry(layer: Layer, names: _Names, choices: Choices, stem: str) -> tuple[di
     if layer.formats != ("LINEAR", "LINEAR"):
         entry["formats"] = dict(zip(("input", "output"), layer.formats, strict=True))
     if layer.epilogue:
-        entry["epilogue"] = [step.model_dump(exclude_none=True) for step in layer.epilogue]
+        entry["epilogue"] = [step.model_dump(exclude_defaults=True) for step in layer.epilogue]
     files: dict[str, bytes] = {}
     if layer.weights is not None:
         for tensor, values, shape in (
