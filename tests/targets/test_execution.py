@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import make_case
-from tests.support.host_cuda import engine
+from tests.support.host_cuda import Context, engine
 from trt_conformance.checks.execution_modes import check_execution_modes
 from trt_conformance.checks.repeats import check_repeats
 from trt_conformance.checks.subject import Subject
@@ -14,7 +14,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT, OUTPUT, feeds_of
 from trt_conformance.targets.device import cuda
 from trt_conformance.targets.engines import Engines
-from trt_conformance.targets.errors import Unsupported
+from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.protocols import OTHER_OUTPUT
 
@@ -129,3 +129,45 @@ def test_a_wrong_second_context_fails(monkeypatch):
     assert found.status == "fail"
     assert "second_context: the bits of the output" in found.message
     assert f"together: the bits of the {OTHER_OUTPUT}" in found.message
+
+
+def with_profiles(*further: tuple[int, int]) -> Case:
+    """A dynamic case that runs a batch of 2, with further profiles from one batch to another."""
+    low, high = [1, 3, 6, 9], [4, 3, 6, 9]
+    dynamic = {"shape": [-1, 3, 6, 9], "min": low, "opt": low, "max": high, "run": [[2, 3, 6, 9]]}
+    dynamic["further_profiles"] = [
+        {"min": [least, 3, 6, 9], "opt": [most, 3, 6, 9], "max": [most, 3, 6, 9]} for least, most in further
+    ]
+    return make_case(
+        input={"shape": [2, 3, 6, 9], "fill": "uniform"}, kernel={"shape": [4, 3, 3, 3], "fill": "uniform"},
+        dynamic=dynamic,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("profiles", "index"), [([], None), ([(5, 7)], None), ([(2, 2)], 1), ([(3, 7), (1, 8)], 2), ([(1, 1)], None)]
+)
+def test_a_profile_that_holds_the_shape_serves_a_second_context(monkeypatch, profiles, index):
+    case = with_profiles(*profiles)
+    chosen = []
+    monkeypatch.setattr(
+        Context, "set_optimization_profile_async", lambda self, at, stream: not chosen.append(at), raising=False
+    )
+    tested, _ = engine(monkeypatch, case)
+    assert ("further_profile" in tested.execution_modes()) == (index is not None)
+    if index is not None:
+        feeds = feeds_of(case)
+        assert np.array_equal(tested.run_in_mode("further_profile", feeds)[OUTPUT], right(case, feeds))
+        assert chosen == [index]
+
+
+def test_a_profile_that_is_refused_and_one_that_computes_otherwise_are_found(monkeypatch):
+    case = with_profiles((1, 8))
+    monkeypatch.setattr(Context, "set_optimization_profile_async", lambda *_: False, raising=False)
+    tested, _ = engine(monkeypatch, case)
+    with pytest.raises(Refused, match="profile 1 was refused"):
+        tested.run_in_mode("further_profile", feeds_of(case))
+    monkeypatch.setattr(Context, "set_optimization_profile_async", lambda *_: True)
+    tested, _ = engine(monkeypatch, case, later=lambda y: y + 1)
+    feeds = feeds_of(case)
+    assert not np.array_equal(tested.run_in_mode("further_profile", feeds)[OUTPUT], right(case, feeds))

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from trt_conformance.targets.tensorrt.placing import Places, give_scratch
 from trt_conformance.targets.tensorrt.plans import Plan
 from trt_conformance.targets.tensorrt.quiet import Quiet
 from trt_conformance.targets.tensorrt.reporting import laid_out, reported
+from trt_conformance.targets.tensorrt.shapes import further_profile
 from trt_conformance.targets.timing import gpu, quick
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 from trt_conformance.targets.timing.yardstick import spin_seconds
@@ -79,6 +81,8 @@ class TensorRTEngine:
                 self._execution_modes[POISONED] = self._in_poisoned_workspace
             else:
                 self._execution_modes["second_context"] = self._in_second_context
+        if (index := further_profile(case)) is not None:
+            self._execution_modes["further_profile"] = partial(self._in_profile, index)
         if has_bindings:
             self._execution_modes["bindings"] = self._by_bindings
 
@@ -195,6 +199,14 @@ class TensorRTEngine:
 
     def _in_second_context(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         return self._run(feeds, made(self._api, self._engine.create_execution_context()))
+
+    def _in_profile(self, index: int, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """In a second context, which another profile of the engine serves."""
+        context = made(self._api, self._engine.create_execution_context())
+        if not context.set_optimization_profile_async(index, self._stream.handle):
+            raise Refused("run", self._errors(f"profile {index} was refused"))
+        self._stream.synchronize()
+        return self._run(feeds, context)
 
     def _reloaded(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Serialized and loaded again: with the weights that it was refitted with, unless they are stripped."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT
 from trt_conformance.core.types import PaddingMode
 from trt_conformance.targets.protocols import Configuration
@@ -30,6 +31,17 @@ def infer_shapes(api: Api, configurations: Iterable[Configuration]) -> Iterator[
         if probe is None:
             probe = probes[configuration.window] = _Probe(api, configuration)
         yield probe.shape(configuration, mode)
+
+
+def further_profile(case: Case) -> int | None:
+    """The index of the first profile behind the one that is run that holds the shape that is run first, if any."""
+    if case.dynamic is None or case.dynamic.profile == "none":
+        return None
+    for index, held in enumerate(case.dynamic.further_profiles, start=1):
+        ends = zip(held.min, case.run_shapes[0], held.max, strict=True)
+        if all(low <= size <= high for low, size, high in ends):
+            return index
+    return None
 
 
 class _Probe:
