@@ -31,6 +31,10 @@ def hidden(**fields):
         {"precision": "int8"},
         {"epilogue": [{"op": "relu"}]},
         {"bias": {"fill": "zeros"}},
+        {
+            "set": {"padding_nd": [1, 1]},
+            "epilogue": [{"op": "concat"}, {"op": "relu"}, {"op": "max_pool", "window": [2, 2]}],
+        },
         # Of these windows, the middle tap alone reads the input along W.
         {
             "input": {"shape": [1, 4, 7, 5], "fill": "exact_integers"},

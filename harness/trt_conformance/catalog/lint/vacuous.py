@@ -173,16 +173,16 @@ def _weakness(
         if not tried:
             return None
         return unseen(expected, x, w, b, attributes, output, drawn) or _idle(
-            steps, lambda left: expected(x, w, b, attributes, left), output
+            steps, lambda some: expected(x, w, b, attributes, some), output
         )
 
 
 def _idle(
-    steps: tuple[EpilogueOperation, ...], without: Callable[[tuple[EpilogueOperation, ...]], Float64], output: Float64
+    steps: tuple[EpilogueOperation, ...], given: Callable[[tuple[EpilogueOperation, ...]], Float64], output: Float64
 ) -> str | None:
-    """The operation after the layer that changes no value of the output."""
+    """The operation after the layer that changes no value of the output. Those that change its shape cannot be idle."""
+    shapes = [given(steps[:place]).shape for place in range(len(steps) + 1)]
     for place, step in enumerate(steps):
-        other = without((*steps[:place], *steps[place + 1 :]))
-        if other.shape == output.shape and (other == output).all():
+        if shapes[place] == shapes[place + 1] and (given((*steps[:place], *steps[place + 1 :])) == output).all():
             return f"the output stays the same if {step.op} is left out"
     return None
