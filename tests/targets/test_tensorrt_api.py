@@ -1,14 +1,18 @@
 """Every name of TensorRT's that the adapter uses exists in each version whose names are known, or is probed for.
 
 TensorRT 10 and 11 need NVIDIA's own index, so that no test imports them. TensorRT-RTX has the API of 10 and later and
-is imported; the names of 10.13 are those of its type stubs.
+is imported. The names of 10.13 are those of its type stubs, those of later versions of their bindings
+(`tests/support/api_names.py`).
 """
 
 import ast
+import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.support.api_names import api_of, listed, names_of
 from trt_conformance.core.paths import ROOT
 
 ADAPTER = ROOT / "harness" / "trt_conformance" / "targets" / "tensorrt"
@@ -65,22 +69,24 @@ OWN = {
     "engine": {"run", "close", "measure", "enqueue", "serialize", "_stream", "_buffers"},
     "builder": {"model_dump", "prepare", "close", "define", "build", "build_with", "tactics", "load"},
     "cache": {"get", "put", "has"},
-    "layer": {"reads", "type", "name", "kernel"},
+    "layer": {"reads", "type", "name", "kernel", "shape", "assignments"},
     "tensor": {"get", "ndim", "shape", "dtype"},
     "trt": {"__version__"},
     "context": {"name"},
 }
-TENSORRT_10 = ROOT / "tests" / "data" / "tensorrt_api_10_13.txt"
-
-
-def names_of_10():
-    lines = (line for line in TENSORRT_10.read_text().splitlines() if not line.startswith("#"))
-    return {name: set(members.split()) for name, _, members in (line.partition(":") for line in lines)}
+LISTS = sorted((ROOT / "tests" / "data").glob("tensorrt_api_*.txt"))
 
 
 def names_of_rtx():
     trt = pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
     return {name: set(dir(getattr(trt, name))) for name in dir(trt) if isinstance(getattr(trt, name), type)}
+
+
+every_version = pytest.mark.parametrize(
+    "names",
+    [*(lambda path=path: names_of(path.read_text()) for path in LISTS), names_of_rtx],
+    ids=[*(path.stem.removeprefix("tensorrt_api_").replace("_", ".") for path in LISTS), "rtx"],
+)
 
 
 def unknown(sources, api):
@@ -107,12 +113,12 @@ def adapter():
     return {path.name: path.read_text() for path in sorted(Path(ADAPTER).glob("*.py"))}
 
 
-@pytest.mark.parametrize("names", [names_of_10, names_of_rtx], ids=["tensorrt-10.13", "tensorrt_rtx"])
+@every_version
 def test_every_name_exists_or_is_probed_for(names):
     assert not unknown(adapter(), names())
 
 
-@pytest.mark.parametrize("names", [names_of_10, names_of_rtx], ids=["tensorrt-10.13", "tensorrt_rtx"])
+@every_version
 @pytest.mark.parametrize(
     ("source", "found"),
     [
@@ -131,3 +137,27 @@ def test_no_probe_is_left_over():
     used = {node.attr for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)}
     assert not {name for name, probe in PROBED.items() if probe not in text or name not in used}
     assert not {file for file, probe in PROBED_FILES.items() if probe not in adapter()[file]}
+
+
+def test_the_lists_are_those_of_several_versions():
+    assert [path.stem for path in LISTS] == [
+        f"tensorrt_api_{version}" for version in ("10_13", "10_16", "11_1", "11_4")
+    ]
+    for path in LISTS:
+        version = path.stem.removeprefix("tensorrt_api_").replace("_", ".")
+        assert path.read_text().startswith(f"# Names of TensorRT {version}")
+        assert {"Builder", "IBuilderConfig", "IConvolutionLayer"} <= names_of(path.read_text()).keys()
+
+
+def test_names_are_read_from_bindings_without_their_libraries(tmp_path):
+    """Of TensorRT-RTX, whose names are also known from the module as it is installed."""
+    if not all(map(shutil.which, ("cc", "nm", "objdump"))):
+        pytest.skip("needs a C compiler, nm and objdump")
+    bindings = pytest.importorskip("tensorrt_rtx_bindings.tensorrt_rtx", reason="TensorRT-RTX is not installed")
+    wheel = tmp_path / "tensorrt_rtx_bindings-1-cp311.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(bindings.__file__, "tensorrt_rtx_bindings/tensorrt_rtx.so")
+    found, installed = api_of(wheel), names_of_rtx()
+    assert {"Builder", "INetworkDefinition"} <= found.keys() <= installed.keys()
+    assert all(set(members) <= installed[name] for name, members in found.items())
+    assert names_of(listed(found, ["Builder", "Missing"], ["one", "two"])) == {"Builder": set(found["Builder"])}
