@@ -1,6 +1,7 @@
 """A known difference is accepted where it is stated and as it is stated, and nowhere else."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,6 +82,36 @@ def test_a_pattern_of_cases_that_may_differ_must_match_some(tmp_path):
     (tmp_path / "known.toml").write_text("\n".join(["[[expectation]]", *lines, "also = ['no/such-*']"]))
     _, faults = read_expectations(tmp_path, ["exact/depthwise-int8"])
     assert [fault.message for fault in faults] == ['also: "no/such-*" matches no case']
+
+
+@pytest.mark.parametrize(
+    ("target", "is_suite", "message"),
+    [
+        ("tensort-*", True, 'targets: unknown target "tensort-*"; did you mean "tensorrt"?'),
+        ("tensort-*", False, None),
+        ("acme-*", True, None),
+        ("acme-*", False, None),
+        ("tensorrt-*", True, None),
+    ],
+)
+def test_a_target_of_a_users_own_is_known_by_any_name(tmp_path, monkeypatch, target, is_suite, message):
+    """In the suite's own files, a name that resembles a registered target's is taken for a misspelled one."""
+    if is_suite:
+        monkeypatch.setattr("trt_conformance.catalog.expectations.SUITE", SimpleNamespace(expectations=tmp_path))
+    fields = KNOWN.model_dump(mode="json", exclude={"link", "where", "also", "targets", "versions"})
+    lines = ["[[expectation]]", *(f"{key} = {value!r}" for key, value in fields.items()), f"targets = [{target!r}]"]
+    (tmp_path / "known.toml").write_text("\n".join(lines))
+    entries, faults = read_expectations(tmp_path, None)
+    assert [fault.message for fault in faults] == ([message] if message else [])
+    assert Expectations(entries).apply(verdict(target=target.replace("*", "1.0"))).known == KNOWN.id
+    assert Expectations(entries).apply(verdict(target="other-1.0")).known == ""
+
+
+@pytest.mark.parametrize("name", ["acme", "acme-kernel", "acme-8.6.x-gpu"])
+def test_a_name_without_a_version_is_in_no_range(name):
+    ours = KNOWN.model_copy(update={"targets": ("acme*",)})
+    assert Expectations([ours]).apply(verdict(target=name)).known == ""
+    assert Expectations([ours.model_copy(update={"versions": ""})]).apply(verdict(target=name)).known == KNOWN.id
 
 
 def with_checks(folder, *checks):

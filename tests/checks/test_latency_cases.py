@@ -343,6 +343,22 @@ def test_options_that_cannot_be(options, processes, text):
         check_options(RunOptions(latency="full", time_limit_s=300.0, **options), processes)
 
 
+@pytest.mark.parametrize("latency", [None, "off", "quick"])
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"latency_modes": ("kernel",)}, "--latency-mode can"),
+        ({"cold": "weights"}, "--cold can"),
+        ({"latency_limit_s": 3.0}, "--latency-limit can"),
+        ({"latency_modes": ("graph",), "cold": "all"}, "--latency-mode and --cold can"),
+    ],
+)
+def test_options_of_full_latencies_are_refused_without_them(latency, options, names):
+    with pytest.raises(pytest.UsageError, match=f"^{names} only be used with --latency=full"):
+        check_options(RunOptions(latency=latency, **options), None)
+    check_options(RunOptions(latency=latency), None)
+
+
 @pytest.mark.parametrize(
     ("cold", "plan", "word"),
     [(None, (False, False), "warm"), ("all", (True, False), "cold"), ("weights", (True, True), "cold weights")],

@@ -275,7 +275,7 @@ def test_the_suites_own_cases_are_the_default() -> None:
         (["golden", "observe"], "trt-conformance golden observe: Missing option '--target'."),
         (["golden", "observe", "--target", "nothing"], "--target nothing: no such target"),
         (["golden", "show", "/no/such.h5"], "/no/such.h5 does not exist"),
-        (["report", "/no/such"], "/no/such: cannot be read: "),
+        (["report", "/no/such"], "/no/such: no such file or folder: "),
     ],
 )
 def test_bad_input_ends_with_2_and_one_line(arguments: list[str], message: str) -> None:

@@ -180,7 +180,7 @@ def test_ctrl_c_leaves_a_whole_record(tmp_path, monkeypatch):
         (["--time", "0"], "--time: expected a duration such as 90s, 30m or 8h, got '0'"),
         (["--near", "no/such"], "no case has the id 'no/such'"),
         (["--near", "layers/window_of_one_axis"], "--near: "),
-        (["--resume", "none.jsonl"], "none.jsonl: cannot be read"),
+        (["--resume", "none.jsonl"], "none.jsonl: no such file or folder"),
         (["--resume", RECORD], "not the record of a search: `trt-conformance explore` did not write it"),
         (["--resume", RECORD, "--seed", 3], "--seed: a search that is resumed has that of its record; leave it out"),
     ],

@@ -142,8 +142,8 @@ def broken(kind):
         ("nested without end", ":1: not a line of a run record: line 1: nested more than 64 levels"),
         ("begun at no time", ":1: started:"),
         ("two records", "more than one record?"),
-        ("a folder without one", "cannot be read"),
-        ("absent", "cannot be read"),
+        ("a folder without one", "contains no run record"),
+        ("absent", "no such file or folder"),
     ],
 )
 @pytest.mark.parametrize("side", ["base", "new"])

@@ -141,7 +141,7 @@ def broken(folder, kind):
         ("figures", ":2: figures: the median of samples is below"),
         ("fraction", "figures.fraction"),
         ("empty", "contains no run record"),
-        ("missing", "cannot be read"),
+        ("missing", "no such file or folder"),
     ],
 )
 def test_a_record_that_cannot_be_used_leaves_the_database_as_it_was(runs, tmp_path, kind, message):
@@ -211,7 +211,7 @@ def test_a_broken_record_ends_the_command_with_2(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert "cannot be read" in capsys.readouterr().err
+    assert "no such file or folder" in capsys.readouterr().err
 
 
 def test_one_run_and_texts_of_targets(tmp_path):

@@ -152,8 +152,8 @@ def test_a_foreign_file_is_refused(tmp_path, content, said):
 
 
 def test_what_is_not_there_is_refused(tmp_path):
-    assert "cannot be read: No such file" in refusal(tmp_path / "nothing.jsonl")
-    with pytest.raises(ConformanceError, match=r"record\.jsonl: cannot be read"):
+    assert "no such file or folder: expected the folder of a run" in refusal(tmp_path / "nothing.jsonl")
+    with pytest.raises(ConformanceError, match="contains no run record: expected the folder of a run"):
         read_record(tmp_path)
 
 

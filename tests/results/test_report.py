@@ -529,7 +529,7 @@ def test_no_record_ends_the_command_with_2(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert "cannot be read" in capsys.readouterr().err
+    assert "no such file or folder" in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_written_is_reported(tmp_path):

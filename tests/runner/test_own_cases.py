@@ -75,6 +75,40 @@ def test_the_rerun_line_names_the_folder(here):
     assert (again.case, again.check, again.message) == (failed.case, failed.check, failed.message)
 
 
+OWN_DIFFERENCE = """\
+[[expectation]]
+id = "flips"
+cause = "deviation"
+doc = "our library flips the kernel"
+targets = ["flipped*"]
+cases = ["one/plain-fp32"]
+checks = ["forward", "inputs"]
+phase = "compare"
+difference = "kernel_flipped|second input"
+"""
+
+
+RIGHT = """\
+from trt_conformance.targets.numpy import NumpyTarget
+
+class Right(NumpyTarget):
+    name = "flipped_no_more"
+"""
+
+
+def test_own_expectations_name_an_own_target(here):
+    """The difference is known; where it is gone, the run fails until the entry is removed."""
+    (here / "my cases" / "expectations").mkdir()
+    (here / "my cases" / "expectations" / "ours.toml").write_text(OWN_DIFFERENCE)
+    run = [str(ROOT / "cases" / "test_forward.py"), "--no-isolation", "--record-root=records", "--cases", "my cases"]
+    (here / "right.py").write_text(RIGHT)
+    known, gone = run_pytest_often([[*run, "--target", FLIPPED], [*run, "--target", "right.py:Right"]], here)
+    assert known[0] == 0, known[1]
+    assert {v.known for v in records(here)[0].verdicts if v.check == "forward"} == {"flips"}
+    assert gone[0] == 1, gone[1]
+    assert "flips" in gone[1]
+
+
 def test_what_cannot_be_run_is_refused_in_words(here):
     shutil.rmtree(here / "my cases" / "golden")
     tests = [str(ROOT / "cases"), "--target", "numpy", "--no-isolation", "--no-record"]

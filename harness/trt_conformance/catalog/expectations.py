@@ -60,9 +60,6 @@ class Expectation(Model):
             raise ValueError('"cases" or "where" is needed: which cases differ')
         if self.cause == "bug" and not self.link:
             raise ValueError('cause "bug" needs "link": the URL of the report')
-        for pattern in self.targets:
-            if TargetName.parse(pattern).flavour not in FLAVOURS:
-                raise ValueError(f"targets: unknown target {shown(pattern)}; names begin with {', '.join(FLAVOURS)}")
         try:
             SpecifierSet(self.versions)
         except InvalidSpecifier:
@@ -252,6 +249,8 @@ def read_expectations(
             if (earlier := first.setdefault(entry.id, place)) != place:
                 source.fault((*path, "id"), f"duplicate id {shown(entry.id)}: already at {earlier}")
             _check_names(source, path, entry)
+            if root == SUITE.expectations:
+                _check_targets(source, path, entry)
             if ids is not None:
                 _check_patterns(source, path, entry, ids)
             if cases is not None:
@@ -306,6 +305,15 @@ def _check_names(source: Source, path: KeyPath, entry: Expectation) -> None:
         else:
             continue
         source.fault((*path, "checks", index), f"checks: {message}")
+
+
+def _check_targets(source: Source, path: KeyPath, entry: Expectation) -> None:
+    """A name that resembles a known one is misspelled; any other is that of a user's own target."""
+    for index, pattern in enumerate(entry.targets):
+        flavour = TargetName.parse(pattern).flavour
+        hint = closest(flavour, FLAVOURS)
+        if hint and flavour not in FLAVOURS:
+            source.fault((*path, "targets", index), f"targets: unknown target {shown(pattern)}{hint}")
 
 
 def _check_patterns(source: Source, path: KeyPath, entry: Expectation, ids: Sequence[str]) -> None:

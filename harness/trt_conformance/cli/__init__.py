@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import re
 import sys
 import traceback
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -147,4 +148,17 @@ def _usage(error: Exception) -> str:
     if context is None or message == context.get_help():
         return message
     command = context.command_path
-    return f"{command}: {one_line(' '.join(message.split()))} (`{command} --help` lists what it takes)"
+    said = one_line(" ".join(message.split())).replace(" Value error,", "")
+    return f"{command}: {_elsewhere(said, context) or said} (`{command} --help` lists what it takes)"
+
+
+def _elsewhere(message: str, context: Any) -> str:
+    """For a command that only a group has, such as ``lint``: where it is. Empty for any other message."""
+    named = re.match(r"No such command '([^']+)'", message)
+    groups = getattr(context.command, "commands", {}).items()
+    found = [f"{group} {named[1]}" for group, one in groups if named and named[1] in getattr(one, "commands", {})]
+    return (
+        f"No such command {named[1]!r}: use {' or '.join(f'`{PROGRAM} {one}`' for one in found)}"
+        if named and found
+        else ""
+    )

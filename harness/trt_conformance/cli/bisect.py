@@ -9,7 +9,9 @@ import typer
 
 from trt_conformance.cli.output import AsJson, print_json, print_table
 
-Case = Annotated[str, typer.Argument(metavar="CASE", help="A case's full id, or a pattern such as 'set_input/*'.")]
+Case = Annotated[
+    str, typer.Argument(metavar="CASE", help="An id, with or without its precision, or a pattern with * and ?.")
+]
 Over = Annotated[
     list[Path],
     typer.Option(

@@ -73,7 +73,9 @@ def claims(
     cases: Cases = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the claims of NVIDIA's documents, what it takes to check each, and how many cases do.
+    """List the claims of NVIDIA's documents.
+
+    It says what it takes to check each, and how many cases do.
 
     A claim that no case checks is listed with the reason.
     """
@@ -195,7 +197,9 @@ def coverage(
     cases: Cases = None,
     as_json: AsJson = False,
 ) -> None:
-    """List which values, pairs and triples of values the sweeps' cases cover, and which edges all cases reach.
+    """List the values, pairs and triples that the sweeps cover.
+
+    It also lists which edges all cases reach.
 
     Edges are powers of two, one less and one more. Exit code 1 if a possible combination is missed, if a range between
     edges is neither reached by any tier nor left out by the folder's unreached.toml, or if it is both.
@@ -224,7 +228,7 @@ def show(
     cases: Cases = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one case with defaults applied: its fields, attributes, output shapes and claims."""
+    """Show one case: fields, attributes, output shapes, claims."""
     catalog = read_catalog(folders_of(cases))
     found = one_case(catalog, case)
     facts = _facts(found, catalog)

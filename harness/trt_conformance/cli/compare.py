@@ -60,7 +60,9 @@ class Judging:
     ] = None
     tolerance: Annotated[
         float | None,
-        typer.Option(min=0.001, help="The change of a latency that is tolerated, as a fraction.", show_default="0.02"),
+        typer.Option(
+            metavar="FRACTION", min=0.001, help="The change of a latency that is tolerated.", show_default="0.02"
+        ),
     ] = None
     normalise: Annotated[
         bool | None,
@@ -73,13 +75,15 @@ class Judging:
         bool | None, typer.Option("--across-modes", help="Compare latencies timed in different modes.")
     ] = None
     plan_bytes_tolerance: Annotated[
-        float | None, typer.Option(help="How much larger each plan may be, as a fraction.", show_default="any")
+        float | None, typer.Option(metavar="FRACTION", help="How much larger each plan may be.", show_default="any")
     ] = None
     device_memory_tolerance: Annotated[
-        float | None, typer.Option(help="How much more device memory each engine may need.", show_default="any")
+        float | None,
+        typer.Option(metavar="FRACTION", help="How much more device memory each engine may need.", show_default="any"),
     ] = None
     build_time_tolerance: Annotated[
-        float | None, typer.Option(help="How much longer all builds together may take.", show_default="any")
+        float | None,
+        typer.Option(metavar="FRACTION", help="How much longer all builds together may take.", show_default="any"),
     ] = None
 
     @property

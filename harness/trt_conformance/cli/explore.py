@@ -46,7 +46,9 @@ ForTime = Annotated[str, typer.Option("--time", metavar="TIME", help="How long t
 MostDraws = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Stop after so many draws.", show_default="no limit")
 ]
-Seed = Annotated[int | None, typer.Option(min=0, help="Determines every draw.", show_default="a random number")]
+Seed = Annotated[
+    int | None, typer.Option(metavar="N", min=0, help="Determines every draw.", show_default="a random number")
+]
 Focus = Annotated[
     str, typer.Option(metavar="WORD", help="A precision that every draw has, or a theme that each begins with.")
 ]
@@ -57,7 +59,9 @@ Resume = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option(min=1, max=MOST_JOBS, help="Processes that build and run.", show_default="one for each visible GPU"),
+    typer.Option(
+        metavar="N", min=1, max=MOST_JOBS, help="Processes that build and run.", show_default="one for each visible GPU"
+    ),
 ]
 RecordRoot = Annotated[
     Path, typer.Option(metavar="DIR", help="Folder in which the record is written.", show_default="reports/runs")
@@ -77,7 +81,7 @@ def explore(
     record_root: RecordRoot = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Draw cases at random, judge them, and make the ones that fail small.
+    """Draw cases at random, judge them, and shrink those that fail.
 
     Each fault that no earlier one explains is a find: it is made as small
     as possible and written as a case file beside the record.

@@ -161,7 +161,7 @@ class Run:
                 end = {"counts": dict(counts(self.verdicts)), "exit": self.exit_code, "stopped": self.is_stopped}
                 self._writer.close(end)
         except OSError as fault:
-            raise ConformanceError(f"the record cannot be written: {fault.strerror or fault}") from None
+            raise ConformanceError(f"{self._root}: the record cannot be written: {fault.strerror or fault}") from None
         if not self._quiet:
             typer.echo(self._summary(self._writer.folder))
 

@@ -34,7 +34,9 @@ Output = Annotated[
 
 
 def export(run: Run, form: Chosen, output: Output = None, cases: Cases = None) -> None:
-    """Write a run as JUnit XML, Markdown, CSV, Parquet, Prometheus metrics, or JSON for benchmark programs.
+    """Write a run in the formats of other programs.
+
+    JUnit XML, Markdown, CSV, Parquet, Prometheus metrics, and JSON for benchmark programs:
 
     github-benchmark has latencies for github-action-benchmark's tool customSmallerIsBetter, github-benchmark-engines
     bytes of plans and device memory for the same, github-benchmark-counts what passes for its customBiggerIsBetter,

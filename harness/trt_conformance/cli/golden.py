@@ -48,7 +48,7 @@ Archive = Annotated[
 
 @app.command()
 def verify(cases: Cases = None, golden: Golden = None, archive: Archive = None, as_json: AsJson = False) -> None:
-    """Check the goldens against the cases, the manifest and the reference.
+    """Check the goldens against cases, manifest and reference.
 
     Every golden must exist, belong to a case, be listed in the manifest,
     and have the values that the reference computes.
@@ -135,8 +135,10 @@ def show(
     golden: Golden = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show goldens: their origin, and their values, rounded; or the hash of
-    an output with its shape and its first, middle and last value.
+    """Show goldens: their origin, and their values or their hash.
+
+    Values are rounded. With a hash are the output's shape and its first,
+    middle and last value.
 
     Goldens of a case must be listed in the manifest. A golden file that
     is given as such is shown whether it is listed or not.

@@ -40,7 +40,9 @@ def history(
     top: Top = 20,
     case: Cases = None,
 ) -> None:
-    """Show what changed most from the first of many runs to the last: latencies, error fractions, sizes of engines.
+    """Show what changed most from the first of many runs to the last.
+
+    This covers latencies, error fractions, and sizes of engines.
 
     Latencies are listed with the standard error of their median, and
     the changes of versions and devices that came with the largest step.

@@ -26,7 +26,9 @@ Only = Annotated[
 
 
 def matrix(runs: Runs, output: Output = None, target: Only = "*", as_json: AsJson = False) -> None:
-    """Set versions side by side: claims, families of cases, known differences.
+    """Set the runs of several versions side by side.
+
+    Tables list claims, families of cases and known differences.
 
     Each change between two neighboring versions of one flavor on one GPU is
     one line: what began or ended, became slower or faster, larger or smaller;

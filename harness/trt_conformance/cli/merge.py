@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trt_conformance.core.words import one_line
+from trt_conformance.core.words import counted, one_line
 
 Records = Annotated[list[Path], typer.Argument(metavar="RECORD...", help="The shards' records, or their folders.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write the record into.")]
@@ -15,7 +15,7 @@ Partial = Annotated[bool, typer.Option("--partial", help="Merge even if shards a
 
 
 def merge(records: Records, output: Output, partial: Partial = False) -> None:
-    """Combine the records of shards into one that report, compare, history and export read.
+    """Combine the records of shards into one that all commands read.
 
     Targets that ran on different kinds of machine stay separate. Records that contradict each other, come
     from different commits, or are not shards of one run are refused. With --partial, the merged record of an
@@ -33,4 +33,5 @@ def merge(records: Records, output: Output, partial: Partial = False) -> None:
     for line in merged.missing:
         typer.echo(one_line(f"warning: {line}"), err=True)
     path = save_record(output, merged.record)
-    typer.echo(f"{relative(path)}: {len(merged.record.verdicts)} verdicts of {len(records)} records")
+    verdicts, parts = counted(len(merged.record.verdicts), "verdict"), counted(len(records), "record")
+    typer.echo(f"{relative(path)}: {verdicts} of {parts}")

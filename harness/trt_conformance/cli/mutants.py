@@ -10,7 +10,7 @@ import typer
 
 from trt_conformance.cli.folders import Cases, Golden, folders_of
 from trt_conformance.cli.output import AsJson, print_json
-from trt_conformance.cli.selection import PATTERN_HELP, read_catalog
+from trt_conformance.cli.selection import PATTERN_HELP, read_catalog, select_cases
 from trt_conformance.core.errors import ConformanceError
 
 if TYPE_CHECKING:
@@ -74,10 +74,7 @@ def mutants(
 def _cases(catalog: Catalog, globs: Sequence[str]) -> tuple[Case, ...]:
     from trt_conformance.mutants import small
 
-    for glob in globs:
-        if not catalog.select([glob]):
-            raise ConformanceError(f"no case matches {glob!r} (`trt-conformance cases list` lists them)")
-    chosen = catalog.select(globs) if globs else [case for case in catalog.cases if case.tier is None]
+    chosen = select_cases(catalog, globs) if globs else [case for case in catalog.cases if case.tier is None]
     cases = small(chosen)
     if not cases:
         raise ConformanceError("all selected cases are too large: mutants run only on small cases")
@@ -85,11 +82,13 @@ def _cases(catalog: Catalog, globs: Sequence[str]) -> tuple[Case, ...]:
 
 
 def _mutants(globs: Sequence[str]) -> tuple[Mutant, ...]:
+    from trt_conformance.core.words import closest
     from trt_conformance.mutants import MUTANTS
 
     for glob in globs:
         if not any(fnmatchcase(mutant.name, glob) for mutant in MUTANTS):
-            raise ConformanceError(f"no mutant matches {glob!r} (`trt-conformance mutants` lists them)")
+            hint = closest(glob, [mutant.name for mutant in MUTANTS])
+            raise ConformanceError(f"no mutant matches {glob!r}{hint or '; `trt-conformance mutants` lists them'}")
     return tuple(m for m in MUTANTS if not globs or any(fnmatchcase(m.name, glob) for glob in globs))
 
 

@@ -16,7 +16,7 @@ import typer
 from trt_conformance.cli.folders import Cases, Golden, folders_of
 from trt_conformance.cli.output import AsJson, note, print_json
 from trt_conformance.cli.processes import opener, shared_out
-from trt_conformance.cli.selection import PATTERN_HELP, read_catalog
+from trt_conformance.cli.selection import PATTERN_HELP, read_catalog, select_cases
 from trt_conformance.cli.streams import sigterm_as_ctrl_c
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import RUNS
@@ -44,18 +44,21 @@ Chosen = Annotated[
     list[str] | None,
     typer.Option("--case", metavar="PATTERN", help=f"{PATTERN_HELP} Repeatable."),
 ]
-Times = Annotated[int, typer.Option(min=1, max=10_000, help="How many times to build each case.")]
+Times = Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="How many times to build each case.")]
 ByTactic = Annotated[
     bool,
     typer.Option("--every-tactic", help="Instead, build each case with each tactic that the builder could choose."),
 ]
 Count = Annotated[
     int | None,
-    typer.Option(min=1, help="At most so many cases, spread evenly over the selected ones.", show_default="100; 50"),
+    typer.Option(
+        metavar="N", min=1, help="At most so many cases, spread evenly over the selected ones.", show_default="100; 50"
+    ),
 ]
 Jobs = Annotated[
     int | None,
     typer.Option(
+        metavar="N",
         min=1,
         max=MOST_JOBS,
         help="How many builds at the same time; with several, nothing is timed.",
@@ -66,7 +69,10 @@ Budget = Annotated[
     float | None,
     typer.Option(min=1.0, metavar="SECONDS", help="Start no build after so many seconds.", show_default="none"),
 ]
-Tactics = Annotated[str, typer.Option(help="How long TensorRT searches for GPU kernels: fast, default or exhaustive.")]
+Tactics = Annotated[
+    str,
+    typer.Option(metavar="WORD", help="How long TensorRT searches for GPU kernels: fast, default or exhaustive."),
+]
 RecordRoot = Annotated[
     Path, typer.Option(metavar="DIR", help="Folder in which the record is written.", show_default="reports/runs")
 ]
@@ -201,7 +207,7 @@ class _Run:
                 end = {"counts": dict(counts(self.verdicts)), "exit": self.exit_code, "stopped": self.is_stopped}
                 self._writer.close(end)
         except OSError as fault:
-            raise ConformanceError(f"the record cannot be written: {fault.strerror or fault}") from None
+            raise ConformanceError(f"{self._root}: the record cannot be written: {fault.strerror or fault}") from None
         faults = sum(verdict.status in FAULTS and not verdict.known for verdict in self.verdicts)
         self._say(f"\n{counted(len(self.verdicts), 'case')}, {counted(faults, 'fault')}; record: {self._writer.path}")
 
@@ -228,10 +234,7 @@ def _every_tactic(cases: Sequence[Case], judging: Judging, builders: int) -> Eve
 
 def _select(catalog: Catalog, globs: Sequence[str], judging: Judging) -> list[Case]:
     """The cases to build: all that are accepted, untimed and without a known difference, unless others are selected."""
-    for glob in globs:
-        if not catalog.select([glob]):
-            raise ConformanceError(f"no case matches {glob!r} (`trt-conformance cases list` lists them)")
-    chosen = [case for case in catalog.select(globs) if case.reject is None and not case.large]
+    chosen = [case for case in select_cases(catalog, globs) if case.reject is None and not case.large]
     if not globs:
         chosen = [case for case in chosen if not case.latency and not judging.may_differ(case)]
     if not chosen:

@@ -19,7 +19,7 @@ Output = Annotated[
 
 
 def report(runs: Runs, output: Output = None, cases: Cases = None) -> None:
-    """Write a report of one or more runs as one self-contained HTML file.
+    """Write a report of one or more runs: one self-contained HTML file.
 
     The report of one run says what changed since the last run of its targets,
     if there is an earlier one beside it or an accepted one.

@@ -9,6 +9,7 @@ import typer
 
 from trt_conformance.cli.folders import Cases, folders_of, folders_of_run
 from trt_conformance.cli.selection import one_case, read_catalog
+from trt_conformance.core.errors import ConformanceError
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run record, or its folder.")]
 Chosen = Annotated[
@@ -32,10 +33,14 @@ def repro(
     The folder has a program that needs only TensorRT, NumPy and cuda-python, and exits with 1 where TensorRT differs
     from what is expected; the ONNX model, with commands of trtexec and Polygraphy; and the text of an issue.
     """
+    from trt_conformance.core.words import closest
     from trt_conformance.repro.package import write_repro
     from trt_conformance.results.record.record import read_record
 
     record = read_record(run)
+    names = {verdict.case for verdict in record.verdicts}
+    if not any(name == case or name.startswith(f"{case}-") for name in names):
+        raise ConformanceError(f"{run}: the run has no check of a case {case!r}{closest(case, names)}")
     found = one_case(read_catalog(folders_of(cases) if cases else folders_of_run(record)), case)
     folder = output or Path("repro") / found.id
     failure, files = write_repro(record, found, folder, target, check)

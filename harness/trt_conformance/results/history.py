@@ -68,6 +68,8 @@ def history(paths: Sequence[Path], database: Path | None = None) -> History:
         with replacing(database) as partial, closing(sqlite3.connect(partial)) as connection:
             _fill(connection, found)
             return _trends(connection)
+    except ConformanceError:
+        raise
     except (OSError, sqlite3.Error) as fault:
         raise ConformanceError(f"{database}: cannot be written: {fault}") from None
 
@@ -82,6 +84,8 @@ def history_of(records: Mapping[str, Record]) -> History:
 def _check_ours(database: Path) -> None:
     if not database.exists():
         return
+    if not database.is_file():
+        raise ConformanceError(f"{database}: is a folder and is not a history, so it is not overwritten")
     try:
         with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             (found,) = connection.execute("pragma application_id").fetchone()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import pairwise
 from statistics import median
 from typing import Any, Literal
 
+from trt_conformance.catalog.case_patterns import CasePatterns
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.json import finite
 from trt_conformance.core.target_name import TargetName
@@ -151,10 +151,6 @@ class Trend:
         return named | {"change": self.change, "moved": self.moved, "points": points}
 
 
-def _matches(case: str, pattern: str) -> bool:
-    return fnmatchcase(case, pattern) or fnmatchcase(case.rpartition("-")[0], pattern)
-
-
 def _distance(before: float, now: float) -> float:
     """The distance of two values; 0 for two equal infinities."""
     return 0.0 if before == now else abs(now - before)
@@ -184,9 +180,11 @@ class History:
             ConformanceError: a pattern matches no case.
         """
         for pattern in patterns:
-            if not any(_matches(trend.case, pattern) for trend in self.trends):
+            names = CasePatterns([pattern])
+            if not any(names.match_id(trend.case) for trend in self.trends):
                 raise ConformanceError(f"--case {pattern}: the runs have no trend of such a case")
-        kept = (trend for trend in self.trends if any(_matches(trend.case, pattern) for pattern in patterns))
+        wanted = CasePatterns(patterns)
+        kept = (trend for trend in self.trends if wanted.match_id(trend.case))
         return History(self.runs, tuple(kept))
 
     def changes(self) -> Iterator[tuple[HistoryRun, str]]:

@@ -126,10 +126,26 @@ def check_options(options: RunOptions, processes: int | None) -> None:
     if options.latency in ("quick", "full") and processes:
         raise pytest.UsageError("--latency cannot be combined with -n: parallel tests would disturb the measurement")
     if not options.full_latency:
+        _refuse_options_of_full_latencies(options)
         return
     if not 0 < options.latency_limit_s < options.time_limit_s:
         raise pytest.UsageError(
             f"--latency-limit {options.latency_limit_s:g} must be between 0 and --time-limit, {options.time_limit_s:g}"
+        )
+
+
+def _refuse_options_of_full_latencies(options: RunOptions) -> None:
+    """Quick latencies are of one mode with warm caches, and end by themselves."""
+    given = {
+        "--latency-mode": bool(options.latency_modes),
+        "--cold": options.cold is not None,
+        "--latency-limit": options.latency_limit_s != TimingPlan.limit_s,
+    }
+    names = [name for name, is_given in given.items() if is_given]
+    if names:
+        raise pytest.UsageError(
+            f"{' and '.join(names)} can only be used with --latency=full: quick latencies are of mode graph, "
+            "with warm caches"
         )
 
 
@@ -222,12 +238,13 @@ def _add_latency(group: pytest.OptionGroup) -> None:
         action="append",
         default=[],
         choices=MODES,
-        help="what to time; repeatable; by default graph on a GPU, host on a CPU",
+        help="what a full latency times; repeatable; by default graph on a GPU, host on a CPU",
     )
     group.addoption(
         "--cold",
         choices=COLDS,
-        help="empty the caches before each sample; with weights, the input is in them again, as behind another layer",
+        help="empty the caches before each sample of a full latency; with weights, the input is in them again, as "
+        "behind another layer",
     )
     group.addoption("--cold-l2", dest="cold", action="store_const", const="all", help="the same as --cold all")
     group.addoption(
@@ -235,7 +252,7 @@ def _add_latency(group: pytest.OptionGroup) -> None:
         type=float,
         default=TimingPlan.limit_s,
         metavar="SECONDS",
-        help="stop sampling a case after this time, even if its latency is not yet precise (default: %(default)g)",
+        help="stop sampling a full latency after this time, even if it is not yet precise (default: %(default)g)",
     )
 
 

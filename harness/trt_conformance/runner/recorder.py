@@ -62,7 +62,7 @@ class Recorder:
         except (OSError, ConformanceError) as fault:
             self._writer, self._is_broken = None, True
             reason = fault.strerror or str(fault) if isinstance(fault, OSError) else str(fault)
-            pytest.exit(one_line(f"the record cannot be written: {reason}"), returncode=2)
+            pytest.exit(one_line(f"{self._root}: the record cannot be written: {reason}"), returncode=2)
 
 
 def _interned(verdict: Verdict) -> str:

@@ -29,6 +29,8 @@ from trt_conformance.results.record.schema import SCHEMA_VERSION, EndLine, LineF
 
 FILE_NAME = "record.jsonl"
 COMPRESSED_NAME = "record.jsonl.gz"
+EXPECTED = f"the folder of a run, or its {FILE_NAME}"
+"""What a path to a record names."""
 MAX_BYTES = 1 << 30
 """The largest decompressed record that is read: some two million verdicts."""
 MAX_NESTING = 2
@@ -187,7 +189,7 @@ def record_paths(paths: Sequence[Path]) -> list[Path]:
     Raises:
         ConformanceError: a folder contains no run record.
     """
-    return list(dict.fromkeys(record.resolve() for path in paths for record in _below(path)))
+    return list({record.resolve(): record for path in paths for record in _below(path)}.values())
 
 
 def _below(path: Path) -> list[Path]:
@@ -197,7 +199,7 @@ def _below(path: Path) -> list[Path]:
         return [record]
     found = list(_within(path, MAX_NESTING))
     if not found:
-        raise ConformanceError(f"{path}: contains no run record")
+        raise ConformanceError(f"{path}: contains no run record: expected {EXPECTED}, or a folder of such folders")
     return found
 
 
@@ -242,7 +244,10 @@ def read_record(path: Path) -> Record:
             message names file and line.
     """
     if path.is_dir():
-        path = record_path(path) or path / FILE_NAME
+        found = record_path(path)
+        if found is None:
+            raise ConformanceError(f"{path}: contains no run record: expected {EXPECTED}")
+        path = found
     content = record_content(path)
     header: RunLine | None = None
     verdicts: list[Verdict] = []
@@ -292,7 +297,9 @@ def record_content(path: Path) -> bytes:
         ConformanceError: the file cannot be read or decompressed.
     """
     try:
-        if path.exists() and not path.is_file():
+        if not path.exists():
+            raise ConformanceError(f"{path}: no such file or folder: expected {EXPECTED}")
+        if not path.is_file():
             raise ConformanceError(f"{path}: not a regular file")
         content = path.read_bytes()
     except (OSError, ValueError) as fault:  # ValueError: a NUL in the name
@@ -321,7 +328,9 @@ def _check_header(path: Path, entry: Mapping[str, Any]) -> None:
         raise ConformanceError(f"{path}:1: not a run record: its first line is not a header")
     version = entry.get("schema_version")
     if version != SCHEMA_VERSION:
-        raise ConformanceError(f"{path}:1: schema version {shown(version)}; this program reads {SCHEMA_VERSION}")
+        is_newer = isinstance(version, int) and version > SCHEMA_VERSION
+        hint = ": read it with the trt-conformance that wrote it, or a newer one" if is_newer else ""
+        raise ConformanceError(f"{path}:1: schema version {shown(version)}; this program reads {SCHEMA_VERSION}{hint}")
 
 
 def _entries(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -28,7 +28,13 @@ def view_of(records: Sequence[Record], folders: Sequence[CaseFolder] = ()) -> Vi
     """Records with what the case files state of their cases; without it where they state nothing that can be read.
 
     ``folders`` are those of the case files, by default the ones that the records name.
+
+    Raises:
+        ConformanceError: a folder that was named is none.
     """
+    for folder in folders:
+        if not folder.path.is_dir():
+            raise ConformanceError(f"{folder.name}: {'is a file' if folder.path.exists() else 'no such directory'}")
     folders = folders or tuple(dict.fromkeys(folder for record in records for folder in record.folders))
     catalog: Catalog | None = None
     with suppress(ConformanceError):

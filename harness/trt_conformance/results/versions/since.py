@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
+from trt_conformance.catalog.case_patterns import CasePatterns
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.words import closest, shown
 from trt_conformance.results.causes import reason
@@ -79,7 +79,8 @@ def histories(found: Sequence[Version], pattern: str) -> tuple[CheckHistory, ...
     Raises:
         ConformanceError: no version has a check of such a case.
     """
-    keys = dict.fromkeys(key for version in found for key in version.verdicts if fnmatchcase(key[0], pattern))
+    names = CasePatterns([pattern])
+    keys = dict.fromkeys(key for version in found for key in version.verdicts if names.match_id(key[0]))
     if not keys:
         every = sorted({key[0] for version in found for key in version.verdicts})
         raise ConformanceError(f"no run has a check of case {shown(pattern)}{closest(pattern, every)}")
