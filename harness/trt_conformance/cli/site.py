@@ -17,7 +17,9 @@ Output = Annotated[
 
 
 def site(runs: Runs, output: Output) -> None:
-    """Write a static site: versions, GPUs, claims, families of cases, latencies over runs, badges.
+    """Write a static site about many runs.
+
+    It shows versions, GPUs, claims, families of cases, latencies over runs, and has badges.
 
     It needs no server and loads nothing. The folder is replaced as a whole,
     and only if it is a site.

@@ -21,8 +21,9 @@ Records = Annotated[
 
 
 def verify(records: Records, as_json: AsJson = False) -> None:
-    """Check that records can be submitted: the schema of every line, that the
-    run is complete, its commit and goldens, version and GPU.
+    """Check whether records can be submitted.
+
+    It checks the schema of every line, that the run is complete, its commit and goldens, version and GPU.
 
     Exit code 0 if all can be submitted, 1 if one cannot, 2 if there is no record.
     """
