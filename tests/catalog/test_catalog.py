@@ -303,11 +303,19 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "one operand and a quantized output": (
         ["quantize.input = 1.0  # here", *SCALED, "exact = true", 'quantize.only = "kernel"', "quantize.output = 1.0"],
-        "quantize: only, dequantize and between are for a layer with a float output and a float input",
+        "quantize: only and dequantize are for a layer with a float output and a float input",
     ),
     "one operand without exact data": (
         ["quantize.input = 1.0  # here", *SCALED, 'quantize.only = "kernel"'],
-        "quantize: only, dequantize and between have no bound of their own, so the case must be exact",
+        "quantize: only and dequantize have no bound of their own, so the case must be exact",
+    ),
+    "a scale that float16 does not have": (
+        [*SCALED, "quantize.input = 0.1  # here", 'quantize.between = "float16"'],
+        "quantize.input: 0.1 is not exactly representable in float16",
+    ),
+    "half tensors around the caller's Q": (
+        [*SCALED, "quantize.input = 1.0", "quantize.io_quantization = true  # here", 'quantize.between = "float16"'],
+        "quantize.between: the caller's own Q and DQ have float32 tensors",
     ),
     "two scales of DQ for one of Q": (
         [*SCALED, "quantize.input = 1.0", "exact = true", "quantize.dequantize.kernel = [1.0, 2.0]  # here"],

@@ -67,13 +67,13 @@ class Quantize(Model):
 
     @property
     def is_plain(self) -> bool:
-        """Whether input and kernel both pass through a Q and a DQ of one scale, between float32 tensors."""
-        return self.only is None and self.dequantize == Dequantize() and not (self.between or self.dynamic_range)
+        """Whether input and kernel both pass through a Q and a DQ of one scale."""
+        return self.only is None and self.dequantize == Dequantize() and self.dynamic_range is None
 
     @property
     def has_no_extras(self) -> bool:
-        """Whether every Q and DQ has a scale alone, the kernel passes through Q, and nothing of it is wrong."""
-        return not self.stored and self.zero_point is None and self.wrong is None
+        """Whether every Q and DQ has a scale alone, between float32 tensors, and the kernel passes through Q."""
+        return not self.stored and self.zero_point is None and self.wrong is None and self.between is None
 
     @property
     def float_type(self) -> DataType:

@@ -143,9 +143,22 @@ def _last_places() -> Iterator[Mutant]:
         yield Mutant(f"{precision}_cut", doc, conditions.in_precision(precision), sums=toward_zero(dtype))
 
 
+def _between() -> Iterator[Mutant]:
+    """Of quantized layers between half tensors."""
+    for dtype in ("float16", "bfloat16"):
+        applies, doc = conditions.between(dtype), f"a quantized layer between {dtype} tensors"
+        name = f"between_{dtype}"
+        yield Mutant(f"{name}_one_ulp_up", f"{doc} is a unit in the last place off", applies, output=rounding(next_up))
+    applies = conditions.between("float16")
+    doc = "a quantized layer between float16 tensors"
+    yield Mutant("between_float16_input_in_bf16", f"{doc} reads bf16", applies, input=rounding(ROUNDING["bf16"]))
+    yield Mutant("between_float16_output_in_bf16", f"{doc} writes bf16", applies, output=rounding(ROUNDING["bf16"]))
+
+
 MUTANTS: tuple[Mutant, ...] = (
     *_narrow(),
     *_last_places(),
+    *_between(),
     Mutant(
         "negative_outputs_zero",
         "negative outputs become zero",

@@ -70,6 +70,11 @@ def scaled_by_map(case: Case) -> bool:
     return quantized(case) and case.quantize is not None and len(case.quantize.kernel) > 1
 
 
+def between(dtype: str) -> Condition:
+    """Whether Q and DQ stand between tensors of this type."""
+    return lambda case: case.quantize is not None and case.quantize.between == dtype
+
+
 def followed_by(op: str) -> Condition:
     """Whether an operation of this kind comes after the layer."""
     return lambda case: any(step.op == op for step in case.epilogue)

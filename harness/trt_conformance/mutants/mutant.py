@@ -186,7 +186,7 @@ class MutantEngine:
         if given.output is not None:
             y_scale = quantization.scales(given.output, rank)
             y = dequantize(mutant.quantize(y.astype(np.float64), y_scale, "output", grid), y_scale)
-        return y.astype(np.float32)
+        return y.astype(x.dtype)
 
     def _sums(self, x: Array, kernel: Array) -> Array:
         """Pad the input by the resolved axes, and convolve the result without padding."""

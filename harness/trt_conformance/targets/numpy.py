@@ -61,11 +61,11 @@ class NumpyEngine:
         shape = (-1, *(1,) * case.spatial_rank)
         y = sums.astype(np.float32) * (x_scale.ravel() * w_scale.ravel()).astype(np.float32).reshape(shape)
         if b is not None:
-            y = y + b.reshape(shape)
+            y = y + b.astype(np.float32).reshape(shape)
         if case.quantize.output is None:
-            return np.asarray(y, dtype=np.float32)
+            return np.asarray(y, dtype=x.dtype)
         scale = scales(case.quantize.output, y.ndim)
-        return dequantize(quantize(y.astype(np.float64), scale, grid), scale).astype(np.float32)
+        return dequantize(quantize(y.astype(np.float64), scale, grid), scale).astype(x.dtype)
 
     def timing_modes(self) -> tuple[Mode, ...]:
         return host.MODES

@@ -109,7 +109,7 @@ def _rescaled(
 
     per_axis = len(scale) > 1
     given = [f"{result}_q_scale", f"{result}_q_zero"]
-    constants[given[0]] = np.asarray(scale if per_axis else scale[0], dtype=np.float32)
+    constants[given[0]] = np.asarray(scale if per_axis else scale[0], dtype=NUMPY_TYPE[case.data_type])
     constants[given[1]] = np.zeros(constants[given[0]].shape, dtype=NUMPY_TYPE[case.quantized_type])
     axis: dict[str, Any] = {"axis": 0} if per_axis else {}
     yield make_node("QuantizeLinear", [source, *given], [f"{result}_q"], **axis)

@@ -9,7 +9,7 @@ import numpy as np
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.core.case import Case
 from trt_conformance.core.quantization_fields import Quantize
-from trt_conformance.core.tensors import content_of
+from trt_conformance.core.tensors import NUMPY_TYPE, content_of
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.core.words import counted
 from trt_conformance.numerics.reference.quantization import INT8
@@ -63,12 +63,14 @@ def _variants(case: Case, quantize: Quantize) -> Iterator[Problem]:
         )
     if quantize.dynamic_range is not None:
         yield from _implicit(case, quantize, quantize.dynamic_range)
+    if quantize.between is not None:
+        yield from _between(case, quantize)
     if quantize.is_plain:
         return
     if quantize.output is not None or quantize.io_quantization:
-        yield path, "quantize: only, dequantize and between are for a layer with a float output and a float input"
+        yield path, "quantize: only and dequantize are for a layer with a float output and a float input"
     if not case.exact and case.reject is None:
-        yield path, "quantize: only, dequantize and between have no bound of their own, so the case must be exact"
+        yield path, "quantize: only and dequantize have no bound of their own, so the case must be exact"
     restored = quantize.dequantize.kernel
     if restored is not None and len(restored) != len(quantize.kernel):
         given, expected = counted(len(restored), "scale"), len(quantize.kernel)
@@ -77,6 +79,17 @@ def _variants(case: Case, quantize: Quantize) -> Iterator[Problem]:
         yield (*path, "only"), "quantize.only: the kernel has no DQ, so it is neither stored quantized nor scaled"
     if quantize.only == "kernel" and quantize.dequantize.input is not None:
         yield (*path, "only"), "quantize.only: the input has no DQ to scale"
+
+
+def _between(case: Case, quantize: Quantize) -> Iterator[Problem]:
+    """The problems of Q and DQ between half tensors: their scales are of the same type."""
+    if quantize.io_quantization:
+        yield ("quantize", "io_quantization"), "quantize.between: the caller's own Q and DQ have float32 tensors"
+    for name, scales in (("input", (quantize.input,)), ("kernel", quantize.kernel), ("output", (quantize.output,))):
+        for scale in scales:
+            if scale is not None and float(np.asarray(scale).astype(NUMPY_TYPE[quantize.float_type])) != scale:
+                path = ("quantize", name)
+                yield path, f"quantize.{name}: {scale:g} is not exactly representable in {quantize.float_type}"
 
 
 def _implicit(case: Case, quantize: Quantize, ends: tuple[float, float]) -> Iterator[Problem]:

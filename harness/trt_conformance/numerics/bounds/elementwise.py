@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -91,7 +91,14 @@ def arithmetic_of(case: Case, accumulation: Accumulation = "fp32") -> Arithmetic
     found = ARITHMETIC.get((case.precision, accumulation))
     if found is None:
         raise ValueError(f"{case.precision} does not accumulate in {accumulation}")
-    return found
+    if case.quantize is None or case.quantize.between is None:
+        return found
+    half = ARITHMETIC["fp16" if case.quantize.between == "float16" else "bf16", "fp32"]
+    step = max(found.step, half.step)
+    between = replace(found, step=step, write=half.write, write_tiny=half.write_tiny)
+    # In a layer that is not fused with Q and DQ, dequantized operands are rounded to the type of the tensors.
+    bits = -round(math.log2(half.write))
+    return replace(between, read=half.write, read_bits=bits) if accumulation == "fp32" else between
 
 
 def gamma(n: int, u: float) -> float:
@@ -153,7 +160,10 @@ def _bound(
     if reading == 1 or arithmetic.read_bits == arithmetic.step_bits:
         spread = np.where(_exact(case, result, operands, arithmetic), 0.0, spread)
     if case.quantize is not None and case.quantize.output is not None:
-        return rescaled(result.real, spread, scales(case.quantize.output, result.output.ndim), grid_of(case.precision))
+        spread = _written(case, result.real, spread, arithmetic)
+        scale = scales(case.quantize.output, result.output.ndim)
+        spread = rescaled(result.real, spread, scale, grid_of(case.precision))
+        return _written(case, result.output, spread, arithmetic)
     if accumulation == "fp32_rounded" and case.bias != "none":
         spread = _written(case, result.real - b, spread, arithmetic)
     return _written(case, result.real, spread, arithmetic)
