@@ -199,6 +199,6 @@ def _print(
         print_json(changes.to_json(top) | {"latency": latency.to_json() | slower, "engine": costs.to_json()})
         return
     say = compare_text.markdown if form == "markdown" else compare_text.terminal
-    typer.echo(say(changes, top, len(latency.regressions), costs).rstrip())
+    typer.echo(say(changes, top, latency.slower, costs).rstrip())
     for line in [*latency.lines(), *kernel_groups.lines(groups), *costs.lines()]:
         typer.echo(f"- {compare_text.escaped(line)}" if form == "markdown" else line)

@@ -21,7 +21,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import replacing
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import REFERENCE, Verdict
-from trt_conformance.core.words import cache_word, counted
+from trt_conformance.core.words import cache_word
 from trt_conformance.numerics.samples import PERCENTILES, Summary, summarise
 from trt_conformance.results.engine_costs import EngineCost, engine_costs
 from trt_conformance.results.latency.models import ModelLatency, model_latencies, whole
@@ -151,8 +151,7 @@ def _insert_model(connection: sqlite3.Connection, number: int, series: str, mode
     key, error = model.key, model.seconds * model.error
     spread = {f"p{p}": max(0.0, model.seconds + NormalDist().inv_cdf(p / 100) * error) for p in PERCENTILES}
     values = {"count": model.convolutions, "median": model.seconds, "error": model.error, **spread}
-    name = f"{key.name} ({counted(model.convolutions, 'convolution')})"
-    place = (number, *map(_encodable, (name, key.target, series)), key.mode, key.cache, key.effort)
+    place = (number, *map(_encodable, (model.title, key.target, series)), key.mode, key.cache, key.effort)
     row = (*place, *(values[column] for column in _COLUMNS))
     connection.execute(f"insert or replace into latency values ({', '.join('?' * len(row))})", row)  # noqa: S608
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -70,8 +70,12 @@ class Thresholds:
         return Typical((prior * typical.variance + freedom * own) / (prior + freedom), prior + freedom)
 
 
-def calibrate(*groups: Iterable[Record]) -> Thresholds:
+def calibrate(*groups: Iterable[Record], of: Callable[[Record], Mapping[Key, float]] = medians) -> Thresholds:
     """The thresholds from groups of repeated runs, each of the same things; a spread is assumed where none repeats.
+
+    Args:
+        groups: the records of each group.
+        of: gives the latencies of a record, in seconds.
 
     Raises:
         ConformanceError: the records of a group are of several devices.
@@ -79,7 +83,7 @@ def calibrate(*groups: Iterable[Record]) -> Thresholds:
     squares: dict[Key, float] = {}
     freedoms: dict[Key, int] = {}
     for group in groups:
-        for key, logs in _logarithms(group).items():
+        for key, logs in _logarithms(group, of).items():
             if len(logs) > 1:
                 squares[key] = squares.get(key, 0.0) + float(np.var(logs)) * len(logs)
                 freedoms[key] = freedoms.get(key, 0) + len(logs) - 1
@@ -97,13 +101,13 @@ def _typical(found: Sequence[tuple[float, int]]) -> Typical:
     return Typical(variance, sum(freedom for _, freedom in found))
 
 
-def _logarithms(records: Iterable[Record]) -> dict[Key, list[float]]:
-    """The logarithms of the medians of each latency, in seconds."""
+def _logarithms(records: Iterable[Record], of: Callable[[Record], Mapping[Key, float]]) -> dict[Key, list[float]]:
+    """The logarithms of each latency, in seconds."""
     found: dict[Key, list[float]] = {}
     devices = set()
     for record in records:
         devices.add(device_of(record))
-        for key, median in medians(record).items():
+        for key, median in of(record).items():
             found.setdefault(key, []).append(math.log(median))
     if len(devices) > 1:
         raise ConformanceError(f"the repeated runs are from several devices: {', '.join(sorted(devices))}")

@@ -9,7 +9,8 @@ from typing import Any
 
 from trt_conformance.core.types import Effort
 from trt_conformance.core.words import one_line
-from trt_conformance.results.latency.gate import LatencyChange, LatencyComparison, signed
+from trt_conformance.results.latency.change import LatencyChange, signed
+from trt_conformance.results.latency.gate import LatencyComparison
 from trt_conformance.results.latency.recorded import SameKernels
 
 

@@ -50,8 +50,9 @@ class ModelKey(NamedTuple):
 class ModelLatency:
     """The sum for a model: of ``convolutions`` in ``layers`` different ones, in seconds.
 
-    ``error`` is the standard error of the sum as a fraction of it. ``shares`` is the part of each layer, largest first.
-    ``missing`` are layers that have no latency here, so that the sum is not that of the whole model.
+    ``error`` is the standard error of the sum as a fraction of it. ``shares`` is the part of each layer, largest first,
+    and ``counts`` how often it occurs. ``missing`` are layers that have no latency here, so that the sum is not that of
+    the whole model.
     """
 
     key: ModelKey
@@ -61,6 +62,12 @@ class ModelLatency:
     error: float
     shares: Mapping[str, float]
     missing: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """``resnet50_n8-fp16 (53 convolutions)``: sums of other convolutions have other titles."""
+        return f"{self.key.name} ({counted(self.convolutions, 'convolution')})"
 
     @property
     def text(self) -> str:
@@ -125,4 +132,5 @@ def _model_latency(key: ModelKey, found: _Sum, without: _Untimed) -> ModelLatenc
         error=error / total if total else 0.0,
         shares={case: part / total if total else 0.0 for case, part in shares},
         missing=tuple(dict.fromkeys(case for case in missing if case not in parts)),
+        counts=dict(found.counts),
     )

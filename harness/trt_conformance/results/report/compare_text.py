@@ -18,14 +18,20 @@ Table = tuple[str, Sequence[str], list[Sequence[str]]]
 """A title, the columns' names, and the rows."""
 
 
-def sentence(changes: Changes, slower: int = 0, costlier: int = 0) -> str:
-    """The answer in one sentence; ``slower`` latencies became longer, ``costlier`` costs are beyond their tolerance."""
+def sentence(changes: Changes, slower: Sequence[str] = (), costlier: int = 0) -> str:
+    """The answer in one sentence.
+
+    Args:
+        changes: of the checks.
+        slower: what became slower, such as ``2 cases slower``.
+        costlier: how many costs are beyond their tolerance.
+    """
     regressions = len(changes.regressions)
     if not changes.both:
         lost = f"{counted(regressions, 'regression')}. " if regressions else ""
         return f"{lost}The runs have no check in common."
     start = f"{counted(regressions, 'regression')}" if regressions else "No regression"
-    worse = [counted(slower, "case") + " slower"] if slower else []
+    worse = list(slower)
     worse += [counted(costlier, "engine cost") + " beyond tolerance"] if costlier else []
     if worse:
         start += f" of results, {'and' if regressions else 'but'} {' and '.join(worse)}"
@@ -95,7 +101,7 @@ def notes(changes: Changes) -> list[str]:
     return found
 
 
-def terminal(changes: Changes, top: int, slower: int = 0, costs: CostChanges | None = None) -> str:
+def terminal(changes: Changes, top: int, slower: Sequence[str] = (), costs: CostChanges | None = None) -> str:
     """Plain text with tables that fit the terminal. Long tables are cut."""
     room = columns_of_output()
     lines = [sentence(changes, slower, costlier(costs)), *map(one_line, notes(changes))]
@@ -106,7 +112,7 @@ def terminal(changes: Changes, top: int, slower: int = 0, costs: CostChanges | N
     return "\n".join(lines)
 
 
-def markdown(changes: Changes, top: int, slower: int = 0, costs: CostChanges | None = None) -> str:
+def markdown(changes: Changes, top: int, slower: Sequence[str] = (), costs: CostChanges | None = None) -> str:
     """GitHub's Markdown with folded tables. Long tables are cut."""
     first = sentence(changes, slower, costlier(costs))
     lines = [f"**{first}**", *(f"- {escaped(note)}" for note in notes(changes))]

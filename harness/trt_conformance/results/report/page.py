@@ -19,7 +19,8 @@ from trt_conformance.results.bound_use import share
 from trt_conformance.results.changes import GROUPS, REGRESSIONS, Changes
 from trt_conformance.results.claims import WORDS
 from trt_conformance.results.cost_changes import CostChanges
-from trt_conformance.results.latency.gate import LatencyComparison, signed
+from trt_conformance.results.latency.change import signed
+from trt_conformance.results.latency.gate import LatencyComparison
 from trt_conformance.results.latency.kernel_groups import slower_by_kernel
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.report import builds, compare_text, document, latency_summary, picture, roofline, sweeps
@@ -100,11 +101,9 @@ def compare_page(
     return render(
         "compare.html.j2",
         changes=changes,
-        sentence=compare_text.sentence(
-            changes, len(latency.regressions) if latency else 0, compare_text.costlier(costs)
-        ),
+        sentence=compare_text.sentence(changes, latency.slower if latency else (), compare_text.costlier(costs)),
         notes=[*compare_text.notes(changes), *(costs.lines() if costs else [])],
-        worse=bool(changes.regressions or (latency and latency.regressions) or compare_text.costlier(costs)),
+        worse=bool(changes.regressions or (latency and latency.slower) or compare_text.costlier(costs)),
         tables=list(compare_text.tables(changes, top, costs)),
         latency=latency if latency and latency.summary else None,
         slower=slower_by_kernel(latency) if latency else (),

@@ -38,12 +38,13 @@ class Since:
 
     @property
     def sentence(self) -> str:
-        return compare_text.sentence(self.changes, len(self.latency.regressions))
+        return compare_text.sentence(self.changes, self.latency.slower)
 
     @property
     def regressions(self) -> int:
-        """Results that are worse, and latencies that became longer."""
-        return len(self.changes.regressions) + len(self.latency.regressions)
+        """Results that are worse, and latencies of layers and models that became longer."""
+        models = sum(change.is_regression for change in self.latency.models)
+        return len(self.changes.regressions) + len(self.latency.regressions) + models
 
     @property
     def started(self) -> datetime:

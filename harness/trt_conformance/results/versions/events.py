@@ -12,7 +12,8 @@ from trt_conformance.results.causes import reason
 from trt_conformance.results.changes import between
 from trt_conformance.results.cost_changes import CostChange, cost_changes
 from trt_conformance.results.engine_costs import EngineCost, engine_costs
-from trt_conformance.results.latency.gate import LatencyComparison, latency_section, signed
+from trt_conformance.results.latency.change import signed
+from trt_conformance.results.latency.gate import LatencyComparison, latency_section
 from trt_conformance.results.latency.kernel_groups import by_kernel
 from trt_conformance.results.versions.columns import Trait, Version, is_same, trait
 
