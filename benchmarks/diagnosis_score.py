@@ -60,18 +60,18 @@ def golden(case: Case, index: int) -> Result:
     return reference(case, case.run_shapes[index])
 
 
-def further(case: Case) -> Iterator[Array]:
-    """Inputs of the case's first run shape, with its values in other places and with other signs."""
-    x = case_data(case).input
+def further(case: Case, shape: Sequence[int]) -> Iterator[Array]:
+    """Inputs of this run shape, with the values of its own in other places and with other signs."""
+    x = case_data(case, shape).input
     for seed in range(FURTHER):
         rng = np.random.default_rng(seed)
         signs = rng.choice(np.array([-1, 1]), x.size) if case.quantize is None else np.ones(x.size)
         yield (rng.permutation(x.ravel()) * signs.astype(x.dtype)).astype(x.dtype).reshape(x.shape)
 
 
-def holds(name: str, mutant: Mutant, case: Case) -> bool:
-    """Whether the known convolution of this name gives the mutant's outputs of further inputs."""
-    for x in further(case):
+def holds(name: str, mutant: Mutant, case: Case, shape: Sequence[int]) -> bool:
+    """Whether the known convolution of this name gives the mutant's outputs of further inputs of this shape."""
+    for x in further(case, shape):
         given = with_input(case, x)
         actual = MutantTarget(mutant).build(case).run(feeds_of(case) | {INPUT: x})[OUTPUT]
         if not diagnosis(given, 0, actual, reference(given), [BY_NAME[name]], x):
@@ -88,7 +88,8 @@ def judged(mutant: Mutant, case: Case) -> Judged | None:
     if verdict.status != "fail":
         return None
     names = list(verdict.figures.get("as_if") or [])
-    wrong = [name for name in names if not holds(name, mutant, case)]
+    failed = (verdict.figures.get("evidence") or {}).get("input_shape", case.run_shapes[0])
+    wrong = [name for name in names if not holds(name, mutant, case, failed)]
     return Judged(mutant, case, kind_of(verdict, names, wrong), names, wrong, seconds)
 
 
@@ -126,11 +127,13 @@ def main() -> None:
     parser.add_argument("--verdicts", type=int, default=3, help="failing verdicts of each mutant")
     parser.add_argument("--draws", type=int, default=1500, help="cases that are drawn at most")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--all", action="store_true", help="print every verdict, not only wrong names")
     given = parser.parse_args()
 
     def tell(found: Judged) -> None:
-        if found.wrong:
-            print(f"wrong: {', '.join(found.wrong)} for {found.mutant.name} in {found.case.id}", flush=True)
+        if found.wrong or given.all:
+            names = ", ".join(found.names) or "-"
+            print(f"{found.kind}: {names} for {found.mutant.name} ({found.mutant.doc}) in {found.case.id}", flush=True)
 
     counts, slowest = run(given.verdicts, given.draws, given.seed, tell)
     total = sum(counts.values())

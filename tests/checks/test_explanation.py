@@ -94,6 +94,23 @@ def test_a_diagnosis_that_breaks_down_leaves_the_fail_with_its_values(check: Any
     assert "failed" not in plain.message
 
 
+@pytest.mark.parametrize("value", [0.0, 0.25])
+def test_an_output_that_does_not_depend_on_the_input_has_a_symptom_and_no_name(value: float) -> None:
+    """A padding of twice the width, a window past the input and more would give zeros."""
+    case = make_case(
+        input={"shape": [2, 2, 3, 3], "fill": "uniform_20_bits"},
+        kernel={"shape": [2, 2, 1, 1], "fill": "uniform_20_bits"},
+        set={"stride_nd": [3, 3], "padding_nd": [1, 1]},
+    )
+    wrong = np.full(computed_reference(case, 0).output.shape, value, np.float32)
+    suspects = diagnosis(case, 0, wrong, computed_reference(case, 0))
+    found = judged(check_forward, case, lambda y: wrong.copy())
+    assert found.status == "fail"
+    assert found.figures["as_if"] == []
+    assert ("symptom: a second input of other values gives the same output" in found.message) == bool(suspects)
+    assert bool(suspects) == (value == 0)
+
+
 def test_evidence_that_breaks_down_leaves_the_fail_with_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> Any:
         raise IndexError("out of bounds")

@@ -193,6 +193,35 @@ def test_pattern(flags, text):
     assert pattern(flags, finite(flags)) == text
 
 
+@pytest.mark.parametrize(
+    ("hit", "text"),
+    [
+        ((ALL, slice(64, 67)), "every mismatch is in output maps 64 to 66 of 67"),
+        ((ALL, slice(0, 32)), "every mismatch is in output maps 0 to 31 of 67"),
+        ((ALL, slice(8, 40)), "every mismatch is in output maps 8 to 39 of 67"),
+        ((ALL, slice(8, 66)), ""),
+        ((ALL, slice(3, None, 16)), "every mismatch is in every 16th output map from 3 on"),
+        ((ALL, slice(1, None, 2)), "every mismatch is in every second output map from 1 on"),
+        ((ALL, slice(0, None, 22)), "every mismatch is in every 22nd output map from 0 on"),
+        ((ALL, slice(3, 40, 16)), ""),
+        ((ALL, ALL, slice(3, 5)), "every mismatch is in rows 3 to 4 of 5"),
+        ((1, slice(64, 67)), "every mismatch is in the last batch row"),
+        ((slice(1, 3), slice(64, 67)), "every mismatch is in output maps 64 to 66 of 67"),
+        ((ALL, [1, 2, 5, 9]), ""),
+    ],
+)
+def test_pattern_of_several_indices(hit, text):
+    flags = np.zeros((2 if hit[0] == 1 else 3, 67, 5, 6), dtype=bool)
+    flags[hit] = True
+    assert pattern(flags, finite(flags)) == text
+
+
+def test_a_few_elements_of_a_region_have_no_pattern():
+    flags = np.zeros((3, 67, 5, 6), dtype=bool)
+    flags[:, 64:, 1:3, 3:5] = True
+    assert pattern(flags, finite(flags)) == ""
+
+
 def test_pattern_in_three_dimensions():
     flags = np.zeros((1, 1, 3, 4, 5), dtype=bool)
     flags[:, :, -1] = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,4 +89,44 @@ class Pattern:
                 which = f"the {side} {word}" if side else f"{word} {hit[0]}"
                 hint = f": {HINTS[side]}" if side and name in "dhw" else ""
                 return f"every mismatch is in {which}{hint}"
-        return "every mismatch is on the border: look at padding" if self._on_border else ""
+        if self._on_border:
+            return "every mismatch is on the border: look at padding"
+        return self._several(names)
+
+    def _several(self, names: Mapping[str, str]) -> str:
+        """The wrong elements' indices along the axis of which they take the smallest part, if these have a rule.
+
+        At least half of the elements with these indices must be wrong: a few elements have some by chance.
+        """
+        axes = [
+            (hit.sum() / max(1, size), axis)
+            for axis, (hit, size) in enumerate(zip(self._hit, self._shape, strict=True))
+        ]
+        for part, axis in sorted(axes, key=lambda entry: (entry[0], -entry[1])):
+            name = axis_names(len(self._shape))[axis]
+            rule = _rule(np.flatnonzero(self._hit[axis]), self._shape[axis])
+            if part < 1 and rule and 2 * self._count >= part * self._elements:
+                return f"every mismatch is in {rule.format(names.get(name, f'axis-{name} index'))}"
+        return ""
+
+
+def _rule(hit: NDArray[np.intp], size: int) -> str:
+    """Say which of ``size`` indices these are: a range at an end, one of at most half of them, or each n-th; else ''.
+
+    The text has a place for the name of the axis.
+    """
+    if len(hit) < 2:
+        return ""
+    steps = np.diff(hit)
+    first, last, step = int(hit[0]), int(hit[-1]), int(steps[0])
+    if (steps != step).any():
+        return ""
+    if step > 1:
+        return f"every {_ordinal(step)} {{}} from {first} on" if len(hit) > 2 and last + step >= size else ""
+    at_an_end = first == 0 or last == size - 1
+    return f"{{}}s {first} to {last} of {size}" if at_an_end or 2 * len(hit) <= size else ""
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return "second" if number == 2 else f"{number}{ending}"
