@@ -65,6 +65,7 @@ FOLDERS = {
     "golden update": [],
     "golden show": ["x/y"],
     "golden observe": ["--target", "numpy", "x/y"],
+    "explore": ["--target", "numpy", "--near", "x/y"],
     "mutants": [],
     "rebuild": ["--target", "numpy"],
     "report": ["good"],

@@ -81,6 +81,58 @@ def test_the_report_reads_the_record(tmp_path):
     assert "found_s1_n" in next(record.parent.rglob("*.html")).read_text()
 
 
+OURS = """\
+[[expectation]]
+id = "flips"
+cause = "deviation"
+doc = "our library flips every kernel"
+targets = ["flipped*"]
+where = { precision = "fp32" }
+also = ["*"]
+checks = ["forward", "inputs"]
+phase = "compare"
+difference = "output|second input"
+"""
+LAYER = """\
+section = "my network"
+source = "written by hand"
+
+[[case]]
+id = "stem"
+doc = "the first layer"
+input = { shape = [1, 3, 12, 12], fill = "exact_integers" }
+kernel = { shape = [4, 3, 3, 3], fill = "exact_integers" }
+"""
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A folder of cases of a user's own."""
+    monkeypatch.setattr(catalog_module, "load_catalog", load_catalog)
+    folder = tmp_path / "my cases"
+    (folder / "expectations").mkdir(parents=True)
+    (folder / "nets.toml").write_text(LAYER)
+    return folder
+
+
+def test_variations_of_a_case_of_an_own_folder(tmp_path, mine):
+    done = invoke(tmp_path, "--target", "flipped", "--seed", 1, "--draws", 4, "--near", "nets/stem", "--cases", mine)
+    assert done.exit_code == 1, done.output
+    (file, *_) = tmp_path.rglob("found_*.toml")
+    assert f"--near nets/stem --cases '{mine}'" in file.read_text(), "the file says which command found it"
+
+
+def test_an_own_condition_makes_a_difference_known(tmp_path, mine):
+    arguments = (*FLIPPED, "--draws", 4, "--cases", mine)
+    assert invoke(tmp_path / "before", *arguments).exit_code == 1
+    (mine / "expectations" / "ours.toml").write_text(OURS)
+    done = invoke(tmp_path / "after", *arguments)
+    assert done.exit_code == 0, done.output
+    assert {verdict.known for verdict in recorded(tmp_path / "after").verdicts if verdict.status == "fail"} == {"flips"}
+    (mine / "expectations" / "ours.toml").write_text("expectation = 5")
+    assert "expected [[expectation]] tables" in str(invoke(tmp_path / "bad", *arguments).exception)
+
+
 def test_json_is_the_finds(tmp_path):
     done = invoke(tmp_path, "--target", "flipped", "--seed", 1, "--draws", 3, "--focus", "fp32", "--json")
     finds = json.loads(done.stdout)

@@ -1,6 +1,7 @@
 """``trt-conformance rebuild``: what it prints, records and ends with."""
 
 import json
+import shlex
 
 import pytest
 from typer.testing import CliRunner
@@ -8,9 +9,12 @@ from typer.testing import CliRunner
 from tests.doubles import tactics as doubles
 from tests.support.suite import suite_catalog
 from trt_conformance.catalog import catalog as catalog_module
+from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.cli import app
 from trt_conformance.cli.processes import shared_out
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.golden import update
 from trt_conformance.results.record.record import read_record
 from trt_conformance.targets.isolation import proxy
 
@@ -54,6 +58,40 @@ def test_every_tactic_is_run_and_a_wrong_one_ends_with_1(tmp_path):
     (verdict,) = recorded(tmp_path).verdicts
     assert verdict.figures["tactics"]["listed"] == 5
     assert verdict.figures["rerun"] == (f"trt-conformance rebuild --target tactics --every-tactic --case {CASE}")
+
+
+OWN = """\
+section = "my network"
+source = "written by hand"
+
+[[case]]
+id = "stem"
+doc = "the first layer"
+input = { shape = [1, 3, 12, 12], fill = "exact_integers" }
+kernel = { shape = [4, 3, 3, 3], fill = "exact_integers" }
+"""
+
+
+@pytest.mark.parametrize("golden", [None, "gold"])
+def test_the_cases_of_an_own_folder(tmp_path, monkeypatch, golden):
+    """They are built, the record names the folder, and the rerun line leads to it."""
+    monkeypatch.setattr(catalog_module, "load_catalog", load_catalog)
+    folder = tmp_path / "my cases"
+    folder.mkdir()
+    (folder / "nets.toml").write_text(OWN)
+    update(load_catalog(CaseFolder.at(folder, golden and tmp_path / golden)))
+    words = ["--cases", folder, *(["--golden", tmp_path / golden] if golden else [])]
+    done = invoke(tmp_path, "--target", "tactics", "--every-tactic", *words)
+    assert done.exit_code == 1, done.output
+    record = recorded(tmp_path)
+    (verdict,) = record.verdicts
+    assert verdict.case == "nets/stem-fp32"
+    assert [found.path for found in record.folders] == [folder]
+    again = shlex.split(verdict.figures["rerun"])
+    assert again[:2] == ["trt-conformance", "rebuild"]
+    second = invoke(tmp_path / "again", *again[2:])
+    assert second.exit_code == 1, second.output
+    assert recorded(tmp_path / "again").verdicts[0].message == verdict.message
 
 
 def test_the_cases_are_spread_over_those_that_the_target_supports(tmp_path):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trt_conformance.cli.folders import Cases, folders_of
 from trt_conformance.cli.output import AsJson, print_json
 from trt_conformance.cli.processes import opener
 from trt_conformance.cli.streams import sigterm_as_ctrl_c, stderr_kept
@@ -20,6 +22,7 @@ from trt_conformance.core.paths import RUNS
 if TYPE_CHECKING:
     from trt_conformance.cli.explore_run import SecondOpinion
     from trt_conformance.core.case import Case
+    from trt_conformance.core.case_folder import CaseFolder
     from trt_conformance.core.verdict import Verdict
     from trt_conformance.explore.draw import Draws
     from trt_conformance.explore.judge import Judge, Known
@@ -52,7 +55,7 @@ Seed = Annotated[
 Focus = Annotated[
     str, typer.Option(metavar="WORD", help="A precision that every draw has, or a theme that each begins with.")
 ]
-Near = Annotated[str, typer.Option(metavar="CASE", help="Draw variations of a case.")]
+Near = Annotated[str, typer.Option(metavar="CASE", help="Draw variations of a case, of --cases if that is given.")]
 Against = Annotated[str, typer.Option(metavar="NAME", help="A second target, which judges each find, too.")]
 Resume = Annotated[
     Path | None, typer.Option(metavar="RUN", help="Continue the search of a record, in the same record.")
@@ -78,6 +81,7 @@ def explore(
     against: Against = "",
     resume: Resume = None,
     jobs: Jobs = None,
+    cases: Cases = None,
     record_root: RecordRoot = RUNS,
     as_json: AsJson = False,
 ) -> None:
@@ -85,6 +89,9 @@ def explore(
 
     Each fault that no earlier one explains is a find: it is made as small
     as possible and written as a case file beside the record.
+
+    The known differences of the suite, and those of --cases, are no finds
+    where they are stated by a condition.
 
     Exit code 0 if nothing was found, 1 if there are finds, 130 after
     Ctrl-C; 2 for wrong arguments.
@@ -99,21 +106,24 @@ def explore(
     earlier = _earlier(resume, seed, focus, near)
     if earlier is not None:
         seed, focus, near = earlier.seed, earlier.focus, earlier.near
-    chosen = _draws(seed, focus, near)
+    folders = folders_of(cases)
+    chosen = _draws(seed, focus, near, folders)
     words = ["trt-conformance", "explore", "--target", target, "--seed", str(chosen.seed)]
     words += [word for name, value in (("--focus", focus), ("--near", near)) if value for word in (name, value)]
+    words += [word for folder in folders for word in shlex.split(folder.options)]
+    judge = _judge(folders)
     with (
         stderr_kept() as kept,
         sigterm_as_ctrl_c(),
         Crew(opener(target, Options()), _size(jobs), seconds, HANG_S) as crew,
-        _Second(against) as second,
+        _Second(against, judge) as second,
     ):
         name, facts = crew.ask(described)
         if earlier is not None and name not in earlier.record.targets:
             raise ConformanceError(f"--resume: the record is of {earlier.record.targets[0]}, and the target is {name}")
         settings = {SETTINGS: {"seed": chosen.seed, "focus": focus, "near": near}}
         run = Run(record_root, name, facts | settings, seconds, earlier, quiet=as_json)
-        run.search(chosen, _judge(), shlex.join(words), crew, draws, second.opinion)
+        run.search(chosen, judge, shlex.join(words), crew, draws, second.opinion)
         run.keep(kept)
     if as_json:
         print_json([find.verdict.to_json() | {"file": find.case.location} for find in run.finds])
@@ -131,14 +141,14 @@ def _earlier(resume: Path | None, seed: int | None, focus: str, near: str) -> Ea
     return read_earlier(resume)
 
 
-def _draws(seed: int | None, focus: str, near: str) -> Draws:
+def _draws(seed: int | None, focus: str, near: str, folders: Sequence[CaseFolder]) -> Draws:
     from trt_conformance.cli.selection import one_case, read_catalog
     from trt_conformance.explore.draw import Draws
     from trt_conformance.explore.layer import layer_of
 
     layer = None
     if near:
-        catalog = read_catalog([SUITE], tier=None)
+        catalog = read_catalog(folders, tier=None)
         case = catalog.find(near) or one_case(catalog, near)
         if case.reject is not None:
             raise ConformanceError(f"--near: {case.id} must be refused: variations of it may be valid or not")
@@ -156,8 +166,8 @@ def _size(jobs: int | None) -> int:
 class _Second:
     """The second target, where there is one."""
 
-    def __init__(self, spec: str) -> None:
-        self._spec = spec
+    def __init__(self, spec: str, judge: Judge) -> None:
+        self._spec, self._judge = spec, judge
         self._target: Target | None = None
 
     def __enter__(self) -> _Second:
@@ -178,26 +188,28 @@ class _Second:
         """What it gives for the case of a find."""
         from trt_conformance.explore.judge import summary
 
-        target = self._target
-        return None if target is None else lambda case: summary(_judge()(target, case))
+        target, judge = self._target, self._judge
+        return None if target is None else lambda case: summary(judge(target, case))
 
 
-def _judge() -> Judge:
+def _judge(folders: Sequence[CaseFolder]) -> Judge:
     from trt_conformance.explore.judge import Judge
     from trt_conformance.mutants.diagnosis import diagnosis
 
-    return Judge(known=_known(), diagnose=diagnosis)
+    return Judge(known=_known(folders), diagnose=diagnosis)
 
 
-def _known() -> Known:
-    """Marks the faults that the suite's expectations explain by what a case is."""
-    from trt_conformance.catalog.expectations import Expectations, by_condition, read_expectations
+def _known(folders: Sequence[CaseFolder]) -> Known:
+    """Marks the faults that expectations explain by what a case is: the suite's, and those of folders of cases."""
+    from trt_conformance.catalog.expectations import Expectation, Expectations, by_condition, read_expectations
     from trt_conformance.catalog.source import CaseFileError
 
-    entries, faults = read_expectations(SUITE.expectations, ids=None)
-    if faults:
-        raise CaseFileError(faults)
-    general = by_condition(entries)
+    general: list[Expectation] = []
+    for folder in dict.fromkeys((SUITE, *folders)):
+        entries, faults = read_expectations(folder.expectations, ids=None)
+        if faults:
+            raise CaseFileError(faults)
+        general += by_condition(entries)
 
     def known(verdict: Verdict, case: Case) -> Verdict:
         return Expectations(general, lambda case_id: case).apply(verdict) if verdict.is_fault else verdict
