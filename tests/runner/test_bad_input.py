@@ -62,7 +62,7 @@ def test_every_fault_of_case_files_is_named(tmp_path, mine):
             "--tactic-sources: 'JIT' is not a TacticSource of TensorRT (CUBLAS, CUBLAS_LT, CUDNN, "
             "EDGE_MASK_CONVOLUTIONS, JIT_CONVOLUTIONS)\n",
         ),
-        (("--target", "numpy", "--tactic-sources", "", "-n", "2"), "--tactic-sources: '' is not a TacticSource"),
+        slow(("--target", "numpy", "--tactic-sources", "", "-n", "2"), "--tactic-sources: '' is not a TacticSource"),
         (("--tactic-sources", "CUDNN"), "--tactic-sources needs --target"),
     ],
     ids=["case", "target", "file", "source", "no_source", "sources_of_any_target"],

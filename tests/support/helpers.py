@@ -79,6 +79,11 @@ def make_case(**fields: Any) -> Case:
     return Case.model_validate(given | fields)
 
 
+def sampled(values: Sequence[Any], step: int) -> list[Any]:
+    """Values of a parametrized test, of which each but every ``step``-th is marked slow."""
+    return [value if index % step == 0 else slow(value) for index, value in enumerate(values)]
+
+
 def table_axis(size: int, window: int, stride: int, pre: int, post: int, dilation: int, mode: str) -> tuple[int, int]:
     """Output size of an axis and the zeros before it, by NVIDIA's table of padding modes, written out once more.
 
