@@ -35,8 +35,8 @@ set.stride_nd = [2, 2]
 id = "packed"
 doc = "an input in vectors of four channels"
 precision = ["fp16"]
-input.shape = [1, 5, 6, 9]
-kernel.shape = [1, 5, 3, 3]
+input = { shape = [1, 5, 6, 9], fill = "exact_integers", seed = 1 }
+kernel = { shape = [1, 5, 3, 3], fill = "exact_integers", seed = 2 }
 formats.input = "CHW4"
 [[case]]
 id = "refused"

@@ -131,6 +131,40 @@ NOT_REFUSED_SO = {
 }
 
 
+STATEMENTS = [
+    "builder_options/version_compatible-fp32",
+    "compute_capabilities/sm75_int8-int8",
+    "format_table/chw4_input_of_halves-fp16",
+    "layer_facts/default_output_name-fp32",
+    "layer_facts/output_type_default-fp32",
+    "layer_inputs/bias_reset-fp32",
+    "layer_tensors/wildcard_channels_int8-int8",
+    "profiles_stated/beyond_2_31-fp32",
+    "scales/input_per_channel-int8",
+    "scales/input_scale_nan-int8",
+    "scales/int4_kernel_only-int8",
+    "scales/runtime_kernel_per_map-int8",
+    "scales/scale_of_float16-int8",
+    "scales/scales_along_the_window-int8",
+    "scales/zero_point_cast-fp8",
+    "scales/zero_point_constant-int8",
+]
+
+
+@pytest.mark.parametrize("case_id", STATEMENTS)
+def test_what_tensorrt_rtx_does_otherwise_than_nvidia_states_is_shown(case_id, engines, tmp_path):
+    case = suite_case(case_id)
+    checks = {"reject": check_reject} if case.reject else {"network": check_network, "build": check_build}
+    found = [(name, check(Subject(case, engines, reference))) for name, check in checks.items()]
+    name, failed = next((name, verdict) for name, verdict in found if verdict.is_fault)
+    code, output = run_program(program(case, failure_of(failed, name, case, engines)), tmp_path)
+    assert code == 1, output
+    if failed.status == "fail" and name == "network" and "reads back as" in failed.message:
+        fact, _, actual = failed.message.splitlines()[1].strip().partition(" reads back as ")
+        assert f"{fact}: expected" in output
+        assert f"actual {actual.split(',')[0]}" in output
+
+
 @pytest.mark.parametrize("name", NOT_REFUSED_SO)
 def test_a_refusal_that_does_not_happen_as_stated_on_tensorrt_rtx_is_shown(name, engines, tmp_path):
     make, shown = NOT_REFUSED_SO[name]
@@ -195,6 +229,27 @@ FINE = [
     ("setters/stride_0-fp32", "reject", "accepted, but the case refuses in phase set with /stride/"),
     ("layers/bias_of_three-fp32", "reject", "refused with another error"),
     ("padding_mode/same_upper-fp32", "network", "stride_nd reads back as [1, 1], but should be [2, 2]"),
+    ("builder_options/direct_io-fp32", "build", "refused, but should be accepted:\n  some error"),
+    ("builder_options/no_dla-fp32", "network", "num_DLA_cores reads back as 1, but should be 0"),
+    ("builder_options/refit_individual_last-fp32", "network", "flags.REFIT reads back as True, but should be False"),
+    ("builder_options/tiling_full-fp32", "build", "refused, but should be accepted:\n  some error"),
+    ("compute_capabilities/portable-fp32", "build", "refused, but should be accepted:\n  some error"),
+    ("compute_capabilities/sm75_bf16-bf16", "reject", "accepted, but the case refuses in phase build with /x/"),
+    ("fused/hard_swish-fp16", "build", "refused, but should be accepted:\n  some error"),
+    ("fused/max_pool_three_d-bf16", "build", "refused, but should be accepted:\n  some error"),
+    ("fused/scale_per_map-bf16", "build", "refused, but should be accepted:\n  some error"),
+    ("layer_facts/no_weights_read_back-fp32", "network", "kernel reads back as [1.0], but should be empty"),
+    ("layer_facts/weights_read_back-fp32", "network", "kernel reads back as [1.0], but should be as given"),
+    ("layer_inputs/runtime_kernel_and_bias-fp32", "build", "refused, but should be accepted:\n  some error"),
+    ("layer_inputs/activation-fp32", "build", "refused, but should be accepted:\n  some error"),
+    ("profiles_stated/none-fp32", "reject", "accepted, but the case refuses in phase build with /x/"),
+    ("profiles_stated/two-fp32", "build", "refused, but should be accepted:\n  some error"),
+    ("scales/blocks_of_channels-fp8", "reject", "accepted, but the case refuses in phase build with /x/"),
+    ("scales/dynamic_fp4-fp8", "reject", "accepted, but the case refuses in phase network with /x/"),
+    ("scales/dynamic_fp8-fp8", "reject", "accepted, but the case refuses in phase network with /x/"),
+    ("scales/int4_blocks_of_channels-int8", "reject", "accepted, but the case refuses in phase build with /x/"),
+    ("scales/kernel_stored_per_map-fp8", "build", "refused, but should be accepted:\n  some error"),
+    ("scales/zero_point_of_three-int8", "reject", "accepted, but the case refuses in phase build with /x/"),
 ]
 
 
@@ -240,6 +295,38 @@ VALUES = [
     "quantised_sections/per_channel-fp8",
     "reported/one_row_of_1000-fp32",
     "typing/weak-fp16",
+    "builder_options/strict_nans-fp32",
+    "builder_options/without_jit-fp32",
+    "builder_options/workspace_32-fp32",
+    "fused/gelu-fp32",
+    "fused/hard_swish-bf16",
+    "fused/leaky_relu-fp16",
+    "fused/max-fp16",
+    "fused/max_pool-fp32",
+    "fused/max_pool_three_d-bf16",
+    "fused/min-tf32",
+    "fused/relu_max_pool-fp16",
+    "fused/scale_per_map-bf16",
+    "fused/scale_relu-fp32",
+    "fused/sigmoid-bf16",
+    "fused/silu_quantised-int8",
+    "fused/tanh-fp16",
+    "layer_inputs/activation-fp32",
+    "layer_inputs/runtime_kernel-fp16",
+    "layer_inputs/runtime_kernel_and_bias-fp32",
+    "precision/lower_end-int8",
+    "precision/obey_float-fp16",
+    "profiles_stated/two-fp32",
+    "scales/between_bfloat16-int8",
+    "scales/between_float16-fp8",
+    "scales/input_only-fp8",
+    "scales/kernel_only-int8",
+    "scales/kernel_rescaled_per_map-int8",
+    "scales/kernel_stored-fp8",
+    "scales/kernel_stored_per_map-int8",
+    "scales/runtime_kernel-int8",
+    "scales/zero_point_cast-int8",
+    "scales/zero_point_constant-int8",
 ]
 FLIPPED_ALIKE = {"int8_scales/quantised_output-int8", "reported/one_row_of_1000-fp32", "three_d/values-fp32"}
 DRIVER = """
@@ -391,3 +478,17 @@ def test_stored_weights_too_many_for_a_program_are_refused(tmp_path):
     spec = given.kernel.model_copy(update={"shape": (1024, 1024, 1, 1), "fill": None, "stored": stored})
     with pytest.raises(ConformanceError, match=r"w\.npy: has 1048576 values, more than the 262144"):
         parameter_lines(given.model_copy(update={"kernel": spec}))
+
+
+@pytest.mark.parametrize(
+    ("case_id", "check", "reason"),
+    [
+        ("refit/both-fp32", "forward", "the program does not refit its engine"),
+        ("engine_facts/linear-fp32", "engine", "does not read what a loaded engine says of itself"),
+        ("engine_facts/several_layouts-fp16", "forward", "reads one layout"),
+    ],
+)
+def test_what_a_program_does_not_have_is_said(case_id, check, reason):
+    case = suite_case(case_id)
+    with pytest.raises(ConformanceError, match=reason):
+        failure_on(case, target="tensorrt-10.1.0-sm90", check=check)

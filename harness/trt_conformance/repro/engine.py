@@ -51,6 +51,7 @@ def infer_lines(case: Case) -> list[str]:
     offset = f" + {_item_bytes(case.input_type)}" if case.misuse == "misaligned" else ""
     size = f"packed.nbytes{offset}"
     return [
+        *_parameter_lines(case),
         "def infer(x):",
         f"    packed = np.ascontiguousarray({_packed(case, _read(case))})",
         f'    if not context.set_input_shape("{name}", x.shape):',
@@ -67,6 +68,23 @@ def infer_lines(case: Case) -> list[str]:
         '    cuda("cudaMemcpy", y.ctypes.data, target, y.nbytes, copy)',
         f"    return {_written(case, _unpacked(case))} if accepted else None",
     ]
+
+
+def _parameter_lines(case: Case) -> list[str]:
+    """Give the context the kernel and the bias that the network reads as inputs."""
+    lines = []
+    for name in case.network.runtime:
+        held = f"{name}_held"
+        code: str = name
+        if case.data_type == "bfloat16":
+            code = f"({name}.view(np.uint32) >> np.uint32(16)).astype(np.uint16)"
+        lines += [
+            f"{held} = np.ascontiguousarray({code})",
+            f'{name}_address = cuda("cudaMalloc", {held}.nbytes)',
+            f'cuda("cudaMemcpy", {name}_address, {held}.ctypes.data, {held}.nbytes, copy)',
+            f'context.set_tensor_address("{name}", int({name}_address))',
+        ]
+    return [*lines, "", ""] if lines else []
 
 
 def _item_bytes(data_type: DataType) -> int:

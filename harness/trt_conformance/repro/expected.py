@@ -17,6 +17,7 @@ from trt_conformance.numerics.bounds.elementwise import arithmetic_of
 from trt_conformance.numerics.bounds.epilogue import network_result
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.numerics.reference.shape import resolve
+from trt_conformance.repro.epilogue import expected_step_lines
 from trt_conformance.repro.failure import Failure
 from trt_conformance.repro.tensors import input_code, number
 
@@ -107,10 +108,26 @@ def operand_lines(case: Case) -> list[str]:
     quantize, bias = case.quantize, "None" if case.bias == "none" else "bias"
     if quantize is None:
         return [f"operands = x, kernel, {bias}"]
-    scale = _scales(quantize.kernel)
-    scale = scale if len(quantize.kernel) == 1 else f"{scale}.reshape({(-1, *(1,) * (len(case.kernel.shape) - 1))})"
-    x, w = (f"qdq({name}.astype(float), {by})" for name, by in (("x", _scales((quantize.input,))), ("kernel", scale)))
+    x = _operand("x", *(_scales(scale) for scale in quantize.scales_of("input")))
+    w = _operand("kernel", *(_per_map(case, scale) for scale in quantize.scales_of("kernel")))
+    if quantize.dynamic_range is not None:
+        scale = _per_map(case, quantize.kernel)
+        w = f"np.floor(kernel.astype(float) / {scale} + 0.5) * {scale}"
+    x = x if quantize.passes("input") else "x.astype(float)"
+    w = w if quantize.passes("kernel") else "kernel.astype(float)"
     return [f"operands = {x}, {w}, {bias}"]
+
+
+def _operand(name: str, q: str, dq: str) -> str:
+    """An operand after Q of one scale and DQ of another."""
+    once = f"qdq({name}.astype(float), {q})"
+    return once if q == dq else f"{once} / {q} * {dq}"
+
+
+def _per_map(case: Case, scales: Sequence[float]) -> str:
+    """Scales of the kernel, which broadcast over it."""
+    code = _scales(scales)
+    return code if len(scales) == 1 else f"{code}.reshape({(-1, *(1,) * (len(case.kernel.shape) - 1))})"
 
 
 def expected_lines(case: Case, allowed: Allowed) -> list[str]:
@@ -119,15 +136,7 @@ def expected_lines(case: Case, allowed: Allowed) -> list[str]:
     if case.quantize is not None and case.quantize.output is not None:
         lines.append(f"expected = qdq(expected, {_scales((case.quantize.output,))})")
     for step in case.epilogue:
-        match step.op:
-            case "relu":
-                lines.append("expected = np.maximum(expected, 0)")
-            case "clip":
-                lines.append(f"expected = np.clip(expected, {step.low}, {step.high})")
-            case "add":
-                lines.append("expected = expected + x")
-            case "concat":
-                lines.append(f"expected = np.concatenate([expected, x], axis={-case.spatial_rank - 1})")
+        lines += expected_step_lines(case, step)
     return [*lines, *allowed.lines(has_bias=case.bias != "none")]
 
 

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from trt_conformance.core.builder_fields import Builder
 from trt_conformance.core.case import Case, Rejection
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.network_fields import Network
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import PHASES
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.repro.epilogue import inexpressible
 from trt_conformance.results.record.record import Record
 from trt_conformance.targets.tensorrt.library import LIBRARY
 
@@ -29,11 +28,6 @@ SHOWN_CHECKS = ("network", "build", "plan_size", "reject", *VALUE_CHECKS)
 _REFUSED = "refused, but should be accepted"
 _ACCEPTED = "accepted, but the case refuses"
 _RIGHT_VALUES = "the values are right"
-
-
-_PLAIN = ("first", ())
-_SHOWN_STEPS = ("relu", "clip", "add", "concat")
-"""Operations after the layer that a program has."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +56,8 @@ class Failure:
 
     def is_strongly_typed(self, case: Case) -> bool:
         """Whether the network was made strongly typed: as the case says, else wherever that exists."""
+        if case.quantize is not None and case.quantize.dynamic_range is not None:
+            return False
         has_strong_typing = self.is_rtx or self.version[:1] >= (9,)
         return has_strong_typing if case.typing is None else case.typing == "strong"
 
@@ -132,22 +128,22 @@ def _not_shown(verdict: Verdict, case: Case) -> str | None:
     """Why no program shows a failure; None if one does."""
     if verdict.check == "rounding" and _REFUSED not in verdict.message:
         return "each element is within its bound, and a program shows those that are not"
+    if verdict.check == "engine" and _REFUSED not in verdict.message:
+        return "the program does not read what a loaded engine says of itself"
     if verdict.check not in SHOWN_CHECKS and not (_REFUSED in verdict.message or verdict.status == "error"):
         return f"`{verdict.check}` compares several runs; a program is written for {_listed(SHOWN_CHECKS)}"
     if _RIGHT_VALUES in verdict.message:
         return "its values are right, and only the precision in which it ran differs"
     if case.large:
         return "its tensors are too large for a program that computes the expected output with NumPy"
-    if case.builder != Builder() or (case.dynamic and (case.dynamic.profile, case.dynamic.further_profiles) != _PLAIN):
-        return "`builder` or `dynamic` has options of the build that the program does not have"
+    if case.refit is not None:
+        return "the program does not refit its engine"
+    if case.formats.also:
+        return "the program reads one layout, and the builder may choose another"
     if case.prologue:
         return "the program has no operation before the layer"
-    if case.addend is not None or any(step.op not in _SHOWN_STEPS or step.of_scale for step in case.epilogue):
+    if case.addend is not None or any(inexpressible(step) for step in case.epilogue):
         return "the program has no such operation after the layer"
-    if case.network != Network():
-        return "`network` uses the API in a way that the program does not"
-    if case.quantize is not None and not (case.quantize.is_plain and case.quantize.has_no_extras):
-        return "`quantize` has Q and DQ layers that the program does not have"
     if case.misuse == "other_type":
         return "an engine is given an address, and cannot see the type of what is there"
     return None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from trt_conformance.core.case import Case
-from trt_conformance.core.epilogue_fields import EpilogueOperation
+from trt_conformance.core.network_fields import Runtime
 from trt_conformance.core.tensors import INPUT, OUTPUT
 from trt_conformance.core.types import DataType
+from trt_conformance.repro.epilogue import followed_lines
 from trt_conformance.repro.failure import Failure
-from trt_conformance.repro.tensors import number
+from trt_conformance.repro.options import capability_lines, option_lines, profile_lines
+from trt_conformance.repro.scaling import ScalingCode
 from trt_conformance.targets.tensorrt.api import TYPE_NAME
-from trt_conformance.targets.tensorrt.build import FAST_SOURCES, LEVELS, WEAK_FLAGS
-from trt_conformance.targets.tensorrt.target import AHEAD_OF_TIME
+from trt_conformance.targets.tensorrt.build import FAST_SOURCES, LEVELS, weak_flags
+from trt_conformance.targets.tensorrt.network import WIDE
 
 CONSTANT = [
     "def constant(shape, values):",
@@ -27,6 +31,8 @@ class NetworkCode:
     def __init__(self, case: Case, failure: Failure) -> None:
         self._case, self._failure = case, failure
         self._strong = failure.is_strongly_typed(case)
+        self._implicit = case.quantize is not None and case.quantize.dynamic_range is not None
+        self._scaling = None if case.quantize is None or self._implicit else ScalingCode(case, self._strong)
 
     def create(self) -> list[str]:
         """Create builder, network and the helpers that this network needs."""
@@ -40,14 +46,15 @@ class NetworkCode:
         if self._has_constants:
             weights = self._weights("keep[-1]")
             lines += ["", "", *(line.format(weights=weights) for line in CONSTANT)]
-        if self._case.quantize is not None:
-            lines += self._scaled()
+        if self._scaling is not None:
+            lines += self._scaling.helpers()
         return lines
 
-    def define(self, counts_setter_errors: bool = False) -> list[str]:
+    def define(self, counts_setter_errors: bool = False, facts: Sequence[str] = ()) -> list[str]:
         """Define the network: input, Q/DQ, constants, layer, what follows it, output.
 
         With ``counts_setter_errors``, ``set_errors`` becomes the number of errors once the attributes are set.
+        ``facts``: lines that read what the layer says before its output is named.
         """
         case = self._case
         given = case.types.input
@@ -56,13 +63,12 @@ class NetworkCode:
             f'source = tensor = network.add_input("{INPUT}", {dtype}, {case.declared_first or case.network_shape})'
         ]
         lines += self._lay_out("source", case.formats.input)
-        if case.quantize is not None:
-            scale = (case.quantize.input,)
-            lines += [] if case.quantize.io_quantization else [self._q("tensor", scale)]
-            lines += [self._dq("tensor", scale)]
+        if self._scaling is not None:
+            lines += self._scaling.input()
         lines += self._constant_inputs()
         lines += self._layer()
         lines += ["set_errors = len(logger.errors)"] if counts_setter_errors else []
+        lines += facts
         lines += self._outputs()
         return lines
 
@@ -73,25 +79,15 @@ class NetworkCode:
         lines.append("config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED")
         lines.append(f"config.{'set' if case.precision == 'tf32' else 'clear'}_flag(trt.BuilderFlag.TF32)")
         if not self._strong:
-            lines += [f"config.set_flag(trt.BuilderFlag.{flag})" for flag in WEAK_FLAGS.get(case.precision, ())]
-        lines += self._tactics()
-        if failure.is_ahead_of_time:
-            sm = failure.facts.get("built_for", AHEAD_OF_TIME)
-            lines.append("config.num_compute_capabilities = 1")
-            lines.append(f"config.set_compute_capability(trt.ComputeCapability.{sm}, 0)")
-        if case.dynamic is not None:
-            shapes = f"{case.dynamic.min}, {case.dynamic.opt}, {case.dynamic.max}"
-            lines += [
-                "profile = builder.create_optimization_profile()",
-                f'profile.set_shape("{INPUT}", {shapes})',
-                "config.add_optimization_profile(profile)",
-            ]
+            lines += [f"config.set_flag(trt.BuilderFlag.{flag})" for flag in weak_flags(case)]
+        lines += [*self._tactics(), *option_lines(case), *capability_lines(case, failure), *profile_lines(case)]
         return [*lines, "plan = builder.build_serialized_network(network, config)"]
 
     @property
     def _has_constants(self) -> bool:
         case = self._case
-        return case.quantize is not None or case.weights == "set_input" or case.bias_by_set_input
+        tensors = case.weights == "set_input" or case.bias_by_set_input
+        return self._scaling is not None or tensors or case.network.activation_by_set_input
 
     def _tactics(self) -> list[str]:
         facts, lines = self._failure.facts, []
@@ -106,41 +102,21 @@ class NetworkCode:
             lines.append(f"config.set_tactic_sources({bits})")
         return lines
 
-    def _scaled(self) -> list[str]:
-        if self._strong:
-            call, add = "add, tensor, scale, dtype", "add(tensor, scale, dtype)"
-        else:
-            call, add = "add, tensor, scale", "add(tensor, scale)"
-        return [
-            f"def scaled({call}):  # Q or DQ, per tensor or along axis 0",
-            "    scale = constant([len(scale)] if len(scale) > 1 else [], np.array(scale, np.float32))",
-            f"    layer = {add}",
-            "    layer.axis = 0",
-            "    return layer.get_output(0)",
-            "",
-            "",
-        ]
-
-    def _q(self, tensor: str, scale: tuple[float, ...]) -> str:
-        return self._qdq("add_quantize", tensor, scale, self._case.quantized_type)
-
-    def _dq(self, tensor: str, scale: tuple[float, ...]) -> str:
-        return self._qdq("add_dequantize", tensor, scale, self._case.data_type)
-
-    def _qdq(self, add: str, tensor: str, scale: tuple[float, ...], to: DataType) -> str:
-        to_type = f", {_type(to)}" if self._strong else ""
-        return f"{tensor} = scaled(network.{add}, {tensor}, {_tuple(scale)}{to_type})"
-
     def _constant_inputs(self) -> list[str]:
         """The kernel and the bias where they are inputs of the layer; they are added before it."""
         case, lines = self._case, []
         if case.weights == "set_input":
-            lines.append("weights = constant(kernel.shape, kernel)")
-            if case.quantize is not None:
-                lines += [self._q("weights", case.quantize.kernel), self._dq("weights", case.quantize.kernel)]
+            tensor = self._parameter("kernel")
+            lines += [f"weights = {tensor}"] if self._scaling is None else self._scaling.kernel(tensor)
         if case.bias_by_set_input and case.bias != "none":
-            lines.append("biases = constant(bias.shape, bias)")
+            lines.append(f"biases = {self._parameter('bias')}")
         return lines
+
+    def _parameter(self, name: Runtime) -> str:
+        """The kernel or the bias as a constant, or as an input of the network."""
+        if name in self._case.network.runtime:
+            return f'network.add_input("{name}", {_type(self._case.data_type)}, {name}.shape)'
+        return f"constant({name}.shape, {name})"
 
     def _layer(self) -> list[str]:
         case = self._case
@@ -148,16 +124,26 @@ class NetworkCode:
         add = f"layer = network.{self._name('add_convolution_nd')}"
         has_bias = case.bias != "none" and (not case.bias_by_set_input or case.empty_weights == "the bias")
         bias = f", {self._weights('bias')}" if has_bias else ""
-        lines = []
+        lines, tensor = [], "tensor"
+        if case.network.activation_by_set_input:
+            lines.append(f"other = constant({case.network_shape}, np.zeros({case.network_shape}, kernel.dtype))")
+            tensor = "other"
+        if case.network.bias_reset is not None:
+            lines.append(f"ones = np.ones({maps}, kernel.dtype)")
+            bias = f", {self._weights('ones')}"
         if case.weights == "setters":
             lines.append("placeholder = np.zeros(1, kernel.dtype)  # the setters below give the weights")
-            lines.append(f"{add}(tensor, 1, {(1,) * case.spatial_rank}, {self._weights('placeholder')})")
+            lines.append(f"{add}({tensor}, 1, {(1,) * case.spatial_rank}, {self._weights('placeholder')})")
         else:
-            lines.append(f"{add}(tensor, {maps}, {window}, {self._kernel()}{bias})")
+            lines.append(f"{add}({tensor}, {maps}, {window}, {self._kernel()}{bias})")
+        if case.network.activation_by_set_input:
+            lines.append("layer.set_input(0, tensor)")
         if case.weights == "set_input":
             lines.append("layer.set_input(1, weights)")
         if case.bias_by_set_input and case.bias != "none":
             lines.append("layer.set_input(2, biases)")
+        if case.network.set_input is not None:
+            lines.append(f"layer.set_input({case.network.set_input}, tensor)")
         if case.weights == "setters":
             lines.append(f"layer.num_output_maps = {maps}")
             lines.append(f"layer.{self._name('kernel_size_nd')} = {window}")
@@ -166,9 +152,20 @@ class NetworkCode:
         for name, value in case.set.items():
             text = f"trt.PaddingMode.{value}" if name == "padding_mode" else value
             lines.append(f"layer.{name} = {text}")
-        if not self._strong and case.precision == "fp16":
-            lines.append("layer.precision = trt.DataType.HALF")
-            lines.append("layer.set_output_type(0, trt.DataType.HALF)")
+        if case.network.bias_reset is not None:
+            empty = "trt.Weights()" if case.network.bias_reset == "trt.Weights()" else "trt.Weights(trt.DataType.FLOAT)"
+            lines.append(f"layer.bias = {empty}")
+        return lines + self._typed()
+
+    def _typed(self) -> list[str]:
+        """Set the precision of a weakly typed layer and the type of its output."""
+        stated, lines = self._case.network, []
+        if stated.precision is not None:
+            lines.append(f"layer.precision = trt.DataType.{stated.precision}")
+        if stated.output_type is not None:
+            lines.append(f"layer.set_output_type(0, trt.DataType.{stated.output_type})")
+        if not lines and not self._strong and self._case.precision == "fp16":
+            lines = ["layer.precision = trt.DataType.HALF", "layer.set_output_type(0, trt.DataType.HALF)"]
         return lines
 
     def _kernel(self) -> str:
@@ -190,12 +187,13 @@ class NetworkCode:
     def _outputs(self) -> list[str]:
         case, lines = self._case, ["tensor = layer.get_output(0)"]
         quantize = case.quantize
-        if quantize is not None and quantize.output is not None:
-            scale = (quantize.output,)
-            lines.append(self._q("tensor", scale))
-            lines += [] if quantize.io_quantization else [self._dq("tensor", scale)]
+        if quantize is not None and quantize.dynamic_range is not None:
+            lines.append(f"source.set_dynamic_range({quantize.dynamic_range[0]}, {quantize.dynamic_range[1]})")
+            lines.append(f"tensor.set_dynamic_range({-WIDE}, {WIDE})")
+        if quantize is not None and quantize.output is not None and self._scaling is not None:
+            lines += self._scaling.output(quantize.output, back=not quantize.io_quantization)
         for step in case.epilogue:
-            lines += self._followed(step)
+            lines += followed_lines(case, step)
         if case.declared_first is not None:
             lines += [
                 "tensor.shape  # asked for before the input's shape is changed",
@@ -206,23 +204,10 @@ class NetworkCode:
             lines.append(f"tensor.dtype = {_type(case.output_type)}")
         return lines + self._lay_out("tensor", case.formats.output)
 
-    def _followed(self, step: EpilogueOperation) -> list[str]:
-        if step.op == "add":
-            return ["tensor = network.add_elementwise(tensor, source, trt.ElementWiseOperation.SUM).get_output(0)"]
-        if step.op == "concat":
-            axis = len(self._case.network_shape) - self._case.spatial_rank - 1
-            return [
-                "joined = network.add_concatenation([tensor, source])",
-                f"joined.axis = {axis}",
-                "tensor = joined.get_output(0)",
-            ]
-        lines = [f"activation = network.add_activation(tensor, trt.ActivationType.{step.op.upper()})"]
-        if step.op == "clip":
-            lines.append(f"activation.alpha, activation.beta = {step.low}, {step.high}")
-        return [*lines, "tensor = activation.get_output(0)"]
-
     def _lay_out(self, tensor: str, name: str) -> list[str]:
-        return [] if name == "LINEAR" else [f"{tensor}.allowed_formats = 1 << int(trt.TensorFormat.{name})"]
+        names = (name, *self._case.formats.also)
+        bits = " | ".join(f"1 << int(trt.TensorFormat.{each})" for each in names)
+        return [] if names == ("LINEAR",) else [f"{tensor}.allowed_formats = {bits}"]
 
     def _name(self, new: str) -> str:
         deprecated = self._case.deprecated
@@ -238,7 +223,3 @@ BITS = [
 
 def _type(name: DataType) -> str:
     return f"trt.DataType.{TYPE_NAME[name]}"
-
-
-def _tuple(scale: tuple[float, ...]) -> str:
-    return f"[{', '.join(number(value) for value in scale)}]"

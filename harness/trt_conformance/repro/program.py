@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 from trt_conformance.checks.network import declared_output_shape, expected_attributes
 from trt_conformance.core.case import Case
@@ -18,6 +19,7 @@ from trt_conformance.repro.expected import (
     run_line,
     runs_of,
 )
+from trt_conformance.repro.facts import WEIGHTS_SAID, expected_facts, fact_lines
 from trt_conformance.repro.failure import Failure
 from trt_conformance.repro.network import BITS, NetworkCode
 from trt_conformance.repro.plan_size import PLAN_LOGGER, size_lines
@@ -37,7 +39,9 @@ def program(case: Case, failure: Failure) -> str:
     data = [*parameter_lines(case), *given_types(case)]
     match failure.shows:
         case "facts":
-            logger, body = _PLAIN_LOGGER, [*code.create(), *code.define(), "", *_compare_facts(case)]
+            facts = expected_facts(declared_output_shape(case), expected_attributes(case))
+            read = [*_NAMED * _says_names(facts), *fact_lines(case, facts)]
+            logger, body = _PLAIN_LOGGER, [*code.create(), *code.define(facts=read), "", *_compare_facts(facts)]
         case "refusal":
             logger, body = _logger(failure), [*_attempt(code), "", *_EXPECT_ENGINE]
         case "size":
@@ -54,6 +58,7 @@ def program(case: Case, failure: Failure) -> str:
     functions = [*helpers([*data, *body])]
     functions += ["", "", *BITS] * ("bits(" in text)
     functions += ["", "", *QDQ.get(case.precision, ())] * ("qdq(" in text)
+    functions += ["", "", *WEIGHTS_SAID] * ("weights_said(" in text)
     imports = _imports(failure, "\n".join([text, *functions, *logger]))
     lines = [*_docstring(case, failure), *imports, *functions]
     return "\n".join([*lines, *[""] * (2 if functions else 1), *data, *keep, *logger, *body]) + "\n"
@@ -161,16 +166,22 @@ def _run_refusal(case: Case, x: str) -> list[str]:
     ]
 
 
-def _compare_facts(case: Case) -> list[str]:
-    """Compare the inferred shape and the attributes with those that they should be."""
-    facts = {"shape": declared_output_shape(case)} | {
-        name: tuple(value) if isinstance(value, list) else value for name, value in expected_attributes(case).items()
-    }
-    mode = facts.pop("padding_mode")
+_NAMED = ['layer.name = "convolution"']
+
+
+def _says_names(facts: dict[str, Any]) -> bool:
+    """Whether the layer's name, or one that follows from it, is compared."""
+    return "name" in facts or "default_output_name" in facts
+
+
+def _compare_facts(facts: dict[str, Any]) -> list[str]:
+    """Compare the inferred shape and what was read into ``actual`` with what they should be."""
+    mode = facts.get("padding_mode")
+    stated = {name: value for name, value in facts.items() if name != "padding_mode"}
     return [
-        f"expected = {facts}",
+        f"expected = {stated}",
         f'expected["padding_mode"] = trt.PaddingMode.{mode}',
-        "actual = {name: getattr(tensor if name == 'shape' else layer, name) for name in expected}",
+        'actual["shape"] = tensor.shape',
         "actual |= {name: tuple(value) for name, value in actual.items() if isinstance(value, trt.Dims)}",
         "for name in expected:",
         '    print(f"{name}: expected {expected[name]}, actual {actual[name]}")',

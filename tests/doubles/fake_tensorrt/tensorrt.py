@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 from enum import IntEnum
 
@@ -19,13 +20,19 @@ FAULT = os.environ.get("FAKE_FAULT", "")
 DataType = IntEnum("DataType", ["FLOAT", "HALF", "BF16", "INT8", "FP8"], start=0)
 NUMPY = dict(zip(DataType, (np.float32, np.float16, ml_dtypes.bfloat16, np.int8, ml_dtypes.float8_e4m3fn), strict=True))
 NetworkDefinitionCreationFlag = IntEnum("NetworkDefinitionCreationFlag", ["EXPLICIT_BATCH", "STRONGLY_TYPED"], start=0)
-BuilderFlag = IntEnum("BuilderFlag", ["TF32", "FP16", "BF16", "INT8", "PREFER_PRECISION_CONSTRAINTS"])
+FLAGS = ["TF32", "FP16", "BF16", "INT8", "PREFER_PRECISION_CONSTRAINTS", "OBEY_PRECISION_CONSTRAINTS", "STRICT_NANS"]
+BuilderFlag = IntEnum("BuilderFlag", FLAGS)
+MemoryPoolType = IntEnum("MemoryPoolType", ["WORKSPACE"])
+TacticSource = IntEnum("TacticSource", ["EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS"], start=0)
 ProfilingVerbosity = IntEnum("ProfilingVerbosity", ["DETAILED"])
 TensorFormat = IntEnum("TensorFormat", ["LINEAR", *LAYOUTS], start=0)
 MODES = ["EXPLICIT_ROUND_DOWN", "EXPLICIT_ROUND_UP", "SAME_UPPER", "SAME_LOWER", "CAFFE_ROUND_DOWN", "CAFFE_ROUND_UP"]
 PaddingMode = IntEnum("PaddingMode", MODES)
-ActivationType = IntEnum("ActivationType", ["RELU", "CLIP"])
-ElementWiseOperation = IntEnum("ElementWiseOperation", ["SUM"])
+KINDS = ["RELU", "CLIP", "LEAKY_RELU", "SIGMOID", "TANH", "HARD_SIGMOID", "GELU_ERF"]
+ActivationType = IntEnum("ActivationType", KINDS)
+ElementWiseOperation = IntEnum("ElementWiseOperation", ["SUM", "PROD", "MIN", "MAX"])
+ScaleMode = IntEnum("ScaleMode", ["UNIFORM", "CHANNEL"])
+PoolingType = IntEnum("PoolingType", ["MAX"])
 
 
 class Dims(tuple):
@@ -56,13 +63,17 @@ class Tensor:
 
     @property
     def shape(self):
-        shape = np.shape(self.compute({"input": np.zeros(self.network.source.declared)}))
+        shape = np.shape(self.compute(self.network.feeds(np.zeros(self.network.source.declared))))
         return Dims((*shape[:-1], shape[-1] + 1) if FAULT == "shape" else shape)
+
+    def set_dynamic_range(self, low, high):
+        self.ends = low, high
+        return True
 
 
 class Layer:
     def __init__(self, compute):
-        self.compute = compute
+        self.compute, self.inputs = compute, {}
 
     def get_output(self, index):
         tensor = Tensor(self.compute)
@@ -70,7 +81,10 @@ class Layer:
         return tensor
 
     def set_input(self, index, tensor):
-        self.inputs[index] = tensor
+        if index == 0:
+            self.x = tensor
+        else:
+            self.inputs[index] = tensor
 
     def set_output_type(self, index, dtype):
         pass
@@ -95,10 +109,17 @@ class Convolution(Layer):
 
     def compute(self, feeds):
         x = self.x.compute(feeds)
+        scale = 1.0
+        if hasattr(self.x, "ends"):  # quantized implicitly
+            scale = max(map(abs, self.x.ends)) / 127
+            x = np.clip(np.rint(x / scale), -128, 127) * scale
         rank = len(self.kernel_size_nd)
         channels = x.shape[-rank - 1] // self.num_groups
         kernel = self.inputs[1].compute(feeds) if 1 in self.inputs else self.kernel.array.astype(float)
         kernel = kernel.reshape(self.num_output_maps, channels, *self.kernel_size_nd)
+        if hasattr(self.x, "ends"):
+            scale = np.abs(kernel).max(axis=tuple(range(1, 2 + rank)), keepdims=True) / 127
+            kernel = np.floor(kernel / scale + 0.5) * scale
         if FAULT == "flipped":
             kernel = np.flip(kernel, tuple(range(2, 2 + rank)))
         bias = self.inputs[2].compute(feeds) if 2 in self.inputs else self.bias and self.bias.array.astype(float)
@@ -116,6 +137,11 @@ class Convolution(Layer):
 class Network:
     def __init__(self, flags):
         self.strong = bool(flags >> NetworkDefinitionCreationFlag.STRONGLY_TYPED & 1)
+        self.parameters = {}
+
+    def feeds(self, x):
+        """What the network computes of: its input, and where it reads them, the kernel and the bias."""
+        return {"input": x} | {name: np.zeros(tensor.declared) for name, tensor in self.parameters.items()}
 
     def _layer(self, compute):
         layer = compute if isinstance(compute, Layer) else Layer(compute)
@@ -123,8 +149,13 @@ class Network:
         return layer
 
     def add_input(self, name, dtype, shape):
-        self.source = Tensor(lambda feeds: feeds[name].astype(float), dtype, shape)
-        return self.source
+        tensor = Tensor(lambda feeds: feeds[name].astype(float), dtype, tuple(shape))
+        tensor.network = self
+        if name == "input":
+            self.source = tensor
+        else:
+            self.parameters[name] = tensor
+        return tensor
 
     def add_constant(self, shape, weights):
         values = weights.array.astype(float).reshape(tuple(shape))
@@ -148,7 +179,31 @@ class Network:
         return self._scaled(dequantize, tensor, scale)
 
     def add_elementwise(self, a, b, operation):
-        return self._layer(lambda feeds: a.compute(feeds) + b.compute(feeds))
+        apply = {"SUM": np.add, "PROD": np.multiply, "MIN": np.minimum, "MAX": np.maximum}[operation.name]
+        return self._layer(lambda feeds: apply(a.compute(feeds), b.compute(feeds)))
+
+    def add_scale_nd(self, tensor, mode, shift, scale, power, axis):
+        def compute(feeds):
+            y = tensor.compute(feeds)
+            shape = [1] * y.ndim
+            shape[axis] = -1
+            return y * scale.array.astype(float).reshape(shape) + shift.array.astype(float).reshape(shape)
+
+        return self._layer(compute)
+
+    def add_pooling_nd(self, tensor, kind, window):
+        def compute(feeds):
+            y = tensor.compute(feeds)
+            for offset, size in enumerate(window):
+                axis = y.ndim - len(window) + offset
+                y = np.take(y, range(y.shape[axis] // size * size), axis)
+                y = y.reshape(*y.shape[:axis], -1, size, *y.shape[axis + 1 :]).max(axis + 1)
+            return y
+
+        return self._layer(compute)
+
+    def add_cast(self, tensor, dtype):
+        return self._layer(tensor.compute)
 
     def add_concatenation(self, tensors):
         layer = self._layer(lambda feeds: np.concatenate([t.compute(feeds) for t in tensors], axis=layer.axis))
@@ -156,8 +211,16 @@ class Network:
 
     def add_activation(self, tensor, kind):
         def compute(feeds):
-            y = np.maximum(tensor.compute(feeds), 0 if kind == ActivationType.RELU else layer.alpha)
-            return y if kind == ActivationType.RELU else np.minimum(y, layer.beta)
+            y = tensor.compute(feeds)
+            return {
+                "RELU": lambda: np.maximum(y, 0),
+                "CLIP": lambda: np.clip(y, layer.alpha, layer.beta),
+                "LEAKY_RELU": lambda: np.where(y < 0, layer.alpha * y, y),
+                "SIGMOID": lambda: 1 / (1 + np.exp(-y)),
+                "TANH": lambda: np.tanh(y),
+                "HARD_SIGMOID": lambda: np.clip(layer.alpha * y + layer.beta, 0, 1),
+                "GELU_ERF": lambda: y * (1 + np.vectorize(math.erf)(y / math.sqrt(2))) / 2,
+            }[kind.name]()
 
         layer = self._layer(compute)
         return layer
@@ -171,6 +234,12 @@ class Config:
         assert flag in BuilderFlag
 
     clear_flag = set_flag
+
+    def set_memory_pool_limit(self, pool, nbytes):
+        assert pool in MemoryPoolType
+
+    def set_tactic_sources(self, sources):
+        return True
 
     def add_optimization_profile(self, profile):
         return 0
@@ -231,7 +300,7 @@ class Context:
         return FAULT != "refused" and name == "input"
 
     def get_tensor_shape(self, name):
-        return np.shape(self.network.output.compute({"input": np.zeros(self.shape)}))
+        return np.shape(self.network.output.compute(self.network.feeds(np.zeros(self.shape))))
 
     def set_tensor_address(self, name, address):
         self.addresses[name] = address
@@ -240,7 +309,11 @@ class Context:
     def execute_async_v3(self, stream):
         source, output = self.network.source, self.network.output
         read = self._memory("input", packed_shape(self.shape, layout(source)), NUMPY[source.dtype])
-        y = output.compute({"input": unpack(read, layout(source), self.shape)})
+        given = {
+            name: self._memory(name, tensor.declared, NUMPY[tensor.dtype])
+            for name, tensor in self.network.parameters.items()
+        }
+        y = output.compute(given | {"input": unpack(read, layout(source), self.shape)})
         self.first = getattr(self, "first", y)
         y = self.first if FAULT == "stale" else y
         written = NUMPY[self.written_type]

@@ -28,7 +28,7 @@ from trt_conformance.targets.tensorrt.preceding import precede
 from trt_conformance.targets.tensorrt.scaling import Scaling
 
 LAYER_NAME = "convolution"
-_WIDE = 127.0 * 127.0
+WIDE = 127.0 * 127.0
 """The dynamic range of an output of floats, which nothing quantizes by it."""
 # Python keeps one list of warnings for all threads.
 WARNINGS = threading.Lock()
@@ -236,7 +236,7 @@ class _Draft:
         quantize = self.case.quantize
         if quantize is None or quantize.dynamic_range is None:
             return
-        for tensor, ends in ((self.inputs[INPUT], quantize.dynamic_range), (output, (-_WIDE, _WIDE))):
+        for tensor, ends in ((self.inputs[INPUT], quantize.dynamic_range), (output, (-WIDE, WIDE))):
             self.api.require_attribute(tensor, "set_dynamic_range")
             if not tensor.set_dynamic_range(*ends):
                 self._refuse(f"the dynamic range {ends} was refused")

@@ -1,0 +1,119 @@
+"""The operations after the layer as TensorRT code, and what they compute as NumPy code."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trt_conformance.core.case import Case
+from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
+from trt_conformance.core.types import Floats
+from trt_conformance.repro.tensors import number
+
+_ACTIVATIONS: dict[EpilogueName, str] = {
+    "relu": "RELU",
+    "clip": "CLIP",
+    "leaky_relu": "LEAKY_RELU",
+    "sigmoid": "SIGMOID",
+    "tanh": "TANH",
+    "silu": "SIGMOID",
+    "hard_swish": "HARD_SIGMOID",
+    "gelu": "GELU_ERF",
+}
+_ELEMENTWISE: dict[EpilogueName, str] = {"add": "SUM", "min": "MIN", "max": "MAX"}
+_EXPECTED: dict[EpilogueName, str] = {
+    "relu": "np.maximum(expected, 0)",
+    "sigmoid": "1 / (1 + np.exp(-expected))",
+    "tanh": "np.tanh(expected)",
+    "silu": "expected / (1 + np.exp(-expected))",
+    "hard_swish": "expected * np.clip(expected / 6 + 0.5, 0, 1)",
+    "gelu": "expected * (1 + np.vectorize(math.erf)(expected / math.sqrt(2))) / 2",
+    "add": "expected + x",
+    "min": "np.minimum(expected, x)",
+    "max": "np.maximum(expected, x)",
+}
+
+
+def inexpressible(step: EpilogueOperation) -> bool:
+    """Whether a program does not have an operation."""
+    return step.layer is not None or step.of != "input" or step.of_scale is not None or step.op == "quantize"
+
+
+def followed_lines(case: Case, step: EpilogueOperation) -> list[str]:
+    """Put the operation behind ``tensor``; ``source`` is the network's input."""
+    axis = len(case.network_shape) - case.spatial_rank - 1
+    if step.op in _ELEMENTWISE:
+        return [_elementwise("source", _ELEMENTWISE[step.op])]
+    if step.op == "concat":
+        return [
+            "joined = network.add_concatenation([tensor, source])",
+            f"joined.axis = {axis}",
+            "tensor = joined.get_output(0)",
+        ]
+    if step.op == "max_pool":
+        return [
+            f"pooling = network.add_pooling_nd(tensor, trt.PoolingType.MAX, {step.window})",
+            f"pooling.stride_nd = {step.window}",
+            "tensor = pooling.get_output(0)",
+        ]
+    if step.op == "scale":
+        return _scale_lines(case, step, axis)
+    lines = [f"activation = network.add_activation(tensor, trt.ActivationType.{_ACTIVATIONS[step.op]})"]
+    match step.op:
+        case "clip":
+            lines.append(f"activation.alpha, activation.beta = {step.low}, {step.high}")
+        case "leaky_relu":
+            lines.append(f"activation.alpha = {step.alpha}")
+        case "hard_swish":
+            lines.append("activation.alpha, activation.beta = 1 / 6, 0.5")
+    if step.op in ("silu", "hard_swish"):
+        return [*lines, _elementwise("activation.get_output(0)", "PROD")]
+    return [*lines, "tensor = activation.get_output(0)"]
+
+
+def _elementwise(other: str, operation: str) -> str:
+    return f"tensor = network.add_elementwise(tensor, {other}, trt.ElementWiseOperation.{operation}).get_output(0)"
+
+
+def _scale_lines(case: Case, step: EpilogueOperation, axis: int) -> list[str]:
+    factors, shifts = step.scale or (1.0,), step.shift or (0.0,)
+    count = max(len(factors), len(shifts))
+    dtype = "np.float16" if case.data_type == "float16" else "np.float32"
+    weights = "bits(values)" if case.data_type == "bfloat16" else "trt.Weights(values)"
+    mode = "CHANNEL" if count > 1 else "UNIFORM"
+    ones = _array((1.0,) * count)
+    return [
+        f"scale = [np.resize({_array(shifts)}, {count}), np.resize({_array(factors)}, {count}), {ones}]",
+        f"keep += [values.astype({dtype}) for values in scale]",
+        f"shift, scale, power = ({weights} for values in keep[-3:])" if weights.startswith("trt") else
+        "shift, scale, power = [bits(values) for values in keep[-3:]]",
+        f"tensor = network.add_scale_nd(tensor, trt.ScaleMode.{mode}, shift, scale, power, {axis}).get_output(0)",
+    ]  # fmt: skip
+
+
+def expected_step_lines(case: Case, step: EpilogueOperation) -> list[str]:
+    """Apply the operation to ``expected``; ``x`` is the network's input."""
+    axis = -case.spatial_rank - 1
+    match step.op:
+        case "clip":
+            return [f"expected = np.clip(expected, {step.low}, {step.high})"]
+        case "leaky_relu":
+            return [f"expected = np.where(expected < 0, {step.alpha} * expected, expected)"]
+        case "concat":
+            return [f"expected = np.concatenate([expected, x], axis={axis})"]
+        case "scale":
+            axes = (-1, *(1,) * case.spatial_rank)
+            factor, shift = (_array(values) for values in (step.scale or (1.0,), step.shift or (0.0,)))
+            return [f"expected = expected * {factor}.reshape({axes}) + {shift}.reshape({axes})"]
+        case "max_pool":
+            window = step.window or ()
+            sizes = ", ".join(f"expected.shape[{axis + 1 + i}] // {n}, {n}" for i, n in enumerate(window))
+            cut = ", ".join(f":expected.shape[{axis + 1 + i}] // {n} * {n}" for i, n in enumerate(window))
+            odd = tuple(range(-2 * len(window) + 1, 0, 2))
+            return [
+                f"expected = expected[..., {cut}].reshape(*expected.shape[:{axis + 1}], {sizes}).max(axis={odd})",
+            ]
+    return [f"expected = {_EXPECTED[step.op]}"]
+
+
+def _array(values: Floats) -> str:
+    return f"np.array([{', '.join(number(float(np.float64(value))) for value in values)}])"
