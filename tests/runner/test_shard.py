@@ -238,3 +238,50 @@ def test_several_arrays_must_each_be_whole():
         }
     )
     assert merged.missing == (f"{TARGET}@NVIDIA_H200: shard 2/2 is missing",)
+
+
+def test_a_shard_without_a_verdict_makes_the_run_whole():
+    merged = merge({"a": part(1, verdict("x/a-fp32"), of=2), "b": part(2, of=2)})
+    assert merged.missing == ()
+    assert merged.record.complete
+    assert [v.case for v in merged.record.verdicts] == ["x/a-fp32"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_shard_of_nothing_is_right_and_has_a_record(tmp_path, workers):
+    chosen = ["cases/test_forward.py", "--target", "numpy", "--case", "stride_nd/h2_w2-fp32", "-q", *workers]
+    parts = {}
+    for index in (1, 2):
+        root = tmp_path / str(index)
+        done = run_pytest(*chosen, "--shard", f"{index}/2", f"--record-root={root}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        parts[str(index)] = read_record(next(root.iterdir()))
+    assert "shard 2/2 has no test: there are fewer cases than shards" in done.stdout
+    assert "its record is empty, and `trt-conformance merge` needs it" in done.stdout
+    assert parts["2"].verdicts == ()
+    assert (parts["2"].end.exit, parts["2"].end.stopped, parts["2"].header.targets) == (0, False, ["numpy"])
+    merged = merge(parts)
+    assert merged.missing == ()
+    assert {v.case for v in merged.record.verdicts} == {"stride_nd/h2_w2-fp32"}
+
+
+@pytest.mark.slow
+def test_a_choice_of_nothing_is_no_shard_of_nothing(tmp_path):
+    """-k leaves no test in any shard: that is an error of the user, and no record says that the run is whole."""
+    for options in (["--shard", "1/2", "-k", "nothing_has_this_name"], ["-k", "nothing_has_this_name"]):
+        done = run_pytest("cases/test_forward.py", "--target", "numpy", "-q", f"--record-root={tmp_path}", *options)
+        assert done.returncode == 5, done.stdout + done.stderr
+        assert "has no test" not in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_only_test_that_a_keyword_leaves_is_in_one_shard(tmp_path):
+    options = ["cases/test_forward.py", "--target", "numpy", "--case", "stride_nd/*", "-k", "h2_w2-fp32", "-q"]
+    found = []
+    for index in (1, 2):
+        done = run_pytest(*options, "--shard", f"{index}/2", f"--record-root={tmp_path / str(index)}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        found.append(len(read_record(next((tmp_path / str(index)).iterdir())).verdicts))
+    assert min(found) == 0 < max(found)

@@ -44,6 +44,9 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         run, verdicts = self.run, self.run.recorder.verdicts
+        if run.is_empty_shard and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK  # a shard of nothing is right, and merging needs its record
+            run.recorder.begin()
         # An interrupted run may have missed the checks that an expectation or claim is about.
         finished = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         stopped = bool(session.shouldfail or session.shouldstop)
@@ -90,6 +93,8 @@ class Controller:
         if "failed" in stats:  # pytest's own short summary follows; its lines begin with the id
             stats["failed"] = self.failures.of_others(stats["failed"])
         if not verdicts:
+            if run.is_empty_shard:
+                self._say_nothing_was_to_run(terminalreporter)
             return
 
         def write(line: str, **markup: bool) -> None:
@@ -122,6 +127,15 @@ class Controller:
         if run.recorder.path is not None:
             write("")
             write(f"record: {relative(run.recorder.path)}")
+
+    def _say_nothing_was_to_run(self, terminal: pytest.TerminalReporter) -> None:
+        shard = self.run.options.shard
+        assert shard is not None
+        terminal.section("conformance")
+        terminal.write_line(f"shard {shard.index}/{shard.of} has no test: there are fewer cases than shards")
+        if self.run.recorder.path is not None:
+            path = printable(relative(self.run.recorder.path))
+            terminal.write_line(f"its record is empty, and `trt-conformance merge` needs it: {path}")
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Write the report, and the headline as the last line. A report that cannot be written fails no run."""

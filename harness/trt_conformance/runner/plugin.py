@@ -67,8 +67,12 @@ def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
         raise
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out timed tests unless they were requested, order the tests, and select those of this shard."""
+    """Leave out timed tests unless they were requested, order the tests, and select those of this shard.
+
+    This is done last, so that what -k and -m leave is what is divided.
+    """
     _end_on_bad_input(config)
     run = config.stash[RUN]
     timing = [item for item in items if "timing" in getattr(item, "fixturenames", ())]
@@ -81,6 +85,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     shard = run.options.shard
     if shard is not None:
         items[:], others = shard.choose(items, run.selection.ids)
+        run.is_empty_shard = not items and bool(others)
         config.hook.pytest_deselected(items=others)
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and any(subject_of(item) for item in items):
@@ -88,7 +93,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start looking ahead here, since -k, --lf and other plugins deselect tests after this one.
+    """Start looking ahead here, since --lf and other plugins may still deselect tests before.
 
     The tests and cases exist until the run ends, so the garbage collector need not visit them again.
     """
@@ -112,6 +117,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def pytest_configure_node(node: Any) -> None:
     """Pass the run's cache folder to a worker of pytest-xdist."""
     node.workerinput[pool.CACHE] = str(node.config.stash[RUN].builds.for_targets.cache)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the controller of pytest-xdist, which collects no tests itself, whether this shard has any."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output[pool.EMPTY] = session.config.stash[RUN].is_empty_shard
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if getattr(node, "workeroutput", {}).get(pool.EMPTY):
+        node.config.stash[RUN].is_empty_shard = True
 
 
 @pytest.hookimpl(trylast=True)

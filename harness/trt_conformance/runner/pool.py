@@ -10,6 +10,8 @@ import pytest
 from trt_conformance.targets.device.sharing import VISIBLE, device_of, gpus_of_one_kind
 
 ASKED = "PYTEST_XDIST_AUTO_NUM_WORKERS"
+EMPTY = "conformance_empty_shard"
+"""The key under which a worker says whether its shard has no test."""
 CACHE = "engine_cache"
 
 

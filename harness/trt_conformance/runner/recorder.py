@@ -25,7 +25,7 @@ class Recorder:
     """Writes each verdict at once, and stores only what the summary shows, since a record may exceed the memory."""
 
     def __init__(self, root: Path | None, start: Callable[[Path], RecordWriter]) -> None:
-        """``root`` is the folder of records; None writes none. ``start`` creates one there at the first verdict."""
+        """``root`` is the folder of records; None writes none. ``start`` creates one there."""
         self._root, self._start = root, start
         self._writer: RecordWriter | None = None
         self._is_broken = False
@@ -36,11 +36,15 @@ class Recorder:
         """The record's file, once there is one."""
         return self._writer.path if self._writer is not None else None
 
-    def note(self, verdict: Verdict) -> None:
-        """Add a verdict. Ctrl-C waits until it is both in memory and in the record."""
+    def begin(self) -> None:
+        """Start the record, if one is to be written and there is none yet."""
         if self._writer is None and self._root is not None and not self._is_broken:
             with self._recording():
                 self._writer = self._start(self._root)
+
+    def note(self, verdict: Verdict) -> None:
+        """Add a verdict. Ctrl-C waits until it is both in memory and in the record."""
+        self.begin()
         figures = {name: verdict.figures[name] for name in SUMMARIZED if name in verdict.figures}
         with uninterrupted():
             self.verdicts.append(replace(verdict, figures=figures, message=_interned(verdict)))

@@ -45,6 +45,8 @@ class Run:
         self.fault: ConformanceError | None = None
         self.without_values: set[str] = set()
         self.lookahead: Lookahead | None = None
+        self.is_empty_shard = False
+        """Whether there are tests to run, and all are in other shards."""
         self._engines: dict[str, Engines] = {}
         self._foreseen: tuple[str, list[Case]] = ("", [])
         self._is_prepared = False
