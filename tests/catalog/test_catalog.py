@@ -504,6 +504,14 @@ BAD: dict[str, tuple[list[str], str]] = {
     # How the network is built.
     "a flag twice": (['builder.flags = ["REFIT", "REFIT"]  # here'], "builder.flags: one is listed twice"),
     "an unknown flag": (['builder.flags = ["REFITT"]  # here'], 'unknown value "REFITT"; did you mean "REFIT"?'),
+    "the flag FP16 of a strongly typed network": (
+        ['builder.flags = ["FP16"]  # here'],
+        'builder.flags: FP16 and BF16 are for fp32 with typing = "weak"',
+    ),
+    "the flag BF16 before a ReLU": (
+        ['typing = "weak"', 'epilogue = [{ op = "relu" }]', 'builder.flags = ["BF16"]  # here'],
+        "builder.flags: under FP16 and BF16 only a layer alone has a bound",
+    ),
     "a level beyond 5": (
         ["builder.builder_optimization_level = 6  # here"],
         "builder.builder_optimization_level: must be at most 5, got 6",

@@ -20,6 +20,8 @@ Flag = Literal[
     "WEIGHT_STREAMING",
     "OBEY_PRECISION_CONSTRAINTS",
     "PREFER_PRECISION_CONSTRAINTS",
+    "FP16",
+    "BF16",
 ]
 ComputeCapability = Literal["SM75", "SM80", "SM86", "SM89", "SM120", "SM121"]
 TacticSource = Literal["CUBLAS", "CUBLAS_LT", "CUDNN", "EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS"]
@@ -28,7 +30,8 @@ TacticSource = Literal["CUBLAS", "CUBLAS_LT", "CUDNN", "EDGE_MASK_CONVOLUTIONS",
 class Builder(Model):
     """Options of the builder's configuration, under TensorRT's names; None leaves what the suite sets.
 
-    ``flags`` are set in the order in which they are written. ``compute_capabilities``: what TensorRT-RTX builds for
+    ``flags`` are set in the order in which they are written. FP16 and BF16 allow a weakly typed network of floats to
+    compute in that type. ``compute_capabilities``: what TensorRT-RTX builds for
     ahead of time; an empty list leaves its default. ``workspace``: the limit of the workspace in bytes.
     ``timing_cache``: the configuration gets an empty timing cache. ``default_device_type``: the device of every layer;
     none falls back to the GPU.

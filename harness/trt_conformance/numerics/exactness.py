@@ -10,7 +10,7 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.fills import content
 from trt_conformance.core.tensors import case_data, content_of, exponents_of, network_input
-from trt_conformance.numerics.bounds.elementwise import NARROWEST, bound
+from trt_conformance.numerics.bounds.elementwise import NARROWEST, bound, narrowest
 from trt_conformance.numerics.places import place
 from trt_conformance.numerics.reference.result import reference
 
@@ -23,7 +23,7 @@ def inexact(case: Case) -> str | None:
             if rounded.size:
                 return f"{rounded.size} values of the {name}, {rounded[0]:g} for one, are rounded to {read.dtype}"
         result = reference(case, shape)
-        limits = bound(case, result, NARROWEST.get(case.precision, "fp32"))
+        limits = bound(case, result, NARROWEST.get(narrowest(case), "fp32"))
         if limits.any():
             worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(limits)), limits.shape))
             return (

@@ -49,6 +49,12 @@ def _options(case: Case) -> Iterator[Problem]:
         given = getattr(case.builder, name) or ()
         if len(set(given)) < len(given):
             yield ("builder", name), f"builder.{name}: one is listed twice"
+    if {"FP16", "BF16"} & set(case.builder.flags):
+        path = ("builder", "flags")
+        if case.precision != "fp32" or case.typing != "weak":
+            yield path, 'builder.flags: FP16 and BF16 are for fp32 with typing = "weak"; other precisions set their own'
+        if case.prologue or case.epilogue:
+            yield path, "builder.flags: under FP16 and BF16 only a layer alone has a bound"
     if case.latency and case.builder != Builder():
         yield ("builder",), "builder: a timed case is built with the options of the run"
 

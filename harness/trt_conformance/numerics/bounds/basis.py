@@ -8,7 +8,7 @@ from typing import Literal
 
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
-from trt_conformance.numerics.bounds.elementwise import HALVES, bound
+from trt_conformance.numerics.bounds.elementwise import HALVES, bound, narrowest
 from trt_conformance.numerics.bounds.operands import Operands
 from trt_conformance.numerics.bounds.transforms import nearly_exact_bound, normwise_bound
 from trt_conformance.numerics.reference.result import Result
@@ -42,10 +42,10 @@ def basis(case: Case, kernel: str = "", ran: str = "", rounds_sums: bool = False
         return "winograd"
     if "fft" in name:
         return "fft"
-    if case.precision == "fp16" and _HALF_ACCUMULATORS.search(name):
+    if narrowest(case) == "fp16" and _HALF_ACCUMULATORS.search(name):
         return "fp16"
     rounds_sums = rounds_sums or _ROUNDS_SUMS in name
-    return "fp32_rounded" if rounds_sums and case.precision in HALVES else "fp32"
+    return "fp32_rounded" if rounds_sums and narrowest(case) in HALVES else "fp32"
 
 
 def is_transform(rests_on: Basis) -> bool:

@@ -82,15 +82,30 @@ ARITHMETIC: dict[tuple[Precision, Accumulation], Arithmetic] = {
 ARITHMETIC |= {(half, "fp32_rounded"): ARITHMETIC[half, "fp32"] for half in HALVES}
 
 
+FLAGS: dict[str, Precision] = {"BF16": "bf16", "FP16": "fp16"}
+"""Flags that allow a weakly typed network of floats to compute in halves, the narrowest first."""
+
 # A GPU kernel may accumulate in less than is declared: each precision's narrowest accumulator, where there is one.
 NARROWEST: dict[Precision, Accumulation] = {"fp16": "fp16", "fp8": "fp22"}
 
 
+def narrowest(case: Case) -> Precision:
+    """Return the narrowest precision in which the case may be computed: by a flag, floats may be computed in halves."""
+    if case.precision == "fp32":
+        for flag, precision in FLAGS.items():
+            if flag in case.builder.flags:
+                return precision
+    return case.precision
+
+
 def arithmetic_of(case: Case, accumulation: Accumulation = "fp32") -> Arithmetic:
     """Return how a case rounds. Raises ValueError where its precision has no such accumulator."""
-    found = ARITHMETIC.get((case.precision, accumulation))
+    precision = narrowest(case)
+    found = ARITHMETIC.get((precision, accumulation))
     if found is None:
-        raise ValueError(f"{case.precision} does not accumulate in {accumulation}")
+        raise ValueError(f"{precision} does not accumulate in {accumulation}")
+    if precision != case.precision:  # a kernel of halves reads rounded operands, and its output is a half
+        return replace(found, read=found.write, read_bits=-round(math.log2(found.write)))
     if case.quantize is None or case.quantize.between is None:
         return found
     half = ARITHMETIC["fp16" if case.quantize.between == "float16" else "bf16", "fp32"]

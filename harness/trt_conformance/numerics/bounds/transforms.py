@@ -29,6 +29,7 @@ from trt_conformance.numerics.bounds.elementwise import (
     FLOAT32_ROUNDOFF,
     arithmetic_of,
     gamma,
+    narrowest,
     runs_of,
 )
 from trt_conformance.numerics.bounds.operands import Operands, grain
@@ -151,7 +152,7 @@ def normwise_bound(
     limits = []
     for operands in runs_of(case, result) if runs is None else runs:
         if algorithm == "winograd":
-            size, error = _winograd(operands, case, tile or LARGEST_TILE[case.precision])
+            size, error = _winograd(operands, case, tile or LARGEST_TILE[narrowest(case)])
         else:
             size, error = _fft(operands, case)
         adding = (1 + arithmetic.read) ** 2 * (1 + gamma(operands.kernel.shape[1] + 1, arithmetic.step))
@@ -198,14 +199,14 @@ def nearly_exact_bound(
 
 def _transforms_exactly(operands: Operands, case: Case) -> bool:
     """Return whether Winograd tiles of the largest size round nothing: every value fits the type of the transforms."""
-    largest = LARGEST_TILE[case.precision]
+    largest = LARGEST_TILE[narrowest(case)]
     windows = [f for f in case.kernel.shape[2:] if f > 1]
     if any(f + largest - 2 > DYADIC_POINTS for f in windows):
         return False
     w, largest_x = operands.kernel, operands.largest.max(initial=0.0)
     of_x, of_w = operands.grain, grain(w)
     arithmetic = arithmetic_of(case)
-    bits = 1 / TRANSFORM_ROUNDOFF[case.precision]
+    bits = 1 / TRANSFORM_ROUNDOFF[narrowest(case)]
     read = min(bits, 2.0**arithmetic.read_bits) if arithmetic.read else bits
     high_x, high_w, unit, high = largest_x, np.abs(w).max(initial=0.0), of_w, 1.0
     for f in windows:
@@ -229,7 +230,7 @@ def _winograd(operands: Operands, case: Case, tile: int) -> tuple[Float64, float
         largest.append(Growth(max(g.factor for g in options), max(g.steps for g in options)))
     w = operands.kernel
     size = _channel_sums(operands.largest, np.abs(w).max(axis=tuple(range(2, w.ndim)), initial=0.0), case)
-    error = gamma(1 + sum(g.steps for g in largest), TRANSFORM_ROUNDOFF[case.precision])
+    error = gamma(1 + sum(g.steps for g in largest), TRANSFORM_ROUNDOFF[narrowest(case)])
     return size * math.prod(g.factor for g in largest), error
 
 
