@@ -61,3 +61,40 @@ def test_a_repository_around_the_suite_is_not_its_own(checkout: Path, monkeypatc
     monkeypatch.delenv("TRT_CONFORMANCE_COMMIT", raising=False)
     assert git.uncommitted(checkout / "golden") is None
     assert git.commit() == {}
+
+
+def commit_of(checkout: Path) -> str:
+    found: str = git.commit()["commit"]
+    return found
+
+
+def test_a_commit_of_the_repository_is_known(checkout: Path) -> None:
+    assert git.has_commit(commit_of(checkout)) is True
+    for name in ("f" * 40, "HEAD", "", "--help", commit_of(checkout)[:12]):
+        assert git.has_commit(name) is False
+
+
+def test_files_and_changes_of_an_older_commit_are_found(checkout: Path) -> None:
+    older = commit_of(checkout)
+    (checkout / "golden" / "a.h5").write_bytes(b"changed")
+    (checkout / "other").write_bytes(b"other")
+    command = ["git", "-C", str(checkout), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run([*command, "add", "-A"], check=True)
+    assert git.is_same_at(older, "golden") is True  # not committed yet
+    subprocess.run([*command, "commit", "-q", "-m", "second"], check=True)
+    assert git.files_at(older, "golden") == {"a.h5": b"a.h5", "b.h5": b"b.h5"}
+    assert git.is_same_at(older, "golden") is False
+    assert git.is_same_at(commit_of(checkout), "golden") is True
+
+
+def test_git_says_nothing_of_unknown_commits_and_outside_a_checkout(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = commit_of(checkout)
+    assert git.files_at("f" * 40, "golden") is None
+    assert git.is_same_at("f" * 40, "golden") is None
+    assert git.files_at(known, "none") is None
+    monkeypatch.setattr(git, "ROOT", checkout / "golden")
+    assert git.has_commit(known) is None
+    assert git.files_at(known, "golden") is None
+    assert git.is_same_at(known, "golden") is None

@@ -23,7 +23,15 @@ COMMIT = "0" * 40
 SOURCE = {"commit": COMMIT, "clean": True}
 GOLDENS = {"MANIFEST.json": "0" * 16, "reference/convolution/stride_nd.h5": "1" * 16}
 CASES = ("stride_nd/h2_w2-fp32", "stride_nd/h2_w1-fp32")
-CHECKOUT = Checkout(GOLDENS, lambda choice: CASES, lambda commit: commit == COMMIT)
+OLDER = "1" * 40
+OLD_GOLDENS = {"MANIFEST.json": "3" * 16}
+CHECKOUT = Checkout(
+    goldens=GOLDENS,
+    goldens_at={COMMIT: GOLDENS, OLDER: OLD_GOLDENS}.get,
+    has_same_cases={COMMIT: True, OLDER: False}.get,
+    cases=lambda choice: CASES,
+    has_commit=lambda commit: commit in (COMMIT, OLDER),
+)
 PATH = Path("anywhere/record.jsonl.gz")
 
 
@@ -44,6 +52,10 @@ def test_a_whole_record_can_be_submitted():
     assert (found.cases, found.of, found.place) == (2, 2, "results/tensorrt-8.6.1/h200/record.jsonl.gz")
 
 
+def test_what_the_closing_line_counts_is_there():
+    assert faults(counting(**{"pass": 2})) == []
+
+
 def stopped():
     found = good()
     return replace(found, end=found.end.model_copy(update={"stopped": True}))
@@ -52,6 +64,11 @@ def stopped():
 def ended(code):
     found = good()
     return replace(found, end=found.end.model_copy(update={"exit": code}))
+
+
+def counting(**counts):
+    found = good()
+    return replace(found, end=found.end.model_copy(update={"counts": counts}))
 
 
 def merged(*parts, of=2):
@@ -72,6 +89,8 @@ def without_facts():
         (stopped(), "the run was stopped before all its tests had run"),
         (ended(2), "the run ended with exit code 2, not 0 or 1"),
         (ended(None), "the run ended with exit code None, not 0 or 1"),
+        (counting(**{"pass": 3}), "its closing line counts 3 pass, but it has 2 pass"),
+        (counting(**{"pass": 2, "fail": 1}), "its closing line counts 1 fail, 2 pass, but it has 2 pass"),
         (good(shard=Shard(index=1, of=2, tests="x")), "it is shard 1 of 2 alone"),
         (good(folders=[ListedFolder(path="mine", golden="mine/golden")]), "it has cases of other folders than"),
         (good(verdict(target="reference", check="golden")), "no check of a target is in it"),
@@ -83,9 +102,12 @@ def without_facts():
         (good(goldens={}), "it does not say which goldens it was compared with"),
         (
             good(goldens=GOLDENS | {"MANIFEST.json": "2" * 16}),
-            "1 golden file of 2 differ from this checkout's: MANIFEST",
+            "1 of 2 golden files are not this checkout's, nor those of its commit: MANIFEST",
         ),
-        (good(goldens={"MANIFEST.json": "0" * 16}), "1 golden file of 2 differ from this checkout's: reference/"),
+        (
+            good(goldens={"MANIFEST.json": "0" * 16}),
+            "1 of 2 golden files are not this checkout's, nor those of its commit: ref",
+        ),
         (good(targets={}), f"it does not say which version {TARGET} is"),
         (good(device={"reason": "no driver"}), f"it does not say on which GPU {TARGET} ran"),
     ],
@@ -94,6 +116,27 @@ def test_what_cannot_be_submitted_is_refused_for_its_reason_alone(found, fault):
     said = faults(found)
     assert len(said) == 1, said
     assert said[0].startswith(fault)
+
+
+def test_a_record_of_an_older_commit_is_judged_by_what_was_there():
+    older = {"commit": OLDER, "clean": True}
+    found = check(PATH, good(verdict(CASES[0]), goldens=OLD_GOLDENS, source=older), CHECKOUT)
+    assert found.faults == ()
+    assert found.notes == (
+        "cases were changed since its commit",
+        "it was compared with the goldens of its commit; 1 file changed since",
+    )
+    other = check(PATH, good(goldens={"MANIFEST.json": "4" * 16}, source=older), CHECKOUT)
+    assert [fault.what.partition(":")[0] for fault in other.faults] == [
+        "2 of 2 golden files are not this checkout's, nor those of its commit"
+    ]
+    assert check(PATH, good(), CHECKOUT).notes == ()
+
+
+def test_where_git_cannot_tell_the_checkout_counts():
+    blind = replace(CHECKOUT, goldens_at=lambda commit: None, has_same_cases=lambda commit: None)
+    assert check(PATH, good(), blind).faults == ()
+    assert len(check(PATH, good(verdict(CASES[0]), goldens=OLD_GOLDENS), blind).faults) == 2
 
 
 def test_a_record_of_two_versions_is_refused():
@@ -180,6 +223,7 @@ def test_the_command_says_what_is_wrong_and_how_to_mend_it(tmp_path, invoke):
     save_record(tmp_path / "results" / "tensorrt-8.6.1" / "h200", good(), compressed=True)
     done = invoke(tmp_path / "results")
     assert done.exit_code == 0
+    assert "note:" not in done.output
     assert "can be submitted as results/tensorrt-8.6.1/h200/record.jsonl.gz; 2 of 2 cases (tier smoke)" in done.output
     save_record(tmp_path / "results" / "tensorrt-8.6.1" / "h100", good(source=SOURCE | {"clean": False}))
     done = invoke(tmp_path / "results")

@@ -48,6 +48,8 @@ def verify(records: Records, as_json: AsJson = False) -> None:
     else:
         for one in found:
             typer.echo(one_line(_headline(one)))
+            for line in one.notes:
+                typer.echo(f"  note:  {one_line(line)}")
             for problem in one.faults:
                 typer.echo(f"  wrong: {one_line(problem.what)}\n  mend:  {one_line(problem.mend)}")
         for name, message in unreadable.items():
@@ -69,9 +71,9 @@ def _headline(one: Submission) -> str:
 
 def _checkout() -> Checkout:
     from trt_conformance.catalog.catalog import load_catalog
-    from trt_conformance.core.git import has_commit
-    from trt_conformance.core.paths import GOLDEN
-    from trt_conformance.golden.sums import short_sums
+    from trt_conformance.core.git import files_at, has_commit, is_same_at
+    from trt_conformance.core.paths import CASES, GOLDEN
+    from trt_conformance.golden.sums import short_sums, short_sums_of
     from trt_conformance.results.submission import Checkout
 
     catalog = load_catalog(tier=None)
@@ -83,4 +85,13 @@ def _checkout() -> Checkout:
         )
         return (*own, *(name for sweep in catalog.sweeps for name in sweep.names(choice.tier)))
 
-    return Checkout(short_sums(GOLDEN), cases, has_commit)
+    @cache
+    def goldens_at(commit: str) -> dict[str, str] | None:
+        files = files_at(commit, GOLDEN.name)
+        return None if files is None else short_sums_of(files)
+
+    @cache
+    def has_same_cases(commit: str) -> bool | None:
+        return is_same_at(commit, CASES.name)
+
+    return Checkout(short_sums(GOLDEN), goldens_at, has_same_cases, cases, has_commit)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,30 @@ def has_commit(name: str) -> bool | None:
     except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
         return False
     return True
+
+
+def is_same_at(name: str, folder: str) -> bool | None:
+    """Whether a folder of the checkout was at a commit what it is at HEAD; None where Git cannot tell."""
+    try:
+        return (
+            _git("rev-parse", f"{name}:{folder}") == _git("rev-parse", f"HEAD:{folder}") if has_commit(name) else None
+        )
+    except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return None
+
+
+def files_at(name: str, folder: str) -> dict[str, bytes] | None:
+    """The regular files of a folder of the checkout at a commit, by path in it; None where Git cannot tell."""
+    if not has_commit(name):
+        return None
+    try:
+        command = ["git", "-C", str(ROOT), "archive", "--format=tar", name, folder]
+        done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return None
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        streams = ((member.name, archive.extractfile(member)) for member in archive if member.isreg())
+        return {path.removeprefix(f"{folder}/"): stream.read() for path, stream in streams if stream is not None}
 
 
 def _is_own() -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.golden import files, hashes, manifest
+from trt_conformance.golden.files import KINDS
 
 DIGITS = 16
 """Hexadecimal digits of a sum in a record."""
@@ -32,6 +34,13 @@ def golden_sums(root: Path) -> dict[str, str]:
         except OSError as fault:
             raise ConformanceError(f"{root / file}: cannot be read: {fault.strerror or fault}") from None
     return found
+
+
+def short_sums_of(content: Mapping[str, bytes]) -> dict[str, str]:
+    """As `short_sums`, of files in memory by their paths in the store."""
+    folders = (*KINDS[:2], *hashes.FOLDERS)
+    own = (name for name in content if name == manifest.NAME or name.partition("/")[0] in folders)
+    return {name: hashlib.sha256(content[name]).hexdigest()[:DIGITS] for name in sorted(own)}
 
 
 def short_sums(root: Path) -> dict[str, str]:

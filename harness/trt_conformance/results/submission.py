@@ -12,6 +12,7 @@ from typing import Any, get_args
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import Tier
 from trt_conformance.core.words import counted, one_line
+from trt_conformance.results import summary
 from trt_conformance.results.record.record import COMPRESSED_NAME, Record
 
 FOLDER = "results"
@@ -47,18 +48,22 @@ class Checkout:
 
     Attributes:
         goldens: the sums of this checkout's goldens, as a record has them.
+        goldens_at: those of the goldens at a commit; None where Git cannot tell.
+        has_same_cases: whether the cases at a commit are this checkout's; None where Git cannot tell.
         cases: the ids of the cases that a choice leaves.
         has_commit: whether a commit is one of this repository; None where Git cannot tell.
     """
 
     goldens: Mapping[str, str]
+    goldens_at: Callable[[str], Mapping[str, str] | None]
+    has_same_cases: Callable[[str], bool | None]
     cases: Callable[[Choice], Sequence[str]]
     has_commit: Callable[[str], bool | None]
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A record's check: where it belongs, how many cases it has of those that its run chose, and its faults."""
+    """A record's check: where it belongs, how many of the cases that its run chose it has, and what is wrong."""
 
     path: Path
     place: str
@@ -66,6 +71,7 @@ class Submission:
     of: int
     choice: Choice
     faults: tuple[Fault, ...]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""
@@ -80,13 +86,14 @@ def check(path: Path, record: Record, checkout: Checkout) -> Submission:
     faults = (
         *_incomplete(record),
         *_shards(record),
-        *_without_cases(record, choice, expected, found),
+        *_without_cases(record, choice, expected, found, checkout),
         *_source(record, checkout),
         *_goldens(record, checkout),
         *_subject(record),
         *_misplaced(path, record),
     )
-    return Submission(path, place_of(record), len(found.intersection(expected)), len(expected), choice, faults)
+    notes = tuple(_notes(record, checkout))
+    return Submission(path, place_of(record), len(found.intersection(expected)), len(expected), choice, faults, notes)
 
 
 def choice_of(arguments: Sequence[str]) -> Choice:
@@ -136,6 +143,9 @@ def _incomplete(record: Record) -> Iterator[Fault]:
         yield Fault("the run was stopped before all its tests had run", f"{RUN_AGAIN}, without -x and Ctrl-C")
     elif record.end.exit not in (0, 1):
         yield Fault(f"the run ended with exit code {record.end.exit}, not 0 or 1", f"{RUN_AGAIN}, and see what it says")
+    elif record.end.counts and (counts := dict(summary.counts(record.verdicts))) != record.end.counts:
+        text = f"its closing line counts {_numbers(record.end.counts)}, but it has {_numbers(counts)}"
+        yield Fault(text, "take the record as the run wrote it: lines are missing or changed")
 
 
 def _is_part(record: Record) -> bool:
@@ -158,14 +168,18 @@ def _shards(record: Record) -> Iterator[Fault]:
         yield Fault("a part that it was merged of has no end", "run that part again and merge again")
 
 
-def _without_cases(record: Record, choice: Choice, expected: Sequence[str], found: set[str]) -> Iterator[Fault]:
+def _without_cases(
+    record: Record, choice: Choice, expected: Sequence[str], found: set[str], checkout: Checkout
+) -> Iterator[Fault]:
     if record.header.case_folders:
         yield Fault("it has cases of other folders than the suite's own", f"{RUN_AGAIN}, without --cases")
     elif not found:
         yield Fault("no check of a target is in it", f"{RUN_AGAIN}, with --target")
-    elif not (choice.part or _is_part(record)) and (missing := [case for case in expected if case not in found]):
+    elif choice.part or _is_part(record) or not _has_same_cases(record, checkout):
+        return
+    elif missing := [case for case in expected if case not in found]:
         text = f"{len(missing)} of {len(expected)} cases of tier {choice.tier} have no verdict: {_listed(missing)}"
-        yield Fault(text, f"{RUN_AGAIN} at this commit: its cases are others")
+        yield Fault(text, f"{RUN_AGAIN}, and see why these do not run")
 
 
 def _source(record: Record, checkout: Checkout) -> Iterator[Fault]:
@@ -187,13 +201,28 @@ def _goldens(record: Record, checkout: Checkout) -> Iterator[Fault]:
     if not stated:
         yield Fault("it does not say which goldens it was compared with", f"{RUN_AGAIN} with this version")
         return
+    if stated != checkout.goldens and stated == checkout.goldens_at(_commit(record)):
+        return
     wrong = sorted(file for file, digest in stated.items() if checkout.goldens.get(file) != digest)
     wrong += sorted(set(checkout.goldens) - set(stated))
     if wrong:
-        text = f"{counted(len(wrong), 'golden file')} of {len(checkout.goldens)} differ from this checkout's"
-        yield Fault(
-            f"{text}: {_listed(wrong)}", f"{RUN_AGAIN} at this commit, or verify it at commit {_commit(record)}"
-        )
+        text = f"{len(wrong)} of {len(checkout.goldens)} golden files are not this checkout's, nor those of its commit"
+        yield Fault(f"{text}: {_listed(wrong)}", f"{RUN_AGAIN} in a clean clone")
+
+
+def _has_same_cases(record: Record, checkout: Checkout) -> bool:
+    """Whether the cases that it ran are this checkout's; so they are taken to be where Git cannot tell."""
+    return checkout.has_same_cases(_commit(record)) is not False
+
+
+def _notes(record: Record, checkout: Checkout) -> Iterator[str]:
+    """What is no fault: it is of an older commit."""
+    if not _has_same_cases(record, checkout):
+        yield "cases were changed since its commit"
+    stated = record.header.goldens
+    if stated and stated != checkout.goldens and stated == checkout.goldens_at(_commit(record)):
+        changed = sum(checkout.goldens.get(file) != digest for file, digest in stated.items())
+        yield f"it was compared with the goldens of its commit; {counted(changed, 'file')} changed since"
 
 
 def _subject(record: Record) -> Iterator[Fault]:
@@ -220,8 +249,12 @@ def _misplaced(path: Path, record: Record) -> Iterator[Fault]:
             yield Fault(f"it lies at {place}", f"move it to {place_of(record)}")
 
 
+def _numbers(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in sorted(counts.items())) or "nothing"
+
+
 def _commit(record: Record) -> str:
-    return (record.header.environment.source.commit or "unknown")[:12]
+    return record.header.environment.source.commit or ""
 
 
 def _listed(names: Iterator[str] | Sequence[str] | map[str]) -> str:
