@@ -367,6 +367,10 @@ BAD: dict[str, tuple[list[str], str]] = {
         ['epilogue = [{ op = "max_pool", window = [2, 8] }]  # here'],
         "max_pool: the window [2, 8] is larger than [4, 7]",
     ),
+    "an exact mean": (
+        ["exact = true", 'epilogue = [{ op = "average_pool", window = [2, 2] }]  # here'],
+        "op: average_pool rounds, so the case cannot be exact",
+    ),
     "an exact activation": (
         ["exact = true", 'epilogue = [{ op = "tanh" }]  # here'],
         "op: tanh rounds, so the case cannot be exact",

@@ -39,7 +39,9 @@ STEPS = {
     "gelu": [{"op": "gelu"}],
     "scale_silu_add": [{"op": "scale", "scale": [0.5, -2.0, 1.0]}, {"op": "silu"}, {"op": "add"}],
 }
-SMOOTH = ("sigmoid", "tanh", "silu", "hard_swish", "gelu")
+STEPS |= {name: [{"op": name}] for name in ("gelu_tanh", "elu", "selu", "softsign", "softplus", "hard_sigmoid")}
+SMOOTH = tuple(ACTIVATIONS)
+SELU = (1.6732632423543772, 1.0507009873554805)
 
 
 def case(epilogue, **fields):
@@ -58,6 +60,12 @@ PLAINLY = {
     "silu": lambda v: v / (1 + math.exp(-v)),
     "hard_swish": lambda v: v * min(max(v / 6 + 0.5, 0), 1),
     "gelu": lambda v: v * 0.5 * (1 + math.erf(v / math.sqrt(2))),
+    "gelu_tanh": lambda v: v * 0.5 * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))),
+    "elu": lambda v: v if v > 0 else math.expm1(v),
+    "selu": lambda v: SELU[1] * (v if v > 0 else SELU[0] * math.expm1(v)),
+    "softsign": lambda v: v / (1 + abs(v)),
+    "softplus": lambda v: math.log1p(math.exp(v)),
+    "hard_sigmoid": lambda v: min(max(v / 5 + 0.5, 0), 1),
 }
 
 
@@ -143,7 +151,7 @@ def test_the_slope_of_an_activation_is_its_steepest(name):
 @pytest.mark.parametrize("name", SMOOTH)
 def test_float32_evaluates_an_activation_within_its_error(name):
     y = np.linspace(-20, 20, 100_001).astype(np.float32)
-    one, half, sixth = np.float32(1), np.float32(0.5), np.float32(1 / 6)
+    one, half, sixth, cubic = np.float32(1), np.float32(0.5), np.float32(1 / 6), np.float32(0.044715)
     gate = one / (one + np.exp(-y))
     erf = np.vectorize(math.erf, otypes=[np.float64])(y.astype(np.float64) / math.sqrt(2)).astype(np.float32)
     found = {
@@ -152,6 +160,12 @@ def test_float32_evaluates_an_activation_within_its_error(name):
         "silu": y * gate,
         "hard_swish": y * np.clip(y * sixth + half, 0, one),
         "gelu": y * (one + erf) * half,
+        "gelu_tanh": y * (one + np.tanh(np.float32(math.sqrt(2 / math.pi)) * (y + cubic * y * y * y))) * half,
+        "elu": np.where(y > 0, y, np.exp(y) - one),
+        "selu": np.where(y > 0, y, np.float32(SELU[0]) * (np.exp(y) - one)) * np.float32(SELU[1]),
+        "softsign": y / (one + np.abs(y)),
+        "softplus": np.log(one + np.exp(y)),
+        "hard_sigmoid": np.clip(y * np.float32(0.2) + half, 0, one),
     }[name]
     wide = y.astype(np.float64)
     values = ACTIVATIONS[name].values(wide)
@@ -225,3 +239,28 @@ def test_a_network_without_it_fails(name):
     right = check_forward(Subject(given, Engines(NumpyTarget()), golden))
     wrong = check_forward(Subject(given, Engines(Without()), golden))
     assert (right.status, wrong.status) == ("pass", "fail"), right.message
+
+
+@pytest.mark.parametrize(("window", "shape"), [((2, 3), (2, 2)), ((1, 1), (5, 6)), ((5, 6), (1, 1))])
+def test_average_pooling_takes_the_mean_of_each_whole_window(window, shape):
+    given = case([{"op": "average_pool", "window": list(window)}])
+    result, x = reference(given), case_data(given).input.astype(np.float64)
+    output = apply(given, result.output, x)
+    assert output.shape == network_shape(given, result.output.shape, x.shape) == (2, 3, *shape)
+    for n, k, i, j in np.ndindex(*output.shape):
+        rows, columns = slice(i * window[0], (i + 1) * window[0]), slice(j * window[1], (j + 1) * window[1])
+        assert output[n, k, i, j] == pytest.approx(result.output[n, k, rows, columns].mean(), rel=1e-12)
+
+
+def test_the_error_of_a_mean_is_the_mean_error_and_that_of_its_sum():
+    given = case([{"op": "average_pool", "window": [5, 6]}])
+    y = np.zeros((2, 3, 5, 6))
+    limits = np.arange(y.size, dtype=np.float64).reshape(y.shape)
+    means = limits.mean(axis=(2, 3), keepdims=True)
+    assert spread(given, limits, y, y) == pytest.approx(means, rel=1e-5)
+    ones = np.ones_like(y)
+    assert spread(given, np.zeros_like(y), ones, y).max() == pytest.approx(31 * 2.0**-24, rel=1e-3)
+    sums = (ones.astype(np.float32) * np.float32(1.1)).sum(axis=(2, 3), keepdims=True) / np.float32(30)
+    expected, allowed = (ones * np.float32(1.1)).mean(axis=(2, 3), keepdims=True), spread(given, 0 * y, ones * 1.1, y)
+    assert (np.abs(sums - expected) <= allowed).all()
+    assert (np.abs(1.1001 - expected) > allowed).all()

@@ -26,7 +26,7 @@ def cut_to_fit(case: Case, shape: tuple[int, ...], limit: int, workers: int) -> 
         NotRun: it does not fit the limit, however it is cut.
     """
     sizes = Sizes(case, shape)
-    moved = any(step.op in ("max_pool", "convolution") for step in case.epilogue)
+    moved = any(step.window is not None or step.layer is not None for step in case.epilogue)
     if case.prologue or case.addend is not None or moved:
         text = "what is before or after the layer reads more than a piece"
         raise NotRun(f"{text}, so it is compared as a whole; {ADVICE.format(size_text(limit))}")

@@ -18,8 +18,15 @@ EpilogueName = Literal[
     "silu",
     "hard_swish",
     "gelu",
+    "gelu_tanh",
+    "elu",
+    "selu",
+    "softsign",
+    "softplus",
+    "hard_sigmoid",
     "scale",
     "max_pool",
+    "average_pool",
     "convolution",
     "quantize",
     "add",
@@ -30,7 +37,23 @@ EpilogueName = Literal[
 EPILOGUES: tuple[EpilogueName, ...] = get_args(EpilogueName)
 JOINS: tuple[EpilogueName, ...] = ("add", "min", "max")
 """Operations with the network's own input, or with its addend, element by element."""
-ROUNDING: tuple[EpilogueName, ...] = ("leaky_relu", "sigmoid", "tanh", "silu", "hard_swish", "gelu", "scale")
+POOLINGS: tuple[EpilogueName, ...] = ("max_pool", "average_pool")
+ROUNDING: tuple[EpilogueName, ...] = (
+    "leaky_relu",
+    "sigmoid",
+    "tanh",
+    "silu",
+    "hard_swish",
+    "gelu",
+    "gelu_tanh",
+    "elu",
+    "selu",
+    "softsign",
+    "softplus",
+    "hard_sigmoid",
+    "scale",
+    "average_pool",
+)
 """Operations that round also where their operands are exact."""
 
 
@@ -71,8 +94,11 @@ class EpilogueOperation(Model):
     """An operation after the layer: an activation, one that rescales, or one that joins another tensor to the output.
 
     relu: max(y, 0). clip: y limited to [low, high]. leaky_relu: y, times alpha below 0. sigmoid: 1 / (1 + exp(-y)).
-    tanh. silu: y sigmoid(y). hard_swish: y min(max(y/6 + 1/2, 0), 1). gelu: y (1 + erf(y / sqrt 2)) / 2. scale:
-    y scale + shift, one value or one for each map. max_pool: the largest of each window, which do not overlap.
+    tanh. silu: y sigmoid(y). hard_swish: y min(max(y/6 + 1/2, 0), 1). gelu: y (1 + erf(y / sqrt 2)) / 2. gelu_tanh:
+    y (1 + tanh((y + 0.044715 y^3) sqrt(2 / pi))) / 2. elu: y, exp(y) - 1 below 0. selu: lambda y, lambda alpha
+    (exp(y) - 1) below 0, by the constants of its paper. softsign: y / (1 + |y|). softplus: log(1 + exp(y)).
+    hard_sigmoid: min(max(y/5 + 1/2, 0), 1). scale: y scale + shift, one value or one for each map. max_pool,
+    average_pool: the largest of each window, its mean; windows do not overlap.
     convolution: another layer.
     quantize: Q and DQ of one scale, to the type that the precision names. add: y + operand. min, max: the smaller, the
     larger of y and the operand. concat: y, then the input, along C.

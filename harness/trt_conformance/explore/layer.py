@@ -14,7 +14,7 @@ from typing import Any, Literal
 from trt_conformance.catalog.edges import SPATIAL
 from trt_conformance.catalog.lint.vacuous import is_cheap
 from trt_conformance.core.case import Case
-from trt_conformance.core.epilogue_fields import JOINS, ROUNDING, EpilogueName
+from trt_conformance.core.epilogue_fields import JOINS, POOLINGS, ROUNDING, EpilogueName
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.layouts import LAYOUTS
 from trt_conformance.core.types import QUANTIZED_PRECISIONS, AttributeValue, Format, PaddingMode, Precision
@@ -207,7 +207,7 @@ POOLED = 2
 
 def _operation(op: EpilogueName, rank: int) -> dict[str, Any]:
     """The fields of an operation after the layer."""
-    window = {"window": (POOLED,) * rank} if op == "max_pool" else {}
+    window = {"window": (POOLED,) * rank} if op in POOLINGS else {}
     return {"op": op, **PARAMETERS.get(op, {}), **window}
 
 
@@ -248,12 +248,12 @@ def _possible(layer: Layer) -> Iterator[EpilogueName]:
         others = (output[:axis] + output[axis + 1 :], given[:axis] + given[axis + 1 :])
         same = others[0] == others[1] and (op == "concat" or output[axis] == given[axis])
         sizes = output[axis + 1 :]
-        if (joins and not same) or (op == "max_pool" and min(sizes) < POOLED):
+        if (joins and not same) or (op in POOLINGS and min(sizes) < POOLED):
             continue
-        if layer.free and (joins or op == "max_pool"):  # a smaller run may not have the sizes for it
+        if layer.free and (joins or op in POOLINGS):  # a smaller run may not have the sizes for it
             continue
         yield op
-        if op == "max_pool":
+        if op in POOLINGS:
             output = (*output[: axis + 1], *(size // POOLED for size in sizes))
         if op == "concat":
             output = (*output[:axis], output[axis] + given[axis], *output[axis + 1 :])

@@ -14,12 +14,19 @@ from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
 from trt_conformance.core.tensors import ADDEND, INPUT, NUMPY_TYPE, OUTPUT, further_weights
 
 # Operations that are one node of ONNX: of the layer's output, and of that and the network's input.
-_ALONE: dict[EpilogueName, str] = {
-    "relu": "Relu",
-    "sigmoid": "Sigmoid",
-    "tanh": "Tanh",
-    "hard_swish": "HardSwish",
+_ALONE: dict[EpilogueName, tuple[str, dict[str, Any]]] = {
+    "relu": ("Relu", {}),
+    "sigmoid": ("Sigmoid", {}),
+    "tanh": ("Tanh", {}),
+    "hard_swish": ("HardSwish", {}),
+    "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
+    "elu": ("Elu", {}),
+    "selu": ("Selu", {}),
+    "softsign": ("Softsign", {}),
+    "softplus": ("Softplus", {}),
+    "hard_sigmoid": ("HardSigmoid", {"alpha": 0.2, "beta": 0.5}),
 }
+_POOLINGS: dict[EpilogueName, str] = {"max_pool": "MaxPool", "average_pool": "AveragePool"}
 _WITH_INPUT: dict[EpilogueName, str] = {"add": "Add", "min": "Min", "max": "Max"}
 
 
@@ -39,7 +46,11 @@ def _nodes(case: Case, step: EpilogueOperation, source: str, result: str, consta
         return f"{result}_{name}"
 
     if step.op in _ALONE:
-        yield make_node(_ALONE[step.op], [source], [result])
+        kind, numbers = _ALONE[step.op]
+        yield make_node(kind, [source], [result], None, None, None, None, **numbers)
+    elif step.op in _POOLINGS:
+        window = list(step.window or ())
+        yield make_node(_POOLINGS[step.op], [source], [result], kernel_shape=window, strides=window)
     elif step.op in _WITH_INPUT:
         operand = INPUT if step.of == "input" else ADDEND
         if step.of_scale is not None:
@@ -70,9 +81,6 @@ def _nodes(case: Case, step: EpilogueOperation, source: str, result: str, consta
             shift = constant("shift", np.reshape(step.shift or (0.0,), shape))
             yield make_node("Mul", [source, factor], [f"{result}_product"])
             yield make_node("Add", [f"{result}_product", shift], [result])
-        case "max_pool":
-            window = list(step.window or ())
-            yield make_node("MaxPool", [source], [result], kernel_shape=window, strides=window)
         case "concat":
             yield make_node("Concat", [source, INPUT], [result], axis=-case.spatial_rank - 1)
 

@@ -27,7 +27,7 @@ from trt_conformance.targets.protocols import NetworkFacts
 from trt_conformance.targets.timing import host
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
-OPSET, NEWER_OPSET = 17, 19  # the newer has Q and DQ of FP8, and of half tensors
+OPSET, NEWER_OPSET, GELU_OPSET = 17, 19, 20  # the newer has Q and DQ of FP8, and of half tensors
 THREADS = 1
 
 
@@ -60,11 +60,18 @@ def onnx_model(case: Case) -> bytes:
         [helper.make_tensor_value_info(OUTPUT, written, [None] * len(declared))],
         [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in draft.constants.items()],
     )
-    is_newer = case.quantize is not None and (case.precision == "fp8" or case.quantize.between is not None)
-    opset = helper.make_opsetid("", NEWER_OPSET if is_newer else OPSET)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=9 if is_newer else 8)
+    version, ir_version = _versions(case)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)], ir_version=ir_version)
     checker.check_model(model)
     return bytes(model.SerializeToString())
+
+
+def _versions(case: Case) -> tuple[int, int]:
+    """The versions of the operators and of the format: the oldest that have what the case needs."""
+    if any(step.op == "gelu_tanh" for step in case.epilogue):
+        return GELU_OPSET, 9
+    is_newer = case.quantize is not None and (case.precision == "fp8" or case.quantize.between is not None)
+    return (NEWER_OPSET, 9) if is_newer else (OPSET, 8)
 
 
 class _Nodes:

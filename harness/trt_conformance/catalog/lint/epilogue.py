@@ -100,6 +100,7 @@ _KEYS: dict[EpilogueName, tuple[str, ...]] = {
     "quantize": ("scale",),
     "convolution": ("layer",),
     "max_pool": ("window",),
+    "average_pool": ("window",),
 }
 
 
@@ -123,7 +124,9 @@ def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
     yield from _scales(case, step)
     if step.op == "convolution":
         yield from _further(case, step.layer)
-    if step.op in ("max_pool", "quantize", "convolution"):
+    if step.op == "average_pool" and case.exact:
+        yield ("op",), "op: average_pool rounds, so the case cannot be exact"
+    if step.op in ("max_pool", "average_pool", "quantize", "convolution"):
         return  # the window depends on the shapes
     if step.op in ROUNDING and case.exact:
         yield ("op",), f"op: {step.op} rounds, so the case cannot be exact"
@@ -152,9 +155,9 @@ def _factors_of(step: EpilogueOperation) -> tuple[Sequence[float], Sequence[floa
 def _window_problem(step: EpilogueOperation, sizes: Shape) -> str | None:
     """What is wrong with the window of a pooling over these spatial sizes."""
     if step.window is None or len(step.window) != len(sizes) or min(step.window) < 1:
-        return f"max_pool needs window, with {len(sizes)} sizes of at least 1"
+        return f"{step.op} needs window, with {len(sizes)} sizes of at least 1"
     if any(each > size for each, size in zip(step.window, sizes, strict=True)):
-        return f"max_pool: the window {list(step.window)} is larger than {list(sizes)}"
+        return f"{step.op}: the window {list(step.window)} is larger than {list(sizes)}"
     return None
 
 
@@ -173,7 +176,7 @@ def lint_joined(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
                 yield path, f"{dotted(path)}: the {step.of} {list(joined)} cannot be {verb} {list(current)}"
             if step.op == "scale" and current[axis] != output[axis] and max(map(len, _factors_of(step))) > 1:
                 yield path, f"{dotted(path)}: a scale for each map must come before concat"
-            if step.op == "max_pool":
+            if step.op in ("max_pool", "average_pool"):
                 if problem := _window_problem(step, current[axis + 1 :]):
                     yield ("epilogue", index, "op"), problem
                     return

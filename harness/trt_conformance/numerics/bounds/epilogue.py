@@ -81,6 +81,8 @@ def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
             limits = np.concatenate([limits, np.zeros_like(x)], axis=axis)
         elif step.op == "max_pool":
             limits = pooled(limits, step.window or ())
+        elif step.op == "average_pool":
+            limits = _averaged(case, step.window or (), given, limits)
         elif step.op == "leaky_relu":
             limits = limits * max(1.0, abs(step.alpha or 0.0))
             limits = limits + np.where(given < 0, relative * (np.abs(y) + limits) + tiny, 0.0)
@@ -140,6 +142,14 @@ def _transformed(case: Case, layer: FurtherLayer, size: Float64, magnitude: Floa
     zeros = np.zeros_like(magnitude)
     result = Result(zeros, zeros, magnitude, zeros, math.prod(layer.shape[1:]))
     return normwise_bound(alone, result, runs=[Operands(alone, CaseData(kernel, bias, size))])
+
+
+def _averaged(case: Case, window: Sequence[int], y: Float64, limits: Float64) -> Float64:
+    """The error of the mean of each window of ``y``, whose error is ``limits``: a sum and a division in its type."""
+    relative, tiny = ROUNDING[case.data_type]
+    size = pooled(np.abs(y) + limits, window, np.mean)
+    propagated = pooled(limits, window, np.mean)
+    return np.asarray(propagated + gamma(math.prod(window) + 1, relative) * size + 2 * tiny)
 
 
 def _half(case: Case, values: Float64, limits: Float64) -> Float64:

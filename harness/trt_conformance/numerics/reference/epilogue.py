@@ -50,7 +50,7 @@ def network_shape(case: Case, layer: Sequence[int], source: Sequence[int]) -> tu
     for step in case.epilogue:
         if step.op == "concat":
             shape[axis] += source[axis]
-        elif step.op == "max_pool" and step.window is not None:
+        elif step.window is not None:
             shape[axis + 1 :] = (size // window for size, window in zip(shape[axis + 1 :], step.window, strict=True))
         elif step.layer is not None:
             shape = [*output_shape(shape, step.layer.shape, step.layer.attributes)]
@@ -126,6 +126,8 @@ def step_applied(step: EpilogueOperation, y: Array, operand: Array, axis: int, s
             return np.maximum(y, operand)
         case "max_pool":
             return pooled(y, step.window or ())
+        case "average_pool":
+            return np.asarray(pooled(y.astype(np.float64), step.window or (), np.mean).astype(y.dtype))
         case "convolution":
             assert step.layer is not None
             return _convolved(step.layer, y, setting)

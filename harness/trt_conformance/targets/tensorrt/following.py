@@ -11,6 +11,7 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation, FurtherLayer
 from trt_conformance.core.tensors import NUMPY_TYPE, further_weights
+from trt_conformance.numerics.reference.activations import SELU_ALPHA, SELU_LAMBDA
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.scaling import Scaling
@@ -24,9 +25,24 @@ _ACTIVATIONS: dict[EpilogueName, str] = {
     "silu": "SIGMOID",
     "hard_swish": "HARD_SIGMOID",
     "gelu": "GELU_ERF",
+    "gelu_tanh": "GELU_TANH",
+    "elu": "ELU",
+    "selu": "SELU",
+    "softsign": "SOFTSIGN",
+    "softplus": "SOFTPLUS",
+    "hard_sigmoid": "HARD_SIGMOID",
+}
+# Their numbers, where TensorRT's own are others.
+_PARAMETERS: dict[EpilogueName, tuple[float, float]] = {
+    "hard_swish": (1 / 6, 0.5),
+    "hard_sigmoid": (0.2, 0.5),
+    "elu": (1.0, 0.0),
+    "selu": (SELU_ALPHA, SELU_LAMBDA),
+    "softplus": (1.0, 1.0),
 }
 # Activations that multiply their operand by a function of it.
 _GATES: tuple[EpilogueName, ...] = ("silu", "hard_swish")
+_POOLINGS: dict[EpilogueName, str] = {"max_pool": "MAX", "average_pool": "AVERAGE"}
 _ELEMENTWISE: dict[EpilogueName, str] = {"add": "SUM", "min": "MIN", "max": "MAX"}
 
 
@@ -67,8 +83,8 @@ class Following:
             return self._convolved(tensor, step.layer)
         if step.op == "scale":
             return self._scaled(tensor, step)
-        if step.op == "max_pool":
-            kind = self._api.trt.PoolingType.MAX
+        if step.op in _POOLINGS:
+            kind = getattr(self._api.trt.PoolingType, _POOLINGS[step.op])
             layer = self._made(self._network.add_pooling_nd(tensor, kind, step.window), step.op)
             layer.stride_nd = step.window
             return layer.get_output(0)
@@ -78,8 +94,8 @@ class Following:
             layer.alpha, layer.beta = step.low, step.high
         elif step.op == "leaky_relu":
             layer.alpha = step.alpha
-        elif step.op == "hard_swish":
-            layer.alpha, layer.beta = 1 / 6, 0.5
+        elif step.op in _PARAMETERS:
+            layer.alpha, layer.beta = _PARAMETERS[step.op]
         output = layer.get_output(0)
         return self._elementwise(tensor, output, "PROD") if step.op in _GATES else output
 

@@ -169,6 +169,12 @@ _ACTIVATIONS: dict[EpilogueName, Callable[[Any], Any]] = {
     "silu": lambda y: y * y.sigmoid(),
     "hard_swish": lambda y: y * (y / 6 + 0.5).clamp(0, 1),
     "gelu": lambda y: y * ((y / math.sqrt(2)).erf() + 1) / 2,
+    "gelu_tanh": lambda y: y * ((math.sqrt(2 / math.pi) * (y + 0.044715 * y**3)).tanh() + 1) / 2,
+    "elu": lambda y: y.clamp(min=0) + y.clamp(max=0).expm1(),
+    "selu": lambda y: y.selu(),
+    "softsign": lambda y: y / (y.abs() + 1),
+    "softplus": lambda y: y.exp().log1p(),
+    "hard_sigmoid": lambda y: (y / 5 + 0.5).clamp(0, 1),
 }
 
 
@@ -194,11 +200,11 @@ def _preceded(case: Case, inputs: Mapping[str, Any]) -> Any:
     return x
 
 
-def _pooled(case: Case, x: Any, window: Any) -> Any:
+def _pooled(case: Case, x: Any, window: Any, kind: str = "max_pool") -> Any:
     import torch
 
-    pool = torch.nn.functional.max_pool2d if case.spatial_rank == 2 else torch.nn.functional.max_pool3d
-    return pool(x, window)
+    name = f"{'max' if kind == 'max_pool' else 'avg'}_pool{case.spatial_rank}d"
+    return getattr(torch.nn.functional, name)(x, window)
 
 
 def _followed(case: Case, y: Any, inputs: Mapping[str, Any]) -> Any:
@@ -220,8 +226,8 @@ def _followed(case: Case, y: Any, inputs: Mapping[str, Any]) -> Any:
                 y = torch.maximum(y, x)
             case "concat":
                 y = torch.cat([y, x], dim=-case.spatial_rank - 1)
-            case "max_pool":
-                y = _pooled(case, y, step.window)
+            case "max_pool" | "average_pool":
+                y = _pooled(case, y, step.window, step.op)
             case "leaky_relu":
                 y = torch.nn.functional.leaky_relu(y, step.alpha)
             case "scale":
