@@ -5,7 +5,8 @@
 Runs the conditional mutants, which the diagnosis does not know, on the cases that a search draws, until each has so
 many failing verdicts. A name is right if the named convolution gives the output of the mutant on further inputs, too,
 drawn anew for the same case; a verdict is right if all its names are. Prints each wrong name, and the counts of
-verdicts that are right with one name, right with several, wrong, and without a name, and of those with a symptom only.
+verdicts that are right with one name, right with several, wrong, and without a name; of the latter, those that say
+another symptom, or in which part of the output all wrong elements are, are counted apart.
 """
 
 from __future__ import annotations
@@ -41,7 +42,14 @@ from trt_conformance.targets.engines import Engines
 FURTHER = 3
 """Further inputs on which a name must hold."""
 MOST_PRODUCTS = 3_000_000
-KINDS = ("right, one name", "right, several names", "wrong", "no name", "symptom only")
+KINDS = (
+    "right, one name",
+    "right, several names",
+    "wrong",
+    "no name",
+    "no name, but a symptom",
+    "no name, but a place",
+)
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
 
@@ -99,7 +107,9 @@ def kind_of(verdict: Verdict, names: Sequence[str], wrong: Sequence[str]) -> str
         return KINDS[2]
     if names:
         return KINDS[0] if len(names) == 1 else KINDS[1]
-    return KINDS[4] if "symptom:" in verdict.message else KINDS[3]
+    if "symptom:" in verdict.message:
+        return KINDS[4]
+    return KINDS[5] if "every mismatch is " in verdict.message else KINDS[3]
 
 
 def run(verdicts: int, draws: int, seed: int, tell: Callable[[Judged], None]) -> tuple[Counter[str], float]:

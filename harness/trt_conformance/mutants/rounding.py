@@ -154,8 +154,14 @@ def _halves() -> Iterator[Mutant]:
 
 def _subnormals() -> Iterator[Mutant]:
     applies, change = conditions.in_precision("fp16"), rounding(flushed("fp16"))
-    yield Mutant("fp16_operands_flushed", "subnormal operands are read as 0", applies, input=change, kernel=change)
-    yield Mutant("fp16_output_flushed", "subnormal outputs are written as 0", applies, output=change)
+    yield Mutant(
+        "fp16_operands_flushed",
+        "fp16 operands below the normal range are read as 0",
+        applies,
+        input=change,
+        kernel=change,
+    )
+    yield Mutant("fp16_output_flushed", "fp16 outputs below the normal range are written as 0", applies, output=change)
 
 
 MUTANTS: tuple[Mutant, ...] = (
