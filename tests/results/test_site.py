@@ -235,6 +235,24 @@ def test_the_command_writes_a_site_and_replaces_it(tmp_path, quick):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs", "site"]
 
 
+def test_runs_of_doubles_are_left_out(tmp_path, quick):
+    double = record(verdict(status="error", message="broken on purpose"), arguments=["--target=tests/x.py:Broken"])
+    own = record(verdict(target="mine-1.0-cpu"), arguments=["cases", "--target", "mine.py:Mine"])
+    beside = record(
+        verdict(), verdict(target="mine-1.0-cpu"), arguments=["--target", "mine.py:Mine", "--target=tensorrt"]
+    )
+    save_record(tmp_path / "runs" / "double", double)
+    with pytest.raises(ConformanceError, match=r"no record is of a registered target: tests/x.py:Broken is a double"):
+        build.build_site([tmp_path / "runs"], tmp_path / "site")
+    save_record(tmp_path / "runs" / "own", own)
+    save_record(tmp_path / "runs" / "beside", beside)
+    done = CliRunner().invoke(app, ["site", str(tmp_path / "runs"), "-o", str(tmp_path / "site")])
+    assert "runs/double is left out: its target is tests/x.py:Broken, not the registered one" in done.output
+    marker = json.loads((tmp_path / "site" / "site.json").read_text(encoding="utf-8"))
+    assert marker["targets"] == ["mine-1.0-cpu", TARGET]
+    assert json.loads((tmp_path / "site" / f"badges/{TARGET}.json").read_text(encoding="utf-8"))["message"] == "1 pass"
+
+
 @pytest.mark.parametrize("content", [None, "{}", "[]", "no JSON"])
 def test_a_folder_that_is_not_a_site_is_refused(tmp_path, content):
     mine = tmp_path / "mine"

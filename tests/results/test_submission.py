@@ -109,6 +109,10 @@ def without_facts():
             "1 of 2 golden files are not this checkout's, nor those of its commit: ref",
         ),
         (good(targets={}), f"it does not say which version {TARGET} is"),
+        (
+            good(arguments=["cases", "--target", "tests/doubles/slowed.py:Slowed"]),
+            "its target is tests/doubles/slowed.py:Slowed, not the registered one of that name",
+        ),
         (good(device={"reason": "no driver"}), f"it does not say on which GPU {TARGET} ran"),
     ],
 )

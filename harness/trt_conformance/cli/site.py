@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from trt_conformance.cli.output import note
+
 Runs = Annotated[
     list[Path],
     typer.Argument(metavar="RUN...", help="Run records, their folders, or folders of such folders."),
@@ -25,9 +27,11 @@ def site(runs: Runs, output: Output) -> None:
     and only if it is a site.
     """
     from trt_conformance.core.paths import relative
-    from trt_conformance.core.words import counted
+    from trt_conformance.core.words import counted, one_line
     from trt_conformance.results.site.build import build_site
 
     found = build_site(runs, output)
+    for name, file in found.left_out.items():
+        note(one_line(f"{name} is left out: its target is {file}, not the registered one of that name"))
     runs_of, versions = counted(len(found.records), "run"), counted(len(found.matrix.versions), "version")
     typer.echo(f"{relative(output / 'index.html')}: {versions} of {runs_of}")

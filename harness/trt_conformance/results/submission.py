@@ -13,6 +13,7 @@ from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import Tier
 from trt_conformance.core.words import counted, one_line
 from trt_conformance.results import summary
+from trt_conformance.results.record.own_targets import posing
 from trt_conformance.results.record.record import COMPRESSED_NAME, Record
 
 FOLDER = "results"
@@ -227,6 +228,10 @@ def _notes(record: Record, checkout: Checkout) -> Iterator[str]:
 
 def _subject(record: Record) -> Iterator[Fault]:
     found = subjects(record)
+    if file := posing(record):
+        yield Fault(
+            f"its target is {file}, not the registered one of that name", f"{RUN_AGAIN} with a registered target"
+        )
     versions = {TargetName.parse(name)[:2] for name in found}
     if len(versions) > 1:
         yield Fault(f"it has several versions: {_listed(found)}", f"{RUN_AGAIN} for each of them alone")

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import relative
 from trt_conformance.core.verdict import REFERENCE
+from trt_conformance.results.record.own_targets import posing
 from trt_conformance.results.record.record import Record, read_record, record_paths
 from trt_conformance.results.report import view_of
 from trt_conformance.results.site.folder import write_site
@@ -18,6 +20,8 @@ from trt_conformance.results.versions.matrix import matrix
 def build_site(paths: Sequence[Path], folder: Path) -> Site:
     """Write the site of records into a folder, and return what it is made of.
 
+    Runs of doubles are left out: targets from a file that have the name of a registered one.
+
     Args:
         paths: run records, their folders, or folders of such folders.
         folder: where to write; see `write_site`.
@@ -25,9 +29,15 @@ def build_site(paths: Sequence[Path], folder: Path) -> Site:
     Raises:
         ConformanceError: a record cannot be read, none has a verdict of a target, or the folder cannot be written.
     """
-    records = apart_by_gpu({_name(path): read_record(path) for path in record_paths(paths)})
+    found = {_name(path): read_record(path) for path in record_paths(paths)}
+    left_out = {name: why for name, record in found.items() if (why := posing(record))}
+    if len(left_out) == len(found):
+        raise ConformanceError(
+            f"no record is of a registered target: {next(iter(left_out.values()))} is a double of one"
+        )
+    records = apart_by_gpu({name: record for name, record in found.items() if name not in left_out})
     view = view_of(())
-    site = Site(records, matrix(list(records.values()), view.catalog, view.expectations), view.profiles)
+    site = Site(records, matrix(list(records.values()), view.catalog, view.expectations), view.profiles, left_out)
     facts = {"targets": [version.target for version in site.matrix.versions], "records": list(records)}
     write_site(folder, site_files(site), facts)
     return site

@@ -1,0 +1,32 @@
+"""Whether a run's targets are what their names say: a file of anybody's own may give a target any name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trt_conformance.core.flavours import FLAVOURS
+from trt_conformance.core.target_name import TargetName
+from trt_conformance.results.record.record import Record
+
+
+def posing(record: Record) -> str:
+    """The file and class of a run's target that has the name of a registered one; "" where there is none.
+
+    Such a target is a double of it: one that breaks, or is slower, on purpose.
+    """
+    asked = list(_asked(record))
+    files = [word for word in asked if ".py:" in word]
+    is_registered = any(TargetName.parse(name).flavour in FLAVOURS for name in record.targets)
+    return files[0] if files and len(files) == len(asked) and is_registered else ""
+
+
+def _asked(record: Record) -> Iterator[str]:
+    """The values of ``--target`` in the arguments of a run, or of the parts that it was merged of."""
+    parts = [part.environment for part in record.header.merged or ()] or [record.header.environment]
+    for environment in parts:
+        words = iter(environment.arguments)
+        for word in words:
+            if word == "--target":
+                yield next(words, "")
+            elif word.startswith("--target="):
+                yield word.partition("=")[2]
