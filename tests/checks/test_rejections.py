@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.helpers import make_case, run_pytest
-from tests.support.suite import suite_catalog
+from tests.support.suite import suite_case, suite_catalog
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.rejections import check_reject
 from trt_conformance.checks.subject import Subject
@@ -14,7 +14,7 @@ from trt_conformance.core.verdict import Verdict
 from trt_conformance.golden.computed import computed_reference
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
-from trt_conformance.targets.errors import NotRun, Refused
+from trt_conformance.targets.errors import NotRun, Refused, Unsupported
 from trt_conformance.targets.isolation.proxy import open_target
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.registry import resolve
@@ -182,3 +182,32 @@ def test_cases_and_the_numpy_target_name_the_same_constraints() -> None:
         assert case.reject is not None
         assert caught.value.constraint == case.reject.constraint
     assert {case.reject.constraint for case in labelled.values() if case.reject is not None} == LABELS
+
+
+class Lacking:
+    """A target of a version that lacks a name."""
+
+    def __init__(self, lacks: str) -> None:
+        self.name, self._lacks = "tensorrt-10.1.0-sm90", lacks
+
+    def supports(self, case: Case) -> None:
+        return None
+
+    def build(self, case: Case) -> None:
+        raise Unsupported(f"{self._lacks} does not exist in tensorrt 10.1.0")
+
+
+def test_a_name_that_must_not_exist_is_refused_where_it_does_not() -> None:
+    case = suite_case("layer_facts/no_caffe_round_up-fp32")
+    assert judged(case, Lacking("PaddingMode.CAFFE_ROUND_UP")).status == "pass"
+    assert judged(case, Lacking("IConvolutionLayer")).status == "unsupported"
+    assert judged(case, NumpyOf10()).status == "fail"
+
+
+class NumpyOf10(NumpyTarget):
+    """A target that has every padding mode, under the name of a TensorRT that must not."""
+
+    name = "tensorrt-10.1.0-sm90"
+
+    def supports(self, case: Case) -> None:
+        return None

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.support.suite import suite_case
-from trt_conformance.targets.errors import NotRun, Unsupported
-from trt_conformance.targets.tensorrt.build import check_lean_runtime
+from trt_conformance.targets.errors import NotRun, Refused, Unsupported
+from trt_conformance.targets.options import Options
+from trt_conformance.targets.tensorrt.build import PlanBuilder, check_lean_runtime
 from trt_conformance.targets.tensorrt.configuration import configure
 
 
@@ -49,3 +50,16 @@ def test_a_lean_runtime_that_is_not_installed_is_no_refusal(flavour):
             check_lean_runtime(flavour, errors)
     else:
         check_lean_runtime(flavour, errors)
+
+
+@pytest.mark.parametrize(("stated", "kind"), [(False, Unsupported), (True, Refused)])
+def test_a_layout_that_a_document_states_is_refused_and_not_missing(stated: bool, kind: type[Exception]) -> None:
+    case = suite_case("formats_stated/hwc_input-int8")
+    case = case.model_copy(update={"formats": case.formats.model_copy(update={"stated": stated})})
+    errors = ("input: has dataType Int8 unsupported by tensor's allowed TensorFormats.",)
+    builder = PlanBuilder(
+        SimpleNamespace(flavour="tensorrt", take_errors=lambda: errors, take_shortages=tuple),  # type: ignore[arg-type]
+        None, Options(), None,
+    )  # fmt: skip
+    with pytest.raises(kind, match="has dataType Int8"):
+        builder._content(None, case)

@@ -81,13 +81,15 @@ class BiasSpec(Model):
 class Formats(Model):
     """Memory layouts of the network's input and output, and the content of the input's elements that pad a vector.
 
-    ``also``: layouts that are allowed, too, for both; the builder chooses one.
+    ``also``: layouts that are allowed, too, for both; the builder chooses one. ``stated``: a document states that the
+    layouts hold the types, so that a version that refuses them fails, instead of not having them.
     """
 
     input: Format = "LINEAR"
     output: Format = "LINEAR"
     padding: Literal["zeros", "nan"] = "zeros"
     also: Annotated[tuple[Format, ...], Field(strict=False)] = ()
+    stated: bool = False
 
 
 class Types(Model):

@@ -32,7 +32,7 @@ LAYOUTS: dict[Format, Layout] = {
     "CHW32": Layout(32, True, 2, ("float32", "float16", "int8")),
     "HWC": Layout(1, False, 2, ("float32", *_HALVES, "int8")),
     "HWC8": Layout(8, False, 2, _HALVES),
-    "HWC16": Layout(16, False, 2, ("float16", "int8")),
+    "HWC16": Layout(16, False, 2, ("float16", "int8", "float8")),
     "DHWC": Layout(1, False, 3, ("float32",)),
     "DHWC8": Layout(8, False, 3, _HALVES),
     "CDHW32": Layout(32, True, 3, ("float16", "int8")),

@@ -175,7 +175,8 @@ class PlanBuilder:
         """The serialized engine that a build gave. Raises as `build` does where it gave None."""
         api = self._api
         errors = api.take_errors()
-        if plan is None and case.reject is None and any(UNBOUND_FORMAT in error for error in errors):
+        unstated = case.reject is None and not case.formats.stated
+        if plan is None and unstated and any(UNBOUND_FORMAT in error for error in errors):
             raise Unsupported("\n".join(errors))
         if plan is None and self._ahead_for is not None and any(ASKS_FOR_GPU in error for error in errors):
             raise NotRun("\n".join([f"{api.flavour} {api.version} asks for a GPU to build this:", *errors]))
