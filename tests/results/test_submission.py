@@ -14,6 +14,7 @@ from trt_conformance.cli import verify as command
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import GOLDEN
 from trt_conformance.golden.sums import golden_sums, short_sums
+from trt_conformance.results.profiles import ProfileResult
 from trt_conformance.results.record.merge import merge
 from trt_conformance.results.record.record import read_record, record_paths, save_record
 from trt_conformance.results.record.schema import ListedFolder, Shard
@@ -31,6 +32,10 @@ CHECKOUT = Checkout(
     has_same_cases={COMMIT: True, OLDER: False}.get,
     cases=lambda choice: CASES,
     has_commit=lambda commit: commit in (COMMIT, OLDER),
+    profiles=lambda target, verdicts: [
+        ProfileResult("float", "core", "doc", {verdict.case: verdict.status for verdict in verdicts}),
+        ProfileResult("int8", "core", "doc", {"a/b-int8": "not run"}),
+    ],
 )
 PATH = Path("anywhere/record.jsonl.gz")
 
@@ -228,6 +233,8 @@ def test_the_command_says_what_is_wrong_and_how_to_mend_it(tmp_path, invoke):
     done = invoke(tmp_path / "results")
     assert done.exit_code == 0
     assert "note:" not in done.output
+    assert "  profile float, core: pass\n" in done.output
+    assert "profile int8" not in done.output
     assert "can be submitted as results/tensorrt-8.6.1/h200/record.jsonl.gz; 2 of 2 cases (tier smoke)" in done.output
     save_record(tmp_path / "results" / "tensorrt-8.6.1" / "h100", good(source=SOURCE | {"clean": False}))
     done = invoke(tmp_path / "results")
@@ -236,6 +243,7 @@ def test_the_command_says_what_is_wrong_and_how_to_mend_it(tmp_path, invoke):
     assert "1 of 2 records cannot be submitted" in done.output
     found = json.loads(invoke(tmp_path / "results", "--json").stdout)
     assert [len(one["faults"]) for one in found["records"]] == [2, 0]
+    assert [one["profiles"][0]["result"] for one in found["records"]] == ["pass", "pass"]
 
 
 def test_a_line_that_the_schema_refuses_is_named(tmp_path, invoke):

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from trt_conformance.cli.folders import Golden
-
 Archive = Annotated[Path, typer.Argument(metavar="FILE", help="The archive.")]
 PackedFile = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The archive to write, a .tar.gz.")]
+Store = Annotated[
+    Path | None, typer.Option("--golden", metavar="DIR", help="The goldens to pack.", show_default="the suite's own")
+]
 Folder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new folder, or an empty one.")]
 
 
-def pack(output: PackedFile, golden: Golden = None) -> None:
+def pack(output: PackedFile, golden: Store = None) -> None:
     """Write the goldens as one archive for a release, with the SHA-256 of every file.
 
     Equal goldens give equal bytes. FILE.sha256, beside it, is what

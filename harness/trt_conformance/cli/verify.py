@@ -12,6 +12,8 @@ import typer
 from trt_conformance.cli.output import AsJson, print_json
 
 if TYPE_CHECKING:
+    from trt_conformance.core.verdict import Verdict
+    from trt_conformance.results.profiles import ProfileResult
     from trt_conformance.results.submission import Checkout, Choice, Submission
 
 Records = Annotated[
@@ -48,6 +50,8 @@ def verify(records: Records, as_json: AsJson = False) -> None:
     else:
         for one in found:
             typer.echo(one_line(_headline(one)))
+            for result in one.profiles:
+                typer.echo(f"  profile {result.profile}, {result.level}: {result.words}")
             for line in one.notes:
                 typer.echo(f"  note:  {one_line(line)}")
             for problem in one.faults:
@@ -71,9 +75,11 @@ def _headline(one: Submission) -> str:
 
 def _checkout() -> Checkout:
     from trt_conformance.catalog.catalog import load_catalog
+    from trt_conformance.catalog.profiles import load_profiles
     from trt_conformance.core.git import files_at, has_commit, is_same_at
     from trt_conformance.core.paths import CASES, GOLDEN
     from trt_conformance.golden.sums import short_sums, short_sums_of
+    from trt_conformance.results.profiles import profile_results
     from trt_conformance.results.submission import Checkout
 
     catalog = load_catalog(tier=None)
@@ -94,4 +100,9 @@ def _checkout() -> Checkout:
     def has_same_cases(commit: str) -> bool | None:
         return is_same_at(commit, CASES.name)
 
-    return Checkout(short_sums(GOLDEN), goldens_at, has_same_cases, cases, has_commit)
+    rules = load_profiles(catalog)
+
+    def profiles(target: str, verdicts: Sequence[Verdict]) -> Sequence[ProfileResult]:
+        return profile_results(rules, catalog, target, verdicts)
+
+    return Checkout(short_sums(GOLDEN), goldens_at, has_same_cases, cases, has_commit, profiles)

@@ -11,8 +11,10 @@ from typing import Any, get_args
 
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import Tier
+from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import counted, one_line
 from trt_conformance.results import summary
+from trt_conformance.results.profiles import ProfileResult
 from trt_conformance.results.record.own_targets import posing
 from trt_conformance.results.record.record import COMPRESSED_NAME, Record
 
@@ -53,6 +55,7 @@ class Checkout:
         has_same_cases: whether the cases at a commit are this checkout's; None where Git cannot tell.
         cases: the ids of the cases that a choice leaves.
         has_commit: whether a commit is one of this repository; None where Git cannot tell.
+        profiles: the results of a target, by its name and verdicts.
     """
 
     goldens: Mapping[str, str]
@@ -60,6 +63,7 @@ class Checkout:
     has_same_cases: Callable[[str], bool | None]
     cases: Callable[[Choice], Sequence[str]]
     has_commit: Callable[[str], bool | None]
+    profiles: Callable[[str, Sequence[Verdict]], Sequence[ProfileResult]]
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,12 @@ class Submission:
     choice: Choice
     faults: tuple[Fault, ...]
     notes: tuple[str, ...] = ()
+    profiles: tuple[ProfileResult, ...] = ()
+    """The profiles of which a case ran."""
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""
-        return asdict(self) | {"path": str(self.path)}
+        return asdict(self) | {"path": str(self.path), "profiles": [one.to_json() for one in self.profiles]}
 
 
 def check(path: Path, record: Record, checkout: Checkout) -> Submission:
@@ -94,7 +100,17 @@ def check(path: Path, record: Record, checkout: Checkout) -> Submission:
         *_misplaced(path, record),
     )
     notes = tuple(_notes(record, checkout))
-    return Submission(path, place_of(record), len(found.intersection(expected)), len(expected), choice, faults, notes)
+    profiles = (one for name in subjects(record) for one in checkout.profiles(name, record.verdicts))
+    return Submission(
+        path=path,
+        place=place_of(record),
+        cases=len(found.intersection(expected)),
+        of=len(expected),
+        choice=choice,
+        faults=faults,
+        notes=notes,
+        profiles=tuple(one for one in profiles if one.ran),
+    )
 
 
 def choice_of(arguments: Sequence[str]) -> Choice:
