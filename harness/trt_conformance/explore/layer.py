@@ -200,7 +200,7 @@ PARAMETERS: dict[EpilogueName, dict[str, Any]] = {
 }
 """The numbers of the operations after the layer that have any."""
 # Operations that a layer cannot say: their scales and weights are not drawn.
-_NOT_DRAWN: tuple[EpilogueName, ...] = ("quantize", "convolution")
+NOT_DRAWN: tuple[EpilogueName, ...] = ("quantize", "convolution")
 POOLED = 2
 """The window of a pooling, on each axis."""
 
@@ -312,7 +312,7 @@ def layer_of(case: Case) -> Layer:
             scales="each" if quantize is not None and len(quantize.kernel) > 1 else "one",
             quantize_output=quantize is not None and quantize.output is not None,
             io_quantization=quantize is not None and quantize.io_quantization,
-            epilogue=tuple(step.op for step in case.epilogue if step.op not in _NOT_DRAWN),
+            epilogue=tuple(step.op for step in case.epilogue if step.op not in NOT_DRAWN),
             free=tuple(free),
             leading=first,
             input_format=case.formats.input,

@@ -7,6 +7,7 @@ import numpy as np
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
 from trt_conformance.core.types import Floats
+from trt_conformance.numerics.reference.activations import SELU_ALPHA, SELU_LAMBDA
 from trt_conformance.repro.tensors import number
 
 _ACTIVATIONS: dict[EpilogueName, str] = {
@@ -18,7 +19,22 @@ _ACTIVATIONS: dict[EpilogueName, str] = {
     "silu": "SIGMOID",
     "hard_swish": "HARD_SIGMOID",
     "gelu": "GELU_ERF",
+    "gelu_tanh": "GELU_TANH",
+    "elu": "ELU",
+    "selu": "SELU",
+    "softsign": "SOFTSIGN",
+    "softplus": "SOFTPLUS",
+    "hard_sigmoid": "HARD_SIGMOID",
 }
+_NUMBERS: dict[EpilogueName, str] = {
+    "hard_swish": "1 / 6, 0.5",
+    "hard_sigmoid": "0.2, 0.5",
+    "elu": "1.0, 0.0",
+    "selu": f"{SELU_ALPHA}, {SELU_LAMBDA}",
+    "softplus": "1.0, 1.0",
+}
+# TensorRT's name of a pooling, and NumPy's of what it takes of a window.
+_POOLINGS: dict[EpilogueName, tuple[str, str]] = {"max_pool": ("MAX", "max"), "average_pool": ("AVERAGE", "mean")}
 _ELEMENTWISE: dict[EpilogueName, str] = {"add": "SUM", "min": "MIN", "max": "MAX"}
 _EXPECTED: dict[EpilogueName, str] = {
     "relu": "np.maximum(expected, 0)",
@@ -27,6 +43,12 @@ _EXPECTED: dict[EpilogueName, str] = {
     "silu": "expected / (1 + np.exp(-expected))",
     "hard_swish": "expected * np.clip(expected / 6 + 0.5, 0, 1)",
     "gelu": "expected * (1 + np.vectorize(math.erf)(expected / math.sqrt(2))) / 2",
+    "gelu_tanh": "expected * (1 + np.tanh(math.sqrt(2 / math.pi) * (expected + 0.044715 * expected**3))) / 2",
+    "elu": "np.maximum(expected, 0) + np.expm1(np.minimum(expected, 0))",
+    "selu": f"{SELU_LAMBDA} * (np.maximum(expected, 0) + {SELU_ALPHA} * np.expm1(np.minimum(expected, 0)))",
+    "softsign": "expected / (1 + np.abs(expected))",
+    "softplus": "np.logaddexp(0, expected)",
+    "hard_sigmoid": "np.clip(expected / 5 + 0.5, 0, 1)",
     "add": "expected + x",
     "min": "np.minimum(expected, x)",
     "max": "np.maximum(expected, x)",
@@ -49,9 +71,9 @@ def followed_lines(case: Case, step: EpilogueOperation) -> list[str]:
             f"joined.axis = {axis}",
             "tensor = joined.get_output(0)",
         ]
-    if step.op == "max_pool":
+    if step.op in _POOLINGS:
         return [
-            f"pooling = network.add_pooling_nd(tensor, trt.PoolingType.MAX, {step.window})",
+            f"pooling = network.add_pooling_nd(tensor, trt.PoolingType.{_POOLINGS[step.op][0]}, {step.window})",
             f"pooling.stride_nd = {step.window}",
             "tensor = pooling.get_output(0)",
         ]
@@ -63,8 +85,8 @@ def followed_lines(case: Case, step: EpilogueOperation) -> list[str]:
             lines.append(f"activation.alpha, activation.beta = {step.low}, {step.high}")
         case "leaky_relu":
             lines.append(f"activation.alpha = {step.alpha}")
-        case "hard_swish":
-            lines.append("activation.alpha, activation.beta = 1 / 6, 0.5")
+        case op if op in _NUMBERS:
+            lines.append(f"activation.alpha, activation.beta = {_NUMBERS[op]}")
     if step.op in ("silu", "hard_swish"):
         return [*lines, _elementwise("activation.get_output(0)", "PROD")]
     return [*lines, "tensor = activation.get_output(0)"]
@@ -104,14 +126,13 @@ def expected_step_lines(case: Case, step: EpilogueOperation) -> list[str]:
             axes = (-1, *(1,) * case.spatial_rank)
             factor, shift = (_array(values) for values in (step.scale or (1.0,), step.shift or (0.0,)))
             return [f"expected = expected * {factor}.reshape({axes}) + {shift}.reshape({axes})"]
-        case "max_pool":
+        case "max_pool" | "average_pool":
             window = step.window or ()
             sizes = ", ".join(f"expected.shape[{axis + 1 + i}] // {n}, {n}" for i, n in enumerate(window))
             cut = ", ".join(f":expected.shape[{axis + 1 + i}] // {n} * {n}" for i, n in enumerate(window))
             odd = tuple(range(-2 * len(window) + 1, 0, 2))
-            return [
-                f"expected = expected[..., {cut}].reshape(*expected.shape[:{axis + 1}], {sizes}).max(axis={odd})",
-            ]
+            reduced = f"{_POOLINGS[step.op][1]}(axis={odd})"
+            return [f"expected = expected[..., {cut}].reshape(*expected.shape[:{axis + 1}], {sizes}).{reduced}"]
     return [f"expected = {_EXPECTED[step.op]}"]
 
 

@@ -29,10 +29,11 @@ TensorFormat = IntEnum("TensorFormat", ["LINEAR", *LAYOUTS], start=0)
 MODES = ["EXPLICIT_ROUND_DOWN", "EXPLICIT_ROUND_UP", "SAME_UPPER", "SAME_LOWER", "CAFFE_ROUND_DOWN", "CAFFE_ROUND_UP"]
 PaddingMode = IntEnum("PaddingMode", MODES)
 KINDS = ["RELU", "CLIP", "LEAKY_RELU", "SIGMOID", "TANH", "HARD_SIGMOID", "GELU_ERF"]
+KINDS += ["GELU_TANH", "ELU", "SELU", "SOFTSIGN", "SOFTPLUS"]
 ActivationType = IntEnum("ActivationType", KINDS)
 ElementWiseOperation = IntEnum("ElementWiseOperation", ["SUM", "PROD", "MIN", "MAX"])
 ScaleMode = IntEnum("ScaleMode", ["UNIFORM", "CHANNEL"])
-PoolingType = IntEnum("PoolingType", ["MAX"])
+PoolingType = IntEnum("PoolingType", ["MAX", "AVERAGE"])
 
 
 class Dims(tuple):
@@ -197,7 +198,8 @@ class Network:
             for offset, size in enumerate(window):
                 axis = y.ndim - len(window) + offset
                 y = np.take(y, range(y.shape[axis] // size * size), axis)
-                y = y.reshape(*y.shape[:axis], -1, size, *y.shape[axis + 1 :]).max(axis + 1)
+                y = y.reshape(*y.shape[:axis], -1, size, *y.shape[axis + 1 :])
+                y = {"MAX": np.max, "AVERAGE": np.mean}[kind.name](y, axis + 1)
             return y
 
         return self._layer(compute)
@@ -219,6 +221,11 @@ class Network:
                 "SIGMOID": lambda: 1 / (1 + np.exp(-y)),
                 "TANH": lambda: np.tanh(y),
                 "HARD_SIGMOID": lambda: np.clip(layer.alpha * y + layer.beta, 0, 1),
+                "GELU_TANH": lambda: y * (1 + np.tanh(math.sqrt(2 / math.pi) * (y + 0.044715 * y**3))) / 2,
+                "ELU": lambda: np.where(y < 0, layer.alpha * (np.exp(y) - 1), y),
+                "SELU": lambda: layer.beta * np.where(y < 0, layer.alpha * (np.exp(y) - 1), y),
+                "SOFTSIGN": lambda: y / (1 + np.abs(y)),
+                "SOFTPLUS": lambda: layer.alpha * np.log(1 + np.exp(layer.beta * y)),
                 "GELU_ERF": lambda: y * (1 + np.vectorize(math.erf)(y / math.sqrt(2))) / 2,
             }[kind.name]()
 
