@@ -167,6 +167,7 @@ RANDOM = {
     ("fields", "fault"),
     [
         ({"precision": "int8", "quantize": {"input": 1.0, "kernel": [1.0]}, "weights": "set_input"}, "not int8"),
+        ({"builder": {"flags": ["FP16"]}, "typing": "weak"}, "no flag may allow another precision"),
         ({"epilogue": [{"op": "relu"}]}, "without prologue or epilogue"),
         ({"kernel": {"shape": [1, 1, 1, 2], "values": [1, 2]}}, "the kernel needs a fill"),
         ({"input": {"shape": [1, 2, 4, 4], "fill": "octaves", "exponents": [0, 0]}}, "8 outputs are too few"),

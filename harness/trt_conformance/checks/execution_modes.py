@@ -23,8 +23,9 @@ Feeds = Mapping[str, Array]
 def check_execution_modes(subject: Subject) -> Finding:
     """Every other execution mode of the engine, run after all run shapes, gives the bits of a plain run.
 
-    Modes take the case's own input and another one in turn, so that each gets an input that was not run just before.
-    Then both run at the same time. What breaks in one mode is an error only where no other mode is wrong.
+    The case's own input is run first, then another one. Modes take the other and the own in turn, so that each but the
+    first gets an input that was not run just before. Then both run at the same time. What breaks in one mode is an
+    error only where no other mode is wrong.
     """
     case = subject.case
     engine = subject.engine(case)
@@ -35,8 +36,6 @@ def check_execution_modes(subject: Subject) -> Finding:
     others = feeds | {INPUT: other_input(case, case.run_shapes[0])}
     other = subject.feed(case, others)[OUTPUT]
     modes = _Modes()
-    if not same_bits(own, subject.feed(case, feeds)[OUTPUT]):
-        modes.faults.append("the output's bits differ from those of the first run after another input was run")
     with subject.running(case):
         for number, mode in enumerate(engine.execution_modes()):
             given, wanted = (feeds, own) if number % 2 else (others, other)

@@ -39,7 +39,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import NUMPY_TYPE, CaseData
 from trt_conformance.core.types import Precision
 from trt_conformance.numerics.bounds.basis import Basis
-from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF, HALVES
+from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF, HALVES, narrowest
 from trt_conformance.numerics.compare import FORMATS
 from trt_conformance.numerics.reference.blocked import convolve
 
@@ -114,6 +114,8 @@ def unsuited(case: Case, outputs: int) -> str | None:
         return f"expected one of the precisions {', '.join(TYPES)}, not {case.precision}"
     if case.exact or case.quantize or case.dynamic or case.large:
         return "the case cannot have exact, quantize, dynamic or large"
+    if narrowest(case) != case.precision:
+        return "no flag may allow another precision"
     if case.prologue or case.epilogue:
         return "the layer must be alone, without prologue or epilogue"
     fixed = [name for name, tensor in (("input", case.input), ("kernel", case.kernel)) if tensor.fill is None]
