@@ -25,7 +25,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.types import Tier
 from trt_conformance.mutants.mutant import Mutant
 from trt_conformance.mutants.scoring import score
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 
 MUTANTS = {"branching": BRANCHING, "conditional": CONDITIONAL}
 STATED = "stated"
@@ -41,7 +41,7 @@ def cases_of(catalog: Catalog, tier: Tier | None) -> list[Case]:
 def _is_run(case: Case) -> bool:
     if case.reject is not None or case.large or case.latency:
         return False
-    outputs = (math.prod(output_shape(shape, case.kernel.shape, case.attributes)) for shape in case.run_shapes)
+    outputs = (math.prod(layer_output(case, shape)) for shape in case.run_shapes)
     return sum(outputs) * math.prod(case.kernel.shape[1:]) <= MOST_PRODUCTS
 
 

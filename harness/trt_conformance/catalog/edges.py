@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from trt_conformance.core.case import Case
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 
 Range = tuple[str, str]
 """A number of a layer, such as ``channels`` or ``stride W``, and a range of it, such as ``18..30``."""
@@ -92,9 +92,10 @@ def numbers_of(case: Case) -> Iterator[tuple[str, int]]:
     for name in ("stride", "dilation", "pre", "post"):
         yield from on_axes(name, getattr(attributes, name))
     for shape in case.run_shapes:
-        yield "batch", math.prod(shape[: -rank - 1])
-        yield "pixels", math.prod(output_shape(shape, kernel, attributes)[-rank:])
-        yield from on_axes("size", shape[-rank:])
+        read = case.layer_shape(shape)
+        yield "batch", math.prod(read[: -rank - 1])
+        yield "pixels", math.prod(layer_output(case, shape)[-rank:])
+        yield from on_axes("size", read[-rank:])
 
 
 def every() -> frozenset[Range]:

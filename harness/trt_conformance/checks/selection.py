@@ -8,7 +8,7 @@ from collections.abc import Callable
 from trt_conformance.catalog.golden_kind import elements, golden_kind
 from trt_conformance.core.case import Case
 from trt_conformance.core.types import Tier
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 from trt_conformance.targets.protocols import Target, offers
 
 MOST_RUN_AGAIN = 2**17
@@ -55,5 +55,5 @@ def judged_by_values(case: Case, tier: Tier) -> bool:
     """Whether a timed case also runs without being timed: a layer at batch 1, small enough for the tier."""
     if not case.latency or (case.batch or math.prod(case.input.shape[: -case.spatial_rank - 1])) != 1:
         return False
-    outputs = (math.prod(output_shape(shape, case.kernel.shape, case.attributes)) for shape in case.run_shapes)
+    outputs = (math.prod(layer_output(case, shape)) for shape in case.run_shapes)
     return math.prod(case.kernel.shape[1:]) * sum(outputs) <= MOST_PRODUCTS[tier]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from trt_conformance.core.case import Case
-from trt_conformance.numerics.reference.shape import output_shape
+from trt_conformance.numerics.reference.shape import layer_output
 
 Holds = Callable[[Case], bool]
 
@@ -33,17 +33,17 @@ def taps(case: Case) -> int:
 
 
 def batch(case: Case) -> int:
-    return case.run_shapes[0][0]
+    return case.layer_shape(case.run_shapes[0])[0]
 
 
 def sizes(case: Case) -> tuple[int, ...]:
     """Of the input's spatial axes."""
-    return case.run_shapes[0][-case.spatial_rank :]
+    return case.layer_shape(case.run_shapes[0])[-case.spatial_rank :]
 
 
 def outs(case: Case) -> tuple[int, ...]:
     """Of the output's spatial axes."""
-    return output_shape(case.run_shapes[0], case.kernel.shape, case.attributes)[-case.spatial_rank :]
+    return layer_output(case, case.run_shapes[0])[-case.spatial_rank :]
 
 
 def pixels(case: Case) -> int:
