@@ -650,7 +650,7 @@ def test_stored_line_that_is_not_a_row_is_left_out(tmp_path: Path) -> None:
         assert rows.row_of(declared, wrong) is None
 
 
-def test_ten_thousand_cases_load_in_a_second_or_two() -> None:
+def test_twenty_thousand_cases_load_in_some_seconds() -> None:
     start = time.process_time()
     load_catalog()
-    assert time.process_time() - start < 15, "far from the usual two seconds"
+    assert time.process_time() - start < 40, "far from the usual eight seconds"

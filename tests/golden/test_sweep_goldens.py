@@ -14,6 +14,7 @@ from trt_conformance.catalog.catalog import Catalog, load_catalog
 from trt_conformance.core.case import Case
 from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError
+from trt_conformance.core.types import DATA_TYPE
 from trt_conformance.golden import GoldenError, diff, expected_result, hashes, update, verify
 from trt_conformance.numerics.reference import result as reference_module
 
@@ -194,7 +195,7 @@ def test_a_sample_of_the_suites_generated_goldens_is_what_the_reference_computes
     names = [name for sweep in suite.sweeps for name in sweep.ids][::STEP]
     cases = [case for name in names if (case := suite.find(name)) is not None]
     assert len(cases) == len(names) > 100
-    assert {case.precision for case in cases} == {"fp32", "tf32", "fp16", "bf16", "int8"}
+    assert {case.precision for case in cases} == set(DATA_TYPE)
     for case in cases:
         for index in range(len(case.run_shapes)):
             expected_result(case, index)  # raises where the hash is another, as above
