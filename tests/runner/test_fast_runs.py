@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from tests.support.helpers import run_pytest
+from tests.support.suite import know_as_linted
 
 FILES = [f"cases/test_{name}.py" for name in ("build", "network", "reject", "metamorphic")]
 OPTIONS = [*FILES, "--case", "num_groups/*", "--case", "exact_groups/three*", "-q"]
@@ -42,6 +43,7 @@ def used(lines):
 @pytest.fixture(scope="module")
 def cold(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cold")
+    know_as_linted(folder / "cache")
     return folder / "cache", *run(folder / "run", "--cache-dir", str(folder / "cache"))
 
 
@@ -78,6 +80,7 @@ def test_a_damaged_cache_is_reported_and_fails_nothing(cold, tmp_path):
 
 
 def test_nothing_is_built_for_checks_that_need_no_engine(tmp_path):
+    know_as_linted(tmp_path)
     done = run_pytest(
         "cases/test_network.py", "--case", "num_groups/*", "--target", "tensorrt_rtx", "--no-record",
         "--cache-dir", str(tmp_path), "-q",

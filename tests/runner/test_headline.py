@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.helpers import run_pytest_often
 from tests.support.runs import TARGET, verdict
+from tests.support.suite import small_cases
 from trt_conformance.catalog.claims import Claim
 from trt_conformance.results.record.record import read_record
 from trt_conformance.runner.headline import headline, untested
@@ -99,7 +100,7 @@ class Empty(NumpyTarget):
 def test_a_run_that_compared_nothing_fails(tmp_path):
     (tmp_path / "empty.py").write_text(EMPTY)
     run = [
-        "cases/test_forward.py", "--case", "stride_nd/h2_w2", "--no-isolation", f"--record-root={tmp_path}", "-q",
+        "cases/test_forward.py", "--cases", small_cases(), "--no-isolation", f"--record-root={tmp_path}", "-q",
         "--target", f"{tmp_path}/empty.py:Empty",
     ]  # fmt: skip
     found = run_pytest_often([run, [*run, "--min-claims", "0"], [*run, "--target", "numpy", "--min-claims", "1"]])

@@ -126,7 +126,14 @@ def test_a_shard_that_was_cut_short_is_reported():
 
 def test_a_shard_that_was_stopped_is_reported(tmp_path):
     """Its record has a closing line: -x ended it in good order, before all its cases had run."""
-    options = ["--target", f"{ROOT}/tests/doubles/flipped.py:FlippedKernel", "--case", "stride_nd/*", "-q"]
+    options = [
+        "--target",
+        f"{ROOT}/tests/doubles/flipped.py:FlippedKernel",
+        "--case",
+        "stride_nd/h2*",
+        "-q",
+        "--no-isolation",
+    ]
     for name, arguments in (("whole", ()), ("stopped", ("-x",))):
         folder = tmp_path / name
         run_pytest("cases/test_forward.py", *options, *arguments, "--shard", "1/1", "--record-root", str(folder))
