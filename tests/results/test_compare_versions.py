@@ -227,4 +227,4 @@ def test_latencies_of_other_devices_are_reported_as_not_compared(latencies):
 
 def test_the_sentence_counts_both_kinds(regressed):
     changes = between(read_record(NEW), read_record(regressed))
-    assert sentence(changes, 3).startswith("2 regressions of results, and 3 cases slower. ")
+    assert sentence(changes, ["3 cases slower"]).startswith("2 regressions of results, and 3 cases slower. ")
