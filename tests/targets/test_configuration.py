@@ -10,6 +10,7 @@ from trt_conformance.targets.errors import NotRun, Refused, Unsupported
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.tensorrt.build import PlanBuilder, check_lean_runtime
 from trt_conformance.targets.tensorrt.configuration import configure
+from trt_conformance.targets.tensorrt.loading import load
 
 
 def fake_api(members: dict[str, set[str]], **builder: Any) -> Any:
@@ -63,3 +64,47 @@ def test_a_layout_that_a_document_states_is_refused_and_not_missing(stated: bool
     )  # fmt: skip
     with pytest.raises(kind, match="has dataType Int8"):
         builder._content(None, case)
+
+
+class Context:
+    pass
+
+
+@pytest.mark.parametrize("name", ["weight_streaming_budget_v2", "weight_streaming_budget"])
+def test_the_budget_of_streamed_weights_is_set_before_there_is_a_context(name: str) -> None:
+    order: list[str] = []
+
+    class Engine:
+        device_memory_size = 0
+
+        def create_execution_context(self) -> Context:
+            order.append("context")
+            return Context()
+
+    setattr(Engine, name, property(lambda self: 0, lambda self, budget: order.append(f"{name} = {budget}")))
+    load(_loads(Engine), b"", suite_case("builder_options/weight_streaming_of_all-fp32"))
+    assert order == [f"{name} = 0", "context"]
+
+
+def test_a_budget_that_is_refused_and_a_version_that_streams_no_weights() -> None:
+    class Engine:
+        weight_streaming_budget_v2 = 0
+
+    case = suite_case("builder_options/weight_streaming_of_all-fp32")
+    errors = [(), ("the budget is too small",)]
+    with pytest.raises(Refused, match="the budget is too small"):
+        load(_loads(Engine, lambda: errors.pop(0)), b"", case)
+    with pytest.raises(Unsupported, match="does not stream weights"):
+        load(_loads(object), b"", case)
+
+
+def _loads(engine: type, take: Any = tuple) -> Any:
+    """A TensorRT that loads an engine of this class."""
+    return SimpleNamespace(
+        flavour="tensorrt",
+        version="9.9",
+        trt=SimpleNamespace(ICudaEngine=engine),
+        runtime=SimpleNamespace(deserialize_cuda_engine=lambda plan: engine()),
+        take_errors=take,
+        member=lambda enum, name: None,
+    )

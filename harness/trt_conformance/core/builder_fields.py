@@ -34,7 +34,8 @@ class Builder(Model):
     compute in that type. ``compute_capabilities``: what TensorRT-RTX builds for
     ahead of time; an empty list leaves its default. ``workspace``: the limit of the workspace in bytes.
     ``timing_cache``: the configuration gets an empty timing cache. ``default_device_type``: the device of every layer;
-    none falls back to the GPU.
+    none falls back to the GPU. ``weight_streaming_budget``: the bytes of weights that the loaded engine may keep in
+    device memory.
     """
 
     flags: Annotated[tuple[Flag, ...], Field(strict=False)] = ()
@@ -46,6 +47,7 @@ class Builder(Model):
     workspace: _Size | None = None
     timing_cache: bool = False
     default_device_type: Literal["DLA"] | None = None
+    weight_streaming_budget: _Size | None = None
 
 
 class BuilderFacts(Model):

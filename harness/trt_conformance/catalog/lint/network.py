@@ -55,6 +55,9 @@ def _options(case: Case) -> Iterator[Problem]:
             yield path, 'builder.flags: FP16 and BF16 are for fp32 with typing = "weak"; other precisions set their own'
         if case.prologue or case.epilogue:
             yield path, "builder.flags: under FP16 and BF16 only a layer alone has a bound"
+    if case.builder.weight_streaming_budget is not None and "WEIGHT_STREAMING" not in case.builder.flags:
+        path = ("builder", "weight_streaming_budget")
+        yield path, 'builder.weight_streaming_budget: needs flags = ["WEIGHT_STREAMING"]'
     if case.latency and case.builder != Builder():
         yield ("builder",), "builder: a timed case is built with the options of the run"
 

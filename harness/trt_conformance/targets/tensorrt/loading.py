@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from trt_conformance.core.case import Case
 from trt_conformance.core.engine_cost import DEVICE_MEMORY, STORED_WEIGHTS
-from trt_conformance.targets.errors import Refused
+from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.protocols import EngineFacts
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.inspector import engine_facts
@@ -35,8 +35,26 @@ def load(api: Api, plan: bytes, case: Case | None = None) -> Loaded:
     engine = made(api, api.runtime.deserialize_cuda_engine(plan))
     if case is not None and case.refit is not None:
         refit(api, engine, case)
+    if case is not None and case.builder.weight_streaming_budget is not None:
+        _stream_weights(api, engine, case.builder.weight_streaming_budget)
     memory = {DEVICE_MEMORY: device_memory(engine)} | _stored_weights(api, engine)
     return Loaded(engine, made(api, engine.create_execution_context()), engine_facts(api, engine), memory)
+
+
+def _stream_weights(api: Api, engine: Any, budget: int) -> None:
+    """Limit the weights in device memory, before a context exists. TensorRT 10.3 renamed the attribute.
+
+    Raises:
+        Refused: TensorRT does not take the budget, in phase run.
+        Unsupported: this version does not stream weights.
+    """
+    names = ("weight_streaming_budget_v2", "weight_streaming_budget")
+    name = next((name for name in names if hasattr(api.trt.ICudaEngine, name)), None)
+    if name is None:
+        raise Unsupported(f"{api.flavour} {api.version} does not stream weights")
+    setattr(engine, name, budget)
+    if errors := api.take_errors():
+        raise Refused("run", "\n".join(errors))
 
 
 def device_memory(engine: Any) -> int:
