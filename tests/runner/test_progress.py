@@ -1,5 +1,6 @@
 """A run tells how far it is, and Ctrl-C leaves a whole record and a report."""
 
+import io
 import json
 import os
 import re
@@ -12,9 +13,11 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.helpers import make_case
+from trt_conformance.core.live import live_console
 from trt_conformance.core.paths import ROOT
 from trt_conformance.core.tensors import feeds_of
-from trt_conformance.runner.progress import Progress, progress_for
+from trt_conformance.runner.progress import Progress
+from trt_conformance.runner.progress_choice import progress_for
 from trt_conformance.targets.isolation.proxy import IsolatedTarget
 
 pty = pytest.importorskip("pty")
@@ -64,9 +67,31 @@ def on_terminal(folder, *arguments, term="xterm", interrupt_at=None):
         process.kill()
 
 
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
 def left_on_screen(shown):
-    """The rows as they stand at the end: what a later write has overwritten is gone."""
-    return [row.rpartition("\r")[2].replace("\x1b[K", "") for row in shown.split("\n")]
+    """The rows as a terminal shows them at the end: what was overwritten or erased is gone."""
+    rows, row, column = [""], 0, 0
+    for part in re.findall(rf"{ESCAPE.pattern}|[\r\n]|[^\x1b\r\n]+", shown):
+        if part == "\n":
+            row, column = row + 1, 0
+            rows += [""] * (row == len(rows))
+        elif part == "\r":
+            column = 0
+        elif part == "\x1b[1A":
+            row -= 1
+        elif part == "\x1b[2K":
+            rows[row] = ""
+        elif not part.startswith("\x1b"):
+            rows[row] = rows[row][:column].ljust(column) + part + rows[row][column + len(part) :]
+            column += len(part)
+    return rows
+
+
+def lines_of(shown):
+    """Every state that the line had, without colours."""
+    return [ESCAPE.sub("", part).strip() for part in re.split(r"[\r\n]", shown) if "/12" in part]
 
 
 def verdicts_of_interrupted(folder):
@@ -82,20 +107,24 @@ def verdicts_of_interrupted(folder):
 def test_line_on_a_terminal(tmp_path):
     code, shown = on_terminal(tmp_path, "-q", "--tb", "short", "--no-record")
     assert code == 0
-    assert re.search(r"\r2/12  2 pass  [\d.]+/s  0:0\d left  stride_nd/h2_w2-tf32-slow\x1b\[K", shown)
-    assert re.search(r"\r12/12  12 pass  [\d.]+/s  0:00 left\x1b\[K\r\x1b\[K", shown)
+    lines = lines_of(shown)
+    running = re.compile(r"[23]/12  [23] pass  [\d.]+/s  0:0\d left  stride_nd/h\d_w\d-\w+-slow")
+    assert [line for line in lines if running.fullmatch(line)], lines
+    assert re.match(r"12/12  12 pass  [\d.]+/s  0:00 left", lines[-1])
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h"), "the cursor is shown again"
     screen = left_on_screen(shown)
-    assert not [row for row in screen if " left" in row or row.startswith(".")]
+    assert not [row for row in screen if "/12" in row or row.startswith(".")]
     assert any("12 passed" in row for row in screen)
 
 
 @pytest.mark.slow
 def test_ctrl_c_on_a_terminal_with_two_workers(tmp_path):
-    code, shown = on_terminal(tmp_path, "-n", "2", interrupt_at="\r3/12")
+    code, shown = on_terminal(tmp_path, "-n", "2", interrupt_at="3 pass")
     assert code == 2
-    assert re.search(r"\r3/12  3 pass  [\d.]+/s  0:0\d left  stride_nd/h\d_w\d-\w+-\w+\x1b\[K", shown)
+    assert [line for line in lines_of(shown) if re.match(r" *3/12 .* 3 pass .* stride_nd/h\d_w\d-\w+-\w+", line)]
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h"), "the cursor is shown again"
     screen = left_on_screen(shown)
-    assert not [row for row in screen if " left" in row]
+    assert not [row for row in screen if "/12 " in row]
     assert any("KeyboardInterrupt" in row for row in screen)
     assert any(row.startswith("report: ") for row in screen)
     assert 3 <= len(verdicts_of_interrupted(tmp_path)) < 12
@@ -129,26 +158,24 @@ def test_dumb_terminal_gets_dots(tmp_path):
     assert " left" not in shown
 
 
-class Screen:
-    """What `Progress` needs of a terminal and of pytest's reporter."""
+class Clock:
+    """A time that only the test moves on."""
 
     def __init__(self):
-        self.text = ""
-        self.showfspath = True
+        self.now = 100.0
 
-    def write(self, text):
-        self.text += text
-
-    def write_line(self, text):
-        self.text += f"{text}\n"
-
-    def flush(self):
-        pass
+    def __call__(self):
+        return self.now
 
 
-def progress_of(names, in_place=False):
-    screen = Screen()
-    progress = Progress(SimpleNamespace(rootpath=ROOT), screen, screen if in_place else None)
+def progress_of(names, terminal=None):
+    reporter = SimpleNamespace(text="", showfspath=True, flush=lambda: None)
+
+    def write_line(text):
+        reporter.text += f"{text}\n"
+
+    reporter.write_line = write_line
+    progress = Progress(SimpleNamespace(rootpath=ROOT), reporter, terminal, Clock())
     progress.expect(names)
     return progress
 
@@ -179,28 +206,57 @@ def test_plain_lines_break_silence():
     progress = progress_of(names)
     finish(progress, names[0], **found("pass"))
     assert not progress.reporter.text
-    progress.started -= 11
+    progress.clock.now += 11
     finish(progress, names[1], **found("pass"))
     finish(progress, names[2], **found("pass"))
-    assert re.fullmatch(r"2/1000  2 pass  0\.18\d/s  9\d:\d\d left\n", progress.reporter.text)
+    assert re.fullmatch(r"2/1000  2 pass  0\.0909/s  18\d:\d\d left\n", progress.reporter.text)
 
 
 def test_every_outcome_is_counted():
     name = "cases/test_forward.py::test_forward[a/b-fp32]"
-    progress = progress_of([name] * 9, in_place=True)
+    progress = progress_of([name] * 9)
     for status in ("pass", "fail", "error", "fallback", "unsupported", "not run"):
         finish(progress, name, **found(status))
     finish(progress, name, **found("fail", known="a difference"))
     finish(progress, name, failed=True)
     progress.pytest_runtest_logstart(name)
-    assert progress.line().startswith("8/9  1 pass, 1 fail, 2 error, 1 known, 3 no result  ")
-    assert progress.line().endswith(" left  a/b-fp32")
+    assert progress.line() == "8/9  1 pass, 1 fail, 2 error, 1 known, 3 no result  a/b-fp32"
     progress.pytest_runtest_logreport(SimpleNamespace(nodeid=name, when="???", failed=True, skipped=False))
     assert progress.line().startswith("9/9  1 pass, 1 fail, 3 error, ")
 
 
+def test_a_narrow_terminal_cuts_the_case_and_nothing_else(monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("COLUMNS", "72")
+    monkeypatch.setenv("TERM", "xterm")
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    name = f"cases/test_forward.py::test_forward[{'long_name/' * 9}[bold]-fp32]"
+    progress = progress_of([name] * 4, live_console(stream))
+    for _ in range(3):
+        finish(progress, name, **found("pass"))
+        progress.clock.now += 1
+    progress.pytest_runtest_logstart(name)
+    progress.erase()
+    last = [line for line in ESCAPE.sub("", stream.getvalue()).splitlines() if "pass" in line][-1]
+    assert len(last.rpartition("\r")[2]) <= 72
+    assert re.search(r"3/4  3 pass  1/s  0:01 left  long_name/.*…", last)
+
+
+@pytest.mark.parametrize("variables", [{"TERM": "dumb"}, {"CI": "true", "TERM": "xterm"}])
+def test_where_no_line_can_be_redrawn(monkeypatch, variables):
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    monkeypatch.delenv("CI", raising=False)
+    for key, value in variables.items():
+        monkeypatch.setenv(key, value)
+    assert live_console(stream) is None
+    assert live_console(io.StringIO()) is None
+    assert live_console(None) is None
+
+
 def test_other_tests_keep_their_dots():
-    progress = progress_of(["tests/numerics/test_shape.py::test_a", "cases/test_forward.py::test_b[c]"], in_place=True)
+    progress = progress_of(["tests/numerics/test_shape.py::test_a", "cases/test_forward.py::test_b[c]"])
     finish(progress, "tests/numerics/test_shape.py::test_a")
     assert not progress.is_on
     assert not progress.reporter.text
@@ -217,7 +273,7 @@ def test_plain_progress_without_a_conformance_test_keeps_the_dots():
 def test_a_closed_output_has_no_progress(monkeypatch):
     reporter = SimpleNamespace(verbosity=0)
     config = SimpleNamespace(
-        pluginmanager=SimpleNamespace(get_plugin=lambda name: reporter), getoption=lambda name: "fd"
+        pluginmanager=SimpleNamespace(get_plugin=lambda name: reporter), getoption=lambda name, default="fd": default
     )
     monkeypatch.setattr(sys, "stdout", None)
     assert progress_for(config, "auto") is None

@@ -15,7 +15,7 @@ from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.memory import SHARE, default_limit, parse_size, size_text
 from trt_conformance.core.paths import RUNS
 from trt_conformance.core.types import COLDS, LATENCY_CHOICES, MODES, Cold, LatencyChoice, Mode, Tier
-from trt_conformance.runner.progress import CHOICES
+from trt_conformance.runner.progress_choice import CHOICES
 from trt_conformance.runner.shard import Shard
 from trt_conformance.targets.isolation.proxy import TIME_LIMIT
 from trt_conformance.targets.options import CACHE_LIMIT, MOST_BUILDERS, TACTICS, Tactics

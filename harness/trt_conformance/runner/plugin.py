@@ -14,7 +14,7 @@ from trt_conformance.runner.controller import Controller
 from trt_conformance.runner.interrupts import Interrupts
 from trt_conformance.runner.keys import RUN, VERDICTS
 from trt_conformance.runner.lookahead import Lookahead, arranged, subject_of
-from trt_conformance.runner.progress import progress_for
+from trt_conformance.runner.progress_choice import progress_for
 from trt_conformance.runner.session import Run
 from trt_conformance.targets.isolation.waiting import announce_exit
 

@@ -5,38 +5,26 @@ The line replaces pytest's dots; everything else that pytest prints is unchanged
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 import time
 from collections import Counter
-from collections.abc import Generator, Sequence
-from typing import Any, TextIO
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress as Rates
+from rich.progress import Task
+from rich.text import Text
 
+from trt_conformance.core.live import line_on
 from trt_conformance.core.paths import CASES
 from trt_conformance.core.verdict import NEUTRAL
 from trt_conformance.core.words import one_line
 
-CHOICES = ("auto", "plain", "off")
 NO_RESULT = "no result"
 SHOWN = ("pass", "fail", "error", "known", NO_RESULT)
 PLAIN_STEPS = 10
 PLAIN_EVERY_S = 10.0
-
-
-def progress_for(config: pytest.Config, choice: str) -> Progress | None:
-    """The progress display for the value of ``--progress``; None with -v and -s, whose output it would disturb."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if choice == "off" or reporter is None or reporter.verbosity > 0 or config.getoption("capture") == "no":
-        return None
-    if choice == "plain":
-        return Progress(config, reporter)
-    is_live = (
-        sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
-    )
-    return Progress(config, reporter, sys.stdout) if is_live else None
 
 
 def outcome(report: pytest.TestReport) -> str | None:
@@ -59,18 +47,24 @@ class Progress:
     """
 
     def __init__(
-        self, config: pytest.Config, reporter: pytest.TerminalReporter, terminal: TextIO | None = None
+        self,
+        config: pytest.Config,
+        reporter: pytest.TerminalReporter,
+        terminal: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.config, self.reporter, self.terminal = config, reporter, terminal
-        self.is_on = self.is_drawn = False
-        self.total = 0
+        self.config, self.reporter, self.clock = config, reporter, clock
+        self.live = None if terminal is None else line_on(terminal)
+        self.rates = Rates(disable=True, get_time=clock)  # it only counts, and shows nothing
+        self.is_on = False
         self.counts: Counter[str] = Counter()
         self.running: dict[str, str] = {}  # the outcome of each running test so far
-        self.started = self.last_line = 0.0
+        self.last_shown = clock()
 
     @property
-    def done(self) -> int:
-        return self.counts.total()
+    def task(self) -> Task:
+        """The run, with its rate and the time left."""
+        return self.rates.tasks[0]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.expect([item.nodeid for item in session.items])
@@ -83,11 +77,15 @@ class Progress:
         """Replace the dots, unless tests from outside the suite run too."""
         files = {name.partition("::")[0] for name in ids}
         self.is_on = all((self.config.rootpath / file).is_relative_to(CASES) for file in files)
-        if self.is_on:
-            self.total = len(ids)
-            self.reporter.showfspath = False
-            # The percentages at the right edge. Older versions of pytest write them anyway.
-            self.reporter._show_progress_info = False
+        if not self.is_on:
+            return
+        if self.rates.tasks:
+            self.rates.update(self.task.id, total=len(ids))
+        else:
+            self.rates.add_task("", start=False, total=len(ids))
+        self.reporter.showfspath = False
+        # The percentages at the right edge. Older versions of pytest write them anyway.
+        self.reporter._show_progress_info = False
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
@@ -103,10 +101,13 @@ class Progress:
         return (status[0], "", "") if self.is_on else status
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self.started = self.started or time.monotonic()
         self.running[nodeid] = ""
-        if self.terminal is not None:
-            self.draw(self.terminal)
+        if not self.is_on:
+            return
+        if not self.task.started:
+            self.rates.start_task(self.task.id)
+            self.last_shown = self.clock()
+        self.draw()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         found = outcome(report) or self.running.get(report.nodeid, "")
@@ -115,47 +116,55 @@ class Progress:
         if report.when not in {"setup", "call"}:
             del self.running[report.nodeid]
             self.counts[found] += 1
-            self.draw(self.terminal) if self.terminal is not None else self.write_sometimes()
+            if self.is_on:
+                self.rates.update(self.task.id, completed=self.counts.total())
+                if self.live is None:
+                    self.write_sometimes()
+                elif self.task.finished:
+                    self.draw()
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_testnodedown(self) -> None:
         """pytest-xdist is about to write a line of its own."""
         self.erase()
 
-    def draw(self, terminal: TextIO) -> None:
-        if self.is_on:
-            columns = shutil.get_terminal_size().columns or 80  # Python 3.10 gives 0 if the terminal has no size
-            terminal.write(f"\r{self.line()[: columns - 1]}\x1b[K")
-            terminal.flush()
-            self.is_drawn = True
+    def draw(self) -> None:
+        """Draw the line as each test starts, so that it names the one that runs."""
+        if self.live is not None:
+            self.live.start()
+            self.live.update(Text(self.line(), no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def erase(self) -> None:
-        if self.terminal is not None and self.is_drawn:
-            self.terminal.write("\r\x1b[K")
-            self.terminal.flush()
-            self.is_drawn = False
+        if self.live is not None:
+            self.live.stop()
 
     def write_sometimes(self) -> None:
         """Write a plain line after each tenth of the run, and after ten seconds without one."""
-        if not self.is_on:
-            return
-        now = time.monotonic()
-        is_step = self.done * PLAIN_STEPS // self.total > (self.done - 1) * PLAIN_STEPS // self.total
-        if is_step or now - max(self.last_line, self.started) >= PLAIN_EVERY_S:
-            self.last_line = now
+        done, total = int(self.task.completed), int(self.task.total or 1)
+        is_step = done * PLAIN_STEPS // total > (done - 1) * PLAIN_STEPS // total
+        if is_step or self.clock() - self.last_shown >= PLAIN_EVERY_S:
+            self.last_shown = self.clock()
             self.reporter.write_line(self.line())
             self.reporter.flush()
 
     def line(self) -> str:
-        """The current text. The case that has run longest is last, where a narrow terminal truncates it."""
-        found = ", ".join(f"{self.counts[name]} {name}" for name in SHOWN if self.counts[name])
-        parts = [f"{self.done}/{self.total}", found]
-        passed_s = time.monotonic() - self.started
-        if self.done and passed_s:
-            minutes, seconds = divmod(round((self.total - self.done) * passed_s / self.done), 60)
-            parts += [f"{self.done / passed_s:.3g}/s", f"{minutes}:{seconds:02} left"]
-        parts += [_short(nodeid) for nodeid in list(self.running)[:1]]
-        return "  ".join(part for part in parts if part)
+        """The state. The case that has run longest is last, where a narrow terminal cuts the line."""
+        speed = self.task.finished_speed or self.task.speed
+        parts = [f"{self.task.completed:.0f}/{self.task.total:.0f}", self.found, f"{speed:.3g}/s" if speed else ""]
+        if self.task.time_remaining is not None:
+            minutes, seconds = divmod(round(self.task.time_remaining), 60)
+            parts.append(f"{minutes}:{seconds:02} left")
+        return "  ".join(part for part in (*parts, self.case) if part)
+
+    @property
+    def found(self) -> str:
+        """The outcomes so far: ``12 pass, 1 fail``."""
+        return ", ".join(f"{self.counts[name]} {name}" for name in SHOWN if self.counts[name])
+
+    @property
+    def case(self) -> str:
+        """The case that has run longest; empty where none runs."""
+        return next(map(_short, self.running), "")
 
 
 def _short(nodeid: str) -> str:
