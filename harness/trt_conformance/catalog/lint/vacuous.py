@@ -160,6 +160,17 @@ def _weakness(
             return epilogue.apply_steps(steps, len(kernel.shape) - 2, output, given, epilogue.Setting(added, grid))
 
         output = expected(x, w, b, attributes)
+    poor = _poor(output, steps, exact)
+    if poor or not tried:
+        return poor
+    with np.errstate(all="ignore"):
+        return unseen(expected, x, w, b, attributes, output, drawn) or _idle(
+            steps, lambda some: expected(x, w, b, attributes, some), output
+        )
+
+
+def _poor(output: Float64, steps: tuple[EpilogueOperation, ...], exact: bool) -> str | None:
+    """What is weak about the values alone: they are equal, mostly 0, or few."""
     zeros = output.size - int((output != 0).sum())
     if (output == output.flat[0]).all():
         return f"each of the {output.size} expected values is {output.flat[0]:g}"
@@ -169,12 +180,7 @@ def _weakness(
     different = len(np.unique(output)) if exact else FEW_VALUES
     if different < min(FEW_VALUES, output.size):
         return f"the {output.size} expected values are only {counted(different, 'different value')}"
-    with np.errstate(all="ignore"):
-        if not tried:
-            return None
-        return unseen(expected, x, w, b, attributes, output, drawn) or _idle(
-            steps, lambda some: expected(x, w, b, attributes, some), output
-        )
+    return None
 
 
 def _idle(
