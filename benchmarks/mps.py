@@ -8,9 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from trt_conformance.targets.device.sharing import MPS_FOLDER
-
 COMMAND = "nvidia-cuda-mps-control"
+MPS_FOLDER = "CUDA_MPS_PIPE_DIRECTORY"
 LOGS = "CUDA_MPS_LOG_DIRECTORY"
 ENDS_S = 30
 

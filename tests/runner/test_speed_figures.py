@@ -10,10 +10,9 @@ import time
 import pytest
 
 from benchmarks import fast_runs
-from benchmarks.mps import COMMAND, LOGS, Mps
+from benchmarks.mps import COMMAND, LOGS, MPS_FOLDER, Mps
 from benchmarks.waiting import Waiting, lines_of
 from trt_conformance.core.paths import ROOT
-from trt_conformance.targets.device.sharing import MPS_FOLDER
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="threads are seen through /proc")
 
