@@ -457,6 +457,14 @@ BAD: dict[str, tuple[list[str], str]] = {
         ["# here", 'addend = { shape = [1, 1, 6, 9], fill = "ones" }', 'prologue = [{ op = "concat" }]'],
         "no valid convolution of [1, 1, 6, 9]",
     ),
+    "a cast of a fraction": (
+        ['input = { shape = [1, 1, 6, 9], fill = "uniform" }  # here', 'prologue = [{ op = "cast" }]'],
+        "input: cast is from uint8, so the values must be integers of 0 to 255",
+    ),
+    "a cast behind a ReLU": (
+        ['prologue = [{ op = "relu" }, { op = "cast" }]  # here'],
+        "prologue: the network reads uint8, so cast is its first operation, and the only cast",
+    ),
     "a timed prologue": (
         ["latency = true", 'prologue = [{ op = "relu" }]  # here'],
         "prologue: timed cases, large cases and those of special_values have none",

@@ -10,7 +10,7 @@ from tests.support.suite import suite_catalog
 from trt_conformance.checks.other_input import other_input
 from trt_conformance.checks.second_input import check_inputs
 from trt_conformance.checks.subject import Subject
-from trt_conformance.core.tensors import case_data
+from trt_conformance.core.tensors import network_input
 from trt_conformance.mutants import MUTANTS, MutantTarget
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
@@ -80,6 +80,6 @@ def test_the_second_input_differs_in_every_case_of_the_suite():
     for given in exact:
         shape = next(shape for shape in given.run_shapes if 0 not in shape)
         second = other_input(given, shape)
-        first = case_data(given, shape).input
+        first = network_input(given, shape)
         assert second.shape == first.shape
         assert second.tobytes() != first.tobytes()

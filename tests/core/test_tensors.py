@@ -31,6 +31,7 @@ DIGESTS = {
     "sparse_ternary": "f5c7403bd92257acf7c3a1a81762c0f349487d0dd81b2b0dea37d765887df213",
     "two_of_four": "2cfd5bfaee5121dc6b05e254cd2ff64078e970098af313dae7323a49cce5aee2",
     "int8_full_range": "236331c672cc9920c4fb24e0fb5bf66f97d6a8a21b79f93122c254e839b714ae",
+    "uint8_full_range": "a7da3a7b87b92d043eb45e15751ea8fe17b770f61a741b871687492a70dd11a8",
     "int8_extremes": "152fbca9e132cb93700cc8acfdde28a70fc31014e1130b27121c8eefdeec1449",
     "int8_ties": "2579e23aa4d3225c33fa4636d9c332c6f6c1e43768724228a93d50e385fa772a",
     "integers_13_bits": "19bd7185f5d45bce8ecc985e8156e58267127e9629c7215954b7c19fb982a920",
@@ -44,6 +45,7 @@ INTEGERS = {
     "ternary": range(-1, 2),
     "sparse_ternary": range(-1, 2),
     "int8_full_range": range(-128, 128),
+    "uint8_full_range": range(256),
     "int8_extremes": (-128, -127, -1, 0, 1, 126, 127),
     "integers_13_bits": range(-(2**13), 2**13),
 }

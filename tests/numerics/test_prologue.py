@@ -17,6 +17,7 @@ from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.reference.result import exact, reference
 from trt_conformance.numerics.reference.shape import layer_output
 from trt_conformance.targets.engines import Engines
+from trt_conformance.targets.io_quantization import quantized
 from trt_conformance.targets.numpy import NumpyTarget
 
 PAD = {"op": "pad", "pre_padding": [1, 2], "post_padding": [0, 3]}
@@ -128,3 +129,16 @@ def test_the_golden_of_a_layer_depends_on_the_operations_before_it():
     assert case("relu").data_hash() != case("pad").data_hash()
     plain = make_case()
     assert plain.data_hash() == plain.model_copy(update={"epilogue": case("relu").epilogue}).data_hash()
+
+
+@pytest.mark.parametrize("fill", ["uint8_full_range", "ones"])
+def test_a_network_that_reads_uint8_is_fed_uint8(fill):
+    given = make_case(
+        input={"shape": [1, 1, 6, 9], "fill": fill, "seed": 1}, precision="fp16", prologue=[{"op": "cast"}]
+    )
+    x = feeds_of(given)["input"]
+    assert x.dtype == case_data(given).input.dtype == np.float16
+    read = quantized(given, x)
+    assert given.input_type == "uint8"
+    assert read.dtype == np.uint8
+    assert np.array_equal(read.astype(np.float16), x)

@@ -281,6 +281,8 @@ class Case(Model):
     @property
     def input_type(self) -> DataType:
         """The type that the network reads."""
+        if self.prologue and self.prologue[0].op == "cast":
+            return "uint8"
         return self.quantized_type if self.quantize is not None and self.quantize.io_quantization else self.data_type
 
     @property

@@ -118,6 +118,7 @@ _FILLS: dict[Fill, Callable[[_Part], Float64]] = {
     "sparse_ternary": _sparse,
     "two_of_four": _two_of_four,
     "int8_full_range": lambda part: _integers(part, -128, 127),
+    "uint8_full_range": lambda part: _integers(part, 0, 255),
     "int8_extremes": _extremes,
     "int8_ties": lambda part: _integers(part, -261, 261) / 2,
     "uniform_20_bits": lambda part: _integers(part, -(2**20), 2**20 - 1) * 2.0**-20,
@@ -143,8 +144,8 @@ def content(
     ``powers_of_ten_alternating`` (the same, sign alternating over the leading dimensions), ``zeros``,
     ``ones``, ``ramp`` (1, 2, 3, ...), ``uniform`` ([-1, 1)), ``exact_integers`` (-3..3), ``ternary`` (-1..1),
     ``sparse_ternary`` (the same, but 0 in 7 of 8 places), ``two_of_four`` (-3..3, but 0 in two of each four
-    channels: a kernel of 2:4 sparsity), ``int8_full_range`` (-128..127), ``int8_extremes`` (values at the ends of
-    int8), ``int8_ties`` (multiples of one half, to both sides beyond int8),
+    channels: a kernel of 2:4 sparsity), ``int8_full_range`` (-128..127), ``uint8_full_range`` (0..255),
+    ``int8_extremes`` (values at the ends of int8), ``int8_ties`` (multiples of one half, to both sides beyond int8),
     ``uniform_20_bits`` (multiples of 2^-20 in [-1, 1): float32 rounds their sums, float64 does not),
     ``integers_13_bits`` (-2^13..2^13-1) and ``octaves`` (both signs, in [2^e, 2^(e+1)) with e drawn from the lowest to
     the highest of ``exponents``). Of the octaves there are three more: ``octaves_positive``, ``octaves_half_zero``

@@ -6,16 +6,17 @@ from typing import Literal, get_args
 
 from trt_conformance.core.types import Ints, Model
 
-PrologueName = Literal["relu", "pad", "slice", "max_pool", "concat"]
+PrologueName = Literal["cast", "relu", "pad", "slice", "max_pool", "concat"]
 PROLOGUES: tuple[PrologueName, ...] = get_args(PrologueName)
 
 
 class PrologueOperation(Model):
     """An operation between the network's input and the layer. Each copies values or zeros, so none of them rounds.
 
-    relu: max(x, 0). pad: zeros before and after the last two axes, ``pre_padding`` and ``post_padding`` of them. slice:
-    the elements ``start + i stride`` of each axis, ``shape`` of them. max_pool: the largest of each window, which do
-    not overlap. concat: x, then the network's addend, along C.
+    cast: the network reads uint8, which a cast turns into the type of the case. relu: max(x, 0). pad: zeros before and
+    after the last two axes, ``pre_padding`` and ``post_padding`` of them. slice: the elements ``start + i stride`` of
+    each axis, ``shape`` of them. max_pool: the largest of each window, which do not overlap. concat: x, then the
+    network's addend, along C.
     """
 
     op: PrologueName

@@ -29,6 +29,7 @@ NUMPY_TYPE: dict[DataType, np.dtype[Any]] = {
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
     "int8": np.dtype(np.int8),
     "float8": np.dtype(ml_dtypes.float8_e4m3fn),
+    "uint8": np.dtype(np.uint8),
 }
 
 

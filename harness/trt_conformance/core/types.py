@@ -10,7 +10,7 @@ PHASES = ("lint", "network", "build", "run", "compare", "latency")
 Phase = Literal["lint", "network", "build", "run", "compare", "latency"]
 RejectPhase = Literal["set", "network", "build", "run"]
 Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8", "fp8"]
-DataType = Literal["float32", "float16", "bfloat16", "int8", "float8"]
+DataType = Literal["float32", "float16", "bfloat16", "int8", "float8", "uint8"]
 Tier = Literal["smoke", "ci", "nightly"]
 GoldenKind = Literal["tensors", "hash", "computed"]
 """How an expected output is kept: stored, as a hash with which the computed one is compared, or not at all."""
@@ -35,6 +35,7 @@ Fill = Literal[
     "sparse_ternary",
     "two_of_four",
     "int8_full_range",
+    "uint8_full_range",
     "int8_extremes",
     "int8_ties",
     "uniform_20_bits",

@@ -90,6 +90,12 @@ def _offset(case: Case) -> bool:
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
+        "cast_of_int8",
+        "the input of uint8 is read as int8",
+        preceded_by("cast"),
+        prologue=instead("cast", lambda step, x, case: np.where(x > 127, x - x.dtype.type(256), x).astype(x.dtype)),
+    ),
+    Mutant(
         "relu_before_ignored",
         "the ReLU before the layer is ignored",
         preceded_by("relu"),

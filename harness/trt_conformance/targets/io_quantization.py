@@ -1,4 +1,4 @@
-"""The caller's part of Q/DQ: quantizes what a network reads quantized, and dequantizes what it writes so.
+"""The caller's part of Q/DQ and casts: quantizes what a network reads quantized, and dequantizes what it writes so.
 
 The harness feeds and compares tensors in a case's `data_type`; where Q and DQ lie changes none of their values.
 """
@@ -17,6 +17,8 @@ def quantized(case: Case, x: Array) -> Array:
     """An input as the network reads it."""
     if case.input_type == case.data_type:
         return x
+    if case.input_type == "uint8":
+        return x.astype(np.uint8)
     assert case.quantize is not None
     scale = scales(case.quantize.input, x.ndim)
     return quantize(x.astype(np.float64), scale, grid_of(case.precision)).astype(NUMPY_TYPE[case.input_type])

@@ -10,7 +10,7 @@ import numpy as np
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.prologue_fields import PrologueOperation
-from trt_conformance.core.tensors import ADDEND, INPUT
+from trt_conformance.core.tensors import ADDEND, INPUT, NUMPY_TYPE
 
 
 def preceded(case: Case, constants: dict[str, Array]) -> tuple[list[Any], str]:
@@ -25,13 +25,15 @@ def preceded(case: Case, constants: dict[str, Array]) -> tuple[list[Any], str]:
 
 
 def _nodes(case: Case, step: PrologueOperation, source: str, result: str, constants: dict[str, Array]) -> Iterator[Any]:
-    from onnx.helper import make_node
+    from onnx.helper import make_node, np_dtype_to_tensor_dtype
 
     def constant(name: str, values: Any) -> str:
         constants[f"{result}_{name}"] = np.asarray(values, dtype=np.int64)
         return f"{result}_{name}"
 
     match step.op:
+        case "cast":
+            yield make_node("Cast", [source], [result], to=np_dtype_to_tensor_dtype(NUMPY_TYPE[case.data_type]))
         case "relu":
             yield make_node("Relu", [source], [result])
         case "pad":

@@ -48,16 +48,17 @@ def onnx_model(case: Case) -> bytes:
     """
     from onnx import checker, helper, numpy_helper
 
-    read, written = (helper.np_dtype_to_tensor_dtype(NUMPY_TYPE[name]) for name in (case.input_type, case.output_type))
+    types = {INPUT: case.input_type, ADDEND: case.data_type, OUTPUT: case.output_type}
+    elements = {name: helper.np_dtype_to_tensor_dtype(NUMPY_TYPE[held]) for name, held in types.items()}
     draft = _Nodes(case)
     declared = [None if n == -1 else n for n in case.network_shape]
     inputs = {INPUT: declared} | ({} if case.addend is None else {ADDEND: list(case.addend.shape)})
     graph = helper.make_graph(
         draft.nodes,
         "case",
-        [helper.make_tensor_value_info(name, read, shape) for name, shape in inputs.items()],
+        [helper.make_tensor_value_info(name, elements[name], shape) for name, shape in inputs.items()],
         # Dimensions without values: the output's shape is for ONNX to infer.
-        [helper.make_tensor_value_info(OUTPUT, written, [None] * len(declared))],
+        [helper.make_tensor_value_info(OUTPUT, elements[OUTPUT], [None] * len(declared))],
         [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in draft.constants.items()],
     )
     version, ir_version = _versions(case)
@@ -184,7 +185,7 @@ class OnnxRuntimeEngine:
         return {name: dequantized(self._case, y) for name, y in self._written(self._read(feeds)).items()}
 
     def _read(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        return {name: quantized(self._case, x) for name, x in feeds.items()}
+        return {name: quantized(self._case, x) if name == INPUT else x for name, x in feeds.items()}
 
     def _written(self, feeds: dict[str, Array]) -> dict[str, Array]:
         from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.catalog.lint.shapes import input_shapes
 from trt_conformance.core.case import Case
 from trt_conformance.core.prologue import layer_shape
 from trt_conformance.core.prologue_fields import PrologueName, PrologueOperation
+from trt_conformance.core.tensors import content_of
 from trt_conformance.core.words import counted, dotted
 
 Shape = tuple[int, ...]
@@ -36,6 +39,8 @@ def lint_prologue(case: Case) -> Iterator[Problem]:
         yield path, "prologue: slice has a fixed shape, so the case cannot have dynamic"
     if case.declared_first is not None or case.network.activation_by_set_input:
         yield path, "prologue: not with declared_first or network.activation_by_set_input, which replace the input"
+    if any(step.op == "cast" for step in case.prologue):
+        yield from _cast(case)
     missing = False
     for index, step in enumerate(case.prologue):
         for key, text in _step(step):
@@ -43,6 +48,15 @@ def lint_prologue(case: Case) -> Iterator[Problem]:
             yield ("prologue", index, *key), text
     if not missing:
         yield from _shapes(case)
+
+
+def _cast(case: Case) -> Iterator[Problem]:
+    """The problems of a network that reads uint8."""
+    if [step.op for step in case.prologue].index("cast") > 0 or case.prologue.count(case.prologue[0]) > 1:
+        yield ("prologue",), "prologue: the network reads uint8, so cast is its first operation, and the only cast"
+    values = content_of(case.input, case.input.shape)
+    if not ((values >= 0) & (values <= 255) & (values == np.rint(values))).all():
+        yield ("input",), "input: cast is from uint8, so the values must be integers of 0 to 255"
 
 
 def _step(step: PrologueOperation) -> Iterator[Problem]:

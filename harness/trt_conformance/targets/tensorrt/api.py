@@ -28,6 +28,7 @@ TYPE_NAME: dict[DataType, str] = {
     "bfloat16": "BF16",
     "int8": "INT8",
     "float8": "FP8",
+    "uint8": "UINT8",
 }
 
 # Types that the bindings do not know of NumPy's.

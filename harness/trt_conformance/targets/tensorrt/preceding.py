@@ -8,7 +8,7 @@ from typing import Any
 from trt_conformance.core.case import Case
 from trt_conformance.core.prologue_fields import PrologueOperation
 from trt_conformance.core.tensors import ADDEND, INPUT
-from trt_conformance.targets.errors import Refused
+from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.tensorrt.api import Api
 
 
@@ -22,7 +22,8 @@ def precede(api: Api, case: Case, network: Any, inputs: Mapping[str, Any]) -> An
         inputs: the inputs of the network, by name.
 
     Raises:
-        Refused: TensorRT did not add a layer.
+        Unsupported: this version does not have a layer.
+        Refused: TensorRT did not add one.
     """
     tensor = inputs[INPUT]
     for step in case.prologue:
@@ -40,6 +41,10 @@ def precede(api: Api, case: Case, network: Any, inputs: Mapping[str, Any]) -> An
 def _added(api: Api, case: Case, network: Any, step: PrologueOperation, tensor: Any, addend: Any) -> Any:
     trt = api.trt
     match step.op:
+        case "cast":
+            if not hasattr(network, "add_cast"):
+                raise Unsupported(f"add_cast does not exist in {api.flavour} {api.version}")
+            return network.add_cast(tensor, api.data_type(case.data_type))
         case "relu":
             return network.add_activation(tensor, trt.ActivationType.RELU)
         case "pad":
