@@ -39,8 +39,8 @@ OTHERS: tuple[Mutant, ...] = (
 EVERY = slice(None)
 MOST = 6
 MOST_PRODUCTS = 10_000_000
-MOST_WORK = 2_000_000_000
-"""Multiplications, elements and overheads of all mutants in one diagnosis: about 5 s on one CPU core."""
+MOST_WORK = 1_600_000_000
+"""Multiplications, elements and overheads of all mutants in one diagnosis: at most about 4 s on one CPU core."""
 OVERHEAD = 50_000
 """The cost of one pass over the products beyond the products themselves, in the same unit."""
 
