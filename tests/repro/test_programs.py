@@ -293,6 +293,10 @@ VALUES = [
     "quantised_io/both_per_channel-int8",
     "quantised_io/both-fp8",
     "quantised_sections/per_channel-fp8",
+    "refit/both-bf16",
+    "refit/both-fp16",
+    "refit/by_name-fp32",
+    "refit/kernel-fp32",
     "reported/one_row_of_1000-fp32",
     "typing/weak-fp16",
     "builder_options/strict_nans-fp32",
@@ -492,7 +496,7 @@ def test_stored_weights_too_many_for_a_program_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("case_id", "check", "reason"),
     [
-        ("refit/both-fp32", "forward", "the program does not refit its engine"),
+        ("refit/constants-fp32", "forward", "refits weights of the layer, not constants before it"),
         ("engine_facts/linear-fp32", "engine", "does not read what a loaded engine says of itself"),
         ("engine_facts/several_layouts-fp16", "forward", "reads one layout"),
     ],
@@ -501,3 +505,26 @@ def test_what_a_program_does_not_have_is_said(case_id, check, reason):
     case = suite_case(case_id)
     with pytest.raises(ConformanceError, match=reason):
         failure_on(case, target="tensorrt-10.1.0-sm90", check=check)
+
+
+REFITTED = ["refit/both-fp16", "refit/by_name-fp32", "refit/kernel-fp32", "refit/bias-fp32"]
+
+
+def test_weights_that_an_engine_keeps_although_it_is_refitted_are_shown(tmp_path):
+    programs = {name: program(suite_case(name), failure_on(suite_case(name))) for name in REFITTED}
+    assert exit_codes(programs, tmp_path, "unrefitted") == dict.fromkeys(REFITTED, 1)
+
+
+WRONG_WEIGHTS = ["refit/another_layer-fp32", "refit/another_name-fp32", "refit_table/bias_half_few-fp32"]
+
+
+@pytest.mark.parametrize(("fault", "code"), [("", 0), ("lenient", 1)])
+def test_wrong_weights_that_are_taken_are_shown(fault, code, tmp_path):
+    cases = [suite_case(name) for name in WRONG_WEIGHTS]
+    message = "accepted, but the case refuses in phase run with /weights/"
+    programs = {}
+    for case in cases:
+        stated = case.model_copy(update={"reject": Reject(phase="run", error="|weights", neighbour="refit/both")})
+        failure = failure_on(stated, message, check="reject", phase="run")
+        programs[case.id] = program(stated, failure)
+    assert exit_codes(programs, tmp_path, fault) == dict.fromkeys(programs, code)

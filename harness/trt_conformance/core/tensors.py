@@ -82,6 +82,11 @@ def parameters(case: Case) -> Parameters:
 
 def built_with(case: Case) -> Parameters:
     """Return the kernel and the bias that an engine is built with: those of the case, except where it is refitted."""
+    return parameters(as_built(case))
+
+
+def as_built(case: Case) -> Case:
+    """Return the case with the kernel and the bias that its engine is built with."""
     changed: dict[str, TensorSpec | BiasSpec] = {}
     for name in ("kernel", "bias"):
         given = None if case.refit is None else getattr(case.refit, name)
@@ -89,7 +94,7 @@ def built_with(case: Case) -> Parameters:
             changed[name] = getattr(case, name).model_copy(
                 update={"fill": given.fill, "seed": given.seed, "values": None, "stored": None}
             )
-    return parameters(case.model_copy(update=changed))
+    return case.model_copy(update=changed) if changed else case
 
 
 def case_data(case: Case, run_shape: Sequence[int] | None = None) -> CaseData:

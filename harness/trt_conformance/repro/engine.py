@@ -6,6 +6,8 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.layouts import LAYOUTS
 from trt_conformance.core.tensors import INPUT, OUTPUT
 from trt_conformance.core.types import DataType, Format
+from trt_conformance.repro.refitting import refit_lines, stream_lines
+from trt_conformance.repro.tensors import parameter_lines
 
 IMPORT_CUDA = [
     "",
@@ -35,13 +37,18 @@ def call_lines(code: int) -> list[str]:
     ]
 
 
-def load_lines() -> list[str]:
-    """Load ``plan`` and create what runs it."""
+def load_lines(case: Case) -> list[str]:
+    """Load ``plan`` and create what runs it; define ``refits`` where the engine is refitted before that."""
+    refit = refit_lines(case)
+    wanted = [*parameter_lines(case), "", "", *refit, "", ""] if refit else []
+    context = [] if refit else ["context = engine.create_execution_context()"]
     return [
+        *wanted,
         "copy = cudart.cudaMemcpyKind.cudaMemcpyDefault",
         'stream = cuda("cudaStreamCreate")',
         "engine = trt.Runtime(logger).deserialize_cuda_engine(plan)",
-        "context = engine.create_execution_context()",
+        *stream_lines(case),
+        *context,
     ]
 
 

@@ -11,6 +11,7 @@ from trt_conformance.core.types import DataType
 from trt_conformance.repro.epilogue import followed_lines
 from trt_conformance.repro.failure import Failure
 from trt_conformance.repro.options import capability_lines, option_lines, profile_lines
+from trt_conformance.repro.refitting import name_lines
 from trt_conformance.repro.scaling import ScalingCode
 from trt_conformance.targets.tensorrt.api import TYPE_NAME
 from trt_conformance.targets.tensorrt.build import FAST_SOURCES, LEVELS, weak_flags
@@ -155,7 +156,7 @@ class NetworkCode:
         if case.network.bias_reset is not None:
             empty = "trt.Weights()" if case.network.bias_reset == "trt.Weights()" else "trt.Weights(trt.DataType.FLOAT)"
             lines.append(f"layer.bias = {empty}")
-        return lines + self._typed()
+        return [*lines, *self._typed(), *name_lines(case)]
 
     def _typed(self) -> list[str]:
         """Set the precision of a weakly typed layer and the type of its output."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from trt_conformance.checks.network import declared_output_shape, expected_attributes
 from trt_conformance.core.case import Case
+from trt_conformance.core.tensors import as_built
 from trt_conformance.core.words import printable
 from trt_conformance.repro.engine import IMPORT_CUDA, call_lines, infer_lines, load_lines
 from trt_conformance.repro.expected import (
@@ -23,6 +24,7 @@ from trt_conformance.repro.facts import WEIGHTS_SAID, expected_facts, fact_lines
 from trt_conformance.repro.failure import Failure
 from trt_conformance.repro.network import BITS, NetworkCode
 from trt_conformance.repro.plan_size import PLAN_LOGGER, size_lines
+from trt_conformance.repro.refitting import HELD
 from trt_conformance.repro.tensors import given_types, helpers, parameter_lines
 
 EXIT_DIFFERS, EXIT_CANNOT_RUN = 1, 2
@@ -36,7 +38,7 @@ def program(case: Case, failure: Failure) -> str:
         failure: the verdict to show, and the TensorRT that it is about.
     """
     code = NetworkCode(case, failure)
-    data = [*parameter_lines(case), *given_types(case)]
+    data = [*parameter_lines(as_built(case)), *given_types(case)]
     match failure.shows:
         case "facts":
             facts = expected_facts(declared_output_shape(case), expected_attributes(case))
@@ -53,10 +55,12 @@ def program(case: Case, failure: Failure) -> str:
                 _PLAIN_LOGGER,
                 [*code.create(), *code.define(), *code.build(), *_compare_values(case, failure)],
             )
-    keep = ["keep = []"] * any("keep" in line or "bits(" in line for line in body)
+    kept = ("keep", "bits(", "held(")
+    keep = ["keep = []"] * any(word in line for word in kept for line in body)
     text = "\n".join([*data, *body])
     functions = [*helpers([*data, *body])]
     functions += ["", "", *BITS] * ("bits(" in text)
+    functions += ["", "", *HELD] * ("held(" in text and case.refit is not None)
     functions += ["", "", *QDQ.get(case.precision, ())] * ("qdq(" in text)
     functions += ["", "", *WEIGHTS_SAID] * ("weights_said(" in text)
     imports = _imports(failure, "\n".join([text, *functions, *logger]))
@@ -155,6 +159,7 @@ def _expect_refusal(case: Case, failure: Failure) -> list[str]:
 
 def _run_refusal(case: Case, x: str) -> list[str]:
     """Run an engine that was built; ``phase`` is run where TensorRT refuses to."""
+    refused = "not refits() or " if case.refit is not None else ""
     widened = "x = np.concatenate([x, x[..., -1:]], axis=-1)"
     return [
         *["", "", *call_lines(EXIT_CANNOT_RUN), "", ""],
@@ -162,10 +167,16 @@ def _run_refusal(case: Case, x: str) -> list[str]:
         f"x = {x}",
         *[widened] * (case.misuse == "other_shape"),
         "if plan is not None:",
-        *_indented([*load_lines(), 'phase = "run" if infer(x) is None else None']),
+        *_indented([*load_lines(case), f'phase = "run" if {refused}infer(x) is None else None']),
     ]
 
 
+_REFITTED = [
+    "if not refits():",
+    '    print("expected: a refitted engine")',
+    '    print("actual:   the engine was not refitted")',
+    f"    sys.exit({EXIT_DIFFERS})",
+]
 _NAMED = ['layer.name = "convolution"']
 
 
@@ -202,7 +213,8 @@ def _compare_values(case: Case, failure: Failure) -> list[str]:
         *call_lines(cuda_fails),
         "",
         "",
-        *load_lines(),
+        *load_lines(case),
+        *_REFITTED * (case.refit is not None),
         "",
         "",
         *infer_lines(case),

@@ -21,7 +21,9 @@ DataType = IntEnum("DataType", ["FLOAT", "HALF", "BF16", "INT8", "FP8"], start=0
 NUMPY = dict(zip(DataType, (np.float32, np.float16, ml_dtypes.bfloat16, np.int8, ml_dtypes.float8_e4m3fn), strict=True))
 NetworkDefinitionCreationFlag = IntEnum("NetworkDefinitionCreationFlag", ["EXPLICIT_BATCH", "STRONGLY_TYPED"], start=0)
 FLAGS = ["TF32", "FP16", "BF16", "INT8", "PREFER_PRECISION_CONSTRAINTS", "OBEY_PRECISION_CONSTRAINTS", "STRICT_NANS"]
+FLAGS += ["REFIT"]
 BuilderFlag = IntEnum("BuilderFlag", FLAGS)
+WeightsRole = IntEnum("WeightsRole", ["KERNEL", "BIAS", "SHIFT", "SCALE", "CONSTANT", "ANY"])
 MemoryPoolType = IntEnum("MemoryPoolType", ["WORKSPACE"])
 TacticSource = IntEnum("TacticSource", ["EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS"], start=0)
 ProfilingVerbosity = IntEnum("ProfilingVerbosity", ["DETAILED"])
@@ -38,6 +40,10 @@ PoolingType = IntEnum("PoolingType", ["MAX", "AVERAGE"])
 
 class Dims(tuple):
     __slots__ = ()
+
+
+class ILogger:
+    Severity = IntEnum("Severity", ["INTERNAL_ERROR", "ERROR", "WARNING"], start=0)
 
 
 class Logger:
@@ -163,7 +169,11 @@ class Network:
         return self._layer(lambda feeds: values)
 
     def add_convolution_nd(self, *arguments):
-        return self._layer(Convolution(*arguments))
+        self.convolution = self._layer(Convolution(*arguments))
+        return self.convolution
+
+    def set_weights_name(self, weights, name):
+        return True
 
     def _scaled(self, apply, tensor, scale):
         def compute(feeds):
@@ -237,10 +247,14 @@ class Network:
 
 
 class Config:
+    refit = False
+
     def set_flag(self, flag):
         assert flag in BuilderFlag
+        self.refit |= flag == BuilderFlag.REFIT
 
-    clear_flag = set_flag
+    def clear_flag(self, flag):
+        assert flag in BuilderFlag
 
     def set_memory_pool_limit(self, pool, nbytes):
         assert pool in MemoryPoolType
@@ -274,6 +288,7 @@ class Builder:
         return Profile()
 
     def build_serialized_network(self, network, config):
+        network.refittable = config.refit
         BUILT.append(network)
         return str(len(BUILT) - 1).encode()
 
@@ -284,6 +299,34 @@ class Runtime:
 
     def deserialize_cuda_engine(self, plan):
         return Engine(BUILT[int(plan)])
+
+
+class Refitter:
+    def __init__(self, engine, logger):
+        if not engine.network.refittable:
+            raise TypeError("factory function returned nullptr")
+        self.layer, self.given = engine.network.convolution, {}
+
+    def set_weights(self, layer, role, weights):
+        name = {"KERNEL": "kernel", "BIAS": "bias"}.get(role.name)
+        right = layer == self.layer.name and name is not None and self.set_named_weights(name, weights)
+        return right or FAULT == "lenient"
+
+    def set_named_weights(self, name, weights):
+        held = {"kernel": self.layer.kernel, "bias": self.layer.bias}.get(name)
+        if held is None or held.array.size != weights.array.size or held.array.dtype != weights.array.dtype:
+            return FAULT == "lenient"
+        self.given[name] = weights
+        return True
+
+    def get_missing_weights(self):
+        return []
+
+    def refit_cuda_engine(self):
+        if FAULT != "unrefitted":
+            for name, weights in self.given.items():
+                setattr(self.layer, name, weights)
+        return FAULT != "refused"
 
 
 def layout(tensor):
