@@ -76,6 +76,8 @@ def test_a_run_names_the_targets_that_cannot_run_here(tmp_path):
     options = ["-p", "broken", "cases/test_forward.py", "--case", "stride_nd/h2_w2", "--no-isolation", "-q"]
     ((code, output),) = run_pytest_often([[*options, f"--record-root={tmp_path}"]], path=[tmp_path])
     assert code == 0, output
+    (title,) = [number for number, line in enumerate(output.splitlines()) if line.startswith("claims of the cookbook")]
+    assert output.splitlines()[title + 1].startswith("  numpy: 1 of ")
     reason = "torch does not load: OSError: libcudart.so.12: cannot open shared object file"
     (line,) = [line for line in output.splitlines() if line.startswith("  torch: ")]
     assert line.startswith(f"  torch: {reason}; to get it: pip install")

@@ -27,7 +27,12 @@ class Format(str, Enum):
 
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run record, or its folder.")]
-Chosen = Annotated[Format, typer.Option("--format", "-f", help="The format to write.")]
+Chosen = Annotated[
+    Format,
+    typer.Option(
+        "--format", "-f", metavar="FORMAT", help=f"The format to write: {', '.join(one.value for one in Format)}."
+    ),
+]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write; stdout by default.")
 ]

@@ -16,9 +16,9 @@ Folder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A n
 
 
 def pack(output: PackedFile, golden: Store = None) -> None:
-    """Write the goldens as one archive for a release, with the SHA-256 of every file.
+    """Write the goldens as one archive for a release.
 
-    Equal goldens give equal bytes. FILE.sha256, beside it, is what
+    It has the SHA-256 of every file. Equal goldens give equal bytes. FILE.sha256, beside it, is what
     `sha256sum --check` reads.
     """
     from trt_conformance.core.paths import GOLDEN, relative
@@ -31,9 +31,9 @@ def pack(output: PackedFile, golden: Store = None) -> None:
 
 
 def unpack(archive: Archive, output: Folder) -> None:
-    """Check an archive of goldens by its sums, and write its files into a folder.
+    """Check an archive of goldens by its sums, and unpack it.
 
-    Nothing is written if one is damaged.
+    Nothing is written if a file is damaged.
     """
     from trt_conformance.core.paths import relative
     from trt_conformance.core.words import counted

@@ -9,12 +9,20 @@ from pathlib import Path
 
 import typer
 
+ABOUT_HELP = """\
+trt-conformance run [pytest's options and those of the suite] [tests]
+The suite's options come last, under "TensorRT convolution conformance".
+"""
+
 
 def run(context: typer.Context) -> None:
     """Run the suite: everything after `run` goes to pytest.
 
     For example: trt-conformance run --target tensorrt --case 'padding_mode/*' -x
     """
+    if {"-h", "--help"} & {*context.args}:
+        typer.echo(ABOUT_HELP)
+        sys.stdout.flush()
     command = [sys.executable, "-m", "pytest", *arguments(context.args)]
     if os.name == "nt":
         raise typer.Exit(subprocess.call(command))

@@ -141,7 +141,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     folders = config.stash[RUN].options.folders
-    return f"conformance: cases in {', '.join(folder.name for folder in folders)}"
+    named = ["the suite's own cases" if folder.is_suite else f"cases in {folder.name}" for folder in folders]
+    return f"conformance: {', '.join(named)}"
 
 
 def _end_on_bad_input(config: pytest.Config) -> None:
