@@ -122,3 +122,30 @@ def test_lint_of_chosen_cases_lists_their_faults_alone(mine: Path) -> None:
     }
     said = str(lint("one/c").exception)
     assert said == "no fault is in one/c, but 3 faults elsewhere keep the cases from being read; lint without CASE"
+
+
+# golden diff, update and show CASE...
+
+
+def golden(command: str, *arguments: str) -> Any:
+    done = CliRunner().invoke(app, ["golden", command, "--cases", "mine", *arguments, "--json"])
+    assert done.exit_code in (0, 1), (done.output, done.exception)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "groups"),
+    [
+        ("one/a-fp16", ["one.h5:a/float16"]),
+        ("one/a", ["one.h5:a/float16", "one.h5:a/float32"]),
+        ("deep/two.toml", [f"deep/two.h5:{name}/{kind}" for name in "ab" for kind in ("float16", "float32")]),
+        ("mine/deep", [f"deep/two.h5:{name}/{kind}" for name in "ab" for kind in ("float16", "float32")]),
+        ("*/b-fp32", ["deep/two.h5:b/float32", "one.h5:b/float32"]),
+    ],
+)
+def test_goldens_are_chosen_by_the_same_patterns(mine: Path, pattern: str, groups: list[str]) -> None:
+    wanted = [f"reference/{group}" for group in groups]
+    assert sorted(f"{one['file']}:{one['group']}" for one in golden("diff", pattern)) == wanted
+    assert sorted(f"{one['file']}:{one['group']}" for one in golden("update", pattern)) == wanted
+    assert sorted(golden("show", pattern)) == wanted
+    assert golden("diff", pattern) == []
