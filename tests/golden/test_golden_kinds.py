@@ -78,7 +78,9 @@ def test_what_is_refused_has_none() -> None:
 
 def test_hashes_are_written_and_right(root: Path) -> None:
     assert hashes.files_in(root) == [FILE] and not list(root.rglob("*.h5"))
-    assert verify(Catalog(CASES, {}), root) == diff(Catalog(CASES, {}), root=root) == []
+    states: list[str] = []
+    assert verify(Catalog(CASES, {}), root, show=states.append) == diff(Catalog(CASES, {}), root=root) == []
+    assert f"case {len(CASES)} of {len(CASES)}" in states[-1]
     entries = hashes.read_hashes(root / FILE)
     assert entries.keys() == {case.id for case in CASES}
     for case in CASES:

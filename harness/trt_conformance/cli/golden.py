@@ -15,6 +15,7 @@ import typer
 from trt_conformance.cli import golden_archive
 from trt_conformance.cli.folders import Cases, Golden, folders_of
 from trt_conformance.cli.output import AsJson, note, print_json
+from trt_conformance.cli.progress import ProgressLine
 from trt_conformance.cli.selection import PATTERN_HELP, read_catalog, select_cases
 from trt_conformance.core.errors import ConformanceError
 
@@ -63,7 +64,8 @@ def verify(cases: Cases = None, golden: Golden = None, archive: Archive = None, 
         _verify_archive(archive, folders_of(cases, golden), as_json)
         return
     catalog = read_catalog(folders_of(cases, golden))
-    problems = [problem for part in catalog.parts() for problem in problems_of(part)]
+    with ProgressLine() as line:
+        problems = [problem for part in catalog.parts() for problem in problems_of(part, show=line.show)]
     _print(problems, "all goldens are present, listed, used and correct", as_json)
     unfinished = [path for folder in catalog.folders for path in temporaries(folder.golden)]
     if unfinished:

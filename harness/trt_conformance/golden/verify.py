@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,13 +31,19 @@ class Problem:
         return f"{self.kind}: {self.case + ': ' if self.case else ''}{self.file} {self.message}"
 
 
-def verify(catalog: Catalog, root: Path | None = None, recompute_hashed: bool = True) -> list[Problem]:
+def verify(
+    catalog: Catalog,
+    root: Path | None = None,
+    recompute_hashed: bool = True,
+    show: Callable[[str], None] = lambda state: None,
+) -> list[Problem]:
     """Find every problem of a store, in the order of files; the list is empty if there is none.
 
     Args:
         catalog: the cases of one folder.
         root: the store; by default that of the folder.
         recompute_hashed: compute the outputs of which a hash is stored. Running such a case checks them too.
+        show: is told how far this is, often.
 
     Raises:
         GoldenError: two cases would share a golden but differ in its content.
@@ -54,7 +60,9 @@ def verify(catalog: Catalog, root: Path | None = None, recompute_hashed: bool = 
         if wanted or present:
             advice = f"restore it from version control, or rebuild it: {_update(folder)}"
             problems.append(Problem("manifest", manifest.NAME, "", f"{fault}; {advice}"))
-    for file in sorted({*wanted, *present}):
+    files = sorted({*wanted, *present})
+    for number, file in enumerate(files, 1):
+        show(f"file {number} of {len(files)}: {file}")
         try:
             golden_file = read_listed_file(root, file, listed)
         except GoldenError as fault:
@@ -71,10 +79,10 @@ def verify(catalog: Catalog, root: Path | None = None, recompute_hashed: bool = 
         problems.append(
             Problem("manifest", file, "", f"is listed in {manifest.NAME} but does not exist; {_update(folder)}")
         )
-    return [*problems, *_hashed(catalog, root, recompute_hashed)]
+    return [*problems, *_hashed(catalog, root, recompute_hashed, show)]
 
 
-def _hashed(catalog: Catalog, root: Path, recompute: bool) -> Iterator[Problem]:
+def _hashed(catalog: Catalog, root: Path, recompute: bool, show: Callable[[str], None]) -> Iterator[Problem]:
     """Problems of the hashes. A generated case of a tier that is not loaded only needs to have one."""
     (folder,) = catalog.folders
     wanted = hashes.hash_files(catalog)
@@ -92,7 +100,8 @@ def _hashed(catalog: Catalog, root: Path, recompute: bool) -> Iterator[Problem]:
             yield Problem("missing", file, case_id, f"has no golden for this case; {_update(folder, repr(case_id))}")
         for case_id in sorted(entries.keys() - needed.ids):
             yield Problem("extra", file, case_id, f"has a golden that no case uses; {_update(folder)}")
-        for case_id, case in needed.cases.items():
+        for number, (case_id, case) in enumerate(needed.cases.items(), 1):
+            show(f"{file}: case {number} of {len(needed.cases)}: {case_id}")
             found = _entry_fault(case, entries[case_id], recompute) if case_id in entries else None
             if found is not None:
                 yield Problem(found.kind, file, case_id, f"{found.message}; {_update(folder, repr(case_id))}")
