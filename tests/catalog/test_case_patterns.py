@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.support.helpers import SMALL_FILE
+from tests.support.suite import suite_catalog
 from trt_conformance.catalog.case_patterns import CasePatterns
 from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.cli import app
@@ -69,7 +70,7 @@ def test_the_same_pattern_chooses_the_same_cases_everywhere(mine: Path, patterns
 
 
 def test_a_sweep_is_chosen_by_its_file_as_well() -> None:
-    catalog = load_catalog(tier=None)
+    catalog = suite_catalog()
     every = Selection(catalog, RunOptions(tier="ci")).generated
     for name in ("cases/sweeps/modes.toml", "sweeps/modes.toml", str(CASES / "sweeps" / "modes.toml"), "modes/*"):
         found = Selection(catalog, RunOptions(cases=(name,), tier="ci"))
