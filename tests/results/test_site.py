@@ -125,6 +125,18 @@ def test_a_known_difference_is_shown_with_what_explains_it(pages):
     assert "https://example.org/1" in page.links
 
 
+def test_a_number_of_known_differences_leads_to_them(pages):
+    links = pages["index.html"].links
+    assert f"targets/{NEWER}.html#known-wildcard" in links
+    assert f"targets/{NEWER}.html#differs" in links
+    assert "known-wildcard" in pages[f"targets/{NEWER}.html"].ids
+
+
+def test_a_topic_has_a_column_for_each_version_that_has_checks_of_it(pages):
+    words = pages["families/a.html"].words
+    assert "case TensorRT 10.13.0 H200 a/skipped-fp16 not run" in words
+
+
 def test_claims_have_their_states(pages):
     words = pages["claims.html"].words
     statement = "the document states stride_nd.h2_w2 stride_nd.h2_w2"

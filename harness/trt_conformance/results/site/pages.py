@@ -22,11 +22,13 @@ from trt_conformance.results.site.badges import profile_badge, target_badge
 from trt_conformance.results.site.topics import Cell, Topic, Topics
 from trt_conformance.results.trends import History
 from trt_conformance.results.versions.columns import Version, only
-from trt_conformance.results.versions.matrix import Matrix, case_size
+from trt_conformance.results.versions.matrix import UNEXPLAINED, Matrix, case_size
 
 MOST_CASES = 400
 """Cases that a page of a topic lists at most; those that differ come first."""
 MOST_FINDINGS = 60
+"""Causes that a page of a topic shows of each version at most, and that of a version."""
+MOST_OF_TARGET = 1000
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,79}")
 
@@ -120,6 +122,7 @@ def _index(site: Site, latencies: Mapping[str, str]) -> str:
         latencies=latencies,
         newest=max(started),
         profiles=list(zip(*(results or blank for results in every), strict=True)) if blank else [],
+        UNEXPLAINED=UNEXPLAINED,
         claims=sum(len(topics) for _, topics in site.topics.claims),
     )
 
@@ -146,6 +149,7 @@ def _topic(site: Site, kind: str, topic: Topic) -> str:
         "../",
         kind=kind,
         topic=topic,
+        shown=[cell.version for cell in topic.cells if cell.verdicts],
         rows=topic.rows[:MOST_CASES],
         MOST_FINDINGS=MOST_FINDINGS,
     )
@@ -168,7 +172,7 @@ def _target(site: Site, index: int, cell: Cell) -> str:
             for document, topics in site.topics.claims
         ],
         EVENT_COLUMNS=EVENT_COLUMNS,
-        MOST_FINDINGS=MOST_FINDINGS,
+        MOST_FINDINGS=MOST_OF_TARGET,
     )
 
 

@@ -95,11 +95,15 @@ class Topic:
 
     @cached_property
     def rows(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Each case with its worst outcome in each version ("" without a check): those that differ anywhere first."""
+        """Each case with its worst outcome in each version that has checks of the topic: what differs anywhere first.
+
+        A version without a check of the case has "".
+        """
         found: dict[str, list[str]] = {}
-        for index, cell in enumerate(self.cells):
+        cells = [cell for cell in self.cells if cell.verdicts]
+        for index, cell in enumerate(cells):
             for verdict in cell.verdicts:
-                row = found.setdefault(verdict.case, [""] * len(self.cells))
+                row = found.setdefault(verdict.case, [""] * len(cells))
                 row[index] = worst(filter(None, (row[index], outcome(verdict))))
         ordered = sorted(found.items(), key=lambda one: (ORDER.index(worst(filter(None, one[1]))), one[0]))
         return tuple((case, tuple(row)) for case, row in ordered)
