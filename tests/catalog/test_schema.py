@@ -15,8 +15,8 @@ from trt_conformance.core.attributes import ATTRIBUTE_FIELDS
 from trt_conformance.core.paths import CASES, ROOT
 from trt_conformance.core.toml import parse
 
-OTHERS = {"claims.toml", "expectations", "sweeps"}
-CASE_FILES = [path for path in sorted(CASES.rglob("*.toml")) if not OTHERS & set(path.parts)]
+OTHERS = {"expectations", "sweeps"}
+CASE_FILES = [path for path in sorted(CASES.glob("*/*.toml")) if path.parent.name not in OTHERS]
 HEADER = 'section = "s"\n'
 CASE = '[[case]]\nid = "a"\ndoc = "a case of the test"\n'
 
