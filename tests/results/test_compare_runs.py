@@ -240,7 +240,10 @@ def runs(tmp_path):
 )
 def test_the_gate(runs, base, new, code):
     arguments = ["compare", str(runs[base]), str(runs[new].parent)]
-    assert CliRunner().invoke(app, [*arguments, "--gate"]).exit_code == code
+    gated = CliRunner().invoke(app, [*arguments, "--gate"])
+    assert gated.exit_code == code
+    assert gated.output.splitlines()[-1] == f"gate: exit code {code}: {'a' if code else 'no'} regression"
+    assert CliRunner().invoke(app, [*arguments, "--gate", "--markdown"]).output.splitlines()[-1].startswith("- gate: ")
     assert CliRunner().invoke(app, arguments).exit_code == 0
 
 

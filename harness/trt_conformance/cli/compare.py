@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from trt_conformance.results.latency.gate import LatencyComparison
     from trt_conformance.results.record.record import Record
 
+GATE = {
+    0: "no regression",
+    1: "a regression",
+    3: "no regression, but not everything could be judged",
+}
+"""What each exit code of the gate means."""
+
 Runs = Annotated[
     list[Path],
     typer.Argument(
@@ -143,9 +150,13 @@ def compare(
     if html:
         reports.write(html, compare_page(changes, top, latency, costs))
     _print(changes, latency, costs, top, "json" if as_json else "markdown" if markdown else "text")
+    if not gate:
+        return
     codes = {1 if changes.regressions else 0, latency.exit_code, costs.exit_code}
-    if gate and codes != {0}:
-        raise typer.Exit(1 if 1 in codes else max(codes))
+    code = 1 if 1 in codes else max(codes)
+    if not as_json:
+        typer.echo(f"{'- ' if markdown else ''}gate: exit code {code}: {GATE[code]}")
+    raise typer.Exit(code)
 
 
 def _records(runs: Sequence[Path], accepted: Path) -> tuple[Record, Record]:
