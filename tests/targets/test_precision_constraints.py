@@ -84,8 +84,8 @@ def test_a_range_that_is_refused_and_a_version_without_ranges() -> None:
 
 def test_the_layer_gets_the_stated_precision_and_type() -> None:
     layer = Layer()
-    draft(case_of("precision/obey_float-fp16"))._type(layer)
-    assert (layer.precision.name, layer.types) == ("FLOAT", {0: SimpleNamespace(name="FLOAT")})
+    draft(case_of("precision/obey_int8-int8"))._type(layer)
+    assert (layer.precision.name, layer.types) == ("INT8", {0: SimpleNamespace(name="FLOAT")})
 
 
 def test_a_type_that_is_refused_is_refused_where_it_is_set() -> None:
