@@ -114,9 +114,10 @@ def rescaled(y: Float64, limits: Float64, scale: Float64, grid: Grid = INT8) -> 
 
 
 def near_tie_step(x: Float64, scale: Float64, grid: Grid = INT8) -> Float64:
-    """Return the step of the grid where x/scale is within float32 rounding of a tie without being one; 0 elsewhere.
+    """Return the step of the grid where x/scale is within float32 rounding of a tie; 0 elsewhere.
 
-    There an implementation that divides in float32 may round to either neighbor and still be correct.
+    There an implementation that divides in float32 may round to either neighbor and still be correct. A tie itself
+    rounds to even, unless its product with the rounded reciprocal of the scale, which TensorRT 8.6 takes, is none.
     """
     ratio = np.asarray(x / scale)
     # Beyond the ends, both neighbors saturate to the same value.
@@ -125,5 +126,6 @@ def near_tie_step(x: Float64, scale: Float64, grid: Grid = INT8) -> Float64:
     with np.errstate(invalid="ignore"):
         steps = ratio / step
         distance = np.abs(steps - np.floor(steps) - 0.5)
-    near = inside & (distance > 0) & (distance <= QUOTIENT_ERROR * np.abs(steps))
+        product = np.asarray(x, dtype=np.float32) * (np.float32(1) / np.asarray(scale, dtype=np.float32))
+    near = inside & ((distance > 0) | (product != ratio)) & (distance <= QUOTIENT_ERROR * np.abs(steps))
     return np.asarray(np.where(near, step, 0.0) * scale)
