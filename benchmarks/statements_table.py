@@ -4,7 +4,8 @@
     python benchmarks/statements_table.py reports/runs/RUN
 
 Writes the table of documents, from the claims, their cases and a run on one target, and the list of claims without a
-case. Without a run, only the list and the first two numbers of the table are brought up to date.
+case. Without a run, only the list and the first two numbers of the table are brought up to date. The tables of
+TensorRT on a GPU are written from the published record.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ from pathlib import Path
 
 from trt_conformance.catalog.catalog import Catalog, load_catalog
 from trt_conformance.catalog.claims import Claim
+from trt_conformance.catalog.expectations import Expectations, read_expectations
 from trt_conformance.core.files import replacing
 from trt_conformance.core.paths import ROOT
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.results.claims import DocumentClaims, by_document, counts, states
 from trt_conformance.results.record.record import read_record
+from trt_conformance.results.versions.columns import explained
 
 PAGE = ROOT / "docs" / "statements.md"
+ON_GPU = ROOT / "reports" / "published" / "2026-11-29-tensorrt-8.6.0-h200-suite" / "record.jsonl.gz"
+FEW = 2
+"""How many cases a difference names."""
 COLUMNS = ("document", "claims", "with a case", "hold", "build", "differ", "not run", "unsupported", "not stated")
 _STATES = (("holds",), ("built", "fallback"), ("differs", "known"), ("not run",), ("unsupported",), ("unstated",))
 _BLOCK = r"(<!-- statements: {} -->\n).*?(<!-- end -->)"
@@ -61,6 +67,30 @@ def open_claims(catalog: Catalog) -> str:
     return "".join(lines)
 
 
+def differences(catalog: Catalog, verdicts: Sequence[Verdict], expectations: Expectations) -> str:
+    """The claims that a run contradicts, each with its cases and the expectation that says how, as a Markdown table."""
+    lines = ["| statement | where | cases | expectation |\n", "| --- | --- | --- | --- |\n"]
+    for claim, state in states(verdicts, catalog.claims).items():
+        if state not in ("differs", "known"):
+            continue
+        faults = [explained(v, expectations) for v in verdicts if claim in v.claims and _is_fault(v)]
+        cases = sorted({v.case for v in faults})
+        more = f" and {len(cases) - FEW} more" * (len(cases) > FEW)
+        reasons = ", ".join(f"`{known}`" for known in sorted({v.known for v in faults if v.known})) or "none"
+        shown = ", ".join(f"`{case}`" for case in cases[:FEW])
+        entry = catalog.claims[claim]
+        lines.append(f"| {entry.statement} | {entry.section} (`{claim}`) | {shown}{more} | {reasons} |\n")
+    return "".join(lines)
+
+
+def on_gpu(page: str, catalog: Catalog) -> str:
+    """The page with the tables of the published run on a GPU."""
+    verdicts = [v for v in read_record(ON_GPU).verdicts if v.target != "reference"]
+    entries, _ = read_expectations(ROOT / "cases" / "expectations", None)
+    text = differences(catalog, verdicts, Expectations(entries, catalog.find))
+    return replaced(replaced(page, "gpu", table(rows(catalog, verdicts))), "gpu-differences", text)
+
+
 def replaced(page: str, block: str, text: str) -> str:
     """The page with another text between the comments that mark a block."""
     pattern = re.compile(_BLOCK.format(block), re.DOTALL)
@@ -85,6 +115,10 @@ def updated(page: str, catalog: Catalog, verdicts: Sequence[Verdict] = ()) -> st
     return replaced(replaced(page, "documents", table(made)), "open", open_claims(catalog))
 
 
+def _is_fault(verdict: Verdict) -> bool:
+    return bool(verdict.known) or verdict.status in ("fail", "error")
+
+
 def _checked(catalog: Catalog) -> set[str]:
     return {claim for case in catalog.cases for claim in case.claims}
 
@@ -101,7 +135,8 @@ def main() -> None:
     parser.add_argument("run", nargs="?", type=Path, help="the folder of a run on one target")
     run = parser.parse_args().run
     verdicts = read_record(run / "record.jsonl").verdicts if run is not None else ()
-    text = updated(PAGE.read_text(encoding="utf-8"), load_catalog(), tuple(verdicts))
+    catalog = load_catalog()
+    text = on_gpu(updated(PAGE.read_text(encoding="utf-8"), catalog, tuple(verdicts)), catalog)
     with replacing(PAGE) as temporary:
         temporary.write_text(text, encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.statements_table import COLUMNS, PAGE, open_claims, replaced, rows, stated, table, updated
+from benchmarks.statements_table import COLUMNS, PAGE, on_gpu, open_claims, replaced, rows, stated, table, updated
 from tests.support.runs import TARGET, verdict
 from tests.support.suite import suite_catalog
 
@@ -20,6 +20,11 @@ def test_the_page_counts_the_claims_and_their_cases() -> None:
 def test_without_a_run_the_page_keeps_what_the_last_one_gave() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert updated(page, suite_catalog()) == page, REDO
+
+
+def test_the_page_has_what_the_published_run_on_a_gpu_found() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert on_gpu(page, suite_catalog()) == page, REDO
 
 
 def test_a_run_gives_the_states_of_the_claims() -> None:
