@@ -9,3 +9,5 @@ os.environ[CHECK_VARIABLE] = "1"
 # Without bytecode, each process that a test starts compiles every module again, which takes longer than most tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# pytest-xdist gives its workers the width of the terminal, or 80; without it, tables are as wide as they need.
+os.environ.pop("COLUMNS", None)

@@ -99,6 +99,7 @@ INTEGER_RANGES: dict[Fill, tuple[int, int]] = {
     "exact_integers": (-3, 3),
     "ternary": (-1, 1),
     "int8_full_range": (-128, 127),
+    "uint8_full_range": (0, 255),
     "integers_13_bits": (-(2**13), 2**13 - 1),
 }
 
