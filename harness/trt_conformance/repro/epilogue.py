@@ -9,33 +9,12 @@ from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
 from trt_conformance.core.types import Floats
 from trt_conformance.numerics.reference.activations import SELU_ALPHA, SELU_LAMBDA
 from trt_conformance.repro.tensors import number
+from trt_conformance.targets.tensorrt.following import ACTIVATIONS, ELEMENTWISE, PARAMETERS, POOLINGS
 
-_ACTIVATIONS: dict[EpilogueName, str] = {
-    "relu": "RELU",
-    "clip": "CLIP",
-    "leaky_relu": "LEAKY_RELU",
-    "sigmoid": "SIGMOID",
-    "tanh": "TANH",
-    "silu": "SIGMOID",
-    "hard_swish": "HARD_SIGMOID",
-    "gelu": "GELU_ERF",
-    "gelu_tanh": "GELU_TANH",
-    "elu": "ELU",
-    "selu": "SELU",
-    "softsign": "SOFTSIGN",
-    "softplus": "SOFTPLUS",
-    "hard_sigmoid": "HARD_SIGMOID",
-}
-_NUMBERS: dict[EpilogueName, str] = {
-    "hard_swish": "1 / 6, 0.5",
-    "hard_sigmoid": "0.2, 0.5",
-    "elu": "1.0, 0.0",
-    "selu": f"{SELU_ALPHA}, {SELU_LAMBDA}",
-    "softplus": "1.0, 1.0",
-}
-# TensorRT's name of a pooling, and NumPy's of what it takes of a window.
-_POOLINGS: dict[EpilogueName, tuple[str, str]] = {"max_pool": ("MAX", "max"), "average_pool": ("AVERAGE", "mean")}
-_ELEMENTWISE: dict[EpilogueName, str] = {"add": "SUM", "min": "MIN", "max": "MAX"}
+# As one would write them: a sixth has no short decimal.
+_NUMBERS = {name: f"{alpha}, {beta}" for name, (alpha, beta) in PARAMETERS.items()} | {"hard_swish": "1 / 6, 0.5"}
+# What NumPy takes of a window.
+_REDUCED: dict[EpilogueName, str] = {"max_pool": "max", "average_pool": "mean"}
 _EXPECTED: dict[EpilogueName, str] = {
     "relu": "np.maximum(expected, 0)",
     "sigmoid": "1 / (1 + np.exp(-expected))",
@@ -63,23 +42,23 @@ def inexpressible(step: EpilogueOperation) -> bool:
 def followed_lines(case: Case, step: EpilogueOperation) -> list[str]:
     """Put the operation behind ``tensor``; ``source`` is the network's input."""
     axis = len(case.network_shape) - case.spatial_rank - 1
-    if step.op in _ELEMENTWISE:
-        return [_elementwise("source", _ELEMENTWISE[step.op])]
+    if step.op in ELEMENTWISE:
+        return [_elementwise("source", ELEMENTWISE[step.op])]
     if step.op == "concat":
         return [
             "joined = network.add_concatenation([tensor, source])",
             f"joined.axis = {axis}",
             "tensor = joined.get_output(0)",
         ]
-    if step.op in _POOLINGS:
+    if step.op in POOLINGS:
         return [
-            f"pooling = network.add_pooling_nd(tensor, trt.PoolingType.{_POOLINGS[step.op][0]}, {step.window})",
+            f"pooling = network.add_pooling_nd(tensor, trt.PoolingType.{POOLINGS[step.op]}, {step.window})",
             f"pooling.stride_nd = {step.window}",
             "tensor = pooling.get_output(0)",
         ]
     if step.op == "scale":
         return _scale_lines(case, step, axis)
-    lines = [f"activation = network.add_activation(tensor, trt.ActivationType.{_ACTIVATIONS[step.op]})"]
+    lines = [f"activation = network.add_activation(tensor, trt.ActivationType.{ACTIVATIONS[step.op]})"]
     match step.op:
         case "clip":
             lines.append(f"activation.alpha, activation.beta = {step.low}, {step.high}")
@@ -131,7 +110,7 @@ def expected_step_lines(case: Case, step: EpilogueOperation) -> list[str]:
             sizes = ", ".join(f"expected.shape[{axis + 1 + i}] // {n}, {n}" for i, n in enumerate(window))
             cut = ", ".join(f":expected.shape[{axis + 1 + i}] // {n} * {n}" for i, n in enumerate(window))
             odd = tuple(range(-2 * len(window) + 1, 0, 2))
-            reduced = f"{_POOLINGS[step.op][1]}(axis={odd})"
+            reduced = f"{_REDUCED[step.op]}(axis={odd})"
             return [f"expected = expected[..., {cut}].reshape(*expected.shape[:{axis + 1}], {sizes}).{reduced}"]
     return [f"expected = {_EXPECTED[step.op]}"]
 

@@ -16,7 +16,7 @@ from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.scaling import Scaling
 
-_ACTIVATIONS: dict[EpilogueName, str] = {
+ACTIVATIONS: dict[EpilogueName, str] = {
     "relu": "RELU",
     "clip": "CLIP",
     "leaky_relu": "LEAKY_RELU",
@@ -32,18 +32,19 @@ _ACTIVATIONS: dict[EpilogueName, str] = {
     "softplus": "SOFTPLUS",
     "hard_sigmoid": "HARD_SIGMOID",
 }
-# Their numbers, where TensorRT's own are others.
-_PARAMETERS: dict[EpilogueName, tuple[float, float]] = {
+"""The members of TensorRT's ActivationType."""
+PARAMETERS: dict[EpilogueName, tuple[float, float]] = {
     "hard_swish": (1 / 6, 0.5),
     "hard_sigmoid": (0.2, 0.5),
     "elu": (1.0, 0.0),
     "selu": (SELU_ALPHA, SELU_LAMBDA),
     "softplus": (1.0, 1.0),
 }
+"""Alpha and beta of activations, where TensorRT's own are others."""
 # Activations that multiply their operand by a function of it.
 _GATES: tuple[EpilogueName, ...] = ("silu", "hard_swish")
-_POOLINGS: dict[EpilogueName, str] = {"max_pool": "MAX", "average_pool": "AVERAGE"}
-_ELEMENTWISE: dict[EpilogueName, str] = {"add": "SUM", "min": "MIN", "max": "MAX"}
+POOLINGS: dict[EpilogueName, str] = {"max_pool": "MAX", "average_pool": "AVERAGE"}
+ELEMENTWISE: dict[EpilogueName, str] = {"add": "SUM", "min": "MIN", "max": "MAX"}
 
 
 class Following:
@@ -73,8 +74,8 @@ class Following:
         source = inputs[step.of]
         if step.of_scale is not None:
             source = self._rescaled(source, (step.of_scale,))
-        if step.op in _ELEMENTWISE:
-            return self._elementwise(tensor, source, _ELEMENTWISE[step.op])
+        if step.op in ELEMENTWISE:
+            return self._elementwise(tensor, source, ELEMENTWISE[step.op])
         if step.op == "concat":
             layer = self._made(self._network.add_concatenation([tensor, source]), step.op)
             layer.axis = self._channels
@@ -83,19 +84,19 @@ class Following:
             return self._convolved(tensor, step.layer)
         if step.op == "scale":
             return self._scaled(tensor, step)
-        if step.op in _POOLINGS:
-            kind = getattr(self._api.trt.PoolingType, _POOLINGS[step.op])
+        if step.op in POOLINGS:
+            kind = getattr(self._api.trt.PoolingType, POOLINGS[step.op])
             layer = self._made(self._network.add_pooling_nd(tensor, kind, step.window), step.op)
             layer.stride_nd = step.window
             return layer.get_output(0)
-        kind = self._api.required_member("ActivationType", _ACTIVATIONS[step.op])
+        kind = self._api.required_member("ActivationType", ACTIVATIONS[step.op])
         layer = self._made(self._network.add_activation(tensor, kind), step.op)
         if step.op == "clip":
             layer.alpha, layer.beta = step.low, step.high
         elif step.op == "leaky_relu":
             layer.alpha = step.alpha
-        elif step.op in _PARAMETERS:
-            layer.alpha, layer.beta = _PARAMETERS[step.op]
+        elif step.op in PARAMETERS:
+            layer.alpha, layer.beta = PARAMETERS[step.op]
         output = layer.get_output(0)
         return self._elementwise(tensor, output, "PROD") if step.op in _GATES else output
 
