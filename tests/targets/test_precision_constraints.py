@@ -66,6 +66,13 @@ def test_input_and_output_get_ranges() -> None:
     assert output.ends == (-127.0 * 127, 127.0 * 127)
 
 
+def test_the_kernel_is_the_layers_own_where_a_range_quantizes() -> None:
+    """A kernel that is a tensor would need a range of its own."""
+    assert case_of("precision/obey_int8-int8").weights == "constructor"
+    assert case_of("precision/obey_int8_tensor-int8").weights == "set_input"
+    assert case_of("scales/plain-int8").weights == "set_input"
+
+
 def test_a_network_with_q_and_dq_gets_no_ranges() -> None:
     made, output = draft(case_of("scales/plain-int8")), Tensor()
     made._set_ranges(output)
