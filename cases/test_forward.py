@@ -35,7 +35,6 @@ def test_printed(subject, judge):
     judge(check_printed(subject))
 
 
-@pytest.mark.last
 @pytest.mark.cases("repeated", needs="api")
 def test_execution_modes(subject, judge):
     judge(check_execution_modes(subject))

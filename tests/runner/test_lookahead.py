@@ -205,23 +205,13 @@ def test_without_a_cache_the_workers_of_a_run_share_one_that_ends_with_it(tmp_pa
     assert list(tmp_path.glob("trt-conformance-*")) == []
 
 
-def marked(number, case, target, last):
-    found = item(number, case, target)
-    found.get_closest_marker = lambda name: name if last and name == "last" else None
-    return found
-
-
-@pytest.mark.parametrize(
-    ("workers", "expected"),
-    [
-        (1, ["free", "0 forward", "1 forward", "2 forward", "3 forward", "0 ways", "1 ways", "2 ways", "3 ways"]),
-        (2, ["free", "0 forward", "1 forward", "0 ways", "1 ways", "2 forward", "3 forward", "2 ways", "3 ways"]),
-    ],
-)
-def test_each_worker_has_a_row_with_what_stops_builders_at_its_end(workers, expected):
+def test_the_tests_of_a_case_are_together_and_those_that_stop_builders_at_the_end():
     target = Target()
     free = SimpleNamespace(nodeid="free", get_closest_marker=lambda name: None)
-    items = [
-        marked(f"{n} {check}", CASES[n], target, check == "ways") for check in ("forward", "ways") for n in range(4)
+    checks = ("forward", "execution_modes", "inputs")
+    items = [item(f"t.py::test_{check}[{n}-numpy]", CASES[n], target) for check in checks for n in range(2)]
+    assert [found.nodeid for found in arranged([*items, free])] == [
+        "free",
+        *(f"t.py::test_{check}[{n}-numpy]" for n in range(2) for check in ("forward", "inputs")),
+        *(f"t.py::test_execution_modes[{n}-numpy]" for n in range(2)),
     ]
-    assert [found.nodeid for found in arranged([*items, free], workers)] == expected

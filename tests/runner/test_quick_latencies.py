@@ -8,6 +8,7 @@ from tests.support.helpers import make_case, run_pytest
 from tests.support.runs import verdict
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.check_names import QUICK_LATENCY
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.golden.computed import computed_reference
 from trt_conformance.results.record.record import read_record
 from trt_conformance.results.summary import timing, timing_lines
@@ -45,7 +46,7 @@ class Named:
         (None, None, "tensorrt_rtx-1.7.1-aot", False),
         (None, None, "onnxruntime-1.32-cpu", False),
         (None, None, "mine", False),
-        (None, 2, "tensorrt-8.6.1-sm90", False),
+        (None, 2, "tensorrt-8.6.1-sm90", True),
         ("quick", None, "onnxruntime-1.32-cpu", True),
         ("off", None, "tensorrt-8.6.1-sm90", False),
         ("full", None, "tensorrt-8.6.1-sm90", False),
@@ -55,12 +56,21 @@ def test_which_targets_are_timed(asked, processes, name, wanted):
     assert QuickLatencies(Config(processes), RunOptions(latency=asked)).wanted(Named(name)) is wanted
 
 
-@pytest.mark.parametrize("latency", ["quick", "full"])
-def test_parallel_tests_would_disturb_it(latency):
-    with pytest.raises(pytest.UsageError, match="cannot be combined with -n"):
+def test_parallel_tests_would_disturb_a_full_one():
+    with pytest.raises(pytest.UsageError, match="--latency=full cannot be combined with -n"):
+        check_options(RunOptions(latency="full"), 2)
+    for latency in ("quick", "off", None):
         check_options(RunOptions(latency=latency), 2)
-    check_options(RunOptions(latency="off"), 2)
-    check_options(RunOptions(), 2)
+
+
+def test_several_processes_take_turns_only_on_a_gpu():
+    gpu, cpu = Named("tensorrt-8.6.1-sm90"), Named("onnxruntime-1.32-cpu")
+    asked = RunOptions(latency="quick")
+    with pytest.raises(ConformanceError, match=r"cannot be combined with -n on onnxruntime-1\.32-cpu"):
+        QuickLatencies(Config(2), asked).check([gpu, cpu])
+    QuickLatencies(Config(2), asked).check([gpu])
+    QuickLatencies(Config(1), asked).check([cpu])
+    QuickLatencies(Config(2), RunOptions()).check([gpu, cpu])
 
 
 @pytest.mark.parametrize("status", ["unsupported", "not run"])

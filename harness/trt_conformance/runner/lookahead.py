@@ -8,6 +8,7 @@ from itertools import islice
 import pytest
 
 from trt_conformance.core.case import Case
+from trt_conformance.runner.phases import comes_last
 from trt_conformance.targets.protocols import Target
 
 Pair = tuple[Case | str, Target]
@@ -31,22 +32,19 @@ def builds(item: pytest.Item) -> bool:
     return item.get_closest_marker("no_engine") is None and "timing" not in getattr(item, "fixturenames", ())
 
 
-def arranged(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
+def arranged(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     """The tests in the order in which they run: first those without a case, then all of one case on one target.
 
-    So an engine is built once and soon released. Tests marked ``last``, during which nothing may be built, come after
-    all others: their engines are then in the cache. With several workers, the tests of each are in this order.
+    So an engine is built once and soon released. Tests of the second phase, during which nothing may be built, come
+    after all others: their engines are then in the cache.
     """
     subjects = [subject_of(item) for item in items]
     names = [None if subject is None else (subject[1].name, id_of(subject)) for subject in subjects]
     places = {name: place for place, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
 
-    def order(index: int) -> tuple[int, bool, int]:
+    def order(index: int) -> tuple[bool, int]:
         name = names[index]
-        if name is None:
-            return (-1, False, 0)
-        place = places[name]
-        return (place * workers // len(places), items[index].get_closest_marker("last") is not None, place)
+        return (False, -1) if name is None else (comes_last(items[index].nodeid), places[name])
 
     return [items[index] for index in sorted(range(len(items)), key=order)]
 

@@ -123,8 +123,11 @@ def _folders(cases: list[str], golden: str | None) -> tuple[CaseFolder, ...]:
 
 def check_options(options: RunOptions, processes: int | None) -> None:
     """Raise pytest.UsageError where options contradict each other; ``processes`` is what ``-n`` says."""
-    if options.latency in ("quick", "full") and processes:
-        raise pytest.UsageError("--latency cannot be combined with -n: parallel tests would disturb the measurement")
+    if options.full_latency and processes:
+        raise pytest.UsageError(
+            "--latency=full cannot be combined with -n: parallel tests would disturb the measurement; "
+            "--latency=quick can, on a GPU"
+        )
     if not options.full_latency:
         _refuse_options_of_full_latencies(options)
         return
@@ -231,7 +234,7 @@ def _add_latency(group: pytest.OptionGroup) -> None:
         metavar="off|quick|full",
         help="full also runs the timed cases, and measures their latency until it is precise; quick times each case in "
         "about 10 ms once its values are judged; --latency alone is full "
-        "(default: quick where a target runs on a GPU and there is no -n, else off)",
+        "(default: quick where a target runs on a GPU, else off)",
     )
     group.addoption(
         "--latency-mode",

@@ -81,7 +81,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = run.without_values | (set() if run.options.full_latency else {item.nodeid for item in timing})
     items[:] = [item for item in items if item.nodeid not in left_out]
 
-    items[:] = arranged(items, pool.size_of(config))
+    items[:] = arranged(items)
     shard = run.options.shard
     if shard is not None:
         items[:], others = shard.choose(items, run.selection.ids)

@@ -38,6 +38,14 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal the tests in two phases, unless the user chose another way (``--dist``)."""
+    from trt_conformance.runner.scheduling import TwoPhases
+
+    return TwoPhases(config, log) if config.getvalue("dist") == "worksteal" else None
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
     """The number of workers for ``-n auto``: one per GPU; without a GPU, pytest-xdist decides.
 

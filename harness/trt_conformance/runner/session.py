@@ -57,7 +57,8 @@ class Run:
             return
         self._is_prepared = True
         try:
-            _ = self._open_targets, self.selection.cases, self.expectations, self.targets
+            _ = self._open_targets, self.selection.cases, self.expectations
+            self.quick.check(self.targets)
         except ConformanceError as fault:
             self.fault = fault
 
