@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.helpers import make_case, run_pytest
 from tests.support.runs import TARGET, record, verdict
+from tests.support.suite import suite_catalog
 from trt_conformance.results.changes import between
 from trt_conformance.results.record.record import read_record
 from trt_conformance.runner.keys import RUN
@@ -14,6 +15,7 @@ from trt_conformance.runner.lookahead import Lookahead, arranged
 from trt_conformance.runner.options import RunOptions
 from trt_conformance.runner.session import Run
 from trt_conformance.targets.options import Options
+from trt_conformance.targets.slow_builds import is_slow_to_build
 
 
 class Target:
@@ -55,6 +57,37 @@ def test_the_next_cases_of_the_same_target():
     items = [item(n, case, one) for n, case in enumerate(CASES)] + [item(9, CASES[0], two)]
     assert [c.id for c in Lookahead(items, made).after(items[0], 3)] == IDS[:3]
     assert [c.id for c in Lookahead(items, made).after(items[4], 3)] == IDS[4:]
+
+
+def slow(name):
+    return make_case(id=f"example/{name}", epilogue=[{"op": "silu"}])
+
+
+def test_cases_that_are_slow_to_build_are_begun_long_before_their_tests():
+    target, far = Target(), [slow("far"), slow("further")]
+    cases = [slow("first"), *CASES, *far]
+    items = [item(n, cases[n // 2], target) for n in range(2 * len(cases))]
+    lookahead = Lookahead(items, made)
+    assert [c.id for c in lookahead.after(items[0], 2, slow=1)] == [cases[0].id, IDS[0], far[0].id]
+    assert [c.id for c in lookahead.after(items[3], 1, slow=9)] == [IDS[0], far[0].id, far[1].id]
+    assert [c.id for c in lookahead.after(items[-1], 1, slow=9)] == [far[1].id]
+
+
+@pytest.mark.parametrize(
+    ("case_id", "is_slow"),
+    [
+        ("fused/silu-fp32", True),
+        ("followed/clip-fp16", True),
+        ("preceded/relu-fp32", True),
+        ("joined/sum_quantized-int8", True),
+        ("followed/relu-fp32", False),
+        ("joined/addend-fp32", False),
+        ("fused/scale-fp16", False),
+        ("stride_nd/h2_w2-fp32", False),
+    ],
+)
+def test_what_is_slow_to_build(case_id, is_slow):
+    assert is_slow_to_build(suite_catalog().find(case_id)) == is_slow
 
 
 def test_generated_cases_are_made_as_they_are_looked_ahead_to():

@@ -79,6 +79,22 @@ def test_the_cache_serves_the_second_run(tmp_path):
     assert len([entry for entry in log if entry[0] == "begin"]) == 1
 
 
+def test_cases_that_are_slow_to_build_leave_the_other_threads_to_other_cases():
+    log: list[tuple[str, str, str]] = []
+    slow = [make_case(id=f"example/slow_{n}", epilogue=[{"op": op}]) for n, op in enumerate(("silu", "tanh"))]
+    held = Plans([Builder(log, 0.01) for _ in range(4)], BuildCache(None), {}, Quiet(GpuLock(None)), slow=True)
+    held.expect([*slow, case(1), case(2)])
+    assert {each.id: held.get(each).origin["engine"] for each in (*slow, case(1))} == dict.fromkeys(
+        [*(each.id for each in slow), case(1).id], "built"
+    )
+    held.close()
+    threads = {name: thread for what, name, thread in log if what == "begin"}
+    own = threads[slow[0].id]
+    assert own not in (threads[case(1).id], threads.get(case(2).id))
+    # The second is either begun by the same thread, or, where it is asked for first, by the thread that asks.
+    assert threads[slow[1].id] in (own, threading.main_thread().name)
+
+
 def test_a_damaged_engine_is_rebuilt_and_reported(tmp_path):
     held = plans([], cached=DiskCache(tmp_path, 2**20))
     held.get(case(1))

@@ -10,6 +10,7 @@ import pytest
 from trt_conformance.core.case import Case
 from trt_conformance.runner.phases import comes_last
 from trt_conformance.targets.protocols import Target
+from trt_conformance.targets.slow_builds import is_slow_to_build
 
 Pair = tuple[Case | str, Target]
 
@@ -56,11 +57,37 @@ class Lookahead:
         """``made`` returns a generated case by its id."""
         self._items, self._made = items, made
         self._place = {item.nodeid: place for place, item in enumerate(items)}
+        self._slow: dict[str, list[tuple[int, Case]]] = {}
 
-    def after(self, item: pytest.Item, count: int) -> list[Case]:
-        """The next ``count`` cases whose engines are needed by this test and those after it on the same target."""
+    def after(self, item: pytest.Item, count: int, slow: int = 0) -> list[Case]:
+        """The cases whose engines are needed by this test and those after it on the same target.
+
+        Args:
+            item: the test.
+            count: how many of them.
+            slow: how many more of those after them that are slow to build. Generated cases are not among these.
+        """
         here = subject_of(item)
-        return [] if here is None else list(islice(self._next(item, here), count))
+        if here is None:
+            return []
+        upcoming = list(islice(self._next(item, here), count))
+        known = {case.id for case in upcoming}
+        place = self._place[item.nodeid]
+        later = (case for first, case in self._slow_on(here[1]) if first > place and case.id not in known)
+        return [*upcoming, *islice(later, slow)]
+
+    def _slow_on(self, target: Target) -> list[tuple[int, Case]]:
+        """The cases of a target that are slow to build, each with the place of its first test that needs its engine."""
+        if target.name not in self._slow:
+            first: dict[str, tuple[int, Case]] = {}
+            for place, item in enumerate(self._items):
+                there = subject_of(item)
+                if there is None or there[1] is not target or isinstance(there[0], str) or there[0].id in first:
+                    continue
+                if builds(item) and is_slow_to_build(there[0]):
+                    first[there[0].id] = (place, there[0])
+            self._slow[target.name] = list(first.values())
+        return self._slow[target.name]
 
     def _next(self, item: pytest.Item, here: Pair) -> Iterator[Case]:
         seen: set[str] = set()

@@ -32,6 +32,8 @@ from trt_conformance.targets.protocols import Target
 LIVE_TIMED_ENGINES = 8
 # Cases to look ahead for each builder: one being built and one waiting, so that no builder is idle.
 AHEAD = 2
+# Cases that are slow to build, and have a thread of their own.
+SLOW_AHEAD = 16
 
 
 class Run:
@@ -123,7 +125,8 @@ class Run:
             return
         target = found[1]
         count = 1 + AHEAD * builders
-        upcoming = self.lookahead.after(item, count) if builds(item) or not self.options.full_latency else []
+        slow = SLOW_AHEAD if builders > 1 else 0
+        upcoming = self.lookahead.after(item, count, slow) if builds(item) or not self.options.full_latency else []
         if (target.name, upcoming) != self._foreseen:
             self._foreseen = (target.name, upcoming)
             self.engines(target).expect(upcoming)

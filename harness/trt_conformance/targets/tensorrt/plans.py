@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -18,6 +18,7 @@ from trt_conformance.core.engine_cost import BUILD, PLAN
 from trt_conformance.core.files import content_hash
 from trt_conformance.targets.errors import NotRun, Refused, Unsupported
 from trt_conformance.targets.protocols import NetworkFacts, Tactic, TacticChoices
+from trt_conformance.targets.slow_builds import is_slow_to_build
 from trt_conformance.targets.tensorrt.ahead import Ahead
 from trt_conformance.targets.tensorrt.build import LOW_LEVEL, Built, PlanBuilder
 from trt_conformance.targets.tensorrt.build_cache import BuildCache
@@ -79,10 +80,15 @@ class Plans:
     """
 
     def __init__(
-        self, builders: Sequence[PlanBuilder], kept: BuildCache, identity: dict[str, Any], quiet: Quiet
+        self,
+        builders: Sequence[PlanBuilder],
+        kept: BuildCache,
+        identity: dict[str, Any],
+        quiet: Quiet,
+        slow: bool = False,
     ) -> None:
-        """``builders``: of the thread that asks, then of each that works ahead; ``identity`` is all, but the case,
-        that engines depend on.
+        """``builders``: of the thread that asks, then of each that works ahead. With ``slow``, one of these builds the
+        cases that are slow to build, and no others. ``identity`` is all, but the case, that engines depend on.
         """
         self._builders, self._kept, self._identity = builders, kept, identity
         self._can_load = self._can_build = False
@@ -90,7 +96,12 @@ class Plans:
         self._own.builder, *others = builders
         self._keys: dict[int, tuple[Case, str]] = {}
         spare = iter(others)
-        self._ahead = Ahead(THREAD_NAME, len(others), lambda: setattr(self._own, "builder", next(spare)))
+
+        def begin() -> None:
+            self._own.builder = next(spare)
+
+        self._ahead = Ahead(THREAD_NAME, len(others) - slow, begin)
+        self._slow = Ahead(f"slow {THREAD_NAME}", 1, begin) if slow else self._ahead
         self._at_low_level: dict[str, frozenset[Tactic]] = {}
         self._quiet = quiet
 
@@ -108,10 +119,14 @@ class Plans:
         if not self._ahead:
             return
         self._keys = {id(case): (case, self._key(case)) for case in cases}
-        wanted = {key: case for case, key in self._keys.values()}
+        wanted: dict[Ahead, dict[Hashable, Case]] = {self._ahead: {}, self._slow: {}}
+        for case, key in self._keys.values():
+            wanted[self._slow if is_slow_to_build(case) else self._ahead][key] = case
+        unknown = [str(key) for threads, named in wanted.items() for key in threads.unknown(named)]
         with suppress(Exception):  # the first case that needs a builder reports why it could not be created
-            self.prepare(to_build=not all(self._kept.has_build(str(key)) for key in self._ahead.unknown(wanted)))
-        self._ahead.expect({key: partial(self._made_ahead, case, key) for key, case in wanted.items()})
+            self.prepare(to_build=not all(map(self._kept.has_build, unknown)))
+        for threads, named in wanted.items():
+            threads.expect({key: partial(self._made_ahead, case, str(key)) for key, case in named.items()})
 
     def expect_tactics(self, asked: Sequence[tuple[Case, Tactic | None]]) -> None:
         """List tactics (None) or build with them ahead, as `expect` does."""
@@ -124,7 +139,8 @@ class Plans:
     def get(self, case: Case) -> Plan:
         """A case's plan. Raises what `PlanBuilder.build` and `PlanBuilder.load` raise."""
         key = self._key(case)
-        found, note = self._ahead.take(key, lambda: self._remembered_here(case, key))
+        threads = self._slow if is_slow_to_build(case) else self._ahead
+        found, note = threads.take(key, lambda: self._remembered_here(case, key))
         if found is None:
             self.prepare()
             with self._quiet.running():
@@ -155,7 +171,8 @@ class Plans:
 
     def close(self) -> None:
         """End the builders, and let them save what they learnt."""
-        self._ahead.close()
+        for threads in {self._ahead, self._slow}:
+            threads.close()
         for builder in self._builders:
             builder.close()
 

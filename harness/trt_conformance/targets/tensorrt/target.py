@@ -72,10 +72,11 @@ class TensorRTTarget:
         self._identity |= self._sources
         self._timings = timing_file(options.cache, self._identity) if options.cache else None
         built = DiskCache(options.cache / "engines", options.cache_limit) if options.cache else None
-        apis = [self._api, *(Api(flavour, self._api.has_gpu) for _ in range(options.builders))]
+        slow = options.builders > 1  # slow builds hold each other up, so one more thread is enough for them
+        apis = [self._api, *(Api(flavour, self._api.has_gpu) for _ in range(options.builders + slow))]
         identity = self._identity | {"name": self.name, "tactics": options.tactics}
         self._quiet = Quiet(lock_of_gpu() if gpu is not None else GpuLock(None))
-        self._plans = Plans([self._builder(api) for api in apis], BuildCache(built), identity, self._quiet)
+        self._plans = Plans([self._builder(api) for api in apis], BuildCache(built), identity, self._quiet, slow)
 
     def supports(self, case: Case) -> str | None:
         if case.reject is not None and case.rejection_on(self.name) is None:
