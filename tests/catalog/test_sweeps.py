@@ -142,6 +142,29 @@ def test_tiers_contain_each_other(tmp_path: Path) -> None:
     assert len(nightly) == 24
 
 
+@pytest.mark.parametrize(
+    ("pattern", "count"),
+    [
+        ("tiny/3d_s2_bias-int8", 1),
+        ("tiny/3d_s2_bias", 3),
+        ("tiny/3d_*-fp16", 4),
+        ("sweeps/tiny.toml", 24),
+        ("other/*", 0),
+    ],
+)
+def test_only_the_generated_cases_that_match_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, count: int
+) -> None:
+    every = expanded(tmp_path, HEAD + MATRIX)
+    made = []
+    make = Expanded.case
+    monkeypatch.setattr(Expanded, "case", lambda self, case_id: made.append(case_id) or make(self, case_id))
+    catalog = load_catalog(CaseFolder.at(tmp_path), generated=[pattern])
+    assert catalog.cases == (every.select([pattern]) if count else ())
+    assert len(made) == count
+    assert catalog.ids() == every.ids()
+
+
 def test_each_covers_every_value_separately(tmp_path: Path) -> None:
     cover = PAIRWISE + 'each = ["precision"]\n'
     found = ids(expanded(tmp_path, HEAD + cover))

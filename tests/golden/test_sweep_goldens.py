@@ -129,6 +129,16 @@ def test_line_that_is_no_golden(catalog: Catalog, root: Path, line: str) -> None
     assert verify(catalog, root) == []
 
 
+def test_update_of_one_case_writes_a_file_anew_that_is_not_readable(root: Path, tmp_path: Path) -> None:
+    path = root / "sweeps" / "tiny.tsv"
+    before = path.read_text(encoding="utf-8")
+    path.write_text("\n", encoding="utf-8")
+    catalog = load_catalog(CaseFolder.at(tmp_path / "cases"), generated=[CASE])
+    assert [case.id for case in catalog.cases] == [CASE]
+    assert len(update(catalog, catalog.cases, root)) == 24
+    assert path.read_text(encoding="utf-8") == before
+
+
 def test_file_of_no_sweep(catalog: Catalog, root: Path) -> None:
     (root / "sweeps" / "gone.tsv").write_text("# nothing\n", encoding="utf-8")
     assert [(problem.kind, problem.file) for problem in verify(catalog, root)] == [("extra", "sweeps/gone.tsv")]

@@ -104,7 +104,12 @@ class Catalog:
 
 
 @no_cycle_search()
-def load_catalog(*folders: CaseFolder, tier: Tier | None = "nightly", linted: DiskCache | None = None) -> Catalog:
+def load_catalog(
+    *folders: CaseFolder,
+    tier: Tier | None = "nightly",
+    generated: Iterable[str] = (),
+    linted: DiskCache | None = None,
+) -> Catalog:
     """Read and check the claims, case files and sweeps (files in a folder ``sweeps``) of folders.
 
     Args:
@@ -112,6 +117,8 @@ def load_catalog(*folders: CaseFolder, tier: Tier | None = "nightly", linted: Di
             Cases of other folders may cite the suite's claims too.
         tier: which generated cases of the sweeps to include. None includes none, which is fast; `Catalog.find` makes
             any of them.
+        generated: patterns of the generated cases to include, as `CasePatterns` matches them; all of the tier without
+            patterns.
         linted: remembers which files were linted without a fault, so that the same files are not linted again by the
             same code.
 
@@ -127,7 +134,8 @@ def load_catalog(*folders: CaseFolder, tier: Tier | None = "nightly", linted: Di
     is_linted = _Linted(linted, read)
     cases = [(entry, case) for entry in entries for case in expand(entry, lint=not is_linted.known)]
     sweeps = [(source, expand_sweep(source)) for files in read for source in files.sweeps]
-    generated = [case for source, sweep in sweeps if sweep and tier for case in sweep.cases(tier, source)]
+    patterns = CasePatterns(generated)
+    made = [case for source, sweep in sweeps if sweep and tier for case in sweep.cases(tier, source, patterns)]
     unread = {stem for files in read for stem in files.unread}
     check_duplicates(entries)
     check_sweep_names((source for files in read for source in files.case_files), (source for source, _ in sweeps))
@@ -138,7 +146,7 @@ def load_catalog(*folders: CaseFolder, tier: Tier | None = "nightly", linted: Di
         raise CaseFileError(faults)
     is_linted.remember()
     found = tuple(sweep for _, sweep in sweeps if sweep is not None)
-    return Catalog((*(case for _, case in cases), *generated), claims, found, tuple(folders))
+    return Catalog((*(case for _, case in cases), *made), claims, found, tuple(folders))
 
 
 def linted_files(caches: Path | None) -> DiskCache | None:

@@ -55,7 +55,7 @@ def list_cases(
     from trt_conformance.cli.coverage import tier_named
 
     wanted = tier_named(tier or ("nightly" if case else "smoke"))
-    chosen = select_cases(read_catalog(folders_of(cases), wanted), case or ())
+    chosen = select_cases(read_catalog(folders_of(cases), wanted, case or ()), case or ())
     if as_json:
         keys = {"id", "precision", "file", "line", "section", "doc", "claims", "source"}
         print_json([found.model_dump(mode="json", include=keys) for found in chosen])
@@ -229,7 +229,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one case: fields, attributes, output shapes, claims."""
-    catalog = read_catalog(folders_of(cases))
+    catalog = read_catalog(folders_of(cases), patterns=[case])
     found = one_case(catalog, case)
     facts = _facts(found, catalog)
     if as_json:

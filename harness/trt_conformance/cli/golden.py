@@ -98,7 +98,7 @@ def diff(case: Patterns = None, cases: Cases = None, golden: Golden = None, as_j
     """
     from trt_conformance.golden import diff as changes_of
 
-    catalog = read_catalog(folders_of(cases, golden))
+    catalog = read_catalog(folders_of(cases, golden), patterns=case or ())
     changes = [change for part, chosen in _chosen(catalog, case) for change in changes_of(part, chosen)]
     _print(changes, "nothing would change", as_json)
     if changes:
@@ -114,7 +114,7 @@ def update(case: Patterns = None, cases: Cases = None, golden: Golden = None, as
     """
     from trt_conformance.golden import update as write_goldens
 
-    catalog = read_catalog(folders_of(cases, golden))
+    catalog = read_catalog(folders_of(cases, golden), patterns=case or ())
     changes = [change for part, chosen in _chosen(catalog, case) for change in write_goldens(part, chosen, notify=note)]
     _print(changes, "nothing to do", as_json)
 
@@ -149,7 +149,7 @@ def show(
 
     files = [Path(word) for word in case if word.endswith(".h5")]
     patterns = [word for word in case if not word.endswith(".h5")]
-    shown_cases = select_cases(read_catalog(folders_of(cases, golden)), patterns) if patterns else ()
+    shown_cases = select_cases(read_catalog(folders_of(cases, golden), patterns=patterns), patterns) if patterns else ()
     if as_json:
         shown = {name: content for file in files for name, content in _file_content(file).items()}
         for chosen in shown_cases:
@@ -185,7 +185,7 @@ def observe(
     """
     from trt_conformance.targets.isolation.proxy import IsolatedTarget, open_target
 
-    chosen = select_cases(read_catalog(folders_of(cases, golden)), case or ())
+    chosen = select_cases(read_catalog(folders_of(cases, golden), patterns=case or ()), case or ())
     implementation = open_target(target)
     try:
         facts = _environment(implementation)

@@ -41,7 +41,8 @@ def repro(
     names = {verdict.case for verdict in record.verdicts}
     if not any(name == case or name.startswith(f"{case}-") for name in names):
         raise ConformanceError(f"{run}: the run has no check of a case {case!r}{closest(case, names)}")
-    found = one_case(read_catalog(folders_of(cases) if cases else folders_of_run(record)), case)
+    folders = folders_of(cases) if cases else folders_of_run(record)
+    found = one_case(read_catalog(folders, patterns=[case]), case)
     folder = output or Path("repro") / found.id
     failure, files = write_repro(record, found, folder, target, check)
     typer.echo(f"{found.id} on {failure.verdict.target}, check {failure.verdict.check}: {failure.lines[0]}")

@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 PATTERN_HELP = "Only these cases: an id, with or without its precision, a file, a folder, or a pattern with * and ?."
 
 
-def read_catalog(folders: Sequence[CaseFolder], tier: Tier | None = "nightly") -> Catalog:
-    """Read the catalog of folders. Raises CaseFileError with every fault.
+def read_catalog(folders: Sequence[CaseFolder], tier: Tier | None = "nightly", patterns: Sequence[str] = ()) -> Catalog:
+    """Read the catalog of folders, with those generated cases of a tier that match the patterns: all without patterns.
 
-    Files that were linted without a fault, by a run or another command, are not linted again until they change.
+    The suite's sweeps have tens of thousands of cases, and making all of them takes seconds. Files that were linted
+    without a fault, by a run or another command, are not linted again until they change.
+
+    Raises:
+        CaseFileError: with every fault of the files.
     """
     from trt_conformance.catalog import catalog
     from trt_conformance.core.paths import users_cache
 
-    return catalog.load_catalog(*folders, tier=tier, linted=catalog.linted_files(users_cache()))
+    return catalog.load_catalog(*folders, tier=tier, generated=patterns, linted=catalog.linted_files(users_cache()))
 
 
 def select_cases(catalog: Catalog, patterns: Sequence[str]) -> tuple[Case, ...]:
@@ -58,4 +62,4 @@ def one_case(catalog: Catalog, wanted: str) -> Case:
 def _closest(word: str, catalog: Catalog) -> str:
     from trt_conformance.core.words import closest
 
-    return closest(word, [name for case in catalog.cases for name in (case.base_id, case.id)])
+    return closest(word, [name for case_id in catalog.ids() for name in (case_id.rpartition("-")[0], case_id)])

@@ -45,7 +45,7 @@ def update_hashes(catalog: Catalog, chosen: set[str] | None, root: Path, write: 
         try:
             stored = hashes.read_hashes(path)
         except GoldenError as fault:
-            stored, reason, picked = {}, str(fault), needed.cases
+            stored, reason, picked = {}, str(fault), _all(catalog, needed)
         changes = []
         if chosen is None:
             for case_id in sorted(stored.keys() - needed.ids):
@@ -62,6 +62,12 @@ def update_hashes(catalog: Catalog, chosen: set[str] | None, root: Path, write: 
                 with writing(root / file):
                     (root / file).unlink()
             yield HashChange("remove", file, "", "no case uses it")
+
+
+def _all(catalog: Catalog, needed: hashes.HashFile) -> dict[str, Case]:
+    """The cases of a file that is written anew: those that the catalog has, and the generated ones that it can make."""
+    made = {case_id: catalog.find(case_id) for case_id in sorted(needed.ids - needed.cases.keys())}
+    return needed.cases | {case_id: case for case_id, case in made.items() if case is not None}
 
 
 def _compute(cases: dict[str, Case], stored: hashes.HashEntries, file: str, reason: str) -> Iterator[HashChange]:

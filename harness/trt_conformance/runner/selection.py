@@ -64,12 +64,7 @@ class Selection:
     @cached_property
     def generated(self) -> tuple[str, ...]:
         """The ids of the chosen cases of sweeps. Each case is made when it runs."""
-        return tuple(
-            name
-            for expanded in self.catalog.sweeps
-            for name in expanded.names(self.tier)
-            if self._names_generated(name, expanded.sweep)
-        )
+        return tuple(name for sweep in self.catalog.sweeps for name in sweep.matching(self.tier, self._patterns))
 
     @cached_property
     def unfiled(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from zlib import crc32
 from pydantic import ValidationError
 
 from trt_conformance.catalog.case_file import merged
+from trt_conformance.catalog.case_patterns import CasePatterns
 from trt_conformance.catalog.explain import explain
 from trt_conformance.catalog.source import CaseFileError, Source
 from trt_conformance.catalog.sweeps import rows as stored_rows
@@ -86,6 +87,13 @@ class Expanded:
         wanted = TIERS[: TIERS.index(tier) + 1]
         return [case_id for case_id, row in self.ids.items() if self.rows[row][0] in wanted]
 
+    def matching(self, tier: Tier, patterns: CasePatterns) -> list[str]:
+        """Return the ids of a tier and the smaller ones that match, themselves or by the sweep's file."""
+        names = self.names(tier)
+        if patterns.match_file(self.sweep.file, self.sweep.folder):
+            return names
+        return list(filter(patterns.match_id, names))
+
     def case(self, case_id: str) -> Case:
         """Return the case of an id. Raises ConformanceError if its values do not make a valid case."""
         row = self.ids[case_id]
@@ -98,9 +106,9 @@ class Expanded:
             why = explain(detail, detail["loc"], model)
             raise ConformanceError(f"{case_id} is not a valid case: {why}") from None
 
-    def cases(self, tier: Tier, source: Source) -> Iterator[Case]:
-        """Yield the cases of a tier. Those that are not valid become faults of the file."""
-        for case_id in self.names(tier):
+    def cases(self, tier: Tier, source: Source, patterns: CasePatterns) -> Iterator[Case]:
+        """Yield the cases of a tier that match. Those that are not valid become faults of the file."""
+        for case_id in self.matching(tier, patterns):
             try:
                 yield self.case(case_id)
             except ConformanceError as fault:
