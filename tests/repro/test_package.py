@@ -14,7 +14,9 @@ from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.cli import app
 from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.tensors import case_data
+from trt_conformance.core.tensors import addend_of, case_data
+from trt_conformance.numerics.bounds.epilogue import network_result
+from trt_conformance.numerics.reference.result import reference
 from trt_conformance.repro.commands import polygraphy, trtexec
 from trt_conformance.repro.failure import find_failure
 from trt_conformance.repro.package import write_repro
@@ -44,6 +46,14 @@ doc = "a window that does not fit"
 kernel.shape = [1, 1, 7, 7]
 set = { stride_nd = [2, 2] }
 reject = { phase = "build", error = "image size is smaller", neighbour = "one/stride" }
+[[case]]
+id = "joined"
+doc = "bytes that are cast and padded, and a second input added to the output"
+input = { shape = [1, 2, 6, 9], fill = "uint8_full_range", seed = 1 }
+kernel = { shape = [2, 2, 3, 3], fill = "exact_integers", seed = 2 }
+addend = { shape = [1, 2, 6, 9], fill = "exact_integers", seed = 3 }
+prologue = [{ op = "cast" }, { op = "pad", pre_padding = [1, 1], post_padding = [1, 1] }]
+epilogue = [{ op = "add", of = "addend" }]
 """
 )
 LAYERS = [{"name": "convolution", "type": "CaskConvolution", "kernel": "sm90_xmma", "reads": ["fp32"]}]
@@ -100,6 +110,30 @@ def test_the_model_and_the_data_script_run_elsewhere(cases, tmp_path):
     (feeds,) = scope["load_data"]()
     session = ort.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
     assert session.run(None, feeds)[0].shape == (1, 1, 2, 4)
+
+
+def test_the_model_reads_what_the_network_does(cases, tmp_path):
+    ort = pytest.importorskip("onnxruntime")
+    case = load_catalog(CaseFolder.at(cases)).find("one/joined-fp32")
+    found = failed(case.id, target="tensorrt-10.1.0-sm90")
+    failure, files = write_repro(record(found, targets={found.target: {"version": "10.1.0"}}), case, tmp_path)
+    assert {"input.bin", "addend.bin"} < {path.name for path in files}
+    scope = {}
+    script = (tmp_path / "data.py").read_text().replace('fromfile("', f'fromfile("{tmp_path}/')
+    exec(script, scope)
+    (feeds,) = scope["load_data"]()
+    assert feeds["input"].dtype == np.uint8
+    assert np.array_equal(feeds["addend"], addend_of(case))
+    session = ort.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    (output,) = session.run(None, feeds)
+    result = reference(case)
+    wanted, _ = network_result(case, result, np.zeros_like(result.output), case.input.shape)
+    assert np.allclose(output, wanted, rtol=1e-4)
+    command = trtexec(case, failure)
+    assert "--inputIOFormats=uint8:chw,fp32:chw" in command
+    assert "--loadInputs=input:input.bin,addend:addend.bin" in command
+    layer = "before it cast, pad, after it add, a second input of shape [1, 2, 6, 9]."
+    assert layer in (tmp_path / "issue.md").read_text()
 
 
 def test_an_invalid_network_has_no_model(cases, tmp_path):

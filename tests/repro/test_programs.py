@@ -238,12 +238,24 @@ FINE = [
     ("fused/hard_swish-fp16", "build", "refused, but should be accepted:\n  some error"),
     ("fused/max_pool_three_d-bf16", "build", "refused, but should be accepted:\n  some error"),
     ("fused/scale_per_map-bf16", "build", "refused, but should be accepted:\n  some error"),
+    ("in_a_row/bottleneck-fp16", "build", "refused, but should be accepted:\n  some error"),
+    ("in_a_row/two_layers_quantized-fp8", "build", "refused, but should be accepted:\n  some error"),
+    ("joined/addend_and_sum_quantized-int8", "build", "refused, but should be accepted:\n  some error"),
+    ("joined/max_of_addend-fp16", "build", "refused, but should be accepted:\n  some error"),
     ("layer_facts/no_weights_read_back-fp32", "network", "kernel reads back as [1.0], but should be empty"),
     ("layer_facts/weights_read_back-fp32", "network", "kernel reads back as [1.0], but should be as given"),
     ("layer_inputs/runtime_kernel_and_bias-fp32", "build", "refused, but should be accepted:\n  some error"),
     ("layer_inputs/activation-fp32", "build", "refused, but should be accepted:\n  some error"),
+    ("preceded/concat-bf16", "build", "refused, but should be accepted:\n  some error"),
+    ("preceded/max_pool-fp32", "build", "refused, but should be accepted:\n  some error"),
+    ("preceded/pad_dynamic-fp16", "build", "refused, but should be accepted:\n  some error"),
+    ("preceded/slice_pad_relu-fp32", "build", "refused, but should be accepted:\n  some error"),
+    ("preceded/uint8_pad-fp16", "network", "the inferred output shape is wrong"),
+    ("preceded/uint8_quantized-int8", "build", "refused, but should be accepted:\n  some error"),
     ("profiles_stated/none-fp32", "reject", "accepted, but the case refuses in phase build with /x/"),
     ("profiles_stated/two-fp32", "build", "refused, but should be accepted:\n  some error"),
+    ("refit/constants-fp32", "network", "the inferred output shape is wrong"),
+    ("refit/quantized_kernel-int8", "network", "the inferred output shape is wrong"),
     ("scales/blocks_of_channels-fp8", "reject", "accepted, but the case refuses in phase build with /x/"),
     ("scales/dynamic_fp4-fp8", "reject", "accepted, but the case refuses in phase network with /x/"),
     ("scales/dynamic_fp8-fp8", "reject", "accepted, but the case refuses in phase network with /x/"),
@@ -340,6 +352,41 @@ VALUES = [
     "scales/runtime_kernel-int8",
     "scales/zero_point_cast-int8",
     "scales/zero_point_constant-int8",
+    "fused/average_pool_quantised-int8",
+    "halves/float16_residual-fp8",
+    "halves/float16_depthwise_pointwise-int8",
+    "in_a_row/bottleneck-fp32",
+    "in_a_row/depthwise_pointwise-bf16",
+    "in_a_row/two_layers-fp32",
+    "in_a_row/two_layers_quantized-int8",
+    "in_a_row/two_layers_relu-tf32",
+    "in_a_row/two_layers_three_d-fp32",
+    "joined/addend-bf16",
+    "joined/addend_and_sum_quantized-int8",
+    "joined/addend_quantized-fp8",
+    "joined/addend_strided-fp16",
+    "joined/addend_three_d-fp32",
+    "joined/both_operands_quantized-int8",
+    "joined/input_quantized_again-int8",
+    "joined/max_of_addend-fp16",
+    "joined/min_of_addend-fp32",
+    "preceded/concat-bf16",
+    "preceded/concat_quantized-int8",
+    "preceded/max_pool-fp32",
+    "preceded/pad_dynamic-fp16",
+    "preceded/pad_quantized-fp8",
+    "preceded/pad_same-fp32",
+    "preceded/pad_three_d-fp32",
+    "preceded/pad_uneven-tf32",
+    "preceded/relu-fp16",
+    "preceded/slice-fp32",
+    "preceded/slice_of_images-fp32",
+    "preceded/slice_pad_relu-bf16",
+    "preceded/uint8-bf16",
+    "preceded/uint8_pad-fp16",
+    "preceded/uint8_quantized-int8",
+    "refit/constants-fp32",
+    "refit/quantized_kernel-int8",
 ]
 FLIPPED_ALIKE = {"int8_scales/quantised_output-int8", "reported/one_row_of_1000-fp32", "three_d/values-fp32"}
 DRIVER = """
@@ -496,7 +543,6 @@ def test_stored_weights_too_many_for_a_program_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("case_id", "check", "reason"),
     [
-        ("refit/constants-fp32", "forward", "refits weights of the layer, not constants before it"),
         ("engine_facts/linear-fp32", "engine", "does not read what a loaded engine says of itself"),
         ("engine_facts/several_layouts-fp16", "forward", "reads one layout"),
     ],
@@ -507,7 +553,7 @@ def test_what_a_program_does_not_have_is_said(case_id, check, reason):
         failure_on(case, target="tensorrt-10.1.0-sm90", check=check)
 
 
-REFITTED = ["refit/both-fp16", "refit/by_name-fp32", "refit/kernel-fp32", "refit/bias-fp32"]
+REFITTED = ["refit/both-fp16", "refit/by_name-fp32", "refit/kernel-fp32", "refit/bias-fp32", "refit/constants-fp32"]
 
 
 def test_weights_that_an_engine_keeps_although_it_is_refitted_are_shown(tmp_path):
@@ -515,7 +561,12 @@ def test_weights_that_an_engine_keeps_although_it_is_refitted_are_shown(tmp_path
     assert exit_codes(programs, tmp_path, "unrefitted") == dict.fromkeys(REFITTED, 1)
 
 
-WRONG_WEIGHTS = ["refit/another_layer-fp32", "refit/another_name-fp32", "refit_table/bias_half_few-fp32"]
+WRONG_WEIGHTS = [
+    "refit/another_layer-fp32",
+    "refit/another_name-fp32",
+    "refit/quantized_scale-int8",
+    "refit_table/bias_half_few-fp32",
+]
 
 
 @pytest.mark.parametrize(("fault", "code"), [("", 0), ("lenient", 1)])

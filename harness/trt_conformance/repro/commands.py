@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
-from trt_conformance.core.tensors import INPUT
+from trt_conformance.core.tensors import ADDEND, INPUT
 from trt_conformance.core.types import DataType
 from trt_conformance.repro.failure import Failure
 from trt_conformance.targets.tensorrt.build import LEVELS, WEAK_FLAGS
 
-MODEL, INPUT_FILE, DATA_SCRIPT = "model.onnx", "input.bin", "data.py"
+MODEL, DATA_SCRIPT = "model.onnx", "data.py"
 
 _IO_TYPE: dict[DataType, str] = {
     "float32": "fp32",
@@ -18,7 +19,13 @@ _IO_TYPE: dict[DataType, str] = {
     "bfloat16": "bf16",
     "int8": "int8",
     "float8": "fp8",
+    "uint8": "uint8",
 }
+
+
+def input_file(name: str) -> str:
+    """The file with the values of an input of the model."""
+    return f"{name}.bin"
 
 
 def trtexec(case: Case, failure: Failure) -> str:
@@ -35,7 +42,10 @@ def trtexec(case: Case, failure: Failure) -> str:
         ("outputIOFormats", case.formats.output, case.output_type),
     ):
         if (case.formats.input, case.formats.output) != ("LINEAR", "LINEAR") or dtype != "float32":
-            parts.append(f"--{option}={_IO_TYPE[dtype]}:{'chw' if name == 'LINEAR' else name.lower()}")
+            given = [f"{_IO_TYPE[dtype]}:{'chw' if name == 'LINEAR' else name.lower()}"]
+            if option == "inputIOFormats" and case.addend is not None:
+                given.append(f"{_IO_TYPE[case.data_type]}:chw")
+            parts.append(f"--{option}={','.join(given)}")
     if case.dynamic is not None:
         shapes = {"min": case.dynamic.min, "opt": case.dynamic.opt, "max": case.dynamic.max}
         parts += [f"--{name}Shapes={INPUT}:{_by_x(shape)}" for name, shape in shapes.items()]
@@ -43,7 +53,8 @@ def trtexec(case: Case, failure: Failure) -> str:
     tactics = failure.facts.get("tactics")
     if tactics in LEVELS:
         parts.append(f"--builderOptimizationLevel={LEVELS[tactics]}")
-    return " ".join([*parts, f"--loadInputs={INPUT}:{INPUT_FILE}", "--dumpOutput"])
+    loaded = [f"{name}:{input_file(name)}" for name in (INPUT, *[ADDEND] * (case.addend is not None))]
+    return " ".join([*parts, f"--loadInputs={','.join(loaded)}", "--dumpOutput"])
 
 
 def polygraphy(case: Case, failure: Failure) -> str:
@@ -62,13 +73,14 @@ def polygraphy(case: Case, failure: Failure) -> str:
     return " ".join(parts)
 
 
-def data_script(case: Case, dtype: str, shape: Sequence[int]) -> str:
-    """The script from which Polygraphy takes the input."""
-    code = f'np.fromfile("{INPUT_FILE}", np.{dtype}).reshape({tuple(shape)})'
-    return (
-        f'"""Gives Polygraphy the input of {case.base_id}."""\n\nimport numpy as np\n\n\n'
-        f'def load_data():\n    yield {{"{INPUT}": {code}}}\n'
-    )
+def data_script(case: Case, feeds: Mapping[str, Array]) -> str:
+    """The script from which Polygraphy takes the inputs, whose files are beside it."""
+    entries = [
+        f'        "{name}": np.fromfile("{input_file(name)}", np.{x.dtype.name}).reshape({x.shape}),'
+        for name, x in feeds.items()
+    ]
+    lines = [f'"""Gives Polygraphy the inputs of {case.base_id}."""', "", "import numpy as np", "", ""]
+    return "\n".join([*lines, "def load_data():", "    yield {", *entries, "    }"]) + "\n"
 
 
 def _by_x(shape: Sequence[int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trt_conformance.core.case import Case
 from trt_conformance.core.layouts import LAYOUTS
-from trt_conformance.core.tensors import INPUT, OUTPUT
+from trt_conformance.core.tensors import ADDEND, INPUT, OUTPUT
 from trt_conformance.core.types import DataType, Format
 from trt_conformance.repro.refitting import refit_lines, stream_lines
 from trt_conformance.repro.tensors import parameter_lines
@@ -22,6 +22,7 @@ NUMPY_CODE: dict[DataType, str] = {
     "bfloat16": "np.uint16",
     "int8": "np.int8",
     "float8": "ml_dtypes.float8_e4m3fn",
+    "uint8": "np.uint8",
 }
 
 
@@ -58,11 +59,11 @@ def infer_lines(case: Case) -> list[str]:
     offset = f" + {_item_bytes(case.input_type)}" if case.misuse == "misaligned" else ""
     size = f"packed.nbytes{offset}"
     return [
-        *_parameter_lines(case),
         "def infer(x):",
         f"    packed = np.ascontiguousarray({_packed(case, _read(case))})",
         f'    if not context.set_input_shape("{name}", x.shape):',
         "        return None",
+        *_further_input_lines(case),
         f'    shape = tuple(context.get_tensor_shape("{OUTPUT}"))',
         f"    y = {_poisoned(case)}",
         f'    source, target = cuda("cudaMalloc", max({size}, 1)), cuda("cudaMalloc", max(y.nbytes, 1))',
@@ -77,29 +78,31 @@ def infer_lines(case: Case) -> list[str]:
     ]
 
 
-def _parameter_lines(case: Case) -> list[str]:
-    """Give the context the kernel and the bias that the network reads as inputs."""
-    lines = []
-    for name in case.network.runtime:
-        held = f"{name}_held"
-        code: str = name
-        if case.data_type == "bfloat16":
-            code = f"({name}.view(np.uint32) >> np.uint32(16)).astype(np.uint16)"
-        lines += [
-            f"{held} = np.ascontiguousarray({code})",
-            f'{name}_address = cuda("cudaMalloc", {held}.nbytes)',
-            f'cuda("cudaMemcpy", {name}_address, {held}.ctypes.data, {held}.nbytes, copy)',
-            f'context.set_tensor_address("{name}", int({name}_address))',
-        ]
-    return [*lines, "", ""] if lines else []
+def _further_input_lines(case: Case) -> list[str]:
+    """Give the context the kernel, the bias and the addend where the network reads them as inputs."""
+    names = [*case.network.runtime, *[ADDEND] * (case.addend is not None)]
+    if not names:
+        return []
+    is_half = case.data_type == "bfloat16"
+    held = "(values.view(np.uint32) >> np.uint32(16)).astype(np.uint16)" if is_half else "values"
+    given = ", ".join(f'"{name}": {name}' for name in names)
+    return [
+        f"    for name, values in {{{given}}}.items():",
+        f"        held = np.ascontiguousarray({held})",
+        '        address = cuda("cudaMalloc", held.nbytes)',
+        '        cuda("cudaMemcpy", address, held.ctypes.data, held.nbytes, copy)',
+        "        context.set_tensor_address(name, int(address))",
+    ]
 
 
 def _item_bytes(data_type: DataType) -> int:
-    return {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1, "float8": 1}[data_type]
+    return {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1, "float8": 1, "uint8": 1}[data_type]
 
 
 def _read(case: Case) -> str:
     """The input as the network reads it."""
+    if case.input_type == "uint8":
+        return "x.astype(np.uint8)"
     if case.input_type != case.data_type:
         assert case.quantize is not None
         values = f"qdq(x.astype(float), {case.quantize.input!r}) / {case.quantize.input!r}"
@@ -171,5 +174,11 @@ def _unpacked(case: Case) -> str:
 
 
 def _channels(case: Case) -> int:
-    joined = sum(step.op == "concat" for step in case.epilogue)
-    return case.kernel.shape[0] + joined * case.input.shape[-case.spatial_rank - 1]
+    """The number of channels of the network's output."""
+    maps, axis = case.kernel.shape[0], -case.spatial_rank - 1
+    for step in case.epilogue:
+        if step.op == "concat":
+            maps += case.input.shape[axis]
+        elif step.layer is not None:
+            maps = step.layer.shape[0]
+    return maps

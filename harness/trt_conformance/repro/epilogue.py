@@ -8,6 +8,9 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
 from trt_conformance.core.types import Floats
 from trt_conformance.numerics.reference.activations import SELU_ALPHA, SELU_LAMBDA
+from trt_conformance.repro.further import expected_layer_line, further_layer_lines, layer_number
+from trt_conformance.repro.prologue import pooled_lines
+from trt_conformance.repro.scaling import ScalingCode, scale_code
 from trt_conformance.repro.tensors import number
 from trt_conformance.targets.tensorrt.following import ACTIVATIONS, ELEMENTWISE, PARAMETERS, POOLINGS
 
@@ -28,22 +31,40 @@ _EXPECTED: dict[EpilogueName, str] = {
     "softsign": "expected / (1 + np.abs(expected))",
     "softplus": "np.logaddexp(0, expected)",
     "hard_sigmoid": "np.clip(expected / 5 + 0.5, 0, 1)",
-    "add": "expected + x",
-    "min": "np.minimum(expected, x)",
-    "max": "np.maximum(expected, x)",
+}
+_JOINED: dict[EpilogueName, str] = {
+    "add": "expected + {operand}",
+    "min": "np.minimum(expected, {operand})",
+    "max": "np.maximum(expected, {operand})",
 }
 
 
-def inexpressible(step: EpilogueOperation) -> bool:
-    """Whether a program does not have an operation."""
-    return step.layer is not None or step.of != "input" or step.of_scale is not None or step.op == "quantize"
+def followed_lines(case: Case, scaling: ScalingCode | None, strong: bool) -> list[str]:
+    """Put the case's operations behind ``tensor``; ``source`` and ``second`` are the network's inputs.
+
+    ``scaling`` adds Q and DQ. ``strong``: whether the network is strongly typed.
+    """
+    lines = []
+    for index, step in enumerate(case.epilogue):
+        if step.layer is not None:
+            lines += further_layer_lines(case, layer_number(case, index), step.layer, scaling, strong)
+        elif step.op == "quantize":
+            assert scaling is not None
+            lines += scaling.rescaled("tensor", step.scale or (1.0,))
+        else:
+            lines += _followed(case, step, scaling)
+    return lines
 
 
-def followed_lines(case: Case, step: EpilogueOperation) -> list[str]:
-    """Put the operation behind ``tensor``; ``source`` is the network's input."""
+def _followed(case: Case, step: EpilogueOperation, scaling: ScalingCode | None) -> list[str]:
     axis = len(case.network_shape) - case.spatial_rank - 1
     if step.op in ELEMENTWISE:
-        return [_elementwise("source", ELEMENTWISE[step.op])]
+        operand = "source" if step.of == "input" else "second"
+        if step.of_scale is None:
+            return [_elementwise(operand, ELEMENTWISE[step.op])]
+        assert scaling is not None
+        rescaled = scaling.rescaled("operand", (step.of_scale,))
+        return [f"operand = {operand}", *rescaled, _elementwise("operand", ELEMENTWISE[step.op])]
     if step.op == "concat":
         return [
             "joined = network.add_concatenation([tensor, source])",
@@ -91,9 +112,16 @@ def _scale_lines(case: Case, step: EpilogueOperation, axis: int) -> list[str]:
     ]  # fmt: skip
 
 
-def expected_step_lines(case: Case, step: EpilogueOperation) -> list[str]:
-    """Apply the operation to ``expected``; ``x`` is the network's input."""
-    axis = -case.spatial_rank - 1
+def expected_step_lines(case: Case, index: int) -> list[str]:
+    """Apply the operation of this index to ``expected``; ``x`` and ``addend`` are the network's inputs."""
+    step, axis = case.epilogue[index], -case.spatial_rank - 1
+    if step.layer is not None:
+        return [expected_layer_line(layer_number(case, index), step.layer)]
+    if step.op in _JOINED:
+        operand = "x" if step.of == "input" else "addend"
+        if step.of_scale is not None:
+            operand = f"qdq({operand}.astype(float), {scale_code((step.of_scale,))})"
+        return [f"expected = {_JOINED[step.op].format(operand=operand)}"]
     match step.op:
         case "clip":
             return [f"expected = np.clip(expected, {step.low}, {step.high})"]
@@ -106,12 +134,9 @@ def expected_step_lines(case: Case, step: EpilogueOperation) -> list[str]:
             factor, shift = (_array(values) for values in (step.scale or (1.0,), step.shift or (0.0,)))
             return [f"expected = expected * {factor}.reshape({axes}) + {shift}.reshape({axes})"]
         case "max_pool" | "average_pool":
-            window = step.window or ()
-            sizes = ", ".join(f"expected.shape[{axis + 1 + i}] // {n}, {n}" for i, n in enumerate(window))
-            cut = ", ".join(f":expected.shape[{axis + 1 + i}] // {n} * {n}" for i, n in enumerate(window))
-            odd = tuple(range(-2 * len(window) + 1, 0, 2))
-            reduced = f"{_REDUCED[step.op]}(axis={odd})"
-            return [f"expected = expected[..., {cut}].reshape(*expected.shape[:{axis + 1}], {sizes}).{reduced}"]
+            return pooled_lines("expected", step.window or (), axis, _REDUCED[step.op])
+        case "quantize":
+            return [f"expected = qdq(expected, {scale_code(step.scale or (1.0,))})"]
     return [f"expected = {_EXPECTED[step.op]}"]
 
 

@@ -19,7 +19,9 @@ from trt_conformance.numerics.reference.result import reference
 from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.repro.epilogue import expected_step_lines
 from trt_conformance.repro.failure import Failure
-from trt_conformance.repro.tensors import input_code, number
+from trt_conformance.repro.prologue import layer_input_lines, layer_input_name
+from trt_conformance.repro.scaling import per_map_code, scale_code
+from trt_conformance.repro.tensors import input_code
 
 QDQ = {
     "int8": [
@@ -73,8 +75,9 @@ def _static(case: Case, shape: tuple[int, ...]) -> Case:
 
 def run_line(run: RunCode) -> str:
     """An entry of ``runs``: the input, the zeros around it on each spatial axis, and the output's sizes."""
-    axes = resolve(run.shape, run.case.kernel.shape, run.case.attributes)
-    sizes = run.shape[-len(axes) :]
+    layer = run.case.layer_shape(run.shape)
+    axes = resolve(layer, run.case.kernel.shape, run.case.attributes)
+    sizes = layer[-len(axes) :]
     pads = tuple(
         (axis.before, max(0, axis.reach(window) - size - axis.before))
         for axis, size, window in zip(axes, sizes, run.case.kernel.shape[2:], strict=True)
@@ -83,39 +86,53 @@ def run_line(run: RunCode) -> str:
 
 
 def convolve_lines(case: Case) -> list[str]:
-    """Define ``convolve(x, w, b, pads, size)``, the definition of the layer in float64."""
+    """Define ``convolve``, the definition of a layer in float64, with the attributes of the case's layer."""
     a, rank = case.attributes, case.spatial_rank
-    maps, channels, *window = case.kernel.shape
+    attributes = f"stride={a.stride}, dilation={a.dilation}, groups={a.groups}"
     lines = [
-        "def convolve(x, w, b, pads, size):  # the definition, in float64",
+        f"def convolve(x, w, b, pads, size, {attributes}):  # the definition, in float64",
         f"    x = np.pad(x.reshape(-1, *x.shape[-{rank + 1}:]).astype(float), ((0, 0), (0, 0), *pads))",
-        f"    x = x.reshape(len(x), {a.groups}, {channels}, *x.shape[2:])",
-        f"    w = w.reshape({a.groups}, {maps // a.groups}, {channels}, *w.shape[2:]).astype(float)",
+        "    maps, channels = w.shape[:2]",
+        "    x = x.reshape(len(x), groups, channels, *x.shape[2:])",
+        "    w = w.reshape(groups, maps // groups, *w.shape[1:]).astype(float)",
         "    y = 0.0",
-        f"    for tap in np.ndindex({', '.join(map(str, window))}):",
-        f"        steps = zip(tap, size, {a.stride}, {a.dilation})",
+        f"    for tap in np.ndindex(w.shape[-{rank}:]):",
+        "        steps = zip(tap, size, stride, dilation)",
         "        taken = x[(..., *(slice(t * d, t * d + (n - 1) * s + 1, s) for t, n, s, d in steps))]",
         '        y = y + np.einsum("ngc...,gkc->ngk...", taken, w[(..., *tap)])',
     ]
-    batch = tuple(case.input.shape[: -rank - 1])
+    batch = case.layer_shape(case.run_shapes[0])[: -rank - 1]
     shape = "-1" if len(batch) == 1 else ", ".join(map(str, batch))
-    bias = "" if case.bias == "none" else f" + b.astype(float).reshape({(-1, *(1,) * rank)})"
-    return [*lines, f"    return y.reshape({shape}, {maps}, *size){bias}"]
+    return [*lines, f"    return y.reshape({shape}, maps, *size){_bias_code(case)}"]
+
+
+def _bias_code(case: Case) -> str:
+    """What adds the bias ``b`` of a layer, where all layers of the network have one, some, or none."""
+    biases = [case.bias != "none", *(step.layer.bias is not None for step in case.epilogue if step.layer is not None)]
+    code = f"b.astype(float).reshape({(-1, *(1,) * case.spatial_rank)})"
+    if all(biases):
+        return f" + {code}"
+    return f" + (0 if b is None else {code})" if any(biases) else ""
 
 
 def operand_lines(case: Case) -> list[str]:
-    """Make of ``x``, ``kernel`` and ``bias`` what the layer convolves: x, w and b in float64, after their Q/DQ."""
+    """Make of ``x``, ``kernel`` and ``bias`` what the layer convolves: x, w and b in float64, after their Q/DQ.
+
+    ``x`` is the network's input, which the operations before the layer turn into the layer's.
+    """
+    lines, name = layer_input_lines(case), layer_input_name(case)
     quantize, bias = case.quantize, "None" if case.bias == "none" else "bias"
     if quantize is None:
-        return [f"operands = x, kernel, {bias}"]
-    x = _operand("x", *(_scales(scale) for scale in quantize.scales_of("input")))
-    w = _operand("kernel", *(_per_map(case, scale) for scale in quantize.scales_of("kernel")))
+        return [*lines, f"operands = {name}, kernel, {bias}"]
+    axes = len(case.kernel.shape)
+    x = _operand(name, *(scale_code(scale) for scale in quantize.scales_of("input")))
+    w = _operand("kernel", *(per_map_code(scale, axes) for scale in quantize.scales_of("kernel")))
     if quantize.dynamic_range is not None:
-        scale = _per_map(case, quantize.kernel)
+        scale = per_map_code(quantize.kernel, axes)
         w = f"np.floor(kernel.astype(float) / {scale} + 0.5) * {scale}"
-    x = x if quantize.passes("input") else "x.astype(float)"
+    x = x if quantize.passes("input") else f"{name}.astype(float)"
     w = w if quantize.passes("kernel") else "kernel.astype(float)"
-    return [f"operands = {x}, {w}, {bias}"]
+    return [*lines, f"operands = {x}, {w}, {bias}"]
 
 
 def _operand(name: str, q: str, dq: str) -> str:
@@ -124,19 +141,13 @@ def _operand(name: str, q: str, dq: str) -> str:
     return once if q == dq else f"{once} / {q} * {dq}"
 
 
-def _per_map(case: Case, scales: Sequence[float]) -> str:
-    """Scales of the kernel, which broadcast over it."""
-    code = _scales(scales)
-    return code if len(scales) == 1 else f"{code}.reshape({(-1, *(1,) * (len(case.kernel.shape) - 1))})"
-
-
 def expected_lines(case: Case, allowed: Allowed) -> list[str]:
     """Compute ``expected`` and ``allowed`` of one run from ``operands``, ``pads`` and ``size``."""
     lines = ["expected = convolve(*operands, pads, size)"]
     if case.quantize is not None and case.quantize.output is not None:
-        lines.append(f"expected = qdq(expected, {_scales((case.quantize.output,))})")
-    for step in case.epilogue:
-        lines += expected_step_lines(case, step)
+        lines.append(f"expected = qdq(expected, {scale_code((case.quantize.output,))})")
+    for index in range(len(case.epilogue)):
+        lines += expected_step_lines(case, index)
     return [*lines, *allowed.lines(has_bias=case.bias != "none")]
 
 
@@ -211,9 +222,3 @@ def _scaled(limits: Sequence[_Limits], write: float) -> Allowed:
         of_sum = max(of_sum, float(rest.max(initial=0.0)))
         constant = max(constant, float(found.limit[~has_sum].max(initial=0.0)))
     return Allowed(of_sum * UP, write * UP, constant * UP)
-
-
-def _scales(scales: Sequence[float]) -> str:
-    """Scales as the engine has them, in float32."""
-    rounded = [number(float(np.float32(scale))) for scale in scales]
-    return rounded[0] if len(rounded) == 1 else f"np.array([{', '.join(rounded)}])"

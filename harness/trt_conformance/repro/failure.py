@@ -12,7 +12,6 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import PHASES
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.repro.epilogue import inexpressible
 from trt_conformance.results.record.record import Record
 from trt_conformance.targets.tensorrt.library import LIBRARY
 
@@ -136,14 +135,8 @@ def _not_shown(verdict: Verdict, case: Case) -> str | None:
         return "its values are right, and only the precision in which it ran differs"
     if case.large:
         return "its tensors are too large for a program that computes the expected output with NumPy"
-    if case.refit is not None and (case.weights == "set_input" or case.bias_by_set_input):
-        return "the program refits weights of the layer, not constants before it"
     if case.formats.also:
         return "the program reads one layout, and the builder may choose another"
-    if case.prologue:
-        return "the program has no operation before the layer"
-    if case.addend is not None or any(inexpressible(step) for step in case.epilogue):
-        return "the program has no such operation after the layer"
     if case.misuse == "other_type":
         return "an engine is given an address, and cannot see the type of what is there"
     return None

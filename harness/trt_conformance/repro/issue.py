@@ -94,6 +94,9 @@ def _layer(case: Case) -> str:
         f"{'no bias' if case.bias == 'none' else 'a bias'}",
         settings,
     ]
+    parts += [f"before it {', '.join(step.op for step in case.prologue)}"] * bool(case.prologue)
+    parts += [f"after it {', '.join(step.op for step in case.epilogue)}"] * bool(case.epilogue)
+    parts += [f"a second input of shape {list(case.addend.shape)}"] if case.addend is not None else []
     return printable(", ".join(parts) + ".")
 
 

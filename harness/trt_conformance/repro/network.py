@@ -11,6 +11,7 @@ from trt_conformance.core.types import DataType
 from trt_conformance.repro.epilogue import followed_lines
 from trt_conformance.repro.failure import Failure
 from trt_conformance.repro.options import capability_lines, option_lines, profile_lines
+from trt_conformance.repro.prologue import preceding_lines, second_input_lines
 from trt_conformance.repro.refitting import name_lines
 from trt_conformance.repro.scaling import ScalingCode
 from trt_conformance.targets.tensorrt.api import TYPE_NAME
@@ -21,6 +22,15 @@ CONSTANT = [
     "def constant(shape, values):",
     "    keep.append(np.ascontiguousarray(values))  # TensorRT reads it until the build ends",
     "    return network.add_constant(shape, {weights}).get_output(0)",
+    "",
+    "",
+]
+NAMED_CONSTANT = [
+    "def constant(shape, values, name=None):  # a refitter knows it by the name",
+    *CONSTANT[1:2],
+    "    layer = network.add_constant(shape, {weights})",
+    "    layer.name = name or layer.name",
+    "    return layer.get_output(0)",
     "",
     "",
 ]
@@ -46,7 +56,8 @@ class NetworkCode:
         lines = ["builder = trt.Builder(logger)", f"network = builder.create_network({bits})"]
         if self._has_constants:
             weights = self._weights("keep[-1]")
-            lines += ["", "", *(line.format(weights=weights) for line in CONSTANT)]
+            constant = CONSTANT if self._case.refit is None else NAMED_CONSTANT
+            lines += ["", "", *(line.format(weights=weights) for line in constant)]
         if self._scaling is not None:
             lines += self._scaling.helpers()
         return lines
@@ -64,6 +75,7 @@ class NetworkCode:
             f'source = tensor = network.add_input("{INPUT}", {dtype}, {case.declared_first or case.network_shape})'
         ]
         lines += self._lay_out("source", case.formats.input)
+        lines += [*second_input_lines(case), *preceding_lines(case)]
         if self._scaling is not None:
             lines += self._scaling.input()
         lines += self._constant_inputs()
@@ -117,7 +129,8 @@ class NetworkCode:
         """The kernel or the bias as a constant, or as an input of the network."""
         if name in self._case.network.runtime:
             return f'network.add_input("{name}", {_type(self._case.data_type)}, {name}.shape)'
-        return f"constant({name}.shape, {name})"
+        named = "" if self._case.refit is None else f', "{name}"'
+        return f"constant({name}.shape, {name}{named})"
 
     def _layer(self) -> list[str]:
         case = self._case
@@ -193,8 +206,7 @@ class NetworkCode:
             lines.append(f"tensor.set_dynamic_range({-WIDE}, {WIDE})")
         if quantize is not None and quantize.output is not None and self._scaling is not None:
             lines += self._scaling.output(quantize.output, back=not quantize.io_quantization)
-        for step in case.epilogue:
-            lines += followed_lines(case, step)
+        lines += followed_lines(case, self._scaling, self._strong)
         if case.declared_first is not None:
             lines += [
                 "tensor.shape  # asked for before the input's shape is changed",

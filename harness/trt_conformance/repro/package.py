@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError, InvalidConvolution
 from trt_conformance.core.files import replacing
-from trt_conformance.core.tensors import case_data
-from trt_conformance.repro.commands import DATA_SCRIPT, INPUT_FILE, MODEL, data_script, polygraphy, trtexec
+from trt_conformance.core.tensors import ADDEND, INPUT, addend_of, network_input
+from trt_conformance.repro.commands import DATA_SCRIPT, MODEL, data_script, input_file, polygraphy, trtexec
 from trt_conformance.repro.failure import Failure, find_failure
 from trt_conformance.repro.issue import Files, issue_text
 from trt_conformance.repro.program import program
@@ -52,11 +53,11 @@ def _files(record: Record, case: Case, failure: Failure) -> dict[str, bytes]:
     files = {PROGRAM: program(case, failure).encode()}
     commands: list[str] = []
     if model is not None:
-        x = quantized(case, case_data(case).input)
-        files |= {MODEL: model, INPUT_FILE: np.ascontiguousarray(x).tobytes()}
+        feeds = _feeds(case)
+        files |= {MODEL: model} | {input_file(name): x.tobytes() for name, x in feeds.items()}
         commands = [trtexec(case, failure)]
-        if x.dtype.kind in "fi":  # Polygraphy reads NumPy's own types
-            files[DATA_SCRIPT] = data_script(case, x.dtype.name, x.shape).encode()
+        if all(x.dtype.kind in "fiu" for x in feeds.values()):  # Polygraphy reads NumPy's own types
+            files[DATA_SCRIPT] = data_script(case, feeds).encode()
             commands.append(polygraphy(case, failure))
     layers = failure.verdict.figures.get("layers")
     if layers:
@@ -65,6 +66,14 @@ def _files(record: Record, case: Case, failure: Failure) -> dict[str, bytes]:
     others = [name for name in files if name not in (PROGRAM, MODEL)]
     listed = Files(PROGRAM, MODEL if model is not None else None, reason, others, commands)
     return files | {ISSUE: issue_text(case, failure, environment, listed).encode()}
+
+
+def _feeds(case: Case) -> dict[str, Array]:
+    """What the ONNX model reads, by name, in the types in which it does."""
+    feeds = {INPUT: quantized(case, network_input(case))}
+    addend = addend_of(case)
+    feeds |= {} if addend is None else {ADDEND: addend}
+    return {name: np.ascontiguousarray(x) for name, x in feeds.items()}
 
 
 def _model(case: Case) -> tuple[bytes | None, str]:

@@ -22,8 +22,10 @@ from trt_conformance.repro.expected import (
 )
 from trt_conformance.repro.facts import WEIGHTS_SAID, expected_facts, fact_lines
 from trt_conformance.repro.failure import Failure
+from trt_conformance.repro.further import FURTHER, further_data_lines
 from trt_conformance.repro.network import BITS, NetworkCode
 from trt_conformance.repro.plan_size import PLAN_LOGGER, size_lines
+from trt_conformance.repro.prologue import addend_lines
 from trt_conformance.repro.refitting import HELD
 from trt_conformance.repro.tensors import given_types, helpers, parameter_lines
 
@@ -38,7 +40,7 @@ def program(case: Case, failure: Failure) -> str:
         failure: the verdict to show, and the TensorRT that it is about.
     """
     code = NetworkCode(case, failure)
-    data = [*parameter_lines(as_built(case)), *given_types(case)]
+    data = [*parameter_lines(as_built(case)), *given_types(case), *further_data_lines(case), *addend_lines(case)]
     match failure.shows:
         case "facts":
             facts = expected_facts(declared_output_shape(case), expected_attributes(case))
@@ -223,6 +225,7 @@ def _compare_values(case: Case, failure: Failure) -> list[str]:
         *convolve_lines(case),
         "",
         "",
+        *([*FURTHER, "", ""] if any(step.layer is not None for step in case.epilogue) else []),
         "differs = False",
         "runs = [  # the input, the zeros around it, the output's size",
         *map(run_line, runs),

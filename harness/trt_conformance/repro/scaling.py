@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from trt_conformance.core.case import Case
 from trt_conformance.core.quantization_fields import Misquantize, Operand
 from trt_conformance.repro.tensors import number
 from trt_conformance.targets.tensorrt.api import TYPE_NAME
+from trt_conformance.targets.tensorrt.refitting import INPUT_SCALE
 
 TYPED = [
     "def typed(shape, values, dtype):  # a constant of a quantized type, from its bytes",
@@ -39,9 +42,13 @@ class ScalingCode:
         if self._wrong.scale_type is not None:
             arguments.append(f"floats={floats}")
             floats = "floats"
+        named = ""
+        if self._names_scale:
+            arguments.append("name=None")
+            named = ", name"
         lines = [
             f"def scaled({', '.join(arguments)}):  # Q or DQ, per tensor or along an axis",
-            f"    scale = constant([len(scale)] if len(scale) > 1 else [], np.array(scale, {floats}))",
+            f"    scale = constant([len(scale)] if len(scale) > 1 else [], np.array(scale, {floats}){named})",
             f"    layer = add(tensor, scale{', dtype' * self._strong})",
             "    layer.axis = axis",
         ]
@@ -85,21 +92,24 @@ class ScalingCode:
         zeros = self._zeros(len(q), "kernel")
         if self._given.stored:
             dtype = "np.int8" if self._case.precision == "int8" else "ml_dtypes.float8_e4m3fn"
-            scale = self.per_map(q)
+            scale = per_map_code(q, len(self._case.kernel.shape))
             values = f"(qdq(kernel.astype(float), {scale}) / {scale}).astype({dtype})"
             return [f"weights = typed(kernel.shape, {values}, {self._to})", *zeros, back]
         return [f"weights = {tensor}", *zeros, self._layer("add_quantize", "weights", q, axis, "kernel"), back]
 
     def output(self, scale: float, back: bool = True) -> list[str]:
-        """Put Q, and DQ, behind ``tensor``, the output or what follows it."""
-        to, dq = (self._layer(add, "tensor", (scale,)) for add in ("add_quantize", "add_dequantize"))
-        return [to, dq] if back else [to]
+        """Put Q, and DQ, behind ``tensor``, the output of the layer."""
+        return self.rescaled("tensor", (scale,))[: None if back else 1]
 
-    def per_map(self, scale: Sequence[float]) -> str:
-        """Scales of the kernel as an expression that broadcasts over it."""
-        values = ", ".join(number(value) for value in scale)
-        axes = (-1, *(1,) * (len(self._case.kernel.shape) - 1))
-        return values if len(scale) == 1 else f"np.array([{values}]).reshape({axes})"
+    def rescaled(self, tensor: str, scale: Sequence[float]) -> list[str]:
+        """Put Q and DQ behind the tensor of this name."""
+        return [self._layer(add, tensor, scale) for add in ("add_quantize", "add_dequantize")]
+
+    @property
+    def _names_scale(self) -> bool:
+        """Whether the scale of the input's Q is a constant that a refitter is to know."""
+        refit = self._case.refit
+        return refit is not None and refit.wrong is not None and refit.wrong.layer == "input_scale"
 
     @property
     def _has_zero(self) -> bool:
@@ -115,6 +125,8 @@ class ScalingCode:
             arguments.append("zero=zero")
         if of == "kernel" and self._wrong.block_shape is not None:
             arguments.append(f"block={self._wrong.block_shape}")
+        if of == "input" and add == "add_quantize" and self._names_scale:
+            arguments.append(f'name="{INPUT_SCALE}"')
         if of == "input" and self._wrong.scale_type is not None:
             arguments.append(f"floats=np.{self._wrong.scale_type}")
         return f"{tensor} = scaled({', '.join(arguments)})"
@@ -143,6 +155,18 @@ class ScalingCode:
             lines.append("layer.set_input(1, constant([], np.array(1.0, np.float32)))")
         values, back = "layer.get_output(0), layer.get_output(1)", f"trt.DataType.{TYPE_NAME[self._case.data_type]}"
         return [*lines, f"tensor = network.add_dequantize({values}, {back}).get_output(0)"]
+
+
+def scale_code(scale: Sequence[float]) -> str:
+    """Scales as the engine has them, in float32."""
+    rounded = [number(float(np.float32(value))) for value in scale]
+    return rounded[0] if len(rounded) == 1 else f"np.array([{', '.join(rounded)}])"
+
+
+def per_map_code(scale: Sequence[float], axes: int) -> str:
+    """Scales of a kernel with that many axes, as an expression that broadcasts over it."""
+    code = scale_code(scale)
+    return code if len(scale) == 1 else f"{code}.reshape({(-1, *(1,) * (axes - 1))})"
 
 
 def _literal(value: float) -> str:

@@ -17,8 +17,9 @@ from trt_conformance.numerics.reference.quantization import FP8, INT8, dequantiz
 from trt_conformance.targets.tensorrt.layouts import pack, packed_shape, unpack
 
 FAULT = os.environ.get("FAKE_FAULT", "")
-DataType = IntEnum("DataType", ["FLOAT", "HALF", "BF16", "INT8", "FP8"], start=0)
-NUMPY = dict(zip(DataType, (np.float32, np.float16, ml_dtypes.bfloat16, np.int8, ml_dtypes.float8_e4m3fn), strict=True))
+DataType = IntEnum("DataType", ["FLOAT", "HALF", "BF16", "INT8", "FP8", "UINT8"], start=0)
+TYPES = (np.float32, np.float16, ml_dtypes.bfloat16, np.int8, ml_dtypes.float8_e4m3fn, np.uint8)
+NUMPY = dict(zip(DataType, TYPES, strict=True))
 NetworkDefinitionCreationFlag = IntEnum("NetworkDefinitionCreationFlag", ["EXPLICIT_BATCH", "STRONGLY_TYPED"], start=0)
 FLAGS = ["TF32", "FP16", "BF16", "INT8", "PREFER_PRECISION_CONSTRAINTS", "OBEY_PRECISION_CONSTRAINTS", "STRICT_NANS"]
 FLAGS += ["REFIT"]
@@ -97,6 +98,16 @@ class Layer:
         pass
 
 
+class Constant(Layer):
+    name = ""
+
+    def __init__(self, shape, weights):
+        self.shape, self.weights = tuple(shape), weights
+
+    def compute(self, feeds):
+        return self.weights.array.astype(float).reshape(self.shape)
+
+
 class Convolution(Layer):
     def __init__(self, x, maps, window, kernel, bias=None):
         self.inputs, self.x = {}, x
@@ -144,7 +155,7 @@ class Convolution(Layer):
 class Network:
     def __init__(self, flags):
         self.strong = bool(flags >> NetworkDefinitionCreationFlag.STRONGLY_TYPED & 1)
-        self.parameters = {}
+        self.parameters, self.layers, self.cast_to = {}, [], None
 
     def feeds(self, x):
         """What the network computes of: its input, and where it reads them, the kernel and the bias."""
@@ -153,7 +164,13 @@ class Network:
     def _layer(self, compute):
         layer = compute if isinstance(compute, Layer) else Layer(compute)
         layer.network = self
+        self.layers.append(layer)
         return layer
+
+    @property
+    def convolution(self):
+        """The first of the layers, which is the case's."""
+        return next(layer for layer in self.layers if isinstance(layer, Convolution))
 
     def add_input(self, name, dtype, shape):
         tensor = Tensor(lambda feeds: feeds[name].astype(float), dtype, tuple(shape))
@@ -165,12 +182,10 @@ class Network:
         return tensor
 
     def add_constant(self, shape, weights):
-        values = weights.array.astype(float).reshape(tuple(shape))
-        return self._layer(lambda feeds: values)
+        return self._layer(Constant(shape, weights))
 
     def add_convolution_nd(self, *arguments):
-        self.convolution = self._layer(Convolution(*arguments))
-        return self.convolution
+        return self._layer(Convolution(*arguments))
 
     def set_weights_name(self, weights, name):
         return True
@@ -214,7 +229,24 @@ class Network:
 
         return self._layer(compute)
 
+    def add_padding_nd(self, tensor, before, after):
+        def compute(feeds):
+            y = tensor.compute(feeds)
+            return np.pad(y, [(0, 0)] * (y.ndim - 2) + [*zip(before, after, strict=True)])
+
+        return self._layer(compute)
+
+    def add_slice(self, tensor, start, shape, stride):
+        def compute(feeds):
+            y = tensor.compute(feeds)
+            for axis, (first, size, step) in enumerate(zip(start, shape, stride, strict=True)):
+                y = np.take(y, [first + i * step for i in range(size)], axis)
+            return y
+
+        return self._layer(compute)
+
     def add_cast(self, tensor, dtype):
+        self.cast_to = dtype
         return self._layer(tensor.compute)
 
     def add_concatenation(self, tensors):
@@ -306,8 +338,13 @@ class Refitter:
         if not engine.network.refittable:
             raise TypeError("factory function returned nullptr")
         self.layer, self.given = engine.network.convolution, {}
+        layers = engine.network.layers
+        self.constants = {layer.name: layer for layer in layers if isinstance(layer, Constant)}
 
     def set_weights(self, layer, role, weights):
+        if role == WeightsRole.CONSTANT and layer in self.constants and layer != "input_scale":
+            self.given[layer] = weights
+            return True
         name = {"KERNEL": "kernel", "BIAS": "bias"}.get(role.name)
         right = layer == self.layer.name and name is not None and self.set_named_weights(name, weights)
         return right or FAULT == "lenient"
@@ -325,7 +362,10 @@ class Refitter:
     def refit_cuda_engine(self):
         if FAULT != "unrefitted":
             for name, weights in self.given.items():
-                setattr(self.layer, name, weights)
+                if name in self.constants:
+                    self.constants[name].weights = weights
+                else:
+                    setattr(self.layer, name, weights)
         return FAULT != "refused"
 
 
@@ -373,8 +413,11 @@ class Context:
 
     @property
     def written_type(self):
-        """What a weakly typed network says; else the type of the input, as in all networks that these tests run."""
-        return self.network.source.dtype if self.network.output.dtype is None else self.network.output.dtype
+        """What a weakly typed network says; else the type of the input, or that to which it is cast."""
+        if self.network.output.dtype is not None:
+            return self.network.output.dtype
+        source = self.network.source.dtype
+        return source if source != DataType.UINT8 else self.network.cast_to
 
     def _memory(self, name, shape, dtype):
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
