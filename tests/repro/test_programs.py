@@ -22,12 +22,14 @@ from trt_conformance.checks.plan_size import check_plan_size
 from trt_conformance.checks.rejections import check_reject
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.case import Case, Expect, Reject
+from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.network_fields import LayerAttributes
 from trt_conformance.core.paths import ROOT
 from trt_conformance.core.stored import Stored, npy_bytes
 from trt_conformance.core.tensors import case_data
 from trt_conformance.numerics.bounds.elementwise import bound
+from trt_conformance.numerics.bounds.epilogue import network_result
 from trt_conformance.numerics.bounds.transforms import normwise_bound
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.repro.expected import Allowed, allowed_error, runs_of
@@ -340,6 +342,7 @@ VALUES = [
     "layer_inputs/runtime_kernel-fp16",
     "layer_inputs/runtime_kernel_and_bias-fp32",
     "precision/lower_end-int8",
+    "precision/obey_int8-int8",
     "precision/obey_float-fp16",
     "profiles_stated/two-fp32",
     "scales/between_bfloat16-int8",
@@ -446,6 +449,73 @@ def test_a_program_is_a_program_of_its_own(tmp_path):
     assert code == 1
     assert "expected: 12345.6789\nactual:" in output
     assert run_program(text, tmp_path, fault="")[0] == 0
+
+
+LARGE = [
+    "exact_padding_mode/explicit_round_up-fp16",
+    "exact_dilation/h2_w3-fp16",
+    "exact_groups/depthwise-fp32",
+    "exact_three_d/stride-fp16",
+    "exact_int8/full_range_quantised-int8",
+    "int8_scales/per_channel-int8",
+    "followed/clip-fp16",
+    "fused/gelu-fp32",
+    "exact_bias/one_a_map-bf16",
+    "stride_nd/h2_w1-fp32",
+]
+
+
+@pytest.mark.parametrize("fault", ["", "flipped", "refused"])
+def test_a_program_of_a_large_case_makes_its_input_by_images_and_compares_one_element(fault, tmp_path):
+    programs = {}
+    for case in (suite_case(case_id).model_copy(update={"large": True}) for case_id in LARGE):
+        result = reference(case)
+        limits = bound(case, result)
+        _, limits = network_result(case, result, limits, case.input.shape)
+        for at in [*np.ndindex(limits.shape)][:: max(1, limits.size // 6)]:
+            figures = {"worst": list(at), "bound": float(limits[at])}
+            programs[f"{case.id} {at}"] = program(case, failure_on(case, figures=figures))
+    codes = exit_codes(programs, tmp_path, fault)
+    if fault == "flipped":  # some elements of a flipped kernel are equal
+        wrong = {name.split()[0] for name, code in codes.items() if code}
+        assert len(wrong) > len(LARGE) / 2
+    else:
+        assert codes == dict.fromkeys(codes, 1 if fault else 0)
+
+
+def test_a_large_case_without_a_wrong_element_only_runs(tmp_path):
+    case = suite_case("reported/patches_of_14_whole-fp16")
+    assert case.large
+    text = program(case, failure_on(case, "illegal memory access", status="error", phase="run"))
+    assert "(words((3, 1008, 1008), stream_of_x) >>" in text
+    small = text.replace("1008", "28").replace("1024", "2")
+    assert run_program(small, tmp_path, fault="")[0] == 0
+    assert run_program(small, tmp_path, fault="refused")[0] == 1
+
+
+def test_an_input_that_no_program_makes_by_images_is_said():
+    large = suite_case("reported/patches_of_14_whole-fp16")
+    ramp = large.model_copy(update={"input": large.input.model_copy(update={"fill": "ramp"})})
+    with pytest.raises(ConformanceError, match="cannot make it image by image"):
+        failure_on(ramp)
+    with pytest.raises(ConformanceError, match="reads more than one element"):
+        failure_on(large.model_copy(update={"epilogue": (EpilogueOperation(op="max_pool", window=(2, 2)),)}))
+
+
+@pytest.mark.parametrize(
+    ("case_id", "layer", "set_input"),
+    [
+        ("precision/obey_int8-int8", "add_convolution_nd(tensor, 2, (3, 3), trt.Weights(kernel))", 0),
+        ("precision/obey_int8_tensor-int8", "add_convolution_nd(tensor, 2, (3, 3), trt.Weights())", 1),
+    ],
+)
+def test_a_kernel_that_a_range_quantizes_is_given_as_the_case_gives_it(case_id, layer, set_input):
+    case = accepted(case_id)
+    text = program(case, failure_on(case))
+    assert layer in text
+    assert text.count("layer.set_input(1, weights)") == set_input
+    assert "source.set_dynamic_range(-100.0, 127.0)" in text
+    assert "add_quantize" not in text
 
 
 def test_a_wrong_shape_is_shown(tmp_path):

@@ -38,6 +38,9 @@ _JOINED: dict[EpilogueName, str] = {
     "max": "np.maximum(expected, {operand})",
 }
 
+ALONE: tuple[EpilogueName, ...] = (*_EXPECTED, "clip", "leaky_relu", "quantize")
+"""Operations whose every element follows from one."""
+
 
 def followed_lines(case: Case, scaling: ScalingCode | None, strong: bool) -> list[str]:
     """Put the case's operations behind ``tensor``; ``source`` and ``second`` are the network's inputs.

@@ -49,6 +49,12 @@ class RunCode:
         return self.case.input.shape
 
 
+def failed_shape(case: Case, failure: Failure) -> tuple[int, ...]:
+    """The shape of the run that failed, where the record says it; else the first."""
+    failed = tuple((failure.verdict.figures.get("evidence") or {}).get("input_shape", ()))
+    return failed if failed in case.run_shapes else case.run_shapes[0]
+
+
 def runs_of(case: Case, failure: Failure) -> list[RunCode]:
     """The inputs to run: the one that failed where the record says which, else all; two for the check `inputs`."""
     failed = tuple((failure.verdict.figures.get("evidence") or {}).get("input_shape", ()))

@@ -12,6 +12,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import PHASES
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.repro.large import not_large
 from trt_conformance.results.record.record import Record
 from trt_conformance.targets.tensorrt.library import LIBRARY
 
@@ -133,8 +134,8 @@ def _not_shown(verdict: Verdict, case: Case) -> str | None:
         return f"`{verdict.check}` compares several runs; a program is written for {_listed(SHOWN_CHECKS)}"
     if _RIGHT_VALUES in verdict.message:
         return "its values are right, and only the precision in which it ran differs"
-    if case.large:
-        return "its tensors are too large for a program that computes the expected output with NumPy"
+    if case.large and _shows(verdict, case) == "values" and (reason := not_large(case)) is not None:
+        return reason
     if case.formats.also:
         return "the program reads one layout, and the builder may choose another"
     if case.misuse == "other_type":

@@ -16,6 +16,7 @@ from trt_conformance.repro.expected import (
     allowed_error,
     convolve_lines,
     expected_lines,
+    failed_shape,
     operand_lines,
     run_line,
     runs_of,
@@ -23,6 +24,7 @@ from trt_conformance.repro.expected import (
 from trt_conformance.repro.facts import WEIGHTS_SAID, expected_facts, fact_lines
 from trt_conformance.repro.failure import Failure
 from trt_conformance.repro.further import FURTHER, further_data_lines
+from trt_conformance.repro.large import compare_element_lines, large_input_lines
 from trt_conformance.repro.network import BITS, NetworkCode
 from trt_conformance.repro.plan_size import PLAN_LOGGER, size_lines
 from trt_conformance.repro.prologue import addend_lines
@@ -203,10 +205,8 @@ def _compare_facts(facts: dict[str, Any]) -> list[str]:
 
 
 def _compare_values(case: Case, failure: Failure) -> list[str]:
-    runs = runs_of(case, failure)
-    allowed = allowed_error(case, runs, failure)
     cuda_fails = EXIT_DIFFERS if failure.verdict.status == "error" else EXIT_CANNOT_RUN
-    return [
+    run = [
         "if plan is None:",
         '    print("no engine was built")',
         f"    sys.exit({EXIT_CANNOT_RUN})",
@@ -222,6 +222,22 @@ def _compare_values(case: Case, failure: Failure) -> list[str]:
         *infer_lines(case),
         "",
         "",
+    ]
+    if case.large:
+        shape = failed_shape(case, failure)
+        return [
+            *run,
+            *large_input_lines(case, shape),
+            *compare_element_lines(case, failure.verdict, shape, EXIT_DIFFERS),
+        ]
+    return [*run, *_compare_runs(case, failure)]
+
+
+def _compare_runs(case: Case, failure: Failure) -> list[str]:
+    """Compare each run's output with its definition."""
+    runs = runs_of(case, failure)
+    allowed = allowed_error(case, runs, failure)
+    return [
         *convolve_lines(case),
         "",
         "",

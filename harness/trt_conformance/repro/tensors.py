@@ -16,6 +16,13 @@ WORDS = [
     "def words(shape, seed):",
     "    return np.random.Philox(key=seed).random_raw(math.prod(shape)).reshape(shape)",
 ]
+WORDS_OF_STREAM = [
+    "def words(shape, seed):  # a stream goes on where it was",
+    "    stream = np.random.Philox(key=seed) if isinstance(seed, int) else seed",
+    "    return stream.random_raw(math.prod(shape)).reshape(shape)",
+]
+STREAM = "stream_of_x"
+"""The name of a stream of random words, in place of a seed."""
 INTEGERS = [
     "def integers(shape, seed, low, high):",
     "    return (words(shape, seed) >> np.uint64(16)) % np.uint64(high - low + 1) + float(low)",
@@ -38,8 +45,11 @@ MAX_STORED = 2**18
 POWERS = "np.array([float(f'1e{{4 - i}}') for i in range({window})]).reshape({plane})"
 
 
-def fill_code(fill: Fill, shape: Sequence[int], seed: int, exponents: tuple[int, int] = (0, 0)) -> str:
-    """Return a NumPy expression for a fill, in float64; it may call `words`, `integers` and `octaves`."""
+def fill_code(fill: Fill, shape: Sequence[int], seed: int | str, exponents: tuple[int, int] = (0, 0)) -> str:
+    """Return a NumPy expression for a fill, in float64; it may call `words`, `integers` and `octaves`.
+
+    ``seed`` may be the name of a stream of random words, from which the expression draws the next ones.
+    """
     size, ranges = tuple(shape), INTEGER_RANGES
     if fill in OCTAVES:
         return _octaves_code(fill, size, seed, exponents)
@@ -51,7 +61,7 @@ def fill_code(fill: Fill, shape: Sequence[int], seed: int, exponents: tuple[int,
     return _plain_code(fill, size, seed)
 
 
-def _plain_code(fill: Fill, size: tuple[int, ...], seed: int) -> str:
+def _plain_code(fill: Fill, size: tuple[int, ...], seed: int | str) -> str:
     match fill:
         case "tiled_1_to_9":
             return (
@@ -82,7 +92,7 @@ def _plain_code(fill: Fill, size: tuple[int, ...], seed: int) -> str:
     raise AssertionError(fill)
 
 
-def _octaves_code(fill: Fill, size: tuple[int, ...], seed: int, exponents: tuple[int, int]) -> str:
+def _octaves_code(fill: Fill, size: tuple[int, ...], seed: int | str, exponents: tuple[int, int]) -> str:
     drawn = f"octaves({size}, {seed}, {exponents[0]}, {exponents[1]})"
     match fill:
         case "octaves_positive":
@@ -158,7 +168,7 @@ def helpers(code: Sequence[str]) -> list[str]:
     text = "\n".join(code)
     lines: list[str] = []
     if any(f"{name}(" in text for name in ("integers", "octaves", "words")):
-        lines += ["", "", *WORDS]
+        lines += ["", "", *(WORDS_OF_STREAM if STREAM in text else WORDS)]
     if "integers(" in text:
         lines += ["", "", *INTEGERS]
     if "octaves(" in text:
