@@ -16,11 +16,11 @@ from trt_conformance.core.verdict import Verdict
 from trt_conformance.results.record.record import Record, save_record
 from trt_conformance.results.report.view import View
 from trt_conformance.results.site import build, folder
-from trt_conformance.results.site.build import apart_by_gpu
 from trt_conformance.results.site.folder import write_site
 from trt_conformance.results.site.pages import MOST_CASES, Site, site_files, slug
 from trt_conformance.results.site.topics import findings
 from trt_conformance.results.versions.matrix import matrix
+from trt_conformance.results.versions.runs import apart_by_gpu
 
 NEWER = "tensorrt-10.13.0-sm90"
 RTX = "tensorrt_rtx-1.7.1-aot"

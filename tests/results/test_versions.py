@@ -19,11 +19,14 @@ from tests.support.runs import record, verdict
 from trt_conformance.catalog.expectations import Expectation, Expectations
 from trt_conformance.cli import app, main
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.results.record.record import read_record
+from trt_conformance.core.paths import relative
+from trt_conformance.results.record.record import read_record, save_record
 from trt_conformance.results.report.matrix import matrix_page
+from trt_conformance.results.report.matrix_text import changed_claims
 from trt_conformance.results.versions.columns import neighbours, of_targets, versions
 from trt_conformance.results.versions.events import step
 from trt_conformance.results.versions.matrix import matrix
+from trt_conformance.results.versions.runs import read_runs
 from trt_conformance.results.versions.since import histories
 
 DATA = Path(__file__).parents[1] / "data"
@@ -34,6 +37,7 @@ INT8 = {
     "exact_int8/full_range-int8",
     "exact_int8/extremes-int8",
 }
+RTX = "tensorrt_rtx-1.7.1-aot"
 OLD, NEW, NEWER = "tensorrt-8.6.1-sm90", "tensorrt-10.13.0-sm90", "tensorrt-10.9.1-sm90"
 
 
@@ -198,6 +202,29 @@ def test_claims_and_families_have_a_column_for_each_version(real):
     (document,) = found.documents
     assert [row.cells for _, row in found.claims_of(document)] == [("holds", "differs")]
     assert found.claim_counts[0].cells == ("1 holds", "1 differs")
+
+
+def test_a_claim_changed_only_where_it_did_between_versions_of_one_flavor_on_one_gpu():
+    """What a target without a GPU shows of a claim differs from what one with a GPU does, whatever their versions."""
+    older, newer = (of(name, ("a/b-fp32", fault("no"))) for name in (RTX, "tensorrt_rtx-1.9.0-aot"))
+    apart = matrix([of(OLD, ("a/b-fp32", {})), of(NEW, ("a/b-fp32", {})), older, newer])
+    assert changed_claims(apart) == []
+    assert len(changed_claims(matrix([of(OLD, ("a/b-fp32", {})), of(NEW, ("a/b-fp32", fault("no"))), older]))) == 1
+
+
+def test_runs_of_doubles_are_left_out_of_the_matrix_and_of_bisect(tmp_path):
+    double = record(verdict("a/b-fp32", target=NEW, status="error"), arguments=["--target=tests/x.py:Broken"])
+    save_record(tmp_path / "double", double)
+    save_record(tmp_path / "real", of(OLD, ("a/b-fp32", {})))
+    for arguments in (["matrix", tmp_path], ["bisect", "a/b", "--over", tmp_path]):
+        done = invoke(*arguments)
+        assert done.exit_code == 0, done.output
+        assert "double is left out: its target is tests/x.py:Broken, not the registered one" in done.output
+        assert NEW not in done.output
+
+
+def test_records_of_one_folder_are_all_read():
+    assert list(read_runs([RTX_1_4, RTX_1_7]).records) == [relative(RTX_1_4), relative(RTX_1_7)]
 
 
 def test_the_smallest_case_is_that_with_the_fewest_elements():

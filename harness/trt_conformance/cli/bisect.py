@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trt_conformance.cli.output import AsJson, print_json, print_table
+from trt_conformance.cli.output import AsJson, note, print_json, print_table
 
 Case = Annotated[
     str, typer.Argument(metavar="CASE", help="An id, with or without its precision, or a pattern with * and ?.")
@@ -28,13 +28,17 @@ def bisect(case: Case, over: Over, more: More = None, as_json: AsJson = False) -
     `bisect CASE --over RUN1 RUN2 RUN3` takes any number of runs.
     """
     from trt_conformance.catalog.expectations import Expectations
+    from trt_conformance.core.words import one_line
     from trt_conformance.results import report as reports
-    from trt_conformance.results.record.record import read_record, record_paths
     from trt_conformance.results.versions.columns import versions
     from trt_conformance.results.versions.matrix import finding
+    from trt_conformance.results.versions.runs import read_runs
     from trt_conformance.results.versions.since import histories
 
-    view = reports.view_of([read_record(path) for path in record_paths([*over, *(more or ())])])
+    given = read_runs([*over, *(more or ())])
+    for line in given.notes:
+        note(one_line(line))
+    view = reports.view_of(list(given.records.values()))
     found = histories(versions(view.records, Expectations(view.expectations, finding(view.catalog))), case)
     if as_json:
         print_json([one.to_json() for one in found])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trt_conformance.cli.output import AsJson, print_json
+from trt_conformance.cli.output import AsJson, note, print_json
 from trt_conformance.core.errors import ConformanceError
 
 Runs = Annotated[
@@ -35,17 +35,21 @@ def matrix(runs: Runs, output: Output = None, target: Only = "*", as_json: AsJso
     its cause, and its smallest case. Several runs of one version count as one.
     """
     from trt_conformance.core.paths import relative
+    from trt_conformance.core.words import one_line
     from trt_conformance.results import report as reports
-    from trt_conformance.results.record.record import read_record, record_paths
     from trt_conformance.results.report import matrix_text
     from trt_conformance.results.report.matrix import matrix_page
     from trt_conformance.results.versions.columns import of_targets
     from trt_conformance.results.versions.matrix import matrix as side_by_side
+    from trt_conformance.results.versions.runs import read_runs
 
     if output is not None and output.suffix not in (".html", ".md"):
         raise ConformanceError(f"--output {output}: the name must end in .html or .md")
-    view = reports.view_of(of_targets([read_record(path) for path in record_paths(runs)], target))
+    given = read_runs(runs)
+    view = reports.view_of(of_targets(list(given.records.values()), target))
     found = side_by_side(view.records, view.catalog, view.expectations)
+    for line in given.notes:
+        note(one_line(line))
     if output is not None:
         reports.write(output, matrix_page(found) if output.suffix == ".html" else matrix_text.markdown(found))
     if as_json:

@@ -31,7 +31,7 @@ def site(runs: Runs, output: Output) -> None:
     from trt_conformance.results.site.build import build_site
 
     found = build_site(runs, output)
-    for name, file in found.left_out.items():
-        note(one_line(f"{name} is left out: its target is {file}, not the registered one of that name"))
+    for line in found.notes:
+        note(one_line(line))
     runs_of, versions = counted(len(found.records), "run"), counted(len(found.matrix.versions), "version")
     typer.echo(f"{relative(output / 'index.html')}: {versions} of {runs_of}")

@@ -55,9 +55,16 @@ def tables(matrix: Matrix) -> Iterator[Table]:
 
 
 def changed_claims(matrix: Matrix) -> list[Row]:
-    """The claims whose state is not the same in every version that checked them."""
-    rows = (row for document in matrix.documents for _, row in matrix.claims_of(document))
-    return [row for row in rows if len(set(row.cells) - UNDECIDED) > 1]
+    """The claims whose state is not the same in every version of one flavor on one GPU that checked them."""
+    series = [version.series for version in matrix.versions]
+
+    def changed(row: Row) -> bool:
+        states: dict[tuple[str, str], set[str]] = {}
+        for name, state in zip(series, row.cells, strict=True):
+            states.setdefault(name, set()).add(state)
+        return any(len(found - UNDECIDED) > 1 for found in states.values())
+
+    return [row for document in matrix.documents for _, row in matrix.claims_of(document) if changed(row)]
 
 
 def terminal(matrix: Matrix) -> str:

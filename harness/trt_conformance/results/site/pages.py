@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -37,13 +37,13 @@ _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,79}")
 class Site:
     """What a site is made of: the records by the names under which it lists them, and the matrix of their versions.
 
-    ``left_out``: the records of doubles, with the files of these.
+    ``notes``: what is left out, a line each.
     """
 
     records: Mapping[str, Record]
     matrix: Matrix
     profiles: Sequence[Profile] = ()
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     @cached_property
     def topics(self) -> Topics:
