@@ -342,3 +342,31 @@ def test_external_weights_are_not_needed(tmp_path):
     onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
     (tmp_path / "weights.bin").unlink()
     assert only(path).kernel == (6, 4, 3, 3)
+
+
+@pytest.fixture
+def sizes_beside(tmp_path):
+    """A model that reshapes its input to sizes in a file beside it."""
+    nodes = [node("Reshape", ["x", "sizes"], "r"), node("Conv", ["r", "w"], "y")]
+    weights = {"sizes": np.asarray([1, 4, 8, 8]), "w": kernel(2, 4, 3, 3)}
+    path = save_model(tmp_path / "m.onnx", nodes, {"x": [1, 256]}, weights, "y")
+    import onnx
+
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="sizes.bin", size_threshold=0)
+    return path
+
+
+def test_sizes_in_a_file_beside_the_model_are_read(sizes_beside):
+    assert only(sizes_beside).input == (1, 4, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [("unlink", 'in the file "sizes.bin", which is missing'), ("touch", "cannot be read")]
+)
+def test_a_missing_or_short_file_of_sizes_is_named(sizes_beside, change, message):
+    file = sizes_beside.parent / "sizes.bin"
+    file.unlink()
+    if change == "touch":
+        file.touch()
+    with pytest.raises(ConformanceError, match=rf'm\.onnx: the weights "sizes" .*{message}'):
+        listing(sizes_beside)

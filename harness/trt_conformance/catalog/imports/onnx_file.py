@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from trt_conformance.catalog.imports import onnx_shapes
+from trt_conformance.catalog.imports.onnx_external import take_in_sizes
 from trt_conformance.catalog.source import name_of
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import install_command
@@ -117,7 +118,7 @@ class OnnxModel:
 
 
 def read_model(path: Path, shapes: Mapping[str, Shape], is_one_of_several: bool = False) -> OnnxModel:
-    """Read a model and infer its shapes. Data in other files are not read.
+    """Read a model and infer its shapes. Of data in other files only small integers are read, which may be sizes.
 
     Args:
         path: the file.
@@ -145,6 +146,7 @@ def read_model(path: Path, shapes: Mapping[str, Shape], is_one_of_several: bool 
         weights: dict[str, Any] = {}
         for graph in onnx_shapes.graphs(model.graph):
             _check(graph)
+            take_in_sizes(_tensors(graph), path.parent, onnx_shapes.SMALL)
             _take_weights(graph, weights)
         inputs = frozenset(_inputs(model.graph))
         own = {name: shape for name, shape in shapes.items() if name in inputs or not is_one_of_several}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trt_conformance.catalog.imports.layer import NotExpressible
+from trt_conformance.catalog.imports.onnx_external import check_location
 from trt_conformance.catalog.imports.onnx_file import Scope
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.words import one_line
@@ -60,27 +61,12 @@ class WeightReader:
         if math.prod(tensor.dims) > MAX_ELEMENTS:
             raise NotExpressible(f"its weights have {math.prod(tensor.dims)} elements, more than {MAX_ELEMENTS}")
         if tensor.data_location == tensor.EXTERNAL:
-            self._check_location(tensor)
+            check_location(tensor, self._folder)
         try:
             return np.asarray(numpy_helper.to_array(tensor, str(self._folder)))
         except Exception as fault:  # a file that is missing or too short, or a tensor that contradicts itself
             name, reason = one_line(tensor.name, 100), one_line(str(fault), 200)
             raise ConformanceError(f'the weights "{name}" cannot be read: {reason}') from None
-
-    def _check_location(self, tensor: Any) -> None:
-        """Raise ConformanceError if a file of weights lies elsewhere than below the model's folder, or is missing."""
-        location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-        what = f'the weights "{one_line(tensor.name, 100)}" are in the file "{one_line(location, 200)}"'
-        path = self._folder / location
-        try:
-            inside = path.resolve().is_relative_to(self._folder.resolve())
-            is_file = path.is_file()
-        except (OSError, RuntimeError, ValueError):
-            inside, is_file = False, False
-        if not location or PurePosixPath(location).is_absolute() or not inside:
-            raise ConformanceError(f"{what}, which is not below the model's folder")
-        if not is_file:
-            raise ConformanceError(f"{what}, which is missing")
 
 
 def _computed(node: Any, given: dict[str, NDArray[Any]], opsets: dict[str, int]) -> NDArray[Any]:
