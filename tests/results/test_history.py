@@ -46,6 +46,25 @@ def runs(tmp_path):
     return folder
 
 
+def test_runs_of_doubles_are_left_out(runs, tmp_path):
+    """A target that is slower on purpose is no step of the registered one."""
+    slowed = run(2, timed(CASE, 90e-6))
+    arguments = ["--target", "tests/doubles/slowed.py:Slowed"]
+    environment = slowed.header.environment.model_copy(update={"arguments": arguments})
+    slowed = replace(slowed, header=slowed.header.model_copy(update={"environment": environment}))
+    save_record(runs / "slowed", slowed)
+    found = history([runs])
+    assert found.notes == (
+        f"{runs}/slowed/record.jsonl is left out: its target is tests/doubles/slowed.py:Slowed, "
+        "not the registered one of that name",
+    )
+    assert max(point.value for point in found.of("latency")[0].points) == pytest.approx(max(MEDIANS))
+    done = CliRunner().invoke(app, ["history", str(runs), "--case", "net/*"])
+    assert "slowed/record.jsonl is left out" in done.output
+    with pytest.raises(ConformanceError, match="no record is of a registered target"):
+        history([runs / "slowed"])
+
+
 def test_trends_over_versions_with_their_dispersion(runs):
     found = history([runs])
     assert [run.number for run in found.runs] == [1, 2, 3, 4]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trt_conformance.cli.output import AsJson, print_json, print_table
+from trt_conformance.cli.output import AsJson, note, print_json, print_table
 from trt_conformance.core.words import one_line
 
 Runs = Annotated[
@@ -54,6 +54,8 @@ def history(
     from trt_conformance.results.report.trend import history_page
 
     found = histories.history(runs, db)
+    for line in found.notes:
+        note(one_line(line))
     if case:
         found = found.only(case)
     if html:

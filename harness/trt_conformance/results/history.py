@@ -26,6 +26,7 @@ from trt_conformance.numerics.samples import PERCENTILES, Summary, summarise
 from trt_conformance.results.engine_costs import EngineCost, engine_costs
 from trt_conformance.results.latency.models import ModelLatency, model_latencies, whole
 from trt_conformance.results.latency.recorded import effort_of
+from trt_conformance.results.record.own_targets import without_doubles
 from trt_conformance.results.record.record import Record, read_record, record_paths
 from trt_conformance.results.trends import SIZES, History, HistoryRun, Quantity, Trend, TrendPoint, _changed
 
@@ -54,20 +55,22 @@ _DEVICE = {"gpu": "GPU", "driver": "driver", "cuda_driver": "CUDA driver", "cuda
 def history(paths: Sequence[Path], database: Path | None = None) -> History:
     """The history of runs. A database file, if named, is rebuilt whole or left unchanged.
 
+    Runs of doubles, targets from a file that have the name of a registered one, are left out.
+
     Args:
         paths: run records, their folders, or folders of such folders.
 
     Raises:
-        ConformanceError: a record cannot be read, or the file is not a history or cannot be written.
+        ConformanceError: a record cannot be read, all are of doubles, or the file is no history or cannot be written.
     """
-    found = {str(path): read_record(path) for path in record_paths(paths)}
+    found, notes = without_doubles({str(path): read_record(path) for path in record_paths(paths)})
     if database is None:
-        return history_of(found)
+        return replace(history_of(found), notes=tuple(notes))
     _check_ours(database)
     try:
         with replacing(database) as partial, closing(sqlite3.connect(partial)) as connection:
             _fill(connection, found)
-            return _trends(connection)
+            return replace(_trends(connection), notes=tuple(notes))
     except ConformanceError:
         raise
     except (OSError, sqlite3.Error) as fault:

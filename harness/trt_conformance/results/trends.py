@@ -162,6 +162,8 @@ class History:
 
     runs: tuple[HistoryRun, ...]
     trends: tuple[Trend, ...]
+    notes: tuple[str, ...] = ()
+    """What is left out, a line each."""
 
     def of(self, quantity: Quantity) -> tuple[Trend, ...]:
         return tuple(trend for trend in self.trends if trend.quantity == quantity)
@@ -185,7 +187,7 @@ class History:
                 raise ConformanceError(f"--case {pattern}: the runs have no trend of such a case")
         wanted = CasePatterns(patterns)
         kept = (trend for trend in self.trends if wanted.match_id(trend.case))
-        return History(self.runs, tuple(kept))
+        return History(self.runs, tuple(kept), self.notes)
 
     def changes(self) -> Iterator[tuple[HistoryRun, str]]:
         """Each change of a version, with the first run that has it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.flavours import FLAVOURS
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.results.record.record import Record
@@ -18,6 +19,24 @@ def posing(record: Record) -> str:
     files = [word for word in asked if ".py:" in word]
     is_registered = any(TargetName.parse(name).flavour in FLAVOURS for name in record.targets)
     return files[0] if files and len(files) == len(asked) and is_registered else ""
+
+
+def without_doubles(records: Mapping[str, Record]) -> tuple[dict[str, Record], list[str]]:
+    """The runs that are of the targets they name, and a line about each that is left out.
+
+    Raises:
+        ConformanceError: all are of doubles.
+    """
+    doubles = {name: file for name, record in records.items() if (file := posing(record))}
+    if len(doubles) == len(records):
+        raise ConformanceError(
+            f"no record is of a registered target: {next(iter(doubles.values()))} is a double of one"
+        )
+    notes = [
+        f"{name} is left out: its target is {file}, not the registered one of that name"
+        for name, file in doubles.items()
+    ]
+    return {name: record for name, record in records.items() if name not in doubles}, notes
 
 
 def _asked(record: Record) -> Iterator[str]:

@@ -6,27 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import relative
 from trt_conformance.core.verdict import REFERENCE
-from trt_conformance.results.record.own_targets import posing
+from trt_conformance.results.record.own_targets import without_doubles
 from trt_conformance.results.record.record import FILE_NAME, Record, read_record, record_paths
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs by the names of their folders. ``doubles``: those that are left out, with the file of their target."""
+    """Runs by the names of their folders. ``notes``: what is left out, a line each."""
 
     records: Mapping[str, Record]
-    doubles: Mapping[str, str]
-
-    @property
-    def notes(self) -> list[str]:
-        """What is left out, a line each."""
-        return [
-            f"{name} is left out: its target is {file}, not the registered one of that name"
-            for name, file in self.doubles.items()
-        ]
+    notes: Sequence[str] = ()
 
 
 def read_runs(paths: Sequence[Path]) -> Runs:
@@ -38,13 +29,8 @@ def read_runs(paths: Sequence[Path]) -> Runs:
     Raises:
         ConformanceError: a record cannot be read, or all are of doubles.
     """
-    found = {_name(path): read_record(path) for path in record_paths(paths)}
-    doubles = {name: file for name, record in found.items() if (file := posing(record))}
-    if len(doubles) == len(found):
-        raise ConformanceError(
-            f"no record is of a registered target: {next(iter(doubles.values()))} is a double of one"
-        )
-    return Runs(apart_by_gpu({name: record for name, record in found.items() if name not in doubles}), doubles)
+    records, notes = without_doubles({_name(path): read_record(path) for path in record_paths(paths)})
+    return Runs(apart_by_gpu(records), notes)
 
 
 def _name(path: Path) -> str:
