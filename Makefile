@@ -20,7 +20,7 @@ if "tensorrt8" in "$(EXTRA)" and sys.version_info >= (3, 12): sys.exit("TensorRT
 endef
 export CHECK_PYTHON
 
-.PHONY: help conformance test test-all gpu compare lint doctor docs-tables clean
+.PHONY: help conformance test test-all gpu rebuild compare lint doctor docs-tables clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test-all: $(STAMP)-test ## run all tests, the slow ones included
 
 gpu: $(STAMP) ## run every case; fail if there is no GPU
 	@$(RUN) pytest cases --require-gpu $(ARGS)
+
+rebuild: $(STAMP) ## build cases again and again, and judge every engine: ARGS="--target tensorrt"
+	@$(RUN) trt_conformance.cli rebuild $(ARGS)
 
 compare: $(STAMP) ## say what changed: ARGS="BASE NEW"; ARGS="NEW --gate" fails on a regression from the accepted run
 	@$(RUN) trt_conformance.cli compare $(ARGS)

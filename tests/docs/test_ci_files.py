@@ -94,7 +94,8 @@ def run(line: str, folder: Path, summary: Path) -> subprocess.CompletedProcess[s
 
 ALL = commands()
 GATES = [command for command in ALL if "--gate" in command.text]
-SUITES = [command for command in ALL if "--gate" not in command.text]
+REBUILDS = [command for command in ALL if command.text.startswith("make rebuild ")]
+SUITES = [command for command in ALL if command not in GATES and command not in REBUILDS]
 
 
 def test_each_file_runs_the_suite_and_the_gate() -> None:
@@ -135,6 +136,16 @@ def test_the_options_of_the_suite_exist(command: Command) -> None:
     assert arguments[:2] == ["-m", "pytest"]
     asked = {argument.partition("=")[0] for argument in arguments if argument.startswith("--")}
     assert asked <= known_options()
+
+
+@pytest.mark.parametrize("file", ["github-actions.yml", "gitlab-ci.yml"])
+def test_a_nightly_job_builds_again_and_keeps_the_record(file: str, tmp_path: Path) -> None:
+    (command,) = {command for command in REBUILDS if command.file == file}
+    line = recipe(command.text).replace("--target tensorrt --times 20", "--target numpy --times 2")
+    done = run(f"{line} --case stride_nd/h2_w2-fp32", tmp_path, tmp_path / "summary.md")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 builds" in done.stdout
+    assert len([*(tmp_path / "reports").rglob("record.jsonl")]) == 1
 
 
 @cache
