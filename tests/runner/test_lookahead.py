@@ -116,6 +116,25 @@ def test_what_builds_no_engine_or_is_timed_is_left_out():
     assert [c.id for c in Lookahead(items, made).after(items[0], 9)] == [IDS[0], IDS[3]]
 
 
+@pytest.mark.parametrize("engine", [True, False])
+def test_looking_ahead_from_every_test_asks_each_test_once_what_it_needs(engine):
+    asked = []
+
+    def counted(number):
+        one = item(number, CASES[number % len(CASES)], target)
+        one.get_closest_marker = lambda name: asked.append(number) or (None if engine else name)
+        return one
+
+    target = Target()
+    items = [counted(number) for number in range(100)]
+    lookahead = Lookahead(items, made)
+    for one in items:
+        assert [case.id for case in lookahead.after(one, 1, slow=1)] == (
+            [one.callspec.params["subject"][0].id] if engine else []
+        )
+    assert asked == list(range(100))
+
+
 def running(target, items, timing, builders=1):
     run = Run(SimpleNamespace(), RunOptions(latency="full" if timing else "off"))
     run.lookahead = Lookahead(items, made)

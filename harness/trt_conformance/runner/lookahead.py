@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
+from operator import itemgetter
 
 import pytest
 
@@ -70,7 +73,7 @@ class Lookahead:
         here = subject_of(item)
         if here is None:
             return []
-        upcoming = list(islice(self._next(item, here), count))
+        upcoming = list(islice(self._next(item), count))
         known = {case.id for case in upcoming}
         place = self._place[item.nodeid]
         later = (case for first, case in self._slow_on(here[1]) if first > place and case.id not in known)
@@ -80,22 +83,36 @@ class Lookahead:
         """The cases of a target that are slow to build, each with the place of its first test that needs its engine."""
         if target.name not in self._slow:
             first: dict[str, tuple[int, Case]] = {}
-            for place, item in enumerate(self._items):
-                there = subject_of(item)
-                if there is None or there[1] is not target or isinstance(there[0], str) or there[0].id in first:
-                    continue
-                if builds(item) and is_slow_to_build(there[0]):
-                    first[there[0].id] = (place, there[0])
+            for place, (case, on) in self._building:
+                if on is target and not isinstance(case, str) and case.id not in first and is_slow_to_build(case):
+                    first[case.id] = (place, case)
             self._slow[target.name] = list(first.values())
         return self._slow[target.name]
 
-    def _next(self, item: pytest.Item, here: Pair) -> Iterator[Case]:
+    def _next(self, item: pytest.Item) -> Iterator[Case]:
+        place = self._place[item.nodeid]
+        end = self._ends[place]
         seen: set[str] = set()
-        for place in range(self._place[item.nodeid], len(self._items)):
-            there = subject_of(self._items[place])
-            if there is None or there[1] is not here[1]:
+        for index in range(bisect_left(self._building, place, key=itemgetter(0)), len(self._building)):
+            there, pair = self._building[index]
+            if there >= end:
                 return
-            name = id_of(there)
-            if name not in seen and builds(self._items[place]):
+            name = id_of(pair)
+            if name not in seen:
                 seen.add(name)
-                yield self._made(there[0]) if isinstance(there[0], str) else there[0]
+                yield self._made(pair[0]) if isinstance(pair[0], str) else pair[0]
+
+    @cached_property
+    def _building(self) -> list[tuple[int, Pair]]:
+        """The tests that need the engine of their case, by their places, with case and target."""
+        found = ((place, subject_of(item)) for place, item in enumerate(self._items) if builds(item))
+        return [(place, pair) for place, pair in found if pair is not None]
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """For each test, the place of the first one after it that is on another target, or on none."""
+        ends = [len(self._items)] * len(self._items)
+        targets = [pair and pair[1] for pair in map(subject_of, self._items)]
+        for place in range(len(ends) - 2, -1, -1):
+            ends[place] = ends[place + 1] if targets[place] is targets[place + 1] else place + 1
+        return ends

@@ -26,7 +26,7 @@ from trt_conformance.runner.selection import Selection
 from trt_conformance.targets import run_environment
 from trt_conformance.targets.engines import LIVE_ENGINES, Engines
 from trt_conformance.targets.isolation.proxy import IsolatedTarget
-from trt_conformance.targets.protocols import Target
+from trt_conformance.targets.protocols import Target, offers
 
 # Engines of timed cases hold large buffers.
 LIVE_TIMED_ENGINES = 8
@@ -121,7 +121,7 @@ class Run:
         """Let the target of a test build what later tests need; nothing is built while a test is timed."""
         found = subject_of(item)
         builders = self.builds.for_targets.builders
-        if found is None or self.lookahead is None or not builders:
+        if found is None or self.lookahead is None or not builders or not offers(found[1], "expect"):
             return
         target = found[1]
         count = 1 + AHEAD * builders
