@@ -4,9 +4,9 @@
     python benchmarks/import_graph.py --source CHECKOUT --package harness     # of an older checkout
 
 Needs grimp, which import-linter brings (`pip install -e '.[dev]'`). A room is a direct child of the package, a module
-or a subpackage. An arrow leads from one room to another that it imports, however often. A back edge is an arrow
-that the layers in pyproject.toml forbid. Floors is the length of the longest chain of rooms that import one another,
-where rooms that import one another in a circle count once. Imports for type checking alone do not count.
+or a subpackage. An edge leads from one room to another room that it imports; several imports are one edge. A back edge
+is an edge that the layers in pyproject.toml forbid. Levels is the length of the longest chain of rooms that import one
+another; a cycle of rooms counts as one room. Imports for type checking only do not count.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import tomli
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class Arrow(NamedTuple):
+class Edge(NamedTuple):
     """One module or room imports another."""
 
     importer: str
@@ -38,11 +38,11 @@ class Length(NamedTuple):
     name: str
 
 
-def imports_of(package: str) -> tuple[set[str], set[Arrow]]:
+def imports_of(package: str) -> tuple[set[str], set[Edge]]:
     """The modules of a package, and which imports which."""
     graph = grimp.build_graph(package, exclude_type_checking_imports=True, cache_dir=None)
-    arrows = {Arrow(a, b) for a in graph.modules for b in graph.find_modules_directly_imported_by(a)}
-    return set(graph.modules), arrows
+    edges = {Edge(a, b) for a in graph.modules for b in graph.find_modules_directly_imported_by(a)}
+    return set(graph.modules), edges
 
 
 def room_of(module: str) -> str:
@@ -50,15 +50,15 @@ def room_of(module: str) -> str:
     return ".".join(module.split(".")[1:2])
 
 
-def room_arrows(arrows: set[Arrow]) -> set[Arrow]:
-    """The imports between rooms. Those of the package itself, which has the version, do not count."""
-    pairs = {Arrow(room_of(arrow.importer), room_of(arrow.imported)) for arrow in arrows}
+def room_edges(edges: set[Edge]) -> set[Edge]:
+    """The imports between rooms. Imports of the package itself, which has the version, do not count."""
+    pairs = {Edge(room_of(edge.importer), room_of(edge.imported)) for edge in edges}
     return {pair for pair in pairs if pair.importer != pair.imported and pair.importer and pair.imported}
 
 
-def reachable(arrows: set[Arrow]) -> dict[str, set[str]]:
-    """What each node imports, directly or not."""
-    found = {node: {a.imported for a in arrows if a.importer == node} for arrow in arrows for node in arrow}
+def reachable(edges: set[Edge]) -> dict[str, set[str]]:
+    """All that each node imports, directly or indirectly."""
+    found = {node: {a.imported for a in edges if a.importer == node} for edge in edges for node in edge}
     changed = True
     while changed:
         before = sum(map(len, found.values()))
@@ -68,25 +68,25 @@ def reachable(arrows: set[Arrow]) -> dict[str, set[str]]:
     return found
 
 
-def floors(arrows: set[Arrow]) -> int:
+def levels(edges: set[Edge]) -> int:
     """The longest chain of imports."""
-    below = reachable(arrows)
+    below = reachable(edges)
     height: dict[str, int] = {}
     for node in sorted(below, key=lambda name: len(below[name])):
         height[node] = 1 + max((height.get(other, 0) for other in below[node] if node not in below[other]), default=0)
     return max(height.values(), default=0)
 
 
-def circular(arrows: set[Arrow]) -> list[Arrow]:
-    """Arrows that are part of a circle."""
-    below = reachable(arrows)
-    return sorted(arrow for arrow in arrows if arrow.importer in below[arrow.imported])
+def cyclic(edges: set[Edge]) -> list[Edge]:
+    """Edges that are part of a cycle."""
+    below = reachable(edges)
+    return sorted(edge for edge in edges if edge.importer in below[edge.imported])
 
 
-def back_edges(arrows: set[Arrow], layers: list[str]) -> list[Arrow]:
-    """Arrows that do not lead down, by the layers from top to bottom; those that a ``|`` joins are one layer."""
+def back_edges(edges: set[Edge], layers: list[str]) -> list[Edge]:
+    """Edges that do not lead down, given the layers from top to bottom; ``|`` joins rooms of one layer."""
     level = {room_of(name.strip()): n for n, line in enumerate(layers) for name in line.split("|")}
-    return sorted(arrow for arrow in arrows if level[arrow.importer] >= level[arrow.imported])
+    return sorted(edge for edge in edges if level[edge.importer] >= level[edge.imported])
 
 
 def lengths(folder: Path) -> Iterator[tuple[Length, list[Length]]]:
@@ -108,21 +108,21 @@ def main() -> None:
     parser.add_argument("--package", default="trt_conformance")
     given = parser.parse_args()
     sys.path.insert(0, str(given.source))
-    modules, arrows = imports_of(given.package)
-    between = room_arrows(arrows)
+    modules, edges = imports_of(given.package)
+    between = room_edges(edges)
     measured = list(lengths(given.source / given.package))
     print(f"modules           {len(modules)}")
-    print(f"imports           {len(arrows)}, {len(circular(arrows))} of them in a circle")
+    print(f"imports           {len(edges)}, {len(cyclic(edges))} of them in a cycle")
     print(f"rooms             {len({room for module in modules if (room := room_of(module))})}")
-    print(f"arrows            {len(between)}, {len(circular(between))} of them in a circle")
-    print(f"floors            {floors(between)} of rooms, {floors(arrows)} of modules")
+    print(f"edges             {len(between)}, {len(cyclic(between))} of them in a cycle")
+    print(f"levels            {levels(between)} of rooms, {levels(edges)} of modules")
     if given.package == "trt_conformance":
         project = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
         (contract,) = (c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "layers")
         against = back_edges(between, contract["layers"])
         print(f"back edges        {len(against)}")
-        for arrow in against:
-            print(f"    {arrow.importer} -> {arrow.imported}")
+        for edge in against:
+            print(f"    {edge.importer} -> {edge.imported}")
     module, function = max(m for m, _ in measured), max(f for _, functions in measured for f in functions)
     print(f"longest module    {module.lines} lines: {module.name}")
     print(f"longest function  {function.lines} lines: {function.name}")
