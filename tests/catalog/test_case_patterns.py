@@ -122,7 +122,7 @@ def test_lint_of_chosen_cases_lists_their_faults_alone(mine: Path) -> None:
         "one/b",
     }
     said = str(lint("one/c").exception)
-    assert said == "no fault is in one/c, but 3 faults elsewhere keep the cases from being read; lint without CASE"
+    assert said == "one/c: no faults, but the cases cannot be read because of 3 faults elsewhere; lint without CASE"
 
 
 # golden diff, update and show CASE...

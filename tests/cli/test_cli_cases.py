@@ -469,7 +469,7 @@ def test_lint_names_goldens_that_are_not_committed(lint_committed: LintCommitted
 def test_lint_without_git_cannot_say_what_is_committed(lint_committed: LintCommitted) -> None:
     code, printed, message = lint_committed(None)
     assert (code, printed) == (2, "")
-    assert re.fullmatch(r"--committed: .*/golden is in no git checkout\n", message)
+    assert re.fullmatch(r"--committed: .*/golden is not in a git checkout\n", message)
 
 
 def test_starting_brings_in_nothing_heavy() -> None:

@@ -106,7 +106,7 @@ def test_a_user_follows_it(tmp_path: Path) -> None:
     lint, cpu, _, gate = commands(tmp_path / "mine")
     done = shell(lint, tmp_path)
     assert done.returncode == 2
-    assert "is in no git checkout" in done.stderr
+    assert "is not in a git checkout" in done.stderr
     commit = "git -c user.name=a -c user.email=a@example.org commit -qm first"
     assert shell(f"git init -q && git add mine && {commit} && {lint}", tmp_path).returncode == 0
     done = shell(cpu.replace("--target onnxruntime --target tensorrt_rtx", "--target numpy"), tmp_path)

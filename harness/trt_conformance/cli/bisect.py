@@ -1,4 +1,4 @@
-"""``trt-conformance bisect``: since which version a case's verdicts are what they are."""
+"""``trt-conformance bisect``: finds the version in which a case's verdicts changed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ More = Annotated[list[Path] | None, typer.Argument(metavar="[RUN...]", help="Fur
 
 
 def bisect(case: Case, over: Over, more: More = None, as_json: AsJson = False) -> None:
-    """Say since which version the verdicts of a case are what they are.
+    """Find the version in which the verdicts of a case changed.
 
-    Versions are ordered by their numbers, apart for each flavor and GPU.
+    Versions are ordered by number, separately for each flavor and GPU.
     `bisect CASE --over RUN1 RUN2 RUN3` takes any number of runs.
     """
     from trt_conformance.catalog.expectations import Expectations

@@ -75,7 +75,7 @@ def claims(
 ) -> None:
     """List the claims of NVIDIA's documents.
 
-    It says what it takes to check each, and how many cases do.
+    For each claim, it shows what a check needs, and how many cases check it.
 
     A claim that no case checks is listed with the reason.
     """
@@ -120,8 +120,8 @@ def lint(
     except CaseFileError as error:
         named = [fault for fault in error.faults if _is_named(fault, folders, patterns)]
         if not named:
-            said = f"{counted(len(error.faults), 'fault')} elsewhere keep the cases from being read"
-            raise ConformanceError(f"no fault is in {' '.join(case or ())}, but {said}; lint without CASE") from None
+            said = f"the cases cannot be read because of {counted(len(error.faults), 'fault')} elsewhere"
+            raise ConformanceError(f"{' '.join(case or ())}: no faults, but {said}; lint without CASE") from None
         faults += named
     if catalog is None or faults:
         found = CaseFileError(faults)
@@ -156,7 +156,7 @@ def _uncommitted_goldens(folder: CaseFolder) -> list[Fault]:
     """One fault per golden of a folder that differs from the last commit.
 
     Raises:
-        ConformanceError: git cannot say, because the goldens are in no checkout, or the suite in none of its own.
+        ConformanceError: git cannot tell, because the folder is not in a git checkout (the suite: of its own).
     """
     from trt_conformance.catalog.source import Fault
     from trt_conformance.checks.own_data import UNCOMMITTED
@@ -165,8 +165,8 @@ def _uncommitted_goldens(folder: CaseFolder) -> list[Fault]:
 
     changed = git.uncommitted(folder.golden)
     if changed is None:
-        what = "the suite is in no git checkout of its own"
-        what = what if folder.is_suite else f"{display(folder.golden)} is in no git checkout"
+        what = "the suite is not in a git checkout of its own"
+        what = what if folder.is_suite else f"{display(folder.golden)} is not in a git checkout"
         raise ConformanceError(f"--committed: {what}")
     return [Fault(file, 1, UNCOMMITTED) for file in changed]
 
@@ -179,7 +179,7 @@ def expand(
 ) -> None:
     """Write the rows of the covering arrays that sweeps declare.
 
-    Rows that are already stored stay.
+    Stored rows do not change.
     """
     from trt_conformance.catalog.sweeps.update import expand_all
 
@@ -199,10 +199,10 @@ def coverage(
 ) -> None:
     """List the values, pairs and triples that the sweeps cover.
 
-    It also lists which edges all cases reach.
+    It also lists which edges the cases reach: powers of two, one less and one more.
 
-    Edges are powers of two, one less and one more. Exit code 1 if a possible combination is missed, if a range between
-    edges is neither reached by any tier nor left out by the folder's unreached.toml, or if it is both.
+    Exit code 1 if a possible combination is missed, if a range between edges is not reached and not listed in the
+    folder's unreached.toml, or if a listed range is reached.
     """
     from trt_conformance.cli.coverage import facts, lines, tier_named
     from trt_conformance.cli.reach import breaks_promise, facts_of_ranges, lines_of_ranges

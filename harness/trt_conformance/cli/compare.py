@@ -68,12 +68,12 @@ class Judging:
     tolerance: Annotated[
         float | None,
         typer.Option(
-            metavar="FRACTION", min=0.001, help="The change of a latency that is tolerated.", show_default="0.02"
+            metavar="FRACTION", min=0.001, help="The largest tolerated change of a latency.", show_default="0.02"
         ),
     ] = None
     normalise: Annotated[
         bool | None,
-        typer.Option("--normalise", help="Divide latencies by that of the reference kernel timed along with them."),
+        typer.Option("--normalise", help="Divide each latency by that of the reference kernel timed with it."),
     ] = None
     across_devices: Annotated[
         bool | None, typer.Option("--across-devices", help="Compare latencies of different devices.")
@@ -117,21 +117,22 @@ def compare(
 ) -> None:
     """List what changed from one run to another.
 
-    This covers results, output bits, GPU kernels, precisions, use of the
-    error bound, what engines cost, versions, and cases that only one run has.
+    This covers results, output bits, GPU kernels, precisions, fractions of
+    the error bound, what engines cost, versions, and cases that only one run
+    has.
 
     Targets of different versions are paired if the match is unambiguous.
 
-    With --shared, runs that chose different cases are compared in those that
-    both chose. Do not gate with it: a check that is missing is no pass.
+    With --shared, only the checks that both runs have are compared. Do not
+    gate with it: a missing check has not passed.
 
     Exit codes with --gate: 1 if a check newly fails or errs, or passed in
-    BASE and is missing or not run in NEW, a latency became longer, or an
-    engine costs more than a tolerance that was stated; 3 if the only problem
-    is latencies that cannot be distinguished or compared, or a tolerance for
-    what no engine of both runs tells; 4 if BASE is omitted and no run has been
-    accepted; 0 otherwise. A pass that becomes unsupported is listed and does
-    not fail the gate.
+    BASE and is missing or not run in NEW, if a latency became longer, or if
+    an engine costs more than a given tolerance allows; 3 if the only problem
+    is that latencies cannot be distinguished or compared, or that no engine
+    has the figure of a tolerance in both runs; 4 if BASE is omitted and no run
+    has been accepted; 0 otherwise. A check that passed and is now unsupported
+    is listed, and does not fail the gate.
 
     Exit code 2, with or without --gate, if a record cannot be read.
     """

@@ -47,16 +47,16 @@ def duration(text: str) -> float:
 TargetName = Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")]
 ForTime = Annotated[str, typer.Option("--time", metavar="TIME", help="How long to search: 90s, 30m, 8h.")]
 MostDraws = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Stop after so many draws.", show_default="no limit")
+    int | None, typer.Option(min=1, metavar="N", help="Stop after N draws.", show_default="no limit")
 ]
 Seed = Annotated[
     int | None, typer.Option(metavar="N", min=0, help="Determines every draw.", show_default="a random number")
 ]
 Focus = Annotated[
-    str, typer.Option(metavar="WORD", help="A precision that every draw has, or a theme that each begins with.")
+    str, typer.Option(metavar="WORD", help="A precision for every draw, or a theme that each begins with.")
 ]
-Near = Annotated[str, typer.Option(metavar="CASE", help="Draw variations of a case, of --cases if that is given.")]
-Against = Annotated[str, typer.Option(metavar="NAME", help="A second target, which judges each find, too.")]
+Near = Annotated[str, typer.Option(metavar="CASE", help="Draw variations of this case (of --cases, if given).")]
+Against = Annotated[str, typer.Option(metavar="NAME", help="A second target that also judges each find.")]
 Resume = Annotated[
     Path | None, typer.Option(metavar="RUN", help="Continue the search of a record, in the same record.")
 ]
@@ -67,7 +67,7 @@ Jobs = Annotated[
     ),
 ]
 RecordRoot = Annotated[
-    Path, typer.Option(metavar="DIR", help="Folder in which the record is written.", show_default="reports/runs")
+    Path, typer.Option(metavar="DIR", help="The folder for the record.", show_default="reports/runs")
 ]
 
 
@@ -87,11 +87,11 @@ def explore(
 ) -> None:
     """Draw cases at random, judge them, and shrink those that fail.
 
-    Each fault that no earlier one explains is a find: it is made as small
-    as possible and written as a case file beside the record.
+    A fault that no earlier find explains is a new find: its case is shrunk
+    and written as a case file beside the record.
 
-    The known differences of the suite, and those of --cases, are no finds
-    where they are stated by a condition.
+    A fault that matches a condition in the known differences, of the suite
+    or of --cases, is not a find.
 
     Exit code 0 if nothing was found, 1 if there are finds, 130 after
     Ctrl-C; 2 for wrong arguments.

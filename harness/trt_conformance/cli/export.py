@@ -41,11 +41,11 @@ Output = Annotated[
 def export(run: Run, form: Chosen, output: Output = None, cases: Cases = None) -> None:
     """Write a run in the formats of other programs.
 
-    JUnit XML, Markdown, CSV, Parquet, Prometheus metrics, and JSON for benchmark programs:
+    The formats are JUnit XML, Markdown, CSV, Parquet, Prometheus metrics, and JSON for benchmark programs.
 
-    github-benchmark has latencies for github-action-benchmark's tool customSmallerIsBetter, github-benchmark-engines
-    bytes of plans and device memory for the same, github-benchmark-counts what passes for its customBiggerIsBetter,
-    and pytest-benchmark latencies for pytest-benchmark's compare.
+    Three formats are for github-action-benchmark: github-benchmark has latencies, and github-benchmark-engines sizes of
+    plans and device memory (tool customSmallerIsBetter); github-benchmark-counts has numbers of passes (tool
+    customBiggerIsBetter). pytest-benchmark has latencies for `pytest-benchmark compare`.
     """
     from trt_conformance.results import report as reports
     from trt_conformance.results.record.record import read_record

@@ -43,7 +43,7 @@ app.command()(golden_archive.pack)
 app.command()(golden_archive.unpack)
 
 Archive = Annotated[
-    Path | None, typer.Option("--archive", metavar="FILE", help="Compare the files with this archive's instead.")
+    Path | None, typer.Option("--archive", metavar="FILE", help="Compare the files with those of this archive instead.")
 ]
 
 
@@ -107,9 +107,9 @@ def diff(case: Patterns = None, cases: Cases = None, golden: Golden = None, as_j
 
 @app.command()
 def update(case: Patterns = None, cases: Cases = None, golden: Golden = None, as_json: AsJson = False) -> None:
-    """Write the goldens that the cases call for: tensors and hashes.
+    """Write the goldens that the cases need: tensors and hashes.
 
-    A golden that is correct is not written again. Goldens that no case
+    Correct goldens are not written again. Goldens that no case
     uses are removed only if no CASE is given.
     """
     from trt_conformance.golden import update as write_goldens
@@ -131,7 +131,7 @@ def _chosen(catalog: Catalog, patterns: Sequence[str] | None) -> Iterator[tuple[
 @app.command()
 def show(
     case: Annotated[
-        list[str], typer.Argument(metavar="CASE...", help=f"{PATTERN_HELP} Or a golden file, which ends in .h5.")
+        list[str], typer.Argument(metavar="CASE...", help=f"{PATTERN_HELP} Or a golden file (.h5).")
     ],
     cases: Cases = None,
     golden: Golden = None,
@@ -139,11 +139,11 @@ def show(
 ) -> None:
     """Show goldens: their origin, and their values or their hash.
 
-    Values are rounded. With a hash are the output's shape and its first,
-    middle and last value.
+    Values are rounded. A hash is shown with the output's shape and its
+    first, middle and last value.
 
     Goldens of a case must be listed in the manifest. A golden file that
-    is given as such is shown whether it is listed or not.
+    is named directly is shown even if it is not listed.
     """
     from trt_conformance.golden.show import as_json as to_json
 
@@ -222,7 +222,7 @@ def _print_case(case: Case) -> None:
 
 
 def _hashed(case: Case) -> dict[str, HashEntry]:
-    """The hash of a case's output by its file, where that is how its golden is kept and there is one."""
+    """The hash of a case's output, by the hash's file; empty if the golden is not a hash or has not been written."""
     from trt_conformance.catalog.golden_kind import golden_kind
     from trt_conformance.golden import hashes
 

@@ -18,8 +18,8 @@ Folder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A n
 def pack(output: PackedFile, golden: Store = None) -> None:
     """Write the goldens as one archive for a release.
 
-    It has the SHA-256 of every file. Equal goldens give equal bytes. FILE.sha256, beside it, is what
-    `sha256sum --check` reads.
+    It has the SHA-256 of every file. Equal goldens give equal bytes. FILE.sha256 is written beside it, for
+    `sha256sum --check`.
     """
     from trt_conformance.core.paths import GOLDEN, relative
     from trt_conformance.golden.archive import pack as write_archive
@@ -31,7 +31,7 @@ def pack(output: PackedFile, golden: Store = None) -> None:
 
 
 def unpack(archive: Archive, output: Folder) -> None:
-    """Check an archive of goldens by its sums, and unpack it.
+    """Check the checksums of an archive of goldens, and unpack it.
 
     Nothing is written if a file is damaged.
     """

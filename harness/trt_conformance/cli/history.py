@@ -1,4 +1,4 @@
-"""``trt-conformance history``: trends of latency, of the error bound's use and of engines' sizes over many runs."""
+"""``trt-conformance history``: trends of latencies, error fractions and engine sizes over many runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Cases = Annotated[
     typer.Option(
         "--case",
         metavar="GLOB",
-        help="Show these cases alone, in the HTML file with all trends of a case together. Repeatable.",
+        help="Show only these cases. The HTML file shows all trends of a case together. Repeatable.",
     ),
 ]
 
@@ -44,8 +44,8 @@ def history(
 
     This covers latencies, error fractions, and sizes of engines.
 
-    Latencies are listed with the standard error of their median, and
-    the changes of versions and devices that came with the largest step.
+    Latencies are listed with the standard error of their median, and with
+    the version and device changes at their largest step.
     """
     from trt_conformance.core.paths import relative
     from trt_conformance.results import history as histories

@@ -52,10 +52,10 @@ Precisions = Annotated[
 ]
 Shapes = Annotated[
     list[str] | None,
-    typer.Option(metavar="INPUT:SIZES", help="The shape of a model's dynamic input, as x:1x3x224x224. Repeatable."),
+    typer.Option(metavar="INPUT:SIZES", help="The shape of a model's dynamic input, such as x:1x3x224x224. Repeatable."),
 ]
 WeightsFrom = Annotated[
-    Weights, typer.Option(help="Generated weights, or those of the model, which are stored beside the case file.")
+    Weights, typer.Option(help="Generated weights, or the model's own, stored beside the case file.")
 ]
 Limit = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="At most this many different convolutions of each source.")
@@ -64,7 +64,7 @@ Latency = Annotated[
     bool,
     typer.Option(
         "--latency/--no-latency",
-        help="Whether the cases are timed ones, which only runs with --latency take, or are checked in every run.",
+        help="Timed cases, which run only with --latency, or cases that every run checks.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace case files that exist.")]
@@ -82,10 +82,10 @@ def import_cases(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make cases of the convolutions in a model or a list.
+    """Make cases from the convolutions in a model or a list.
 
-    Equal convolutions become one case, which says how often they occur. What no case can state is listed with the
-    reason. Nothing is written if a source cannot be read.
+    Equal convolutions become one case, which says how often they occur. Convolutions that a case cannot express are
+    listed with the reason. Nothing is written if a source cannot be read.
     """
     from trt_conformance.catalog.imports.case_files import Choices, case_file, file_stem
     from trt_conformance.catalog.imports.folder import write_all

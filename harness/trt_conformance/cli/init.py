@@ -1,4 +1,4 @@
-"""``trt-conformance init``: makes a folder for cases of one's own, with an example and its golden."""
+"""``trt-conformance init``: creates a folder for your own cases, with an example and its golden."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ DATA = Path(__file__).with_name("own_cases")
 NAMES = {"gitignore": ".gitignore"}
 """Files that have another name in the new folder."""
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make. It may exist if it is empty.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder to create. It may exist if it is empty.")]
 
 
 def init(folder: Folder) -> None:
-    """Make a folder for cases of your own.
+    """Create a folder for your own cases.
 
-    It has an example case with its golden, the settings of the CI gate,
-    and a CI file.
+    It contains an example case with its golden, the settings of the CI
+    gate, and a CI file.
     """
     from trt_conformance.catalog.imports.folder import write_all
 

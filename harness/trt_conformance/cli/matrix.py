@@ -1,4 +1,4 @@
-"""``trt-conformance matrix``: versions side by side, and what changed between neighbors."""
+"""``trt-conformance matrix``: versions side by side, and what changed between consecutive versions."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Only = Annotated[
 
 
 def matrix(runs: Runs, output: Output = None, target: Only = "*", as_json: AsJson = False) -> None:
-    """Set the runs of several versions side by side.
+    """Show the runs of several versions side by side.
 
     Tables list claims, families of cases and known differences.
 
-    Each change between two neighboring versions of one flavor on one GPU is
+    Each change between two consecutive versions of one flavor on one GPU is
     one line: what began or ended, became slower or faster, larger or smaller;
     its cause, and its smallest case. Several runs of one version count as one.
     """

@@ -61,20 +61,20 @@ Jobs = Annotated[
         metavar="N",
         min=1,
         max=MOST_JOBS,
-        help="How many builds at the same time; with several, nothing is timed.",
+        help="Builds at the same time; with several, nothing is timed.",
         show_default="1; 4 with --every-tactic",
     ),
 ]
 Budget = Annotated[
     float | None,
-    typer.Option(min=1.0, metavar="SECONDS", help="Start no build after so many seconds.", show_default="none"),
+    typer.Option(min=1.0, metavar="SECONDS", help="Start no further build after this time.", show_default="none"),
 ]
 Tactics = Annotated[
     str,
     typer.Option(metavar="WORD", help="How long TensorRT searches for GPU kernels: fast, default or exhaustive."),
 ]
 RecordRoot = Annotated[
-    Path, typer.Option(metavar="DIR", help="Folder in which the record is written.", show_default="reports/runs")
+    Path, typer.Option(metavar="DIR", help="The folder for the record.", show_default="reports/runs")
 ]
 
 
@@ -94,13 +94,13 @@ def rebuild(
 ) -> None:
     """Build cases many times without any cache, and judge every engine.
 
-    Which GPU kernels were chosen how often, whether the bits of the
-    output differ between builds, and how much slower the slowest choice
-    is than the fastest.
+    The record says which GPU kernels were chosen and how often, whether
+    the output bits differ between builds, and how much slower the
+    slowest choice is than the fastest.
 
-    With --every-tactic, each case is built with each of the tactics that
-    the builder could choose from for the convolution, also those that
-    its timings never make it choose.
+    With --every-tactic, each case is built with each tactic that the
+    builder could choose for the convolution, including those that its
+    timings never select.
 
     Exit code 1 if an output is beyond its bound or a build fails.
     """

@@ -21,8 +21,8 @@ Output = Annotated[
 def report(runs: Runs, output: Output = None, cases: Cases = None) -> None:
     """Write a report of one or more runs: one self-contained HTML file.
 
-    The report of one run says what changed since the last run of its targets,
-    if there is an earlier one beside it or an accepted one.
+    The report of one run also shows what changed since the previous run of its
+    targets in the same folder, or since the accepted one.
     """
     from trt_conformance.core.paths import ACCEPTED, relative
     from trt_conformance.results import report as reports

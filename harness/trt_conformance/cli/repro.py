@@ -30,8 +30,8 @@ def repro(
 ) -> None:
     """Write a bug report for a case that failed on TensorRT.
 
-    The folder has a program that needs only TensorRT, NumPy and cuda-python, and exits with 1 where TensorRT differs
-    from what is expected; the ONNX model, with commands of trtexec and Polygraphy; and the text of an issue.
+    The folder contains a program that needs only TensorRT, NumPy and cuda-python, and exits with 1 if TensorRT differs
+    from what is expected; the ONNX model, with commands for trtexec and Polygraphy; and the text of an issue.
     """
     from trt_conformance.core.words import closest
     from trt_conformance.repro.package import write_repro

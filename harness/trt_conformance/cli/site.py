@@ -21,10 +21,10 @@ Output = Annotated[
 def site(runs: Runs, output: Output) -> None:
     """Write a static site about many runs.
 
-    It shows versions, GPUs, claims, families of cases, latencies over runs, and has badges.
+    It shows versions, GPUs, claims, families of cases and latencies over runs, and has badges.
 
-    It needs no server and loads nothing. The folder is replaced as a whole,
-    and only if it is a site.
+    It needs no server and loads nothing from other sites. An existing folder
+    is replaced completely, and only if it is such a site.
     """
     from trt_conformance.core.paths import relative
     from trt_conformance.core.words import counted, one_line

@@ -116,7 +116,7 @@ def read_options(config: pytest.Config) -> RunOptions:
 def _folders(cases: list[str], golden: str | None) -> tuple[CaseFolder, ...]:
     """The folders of cases that were named; the suite's own if none was."""
     if golden is not None and len(cases) != 1:
-        raise pytest.UsageError("--golden names the goldens of one folder of cases: give one --cases with it")
+        raise pytest.UsageError("--golden names the goldens of one folder of cases: give exactly one --cases with it")
     store = None if golden is None else Path(golden)
     return tuple(CaseFolder.at(Path(path), store) for path in cases) or (SUITE,)
 
@@ -168,7 +168,7 @@ def _add_selection(group: pytest.OptionGroup) -> None:
         default=[],
         metavar="NAME",
         help="implementation under test: tensorrt, tensorrt_rtx, onnxruntime, torch, numpy, a full name, or "
-        "path/to/file.py:Class; repeatable; by default every one that works on this machine",
+        "path/to/file.py:Class; repeatable (default: all that work on this machine)",
     )
     group.addoption(
         "--case",
@@ -222,8 +222,8 @@ def _add_latency(group: pytest.OptionGroup) -> None:
         type=_size,
         default=default_limit(),
         metavar="SIZE",
-        help="memory that the tensors of one case, its reference among them, may take in this process, such as 8GiB; "
-        "larger cases are compared in pieces, and those that do not fit even so are not run "
+        help="memory that the tensors of one case, including its reference, may take in this process, such as 8GiB; "
+        "larger cases are compared in pieces, and are not run if a single piece does not fit "
         f"(default: 1/{SHARE} of this machine's memory, {size_text(default_limit())})",
     )
     group.addoption(
@@ -232,22 +232,22 @@ def _add_latency(group: pytest.OptionGroup) -> None:
         const="full",
         type=_latency,
         metavar="off|quick|full",
-        help="full also runs the timed cases, and measures their latency until it is precise; quick times each case in "
-        "about 10 ms once its values are judged; --latency alone is full "
-        "(default: quick where a target runs on a GPU, else off)",
+        help="quick times each case in about 10 ms after its values are judged; full also runs the timed cases, and "
+        "measures their latency until it is precise; --latency alone means full "
+        "(default: quick if a target runs on a GPU, else off)",
     )
     group.addoption(
         "--latency-mode",
         action="append",
         default=[],
         choices=MODES,
-        help="what a full latency times; repeatable; by default graph on a GPU, host on a CPU",
+        help="timing mode of full latencies; repeatable (default: graph on a GPU, host on a CPU)",
     )
     group.addoption(
         "--cold",
         choices=COLDS,
-        help="empty the caches before each sample of a full latency; with weights, the input is in them again, as "
-        "behind another layer",
+        help="empty the caches before each sample of a full latency; with weights, the input is then written again, "
+        "so that it is cached and the weights are not, as after another layer",
     )
     group.addoption("--cold-l2", dest="cold", action="store_const", const="all", help="the same as --cold all")
     group.addoption(
@@ -274,7 +274,7 @@ def _add_building(group: pytest.OptionGroup) -> None:
         default=(),
         metavar="NAMES",
         help="take GPU kernels only from these members of TensorRT's TacticSource, separated by commas, for example "
-        "EDGE_MASK_CONVOLUTIONS,JIT_CONVOLUTIONS where cuBLAS and cuDNN are not installed; needs --target "
+        "EDGE_MASK_CONVOLUTIONS,JIT_CONVOLUTIONS if cuBLAS and cuDNN are not installed; needs --target "
         "(default: TensorRT's own choice)",
     )
     group.addoption(
@@ -313,7 +313,7 @@ def _add_output(group: pytest.OptionGroup) -> None:
         "--record-root",
         default=str(RUNS),
         metavar="DIR",
-        help="folder in which the run's record is written; write --record-root=DIR",
+        help="folder for the run's record; write --record-root=DIR",
     )
     group.addoption("--no-record", action="store_true", help="do not write a run record")
     group.addoption(
