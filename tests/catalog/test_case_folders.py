@@ -134,7 +134,7 @@ def test_no_folder_is_read_twice(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "a")
     assert "is named twice" in refusal(outer, CaseFolder.at(tmp_path / "link"))
     for folders in ((outer, inner), (inner, outer)):
-        assert refusal(*folders) == f"{inner.name} lies in {outer.name}: name the outer folder alone"
+        assert refusal(*folders) == f"{inner.name} is inside {outer.name}: name only the outer folder"
 
 
 def test_each_folder_has_its_own_goldens(tmp_path):

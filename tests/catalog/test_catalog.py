@@ -299,7 +299,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     # Q and DQ on one operand, of two scales, and wrong ones.
     "something wrong that is accepted": (
         [*SCALED, "quantize.input = 1.0", "quantize.wrong.input_scale = 0.0  # here"],
-        "quantize.wrong: what is wrong is refused, so the case needs reject with the error",
+        "quantize.wrong: the network must be refused, so the case needs reject with the error",
     ),
     "one operand and a quantized output": (
         ["quantize.input = 1.0  # here", *SCALED, "exact = true", 'quantize.only = "kernel"', "quantize.output = 1.0"],
@@ -315,7 +315,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "half tensors around the caller's Q": (
         [*SCALED, "quantize.input = 1.0", "quantize.io_quantization = true  # here", 'quantize.between = "float16"'],
-        "quantize.between: the caller's own Q and DQ have float32 tensors",
+        "quantize.between: cannot be combined with io_quantization, whose Q and DQ have float32 tensors",
     ),
     "two scales of DQ for one of Q": (
         [*SCALED, "quantize.input = 1.0", "exact = true", "quantize.dequantize.kernel = [1.0, 2.0]  # here"],
@@ -389,7 +389,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "a further layer of a large window": (
         ['epilogue = [{ op = "convolution", layer = { shape = [1, 1, 1, 4], fill = "uniform" } }]  # here'],
-        "shape: windows of further layers are of up to 3",
+        "shape: windows of further layers may have at most 3",
     ),
     "a further layer that does not fit": (
         ['epilogue = [{ op = "convolution", layer = { shape = [1, 2, 1, 1], fill = "uniform" } }]  # here'],
@@ -403,7 +403,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "a scale of a further layer of floats": (
         ['epilogue = [{ op = "convolution", layer = { shape = [1, 1, 1, 1], fill = "ones", scale = [1.0] } }]  # here'],
-        "scale: the kernel of a quantized case needs it, and that of another case has none",
+        "scale: required in a quantized case, and not allowed in others",
     ),
     "an exact further layer": (
         [
@@ -459,7 +459,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "a cast of a fraction": (
         ['input = { shape = [1, 1, 6, 9], fill = "uniform" }  # here', 'prologue = [{ op = "cast" }]'],
-        "input: cast is from uint8, so the values must be integers of 0 to 255",
+        "input: cast reads uint8, so the values must be integers of 0 to 255",
     ),
     "a cast behind a ReLU": (
         ['prologue = [{ op = "relu" }, { op = "cast" }]  # here'],
@@ -467,7 +467,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "a timed prologue": (
         ["latency = true", 'prologue = [{ op = "relu" }]  # here'],
-        "prologue: timed cases, large cases and those of special_values have none",
+        "prologue: not allowed in cases with latency, large or special_values",
     ),
     "an addend that nothing reads": (
         ['addend = { shape = [1, 1, 4, 7], fill = "ones" }  # here'],
@@ -475,7 +475,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "an addend that is not there": (
         ['epilogue = [{ op = "add", of = "addend" }]  # here'],
-        "add of the addend: the case has no addend",
+        "add: the case has no addend",
     ),
     "an addend of another shape": (
         ['addend = { shape = [1, 1, 4, 6], fill = "ones" }', 'epilogue = [{ op = "add", of = "addend" }]  # here'],
@@ -495,7 +495,7 @@ BAD: dict[str, tuple[list[str], str]] = {
             'addend = { shape = [1, 1, 4, 7], fill = "ones" }  # here',
             'epilogue = [{ op = "add", of = "addend" }]',
         ],
-        "addend: timed and large cases read one input",
+        "addend: timed and large cases have one input",
     ),
     "a Q of floats": (
         ['epilogue = [{ op = "quantize", scale = [0.5] }]  # here'],
@@ -514,7 +514,7 @@ BAD: dict[str, tuple[list[str], str]] = {
         "of_scale: only add, min, max have an operand that is quantized, not relu",
     ),
     # How the network is built.
-    "a flag twice": (['builder.flags = ["REFIT", "REFIT"]  # here'], "builder.flags: one is listed twice"),
+    "a flag twice": (['builder.flags = ["REFIT", "REFIT"]  # here'], "builder.flags: a value is listed twice"),
     "an unknown flag": (['builder.flags = ["REFITT"]  # here'], 'unknown value "REFITT"; did you mean "REFIT"?'),
     "the flag FP16 of a strongly typed network": (
         ['builder.flags = ["FP16"]  # here'],
@@ -522,7 +522,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "the flag BF16 before a ReLU": (
         ['typing = "weak"', 'epilogue = [{ op = "relu" }]', 'builder.flags = ["BF16"]  # here'],
-        "builder.flags: under FP16 and BF16 only a layer alone has a bound",
+        "builder.flags: with FP16 or BF16 there is a bound only if the layer is alone",
     ),
     "a level beyond 5": (
         ["builder.builder_optimization_level = 6  # here"],
@@ -547,7 +547,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a further input that is accepted": (["network.set_input = 3  # here"], "network.set_input: a further input is"),
     "a bias that is reset and stays": (
         ['network.bias_reset = "trt.Weights()"  # here', 'bias.fill = "ones"'],
-        "network.bias_reset: the layer ends without a bias, so the case has none",
+        "network.bias_reset: the layer ends up without a bias, so the case must have none",
     ),
     "a runtime kernel by the constructor": (
         ['network.runtime = ["kernel"]  # here'],
@@ -563,7 +563,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     ),
     "a runtime kernel that is timed": (
         ['network.runtime = ["kernel"]  # here', 'weights = "set_input"', "latency = true"],
-        "network.runtime: timed and large cases read one input",
+        "network.runtime: timed and large cases have one input",
     ),
     "another activation of a dynamic network": (
         [
@@ -688,7 +688,7 @@ BAD: dict[str, tuple[list[str], str]] = {
             "quantize = { input = 1.0, kernel = [1.0], io_quantization = true }",
             'epilogue = [{ op = "relu" }]  # here',
         ],
-        "epilogue: with quantize.io_quantization the network ends in the layer or its Q",
+        "epilogue: with quantize.io_quantization the network must end with the layer or its Q",
     ),
     "CHW4 of a float output": (
         [
@@ -743,7 +743,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "dynamic min of rank 3": (dynamic("min", "[1, 1, 3]"), "dynamic.min has 3 dimensions, but input.shape has 4"),
     "dynamic run of rank 5": (dynamic("run", "[[1, 1, 1, 3, 9]]"), "dynamic.run[0] has 5 dimensions"),
     "no dynamic dimension": (dynamic("shape", "[1, 1, 6, 9]"), "dynamic.shape: [1, 1, 6, 9] has no -1"),
-    "dynamic dimension -2": (dynamic("shape", "[1, 1, -1, -2]"), "may have only -1 and sizes of at least 1"),
+    "dynamic dimension -2": (dynamic("shape", "[1, 1, -1, -2]"), "may contain only -1 and sizes of at least 1"),
     "opt above max": (dynamic("opt", "[1, 1, 13, 9]"), "dynamic.opt [1, 1, 13, 9] is outside the profile"),
     "min above max": (dynamic("max", "[1, 1, 2, 9]"), "dynamic.max [1, 1, 2, 9] is outside the profile"),
     "run above max": (
@@ -986,7 +986,7 @@ def test_case_that_names_neither_claim_nor_source(tmp_path: Path) -> None:
 
 def test_claim_that_no_case_names(tmp_path: Path) -> None:
     write(tmp_path, one=HEADER + CASE, claims="# text\n" + CLAIMS)
-    text = 'no case checks the claim "stride_nd.h2_w2": write one, or say why not in "unchecked"'
+    text = 'no case checks the claim "stride_nd.h2_w2": write one, or give the reason in "unchecked"'
     assert faults(tmp_path) == [("claims.toml", 2, text)]
 
 

@@ -178,9 +178,9 @@ def lint(folder, *lines, **changed):
         (["where = { channels = [] }"], 1, "where.channels: needs at least 1 value, got 0"),
         (["where = { quantized_output = 1 }"], 1, "where.quantized_output: expected true or false, got 1"),
         (['where = "int8"'], 1, 'where: expected a table, got "int8"'),
-        (['where = { precision = "fp16" }'], 1, "where: holds for no case"),
+        (['where = { precision = "fp16" }'], 1, "where: matches no case"),
         (['where = { precision = "int8" }', 'also = ["no/such"]'], 2, 'also: "no/such" matches no case'),
-        ([], 0, '"cases" or "where" is needed: which cases differ'),
+        ([], 0, '"cases" or "where" is required: it says which cases differ'),
     ],
 )
 def test_a_malformed_condition_is_a_fault_with_its_line(lines, after, message, tmp_path):
@@ -193,7 +193,7 @@ def test_a_pattern_of_which_no_case_meets_the_condition_is_a_fault(tmp_path):
     case, other = make_case(**GROUPS), make_case(id="layers/other")
     lint(tmp_path, 'where = { precision = "int8" }', 'cases = ["layers/groups-int8", "layers/other-*"]')
     faults = read_expectations(tmp_path, [case.id, other.id], [case, other])[1]
-    assert [fault.message for fault in faults] == ['cases: `where` holds for no case of "layers/other-*"']
+    assert [fault.message for fault in faults] == ['cases: `where` matches no case of "layers/other-*"']
 
 
 def test_the_suites_conditions_know_what_the_lists_of_ids_knew():

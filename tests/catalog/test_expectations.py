@@ -154,4 +154,4 @@ def test_every_check_of_a_target_may_be_expected(tmp_path):
 @pytest.mark.parametrize("check", DATA_CHECKS)
 def test_a_check_of_the_suites_own_data_cannot_be_expected(check, tmp_path):
     _, (fault,) = with_checks(tmp_path, check)
-    assert fault.endswith(f'checks: the check "{check}" is of the suite\'s own data, and of no target')
+    assert fault.endswith(f'checks: the check "{check}" is about the suite\'s own data, not about a target')

@@ -30,7 +30,7 @@ REJECT = 'reject.phase = "run"\nreject.error = "weights are refused"\n'
         (REFIT + KERNEL + 'refit.bias = { fill = "ramp" }\n', 11, "refit.bias: the case has no bias"),
         (REFIT + 'refit.kernel = { fill = "exact_integers", seed = 2 }\n', 10, "these are the case's own weights"),
         ('builder.flags = ["STRIP_PLAN"]\n' + KERNEL, 10, 'takes "the same" weights only'),
-        (REFIT + 'refit.kernel = "the same"\n', 10, "show something only of a stripped plan"),
+        (REFIT + 'refit.kernel = "the same"\n', 10, "are useful only for a stripped plan"),
         (REFIT + KERNEL + 'refit.wrong.role = "BIAS"\n', 11, "the case needs reject with the error"),
         (REFIT + KERNEL + "large = true\n", 10, "a timed or large case is built with its own weights"),
         (REFIT + KERNEL + "refit.wrong.count = -1\n", 11, "refit.wrong.count"),

@@ -64,7 +64,7 @@ CENTER = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
                 "kernel": {"shape": [4, 2, 2, 2], "fill": "exact_integers", "seed": 4},
                 "set": {"num_groups": 2},
             },
-            "each of the 2 groups reads the channels of the next",
+            "each of the 2 groups reads the channels of the next group",
         ),
         (
             {
@@ -108,7 +108,7 @@ CENTER = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
             },
             "the output stays the same if the bias is dropped",
         ),
-        ({"bias": {"values": [3.0] * 4}}, "each map has the bias of the one before"),
+        ({"bias": {"values": [3.0] * 4}}, "each map gets the bias of the previous map"),
         ({"kernel": {"shape": [4, 4, 1, 3], "values": SYMMETRIC}}, "the kernel is flipped on spatial axis 1"),
         (
             {"kernel": {"shape": [4, 4, 1, 1], "values": [v for m in range(4) for v in [m + 1.0] * 4]}},

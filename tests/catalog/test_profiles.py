@@ -50,7 +50,7 @@ def test_the_rules_take_their_cases_and_extended_has_those_of_core(tmp_path):
             'cases = ["convolutions"]',
             r'profiles.toml:5: cases: "convolutions" matches no case',
         ),
-        ('precision = "fp32"', 'precision = "fp8"', r"profiles.toml:5: core: takes no case"),
+        ('precision = "fp32"', 'precision = "fp8"', r"profiles.toml:5: core: selects no case"),
         ('precision = "fp32"', 'precision = "fp33"', r"profiles.toml:5: "),
         ("extended =", "extend =", r'profiles.toml:6: unknown key "extend"; did you mean "extended"\?'),
         ("[[profile]]", "[[profiles]]", r'profiles.toml:2: unknown key "profiles"'),
@@ -89,5 +89,5 @@ def test_linting_the_suite_checks_its_profiles(monkeypatch):
     linting.lint_folders()
     narrower = tuple(case for case in suite_catalog().cases if case.precision != "fp8")
     monkeypatch.setattr(linting, "load_catalog", lambda *folders: Catalog(narrower, {}))
-    with pytest.raises(CaseFileError, match=r"cases/profiles.toml:\d+: core: takes no case"):
+    with pytest.raises(CaseFileError, match=r"cases/profiles.toml:\d+: core: selects no case"):
         linting.lint_folders()

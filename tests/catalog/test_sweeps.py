@@ -587,7 +587,7 @@ FAULTS = {
     ),
     "value that a rule has, too": (
         HEAD + '[axis.channels]\nedges = { setting = "channels", prefix = "c", also = [3] }\nc3 = {} # here\n',
-        "the axis has it by rule, too",
+        "the axis also has it by rule",
     ),
     "each of no axis": (HEAD + PAIRWISE + 'each = ["rnk"] # here\n', 'did you mean "rank"?'),
     "each of a matrix": (HEAD + MATRIX + 'each = ["rank"] # here\n', "a matrix has every combination anyway"),

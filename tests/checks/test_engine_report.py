@@ -72,7 +72,7 @@ def test_an_engine_that_says_what_the_case_states_passes() -> None:
         (("input", "shape"), [-1, 4, 6, 9], "shape of the input is [-1, 4, 6, 9], but should be [1, 4, 6, 9]"),
         (("refittable",), True, "refittable is True, but should be False"),
         (("num_optimization_profiles",), 2, "num_optimization_profiles is 2, but should be 1"),
-        (("context_shapes", 0, 1), [-1, 8, 4, 7], "the context says the shapes [1, 4, 6, 9] and [-1, 8, 4, 7]"),
+        (("context_shapes", 0, 1), [-1, 8, 4, 7], "the context reports the shapes [1, 4, 6, 9] and [-1, 8, 4, 7]"),
     ],
 )
 def test_an_engine_that_says_otherwise_fails(place: tuple[Any, ...], value: Any, text: str) -> None:

@@ -141,7 +141,7 @@ def test_exhausted_memory_is_not_a_fault(monkeypatch: pytest.MonkeyPatch) -> Non
     found = judged(IMAGES, None)
     assert (found.status, found.message) == (
         "not run",
-        "the memory is exhausted (Unable to allocate 12 GiB); lower --memory-limit",
+        "out of memory (Unable to allocate 12 GiB); lower --memory-limit",
     )
 
 

@@ -146,7 +146,7 @@ def test_a_plan_with_a_runtime_in_it_is_judged_by_its_weights():
     found = judged(compatible, plan_bytes=10**8)
     assert (found.status, found.message) == (
         "unsupported",
-        "the plan contains a runtime; the engine does not tell its weights",
+        "the plan contains a runtime; the engine does not report its weights",
     )
 
 

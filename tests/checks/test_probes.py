@@ -239,7 +239,7 @@ def test_values_of_narrow_operands():
     [
         ({"fp32": 1.0}, "expected at least two names"),
         ({"fp32": 1.0, "tf32": 1.0}, "at least two names with different values"),
-        ({"fp32": 1.0, "tf32": 2.0}, "no value is that of the reference, 9.0"),
+        ({"fp32": 1.0, "tf32": 2.0}, "no value equals that of the reference, 9.0"),
     ],
 )
 def test_lint_refuses_a_probe_that_distinguishes_nothing(values, fault):

@@ -234,7 +234,10 @@ def test_ctrl_c_leaves_a_whole_record(tmp_path, monkeypatch):
         (["--near", "layers/window_of_one_axis"], "--near: "),
         (["--resume", "none.jsonl"], "none.jsonl: no such file or folder"),
         (["--resume", RECORD], "not the record of a search: `trt-conformance explore` did not write it"),
-        (["--resume", RECORD, "--seed", 3], "--seed: a search that is resumed has that of its record; leave it out"),
+        (
+            ["--resume", RECORD, "--seed", 3],
+            "--seed: a resumed search uses the value of its record; leave this option out",
+        ),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, arguments, message):
@@ -248,7 +251,7 @@ def test_a_search_of_another_target_is_not_resumed(tmp_path):
     invoke(tmp_path, *FLIPPED, "--draws", 1)
     (path,) = tmp_path.rglob("record.jsonl")
     done = invoke(tmp_path, "--target", "numpy", "--resume", path)
-    assert "--resume: the record is of flipped-kernel, and the target is numpy" in str(done.exception)
+    assert "--resume: the record's target is flipped-kernel, not numpy" in str(done.exception)
 
 
 def test_durations():

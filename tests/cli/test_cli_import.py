@@ -31,7 +31,7 @@ def shapes(tmp_path: Path) -> Path:
 def test_it_says_what_became_cases_and_what_did_not(shapes, tmp_path):
     assert run(shapes, "-o", tmp_path / "mine").splitlines() == [
         f"shapes_net: 3 of 4 convolutions, as 2 cases in {tmp_path}/mine/shapes_net.toml",
-        "  left out: 1 (line 3): it has benchdnn's option --dir, which no case can state",
+        "  left out: 1 (line 3): it has benchdnn's option --dir, which a case cannot express",
     ]
     assert 'id = "a"' in (tmp_path / "mine" / "shapes_net.toml").read_text()
 
@@ -68,7 +68,9 @@ def test_an_unknown_precision_is_refused(shapes, tmp_path):
 
 def test_a_source_of_which_nothing_can_be_a_case_is_refused_with_the_reasons(tmp_path):
     (tmp_path / "shapes_net").write_text("--dir=BWD_D mb1ic3ih8oc4kh1\n")
-    message = r"(?s)0 of 1 convolution\n  left out: 1 .*--dir.*nothing is written: no convolution can be a case"
+    message = (
+        r"(?s)0 of 1 convolution\n  left out: 1 .*--dir.*nothing was written: none of the convolutions can be a case"
+    )
     with pytest.raises(ConformanceError, match=message):
         run(tmp_path / "shapes_net", "-o", tmp_path / "mine")
     assert not (tmp_path / "mine").exists()

@@ -79,7 +79,7 @@ def test_what_is_no_tensor_of_the_case_is_refused(tmp_path, content, message):
 
 
 def test_another_file_is_refused(tmp_path):
-    with pytest.raises(ConformanceError, match=r"data/w\.npy: is another file than that of the case: its SHA-256 is"):
+    with pytest.raises(ConformanceError, match=r"data/w\.npy: is not the file that the case names: its SHA-256 is"):
         read_stored(stored(tmp_path, sha256="0" * 64), (2, 3))
     changed = stored(tmp_path)
     (tmp_path / "data" / "w.npy").write_bytes(npy_bytes(VALUES + 1))

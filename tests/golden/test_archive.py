@@ -81,7 +81,7 @@ def test_goldens_that_the_manifest_does_not_list_are_not_packed(store, tmp_path)
     file = next((store / "documented" / "convolution").iterdir())
     file.write_bytes(b"changed")
     with pytest.raises(
-        ConformanceError, match=r"1 golden file not as MANIFEST.json lists, such as documented/.*golden verify"
+        ConformanceError, match=r"MANIFEST.json does not match 1 golden file, such as documented/.*golden verify"
     ):
         pack(store, tmp_path / "x.tar.gz")
     file.unlink()
@@ -119,7 +119,7 @@ GOOD = ("reference/a.h5", b"a")
 @pytest.mark.parametrize(
     ("members", "sums", "message"),
     [
-        ([("../../evil.h5", b"x")], None, r"it has a member 'golden/../../evil.h5', which is no golden"),
+        ([("../../evil.h5", b"x")], None, r"it has a member 'golden/../../evil.h5', which is not a golden"),
         ([("", tarfile.TarInfo("/tmp/evil.h5"))], None, "it has a member '/tmp/evil.h5'"),
         ([("", tarfile.TarInfo("evil.h5"))], None, "it has a member 'evil.h5'"),
         ([("", link("golden/a.h5", tarfile.SYMTYPE))], None, "it has a member 'golden/a.h5'"),
@@ -130,7 +130,7 @@ GOOD = ("reference/a.h5", b"a")
         ([GOOD], f"{'0' * 64}  reference/b.h5\n", "SHA256SUMS does not list reference/a.h5"),
         ([], f"{'0' * 64}  reference/b.h5\n", "reference/b.h5 is missing; SHA256SUMS lists it"),
         ([GOOD], "", "it has no SHA256SUMS"),
-        ([GOOD], "nonsense\n", "SHA256SUMS has a line 'nonsense', which is no sum"),
+        ([GOOD], "nonsense\n", "SHA256SUMS has a line 'nonsense', which is not a checksum line"),
     ],
 )
 def test_a_forged_archive_is_refused_and_writes_nothing(tmp_path, members, sums, message):
@@ -181,7 +181,7 @@ def test_the_commands(store, tmp_path):
         str(len(golden_sums(store))), "2", 1
     )
     same = invoke("verify", "--archive", file, "--golden", tmp_path / "new")
-    assert (same.exit_code, same.output) == (0, "every golden is the archive's\n")
+    assert (same.exit_code, same.output) == (0, "every golden equals that of the archive\n")
     (tmp_path / "new" / "MANIFEST.json").unlink()
     other = invoke("verify", "--archive", file, "--golden", tmp_path / "new")
     assert (other.exit_code, other.output) == (1, "MANIFEST.json: is missing\n")

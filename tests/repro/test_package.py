@@ -138,11 +138,11 @@ def test_the_model_reads_what_the_network_does(cases, tmp_path):
 
 def test_an_invalid_network_has_no_model(cases, tmp_path):
     case = load_catalog(CaseFolder.at(cases)).find("one/refused-fp32")
-    message = f"{case.id} FAILED\n  accepted, but the case refuses in phase build with /image size/"
+    message = f"{case.id} FAILED\n  accepted, but should be refused in phase build with /image size/"
     found = failed(case.id, check="reject", phase="build", message=message)
     _, files = write_repro(record(found), case, tmp_path)
     assert [path.name for path in files] == ["repro.py", "environment.json", "issue.md"]
-    assert "**Model link**: none, since ONNX cannot state" in (tmp_path / "issue.md").read_text()
+    assert "**Model link**: none, because ONNX cannot express" in (tmp_path / "issue.md").read_text()
 
 
 def test_commands_state_shapes_layouts_types_and_tactics(cases):
@@ -178,7 +178,7 @@ NOTHING_TO_WRITE = {
     ),
     "precision alone": (
         [failed("one/stride-fp32", message="x\n  the values are right, but it ran in fp32, not in int8")],
-        "its values are right, and only the precision in which it ran differs",
+        "its values are right; only the precision in which it ran differs",
     ),
 }
 

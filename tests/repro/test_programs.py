@@ -228,7 +228,7 @@ def test_a_wrong_attribute_on_tensorrt_rtx_is_shown(engines, tmp_path):
 FINE = [
     ("layers/plain-fp32", "build", "refused, but should be accepted:\n  some error"),
     ("formats/chw32_input-fp16", "build", "refused, but should be accepted:\n  some error"),
-    ("setters/stride_0-fp32", "reject", "accepted, but the case refuses in phase set with /stride/"),
+    ("setters/stride_0-fp32", "reject", "accepted, but should be refused in phase set with /stride/"),
     ("layers/bias_of_three-fp32", "reject", "refused with another error"),
     ("padding_mode/same_upper-fp32", "network", "stride_nd reads back as [1, 1], but should be [2, 2]"),
     ("builder_options/direct_io-fp32", "build", "refused, but should be accepted:\n  some error"),
@@ -236,7 +236,7 @@ FINE = [
     ("builder_options/refit_individual_last-fp32", "network", "flags.REFIT reads back as True, but should be False"),
     ("builder_options/tiling_full-fp32", "build", "refused, but should be accepted:\n  some error"),
     ("compute_capabilities/portable-fp32", "build", "refused, but should be accepted:\n  some error"),
-    ("compute_capabilities/sm75_bf16-bf16", "reject", "accepted, but the case refuses in phase build with /x/"),
+    ("compute_capabilities/sm75_bf16-bf16", "reject", "accepted, but should be refused in phase build with /x/"),
     ("fused/hard_swish-fp16", "build", "refused, but should be accepted:\n  some error"),
     ("fused/max_pool_three_d-bf16", "build", "refused, but should be accepted:\n  some error"),
     ("fused/scale_per_map-bf16", "build", "refused, but should be accepted:\n  some error"),
@@ -254,16 +254,16 @@ FINE = [
     ("preceded/slice_pad_relu-fp32", "build", "refused, but should be accepted:\n  some error"),
     ("preceded/uint8_pad-fp16", "network", "the inferred output shape is wrong"),
     ("preceded/uint8_quantized-int8", "build", "refused, but should be accepted:\n  some error"),
-    ("profiles_stated/none-fp32", "reject", "accepted, but the case refuses in phase build with /x/"),
+    ("profiles_stated/none-fp32", "reject", "accepted, but should be refused in phase build with /x/"),
     ("profiles_stated/two-fp32", "build", "refused, but should be accepted:\n  some error"),
     ("refit/constants-fp32", "network", "the inferred output shape is wrong"),
     ("refit/quantized_kernel-int8", "network", "the inferred output shape is wrong"),
-    ("scales/blocks_of_channels-fp8", "reject", "accepted, but the case refuses in phase build with /x/"),
-    ("scales/dynamic_fp4-fp8", "reject", "accepted, but the case refuses in phase network with /x/"),
-    ("scales/dynamic_fp8-fp8", "reject", "accepted, but the case refuses in phase network with /x/"),
-    ("scales/int4_blocks_of_channels-int8", "reject", "accepted, but the case refuses in phase build with /x/"),
+    ("scales/blocks_of_channels-fp8", "reject", "accepted, but should be refused in phase build with /x/"),
+    ("scales/dynamic_fp4-fp8", "reject", "accepted, but should be refused in phase network with /x/"),
+    ("scales/dynamic_fp8-fp8", "reject", "accepted, but should be refused in phase network with /x/"),
+    ("scales/int4_blocks_of_channels-int8", "reject", "accepted, but should be refused in phase build with /x/"),
     ("scales/kernel_stored_per_map-fp8", "build", "refused, but should be accepted:\n  some error"),
-    ("scales/zero_point_of_three-int8", "reject", "accepted, but the case refuses in phase build with /x/"),
+    ("scales/zero_point_of_three-int8", "reject", "accepted, but should be refused in phase build with /x/"),
 ]
 
 
@@ -613,7 +613,7 @@ def test_stored_weights_too_many_for_a_program_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("case_id", "check", "reason"),
     [
-        ("engine_facts/linear-fp32", "engine", "does not read what a loaded engine says of itself"),
+        ("engine_facts/linear-fp32", "engine", "does not read what a loaded engine reports about itself"),
         ("engine_facts/several_layouts-fp16", "forward", "reads one layout"),
     ],
 )
@@ -642,7 +642,7 @@ WRONG_WEIGHTS = [
 @pytest.mark.parametrize(("fault", "code"), [("", 0), ("lenient", 1)])
 def test_wrong_weights_that_are_taken_are_shown(fault, code, tmp_path):
     cases = [suite_case(name) for name in WRONG_WEIGHTS]
-    message = "accepted, but the case refuses in phase run with /weights/"
+    message = "accepted, but should be refused in phase run with /weights/"
     programs = {}
     for case in cases:
         stated = case.model_copy(update={"reject": Reject(phase="run", error="|weights", neighbour="refit/both")})

@@ -54,7 +54,7 @@ def test_older_records_have_the_time_of_builds_alone():
         ({"plan": 73, "stored_weights_bytes": 36}, "code and metadata"),
         ({"plan": 5000, "stored_weights_bytes": 4000}, "weights as stored"),
         ({"plan": 5000, "stored_weights_bytes": 4000, "padding_bytes": 3900}, "zeros that pad channels"),
-        ({"plan": 5000, "stored_weights_bytes": None}, "not told by the engine"),
+        ({"plan": 5000, "stored_weights_bytes": None}, "not reported by the engine"),
         ({"plan": 5000, "weights_bytes": None}, ""),
     ],
 )
@@ -146,7 +146,7 @@ def test_builds_that_filled_a_cache_before_are_not_compared():
     found = costs(built(engine="cached", build_s=100.0), build_time_tolerance=0.1)
     assert found.undecided == ("build_time_tolerance",)
     assert found.exit_code == 3
-    assert found.lines()[-1] == "build_time_tolerance is set, but no engine of both runs has this figure"
+    assert found.lines()[-1] == "build_time_tolerance is set, but no engine has this figure in both runs"
 
 
 def test_device_memory_from_nothing_is_beyond_any_tolerance():

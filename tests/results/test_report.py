@@ -113,7 +113,7 @@ def test_the_answer_names_differences_known_ones_and_gaps():
     assert say(run).tone == "fail"
     assert say(run).text == (
         f"1 of 2 checks fails: {TARGET} does what the document states in 0 of 3 claims, differs in 1 "
-        "and differs as known in 1; 1 has no result."
+        "and has known differences in 1; 1 has no result."
     )
 
 
@@ -139,7 +139,7 @@ def test_the_answer_names_differences_known_ones_and_gaps():
             "fail",
             "1 check of the suite's own data fails, so no result is valid.",
         ),
-        ((verdict(status="fallback", message="ran in fp32"),), "open", "right values in a wider precision in 1"),
+        ((verdict(status="fallback", message="ran in fp32"),), "open", "correct values in a wider precision in 1"),
         ((), "open", "No target was tested."),
     ],
 )

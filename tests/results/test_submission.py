@@ -97,28 +97,28 @@ def without_facts():
         (counting(**{"pass": 3}), "its closing line counts 3 pass, but it has 2 pass"),
         (counting(**{"pass": 2, "fail": 1}), "its closing line counts 1 fail, 2 pass, but it has 2 pass"),
         (good(shard=Shard(index=1, of=2, tests="x")), "it is shard 1 of 2 alone"),
-        (good(folders=[ListedFolder(path="mine", golden="mine/golden")]), "it has cases of other folders than"),
-        (good(verdict(target="reference", check="golden")), "no check of a target is in it"),
+        (good(folders=[ListedFolder(path="mine", golden="mine/golden")]), "it has cases from folders other than"),
+        (good(verdict(target="reference", check="golden")), "it has no check of a target"),
         (good(verdict(CASES[0])), f"1 of 2 cases of tier smoke have no verdict: {CASES[1]}"),
-        (good(source={"commit": None, "clean": None}), "it does not say which commit was tested"),
+        (good(source={"commit": None, "clean": None}), "it does not state which commit was tested"),
         (good(source={"commit": "f" * 40, "clean": True}), f"commit {'f' * 12} is not in this repository"),
         (good(source=SOURCE | {"clean": False}), "the tree had uncommitted changes"),
-        (good(source=SOURCE | {"clean": None}), "it does not say whether the tree was clean"),
-        (good(goldens={}), "it does not say which goldens it was compared with"),
+        (good(source=SOURCE | {"clean": None}), "it does not state whether the tree was clean"),
+        (good(goldens={}), "it does not state the goldens that it was compared with"),
         (
             good(goldens=GOLDENS | {"MANIFEST.json": "2" * 16}),
-            "1 of 2 golden files are not this checkout's, nor those of its commit: MANIFEST",
+            "1 of 2 golden files match neither this checkout nor the run's commit: MANIFEST",
         ),
         (
             good(goldens={"MANIFEST.json": "0" * 16}),
-            "1 of 2 golden files are not this checkout's, nor those of its commit: ref",
+            "1 of 2 golden files match neither this checkout nor the run's commit: ref",
         ),
-        (good(targets={}), f"it does not say which version {TARGET} is"),
+        (good(targets={}), f"it does not state which version {TARGET} is"),
         (
             good(arguments=["cases", "--target", "tests/doubles/slowed.py:Slowed"]),
             "its target is tests/doubles/slowed.py:Slowed, not the registered one of that name",
         ),
-        (good(device={"reason": "no driver"}), f"it does not say on which GPU {TARGET} ran"),
+        (good(device={"reason": "no driver"}), f"it does not state on which GPU {TARGET} ran"),
     ],
 )
 def test_what_cannot_be_submitted_is_refused_for_its_reason_alone(found, fault):
@@ -137,7 +137,7 @@ def test_a_record_of_an_older_commit_is_judged_by_what_was_there():
     )
     other = check(PATH, good(goldens={"MANIFEST.json": "4" * 16}, source=older), CHECKOUT)
     assert [fault.what.partition(":")[0] for fault in other.faults] == [
-        "2 of 2 golden files are not this checkout's, nor those of its commit"
+        "2 of 2 golden files match neither this checkout nor the run's commit"
     ]
     assert check(PATH, good(), CHECKOUT).notes == ()
 
@@ -210,7 +210,7 @@ def test_a_submission_lies_where_its_version_and_gpu_say(tmp_path):
     right = tmp_path / "results" / "tensorrt-8.6.1" / "h200" / "record.jsonl.gz"
     assert faults(good(), right) == []
     for wrong in ("results/8.6.1/h200/record.jsonl.gz", "results/tensorrt-8.6.1/h100/record.jsonl.gz"):
-        assert faults(good(), tmp_path / wrong) == [f"it lies at {wrong}"]
+        assert faults(good(), tmp_path / wrong) == [f"it is at {wrong}"]
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def invoke(monkeypatch):
     return lambda *arguments: CliRunner().invoke(app, ["verify", *map(str, arguments)])
 
 
-def test_the_command_says_what_is_wrong_and_how_to_mend_it(tmp_path, invoke):
+def test_the_command_says_what_is_wrong_and_how_to_fix_it(tmp_path, invoke):
     save_record(tmp_path / "results" / "tensorrt-8.6.1" / "h200", good(), compressed=True)
     done = invoke(tmp_path / "results")
     assert done.exit_code == 0
@@ -239,7 +239,7 @@ def test_the_command_says_what_is_wrong_and_how_to_mend_it(tmp_path, invoke):
     save_record(tmp_path / "results" / "tensorrt-8.6.1" / "h100", good(source=SOURCE | {"clean": False}))
     done = invoke(tmp_path / "results")
     assert done.exit_code == 1
-    assert "  wrong: the tree had uncommitted changes\n  mend:  run the suite again in a clean clone" in done.output
+    assert "  wrong: the tree had uncommitted changes\n  fix:   run the suite again in a clean clone" in done.output
     assert "1 of 2 records cannot be submitted" in done.output
     found = json.loads(invoke(tmp_path / "results", "--json").stdout)
     assert [len(one["faults"]) for one in found["records"]] == [2, 0]

@@ -296,7 +296,7 @@ def test_cupti_is_left_out_once_it_is_slow_or_fails(monkeypatch):
     assert [bool(slow.facts(lambda: None, 40)) for _ in range(3)] == [True, True, False]
     monkeypatch.setattr(Trace, "fault", RuntimeError("in use"))
     failing = beside.Beside()
-    assert failing.facts(lambda: None, 40) == {"notes": ["CUPTI is not used from here on: RuntimeError: in use"]}
+    assert failing.facts(lambda: None, 40) == {"notes": ["CUPTI is not used any more: RuntimeError: in use"]}
     assert failing.facts(lambda: None, 40) == {}
 
 

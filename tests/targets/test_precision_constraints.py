@@ -146,10 +146,13 @@ def test_scales_follow_from_the_range_and_the_kernel() -> None:
         "quantize.dynamic_range: expected a range around 0, got [1.0, 127.0]"
     ]
     (text,) = implicit(zero_point="constant")
-    assert text == "quantize.dynamic_range: only int8 is quantized so, without Q and DQ, in a weakly typed network"
+    assert (
+        text
+        == "quantize.dynamic_range: needs precision int8, a weakly typed network, and no other settings of Q and DQ"
+    )
 
 
 def test_a_precision_needs_a_weakly_typed_network() -> None:
     problems = [text for _, text in lint_network(make_case(precision="fp16", network={"precision": "HALF"}))]
-    assert problems == ['network.precision: needs typing = "weak", or reject, since others refuse it']
+    assert problems == ['network.precision: needs typing = "weak", or reject, because other networks refuse it']
     assert not [*lint_network(make_case(precision="fp16", typing="weak", network={"precision": "HALF"}))]

@@ -163,7 +163,7 @@ def _check_apart(folders: Sequence[CaseFolder]) -> None:
                 raise ConformanceError(f"the folder {folder.name} is named twice")
             for inner, outer, name in ((here, there, (folder, other)), (there, here, (other, folder))):
                 if Path(inner).is_relative_to(outer):
-                    raise ConformanceError(f"{name[0].name} lies in {name[1].name}: name the outer folder alone")
+                    raise ConformanceError(f"{name[0].name} is inside {name[1].name}: name only the outer folder")
 
 
 class _Linted:

@@ -108,7 +108,7 @@ def check_claims_used(source: Source, claims: dict[int, Claim], every: Iterable[
     used = set(claims_of(every))
     for index, claim in claims.items():
         if claim.id not in used and claim.unchecked is None:
-            text = f'no case checks the claim {shown(claim.id)}: write one, or say why not in "unchecked"'
+            text = f'no case checks the claim {shown(claim.id)}: write one, or give the reason in "unchecked"'
             source.fault(("claim", index), text)
         if claim.id in used and claim.unchecked is not None:
             text = f"unchecked: a case checks the claim {shown(claim.id)}: remove the reason"

@@ -57,7 +57,7 @@ class Expectation(Model):
     @model_validator(mode="after")
     def _check(self) -> Expectation:
         if not self.cases and self.where is None:
-            raise ValueError('"cases" or "where" is needed: which cases differ')
+            raise ValueError('"cases" or "where" is required: it says which cases differ')
         if self.cause == "bug" and not self.link:
             raise ValueError('cause "bug" needs "link": the URL of the report')
         try:
@@ -298,7 +298,7 @@ def _check_names(source: Source, path: KeyPath, entry: Expectation) -> None:
         if name in RENAMED_CHECKS:
             message = f"the check {shown(name)} is now named {shown(RENAMED_CHECKS[name])}"
         elif name in DATA_CHECKS:
-            message = f"the check {shown(name)} is of the suite's own data, and of no target"
+            message = f"the check {shown(name)} is about the suite's own data, not about a target"
         elif name not in TARGET_CHECKS:
             known = ", ".join(TARGET_CHECKS)
             message = f"unknown check {shown(name)}{closest(name, TARGET_CHECKS)}; the checks are {known}"
@@ -327,11 +327,11 @@ def _check_conditions(source: Source, path: KeyPath, entry: Expectation, cases: 
     for index, condition in enumerate(entry.where or ()):
         place = (*path, *as_written(source.document["expectation"][path[-1]], ("where", index)))
         if not any(condition.holds(case) for case in cases):
-            source.fault(place, f"{dotted(place[2:])}: holds for no case")
+            source.fault(place, f"{dotted(place[2:])}: matches no case")
     if entry.where is None or not any(map(entry.holds_for, cases)):
         return
     held = [case.id for case in cases if entry.holds_for(case)]
     for key, patterns in (("cases", entry.cases), ("also", entry.also)):
         for index, pattern in enumerate(patterns):
             if not any(fnmatchcase(case, pattern) for case in held):
-                source.fault((*path, key, index), f"{key}: `where` holds for no case of {shown(pattern)}")
+                source.fault((*path, key, index), f"{key}: `where` matches no case of {shown(pattern)}")

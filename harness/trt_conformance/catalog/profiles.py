@@ -109,7 +109,7 @@ def _profiles(source: Source, catalog: Catalog) -> Iterator[Profile]:
 def _check_rules(source: Source, index: int, profile: Profile, cases: Sequence[Case]) -> None:
     for level, rule in (("core", profile.core), ("extended", profile.extended)):
         if not any(map(rule.holds, cases)):
-            source.fault(("profile", index, level), f"{level}: takes no case")
+            source.fault(("profile", index, level), f"{level}: selects no case")
         for key in ("cases", "without"):
             for number, pattern in enumerate(getattr(rule, key)):
                 if not any(map(CasePatterns([pattern]).match, cases)):

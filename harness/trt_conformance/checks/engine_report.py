@@ -21,7 +21,7 @@ def check_engine(subject: Subject) -> Finding:
     case = subject.case
     engine = subject.runnable(case)
     if not offers(engine, "reports", "origin"):
-        return Finding("unsupported", ["the engine says nothing of itself"])
+        return Finding("unsupported", ["the engine reports nothing about itself"])
     with subject.running(case):
         found = engine.reports()
     assert case.expect.engine is not None
@@ -30,7 +30,9 @@ def check_engine(subject: Subject) -> Finding:
         faults += _parameters(case, found["parameters"])
     obeyed, ran_in = not engine.origin.get(NOT_OBEYED), _precision(engine)
     if case.expect.engine.constraints_obeyed is False and obeyed and ran_in == case.precision:
-        return Finding("unsupported", [f"this version has a kernel that obeys: the layer runs in {ran_in}"])
+        return Finding(
+            "unsupported", [f"this version has a kernel that obeys the constraints: the layer runs in {ran_in}"]
+        )
     if case.expect.engine.constraints_obeyed not in (None, obeyed):
         faults.append(f"the builder {'does not warn' if obeyed else 'warns'} that no kernel obeys the constraints")
     wanted, eligible = case.expect.engine.sparse_eligible, engine.origin.get(SPARSE_ELIGIBLE)
@@ -66,7 +68,7 @@ def _shapes(case: Case, found: list[list[list[int]]]) -> Iterator[str]:
         output = network_shape(case, output_shape(shape, case.kernel.shape, case.attributes), shape)
         wanted = [list(shape), list(output)]
         if said != wanted:
-            yield f"the context says the shapes {said[0]} and {said[1]}, but should say {wanted[0]} and {wanted[1]}"
+            yield f"the context reports the shapes {said[0]} and {said[1]}, expected {wanted[0]} and {wanted[1]}"
 
 
 def _parameters(case: Case, found: Mapping[str, Any]) -> Iterator[str]:

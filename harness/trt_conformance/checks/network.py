@@ -17,7 +17,7 @@ def check_network(subject: Subject) -> Finding:
     """The target infers the shape that the formula gives, and every attribute reads back as it was set."""
     case, target = subject.case, subject.target
     if not offers(target, "define"):
-        return Finding("unsupported", ["the target does not define a network apart from its engine"])
+        return Finding("unsupported", ["the target does not define networks separately from engines"])
     facts = target.define(case)
     faults = list(facts.errors)
     expected = declared_output_shape(case)

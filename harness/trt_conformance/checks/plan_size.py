@@ -33,7 +33,7 @@ def check_plan_size(subject: Subject) -> Finding:
     plan, stored, code = figures[PLAN], figures.get(STORED_WEIGHTS), code_limit(case)
     figures["weights_limit_bytes"] = limit
     if stored is None and code is None:
-        return Finding("unsupported", ["the plan contains a runtime; the engine does not tell its weights"], figures)
+        return Finding("unsupported", ["the plan contains a runtime; the engine does not report its weights"], figures)
     lines, held = [], plan if stored is None else stored
     if stored is None:
         assert code is not None

@@ -33,7 +33,7 @@ def check_reject(subject: Subject) -> Finding:
     expected = case.rejection_on(subject.target.name)
     if expected is None:
         return Finding("unsupported", ["the case states no refusal for this target"])
-    wanted = f"refuses in phase {expected.phase} with /{expected.error}/"
+    wanted = f"should be refused in phase {expected.phase} with /{expected.error}/"
     try:
         if expected.phase == "run":
             _run(subject, case)
@@ -41,9 +41,9 @@ def check_reject(subject: Subject) -> Finding:
             subject.engine(case)
     except Refused as refusal:
         if refusal.phase != expected.phase:
-            wrong = f"refused in phase {refusal.phase}, but the case {wanted}:"
+            wrong = f"refused in phase {refusal.phase}, but {wanted}:"
         elif not re.search(expected.error, refusal.message):
-            wrong = f"refused with another error, but the case {wanted}:"
+            wrong = f"refused with another error, but {wanted}:"
         else:
             return Finding("pass", (), {"error": refusal.message} | origin(refusal), refusal.phase)
         lines = [wrong, *refusal.message.splitlines(), *message.remembered(refusal)]
@@ -54,7 +54,7 @@ def check_reject(subject: Subject) -> Finding:
         return Finding("unsupported", [str(fault)], origin(fault), expected.phase)
     except NotRun as fault:
         return Finding("not run", [str(fault)], phase=expected.phase)
-    return Finding("fail", [f"accepted, but the case {wanted}"], phase=expected.phase)
+    return Finding("fail", [f"accepted, but {wanted}"], phase=expected.phase)
 
 
 def _run(subject: Subject, case: Case) -> None:

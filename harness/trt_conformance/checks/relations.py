@@ -122,7 +122,9 @@ def _group_slices(subject: Subject, other: Case | None) -> Finding:
     joined = np.concatenate([_output(subject, part) for part in parts], axis=axis)
     alone = np.concatenate([_limits(subject, part) for part in parts], axis=axis)
     allowed = np.take(_limits(subject, case), maps, axis=axis) + alone
-    found = _matching(compare(mine, widened(joined), allowed), "against its groups convolved alone and concatenated")
+    found = _matching(
+        compare(mine, widened(joined), allowed), "against its groups, convolved separately and concatenated"
+    )
     stated = sampling(taken, case.attributes.groups, "groups")
     return replace(found, lines=[*found.lines, stated]) if stated else found
 

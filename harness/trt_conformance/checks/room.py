@@ -28,7 +28,7 @@ def cut_to_fit(case: Case, shape: tuple[int, ...], limit: int, workers: int) -> 
     sizes = Sizes(case, shape)
     moved = any(step.window is not None or step.layer is not None for step in case.epilogue)
     if case.prologue or case.addend is not None or moved:
-        text = "what is before or after the layer reads more than a piece"
+        text = "an operation before or after the layer reads more than one piece"
         raise NotRun(f"{text}, so it is compared as a whole; {ADVICE.format(size_text(limit))}")
     room = limit - sizes.tensors
     for many in (workers, max(1, workers // 4), 1):
@@ -36,7 +36,7 @@ def cut_to_fit(case: Case, shape: tuple[int, ...], limit: int, workers: int) -> 
         if found is not None:
             return found, min(many, len(found))
     raise NotRun(
-        f"its input and output take {size_text(sizes.tensors)}, and the smallest piece of its reference "
+        f"its input and output take {size_text(sizes.tensors)}, and the smallest piece of the reference needs "
         f"{size_text(sizes.of_least)} more; {ADVICE.format(size_text(limit))}"
     )
 
@@ -51,4 +51,5 @@ def lack_of_memory(case: Case, limit: int | None, results: int) -> str | None:
         return None
     if need <= limit:
         return None
-    return f"this check would take {size_text(need)}, since it compares no pieces; {ADVICE.format(size_text(limit))}"
+    advice = ADVICE.format(size_text(limit))
+    return f"this check would take {size_text(need)}, because it does not compare in pieces; {advice}"

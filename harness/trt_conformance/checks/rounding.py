@@ -31,10 +31,12 @@ def check_rounding(subject: Subject) -> Finding:
         return Finding("fail", message.mismatch(found))
     together = errors(case, case_data(case), actual, rests_on)
     if together is None:
-        return Finding("not run", [f"how the errors of a {rests_on} kernel add up is not known"])
+        return Finding("not run", [f"it is not known how the errors of a {rests_on} kernel add up"])
     figures = {"bound_for": rests_on, "rounding": asdict(together)} | described
     lines = together.faults
     if lines:
-        lines += [f"{together.elements} elements; each is within its bound, of which {found.fraction:.2g} is used"]
+        lines += [
+            f"{together.elements} elements; each is within its bound, and uses at most {found.fraction:.2g} of it"
+        ]
         lines += message.engine_line(facts)
     return finding(lines, **figures)

@@ -161,7 +161,7 @@ def _unchecked(subject: Subject, asks_support: bool, results: int) -> Finding | 
 def raised(fault: Exception, phase: Phase) -> Finding:
     """What an exception of a check means: unsupported, not run, refused, or an error of the phase."""
     if isinstance(fault, MemoryError):
-        return Finding("not run", [f"the memory is exhausted ({fault}); lower --memory-limit"])
+        return Finding("not run", [f"out of memory ({fault}); lower --memory-limit"])
     if isinstance(fault, Unsupported):
         return Finding("unsupported", [str(fault)], origin(fault))
     if isinstance(fault, NotRun):

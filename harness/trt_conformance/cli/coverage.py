@@ -39,7 +39,7 @@ def summary(expanded: Expanded) -> str:
     every = sum(prod(map(len, (sweep.domains | cover.only).values())) for cover in matrices)
     left_out = every - sum(1 for cover in matrices for _ in matrix(sweep, cover))
     held = f", {left_out} of {every} combinations" if matrices else ""
-    return f"{sweep.file}: cases by tier {counts}; {rules} leave out {pairs} of values{held}"
+    return f"{sweep.file}: cases by tier {counts}; {pairs} of values excluded by {rules}{held}"
 
 
 def facts(expanded: Expanded, tier: Tier) -> dict[str, Any]:

@@ -46,9 +46,7 @@ def duration(text: str) -> float:
 
 TargetName = Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")]
 ForTime = Annotated[str, typer.Option("--time", metavar="TIME", help="How long to search: 90s, 30m, 8h.")]
-MostDraws = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Stop after N draws.", show_default="no limit")
-]
+MostDraws = Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after N draws.", show_default="no limit")]
 Seed = Annotated[
     int | None, typer.Option(metavar="N", min=0, help="Determines every draw.", show_default="a random number")
 ]
@@ -120,7 +118,7 @@ def explore(
     ):
         name, facts = crew.ask(described)
         if earlier is not None and name not in earlier.record.targets:
-            raise ConformanceError(f"--resume: the record is of {earlier.record.targets[0]}, and the target is {name}")
+            raise ConformanceError(f"--resume: the record's target is {earlier.record.targets[0]}, not {name}")
         settings = {SETTINGS: {"seed": chosen.seed, "focus": focus, "near": near}}
         run = Run(record_root, name, facts | settings, seconds, earlier, quiet=as_json)
         run.search(chosen, judge, shlex.join(words), crew, draws, second.opinion)
@@ -137,7 +135,7 @@ def _earlier(resume: Path | None, seed: int | None, focus: str, near: str) -> Ea
         return None
     for name, given in (("--seed", seed is not None), ("--focus", focus), ("--near", near)):
         if given:
-            raise ConformanceError(f"{name}: a search that is resumed has that of its record; leave it out")
+            raise ConformanceError(f"{name}: a resumed search uses the value of its record; leave this option out")
     return read_earlier(resume)
 
 
@@ -151,7 +149,7 @@ def _draws(seed: int | None, focus: str, near: str, folders: Sequence[CaseFolder
         catalog = read_catalog(folders, tier=None)
         case = catalog.find(near) or one_case(catalog, near)
         if case.reject is not None:
-            raise ConformanceError(f"--near: {case.id} must be refused: variations of it may be valid or not")
+            raise ConformanceError(f"--near: {case.id} must be refused, so its variations cannot be judged")
         layer = layer_of(case)
     return Draws(random.randrange(1_000_000) if seed is None else seed, focus, layer)  # noqa: S311 - no secret
 

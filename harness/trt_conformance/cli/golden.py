@@ -85,7 +85,7 @@ def _verify_archive(archive: Path, folders: Sequence[CaseFolder], as_json: bool)
     if as_json:
         print_json(found)
     else:
-        typer.echo("\n".join(found) or "every golden is the archive's")
+        typer.echo("\n".join(found) or "every golden equals that of the archive")
     if found:
         raise typer.Exit(1)
 
@@ -130,9 +130,7 @@ def _chosen(catalog: Catalog, patterns: Sequence[str] | None) -> Iterator[tuple[
 
 @app.command()
 def show(
-    case: Annotated[
-        list[str], typer.Argument(metavar="CASE...", help=f"{PATTERN_HELP} Or a golden file (.h5).")
-    ],
+    case: Annotated[list[str], typer.Argument(metavar="CASE...", help=f"{PATTERN_HELP} Or a golden file (.h5).")],
     cases: Cases = None,
     golden: Golden = None,
     as_json: AsJson = False,

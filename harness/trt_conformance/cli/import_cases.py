@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trt_conformance.catalog.imports.case_files import CaseFile
     from trt_conformance.core.types import Precision
 
-NONE = "nothing is written: no convolution can be a case"
+NONE = "nothing was written: none of the convolutions can be a case"
 NOTHING = (
     "nothing to import: expected an ONNX model (*.onnx), a JSON list (*.json), MIOpenDriver command lines, "
     "DeepBench's conv_problems.h, or descriptors of benchdnn such as mb1ic64ih56oc64oh56kh3ph1"
@@ -52,7 +52,9 @@ Precisions = Annotated[
 ]
 Shapes = Annotated[
     list[str] | None,
-    typer.Option(metavar="INPUT:SIZES", help="The shape of a model's dynamic input, such as x:1x3x224x224. Repeatable."),
+    typer.Option(
+        metavar="INPUT:SIZES", help="The shape of a model's dynamic input, such as x:1x3x224x224. Repeatable."
+    ),
 ]
 WeightsFrom = Annotated[
     Weights, typer.Option(help="Generated weights, or the model's own, stored beside the case file.")

@@ -29,7 +29,7 @@ def merge(records: Records, output: Output, partial: Partial = False) -> None:
     merged = merging.merge({relative(path): read_record(path) for path in records})
     if merged.missing and not partial:
         lines = "\n  ".join(merged.missing)
-        raise ConformanceError(f"not merged:\n  {lines}\n--partial merges what is there")
+        raise ConformanceError(f"not merged:\n  {lines}\n--partial merges the others")
     for line in merged.missing:
         typer.echo(one_line(f"warning: {line}"), err=True)
     path = save_record(output, merged.record)

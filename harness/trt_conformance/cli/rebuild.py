@@ -52,7 +52,7 @@ ByTactic = Annotated[
 Count = Annotated[
     int | None,
     typer.Option(
-        metavar="N", min=1, help="At most so many cases, spread evenly over the selected ones.", show_default="100; 50"
+        metavar="N", min=1, help="At most N cases, spread evenly over the selected ones.", show_default="100; 50"
     ),
 ]
 Jobs = Annotated[

@@ -55,10 +55,10 @@ def verify(records: Records, as_json: AsJson = False) -> None:
             for line in one.notes:
                 typer.echo(f"  note:  {one_line(line)}")
             for problem in one.faults:
-                typer.echo(f"  wrong: {one_line(problem.what)}\n  mend:  {one_line(problem.mend)}")
+                typer.echo(f"  wrong: {one_line(problem.what)}\n  fix:   {one_line(problem.mend)}")
         for name, message in unreadable.items():
             typer.echo(one_line(f"{name}: cannot be read"))
-            typer.echo(f"  wrong: {one_line(message)}\n  mend:  copy the record again from where it was written")
+            typer.echo(f"  wrong: {one_line(message)}\n  fix:   copy the record again from where it was written")
     bad = len(unreadable) + sum(bool(one.faults) for one in found)
     if bad:
         typer.echo(f"{bad} of {counted(len(found) + len(unreadable), 'record')} cannot be submitted", err=True)

@@ -63,7 +63,7 @@ def _read(stored: Stored, shape: tuple[int, ...]) -> Float64:
         raise _unusable(stored, f"cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
     found = hashlib.sha256(content).hexdigest()
     if found != stored.sha256:
-        raise _unusable(stored, f"is another file than that of the case: its SHA-256 is {found}")
+        raise _unusable(stored, f"is not the file that the case names: its SHA-256 is {found}")
     values = _parsed(stored, content, shape).astype(np.float64)
     unusable = values.size - int(np.isfinite(values).sum())
     if unusable:

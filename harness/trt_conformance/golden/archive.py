@@ -124,7 +124,7 @@ def _check_listed(root: Path, sums: Mapping[str, str]) -> None:
     if wrong:
         files = counted(len(wrong), "golden file")
         advice = "see `trt-conformance golden verify`"
-        raise ConformanceError(f"{root}: {files} not as {manifest.NAME} lists, such as {wrong[0]}; {advice}")
+        raise ConformanceError(f"{root}: {manifest.NAME} does not match {files}, such as {wrong[0]}; {advice}")
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:
@@ -162,7 +162,7 @@ def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
             stream = archive.extractfile(member) if member.isreg() else None
             is_below = path.parts[:1] == (FOLDER,) and len(path.parts) > 1 and ".." not in path.parts
             if stream is None or not is_below or str(path) != member.name or path in seen:
-                raise ValueError(f"it has a member {member.name!r}, which is no golden")
+                raise ValueError(f"it has a member {member.name!r}, which is not a golden")
             seen.add(path)
             yield "/".join(path.parts[1:]), stream.read()
 
@@ -172,7 +172,7 @@ def _listed(sums: bytes) -> dict[str, str]:
     for line in sums.decode().splitlines():
         match = _SUM.fullmatch(line)
         if match is None:
-            raise ValueError(f"{SUMS} has a line {line[:60]!r}, which is no sum")
+            raise ValueError(f"{SUMS} has a line {line[:60]!r}, which is not a checksum line")
         found[match[2]] = match[1]
     if not found:
         raise ValueError(f"it has no {SUMS}")

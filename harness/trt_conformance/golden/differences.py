@@ -72,7 +72,7 @@ def _faults(stored: Content, fresh: Content, case: Case) -> Iterator[GoldenFault
     assert isinstance(terms, int)
     for path in sorted(stored.keys() | fresh.keys()):
         if path not in fresh:
-            yield GoldenFault("extra", f"has a group {path}, which the case does not call for")
+            yield GoldenFault("extra", f"has a group {path}, which the case does not need")
         elif path not in stored:
             yield GoldenFault("missing", f"has no {path}")
         else:
@@ -91,7 +91,7 @@ def _dataset_faults(path: str, stored: Node, fresh: Node, terms: int, case: Case
     for name in sorted(stored.datasets.keys() | fresh.datasets.keys()):
         where = f"{path}/{name}".lstrip("/")
         if name not in fresh.datasets:
-            yield GoldenFault("extra", f"has a dataset {where}, which the case does not call for")
+            yield GoldenFault("extra", f"has a dataset {where}, which the case does not need")
         elif name not in stored.datasets:
             yield GoldenFault("missing", f"has no dataset {where}")
         else:

@@ -200,7 +200,7 @@ def _check_listed(case: Case, source: Source, name: str, listed: manifest.Entrie
     for path, found in manifest.listed_types(name, listed).items():
         where = path.removeprefix(f"{group}/")
         if where != path and where in layout and found != layout[where]:
-            raise GoldenError(f"has {path} as {found}, but the case calls for {layout[where]}")
+            raise GoldenError(f"has {path} as {found}, but the case needs {layout[where]}")
 
 
 def _dataset(node: Node, name: str, dtype: str, shape: tuple[int, ...] | None = None) -> Array:
@@ -209,5 +209,5 @@ def _dataset(node: Node, name: str, dtype: str, shape: tuple[int, ...] | None = 
         raise GoldenError(f"has no dataset {name}")
     if array.dtype != np.dtype(dtype) or (shape is not None and array.shape != shape):
         expected = type_and_shape(dtype, array.shape if shape is None else shape)
-        raise GoldenError(f"has {name} as {describe(array)}, but the case calls for {expected}")
+        raise GoldenError(f"has {name} as {describe(array)}, but the case needs {expected}")
     return array

@@ -187,7 +187,7 @@ def _logical(dataset: Any, dtype: np.dtype[Any], where: str) -> np.dtype[Any]:
         raise GoldenError(f"has a dataset {where} with attributes that goldens do not use: {', '.join(names)}")
     said = h5py.AttributeManager(h5py.Dataset(dataset))["dtype"]
     if said != "bfloat16" or dtype != np.uint16:
-        raise GoldenError(f"has a dataset {where} that says it holds {said!r}, but stores {dtype}")
+        raise GoldenError(f"has a dataset {where} that declares {said!r}, but stores {dtype}")
     return BFLOAT16
 
 

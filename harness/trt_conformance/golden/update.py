@@ -104,7 +104,7 @@ def _apply(catalog: Catalog, cases: Sequence[Case] | None, root: Path, write: bo
         handled.add(step.file)
         changes += step.changes
         if not step.changes and step.lines != manifest.lines_of(step.file, lines):
-            changes.append(GoldenChange("manifest", step.file, "", lost or "its lines are not those of the file"))
+            changes.append(GoldenChange("manifest", step.file, "", lost or "its lines do not match the file"))
         lines = {key: line for key, line in lines.items() if manifest.file_of(key) != step.file} | step.lines
         if write and step.changes:
             _write(root, step)

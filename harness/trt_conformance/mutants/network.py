@@ -197,7 +197,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "scale_without_shift",
-        "the scale after the layer leaves out its shift",
+        "the scale after the layer omits its shift",
         conditions.followed_by("scale"),
         epilogue=changed("scale", shift=(0.0,)),
     ),
@@ -242,7 +242,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
             (
                 "without_dq",
-                "DQ after the layer leaves out its scale",
+                "DQ after the layer omits its scale",
                 quantize,
             ),
         )
@@ -267,13 +267,13 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "further_bias_dropped",
-        "a further layer leaves out its bias",
+        "a further layer omits its bias",
         any_further(lambda layer: layer.bias),
         epilogue=further(lambda layer: layer.model_copy(update={"bias": None})),
     ),
     Mutant(
         "further_kernel_not_quantized",
-        "the kernel of a further layer passes through no Q and DQ",
+        "the kernel of a further layer does not pass through Q and DQ",
         any_further(lambda layer: layer.scale),
         epilogue=further(lambda layer: layer.model_copy(update={"scale": None})),
     ),
@@ -294,13 +294,13 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "operand_not_quantized",
-        "the operand of an operation after the layer passes through no Q and DQ",
+        "the operand of an operation after the layer does not pass through Q and DQ",
         operand_rescaled,
         epilogue=rewritten(lambda steps: [step.model_copy(update={"of_scale": None}) for step in steps]),
     ),
     Mutant(
         "addend_taken_from_input",
-        "the network's input is read in place of its addend",
+        "the network's input is read instead of its addend",
         reads_addend,
         epilogue=rewritten(lambda steps: [step.model_copy(update={"of": "input"}) for step in steps]),
     ),
@@ -319,7 +319,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "concat_input_first",
-        "the input comes before the output",
+        "the concatenation puts the input before the output",
         conditions.followed_by("concat"),
         epilogue=input_first,
     ),

@@ -91,7 +91,7 @@ def _offset(case: Case) -> bool:
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "cast_of_int8",
-        "the input of uint8 is read as int8",
+        "the uint8 input is read as int8",
         preceded_by("cast"),
         prologue=instead("cast", lambda step, x, case: np.where(x > 127, x - x.dtype.type(256), x).astype(x.dtype)),
     ),
@@ -115,7 +115,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "pad_before_exchanged",
-        "the padding layer before the layer exchanges what it pads before and after an axis",
+        "the padding layer before the layer exchanges its pre- and post-padding",
         both(preceded_by("pad"), _uneven),
         prologue=instead("pad", _exchanged),
     ),

@@ -35,7 +35,12 @@ def one_map_old(kernel: Array, case: Case) -> Array:
 
 
 MUTANTS: tuple[Mutant, ...] = (
-    Mutant("refit_kernel_ignored", "refitting leaves the kernel as it was", refitted("kernel"), kernel=old_kernel),
-    Mutant("refit_bias_ignored", "refitting leaves the bias as it was", refitted("bias"), bias=old_bias),
-    Mutant("refit_last_map_ignored", "refitting leaves the last map's kernel", refitted("kernel"), kernel=one_map_old),
+    Mutant("refit_kernel_ignored", "refitting does not change the kernel", refitted("kernel"), kernel=old_kernel),
+    Mutant("refit_bias_ignored", "refitting does not change the bias", refitted("bias"), bias=old_bias),
+    Mutant(
+        "refit_last_map_ignored",
+        "refitting does not change the last map's kernel",
+        refitted("kernel"),
+        kernel=one_map_old,
+    ),
 )

@@ -26,7 +26,7 @@ VALUE_CHECKS = ("forward", "inputs", "latency")
 SHOWN_CHECKS = ("network", "build", "plan_size", "reject", *VALUE_CHECKS)
 
 _REFUSED = "refused, but should be accepted"
-_ACCEPTED = "accepted, but the case refuses"
+_ACCEPTED = "accepted, but "
 _RIGHT_VALUES = "the values are right"
 
 
@@ -127,19 +127,19 @@ def _shows(verdict: Verdict, case: Case) -> Shows:
 def _not_shown(verdict: Verdict, case: Case) -> str | None:
     """Why no program shows a failure; None if one does."""
     if verdict.check == "rounding" and _REFUSED not in verdict.message:
-        return "each element is within its bound, and a program shows those that are not"
+        return "each element is within its bound, and a program shows only elements that are not"
     if verdict.check == "engine" and _REFUSED not in verdict.message:
-        return "the program does not read what a loaded engine says of itself"
+        return "the program does not read what a loaded engine reports about itself"
     if verdict.check not in SHOWN_CHECKS and not (_REFUSED in verdict.message or verdict.status == "error"):
         return f"`{verdict.check}` compares several runs; a program is written for {_listed(SHOWN_CHECKS)}"
     if _RIGHT_VALUES in verdict.message:
-        return "its values are right, and only the precision in which it ran differs"
+        return "its values are right; only the precision in which it ran differs"
     if case.large and _shows(verdict, case) == "values" and (reason := not_large(case)) is not None:
         return reason
     if case.formats.also:
         return "the program reads one layout, and the builder may choose another"
     if case.misuse == "other_type":
-        return "an engine is given an address, and cannot see the type of what is there"
+        return "an engine gets an address, and does not know the type of the data"
     return None
 
 

@@ -80,7 +80,7 @@ def _model(case: Case) -> tuple[bytes | None, str]:
     """The ONNX model; or None, and why there is none."""
     reason = inexpressible(case)
     if case.reject is not None:
-        reason = "none, since ONNX cannot state what is invalid here"
+        reason = "none, because ONNX cannot express the invalid layer"
     if reason is not None:
         return None, reason
     try:

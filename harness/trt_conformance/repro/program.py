@@ -91,7 +91,7 @@ def _docstring(case: Case, failure: Failure) -> list[str]:
         f"Recorded on {failure.verdict.target}, in phase {failure.verdict.phase}:",
         *(wrapped for line in said for wrapped in textwrap.wrap(line, 110) or [""]),
         "",
-        f"Needs {needs}. Exits with {EXIT_DIFFERS} where TensorRT differs from what is expected, else with 0.",
+        f"Needs {needs}. Exits with {EXIT_DIFFERS} if TensorRT differs from what is expected, otherwise with 0.",
         '"""',
     ]
 

@@ -28,7 +28,7 @@ GROUPS: dict[Group, str] = {
     "erroring": "newly erroring",
     "lost": "passed before, not run now",
     "passing": "newly passing",
-    "other": "other changes of a result",
+    "other": "other changed results",
 }
 REGRESSIONS: tuple[Group, ...] = ("failing", "erroring", "lost")
 
@@ -68,7 +68,7 @@ class Check:
 
     @property
     def is_known_otherwise(self) -> bool:
-        """Whether it differs as known in both runs, but in another way."""
+        """Whether it has known differences in both runs, but in another way."""
         known = (self.base.known, self.new.known) if self.base and self.new else ("", "")
         return all(known) and known[0] != known[1]
 

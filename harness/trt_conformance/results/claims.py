@@ -16,7 +16,7 @@ DECISIVE_CHECKS = ("reject", "deprecated", "engine")
 WORDS = {
     "holds": "holds",
     "differs": "differs",
-    "known": "differs, as known",
+    "known": "known difference",
     "built": "builds; values not compared",
     "fallback": "holds in a wider precision",
     "not run": "not run",

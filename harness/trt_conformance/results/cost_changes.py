@@ -74,7 +74,7 @@ class CostChanges:
         """``1,037 engines: plan 276 MiB -> 279 MiB (+1.2 %)``, and what cannot be judged; none without engines."""
         parts = [f"{one.figure} {one.cells[0]} -> {one.cells[1]} ({one.cells[2]})" for one in self.totals]
         lines = [f"{counted(self.engines, 'engine')}: {', '.join(parts)}"] if parts else []
-        return lines + [f"{name} is set, but no engine of both runs has this figure" for name in self.undecided]
+        return lines + [f"{name} is set, but no engine has this figure in both runs" for name in self.undecided]
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""

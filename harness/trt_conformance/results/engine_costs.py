@@ -49,7 +49,7 @@ class EngineCost:
         if self.plan is None or self.weights is None or self.plan <= OVER * self.weights:
             return ""
         if self.beside is None or self.stored is None:
-            return "not told by the engine"
+            return "not reported by the engine"
         if self.beside >= self.stored:
             return "code and metadata"
         return "zeros that pad channels" if self.padding else "weights as stored"

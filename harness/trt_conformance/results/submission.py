@@ -162,7 +162,7 @@ def _incomplete(record: Record) -> Iterator[Fault]:
         yield Fault(f"the run ended with exit code {record.end.exit}, not 0 or 1", f"{RUN_AGAIN}, and see what it says")
     elif record.end.counts and (counts := dict(summary.counts(record.verdicts))) != record.end.counts:
         text = f"its closing line counts {_numbers(record.end.counts)}, but it has {_numbers(counts)}"
-        yield Fault(text, "take the record as the run wrote it: lines are missing or changed")
+        yield Fault(text, "submit the record as the run wrote it: lines are missing or changed")
 
 
 def _is_part(record: Record) -> bool:
@@ -182,16 +182,16 @@ def _shards(record: Record) -> Iterator[Fault]:
         text = f"it lacks {counted(len(missing), 'shard')} of {shards[0].of}: {_listed(map(str, missing))}"
         yield Fault(text, "run the missing shards and merge again, without --partial")
     if any(part.ended is None for part in parts):
-        yield Fault("a part that it was merged of has no end", "run that part again and merge again")
+        yield Fault("one of the merged parts has no closing line", "run that part again and merge again")
 
 
 def _without_cases(
     record: Record, choice: Choice, expected: Sequence[str], found: set[str], checkout: Checkout
 ) -> Iterator[Fault]:
     if record.header.case_folders:
-        yield Fault("it has cases of other folders than the suite's own", f"{RUN_AGAIN}, without --cases")
+        yield Fault("it has cases from folders other than the suite's own", f"{RUN_AGAIN}, without --cases")
     elif not found:
-        yield Fault("no check of a target is in it", f"{RUN_AGAIN}, with --target")
+        yield Fault("it has no check of a target", f"{RUN_AGAIN}, with --target")
     elif choice.part or _is_part(record) or not _has_same_cases(record, checkout):
         return
     elif missing := [case for case in expected if case not in found]:
@@ -202,28 +202,28 @@ def _without_cases(
 def _source(record: Record, checkout: Checkout) -> Iterator[Fault]:
     source = record.header.environment.source
     if source.commit is None:
-        text = "it does not say which commit was tested"
+        text = "it does not state which commit was tested"
         yield Fault(text, f"{RUN_AGAIN} in a clone of the repository, with git installed")
         return
     if checkout.has_commit(source.commit) is False:
         text = f"commit {source.commit[:12]} is not in this repository"
         yield Fault(text, f"{RUN_AGAIN} at a published commit; in a shallow clone, fetch the history first")
     if source.clean is not True:
-        words = {False: "the tree had uncommitted changes", None: "it does not say whether the tree was clean"}
+        words = {False: "the tree had uncommitted changes", None: "it does not state whether the tree was clean"}
         yield Fault(words[source.clean], f"{RUN_AGAIN} in a clean clone: git status prints nothing there")
 
 
 def _goldens(record: Record, checkout: Checkout) -> Iterator[Fault]:
     stated = record.header.goldens
     if not stated:
-        yield Fault("it does not say which goldens it was compared with", f"{RUN_AGAIN} with this version")
+        yield Fault("it does not state the goldens that it was compared with", f"{RUN_AGAIN} with this version")
         return
     if stated != checkout.goldens and stated == checkout.goldens_at(_commit(record)):
         return
     wrong = sorted(file for file, digest in stated.items() if checkout.goldens.get(file) != digest)
     wrong += sorted(set(checkout.goldens) - set(stated))
     if wrong:
-        text = f"{len(wrong)} of {len(checkout.goldens)} golden files are not this checkout's, nor those of its commit"
+        text = f"{len(wrong)} of {len(checkout.goldens)} golden files match neither this checkout nor the run's commit"
         yield Fault(f"{text}: {_listed(wrong)}", f"{RUN_AGAIN} in a clean clone")
 
 
@@ -254,10 +254,10 @@ def _subject(record: Record) -> Iterator[Fault]:
     device = record.header.environment.device
     for name in found:
         if not TargetName.parse(name).version or not record.header.environment.targets.get(name):
-            yield Fault(f"it does not say which version {one_line(name)} is", f"{RUN_AGAIN} with a registered target")
+            yield Fault(f"it does not state which version {one_line(name)} is", f"{RUN_AGAIN} with a registered target")
         if device.gpu is None and (device.reason is None or TargetName.parse(name).gpu.startswith("sm")):
             yield Fault(
-                f"it does not say on which GPU {one_line(name)} ran", f"{RUN_AGAIN} where nvidia-smi shows a GPU"
+                f"it does not state on which GPU {one_line(name)} ran", f"{RUN_AGAIN} where nvidia-smi shows a GPU"
             )
 
 
@@ -267,7 +267,7 @@ def _misplaced(path: Path, record: Record) -> Iterator[Fault]:
     if FOLDER in parts[-4:-1]:
         place = "/".join(parts[-4:])
         if place != place_of(record):
-            yield Fault(f"it lies at {place}", f"move it to {place_of(record)}")
+            yield Fault(f"it is at {place}", f"move it to {place_of(record)}")
 
 
 def _numbers(counts: Mapping[str, int]) -> str:

@@ -104,7 +104,7 @@ class Controller:
         for line in summary.table(verdicts):
             write(line)
         for title, lines in (
-            ("claims of the cookbook, or of the document named:", claims.lines(verdicts, run.catalog.claims)),
+            ("claims of the Cookbook, or of the named document:", claims.lines(verdicts, run.catalog.claims)),
             ("largest fraction of the error bound used:", summary.bounds(verdicts)),
             ("known differences (cases/expectations):", summary.known(verdicts)),
             ("", summary.engine_lines(verdicts)),

@@ -335,7 +335,7 @@ def _shard(text: str) -> Shard:
 def _latency(text: str) -> str:
     if text not in LATENCY_CHOICES:
         hint = f"; before a path, write --latency=full {text}" if Path(text.partition("::")[0]).exists() else ""
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(LATENCY_CHOICES)}{hint}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(LATENCY_CHOICES)}{hint}")
     return text
 
 

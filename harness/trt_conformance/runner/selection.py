@@ -55,7 +55,7 @@ class Selection:
         asked = f"--case {' '.join(globs)}"
         if matching:
             kind, option = ("large", "--large") if all(case.large for case in matching) else ("timed", "--latency")
-            found = f"{asked}: only {kind} cases match" if globs else f"all cases are {kind} ones"
+            found = f"{asked}: only {kind} cases match" if globs else f"all cases are {kind}"
             raise ConformanceError(f"{found}; add {option} to run them")
         self._point_to_tier(asked)
         listing = "".join(folder.options_of_cases for folder in self.catalog.folders)

@@ -66,7 +66,7 @@ def test_a_layer_whose_output_would_differ_is_left_out():
     file = made(SMALL, replace(SMALL, output=(9, 8)))
     (left,) = file.left_out
     assert left.reason == "its output is 9x8, but that of TensorRT's layer is 8x8"
-    assert "# 1 of 2 convolutions are not here:\n# line 1: its output is 9x8" in file.text
+    assert "# 1 of 2 convolutions were left out:\n# line 1: its output is 9x8" in file.text
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def read_lines(lines: Iterator[tuple[int, str]], prefix: str = "") -> Iterator[t
         try:
             layer = read_descriptor(text, f"line {number}", prefix)
             if option:
-                raise NotExpressible(f"it has benchdnn's option {option}, which no case can state")
+                raise NotExpressible(f"it has benchdnn's option {option}, which a case cannot express")
             yield number, layer
         except NotExpressible as reason:
             yield number, LeftOut(f"line {number}", text, str(reason))

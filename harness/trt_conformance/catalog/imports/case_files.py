@@ -277,7 +277,7 @@ def _rendered(
     lines = ["# Made by `trt-conformance cases import`."]
     if left_out:
         lost = sum(each.occurrences for each in left_out)
-        lines.append(f"# {lost} of {found} convolutions are not here:")
+        lines.append(f"# {lost} of {found} convolutions were left out:")
         lines += [one_line(f"# {each.where}: {each.reason}: {each.text}", 300) for each in left_out]
     lines += [f"{key} = {_value(value)}" for key, value in head.items()]
     lines += ["", "[defaults]", *_assigned(defaults)]

@@ -104,7 +104,7 @@ def read_command(text: str, where: str) -> Layer:
         NotExpressible: it is valid, but no case can state it.
     """
     if re.search(r"\$[{(\w]", text):
-        raise NotExpressible("it has variables of a shell: write their values in")
+        raise NotExpressible("it has shell variables: replace them by their values")
     base, *rest = shlex.split(text)
     if base not in PRECISIONS:
         raise NotExpressible(f"{base} is not a convolution that a case can state, such as {', '.join(PRECISIONS)}")
@@ -153,15 +153,15 @@ def _options(given: list[str]) -> tuple[dict[str, int], dict[str, str]]:
 
 def _check_expressible(numbers: dict[str, int], texts: dict[str, str]) -> None:
     if texts["mode"] != "conv":
-        raise NotExpressible(f"mode {texts['mode']}: only forward convolution (conv) is a case")
+        raise NotExpressible(f"mode {texts['mode']}: only forward convolutions (conv) can be cases")
     if numbers["forw"] and not numbers["forw"] & 1:
         raise NotExpressible(f"forw {numbers['forw']}: a backward pass")
     if texts["pad_mode"] != "default":
-        raise NotExpressible(f"pad_mode {texts['pad_mode']}: MIOpen's own rule of padding; give the padding in numbers")
+        raise NotExpressible(f"pad_mode {texts['pad_mode']}: MIOpen's own padding rule; give the padding as numbers")
     if numbers["pad_val"]:
         raise NotExpressible(f"pad_val {numbers['pad_val']}: TensorRT pads with 0")
     if numbers["tensor_vect"]:
-        raise NotExpressible("tensor_vect: a vectorized layout of MIOpen")
+        raise NotExpressible("tensor_vect: a vectorized MIOpen layout")
     if casts := [name for name in ("in_cast_type", "wei_cast_type", "out_cast_type") if texts[name]]:
         raise NotExpressible(f"{casts[0]} {texts[casts[0]]}: the input is cast inside the convolution")
 

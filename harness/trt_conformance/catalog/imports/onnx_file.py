@@ -166,7 +166,7 @@ def _content(path: Path) -> bytes:
             raise ConformanceError(f"{name_of(path)}: is not a regular file")
         if status.st_size > MAX_BYTES:
             raise ConformanceError(
-                f"{name_of(path)}: has {status.st_size / 1e9:.1f} GB, but an ONNX file has at most 2: "
+                f"{name_of(path)}: has {status.st_size / 1e9:.1f} GB, but an ONNX file can have at most 2: "
                 "save the model with its weights as external data"
             )
         return path.read_bytes()
@@ -180,7 +180,7 @@ def _check_versions(model: Any, newest: int) -> None:
     for entry in model.opset_import:
         if entry.domain in ("", "ai.onnx") and not 1 <= entry.version <= newest:
             raise ConformanceError(
-                f"uses opset {entry.version}, but the installed onnx knows those up to {newest}: "
+                f"uses opset {entry.version}, but the installed onnx supports opsets up to {newest}: "
                 "install a newer onnx, or convert the model"
             )
 

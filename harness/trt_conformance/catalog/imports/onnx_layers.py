@@ -39,7 +39,7 @@ _INPUTS = {"Conv": 2, "QLinearConv": 8, "ConvInteger": 2}
 """The inputs that an operator has at least."""
 _REFUSED = {
     "ConvTranspose": "a transposed convolution",
-    "DeformConv": "a convolution whose windows are deformed",
+    "DeformConv": "a deformable convolution",
 }
 
 
@@ -81,7 +81,7 @@ def _layer(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
     least = _INPUTS.get(node.op_type, 0)
     if len(node.input) < least or len(node.output) != 1:
         raise NotExpressible(
-            f"it has {len(node.input)} inputs and {len(node.output)} outputs, not those of its operator"
+            f"it has {len(node.input)} inputs and {len(node.output)} outputs, which does not fit its operator"
         )
     if node.op_type == "Conv":
         return _conv(scope, node, reader)
@@ -228,7 +228,7 @@ def _geometry(scope: Scope, node: Any, x: str, w: str) -> dict[str, Any]:
     """The shapes and attributes of a node, as the fields of a layer."""
     source, kernel = scope.shape(x), scope.shape(w)
     if source is None:
-        raise NotExpressible("the shape of its input is not known: it depends on values that are computed in the run")
+        raise NotExpressible("the shape of its input is not known: it depends on values that are computed at run time")
     if kernel is None or not scope.is_constant(w):
         raise NotExpressible("its kernel is computed by the model")
     if min((*source, *kernel), default=0) < 1:
@@ -309,7 +309,7 @@ def _check_zero_point(scope: Scope, name: str, what: str) -> None:
     if value is None:
         raise NotExpressible(f"the zero point of its {what} is computed by the model")
     if np.any(value.astype(np.float64) != 0):
-        raise NotExpressible(f"the zero point of its {what} is {value.flat[0]}: TensorRT's quantization has none")
+        raise NotExpressible(f"the zero point of its {what} is {value.flat[0]}: TensorRT's quantization is symmetric")
 
 
 def _scales(scope: Scope, name: str, most: int, what: str) -> NDArray[Any]:
@@ -318,7 +318,7 @@ def _scales(scope: Scope, name: str, most: int, what: str) -> NDArray[Any]:
     if value is None:
         raise NotExpressible(f"the scale of its {what} is computed by the model")
     if not _are_positive(value):
-        raise NotExpressible(f"a scale of its {what} is no positive number")
+        raise NotExpressible(f"a scale of its {what} is not a positive number")
     if value.size not in (1, most):
         raise NotExpressible(f"its {what} has {value.size} scales, expected 1{f' or {most}' if most > 1 else ''}")
     return value

@@ -84,9 +84,9 @@ def _computed(node: Any, given: dict[str, NDArray[Any]], opsets: dict[str, int])
         with np.errstate(all="ignore"):
             (value,) = ReferenceEvaluator(helper.make_model(graph, opset_imports=imports)).run(None, given)
     except Exception:  # whatever the operator does not like, or an operator that is not implemented
-        raise NotExpressible(f"its weights are computed by {node.op_type}, which cannot be followed") from None
+        raise NotExpressible(f"its weights are computed by {node.op_type}, which is not supported") from None
     if not isinstance(value, np.ndarray):
-        raise NotExpressible(f"its weights are computed by {node.op_type}, which gives no tensor")
+        raise NotExpressible(f"its weights are computed by {node.op_type}, which does not give a tensor")
     return value
 
 
@@ -95,7 +95,7 @@ def _dequantized(node: Any, inputs: list[NDArray[Any] | None]) -> NDArray[Any]:
     x, scale, zero = (*inputs, None)[:3]
     attributes = {attribute.name: attribute.i for attribute in node.attribute}
     if x is None or scale is None or attributes.get("block_size"):
-        raise NotExpressible("its weights have scales for blocks")
+        raise NotExpressible("its weights have block scales")
     shape, axis = [1] * x.ndim, attributes.get("axis", 1)
     if scale.size > 1:
         if not -x.ndim <= axis < x.ndim or x.shape[axis] != scale.size:

@@ -46,9 +46,9 @@ def _read(given: Any, where: str) -> Layer | LeftOut:
         raise ValueError(choice("type:", kind, PRECISIONS))
     text = " ".join(f"{key}={shown(value)}" for key, value in given.items())
     if given.get("strided", False) is not False:
-        return LeftOut(where, text, "its tensors have strides of their own in memory")
+        return LeftOut(where, text, "its tensors have custom memory strides")
     if (mode := given.get("mode", "conv")) != "conv":
-        return LeftOut(where, text, f"mode {mode}: only forward convolution (conv) is a case")
+        return LeftOut(where, text, f"mode {mode}: only forward convolutions (conv) can be cases")
     if groups < 1 or c % groups:
         raise ValueError(f"groups: {groups} does not divide c, {c}")
     return Layer(

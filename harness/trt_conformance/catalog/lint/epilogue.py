@@ -30,17 +30,17 @@ def _addend(case: Case) -> Iterator[Problem]:
     reading = [step for step in case.epilogue if step.of == "addend"]
     if case.addend is None:
         if reading:
-            yield ("epilogue",), f'{reading[0].op} of the addend: the case has no addend, as in addend.fill = "uniform"'
+            yield ("epilogue",), f'{reading[0].op}: the case has no addend; add one, such as addend.fill = "uniform"'
         return
     if not reading and not any(step.op == "concat" for step in case.prologue):
         yield (
             ("addend",),
-            'addend: no operation reads it; one of the epilogue does with of = "addend", concat before the layer',
+            'addend: no operation reads it; use of = "addend" in the epilogue, or concat in the prologue',
         )
     if case.dynamic is not None:
         yield ("addend",), "addend: its shape is fixed, so the case cannot have dynamic"
     if case.latency or case.large:
-        yield ("addend",), "addend: timed and large cases read one input"
+        yield ("addend",), "addend: timed and large cases have one input"
 
 
 def _further(case: Case, layer: FurtherLayer | None) -> Iterator[Problem]:
@@ -54,12 +54,15 @@ def _further(case: Case, layer: FurtherLayer | None) -> Iterator[Problem]:
     if case.exact:
         yield ("layer",), "layer: a further layer rounds, so the case cannot be exact"
     if max(layer.shape[2:]) > LARGEST_WINDOW:
-        yield ("layer", "shape"), f"shape: windows of further layers are of up to {LARGEST_WINDOW}, which have a bound"
+        yield (
+            ("layer", "shape"),
+            f"shape: windows of further layers may have at most {LARGEST_WINDOW} elements per axis",
+        )
     for name, value in layer.assignments.items():
         if isinstance(value, tuple) and len(value) != rank:
             yield ("layer", name), f"{name}: expected {counted(rank, 'value')}"
     if (layer.scale is not None) != (case.quantize is not None):
-        yield ("layer", "scale"), "scale: the kernel of a quantized case needs it, and that of another case has none"
+        yield ("layer", "scale"), "scale: required in a quantized case, and not allowed in others"
     if layer.scale is not None and len(layer.scale) not in (1, maps):
         given = counted(len(layer.scale), "value")
         yield ("layer", "scale"), f"scale has {given}, expected 1, or one for each output map ({maps})"

@@ -67,7 +67,7 @@ def lint_distinguishes(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
     elif len(set(values)) < max(2, len(values)):
         yield ("distinguishes",), "distinguishes: expected at least two names with different values"
     elif (right := _first_element(case)) not in values:
-        yield ("distinguishes",), f"distinguishes: no value is that of the reference, {right!r}"
+        yield ("distinguishes",), f"distinguishes: no value equals that of the reference, {right!r}"
 
 
 def _first_element(case: Case) -> float:

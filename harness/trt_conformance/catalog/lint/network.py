@@ -48,18 +48,18 @@ def _options(case: Case) -> Iterator[Problem]:
     for name in ("flags", "compute_capabilities", "tactic_sources"):
         given = getattr(case.builder, name) or ()
         if len(set(given)) < len(given):
-            yield ("builder", name), f"builder.{name}: one is listed twice"
+            yield ("builder", name), f"builder.{name}: a value is listed twice"
     if {"FP16", "BF16"} & set(case.builder.flags):
         path = ("builder", "flags")
         if case.precision != "fp32" or case.typing != "weak":
             yield path, 'builder.flags: FP16 and BF16 are for fp32 with typing = "weak"; other precisions set their own'
         if case.prologue or case.epilogue:
-            yield path, "builder.flags: under FP16 and BF16 only a layer alone has a bound"
+            yield path, "builder.flags: with FP16 or BF16 there is a bound only if the layer is alone"
     if case.builder.weight_streaming_budget is not None and "WEIGHT_STREAMING" not in case.builder.flags:
         path = ("builder", "weight_streaming_budget")
         yield path, 'builder.weight_streaming_budget: needs flags = ["WEIGHT_STREAMING"]'
     if case.latency and case.builder != Builder():
-        yield ("builder",), "builder: a timed case is built with the options of the run"
+        yield ("builder",), "builder: not allowed in a timed case, which is built with the run's options"
 
 
 def _definition(case: Case) -> Iterator[Problem]:
@@ -74,9 +74,15 @@ def _definition(case: Case) -> Iterator[Problem]:
         for name in ("precision", "output_type"):
             implicit = case.quantize is not None and case.quantize.dynamic_range is not None
             if getattr(network, name) is not None and not implicit:
-                yield ("network", name), f'network.{name}: needs typing = "weak", or reject, since others refuse it'
+                yield (
+                    ("network", name),
+                    f'network.{name}: needs typing = "weak", or reject, because other networks refuse it',
+                )
     if network.bias_reset is not None and case.bias != "none":
-        yield ("network", "bias_reset"), "network.bias_reset: the layer ends without a bias, so the case has none"
+        yield (
+            ("network", "bias_reset"),
+            "network.bias_reset: the layer ends up without a bias, so the case must have none",
+        )
     if len(set(network.runtime)) < len(network.runtime):
         yield ("network", "runtime"), "network.runtime: a tensor is listed twice"
     if "kernel" in network.runtime and case.weights != "set_input":
@@ -84,9 +90,9 @@ def _definition(case: Case) -> Iterator[Problem]:
     if "bias" in network.runtime and not case.bias_by_set_input:
         yield ("network", "runtime"), "network.runtime: a bias that is an input needs bias_by_set_input"
     if "bias" in network.runtime and case.quantize is not None:
-        yield ("network", "runtime"), "network.runtime: the bias of a quantized case is a constant"
+        yield ("network", "runtime"), "network.runtime: the bias of a quantized case must be a constant"
     if network.runtime and (case.latency or case.large):
-        yield ("network", "runtime"), "network.runtime: timed and large cases read one input"
+        yield ("network", "runtime"), "network.runtime: timed and large cases have one input"
 
 
 def _formats(case: Case) -> Iterator[Problem]:

@@ -45,7 +45,7 @@ def unseen(
     """
     first, second, twins = _equal_maps(w, b)
     if twins and (len(w) <= MANY_MAPS or twins >= len(w) / 2):
-        return f"output maps {first} and {second} have equal weights, so that their order does not show"
+        return f"output maps {first} and {second} have equal weights, so exchanging them would not be noticed"
     for what, *changed in _trials(x, w, b, attributes, drawn):
         try:
             other = compute(*changed)  # type: ignore[arg-type]
@@ -76,10 +76,10 @@ def _trials(x: Float64, w: Float64, b: Float64 | None, a: Attributes, drawn: boo
     if b is not None and b.any():
         yield "the bias is dropped", x, w, None, a
         if len(b) > 1:
-            yield "each map has the bias of the one before", x, w, np.roll(b, 1), a
+            yield "each map gets the bias of the previous map", x, w, np.roll(b, 1), a
     if a.groups > 1:
         shifted = np.roll(x, w.shape[1], axis=-rank - 1)
-        yield f"each of the {counted(a.groups, 'group')} reads the channels of the next", shifted, w, b, a
+        yield f"each of the {counted(a.groups, 'group')} reads the channels of the next group", shifted, w, b, a
     for axis in range(rank):
         place = axis - rank
         if a.stride[axis] > 1 and x.shape[place] > 1:

@@ -30,15 +30,18 @@ def lint_prologue(case: Case) -> Iterator[Problem]:
         return
     path = ("prologue",)
     if case.latency or case.large or case.special_values:
-        yield path, "prologue: timed cases, large cases and those of special_values have none"
+        yield path, "prologue: not allowed in cases with latency, large or special_values"
     if any(relation.kind != "equal" for relation in case.relations):
-        yield path, "prologue: of relations, only equal is known of a layer with a prologue"
+        yield path, "prologue: with a prologue, the only possible relation is equal"
     if case.quantize is not None and case.quantize.io_quantization:
-        yield path, "prologue: with quantize.io_quantization the network begins with the layer or its DQ"
+        yield path, "prologue: with quantize.io_quantization the network must begin with the layer or its DQ"
     if case.dynamic is not None and any(step.op == "slice" for step in case.prologue):
         yield path, "prologue: slice has a fixed shape, so the case cannot have dynamic"
     if case.declared_first is not None or case.network.activation_by_set_input:
-        yield path, "prologue: not with declared_first or network.activation_by_set_input, which replace the input"
+        yield (
+            path,
+            "prologue: not with declared_first or network.activation_by_set_input, both of which replace the input",
+        )
     if any(step.op == "cast" for step in case.prologue):
         yield from _cast(case)
     missing = False
@@ -56,7 +59,7 @@ def _cast(case: Case) -> Iterator[Problem]:
         yield ("prologue",), "prologue: the network reads uint8, so cast is its first operation, and the only cast"
     values = content_of(case.input, case.input.shape)
     if not ((values >= 0) & (values <= 255) & (values == np.rint(values))).all():
-        yield ("input",), "input: cast is from uint8, so the values must be integers of 0 to 255"
+        yield ("input",), "input: cast reads uint8, so the values must be integers of 0 to 255"
 
 
 def _step(step: PrologueOperation) -> Iterator[Problem]:

@@ -42,7 +42,7 @@ def lint_quantization(case: Case) -> Iterator[Problem]:
     if quantize.io_quantization and case.epilogue:
         yield (
             ("epilogue",),
-            "epilogue: with quantize.io_quantization the network ends in the layer or its Q, so nothing may follow",
+            "epilogue: with quantize.io_quantization the network must end with the layer or its Q",
         )
 
 
@@ -50,7 +50,7 @@ def _variants(case: Case, quantize: Quantize) -> Iterator[Problem]:
     """The problems of what departs from a Q and a DQ of one scale on both operands."""
     path = ("quantize",)
     if quantize.wrong is not None and case.reject is None:
-        yield (*path, "wrong"), "quantize.wrong: what is wrong is refused, so the case needs reject with the error"
+        yield (*path, "wrong"), "quantize.wrong: the network must be refused, so the case needs reject with the error"
     block = None if quantize.wrong is None else quantize.wrong.block_shape
     if block is not None and (
         len(block) != len(case.kernel.shape)
@@ -84,7 +84,10 @@ def _variants(case: Case, quantize: Quantize) -> Iterator[Problem]:
 def _between(case: Case, quantize: Quantize) -> Iterator[Problem]:
     """The problems of Q and DQ between half tensors: their scales are of the same type."""
     if quantize.io_quantization:
-        yield ("quantize", "io_quantization"), "quantize.between: the caller's own Q and DQ have float32 tensors"
+        yield (
+            ("quantize", "io_quantization"),
+            "quantize.between: cannot be combined with io_quantization, whose Q and DQ have float32 tensors",
+        )
     for name, scales in (("input", (quantize.input,)), ("kernel", quantize.kernel), ("output", (quantize.output,))):
         for scale in scales:
             if scale is not None and float(np.asarray(scale).astype(NUMPY_TYPE[quantize.float_type])) != scale:
@@ -96,7 +99,10 @@ def _implicit(case: Case, quantize: Quantize, ends: tuple[float, float]) -> Iter
     """The problems of a network that is quantized by dynamic ranges: its scales are those that TensorRT derives."""
     path = ("quantize", "dynamic_range")
     if case.precision != "int8" or case.typing == "strong" or not quantize.has_no_extras or quantize.only is not None:
-        yield path, "quantize.dynamic_range: only int8 is quantized so, without Q and DQ, in a weakly typed network"
+        yield (
+            path,
+            "quantize.dynamic_range: needs precision int8, a weakly typed network, and no other settings of Q and DQ",
+        )
     if not ends[0] < 0 < ends[1]:
         yield path, f"quantize.dynamic_range: expected a range around 0, got {list(ends)}"
         return

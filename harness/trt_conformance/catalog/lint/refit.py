@@ -40,7 +40,7 @@ def lint_refit(case: Case) -> Iterator[Problem]:
             if not any(flag in flags for flag in ANY_WEIGHTS) and any(flag in flags for flag in SAME_WEIGHTS):
                 yield ("refit", name), f'refit.{name}: an engine with these flags takes "the same" weights only'
         elif not any(flag in flags for flag in SAME_WEIGHTS) and case.reject is None:
-            yield ("refit", name), f'refit.{name}: "the same" weights show something only of a stripped plan'
+            yield ("refit", name), f'refit.{name}: "the same" weights are useful only for a stripped plan'
     yield from _wrong(case, refit.wrong)
 
 

@@ -92,7 +92,7 @@ def lint_dynamic(case: Case) -> Iterator[Problem]:
     if -1 not in declared:
         yield ("dynamic", "shape"), f"dynamic.shape: {list(declared)} has no -1, so nothing is dynamic"
     if any(size < 1 and size != -1 for size in declared):
-        yield ("dynamic", "shape"), f"dynamic.shape: {list(declared)} may have only -1 and sizes of at least 1"
+        yield ("dynamic", "shape"), f"dynamic.shape: {list(declared)} may contain only -1 and sizes of at least 1"
     if wrong:
         return
     yield from _lint_profiles(case.dynamic, rank, case.reject is not None)

@@ -58,7 +58,7 @@ class Possible:
         """
         self._steps += 1
         if self._steps > MAX_SEARCH:
-            raise ConformanceError("the exclusions are too entangled to decide which combinations are possible")
+            raise ConformanceError("the exclusions are too complex to decide which combinations are possible")
         undecided = None
         for where in self._exclusions:
             if all(values[axis] in listed for axis, listed in where.items() if axis in values):

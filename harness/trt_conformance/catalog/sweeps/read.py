@@ -127,7 +127,7 @@ class _Reader:
                     self.fault(place, message)
                 self._fields(place, fields)
             if twice := [value for value in by_rule if value in axes[axis]]:
-                self.fault((*path, twice[0]), f"value {shown(twice[0])}: the axis has it by rule, too")
+                self.fault((*path, twice[0]), f"value {shown(twice[0])}: the axis also has it by rule")
             axes[axis] |= by_rule
         return axes
 

@@ -82,7 +82,7 @@ KINDS = (
     Kind("dropped", "elements at the end of every axis are dropped", _DOWN, _reaches),
     Kind(
         "narrow",
-        "the window is larger than the input, which padding makes up for",
+        "the window is larger than the input, and fits because of the padding",
         MODES,
         lambda c: any(extent(f, d) > i for i, f, _, d, _, _ in _axes(c)),
     ),
@@ -98,19 +98,19 @@ EDGES = (
     ),
     Kind(
         "vanishing",
-        "the window is so much larger than the padded input that nothing is left",
+        "the window is so much larger than the padded input that there is no output",
         _UP,
         lambda c: _is_oversized(c) and bool(_accepted(c)) and all(0 in shape for shape in _accepted(c)),
     ),
     Kind(
         "empty",
-        "an axis of the input is empty, and padding makes up for it",
+        "an axis of the input is empty, and the padding makes it large enough",
         _UP + _DOWN,
         lambda c: 0 in c.size and stated(c) is not None,
     ),
     Kind(
         "empty",
-        "an axis of the input is empty, and of the output",
+        "an axis of the input and the output is empty",
         _SAME,
         lambda c: 0 in c.size and bool(_accepted(c)),
     ),

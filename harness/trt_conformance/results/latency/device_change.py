@@ -46,12 +46,12 @@ class DeviceChange:
         if self.cycles is not None:
             if effect <= 0 or self.cycles >= limit:
                 return ""
-            return f"{_signed(self.cycles)} in clock cycles: the SM clock was lower, and not the kernel slower"
+            return f"{_signed(self.cycles)} in clock cycles: the SM clock was lower, not the kernel slower"
         if self.moved is None or self.moved * effect <= 0 or abs(self.moved) < abs(effect) / 2:
             return ""
         if abs(self.moved) <= CERTAIN * self.error:
             return ""
-        return f"the yardstick moved by {_signed(self.moved)}: the device itself changed"
+        return f"the reference kernel changed by {_signed(self.moved)}: the device itself changed"
 
 
 def _yardstick(before: Sequence[Timing], after: Sequence[Timing]) -> tuple[float | None, float]:

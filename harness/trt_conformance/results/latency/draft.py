@@ -60,7 +60,7 @@ class Draft:
         unknown = key.effort == "quick" and key.mode == "host" and not thresholds.knows(key)
         device: DeviceChange | None = DeviceChange.of(before, after)
         if normalise and (device is None or device.moved is None):
-            notes.append("no yardstick: not normalised")
+            notes.append("no reference kernel was timed: not normalized")
         elif normalise and device is not None and device.moved is not None:
             effect, device = effect - device.moved, None
         return cls(key, before, after, effect, math.sqrt(variance), min(freedoms), device, tuple(notes), unknown)
@@ -76,7 +76,9 @@ class Draft:
         answer: Answer = "ambiguous"
         notes = list(self.notes)
         if self.is_unknown:
-            notes.append("a quick latency of a host says nothing of the next run: give repeated runs as calibration")
+            notes.append(
+                "a quick latency from a host's clock does not predict the next run: give repeated runs as calibration"
+            )
         elif abs(self.effect) + half <= within:
             answer = "same"
         elif p > 1 - CONFIDENCE or abs(self.effect) < limit:

@@ -65,11 +65,11 @@ def _claims(view: View, column: Column) -> str:
     if found["differs"]:
         parts.append(f"differs in {found['differs']}")
     if found["known"]:
-        parts.append(f"differs as known in {found['known']}")
+        parts.append(f"has known differences in {found['known']}")
     if found["built"]:
         parts.append(f"builds {found['built']} more without a comparison of values")
     if found["fallback"]:
-        parts.append(f"gives right values in a wider precision in {found['fallback']}")
+        parts.append(f"gives correct values in a wider precision in {found['fallback']}")
     missing = found["not run"] + found["unsupported"] + found["open"]
     tail = f"; {missing} {'has' if missing == 1 else 'have'} no result" if missing else ""
     return _list(parts) + tail

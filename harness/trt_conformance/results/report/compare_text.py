@@ -58,7 +58,7 @@ def tables(changes: Changes, top: int, costs: CostChanges | None = None) -> Iter
     if drifts:
         rest = len(changes.drifts) - len(drifts)
         more = f" (the largest of {len(changes.drifts)})" if rest else ""
-        yield f"changed use of the error bound{more}", ("case", "target", "before", "now"), [*drifts]
+        yield f"changed fraction of the error bound{more}", ("case", "target", "before", "now"), [*drifts]
     if costs is not None:
         yield from _cost_tables(costs)
     if changes.environment:

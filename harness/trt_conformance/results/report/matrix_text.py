@@ -21,7 +21,7 @@ UNDECIDED = {"open", "unstated", "not run"}
 def sentence(matrix: Matrix) -> str:
     """The result in one sentence."""
     events = sum(len(step.events) for step in matrix.steps)
-    return f"{counted(len(matrix.versions), 'version')}, {counted(events, 'change')} between neighbors."
+    return f"{counted(len(matrix.versions), 'version')}, {counted(events, 'change')} between consecutive versions."
 
 
 def headline(step: Step) -> str:

@@ -146,7 +146,7 @@ def _costs(
 def _part(before: EngineCost, now: EngineCost) -> str:
     """Which part of a plan changed most: its weights, or what is beside them."""
     if before.stored is None or now.stored is None or before.beside is None or now.beside is None:
-        return "not told by the engines"
+        return "not reported by the engines"
     weights, beside = abs(now.stored - before.stored), abs(now.beside - before.beside)
     return "weights as stored" if weights > beside else "code and metadata"
 

@@ -1,4 +1,4 @@
-"""Versions side by side: claims, families of cases, known differences, and what changed between neighbors."""
+"""Versions side by side: claims, families of cases, known differences, and what changed from each to the next."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def receive(channel: Channel, deadline: float | None, most_bytes: int) -> Answer
     try:
         frame = _Frame.model_validate(json.loads(channel.receive(size, deadline)))
     except ValidationError as fault:
-        raise Malformed(f"it sent an answer of another form: {_first(fault)}") from None
+        raise Malformed(f"it sent a malformed answer: {_first(fault)}") from None
     except (ValueError, RecursionError) as fault:
         raise Malformed(f"it sent an answer that is not JSON: {fault}") from None
     if len(frame.arrays) > MOST_ARRAYS:
@@ -179,7 +179,7 @@ def result(answer: Answer, method: str) -> Any:
             message, remembered = TypeAdapter(tuple[str, bool]).validate_json(json.dumps(value), strict=True)
             raise _marked(Unsupported(text_of(message)), remembered)
     except ValidationError as fault:
-        raise TargetFault(f"`{method}` failed, and its error has another form: {_first(fault)}") from None
+        raise TargetFault(f"`{method}` failed, and its error is malformed: {_first(fault)}") from None
     if answer.kind == "not run":
         raise NotRun(text_of(value))
     if answer.kind == "invalid":
@@ -209,7 +209,7 @@ def _typed(answer: Answer, method: str) -> Any:
         # Strict JSON: no number in a string is taken for a number, but a list serves as a tuple.
         return adapter.validate_json(json.dumps(answer.value), strict=True)
     except ValidationError as fault:
-        raise TargetFault(f"`{method}` returned a value of another type than it must: {_first(fault)}") from None
+        raise TargetFault(f"`{method}` returned a value of the wrong type: {_first(fault)}") from None
 
 
 def _marked(fault: Refused | Unsupported, remembered: bool) -> Refused | Unsupported:

@@ -197,7 +197,7 @@ class IsolatedTarget:
             self.close()
             if self._last_case:
                 self._condemned[self._last_case] = (
-                    f"the process was killed, since it sent more than one answer to a call (of {self._last_case})"
+                    f"the process was killed because it sent more than one answer to a call (of {self._last_case})"
                 )
         self._last_case = case
         if case in self._condemned:

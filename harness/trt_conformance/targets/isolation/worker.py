@@ -110,7 +110,7 @@ class Worker:
             raise TargetCrashed("\n".join([said, *stacks])) from None
         except Malformed as fault:
             self.kill()
-            raise TargetCrashed(f"the process was killed, since {fault} ({_label(message)})") from None
+            raise TargetCrashed(f"the process was killed because {fault} ({_label(message)})") from None
 
     def _hung(self, message: tuple[Any, ...], time_limit: float) -> TargetHung:
         stacks = self._stacks.ask(self._process.pid)

@@ -148,5 +148,7 @@ class Following:
 
     def _made(self, layer: Any, what: str) -> Any:
         if layer is None:
-            raise Refused("network", "\n".join(self._api.take_errors()) or f"{what} was refused without a word")
+            raise Refused(
+                "network", "\n".join(self._api.take_errors()) or f"{what} was refused, and nothing was logged"
+            )
         return layer

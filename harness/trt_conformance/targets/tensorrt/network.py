@@ -282,7 +282,7 @@ class _Draft:
             return
         after = _comparable(getattr(layer, name))
         if after != before:
-            changed = f"`{name}` logged an error, and yet changed from {before} to {after}"
+            changed = f"`{name}` logged an error, but changed from {before} to {after}"
             raise Refused("network", "\n".join([changed, *errors]))
         raise Refused("set", "\n".join(errors))
 

@@ -29,7 +29,7 @@ def precede(api: Api, case: Case, network: Any, inputs: Mapping[str, Any]) -> An
     for step in case.prologue:
         layer = _added(api, case, network, step, tensor, inputs.get(ADDEND))
         if layer is None:
-            raise Refused("network", "\n".join(api.take_errors()) or f"{step.op} was refused without a word")
+            raise Refused("network", "\n".join(api.take_errors()) or f"{step.op} was refused, and nothing was logged")
         if step.op == "max_pool":
             layer.stride_nd = step.window
         elif step.op == "concat":

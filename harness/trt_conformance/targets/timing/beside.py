@@ -33,7 +33,7 @@ class Beside:
                 kernels = trace.take()
         except Exception as fault:  # what stands beside a latency must not cost it
             self._is_over = True
-            return {"notes": [f"CUPTI is not used from here on: {type(fault).__name__}: {fault}"]}
+            return {"notes": [f"CUPTI is not used any more: {type(fault).__name__}: {fault}"]}
         self._count += 1
         if self._count > 1 and self._now() - began > CHEAP_S:
             self._is_over = True

@@ -115,7 +115,7 @@ def _calls(prepare: Callable[[], Callable[[], Any]], cold: bool) -> tuple[list[C
         call()
     torch.cuda.synchronize()
     del output
-    return calls, [f"{MAX_GRAPH} copies do not fill the cache twice: warm in part"] if wanted > MAX_GRAPH else []
+    return calls, [f"{MAX_GRAPH} copies do not fill the cache twice: partly warm"] if wanted > MAX_GRAPH else []
 
 
 def kernels(call: Callable[[], Any], times: int = TRACED) -> list[dict[str, Any]]:
