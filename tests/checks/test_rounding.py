@@ -123,7 +123,10 @@ def test_a_transform_is_not_judged():
     )
     winograd = Right("a transform", multiply, kernel="ampere_scudnn_winograd_128x128")
     verdict = check_rounding(subject(case, winograd))
-    assert (verdict.status, verdict.message) == ("not run", "it is not known how the errors of a winograd kernel add up")
+    assert (verdict.status, verdict.message) == (
+        "not run",
+        "it is not known how the errors of a winograd kernel add up",
+    )
     assert isinstance(winograd.build(case), Reports)
 
 

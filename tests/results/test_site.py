@@ -254,7 +254,7 @@ def test_runs_of_doubles_are_left_out(tmp_path, quick):
         verdict(), verdict(target="mine-1.0-cpu"), arguments=["--target", "mine.py:Mine", "--target=tensorrt"]
     )
     save_record(tmp_path / "runs" / "double", double)
-    with pytest.raises(ConformanceError, match=r"no record has a registered target: tests/x.py:Broken only has the name"):
+    with pytest.raises(ConformanceError, match=r"no record has a registered target: tests/x.py:Broken only has"):
         build.build_site([tmp_path / "runs"], tmp_path / "site")
     save_record(tmp_path / "runs" / "own", own)
     save_record(tmp_path / "runs" / "beside", beside)
