@@ -61,7 +61,7 @@ def test_runs_of_doubles_are_left_out(runs, tmp_path):
     assert max(point.value for point in found.of("latency")[0].points) == pytest.approx(max(MEDIANS))
     done = CliRunner().invoke(app, ["history", str(runs), "--case", "net/*"])
     assert "slowed/record.jsonl is left out" in done.output
-    with pytest.raises(ConformanceError, match="no record is of a registered target"):
+    with pytest.raises(ConformanceError, match="no record has a registered target"):
         history([runs / "slowed"])
 
 

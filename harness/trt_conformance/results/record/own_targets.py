@@ -30,7 +30,7 @@ def without_doubles(records: Mapping[str, Record]) -> tuple[dict[str, Record], l
     doubles = {name: file for name, record in records.items() if (file := posing(record))}
     if len(doubles) == len(records):
         raise ConformanceError(
-            f"no record is of a registered target: {next(iter(doubles.values()))} is a double of one"
+            f"no record has a registered target: {next(iter(doubles.values()))} only has the name of one"
         )
     notes = [
         f"{name} is left out: its target is {file}, not the registered one of that name"
