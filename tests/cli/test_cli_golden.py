@@ -119,6 +119,14 @@ def test_verify(empty: Store) -> None:
     assert json.loads(empty.run("verify", "--json")) == []
 
 
+def test_verify_of_chosen_cases(empty: Store) -> None:
+    empty.run("update", "one/padding")
+    assert empty.run("verify", "one/padding") == "the goldens of these cases are present, listed and correct\n"
+    assert "missing: one/stride-bf16: " in empty.run("verify", "one/padding", "one/stride-bf16", code=1)
+    assert "no case matches 'one/paddin'" in empty.fails("verify", "one/paddin")
+    assert "give no CASE with it" in empty.fails("verify", "one/padding", "--archive", "goldens.tar.gz")
+
+
 def test_diff_states_how_much_values_change(filled: Store) -> None:
     assert filled.run("diff") == "nothing would change\n"
     filled.write(CASES.replace("set.padding_nd = [1, 1]", 'set.padding_nd = [1, 1]\nbias = { fill = "ones" }'))
@@ -172,7 +180,7 @@ def test_show_of_a_file(filled: Store) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["one/padding-fp32", "one/padding", "*/padding", "*/family/one.toml", "*/family"])
-@pytest.mark.parametrize("command", ["update", "diff", "show"])
+@pytest.mark.parametrize("command", ["update", "diff", "show", "verify"])
 def test_every_command_takes_the_same_patterns(filled: Store, command: str, pattern: str) -> None:
     filled.run(command, pattern)
 

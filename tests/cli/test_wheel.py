@@ -63,6 +63,7 @@ def test_a_run_from_an_empty_folder_leaves_its_record_there(command: str, tmp_pa
     (record,) = (tmp_path / "reports" / "runs").glob("*/record.jsonl")
     assert '"case": "stride_nd/h2_w2-fp32"' in record.read_text(encoding="utf-8")
     assert list(record.parent.glob("report.html"))
+    assert {path.name for path in tmp_path.iterdir()} == {"reports", ".pytest_cache"}
 
 
 @pytest.mark.slow

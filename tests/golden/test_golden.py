@@ -35,7 +35,7 @@ from trt_conformance.golden import (
 )
 from trt_conformance.golden.content import BFLOAT16, Content, Node, fingerprint
 from trt_conformance.golden.files import kind_of
-from trt_conformance.golden.plan import file_of, plan
+from trt_conformance.golden.plan import file_of, group_of, plan
 from trt_conformance.golden.store import encode_golden_file, file_hash, read_golden_file, seal, write_golden_file
 from trt_conformance.numerics.printed import parse
 from trt_conformance.numerics.reference.result import Result, reference
@@ -461,6 +461,27 @@ def test_unused_group(root: Path) -> None:
     problems = verify(catalog(FP32, *CASES[4:]), root)
     assert [problem.kind for problem in problems] == ["extra", "extra"]
     assert "uniform/bfloat16, which no case uses" in problems[0].message
+
+
+def test_chosen_cases_are_verified_alone(root: Path) -> None:
+    """What no case uses, and the faults of others, are not theirs; their own are found in every kind of file."""
+    write_observed("numpy", FP32, 0, {}, {"output": np.zeros(1)}, environment={}, root=root)
+    changed = make_case(id="example/uniform", **UNIFORM | {"bias": {"fill": "uniform", "seed": 4}})
+    fewer = catalog(changed, *CASES[4:])
+    assert len(verify(fewer, root)) > 2
+    assert verify(fewer, root, cases=CASES[4:]) == []
+    assert [(p.kind, p.file, p.case) for p in verify(fewer, root, cases=[changed])] == [
+        ("stale", "observed/numpy/convolution/example.h5", changed.id),
+        ("stale", EXAMPLE, changed.id),
+    ]
+
+
+def test_a_chosen_case_shares_the_manifests_faults_of_its_golden_alone(root: Path) -> None:
+    lines = manifest.read_manifest(root)
+    (wrong,) = [key for key in lines if key.endswith(f"{group_of(FP32)}/run0/output")]
+    manifest.write_manifest(root, lines | {wrong: "float64[1,4,4,4] 0"})
+    assert [problem.kind for problem in verify(catalog(), root, cases=[FP32])] == ["manifest"]
+    assert verify(catalog(), root, cases=CASES[4:]) == []
 
 
 def test_unused_empty_group(root: Path) -> None:

@@ -89,6 +89,15 @@ def test_hashes_are_written_and_right(root: Path) -> None:
     assert (root / FILE).stat().st_size < 120 * (1 + len(CASES))
 
 
+def test_chosen_hashes_are_verified_alone(root: Path) -> None:
+    entries = hashes.read_hashes(root / FILE)
+    del entries[INT8.id]
+    hashes.write_hashes(root, FILE, {**entries, "layers/gone-fp32": entries[HASHED.id]})
+    assert verify(Catalog(CASES, {}), root, cases=[HASHED]) == []
+    assert [(p.kind, p.case) for p in verify(Catalog(CASES, {}), root, cases=[INT8])] == [("missing", INT8.id)]
+    assert [p.kind for p in verify(Catalog(CASES, {}), root)] == ["missing", "extra"]
+
+
 def test_another_order_of_adding_gives_the_same_hash(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     convolve = reference_module.convolve_along
 

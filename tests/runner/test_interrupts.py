@@ -139,7 +139,7 @@ def test_a_run_that_does_not_end_in_good_order_is_reported(tmp_path, output, end
     (tmp_path / "temporary").mkdir()
     if left:
         (tmp_path / "temporary" / left).mkdir()
-    text = f"{output}\n; exit code 2: the run was interrupted\n"
+    text = f"{output}\nexit code 2: the run was interrupted\n"
     run = SimpleNamespace(folder=tmp_path, temporary=tmp_path / "temporary", text=lambda: text)
     written = record(complete=False)
     if end is not None:

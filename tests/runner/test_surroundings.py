@@ -232,3 +232,15 @@ def test_what_a_target_says_cannot_command_the_terminal(tmp_path, isolation):
         assert code == wanted, output
         assert output.count(r"\x1b[31mred\u202e") >= times, output
         assert not [c for c in output if not c.isprintable() and c not in "\n\t"], output
+
+
+def test_a_run_makes_no_folder_but_those_it_is_asked_for(tmp_path):
+    """pytest-benchmark has one of its own, which a run gets if it stores latencies there."""
+    arguments = ("-p", "no:cacheprovider", "-c", str(ROOT / "pytest.ini"), *numpy_run(), "--no-record", "-q")
+    runs = {name: (*arguments, *more) for name, more in (("plain", ()), ("asked", ("--benchmark-save=first",)))}
+    for name, run in runs.items():
+        (tmp_path / name).mkdir()
+        done = run_pytest(*run, root=tmp_path / name)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in tmp_path.rglob("*")].count(".benchmarks") == 1
+    assert (tmp_path / "asked" / ".benchmarks").is_dir()

@@ -26,7 +26,7 @@ from trt_conformance.core.paths import ROOT
 from trt_conformance.results.record.record import Record, read_record
 
 FIRST_LINE = "test session starts"
-HEADLINE = "; exit code "
+HEADLINE = "\nexit code "
 PYTESTS_OWN = "pytest-of-"
 OUTER = ("PYTEST_", "COV_")
 CHOICE = ("cases/test_forward.py", "cases/test_network.py", "cases/test_reject.py", "--case", "stride_nd/*")

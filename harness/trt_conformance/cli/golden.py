@@ -48,11 +48,18 @@ Archive = Annotated[
 
 
 @app.command()
-def verify(cases: Cases = None, golden: Golden = None, archive: Archive = None, as_json: AsJson = False) -> None:
+def verify(
+    case: Patterns = None,
+    cases: Cases = None,
+    golden: Golden = None,
+    archive: Archive = None,
+    as_json: AsJson = False,
+) -> None:
     """Check the goldens against cases, manifest and reference.
 
     Every golden must exist, belong to a case, be listed in the manifest,
-    and have the values that the reference computes.
+    and have the values that the reference computes. Goldens that no case
+    uses are looked for only if no CASE is given.
 
     Exit code 1 if there is a problem.
     """
@@ -61,12 +68,19 @@ def verify(cases: Cases = None, golden: Golden = None, archive: Archive = None, 
     from trt_conformance.golden.lock import temporaries
 
     if archive is not None:
+        if case:
+            raise ConformanceError("--archive compares whole stores: give no CASE with it")
         _verify_archive(archive, folders_of(cases, golden), as_json)
         return
     catalog = read_catalog(folders_of(cases, golden))
     with ProgressLine() as line:
-        problems = [problem for part in catalog.parts() for problem in problems_of(part, show=line.show)]
-    _print(problems, "all goldens are present, listed, used and correct", as_json)
+        problems = [
+            problem
+            for part, chosen in _chosen(catalog, case)
+            for problem in problems_of(part, cases=chosen, show=line.show)
+        ]
+    found = "the goldens of these cases are present, listed and correct"
+    _print(problems, found if case else "all goldens are present, listed, used and correct", as_json)
     unfinished = [path for folder in catalog.folders for path in temporaries(folder.golden)]
     if unfinished:
         files = counted(len(unfinished), "unfinished file")

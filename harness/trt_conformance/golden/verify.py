@@ -1,8 +1,8 @@
-"""Checks the store against the cases, its manifest, and the reference."""
+"""Checks the store, or the goldens of some cases, against the cases, its manifest, and the reference."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from trt_conformance.golden.content import Content, GoldenError, Kind, split
 from trt_conformance.golden.differences import GoldenFault, faults, hash_fault
 from trt_conformance.golden.files import files_in, read_listed_file
 from trt_conformance.golden.observed import observed_file, observed_group
-from trt_conformance.golden.plan import Golden, plan
+from trt_conformance.golden.plan import Golden, file_of, plan
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,39 @@ class Problem:
         return f"{self.kind}: {self.case + ': ' if self.case else ''}{self.file} {self.message}"
 
 
+class _Choice:
+    """The cases whose goldens are checked. If they are all, what no case uses is a problem, too."""
+
+    def __init__(self, cases: Sequence[Case] | None) -> None:
+        self.is_all = cases is None
+        self._ids = {case.id for case in cases or ()}
+        self._files = {file_of(case) for case in cases or ()}
+
+    def __contains__(self, case: Case) -> bool:
+        return self.is_all or case.id in self._ids
+
+    def of(self, wanted: dict[str, dict[str, Golden]]) -> dict[str, dict[str, Golden]]:
+        """What is checked of the goldens by file and group."""
+        picked = {
+            file: {group: golden for group, golden in goldens.items() if any(case in self for case in golden.cases)}
+            for file, goldens in wanted.items()
+        }
+        return {file: goldens for file, goldens in picked.items() if goldens}
+
+    def present(self, files: Sequence[str]) -> list[str]:
+        """The files to read even if no golden is expected in them: observed goldens, or all."""
+        return [file for file in files if self.is_all or file in self._observed(file)]
+
+    def _observed(self, file: str) -> set[str]:
+        """The files that could have observed goldens of these cases, of the target that a file's name gives."""
+        folder = "/".join(file.split("/")[:2])
+        return {f"{folder}/{name}" for name in self._files} if folder.startswith("observed/") else set()
+
+
 def verify(
     catalog: Catalog,
     root: Path | None = None,
+    cases: Sequence[Case] | None = None,
     recompute_hashed: bool = True,
     show: Callable[[str], None] = lambda state: None,
 ) -> list[Problem]:
@@ -42,6 +72,7 @@ def verify(
     Args:
         catalog: the cases of one folder.
         root: the store; by default that of the folder.
+        cases: those whose goldens to check; by default all, and that there are no others.
         recompute_hashed: compute the outputs of which a hash is stored. Running such a case checks them too.
         show: is told how far this is, often.
 
@@ -50,10 +81,11 @@ def verify(
     """
     (folder,) = catalog.folders
     root = root or folder.golden
-    wanted = plan(catalog.cases)
+    choice = _Choice(cases)
+    wanted = choice.of(plan(catalog.cases))
     problems: list[Problem] = []
     listed: manifest.Entries | None = None
-    present = files_in(root)
+    present = choice.present(files_in(root))
     try:
         listed = manifest.read_manifest(root)
     except GoldenError as fault:
@@ -70,38 +102,43 @@ def verify(
             continue
         goldens = split(golden_file.content)
         if file.startswith("observed/"):
-            problems += _observed(catalog, file, goldens)
+            problems += _observed(catalog, file, goldens, choice)
         else:
-            problems += _expected(file, goldens, wanted.get(file, {}), folder)
+            problems += _expected(file, goldens, wanted.get(file, {}), folder, choice)
         if listed is not None:
-            problems += _unlisted(file, manifest.entries(file, golden_file), listed, folder)
-    for file in sorted({manifest.file_of(key) for key in listed or ()} - {*wanted, *present}):
+            picked = None if choice.is_all else {"", *wanted.get(file, {}), *_observed_groups(catalog, file, choice)}
+            problems += _unlisted(file, manifest.entries(file, golden_file), listed, folder, picked)
+    gone = {manifest.file_of(key) for key in listed or ()} - {*wanted, *present} if choice.is_all else set()
+    for file in sorted(gone):
         problems.append(
             Problem("manifest", file, "", f"is listed in {manifest.NAME} but does not exist; {_update(folder)}")
         )
-    return [*problems, *_hashed(catalog, root, recompute_hashed, show)]
+    return [*problems, *_hashed(catalog, root, choice, recompute_hashed, show)]
 
 
-def _hashed(catalog: Catalog, root: Path, recompute: bool, show: Callable[[str], None]) -> Iterator[Problem]:
+def _hashed(
+    catalog: Catalog, root: Path, choice: _Choice, recompute: bool, show: Callable[[str], None]
+) -> Iterator[Problem]:
     """Problems of the hashes. A generated case of a tier that is not loaded only needs to have one."""
     (folder,) = catalog.folders
     wanted = hashes.hash_files(catalog)
-    for file in sorted({*wanted, *hashes.files_in(root)}):
-        if file not in wanted:
-            yield Problem("extra", file, "", f"is not used by any case; {_update(folder)}")
+    for file in sorted({*hashes.files_in(root)} - {*wanted} if choice.is_all else ()):
+        yield Problem("extra", file, "", f"is not used by any case; {_update(folder)}")
+    for file, needed in sorted(wanted.items()):
+        cases = {case_id: case for case_id, case in needed.cases.items() if case in choice}
+        if not cases and not choice.is_all:
             continue
-        needed = wanted[file]
         try:
             entries = hashes.read_hashes(root / file)
         except GoldenError as fault:
             yield Problem(fault.kind, file, "", f"{fault}; {_update(folder, repr(needed.source))}")
             continue
-        for case_id in sorted(needed.ids - entries.keys()):
+        for case_id in sorted((needed.ids if choice.is_all else cases.keys()) - entries.keys()):
             yield Problem("missing", file, case_id, f"has no golden for this case; {_update(folder, repr(case_id))}")
-        for case_id in sorted(entries.keys() - needed.ids):
+        for case_id in sorted(entries.keys() - needed.ids if choice.is_all else ()):
             yield Problem("extra", file, case_id, f"has a golden that no case uses; {_update(folder)}")
-        for number, (case_id, case) in enumerate(needed.cases.items(), 1):
-            show(f"{file}: case {number} of {len(needed.cases)}: {case_id}")
+        for number, (case_id, case) in enumerate(cases.items(), 1):
+            show(f"{file}: case {number} of {len(cases)}: {case_id}")
             found = _entry_fault(case, entries[case_id], recompute) if case_id in entries else None
             if found is not None:
                 yield Problem(found.kind, file, case_id, f"{found.message}; {_update(folder, repr(case_id))}")
@@ -130,12 +167,12 @@ def _unusable(file: str, goldens: dict[str, Golden] | None, fault: GoldenError, 
 
 
 def _expected(
-    file: str, goldens: dict[str, Content], wanted: dict[str, Golden], folder: CaseFolder
+    file: str, goldens: dict[str, Content], wanted: dict[str, Golden], folder: CaseFolder, choice: _Choice
 ) -> Iterator[Problem]:
     if not wanted:
         yield Problem("extra", file, "", f"is not used by any case; {_update(folder)}")
         return
-    for group in sorted(goldens.keys() - wanted.keys()):
+    for group in sorted(goldens.keys() - wanted.keys() if choice.is_all else ()):
         yield Problem("extra", file, "", f"has {_named(group)}, which no case uses; {_update(folder)}")
     for group, golden in wanted.items():
         case = golden.case
@@ -146,12 +183,22 @@ def _expected(
             yield Problem(fault.kind, file, case.id, f"{group}: {fault.message}; {_update(folder, case.id)}")
 
 
-def _observed(catalog: Catalog, file: str, goldens: dict[str, Content]) -> Iterator[Problem]:
+def _observed_groups(catalog: Catalog, file: str, choice: _Choice) -> dict[str, Case]:
+    """The chosen cases by their group in a file of observed goldens."""
+    if not file.startswith("observed/"):
+        return {}
     target = file.split("/")[1]
-    cases: dict[str, Case] = {observed_group(c): c for c in catalog.cases if observed_file(target, c) == file}
+    return {observed_group(c): c for c in catalog.cases if c in choice and observed_file(target, c) == file}
+
+
+def _observed(catalog: Catalog, file: str, goldens: dict[str, Content], choice: _Choice) -> Iterator[Problem]:
+    target = file.split("/")[1]
+    cases = _observed_groups(catalog, file, choice)
     again = "observe it again with `trt-conformance golden observe"
     for group, content in goldens.items():
         case = cases.get(group)
+        if case is None and not choice.is_all:
+            continue
         if case is None:
             advice = "delete the file, and observe again the cases that are still of interest"
             yield Problem("extra", file, "", f"has {_named(group)}, which no case uses; {advice}")
@@ -170,12 +217,14 @@ def _named(group: str) -> str:
     return group or "datasets at its top level"
 
 
-def _unlisted(file: str, lines: manifest.Entries, listed: manifest.Entries, folder: CaseFolder) -> Iterator[Problem]:
-    """Differences between a file and the manifest's lines about it, one problem for each golden."""
+def _unlisted(
+    file: str, lines: manifest.Entries, listed: manifest.Entries, folder: CaseFolder, picked: set[str] | None
+) -> Iterator[Problem]:
+    """Differences between a file and the manifest's lines about it, one problem for each golden, or each picked one."""
     here = manifest.lines_of(file, listed)
     wrong: dict[str, list[str]] = {}
     for key in sorted(lines.keys() | here.keys()):
-        if lines.get(key) != here.get(key):
+        if lines.get(key) != here.get(key) and (picked is None or manifest.golden_of(key) in picked):
             wrong.setdefault(manifest.golden_of(key), []).append(key.partition(":")[2])
     for names in wrong.values():
         message = f"{', '.join(names)}: not what {manifest.NAME} lists; restore file and manifest, or {_update(folder)}"

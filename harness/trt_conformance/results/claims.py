@@ -105,33 +105,56 @@ def state_of(claim: str, target: str, found: Mapping[str, str], registered: Mapp
     return found.get(claim, "open" if stated else "unstated")
 
 
-def lines(verdicts: Sequence[Verdict], registered: Mapping[str, Claim], brief: bool = False) -> list[str]:
+def lines(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> list[str]:
     """Per target and document: how many claims hold, were only built, or differ, and how many are not checked.
 
     A claim holds if a check of it passed that compared values, that is about a refusal or a name, or that is all it
-    takes. A document of whose claims none was checked has no line. With ``brief``, all but the cookbook share a line.
+    takes. A document of whose claims none was checked has no line.
     """
     told = []
+    for target, counted in _by_target(verdicts, registered).items():
+        for document, count in counted.items():
+            name = "" if document == COOKBOOK else f"{document}: "
+            told.append(f"{target}: {name}{_said(count)}, {_unchecked(count)} not checked")
+    return told
+
+
+def brief_lines(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> list[str]:
+    """One line per target: how many claims of the cookbook hold or differ, and how many of all other documents."""
+    told = []
+    for target, counted in _by_target(verdicts, registered).items():
+        others = sum((count for document, count in counted.items() if document != COOKBOOK), Counter[str]())
+        parts = [_said(counted[COOKBOOK])] if COOKBOOK in counted else []
+        if others:
+            parts.append(f"other documents: {_said(others)}")
+        told.append(f"{target}: {'; '.join(parts)}")
+    return told
+
+
+def _by_target(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> dict[str, dict[str, Counter[str]]]:
+    """By target and document the number of claims in each state, where a claim of the document was checked."""
+    told: dict[str, dict[str, Counter[str]]] = {}
     for target in sorted({v.target for v in verdicts if v.claims}):
         found = states((v for v in verdicts if v.target == target), registered)
-        others: Counter[str] = Counter()
-        for document in by_document(registered):
-            count = counts(document, target, found, registered)
-            if not any(claim in found for claim in document.ids):
-                continue
-            if document.name == COOKBOOK:
-                told.append(f"{target}: {_said(count)}")
-            elif brief:
-                others += count
-            else:
-                told.append(f"{target}: {document.name}: {_said(count)}")
-        if others:
-            told.append(f"{target}: other documents: {_said(others)}")
+        counted = {
+            document.name: counts(document, target, found, registered)
+            for document in by_document(registered)
+            if any(claim in found for claim in document.ids)
+        }
+        if counted:
+            told[target] = counted
     return told
 
 
 def _said(count: Counter[str]) -> str:
-    hold, built, differ = count["holds"], count["built"], count["differs"] + count["known"]
+    built = f", {count['built']} built without a comparison of values" if count["built"] else ""
     total = count.total() - count["unstated"]
-    so_far = f", {built} built without a comparison of values" if built else ""
-    return f"{hold} of {total} claims hold{so_far}, {differ} differ, {total - hold - built - differ} not checked"
+    return f"{count['holds']} of {total} claims hold{built}, {_differing(count)} differ"
+
+
+def _differing(count: Counter[str]) -> int:
+    return count["differs"] + count["known"]
+
+
+def _unchecked(count: Counter[str]) -> int:
+    return count.total() - count["unstated"] - count["holds"] - count["built"] - _differing(count)

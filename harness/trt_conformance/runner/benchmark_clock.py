@@ -1,12 +1,26 @@
-"""A clock that replays measured samples, so that pytest-benchmark reports the time on the device."""
+"""What pytest-benchmark gets of a run: a clock that replays measured samples, and a folder only if one is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import cache_word
+
+_STORING = ("benchmark_save", "benchmark_autosave", "benchmark_compare")
+"""The options of pytest-benchmark that use its folder."""
+
+
+def make_no_empty_folder(config: pytest.Config) -> None:
+    """Keep pytest-benchmark from making its folder `.benchmarks`, which it does at the start of every run.
+
+    A run that neither stores figures nor compares them with stored ones gets a folder that exists.
+    """
+    if not any(config.getoption(name, None) for name in _STORING):
+        config.option.benchmark_storage = f"file://{config.invocation_params.dir}"
 
 
 class DeviceClock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Generator
 
@@ -138,7 +139,7 @@ class Controller:
             terminal.write_line(f"its record is empty, and `trt-conformance merge` needs it: {path}")
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """Write the report, and the headline as the last line. A report that cannot be written fails no run."""
+        """Write the report, and the headline as the last lines. A report that cannot be written fails no run."""
         run, terminal = self.run, config.pluginmanager.get_plugin("terminalreporter")
         if terminal is None or not run.recorder.verdicts:
             return
@@ -151,4 +152,6 @@ class Controller:
             except Exception as fault:  # whatever prevents the report, the run's result is valid
                 terminal.write_line(one_line(f"report: not written: {type(fault).__name__}: {fault}".splitlines()[0]))
         reasons = [*(f"expectation {name!r} matched nothing" for name in self.unmatched), *self.untested]
-        terminal.write_line(one_line(headline(run.recorder.verdicts, run.catalog.claims, self.exit, reasons)))
+        width = shutil.get_terminal_size().columns if terminal.isatty else None
+        for line in headline(run.recorder.verdicts, run.catalog.claims, self.exit, reasons, width):
+            terminal.write_line(line)

@@ -1,12 +1,13 @@
-"""The last line of a run: how many claims hold and differ, the exit code and its reason."""
+"""The last lines of a run: how many claims hold and differ on each target, then the exit code and its reason."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from trt_conformance.catalog.claims import Claim
 from trt_conformance.core.verdict import NEUTRAL, REFERENCE, Verdict
-from trt_conformance.core.words import counted
+from trt_conformance.core.words import counted, one_line
 from trt_conformance.results import claims as claim_states
 from trt_conformance.results import summary
 
@@ -29,17 +30,31 @@ def untested(verdicts: Sequence[Verdict], requested: Sequence[str], min_claims: 
     return reasons
 
 
-def headline(verdicts: Sequence[Verdict], claims: Mapping[str, Claim], code: int, reasons: Sequence[str]) -> str:
-    """The last line of a run.
+def headline(
+    verdicts: Sequence[Verdict],
+    claims: Mapping[str, Claim],
+    code: int,
+    reasons: Sequence[str],
+    width: int | None = None,
+) -> list[str]:
+    """The last lines of a run: one for each target, and ``exit code 1: 2 checks failed``.
 
     Args:
         verdicts: of the run.
         claims: those of the catalog, by id.
         code: the exit code.
         reasons: why the run fails, apart from failed checks.
+        width: the columns of the terminal; the lines about targets are folded to it.
     """
-    parts = claim_states.lines([v for v in verdicts if v.target != REFERENCE], claims, brief=True)
-    return "; ".join([*parts, f"exit code {code}: {_reason(verdicts, code, reasons)}"])
+    told = claim_states.brief_lines([v for v in verdicts if v.target != REFERENCE], claims)
+    last = one_line(f"exit code {code}: {_reason(verdicts, code, reasons)}")
+    return [*(line for text in told for line in _folded(one_line(text), width)), last]
+
+
+def _folded(text: str, width: int | None) -> list[str]:
+    if width is None:
+        return [text]
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _reason(verdicts: Sequence[Verdict], code: int, reasons: Sequence[str]) -> str:

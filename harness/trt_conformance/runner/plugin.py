@@ -10,6 +10,7 @@ import pytest
 
 from trt_conformance.core.words import printable
 from trt_conformance.runner import early, fixtures, options, parametrize, pool, streams
+from trt_conformance.runner.benchmark_clock import make_no_empty_folder
 from trt_conformance.runner.controller import Controller
 from trt_conformance.runner.interrupts import Interrupts
 from trt_conformance.runner.keys import RUN, VERDICTS
@@ -33,6 +34,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     early.refuse_late_paths(config)
+    make_no_empty_folder(config)
     given = options.read_options(config)
     options.check_options(given, config.getoption("numprocesses", None))
     config.stash[RUN] = Run(config, given)
