@@ -11,7 +11,16 @@ from trt_conformance.cli import app
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.results.record.record import read_record, save_record
-from trt_conformance.results.report.published import PUBLISHED, published, stale, targets_table, updated
+from trt_conformance.results.report.published import (
+    PAGES,
+    PUBLISHED,
+    command_of,
+    commands_table,
+    published,
+    stale,
+    targets_table,
+    updated,
+)
 
 LIMIT = 4 << 20
 
@@ -24,10 +33,11 @@ def test_a_table_that_is_not_what_the_records_give_is_found(tmp_path):
     folder = tmp_path / "reports" / "published"
     save_record(folder / "one", record(verdict(), verdict("a/b-fp32", status="fail", message="no")), compressed=True)
     page = "Before.\n\n<!-- published: targets -->\nold\n<!-- end -->\n\nAfter.\n"
-    for name in ("README.md", "reports/README.md"):
+    (tmp_path / "docs").mkdir()
+    for name in PAGES:
         (tmp_path / name).write_text(page, encoding="utf-8")
     found = dict(stale(tmp_path))
-    assert [str(name) for name in found] == ["README.md", "reports/README.md"]
+    assert tuple(found) == PAGES
     (text,) = set(found.values())
     assert "| TensorRT 8.6.1 | H200 | 1 pass, 1 failure |\n<!-- end -->\n\nAfter.\n" in text
     assert updated(text, published(folder)) == text
@@ -39,8 +49,34 @@ def test_of_a_target_the_run_with_the_most_checks_counts(tmp_path):
     assert targets_table(published(tmp_path))[2:] == ["| TensorRT 8.6.1 | H200 | 1 pass, 1 known difference |"]
 
 
+ARGUMENTS = ["cases", "-q", "--target", "tensorrt", "--record-root=x", "--tier", "ci"]
+
+
+@pytest.mark.parametrize(
+    ("more", "command"),
+    [
+        ([], "pytest cases --target tensorrt --tier ci"),
+        (["--cache-dir", "c", "-p", "x"], "pytest cases --target tensorrt --tier ci"),
+        (["--case", "a/*", "--case=b"], "pytest cases --target tensorrt --tier ci --case 'a/*' --case b"),
+        (["--case=a", "--case=b", "--case=c"], "pytest cases --target tensorrt --tier ci --case a --case b …"),
+    ],
+)
+def test_a_command_says_what_ran_and_not_where_its_files_were(more, command):
+    assert command_of(record(verdict(), arguments=[*ARGUMENTS, *more])) == command
+
+
+def test_the_table_of_commands_has_what_passed_on_registered_targets(tmp_path):
+    save_record(tmp_path / "good", record(verdict(), arguments=ARGUMENTS))
+    save_record(tmp_path / "timed", record(verdict(phase="latency", check="latency"), arguments=ARGUMENTS))
+    save_record(tmp_path / "double", record(verdict(), arguments=["--target", "x.py:Double"]))
+    (row,) = commands_table(published(tmp_path))[2:]
+    start = "| TensorRT 8.6.1 | H200 | `pytest cases --target tensorrt --tier ci` | "
+    assert row.startswith(start)
+    assert row.endswith(" | [1 pass](../reports/published/good) |")
+
+
 def test_an_unknown_table_is_an_error():
-    with pytest.raises(ConformanceError, match="nothing: there is no such table; there are targets, runs"):
+    with pytest.raises(ConformanceError, match="nothing: there is no such table; there are targets, runs, commands"):
         updated("<!-- published: nothing -->\n<!-- end -->\n", [])
 
 

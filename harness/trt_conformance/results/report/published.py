@@ -10,10 +10,12 @@ comments, `<!-- published: NAME -->` and `<!-- end -->`.
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from packaging.version import Version
@@ -23,7 +25,8 @@ from trt_conformance.core.check_names import QUICK_LATENCY
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.core.target_name import TargetName
-from trt_conformance.results.record.record import read_record, record_path
+from trt_conformance.results.record.own_targets import posing
+from trt_conformance.results.record.record import Record, read_record, record_path
 from trt_conformance.results.report import view_of, write
 from trt_conformance.results.report.answer import counted
 from trt_conformance.results.report.compare_text import markdown_table
@@ -32,9 +35,12 @@ from trt_conformance.results.versions.columns import explained, number
 from trt_conformance.results.versions.matrix import finding
 
 PUBLISHED = ROOT / "reports" / "published"
-PAGES = (Path("README.md"), Path("reports/README.md"))
+PAGES = (Path("README.md"), Path("reports/README.md"), Path("docs/running.md"))
 
 _TABLE = re.compile(r"(<!-- published: (\w+) -->\n)(.*?)(<!-- end -->\n)", re.DOTALL)
+# Arguments that say where files are, or what is shown: without and with a value.
+_PLAIN = frozenset(("-q", "--no-header", "--no-cache"))
+_ASIDE = frozenset(("--record-root", "--cache-dir", "--progress", "--durations", "-p", "--meter", "-n"))
 _NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX", "torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
 
 
@@ -42,7 +48,8 @@ _NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX", "torch": "PyTo
 class Published:
     """What one published run says of one target: the outcomes of its checks, and of how many cases.
 
-    ``latencies``: how many there are; those of the run's own checks, not those taken in passing.
+    ``latencies``: how many there are; those of the run's own checks, not those taken in passing. ``command``: what was
+    run, without what only says where and how it is shown. ``seconds``: how long it took; None where it did not end.
     """
 
     run: str
@@ -51,6 +58,9 @@ class Published:
     counts: Mapping[str, int]
     cases: int
     latencies: int
+    command: str = ""
+    seconds: float | None = None
+    is_double: bool = False
 
     @property
     def title(self) -> str:
@@ -83,7 +93,9 @@ def published(folder: Path = PUBLISHED, expectations: Expectations | None = None
             timed = sum(v.phase == "latency" for v in mine)
             gpu = record.header.environment.device.gpu or ""
             counts = Counter(map(outcome, checks))
-            found.append(Published(run.name, target, gpu, counts, len({v.case for v in mine}), timed))
+            cases = len({v.case for v in mine})
+            command, took = command_of(record), seconds_of(record)
+            found.append(Published(run.name, target, gpu, counts, cases, timed, command, took, bool(posing(record))))
     return found
 
 
@@ -93,10 +105,7 @@ def targets_table(entries: Sequence[Published]) -> list[str]:
     for entry in sorted(entries, key=lambda entry: entry.counts.get("pass", 0)):
         if entry.counts.get("pass"):
             largest[entry.target] = entry
-    rows = []
-    for entry in sorted(largest.values(), key=_order):
-        where = entry.gpu.removeprefix("NVIDIA ") if entry.gpu else "no GPU"
-        rows.append((entry.title, where, _results(entry.counts)))
+    rows = [(entry.title, _where(entry), _results(entry.counts)) for entry in sorted(largest.values(), key=_order)]
     return markdown_table(("target", "where", "checks"), rows)
 
 
@@ -117,7 +126,54 @@ def runs_table(entries: Sequence[Published]) -> list[str]:
     return [line.replace("\\_", "_").replace("\\`", "`") for line in lines]
 
 
-TABLES: Mapping[str, Callable[[Sequence[Published]], list[str]]] = {"targets": targets_table, "runs": runs_table}
+def commands_table(entries: Sequence[Published]) -> list[str]:
+    """For each published run in which checks of a target passed the command, how long it took, and the results.
+
+    Doubles are left out.
+    """
+    rows = []
+    for entry in sorted(entries, key=_order):
+        if entry.is_double or not entry.counts.get("pass"):
+            continue
+        took = "" if entry.seconds is None else f"{entry.seconds:,.0f} s"
+        link = f"[{_results(entry.counts)}](../reports/published/{entry.run})"
+        rows.append((entry.title, _where(entry), f"`{entry.command}`", took, link))
+    lines = markdown_table(("target", "where", "command", "took", "result"), rows)
+    return [line.replace("\\", "") for line in lines]
+
+
+def command_of(record: Record) -> str:
+    """The command of a run, without what says only where its files are and what it shows.
+
+    Of many patterns of cases it has the first two.
+    """
+    words, cases, kept = iter(record.header.environment.arguments), [], []
+    for word in words:
+        name, _, value = word.partition("=")
+        if name in _PLAIN:
+            continue
+        if name in _ASIDE or name == "--case":
+            value = value or next(words, "")
+            cases += [value] if name == "--case" else []
+            continue
+        kept.append(word)
+    shown = [f"--case {shlex.quote(case)}" for case in cases[:2]]
+    return " ".join(["pytest", *kept, *shown, *(["…"] if len(cases) > 2 else [])])
+
+
+def seconds_of(record: Record) -> float | None:
+    """How long a run took; None where it was killed or stopped."""
+    if record.end is None or record.end.stopped:
+        return None
+    began, ended = (datetime.fromisoformat(text) for text in (record.header.started, record.end.ended))
+    return (ended - began).total_seconds()
+
+
+TABLES: Mapping[str, Callable[[Sequence[Published]], list[str]]] = {
+    "targets": targets_table,
+    "runs": runs_table,
+    "commands": commands_table,
+}
 
 
 def updated(text: str, entries: Sequence[Published]) -> str:
@@ -163,6 +219,10 @@ def _results(counts: Mapping[str, int]) -> str:
     parts = [f"{counts.get('pass', 0):,} pass"]
     words = {"known": "known difference", "fallback": "fallback", "fail": "failure", "error": "error"}
     return ", ".join([*parts, *(counted(counts[name], word) for name, word in words.items() if counts.get(name))])
+
+
+def _where(entry: Published) -> str:
+    return entry.gpu.removeprefix("NVIDIA ") if entry.gpu else "no GPU"
 
 
 def _order(entry: Published) -> tuple[str, Version, str]:
