@@ -7,7 +7,7 @@ from tests.support.helpers import make_case
 from tests.support.suite import suite_catalog
 from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.rebuilds.rebuilt import judge_rebuilds
-from trt_conformance.checks.rebuilds.runs import EveryTactic, Judging, Rebuilds
+from trt_conformance.checks.rebuilds.runs import EveryTactic, Judging, RebuildRuns
 from trt_conformance.checks.rebuilds.tactics import judge_tactics, list_tactics
 from trt_conformance.checks.rebuilds.trial import Trial, try_build, try_tactic
 from trt_conformance.core.verdict import Verdict
@@ -171,7 +171,7 @@ def test_every_build_of_every_case_counts():
     cases = [CASE, make_case(id="example/other")]
     target = doubles.Fickle()
     with Crew(lambda: target, 1) as crew:
-        found = list(Rebuilds(cases, 4, judging(target), timed=False).run(crew))
+        found = list(RebuildRuns(cases, 4, judging(target), timed=False).run(crew))
     assert {verdict.case for verdict in found} == {case.id for case in cases}
     choices = [choice["count"] for verdict in found for choice in verdict.figures["rebuild"]["choices"]]
     assert sum(choices) == 8
@@ -181,7 +181,7 @@ def test_every_build_of_every_case_counts():
 def test_a_rare_wrong_build_fails_the_case_and_says_how_to_repeat_it():
     target = doubles.FickleAndWrong()
     with Crew(lambda: target, 1) as crew:
-        (found,) = Rebuilds([CASE], 8, judging(target), timed=False).run(crew)
+        (found,) = RebuildRuns([CASE], 8, judging(target), timed=False).run(crew)
     assert found.status == "fail"
     assert "2 of 8 builds wrong" in found.message
     assert found.figures["rerun"] == f"trt-conformance rebuild --case {CASE.id}"
@@ -193,7 +193,7 @@ def test_a_known_difference_marks_the_verdict_only_if_every_fault_is_known():
 
     target = doubles.FickleAndWrong()
     with Crew(lambda: target, 1) as crew:
-        (found,) = Rebuilds([CASE], 4, judging(target, known), timed=False).run(crew)
+        (found,) = RebuildRuns([CASE], 4, judging(target, known), timed=False).run(crew)
     assert (found.status, found.known) == ("fail", "as_reported")
 
 
@@ -235,7 +235,7 @@ def test_a_target_with_threads_is_told_what_comes_next():
 
     cases, target = [CASE, make_case(id="example/other")], Told()
     with Crew(lambda: target, 1) as crew:
-        assert len(list(Rebuilds(cases, 2, judging(target), timed=False, ahead=1).run(crew))) == 2
+        assert len(list(RebuildRuns(cases, 2, judging(target), timed=False, ahead=1).run(crew))) == 2
         assert target.expected[0] == [CASE.id, cases[1].id, CASE.id]
         work = EveryTactic(cases, judging(target), ahead=1)
         assert list(work.find_tactics(crew)) == []
@@ -266,7 +266,7 @@ def test_no_time_leaves_a_verdict_for_each_case():
         ("not run", "the time limit was reached before its tactics were listed")
     ]
     with Crew(lambda: target, 1, budget_s=-1) as crew:
-        (built,) = Rebuilds([CASE], 2, judging(target), timed=False).run(crew)
+        (built,) = RebuildRuns([CASE], 2, judging(target), timed=False).run(crew)
     assert built.status == "not run"
 
 

@@ -13,7 +13,7 @@ from trt_conformance.core.paths import ROOT
 from trt_conformance.explore.draw import PRECISIONS, Draws
 from trt_conformance.explore.drawing import LARGE, SMALL, within
 from trt_conformance.explore.edges import Reached, cells
-from trt_conformance.explore.layer import NOT_DRAWN, Layer, differing, fitted, layer_of
+from trt_conformance.explore.layer import NOT_DRAWN, DrawnLayer, differing, fitted, layer_of
 from trt_conformance.explore.themes import THEMES
 from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.reference.shape import output_shape
@@ -46,7 +46,7 @@ def test_exact_draws_round_nothing():
 
 
 def test_draws_vary_in_every_choice():
-    seen = {name: {getattr(layer, name) for layer in DRAWN} for name in Layer.__dataclass_fields__}
+    seen = {name: {getattr(layer, name) for layer in DRAWN} for name in DrawnLayer.__dataclass_fields__}
     assert seen["precision"] == set(PRECISIONS)
     assert all(len(values) > 1 for values in seen.values())
     followed = [Draws(1, "epilogue").layer(number).epilogue for number in range(200)]
@@ -57,7 +57,7 @@ def test_draws_vary_in_every_choice():
 
 def test_operations_that_read_the_input_need_its_shape():
     def left(op, **given):
-        return fitted(Layer(size=(4, 4), epilogue=(op,), **given)).epilogue
+        return fitted(DrawnLayer(size=(4, 4), epilogue=(op,), **given)).epilogue
 
     assert left("add", channels=2, maps=2) == ("add",)
     assert left("min", channels=2, maps=3) == left("add", window=(2, 2)) == left("concat", free=("batch",)) == ()
@@ -67,7 +67,7 @@ def test_operations_that_read_the_input_need_its_shape():
 
 
 def test_long_sums_of_a_large_window_have_a_channel():
-    drawn = [Draws(1, "terms", Layer(window=(65, 64), size=(70, 70))).layer(number) for number in range(40)]
+    drawn = [Draws(1, "terms", DrawnLayer(window=(65, 64), size=(70, 70))).layer(number) for number in range(40)]
     assert min(layer.channels for layer in drawn) >= 1
 
 
@@ -139,7 +139,7 @@ def test_draws_near_a_case_change_only_a_few_of_its_choices():
 
 def test_a_case_too_large_to_be_varied_is_refused():
     with pytest.raises(ConformanceError, match="--near: the case is too large"):
-        Draws(1, near=Layer(batch=10**6, size=(9, 9)))
+        Draws(1, near=DrawnLayer(batch=10**6, size=(9, 9)))
 
 
 def test_every_case_of_the_suite_has_a_layer():
@@ -179,4 +179,4 @@ def test_reached_ranges_grow_with_the_draws():
     assert 0 < few < reached.share < 1
     assert ("stride W", "16") not in {(name, one) for name, ranges in reached.missing().items() for one in ranges}
     assert sum(map(len, reached.missing().values())) == len(EVERY) - len(reached.found)
-    assert ("batch", "> 65535") in set(cells(Layer(batch=70_000)))
+    assert ("batch", "> 65535") in set(cells(DrawnLayer(batch=70_000)))

@@ -18,7 +18,7 @@ from trt_conformance.explore import search as searching
 from trt_conformance.explore.draw import Draws
 from trt_conformance.explore.finds import Find, needs, without
 from trt_conformance.explore.judge import Judge, summary
-from trt_conformance.explore.layer import Layer, differing
+from trt_conformance.explore.layer import DrawnLayer, differing
 from trt_conformance.explore.search import Search
 from trt_conformance.explore.shrink import is_clean, shrunk, simpler, weight
 from trt_conformance.mutants import MUTANTS
@@ -147,7 +147,7 @@ class EachSixth(MutantEngine):
 
 
 def test_one_run_in_six_is_found_by_repeats(tmp_path):
-    case = Layer(size=(4, 4), window=(2, 2)).case("drawn/n")
+    case = DrawnLayer(size=(4, 4), window=(2, 2)).case("drawn/n")
     target = MutantTarget(Mutant("each_sixth", "one run in six is wrong", engine=EachSixth))
     verdict = check_repeats(Subject(case, Engines(target), lambda case, index: None), 17)
     assert verdict.status == "fail"
@@ -170,7 +170,7 @@ def test_truncated_sums_are_found_though_each_is_within_its_bound(tmp_path):
 
 
 def test_the_checks_of_a_draw_end_at_the_first_fault():
-    case = Layer(size=(4, 4), window=(2, 2), maps=2).case("drawn/n")
+    case = DrawnLayer(size=(4, 4), window=(2, 2), maps=2).case("drawn/n")
     names = [verdict.check for verdict in Judge()(NumpyTarget(), case)]
     assert names == ["forward", "inputs", "repeats", "metamorphic"]
     verdicts = Judge()(FlippedKernel(), case)
@@ -179,7 +179,7 @@ def test_the_checks_of_a_draw_end_at_the_first_fault():
 
 
 def test_relations_are_checked_less_often_where_engines_are_built():
-    case = Layer(batch=2, groups=2, size=(5, 5), window=(2, 2), maps=2).case("drawn/n")
+    case = DrawnLayer(batch=2, groups=2, size=(5, 5), window=(2, 2), maps=2).case("drawn/n")
 
     class Defining(NumpyTarget):
         def define(self, case):
@@ -213,7 +213,7 @@ def test_a_call_that_ends_with_the_time_is_no_find(tmp_path):
 
 
 def test_each_relation_that_applies_comes_up_in_turn():
-    case = Layer(batch=2, groups=2, size=(5, 5), window=(2, 2), maps=2).case("drawn/n")
+    case = DrawnLayer(batch=2, groups=2, size=(5, 5), window=(2, 2), maps=2).case("drawn/n")
     seen = {Judge()(NumpyTarget(), case, number)[-1].figures["relation"] for number in range(12)}
     assert len(seen) > 7
     assert Judge()(NumpyTarget(), case, "groups_as_slices", "metamorphic")[0].figures["relation"] == "groups_as_slices"
@@ -224,7 +224,7 @@ def test_simpler_layers_have_less_weight():
     candidates = list(simpler(layer))
     assert len(candidates) > 10
     assert all(weight(candidate) < weight(layer) for candidate in candidates)
-    assert list(simpler(Layer())) == []
+    assert list(simpler(DrawnLayer())) == []
 
 
 def test_shrinking_ends_at_its_budget():
@@ -244,7 +244,7 @@ def test_shrinking_ends_at_its_budget():
 
 def test_a_smallest_layer_lints_clean_where_the_drawn_one_does():
     """A single output element that is 0 would prove nothing."""
-    layer = Layer(maps=6, size=(4, 4), window=(2, 2))
+    layer = DrawnLayer(maps=6, size=(4, 4), window=(2, 2))
     target = WrongIf(lambda case: True)
 
     def attempt(case):
@@ -257,14 +257,17 @@ def test_a_smallest_layer_lints_clean_where_the_drawn_one_does():
 
 
 def test_what_a_layer_needs():
-    smallest, layer = Layer(groups=3, stride=(1, 16)), Layer(groups=5, channels=2, stride=(2, 17), size=(9, 9))
+    smallest, layer = (
+        DrawnLayer(groups=3, stride=(1, 16)),
+        DrawnLayer(groups=5, channels=2, stride=(2, 17), size=(9, 9)),
+    )
     assert needs(smallest, layer)
     assert needs(smallest, layer.of_rank(3))
-    assert not needs(smallest, Layer(groups=2, stride=(1, 16)))
-    assert not needs(Layer(precision="int8"), layer)
-    assert without(smallest, layer) == Layer(channels=2, size=(9, 9))
-    assert without(smallest, smallest.on_axis("stride", 0, 1)) == Layer()
-    assert without(Layer(), layer) is None
+    assert not needs(smallest, DrawnLayer(groups=2, stride=(1, 16)))
+    assert not needs(DrawnLayer(precision="int8"), layer)
+    assert without(smallest, layer) == DrawnLayer(channels=2, size=(9, 9))
+    assert without(smallest, smallest.on_axis("stride", 0, 1)) == DrawnLayer()
+    assert without(DrawnLayer(), layer) is None
 
 
 def test_finds_are_equal_by_their_layer_or_their_cause():
@@ -273,9 +276,9 @@ def test_finds_are_equal_by_their_layer_or_their_cause():
         return Find("found", layer, layer.case("drawn/n"), verdict)
 
     wrong = "output: {}/4 elements beyond the bound; worst at (0)\nall in the last map"
-    one = find(Layer(maps=3), wrong.format(1))
-    assert one.equals(find(Layer(maps=5), wrong.format(2)))
-    assert one.equals(find(Layer(maps=3, seed=4), wrong.format(2) + "\nas if: another thing (thing)"))
-    assert one.equals(find(Layer(maps=3, groups=2), wrong.format(2)))
-    assert not find(Layer(groups=2), wrong.format(1)).equals(one)
-    assert not one.equals(find(Layer(maps=5), "refused, but should be accepted:\nno"))
+    one = find(DrawnLayer(maps=3), wrong.format(1))
+    assert one.equals(find(DrawnLayer(maps=5), wrong.format(2)))
+    assert one.equals(find(DrawnLayer(maps=3, seed=4), wrong.format(2) + "\nas if: another thing (thing)"))
+    assert one.equals(find(DrawnLayer(maps=3, groups=2), wrong.format(2)))
+    assert not find(DrawnLayer(groups=2), wrong.format(1)).equals(one)
+    assert not one.equals(find(DrawnLayer(maps=5), "refused, but should be accepted:\nno"))

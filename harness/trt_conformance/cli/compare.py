@@ -55,7 +55,7 @@ Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="How many ch
 
 
 @dataclass(frozen=True)
-class Judging:
+class JudgingOptions:
     """The options with which changes of latencies and of what engines cost are judged: None where none was given."""
 
     calibration: Annotated[
@@ -112,7 +112,7 @@ def compare(
     top: Top = 10,
     settings: Settings = None,
     *,
-    judging: Judging,
+    judging: JudgingOptions,
     accepted: Accepted = ACCEPTED,
 ) -> None:
     """List what changed from one run to another.

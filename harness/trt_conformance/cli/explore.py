@@ -94,7 +94,7 @@ def explore(
     Exit code 0 if nothing was found, 1 if there are finds, 130 after
     Ctrl-C; 2 for wrong arguments.
     """
-    from trt_conformance.cli.explore_run import Run
+    from trt_conformance.cli.explore_run import SearchRun
     from trt_conformance.explore.resume import SETTINGS
     from trt_conformance.targets.crew import Crew
     from trt_conformance.targets.options import Options
@@ -120,7 +120,7 @@ def explore(
         if earlier is not None and name not in earlier.record.targets:
             raise ConformanceError(f"--resume: the record's target is {earlier.record.targets[0]}, not {name}")
         settings = {SETTINGS: {"seed": chosen.seed, "focus": focus, "near": near}}
-        run = Run(record_root, name, facts | settings, seconds, earlier, quiet=as_json)
+        run = SearchRun(record_root, name, facts | settings, seconds, earlier, quiet=as_json)
         run.search(chosen, judge, shlex.join(words), crew, draws, second.opinion)
         run.keep(kept)
     if as_json:

@@ -23,7 +23,7 @@ from trt_conformance.explore.draw import Draws
 from trt_conformance.explore.finds import Find
 from trt_conformance.explore.judge import Judge
 from trt_conformance.explore.resume import Earlier
-from trt_conformance.explore.search import FOLDER, Outcome, Search
+from trt_conformance.explore.search import FOLDER, DrawOutcome, Search
 from trt_conformance.results.causes import reason
 from trt_conformance.results.record.record import RecordWriter
 from trt_conformance.results.summary import counts
@@ -37,7 +37,7 @@ SAID = "stderr.txt"
 """The file beside the record that has what the target's libraries wrote on stderr."""
 
 
-class Run:
+class SearchRun:
     """One search, or the continuation of an earlier one, with its record."""
 
     def __init__(
@@ -116,7 +116,7 @@ class Run:
             with replacing(self._writer.folder / SAID) as temporary:
                 temporary.write_bytes(content)
 
-    def _take(self, outcome: Outcome, line: ProgressLine) -> None:
+    def _take(self, outcome: DrawOutcome, line: ProgressLine) -> None:
         self.done += 1
         self.faulty += outcome.is_fault
         self._write(outcome.verdict)

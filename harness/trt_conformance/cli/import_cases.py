@@ -26,7 +26,7 @@ MAX_REASONS = 12
 """Reasons that are printed for a source; --json and the case file have all."""
 
 
-class Weights(str, Enum):
+class WeightsSource(str, Enum):
     """Where the weights of the cases come from."""
 
     generated = "generated"
@@ -57,7 +57,7 @@ Shapes = Annotated[
     ),
 ]
 WeightsFrom = Annotated[
-    Weights, typer.Option(help="Generated weights, or the model's own, stored beside the case file.")
+    WeightsSource, typer.Option(help="Generated weights, or the model's own, stored beside the case file.")
 ]
 Limit = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="At most this many different convolutions of each source.")
@@ -78,7 +78,7 @@ def import_cases(
     batch: Batches = None,
     precision: Precisions = None,
     shape: Shapes = None,
-    weights: WeightsFrom = Weights.generated,
+    weights: WeightsFrom = WeightsSource.generated,
     limit: Limit = None,
     latency: Latency = True,
     force: Force = False,
@@ -98,9 +98,9 @@ def import_cases(
     files: dict[str, CaseFile] = {}
     inputs: set[str] = set()
     for given in source:
-        read = read_source(given, shapes, weights == Weights.model, is_one_of_several=len(source) > 1)
+        read = read_source(given, shapes, weights == WeightsSource.model, is_one_of_several=len(source) > 1)
         inputs |= read.inputs
-        if weights == Weights.model and read.batch is None:
+        if weights == WeightsSource.model and read.batch is None:
             raise ConformanceError(f"--weights model: {given} is a list of shapes, which has no weights")
         stem = file_stem(read.name)
         if stem in files:

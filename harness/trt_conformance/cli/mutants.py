@@ -16,7 +16,7 @@ from trt_conformance.core.errors import ConformanceError
 if TYPE_CHECKING:
     from trt_conformance.catalog.catalog import Catalog
     from trt_conformance.core.case import Case
-    from trt_conformance.mutants import Mutant, Outcome
+    from trt_conformance.mutants import Mutant, MutantOutcome
 
 SHOWN = 3
 
@@ -92,7 +92,7 @@ def _mutants(globs: Sequence[str]) -> tuple[Mutant, ...]:
     return tuple(m for m in MUTANTS if not globs or any(fnmatchcase(m.name, glob) for glob in globs))
 
 
-def _verdict(outcome: Outcome, every: bool) -> str:
+def _verdict(outcome: MutantOutcome, every: bool) -> str:
     killers = outcome.killers
     if not killers:
         return "SURVIVES"
@@ -100,7 +100,7 @@ def _verdict(outcome: Outcome, every: bool) -> str:
     return f"killed by {count}{', '.join(killers[:SHOWN])}{', …' if len(killers) > SHOWN else ''}"
 
 
-def _facts(outcomes: Sequence[Outcome], cases: int) -> dict[str, Any]:
+def _facts(outcomes: Sequence[MutantOutcome], cases: int) -> dict[str, Any]:
     killed = sum(bool(outcome.faults) for outcome in outcomes)
     keys = ("case", "location", "check", "phase", "status", "message")
     return {

@@ -24,7 +24,7 @@ from trt_conformance.core.words import closest, counted, one_line, percent
 
 if TYPE_CHECKING:
     from trt_conformance.catalog.catalog import Catalog
-    from trt_conformance.checks.rebuilds.runs import EveryTactic, Judging, Rebuilds
+    from trt_conformance.checks.rebuilds.runs import EveryTactic, Judging, RebuildRuns
     from trt_conformance.checks.subject import Golden as GoldenOf
     from trt_conformance.core.case import Case
     from trt_conformance.core.case_folder import CaseFolder
@@ -124,7 +124,7 @@ def rebuild(
         if not case:
             chosen = crew.ask(lambda opened: [one for one in chosen if opened.supports(one) is None])
         chosen = _spread(chosen, count or (MOST_LAYERS if every_tactic else MOST_CASES))
-        run = _Run(record_root, name, facts, folders, quiet=as_json)
+        run = _RebuildRun(record_root, name, facts, folders, quiet=as_json)
         if every_tactic:
             run.every_tactic(_every_tactic(chosen, judging, builders), crew)
         else:
@@ -134,7 +134,7 @@ def rebuild(
     raise typer.Exit(run.exit_code)
 
 
-class _Run:
+class _RebuildRun:
     """Prints verdicts as they come, and writes them into a record."""
 
     def __init__(
@@ -153,7 +153,7 @@ class _Run:
             return 128 + signal.SIGINT
         return int(any(verdict.status in FAULTS and not verdict.known for verdict in self.verdicts))
 
-    def rebuilds(self, work: Rebuilds, crew: Crew) -> None:
+    def rebuilds(self, work: RebuildRuns, crew: Crew) -> None:
         """Build everything; what Ctrl-C leaves is judged by the builds that it had."""
         with self._recorded():
             try:
@@ -220,10 +220,10 @@ def _shown(verdict: Verdict) -> str:
     return one_line("; ".join([first, *(line.strip() for line in rest)]))
 
 
-def _rebuilds(cases: Sequence[Case], times: int, judging: Judging, timed: bool, builders: int) -> Rebuilds:
-    from trt_conformance.checks.rebuilds.runs import Rebuilds
+def _rebuilds(cases: Sequence[Case], times: int, judging: Judging, timed: bool, builders: int) -> RebuildRuns:
+    from trt_conformance.checks.rebuilds.runs import RebuildRuns
 
-    return Rebuilds(cases, times, judging, timed, AHEAD * builders)
+    return RebuildRuns(cases, times, judging, timed, AHEAD * builders)
 
 
 def _every_tactic(cases: Sequence[Case], judging: Judging, builders: int) -> EveryTactic:

@@ -14,7 +14,7 @@ from trt_conformance.cli.output import AsJson, print_json
 if TYPE_CHECKING:
     from trt_conformance.core.verdict import Verdict
     from trt_conformance.results.profiles import ProfileResult
-    from trt_conformance.results.submission import Checkout, Choice, Submission
+    from trt_conformance.results.submission import Checkout, RunChoice, Submission
 
 Records = Annotated[
     list[Path],
@@ -85,7 +85,7 @@ def _checkout() -> Checkout:
     catalog = load_catalog(tier=None)
 
     @cache
-    def cases(choice: Choice) -> Sequence[str]:
+    def cases(choice: RunChoice) -> Sequence[str]:
         own = (
             case.id for case in catalog.cases if (choice.timed or not case.latency) and (choice.large or not case.large)
         )

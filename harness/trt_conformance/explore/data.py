@@ -9,7 +9,7 @@ from trt_conformance.catalog.sweeps.layer import PRODUCT_SPREAD, STEPS_OF_SPREAD
 from trt_conformance.core.types import QUANTIZED_PRECISIONS, Fill
 
 if TYPE_CHECKING:
-    from trt_conformance.explore.layer import Layer
+    from trt_conformance.explore.layer import DrawnLayer
 
 FEW_MAPS = 8
 """Biases of so many maps are written out, none of them 0."""
@@ -20,7 +20,7 @@ WIDE_TERMS = 1000
 UNIFORM: Fill = "uniform_20_bits"
 
 
-def tensors(layer: Layer) -> dict[str, Any]:
+def tensors(layer: DrawnLayer) -> dict[str, Any]:
     """The fields ``input``, ``kernel``, ``bias`` and ``quantize`` of a case."""
     inputs, kernel = fills(layer)
     found: dict[str, Any] = {
@@ -34,7 +34,7 @@ def tensors(layer: Layer) -> dict[str, Any]:
     return found
 
 
-def fills(layer: Layer) -> tuple[Fill, Fill]:
+def fills(layer: DrawnLayer) -> tuple[Fill, Fill]:
     """The fills of input and kernel.
 
     exact: integers of which no sum is rounded, mostly small ones. wide: the integers of int8, where their sums are
@@ -49,7 +49,7 @@ def fills(layer: Layer) -> tuple[Fill, Fill]:
     return inputs, "int8_full_range" if few else kernel
 
 
-def _scales(layer: Layer, kernel: Fill) -> dict[str, Any]:
+def _scales(layer: DrawnLayer, kernel: Fill) -> dict[str, Any]:
     """Scales of input, kernel and output. Those of the maps do not repeat with any short period.
 
     Exact data have powers of two, with which no integer is rounded, and those of int8's whole range saturate.
@@ -73,7 +73,7 @@ def _scales(layer: Layer, kernel: Fill) -> dict[str, Any]:
     return found
 
 
-def _bias(layer: Layer, step: float) -> dict[str, Any]:
+def _bias(layer: DrawnLayer, step: float) -> dict[str, Any]:
     """Multiples of the step of a quantized output, so that none is rounded away; a fill for many maps."""
     maps = layer.groups * layer.maps
     if layer.content == "uniform":

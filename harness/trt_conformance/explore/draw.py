@@ -15,7 +15,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Precision
 from trt_conformance.core.words import choice
 from trt_conformance.explore.drawing import LARGE, MEDIUM, SMALL, Drawing, within
-from trt_conformance.explore.layer import Layer, fitted
+from trt_conformance.explore.layer import DrawnLayer, fitted
 from trt_conformance.explore.themes import THEMES
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -36,7 +36,7 @@ class Draws:
 
     seed: int
     focus: str = ""
-    near: Layer | None = None
+    near: DrawnLayer | None = None
 
     def __post_init__(self) -> None:
         """Raises ConformanceError for a focus that does not exist, and for a layer that is too large to be varied."""
@@ -45,7 +45,7 @@ class Draws:
         if self.focus and self.focus not in FOCUSES:
             raise ConformanceError(choice("--focus: no precision or theme", self.focus, FOCUSES))
 
-    def layer(self, number: int) -> Layer:
+    def layer(self, number: int) -> DrawnLayer:
         """The layer of a draw, by its number from 0."""
         rng = random.Random(f"{self.seed}:{number}")  # noqa: S311 - a reproducible search, and no secret
         (budget,) = rng.choices(BUDGETS, SHARES)
@@ -71,14 +71,14 @@ class Draws:
         return random.Random(f"{self.seed}:turn {turn}").sample(list(THEMES), len(THEMES))[place]  # noqa: S311
 
 
-def _small(rng: random.Random) -> Layer:
+def _small(rng: random.Random) -> DrawnLayer:
     """A small layer: what the themes change."""
     rank = 3 if rng.random() < 0.2 else 2
     window = tuple(rng.choice((1, 3, 3, 3, 2, 5)) for _ in range(rank))
     half = rng.random() < 0.3
     pre = tuple(f // 2 if half else rng.choice((0, 0, 0, 1, 2)) for f in window)
     return fitted(
-        Layer(
+        DrawnLayer(
             precision=rng.choice(("fp32", "fp32", *PRECISIONS)),
             batch=rng.choice((1, 1, 1, 2, 2, 3, 5)),
             groups=rng.choice((1, 1, 1, 1, 2, 3)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from trt_conformance.core.errors import InvalidConvolution
-from trt_conformance.explore.layer import Layer, fitted
+from trt_conformance.explore.layer import DrawnLayer, fitted
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ LARGE = Budget(40_000_000, 6_000_000, 70_000)
 class Drawing:
     """A layer while it is drawn. A change that leaves the budget is not made."""
 
-    def __init__(self, rng: random.Random, budget: Budget, layer: Layer) -> None:
+    def __init__(self, rng: random.Random, budget: Budget, layer: DrawnLayer) -> None:
         self.rng, self.budget, self.layer = rng, budget, layer
 
     def change(self, **changes: Any) -> bool:
@@ -56,7 +56,7 @@ class Drawing:
                 return
 
 
-def within(layer: Layer, budget: Budget) -> bool:
+def within(layer: DrawnLayer, budget: Budget) -> bool:
     """Whether a layer, in its largest run, is within a budget."""
     try:
         output = math.prod(layer.output_shape())

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from trt_conformance.catalog.edges import EVERY, SPATIAL, Range, in_order, on_axes, ranges
-from trt_conformance.explore.layer import Layer
+from trt_conformance.explore.layer import DrawnLayer
 
 
-def cells(layer: Layer) -> Iterator[Range]:
+def cells(layer: DrawnLayer) -> Iterator[Range]:
     """Each number of a layer, with its range."""
     yield from ranges(_numbers(layer))
 
 
-def _numbers(layer: Layer) -> Iterator[tuple[str, int]]:
+def _numbers(layer: DrawnLayer) -> Iterator[tuple[str, int]]:
     yield "batch", layer.batch
     yield "groups", layer.groups
     yield "channels", layer.channels
@@ -32,7 +32,7 @@ class Reached:
 
     found: set[Range] = field(default_factory=set)
 
-    def add(self, layer: Layer) -> None:
+    def add(self, layer: DrawnLayer) -> None:
         self.found |= EVERY.intersection(cells(layer))
 
     @property

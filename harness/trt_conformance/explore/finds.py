@@ -15,7 +15,7 @@ from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.explore.case_file import NAME, case_text, write_case_file
-from trt_conformance.explore.layer import Layer, differing, fitted
+from trt_conformance.explore.layer import DrawnLayer, differing, fitted
 from trt_conformance.explore.shrink import COUNTS
 from trt_conformance.results.causes import cause, reason, way
 
@@ -35,7 +35,7 @@ class Find:
     """
 
     name: str
-    layer: Layer
+    layer: DrawnLayer
     case: Case
     verdict: Verdict
     tries: int = 0
@@ -68,7 +68,7 @@ class Finds:
             self.known.append(find)
             return True
 
-    def like(self, layer: Layer, verdict: Verdict) -> Iterator[Find]:
+    def like(self, layer: DrawnLayer, verdict: Verdict) -> Iterator[Find]:
         """The finds that may explain why a layer fails: it has all that they need, and fails in the same way."""
         with self._lock:
             known = list(self.known)
@@ -85,7 +85,7 @@ class Finds:
             return True
 
 
-def needs(smallest: Layer, layer: Layer) -> bool:
+def needs(smallest: DrawnLayer, layer: DrawnLayer) -> bool:
     """Whether a layer has all that is not simple in another one: as large numbers, and the same choices."""
     if layer.rank < smallest.rank:
         return False
@@ -105,9 +105,9 @@ def needs(smallest: Layer, layer: Layer) -> bool:
     return True
 
 
-def without(smallest: Layer, layer: Layer) -> Layer | None:
+def without(smallest: DrawnLayer, layer: DrawnLayer) -> DrawnLayer | None:
     """The layer with the simplest value of whatever another one needs; None where nothing is left of it."""
-    plain = Layer().of_rank(layer.rank)
+    plain = DrawnLayer().of_rank(layer.rank)
     wanted = sorted(differing(smallest.of_rank(layer.rank)).keys() - OF_DATA - {"seed"})
     if not wanted:
         return None
@@ -115,7 +115,7 @@ def without(smallest: Layer, layer: Layer) -> Layer | None:
     return None if other == layer else other
 
 
-def written(path: Path, layer: Layer, verdict: Verdict, source: str) -> tuple[Case, tuple[str, ...]]:
+def written(path: Path, layer: DrawnLayer, verdict: Verdict, source: str) -> tuple[Case, tuple[str, ...]]:
     """Write the case file of a find, and read it back.
 
     Args:

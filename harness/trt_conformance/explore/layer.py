@@ -29,7 +29,7 @@ FREE: tuple[Free, ...] = ("batch", "depth", "height", "width")
 
 
 @dataclass(frozen=True)
-class Layer:
+class DrawnLayer:
     """The choices. ``channels`` and ``maps`` are those of one group.
 
     ``padding_nd`` says which attributes set the padding. ``free`` are the run-time dimensions, and ``order`` the order
@@ -94,18 +94,18 @@ class Layer:
             return 1
         return max(1, extent(window, dilation) - pre - (pre if self.mode.startswith("CAFFE") else post))
 
-    def on_axis(self, name: str, axis: int, value: int) -> Layer:
+    def on_axis(self, name: str, axis: int, value: int) -> DrawnLayer:
         """The layer with another value of an attribute on one axis."""
         given = list(getattr(self, name))
         given[axis] = value
         changes: dict[str, Any] = {name: tuple(given)}
         return replace(self, **changes)
 
-    def of_rank(self, rank: int) -> Layer:
+    def of_rank(self, rank: int) -> DrawnLayer:
         """The layer with another number of spatial axes: the depth of one is 1, or is dropped."""
         if rank == self.rank:
             return self
-        plain = {name: getattr(Layer(), name)[0] for name in SPATIAL}
+        plain = {name: getattr(DrawnLayer(), name)[0] for name in SPATIAL}
         deeper: dict[str, Any] = {name: (plain[name], *getattr(self, name)) for name in SPATIAL}
         flatter: dict[str, Any] = {name: getattr(self, name)[1:] for name in SPATIAL}
         return replace(self, **(deeper if rank > self.rank else flatter))
@@ -211,7 +211,7 @@ def _operation(op: EpilogueName, rank: int) -> dict[str, Any]:
     return {"op": op, **PARAMETERS.get(op, {}), **window}
 
 
-def fitted(layer: Layer) -> Layer:
+def fitted(layer: DrawnLayer) -> DrawnLayer:
     """The nearest valid layer. Sizes grow until the window fits; what excludes another choice is dropped."""
     layer = _changed(layer, size=tuple(map(max, layer.size, layer.least())))
     if "depth" in layer.free and layer.rank == 2:
@@ -231,12 +231,12 @@ def fitted(layer: Layer) -> Layer:
     )
 
 
-def _changed(layer: Layer, **changes: Any) -> Layer:
+def _changed(layer: DrawnLayer, **changes: Any) -> DrawnLayer:
     """The layer with other choices; itself where they are its own, since a copy takes long."""
     return replace(layer, **changes) if any(getattr(layer, name) != changes[name] for name in changes) else layer
 
 
-def _possible(layer: Layer) -> Iterator[EpilogueName]:
+def _possible(layer: DrawnLayer) -> Iterator[EpilogueName]:
     """The operations that can follow the layer. Those that read its input need its shape, and no size may change."""
     try:
         output = layer.output_shape()
@@ -259,7 +259,7 @@ def _possible(layer: Layer) -> Iterator[EpilogueName]:
             output = (*output[:axis], output[axis] + given[axis], *output[axis + 1 :])
 
 
-def _held(layer: Layer, name: Format, quantized: bool) -> Format:
+def _held(layer: DrawnLayer, name: Format, quantized: bool) -> Format:
     """The format, or LINEAR where the tensor's type or rank does not have it."""
     if name == "LINEAR":
         return name
@@ -272,17 +272,17 @@ def _held(layer: Layer, name: Format, quantized: bool) -> Format:
     return name if held in layout.types and layout.rank <= layer.rank else "LINEAR"
 
 
-def differing(layer: Layer) -> dict[str, Any]:
+def differing(layer: DrawnLayer) -> dict[str, Any]:
     """The choices that are not the simplest, by name."""
-    plain = Layer().of_rank(layer.rank)
+    plain = DrawnLayer().of_rank(layer.rank)
     return {
         field.name: getattr(layer, field.name)
-        for field in fields(Layer)
+        for field in fields(DrawnLayer)
         if getattr(layer, field.name) != getattr(plain, field.name)
     }
 
 
-def layer_of(case: Case) -> Layer:
+def layer_of(case: Case) -> DrawnLayer:
     """The layer of a case, as far as a layer can say it: its data are drawn anew."""
     attributes, shape = case.attributes, case.input.shape
     rank, groups = case.spatial_rank, attributes.groups
@@ -292,7 +292,7 @@ def layer_of(case: Case) -> Layer:
     names |= {first + 2 + axis: name for axis, name in zip(range(rank), FREE[-rank:], strict=True)}
     free = [name for place, name in names.items() if dynamic is not None and dynamic.shape[place] == -1]
     return fitted(
-        Layer(
+        DrawnLayer(
             precision=case.precision,
             batch=max(1, shape[first]),
             groups=groups,

@@ -16,7 +16,7 @@ from trt_conformance.explore.draw import Draws
 from trt_conformance.explore.edges import Reached
 from trt_conformance.explore.finds import Find, Finds, without, written
 from trt_conformance.explore.judge import Judge, summary
-from trt_conformance.explore.layer import Layer
+from trt_conformance.explore.layer import DrawnLayer
 from trt_conformance.explore.shrink import REDRAWN, SECONDS, Try, shrunk
 from trt_conformance.targets.crew import Crew
 from trt_conformance.targets.protocols import Target
@@ -32,11 +32,11 @@ KEPT_FIGURES = ("fraction", "bound_for", "ran_in", "kernel", "arithmetic", "rela
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DrawOutcome:
     """What a draw gave: its verdict, and the find that it led to, where that is a new one."""
 
     number: int
-    layer: Layer
+    layer: DrawnLayer
     verdict: Verdict
     find: Find | None = None
 
@@ -98,10 +98,10 @@ class Search:
         for number in numbers:
             self.reached.add(self._draws.layer(number))
 
-    def run(self, crew: Crew, numbers: Iterable[int]) -> Iterator[Outcome]:
+    def run(self, crew: Crew, numbers: Iterable[int]) -> Iterator[DrawOutcome]:
         """The outcome of each draw, as they end. A draw that was not finished when the time was up has none."""
 
-        def work(target: Target, number: int) -> Outcome | None:
+        def work(target: Target, number: int) -> DrawOutcome | None:
             return self.tried(target, number, lambda: crew.remaining)
 
         for _, outcome in crew.each(numbers, work):
@@ -110,7 +110,9 @@ class Search:
                 self.reached.add(outcome.layer)
             yield outcome
 
-    def tried(self, target: Target, number: int, remaining: Callable[[], float] = lambda: math.inf) -> Outcome | None:
+    def tried(
+        self, target: Target, number: int, remaining: Callable[[], float] = lambda: math.inf
+    ) -> DrawOutcome | None:
         """Judge one draw, and make a fault small.
 
         Args:
@@ -128,9 +130,9 @@ class Search:
             return None
         seconds = min(self._shrink_s, max(remaining(), LEAST_S))
         find = self._found(target, number, layer, verdict, seconds) if is_find else None
-        return Outcome(number, layer, _short(verdict), find)
+        return DrawOutcome(number, layer, _short(verdict), find)
 
-    def _found(self, target: Target, number: int, layer: Layer, verdict: Verdict, seconds: float) -> Find | None:
+    def _found(self, target: Target, number: int, layer: DrawnLayer, verdict: Verdict, seconds: float) -> Find | None:
         """The find that a fault leads to; None where an earlier one explains it."""
         attempt = self._attempt(target, number, verdict)
         for known in self.finds.like(layer, verdict):
@@ -164,7 +166,7 @@ class Search:
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.toml"
 
-    def _written(self, target: Target, number: int, layer: Layer, verdict: Verdict) -> Find:
+    def _written(self, target: Target, number: int, layer: DrawnLayer, verdict: Verdict) -> Find:
         """The find of a smallest layer, judged once more as its file states it, with the diagnosis."""
         name = f"found_s{self._draws.seed}_n{number}"
         source = f"{self._described}, draw {number}"

@@ -13,7 +13,7 @@ from trt_conformance.catalog.lint.case import lint_case
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.explore.layer import Layer, differing, fitted
+from trt_conformance.explore.layer import DrawnLayer, differing, fitted
 from trt_conformance.results.causes import way
 
 Try = Callable[[Case], Verdict | None]
@@ -52,7 +52,7 @@ class Shrinking:
     ``tries`` counts the layers that were tried. ``lints`` is whether the layer's case has no fault of its own.
     """
 
-    layer: Layer
+    layer: DrawnLayer
     verdict: Verdict
     attempt: Try
     deadline: float
@@ -80,7 +80,7 @@ class Shrinking:
                 return True
         return False
 
-    def _accepts(self, candidate: Layer) -> bool:
+    def _accepts(self, candidate: DrawnLayer) -> bool:
         """Whether a layer fails in the same way; it becomes the present one if so."""
         for seed in dict.fromkeys((candidate.seed, *range(SEEDS))):
             layer = replace(candidate, seed=seed)
@@ -95,7 +95,7 @@ class Shrinking:
         return False
 
 
-def shrunk(layer: Layer, verdict: Verdict, attempt: Try, seconds: float = SECONDS) -> Shrinking:
+def shrunk(layer: DrawnLayer, verdict: Verdict, attempt: Try, seconds: float = SECONDS) -> Shrinking:
     """The smallest layer that fails in the same way as a layer does, as far as the budget suffices.
 
     Args:
@@ -109,7 +109,7 @@ def shrunk(layer: Layer, verdict: Verdict, attempt: Try, seconds: float = SECOND
     return shrinking
 
 
-def is_clean(layer: Layer) -> bool:
+def is_clean(layer: DrawnLayer) -> bool:
     """Whether a case file may state the layer: linting finds no fault."""
     try:
         return next(lint_case(layer.case(REDRAWN)), None) is None
@@ -117,7 +117,7 @@ def is_clean(layer: Layer) -> bool:
         return False
 
 
-def simpler(layer: Layer) -> Iterator[Layer]:
+def simpler(layer: DrawnLayer) -> Iterator[DrawnLayer]:
     """Simpler layers, those that differ most first. Each has less `weight`, so that no layer comes up twice."""
     own = weight(layer)
     for candidate in _candidates(layer):
@@ -126,7 +126,7 @@ def simpler(layer: Layer) -> Iterator[Layer]:
             yield found
 
 
-def weight(layer: Layer) -> tuple[float, int]:
+def weight(layer: DrawnLayer) -> tuple[float, int]:
     """How far a layer is from the simplest: by its choices and the logarithms of its numbers; then by its elements."""
     found = 0.0
     for name, value in differing(layer).items():
@@ -141,11 +141,11 @@ def weight(layer: Layer) -> tuple[float, int]:
     return found + layer.rank, math.prod(layer.input_shape) + math.prod(layer.kernel_shape)
 
 
-def _candidates(layer: Layer) -> Iterator[Layer]:
+def _candidates(layer: DrawnLayer) -> Iterator[DrawnLayer]:
     yield from _fewer_choices(layer)
     if layer.rank == 3:
         yield layer.of_rank(2)
-    plain = Layer().of_rank(layer.rank)
+    plain = DrawnLayer().of_rank(layer.rank)
     for name in COUNTS:
         for number in _numbers(getattr(layer, name), getattr(plain, name)):
             yield _with(layer, name, number)
@@ -156,9 +156,9 @@ def _candidates(layer: Layer) -> Iterator[Layer]:
     yield from _smaller_together(layer)
 
 
-def _fewer_choices(layer: Layer) -> Iterator[Layer]:
+def _fewer_choices(layer: DrawnLayer) -> Iterator[DrawnLayer]:
     """Layers with one choice less that is not a number."""
-    plain = Layer().of_rank(layer.rank)
+    plain = DrawnLayer().of_rank(layer.rank)
     for name in CHOICES:
         yield _with(layer, name, getattr(plain, name))
     for name in ("epilogue", "free"):
@@ -167,7 +167,7 @@ def _fewer_choices(layer: Layer) -> Iterator[Layer]:
             yield _with(layer, name, (*given[:index], *given[index + 1 :]))
 
 
-def _smaller_together(layer: Layer) -> Iterator[Layer]:
+def _smaller_together(layer: DrawnLayer) -> Iterator[DrawnLayer]:
     """Layers with several smaller numbers, which make sense together alone."""
     for axis in range(layer.rank):  # a window, and the padding that fits it
         if layer.window[axis] > 1:
@@ -179,7 +179,7 @@ def _smaller_together(layer: Layer) -> Iterator[Layer]:
             yield replace(layer, channels=number, maps=number)
 
 
-def _with(layer: Layer, name: str, value: Any) -> Layer:
+def _with(layer: DrawnLayer, name: str, value: Any) -> DrawnLayer:
     changes: dict[str, Any] = {name: value}
     return replace(layer, **changes)
 

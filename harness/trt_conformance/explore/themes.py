@@ -12,7 +12,7 @@ from trt_conformance.core.epilogue_fields import ROUNDING
 from trt_conformance.core.layouts import LAYOUTS
 from trt_conformance.core.types import PaddingMode, Precision
 from trt_conformance.explore.drawing import LARGE, Drawing
-from trt_conformance.explore.layer import FREE, Layer
+from trt_conformance.explore.layer import FREE, DrawnLayer
 from trt_conformance.numerics.reference.shape import extent
 
 Theme = Callable[[Drawing], None]
@@ -59,7 +59,7 @@ def _depth(d: Drawing) -> None:
     d.axis("window", (2, 3, 4, 5), 0)
 
 
-def of_rank(layer: Layer, rank: int) -> dict[str, Any]:
+def of_rank(layer: DrawnLayer, rank: int) -> dict[str, Any]:
     """The changes that give a layer another number of spatial axes."""
     other = layer.of_rank(rank)
     return {name: getattr(other, name) for name in SPATIAL}

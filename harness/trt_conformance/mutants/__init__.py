@@ -18,7 +18,7 @@ from trt_conformance.mutants import network as epilogues
 from trt_conformance.mutants import outputs as results
 from trt_conformance.mutants import prologue as prologues
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, MutantTarget
-from trt_conformance.mutants.scoring import Outcome, check_unmutated, score, small
+from trt_conformance.mutants.scoring import MutantOutcome, check_unmutated, score, small
 
 MUTANTS: tuple[Mutant, ...] = (
     *geometry.MUTANTS,
@@ -37,4 +37,4 @@ MUTANTS: tuple[Mutant, ...] = (
 )
 """All mutants, grouped by what they get wrong."""
 
-__all__ = ["MUTANTS", "UNMUTATED", "Mutant", "MutantTarget", "Outcome", "check_unmutated", "score", "small"]
+__all__ = ["MUTANTS", "UNMUTATED", "Mutant", "MutantOutcome", "MutantTarget", "check_unmutated", "score", "small"]

@@ -34,7 +34,7 @@ Check = Callable[[Subject], Verdict]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class MutantOutcome:
     """The suite's faults on one mutant: all of them, or only the first."""
 
     mutant: Mutant
@@ -46,7 +46,9 @@ class Outcome:
         return tuple(dict.fromkeys(fault.case for fault in self.faults))
 
 
-def score(mutants: Sequence[Mutant], catalog: Catalog, cases: Sequence[Case], every: bool = False) -> Iterator[Outcome]:
+def score(
+    mutants: Sequence[Mutant], catalog: Catalog, cases: Sequence[Case], every: bool = False
+) -> Iterator[MutantOutcome]:
     """Run each mutant on the cases until one kills it, or on all cases if ``every`` is set.
 
     A case runs through the checks that pytest runs on it. If it does not have a golden yet, the reference is computed.
@@ -55,7 +57,7 @@ def score(mutants: Sequence[Mutant], catalog: Catalog, cases: Sequence[Case], ev
     golden = _Goldens()
     for mutant in mutants:
         faults = _faults(mutant, cases, golden, by_id.__getitem__)
-        yield Outcome(mutant, tuple(faults if every else islice(faults, 1)))
+        yield MutantOutcome(mutant, tuple(faults if every else islice(faults, 1)))
 
 
 def small(cases: Sequence[Case]) -> tuple[Case, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from trt_conformance.core.json import finite
 from trt_conformance.core.words import counted, memory, seconds
 from trt_conformance.results.changes import Changes
-from trt_conformance.results.engine_costs import EngineCost, engine_costs
+from trt_conformance.results.engine_costs import EngineFigures, engine_costs
 from trt_conformance.results.gate_settings import EngineSettings
 
 LISTED = 0.1
@@ -112,7 +112,7 @@ def cost_changes(changes: Changes, settings: EngineSettings = EngineSettings()) 
     return CostChanges(tuple(found), tuple(totals), len(pairs), undecided)
 
 
-def _pairs(changes: Changes) -> Sequence[tuple[EngineCost, EngineCost]]:
+def _pairs(changes: Changes) -> Sequence[tuple[EngineFigures, EngineFigures]]:
     """The engines of a case on paired targets."""
     partner = {new: old for old, new in changes.pairs}
     before = {(one.target, one.case): one for one in engine_costs(changes.base.verdicts)}
@@ -122,7 +122,7 @@ def _pairs(changes: Changes) -> Sequence[tuple[EngineCost, EngineCost]]:
 
 def _compare(
     figure: Figure,
-    values: Sequence[tuple[EngineCost, int | None, int | None]],
+    values: Sequence[tuple[EngineFigures, int | None, int | None]],
     tolerance: float | None,
     found: list[CostChange],
     totals: list[CostChange],

@@ -15,7 +15,7 @@ OVER = 2
 
 
 @dataclass(frozen=True)
-class EngineCost:
+class EngineFigures:
     """The figures of one engine; None where the record has none. Sizes in bytes, the build in seconds.
 
     ``engine`` says whether it was built in the run or cached; of a cached one the build is that which filled the cache.
@@ -55,7 +55,7 @@ class EngineCost:
         return "zeros that pad channels" if self.padding else "weights as stored"
 
 
-def engine_costs(verdicts: Iterable[Verdict]) -> tuple[EngineCost, ...]:
+def engine_costs(verdicts: Iterable[Verdict]) -> tuple[EngineFigures, ...]:
     """The engines that verdicts tell of, in their order. All verdicts on an engine have its figures: the first counts.
 
     Older records have the seconds of builds alone.
@@ -70,7 +70,7 @@ def engine_costs(verdicts: Iterable[Verdict]) -> tuple[EngineCost, ...]:
             if known.get(name) is None:
                 known[name] = figures.get(name)
     return tuple(
-        EngineCost(
+        EngineFigures(
             case,
             target,
             known["engine"] or "",

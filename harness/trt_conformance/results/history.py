@@ -23,7 +23,7 @@ from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import REFERENCE, Verdict
 from trt_conformance.core.words import cache_word
 from trt_conformance.numerics.samples import PERCENTILES, Summary, summarise
-from trt_conformance.results.engine_costs import EngineCost, engine_costs
+from trt_conformance.results.engine_costs import EngineFigures, engine_costs
 from trt_conformance.results.latency.models import ModelLatency, model_latencies, whole
 from trt_conformance.results.latency.recorded import effort_of
 from trt_conformance.results.record.own_targets import without_doubles
@@ -137,7 +137,7 @@ def _insert(connection: sqlite3.Connection, number: int, series: str, verdict: V
         connection.execute("insert or replace into fraction values (?, ?, ?, ?, ?)", row)
 
 
-def _insert_sizes(connection: sqlite3.Connection, number: int, series: str, cost: EngineCost) -> None:
+def _insert_sizes(connection: sqlite3.Connection, number: int, series: str, cost: EngineFigures) -> None:
     for quantity, size in zip(SIZES, (cost.plan, cost.device_memory), strict=True):
         if size is not None:
             row = (number, *map(_encodable, (cost.case, cost.target, series)), quantity, size)

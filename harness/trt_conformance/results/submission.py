@@ -28,7 +28,7 @@ _TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
 @dataclass(frozen=True)
-class Fault:
+class SubmissionFault:
     """Why a record cannot be submitted, and what to do about it."""
 
     what: str
@@ -36,7 +36,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Choice:
+class RunChoice:
     """What the arguments of a run chose. ``part``: the words that leave cases out."""
 
     tier: Tier
@@ -61,7 +61,7 @@ class Checkout:
     goldens: Mapping[str, str]
     goldens_at: Callable[[str], Mapping[str, str] | None]
     has_same_cases: Callable[[str], bool | None]
-    cases: Callable[[Choice], Sequence[str]]
+    cases: Callable[[RunChoice], Sequence[str]]
     has_commit: Callable[[str], bool | None]
     profiles: Callable[[str, Sequence[Verdict]], Sequence[ProfileResult]]
 
@@ -74,8 +74,8 @@ class Submission:
     place: str
     cases: int
     of: int
-    choice: Choice
-    faults: tuple[Fault, ...]
+    choice: RunChoice
+    faults: tuple[SubmissionFault, ...]
     notes: tuple[str, ...] = ()
     profiles: tuple[ProfileResult, ...] = ()
     """The profiles of which a case ran."""
@@ -113,7 +113,7 @@ def check(path: Path, record: Record, checkout: Checkout) -> Submission:
     )
 
 
-def choice_of(arguments: Sequence[str]) -> Choice:
+def choice_of(arguments: Sequence[str]) -> RunChoice:
     """What the arguments of a run chose."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--tier", default="smoke")
@@ -126,13 +126,13 @@ def choice_of(arguments: Sequence[str]) -> Choice:
     try:
         given, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as fault:  # pytest would have refused them
-        return Choice("smoke", timed=False, large=False, part=(str(fault),))
+        return RunChoice("smoke", timed=False, large=False, part=(str(fault),))
     named = {"--case": given.case, "--deselect": given.deselect, "-k": given.k, "-m": given.m}
     part = [f"{option} {value}" for option, values in named.items() for value in values]
     part += [word for word in rest if not word.startswith("-") and word.partition("::")[0].endswith(".py")]
     part += ["--lf"] if given.lf or given.last_failed else []
     tier: Tier = given.tier if given.tier in _TIERS else "smoke"
-    return Choice(tier, given.latency == "full", given.large, tuple(part))
+    return RunChoice(tier, given.latency == "full", given.large, tuple(part))
 
 
 def subjects(record: Record) -> tuple[str, ...]:
@@ -153,16 +153,20 @@ def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9_.]+", "-", text.lower()).strip("-.") or "unknown"
 
 
-def _incomplete(record: Record) -> Iterator[Fault]:
+def _incomplete(record: Record) -> Iterator[SubmissionFault]:
     if record.end is None:
-        yield Fault("it has no closing line: the run was killed, or is still running", f"{RUN_AGAIN}, to its end")
+        yield SubmissionFault(
+            "it has no closing line: the run was killed, or is still running", f"{RUN_AGAIN}, to its end"
+        )
     elif record.end.stopped:
-        yield Fault("the run was stopped before all its tests had run", f"{RUN_AGAIN}, without -x and Ctrl-C")
+        yield SubmissionFault("the run was stopped before all its tests had run", f"{RUN_AGAIN}, without -x and Ctrl-C")
     elif record.end.exit not in (0, 1):
-        yield Fault(f"the run ended with exit code {record.end.exit}, not 0 or 1", f"{RUN_AGAIN}, and see what it says")
+        yield SubmissionFault(
+            f"the run ended with exit code {record.end.exit}, not 0 or 1", f"{RUN_AGAIN}, and see what it says"
+        )
     elif record.end.counts and (counts := dict(summary.counts(record.verdicts))) != record.end.counts:
         text = f"its closing line counts {_numbers(record.end.counts)}, but it has {_numbers(counts)}"
-        yield Fault(text, "submit the record as the run wrote it: lines are missing or changed")
+        yield SubmissionFault(text, "submit the record as the run wrote it: lines are missing or changed")
 
 
 def _is_part(record: Record) -> bool:
@@ -170,53 +174,55 @@ def _is_part(record: Record) -> bool:
     return record.header.shard is not None and record.header.shard.of > 1
 
 
-def _shards(record: Record) -> Iterator[Fault]:
+def _shards(record: Record) -> Iterator[SubmissionFault]:
     shard = record.header.shard
     if shard is not None and _is_part(record):
         text = f"it is shard {shard.index} of {shard.of} alone"
-        yield Fault(text, "merge the records of all shards: trt-conformance merge RECORD... -o DIR")
+        yield SubmissionFault(text, "merge the records of all shards: trt-conformance merge RECORD... -o DIR")
     parts = record.header.merged or []
     shards = [part.shard for part in parts if part.shard is not None]
     missing = sorted(set(range(1, shards[0].of + 1)) - {one.index for one in shards}) if shards else []
     if missing:
         text = f"it lacks {counted(len(missing), 'shard')} of {shards[0].of}: {_listed(map(str, missing))}"
-        yield Fault(text, "run the missing shards and merge again, without --partial")
+        yield SubmissionFault(text, "run the missing shards and merge again, without --partial")
     if any(part.ended is None for part in parts):
-        yield Fault("one of the merged parts has no closing line", "run that part again and merge again")
+        yield SubmissionFault("one of the merged parts has no closing line", "run that part again and merge again")
 
 
 def _without_cases(
-    record: Record, choice: Choice, expected: Sequence[str], found: set[str], checkout: Checkout
-) -> Iterator[Fault]:
+    record: Record, choice: RunChoice, expected: Sequence[str], found: set[str], checkout: Checkout
+) -> Iterator[SubmissionFault]:
     if record.header.case_folders:
-        yield Fault("it has cases from folders other than the suite's own", f"{RUN_AGAIN}, without --cases")
+        yield SubmissionFault("it has cases from folders other than the suite's own", f"{RUN_AGAIN}, without --cases")
     elif not found:
-        yield Fault("it has no check of a target", f"{RUN_AGAIN}, with --target")
+        yield SubmissionFault("it has no check of a target", f"{RUN_AGAIN}, with --target")
     elif choice.part or _is_part(record) or not _has_same_cases(record, checkout):
         return
     elif missing := [case for case in expected if case not in found]:
         text = f"{len(missing)} of {len(expected)} cases of tier {choice.tier} have no verdict: {_listed(missing)}"
-        yield Fault(text, f"{RUN_AGAIN}, and see why these do not run")
+        yield SubmissionFault(text, f"{RUN_AGAIN}, and see why these do not run")
 
 
-def _source(record: Record, checkout: Checkout) -> Iterator[Fault]:
+def _source(record: Record, checkout: Checkout) -> Iterator[SubmissionFault]:
     source = record.header.environment.source
     if source.commit is None:
         text = "it does not state which commit was tested"
-        yield Fault(text, f"{RUN_AGAIN} in a clone of the repository, with git installed")
+        yield SubmissionFault(text, f"{RUN_AGAIN} in a clone of the repository, with git installed")
         return
     if checkout.has_commit(source.commit) is False:
         text = f"commit {source.commit[:12]} is not in this repository"
-        yield Fault(text, f"{RUN_AGAIN} at a published commit; in a shallow clone, fetch the history first")
+        yield SubmissionFault(text, f"{RUN_AGAIN} at a published commit; in a shallow clone, fetch the history first")
     if source.clean is not True:
         words = {False: "the tree had uncommitted changes", None: "it does not state whether the tree was clean"}
-        yield Fault(words[source.clean], f"{RUN_AGAIN} in a clean clone: git status prints nothing there")
+        yield SubmissionFault(words[source.clean], f"{RUN_AGAIN} in a clean clone: git status prints nothing there")
 
 
-def _goldens(record: Record, checkout: Checkout) -> Iterator[Fault]:
+def _goldens(record: Record, checkout: Checkout) -> Iterator[SubmissionFault]:
     stated = record.header.goldens
     if not stated:
-        yield Fault("it does not state the goldens that it was compared with", f"{RUN_AGAIN} with this version")
+        yield SubmissionFault(
+            "it does not state the goldens that it was compared with", f"{RUN_AGAIN} with this version"
+        )
         return
     if stated != checkout.goldens and stated == checkout.goldens_at(_commit(record)):
         return
@@ -224,7 +230,7 @@ def _goldens(record: Record, checkout: Checkout) -> Iterator[Fault]:
     wrong += sorted(set(checkout.goldens) - set(stated))
     if wrong:
         text = f"{len(wrong)} of {len(checkout.goldens)} golden files match neither this checkout nor the run's commit"
-        yield Fault(f"{text}: {_listed(wrong)}", f"{RUN_AGAIN} in a clean clone")
+        yield SubmissionFault(f"{text}: {_listed(wrong)}", f"{RUN_AGAIN} in a clean clone")
 
 
 def _has_same_cases(record: Record, checkout: Checkout) -> bool:
@@ -242,32 +248,34 @@ def _notes(record: Record, checkout: Checkout) -> Iterator[str]:
         yield f"it was compared with the goldens of its commit; {counted(changed, 'file')} changed since"
 
 
-def _subject(record: Record) -> Iterator[Fault]:
+def _subject(record: Record) -> Iterator[SubmissionFault]:
     found = subjects(record)
     if file := posing(record):
-        yield Fault(
+        yield SubmissionFault(
             f"its target is {file}, not the registered one of that name", f"{RUN_AGAIN} with a registered target"
         )
     versions = {TargetName.parse(name)[:2] for name in found}
     if len(versions) > 1:
-        yield Fault(f"it has several versions: {_listed(found)}", f"{RUN_AGAIN} for each of them alone")
+        yield SubmissionFault(f"it has several versions: {_listed(found)}", f"{RUN_AGAIN} for each of them alone")
     device = record.header.environment.device
     for name in found:
         if not TargetName.parse(name).version or not record.header.environment.targets.get(name):
-            yield Fault(f"it does not state which version {one_line(name)} is", f"{RUN_AGAIN} with a registered target")
+            yield SubmissionFault(
+                f"it does not state which version {one_line(name)} is", f"{RUN_AGAIN} with a registered target"
+            )
         if device.gpu is None and (device.reason is None or TargetName.parse(name).gpu.startswith("sm")):
-            yield Fault(
+            yield SubmissionFault(
                 f"it does not state on which GPU {one_line(name)} ran", f"{RUN_AGAIN} where nvidia-smi shows a GPU"
             )
 
 
-def _misplaced(path: Path, record: Record) -> Iterator[Fault]:
+def _misplaced(path: Path, record: Record) -> Iterator[SubmissionFault]:
     """A record in a folder of submissions is where its version and GPU say."""
     parts = path.resolve().parts
     if FOLDER in parts[-4:-1]:
         place = "/".join(parts[-4:])
         if place != place_of(record):
-            yield Fault(f"it is at {place}", f"move it to {place_of(record)}")
+            yield SubmissionFault(f"it is at {place}", f"move it to {place_of(record)}")
 
 
 def _numbers(counts: Mapping[str, int]) -> str:

@@ -11,14 +11,16 @@ from trt_conformance.catalog.imports import folder
 from trt_conformance.catalog.imports.benchdnn import read_descriptor
 from trt_conformance.catalog.imports.case_files import Choices, case_file, file_stem
 from trt_conformance.catalog.imports.folder import write_all
-from trt_conformance.catalog.imports.layer import Layer, LeftOut, Listing
+from trt_conformance.catalog.imports.layer import ImportedLayer, LeftOut, Listing
 from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError, WriteError
 
-SMALL = Layer((1, 3, 8, 8), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), (1, 1), text="text", name="one", where="line 1")
+SMALL = ImportedLayer(
+    (1, 3, 8, 8), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), (1, 1), text="text", name="one", where="line 1"
+)
 
 
-def made(*layers: Layer, left_out: tuple[LeftOut, ...] = (), **choices: object):
+def made(*layers: ImportedLayer, left_out: tuple[LeftOut, ...] = (), **choices: object):
     return case_file(Listing("benchdnn list", "net", [*layers], [*left_out]), "net", Choices(**choices))
 
 

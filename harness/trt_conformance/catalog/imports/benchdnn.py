@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from trt_conformance.catalog.imports.layer import Layer, LeftOut, NotExpressible
+from trt_conformance.catalog.imports.layer import ImportedLayer, LeftOut, NotExpressible
 
 KIND = "benchdnn list"
 MAX_DIGITS = 18
@@ -24,7 +24,9 @@ def is_descriptor(text: str) -> bool:
     return re.match(r"_*(?:(?:mb|g|[io]c|[iokspd][dhw])\d+_*){4,}(?:n|$)", text) is not None
 
 
-def read_lines(lines: Iterator[tuple[int, str]], prefix: str = "") -> Iterator[tuple[int, Layer | LeftOut | str]]:
+def read_lines(
+    lines: Iterator[tuple[int, str]], prefix: str = ""
+) -> Iterator[tuple[int, ImportedLayer | LeftOut | str]]:
     """Yield each line's layer, why it can be none, or what is wrong with it. Comments and empty lines yield nothing.
 
     An option such as ``--strides=…`` applies to all descriptors after it, until ``--reset``, so these are left out.
@@ -53,7 +55,7 @@ def read_lines(lines: Iterator[tuple[int, str]], prefix: str = "") -> Iterator[t
             yield number, str(fault)
 
 
-def read_descriptor(text: str, where: str, prefix: str = "") -> Layer:
+def read_descriptor(text: str, where: str, prefix: str = "") -> ImportedLayer:
     """The layer of one descriptor.
 
     Raises:
@@ -71,7 +73,7 @@ def read_descriptor(text: str, where: str, prefix: str = "") -> Layer:
     count = _COUNT.search(name)
     name = name[: count.start()] if count else name
     name = name.removeprefix(f"{prefix}:") if prefix else name
-    return Layer(
+    return ImportedLayer(
         name=name,
         where=where,
         text=text,

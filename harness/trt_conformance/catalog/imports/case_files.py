@@ -15,7 +15,7 @@ import numpy as np
 
 from trt_conformance.catalog.case_file import MAX_CASES, expand, read_entries
 from trt_conformance.catalog.imports.layer import (
-    Layer,
+    ImportedLayer,
     LeftOut,
     Listing,
     case_name,
@@ -139,7 +139,7 @@ class _Names:
         self._taken: set[str] = set()
         self._docs: set[str] = set()
 
-    def of(self, layer: Layer) -> str:
+    def of(self, layer: ImportedLayer) -> str:
         wanted = case_name(layer.name, MAX_NAME) or case_name(shape_name(layer), MAX_NAME)
         name, number = wanted, 1
         while any(f"{name}{suffix}" in self._taken for suffix in self._suffixes):
@@ -148,7 +148,7 @@ class _Names:
         self._taken |= {f"{name}{suffix}" for suffix in self._suffixes}
         return name
 
-    def doc(self, layer: Layer) -> str:
+    def doc(self, layer: ImportedLayer) -> str:
         wanted = one_line(f"{layer.where}: {layer.text}")
         doc, number = wanted[:MAX_DOC], 1
         while (key := " ".join(doc.lower().split())) in self._docs:
@@ -158,7 +158,7 @@ class _Names:
         return doc
 
 
-def _entry(layer: Layer, names: _Names, choices: Choices, stem: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+def _entry(layer: ImportedLayer, names: _Names, choices: Choices, stem: str) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The keys of a ``[[case]]``, and the files of its weights."""
     precisions = choices.precisions or (layer.precision,)
     layer = _with_representable(layer, precisions)
@@ -195,7 +195,7 @@ def _entry(layer: Layer, names: _Names, choices: Choices, stem: str) -> tuple[di
     return entry, files
 
 
-def _with_representable(layer: Layer, precisions: Sequence[Precision]) -> Layer:
+def _with_representable(layer: ImportedLayer, precisions: Sequence[Precision]) -> ImportedLayer:
     """The layer with the epilogue up to the first constant that a precision does not have; its text says so."""
     for index, step in enumerate(layer.epilogue):
         for precision in precisions:
@@ -209,7 +209,7 @@ def _with_representable(layer: Layer, precisions: Sequence[Precision]) -> Layer:
     return layer
 
 
-def _assignments(layer: Layer) -> dict[str, Any]:
+def _assignments(layer: ImportedLayer) -> dict[str, Any]:
     """The layer's attributes that differ from their defaults, by their setters."""
     rank = layer.rank
     found: dict[str, Any] = {}
@@ -229,7 +229,7 @@ def _assignments(layer: Layer) -> dict[str, Any]:
     return found
 
 
-def _differs(layer: Layer) -> str | None:
+def _differs(layer: ImportedLayer) -> str | None:
     """How the layer would differ from what the source states; None if it is the same convolution."""
     attributes = Attributes(
         stride=layer.stride,
@@ -248,7 +248,7 @@ def _differs(layer: Layer) -> str | None:
     return None
 
 
-def _keeps_batch(layer: Layer, source: Listing, choices: Choices) -> str | None:
+def _keeps_batch(layer: ImportedLayer, source: Listing, choices: Choices) -> str | None:
     """Why another batch size would not be that of the layer; None if it can be changed."""
     if not choices.batches or source.batch in (None, layer.input[0]):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from trt_conformance.catalog.imports.layer import Layer
+from trt_conformance.catalog.imports.layer import ImportedLayer
 
 KIND = "DeepBench list"
 FIELDS = ("w", "h", "c", "n", "k", "filter_w", "filter_h", "pad_w", "pad_h", "stride_w", "stride_h")
@@ -13,7 +13,7 @@ FIELDS = ("w", "h", "c", "n", "k", "filter_w", "filter_h", "pad_w", "pad_h", "st
 _TUPLE = re.compile(r"make_tuple\s*\(([^()]*)\)")
 
 
-def read_lines(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Layer | str]]:
+def read_lines(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, ImportedLayer | str]]:
     """Yield the layer of each ``make_tuple``, or what is wrong with it. Comments and other lines yield nothing."""
     for number, line in lines:
         code = line.split("//")[0]
@@ -28,9 +28,9 @@ def read_lines(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Layer | 
                 yield number, _layer(dict(zip(FIELDS, map(int, values), strict=True)), f"line {number}", each[0])
 
 
-def _layer(given: dict[str, int], where: str, text: str) -> Layer:
+def _layer(given: dict[str, int], where: str, text: str) -> ImportedLayer:
     padding = (given["pad_h"], given["pad_w"])
-    return Layer(
+    return ImportedLayer(
         name="",
         where=where,
         text=text,

@@ -27,7 +27,7 @@ class NotExpressible(Exception):
 
 
 @dataclass(frozen=True)
-class Weights:
+class ImportedWeights:
     """The kernel ``(K, C/groups, *window)`` and the bias ``(K,)`` of a model; weights of one digest are equal."""
 
     digest: str
@@ -35,14 +35,14 @@ class Weights:
     bias: NDArray[Any] | None = field(compare=False, repr=False)
 
     @classmethod
-    def of(cls, kernel: NDArray[Any], bias: NDArray[Any] | None) -> Weights:
+    def of(cls, kernel: NDArray[Any], bias: NDArray[Any] | None) -> ImportedWeights:
         found = hashlib.sha256(kernel.tobytes())
         found.update(b"" if bias is None else bias.tobytes())
         return cls(found.hexdigest(), kernel, bias)
 
 
 @dataclass(frozen=True)
-class Layer:
+class ImportedLayer:
     """One convolution: input ``(N, C, *spatial)``, kernel ``(K, C/groups, *window)``, one value per spatial axis.
 
     ``where`` is its place in the source, ``text`` the source's own words for it, and ``output`` the spatial output
@@ -66,7 +66,7 @@ class Layer:
     epilogue: tuple[EpilogueOperation, ...] = ()
     formats: tuple[Format, Format] = ("LINEAR", "LINEAR")
     output: Shape | None = None
-    weights: Weights | None = None
+    weights: ImportedWeights | None = None
     occurrences: int = 1
 
     @property
@@ -93,15 +93,15 @@ class Listing:
 
     kind: str
     name: str
-    layers: list[Layer]
+    layers: list[ImportedLayer]
     left_out: list[LeftOut] = field(default_factory=list)
     batch: int | None = None
     inputs: frozenset[str] = frozenset()
 
 
-def merged(layers: Iterable[Layer]) -> list[Layer]:
+def merged(layers: Iterable[ImportedLayer]) -> list[ImportedLayer]:
     """Each of several equal layers once, under the name of the first, with how often it occurs."""
-    found: dict[Layer, Layer] = {}
+    found: dict[ImportedLayer, ImportedLayer] = {}
     for layer in layers:
         key = replace(layer, name="", where="", text="", occurrences=1)
         first = found.get(key)
@@ -109,7 +109,7 @@ def merged(layers: Iterable[Layer]) -> list[Layer]:
     return list(found.values())
 
 
-def in_two_dimensions(layer: Layer) -> Layer:
+def in_two_dimensions(layer: ImportedLayer) -> ImportedLayer:
     """A layer with one spatial axis as the same convolution with two, whose H is 1; any other layer as it is."""
     if layer.rank != 1:
         return layer
@@ -137,7 +137,7 @@ def generated_scales(kernel: Shape, count: int = 1, output: bool = True) -> Quan
     return Quantize(input=_ONE_STEP, kernel=(_ONE_STEP,) * count, output=scale)
 
 
-def fitting_scales(weights: Weights) -> Quantize:
+def fitting_scales(weights: ImportedWeights) -> Quantize:
     """Scales for an input in [-1, 1) and given weights, one for each output map of the kernel.
 
     The output's is for four standard deviations of the widest map's sums, and the largest bias.
@@ -151,7 +151,7 @@ def fitting_scales(weights: Weights) -> Quantize:
     return Quantize(input=_ONE_STEP, kernel=tuple(float(np.float32(scale)) for scale in scales), output=output)
 
 
-def shape_name(layer: Layer) -> str:
+def shape_name(layer: ImportedLayer) -> str:
     """A name made of the shape: ``n4_c1_161x700_k32_5x20_s2x2``. Defaults are left out."""
     n, c, *size = layer.input
     parts = [f"n{n}", f"c{c}", times(size), f"k{layer.kernel[0]}", times(layer.kernel[2:])]

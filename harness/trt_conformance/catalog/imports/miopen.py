@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from trt_conformance.catalog.imports.layer import Layer, LeftOut, NotExpressible
+from trt_conformance.catalog.imports.layer import ImportedLayer, LeftOut, NotExpressible
 from trt_conformance.core.types import Format, Precision
 from trt_conformance.core.words import choice
 
@@ -82,7 +82,7 @@ _KNOWN = {*_NUMBERS, *_TEXTS, *_IGNORED}
 _BLOCKED: dict[Precision, Format] = {"fp16": "HWC8", "bf16": "HWC8"}
 
 
-def read_lines(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Layer | LeftOut | str]]:
+def read_lines(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, ImportedLayer | LeftOut | str]]:
     """Yield each command line's layer, why it can be none, or what is wrong with it. Other lines yield nothing."""
     for number, line in lines:
         found = re.search(r"MIOpenDriver\s+(.*)", line.split(" #")[0])
@@ -96,7 +96,7 @@ def read_lines(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Layer | 
             yield number, str(fault)
 
 
-def read_command(text: str, where: str) -> Layer:
+def read_command(text: str, where: str) -> ImportedLayer:
     """The layer of a command line after the program's name.
 
     Raises:
@@ -116,7 +116,7 @@ def read_command(text: str, where: str) -> Layer:
     c, groups = numbers["in_channels"], max(1, numbers["group_count"])
     padding = tuple(numbers[f"pad_{axis}"] for axis in axes)
     precision = PRECISIONS[base]
-    return Layer(
+    return ImportedLayer(
         name="",
         where=where,
         text=f"{base} {' '.join(rest)}",

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_conformance.catalog.imports.layer import (
-    Layer,
+    ImportedLayer,
+    ImportedWeights,
     LeftOut,
     Listing,
     NotExpressible,
-    Weights,
     generated_scales,
 )
 from trt_conformance.catalog.imports.onnx_epilogue import epilogue_of
@@ -54,7 +54,7 @@ def read_layers(model: OnnxModel, with_weights: bool = False) -> Listing:
         ConformanceError: weights cannot be read.
     """
     reader = WeightReader(model.weights, model.folder) if with_weights else None
-    layers: list[Layer] = []
+    layers: list[ImportedLayer] = []
     left_out: list[LeftOut] = []
     for scope in model.scopes:
         for index, node in enumerate(scope.graph.node):
@@ -72,7 +72,7 @@ def read_layers(model: OnnxModel, with_weights: bool = False) -> Listing:
     return Listing(KIND, model.name, layers, left_out, model.batch, model.inputs)
 
 
-def _layer(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
+def _layer(scope: Scope, node: Any, reader: WeightReader | None) -> ImportedLayer:
     """The layer of a node, without its name and place."""
     if node.domain not in ("", "ai.onnx"):
         raise NotExpressible(f"{node.op_type} is an operator of the domain {one_line(node.domain, MAX_TEXT)}")
@@ -92,7 +92,7 @@ def _layer(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
     raise NotExpressible(f"{node.op_type} is not an operator of ONNX that TensorRT's convolution layer computes")
 
 
-def _conv(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
+def _conv(scope: Scope, node: Any, reader: WeightReader | None) -> ImportedLayer:
     x, w, *more = node.input
     dq_x, dq_w = _dequantized(scope, x), _dequantized(scope, w)
     if dq_x is not None and dq_w is not None:
@@ -107,7 +107,7 @@ def _conv(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
         weights = _weights(
             geometry, _floats(reader.read(scope, w)), _floats(reader.read(scope, bias)) if bias else None
         )
-    return Layer(
+    return ImportedLayer(
         **geometry,
         text=f"Conv{names}",
         precision=_PRECISIONS[element],
@@ -117,7 +117,7 @@ def _conv(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
     )
 
 
-def _between_q_and_dq(scope: Scope, node: Any, given: tuple[Any, Any], reader: WeightReader | None) -> Layer:
+def _between_q_and_dq(scope: Scope, node: Any, given: tuple[Any, Any], reader: WeightReader | None) -> ImportedLayer:
     """A Conv whose input and kernel two DequantizeLinear give."""
     x, w, *more = node.input
     geometry = _geometry(scope, node, x, w)
@@ -135,7 +135,7 @@ def _between_q_and_dq(scope: Scope, node: Any, given: tuple[Any, Any], reader: W
         quantize, factor = _kept_scales(x_scale, w_scale, y_scale)
         b = reader.read(scope, bias) * factor if bias else None
         weights = _weights(geometry, _floats(reader.read(scope, w)), None if b is None else _floats(b))
-    return Layer(
+    return ImportedLayer(
         **geometry,
         text=f"DequantizeLinear + Conv{names}",
         precision=precision,
@@ -146,7 +146,7 @@ def _between_q_and_dq(scope: Scope, node: Any, given: tuple[Any, Any], reader: W
     )
 
 
-def _qlinear_conv(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
+def _qlinear_conv(scope: Scope, node: Any, reader: WeightReader | None) -> ImportedLayer:
     x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, *more = node.input
     geometry = _geometry(scope, node, x, w)
     bias = _bias(scope, more)
@@ -163,7 +163,7 @@ def _qlinear_conv(scope: Scope, node: Any, reader: WeightReader | None) -> Layer
         # The bias has the scale of the sums, which is that of the input times those of the kernel.
         b = _dequantize(reader.read(scope, bias), w_scales) * quantize.input if bias else None
         weights = _weights(geometry, kernel, None if b is None else _floats(b))
-    return Layer(
+    return ImportedLayer(
         **geometry,
         text="QLinearConv",
         precision="int8",
@@ -173,7 +173,7 @@ def _qlinear_conv(scope: Scope, node: Any, reader: WeightReader | None) -> Layer
     )
 
 
-def _conv_integer(scope: Scope, node: Any, reader: WeightReader | None) -> Layer:
+def _conv_integer(scope: Scope, node: Any, reader: WeightReader | None) -> ImportedLayer:
     x, w, *zeros = node.input
     geometry = _geometry(scope, node, x, w)
     for tensor, zero, what in zip((x, w), (*zeros, "", ""), ("input", "kernel"), strict=False):
@@ -184,7 +184,7 @@ def _conv_integer(scope: Scope, node: Any, reader: WeightReader | None) -> Layer
     quantize, weights = generated_scales(geometry["kernel"], output=False), None
     if reader is not None:
         weights = _weights(geometry, _dequantize(reader.read(scope, w), np.asarray(quantize.kernel)), None)
-    return Layer(
+    return ImportedLayer(
         **geometry,
         text="ConvInteger (its sums, times the scales that a case needs)",
         precision="int8",
@@ -193,12 +193,12 @@ def _conv_integer(scope: Scope, node: Any, reader: WeightReader | None) -> Layer
     )
 
 
-def _weights(geometry: dict[str, Any], kernel: NDArray[Any], bias: NDArray[Any] | None) -> Weights:
+def _weights(geometry: dict[str, Any], kernel: NDArray[Any], bias: NDArray[Any] | None) -> ImportedWeights:
     """The weights of a layer. Raises NotExpressible if they do not have its shapes."""
     if kernel.shape != geometry["kernel"] or (bias is not None and bias.shape != kernel.shape[:1]):
         shapes = f"{list(kernel.shape)}{'' if bias is None else f' and {list(bias.shape)}'}"
         raise NotExpressible(f"its weights have the shapes {shapes}, expected {list(geometry['kernel'])} and one a map")
-    return Weights.of(kernel, bias)
+    return ImportedWeights.of(kernel, bias)
 
 
 def _kept_scales(x: NDArray[Any], w: NDArray[Any], y: NDArray[Any] | None) -> tuple[Quantize, float]:

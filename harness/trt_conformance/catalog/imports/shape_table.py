@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trt_conformance.catalog.imports.layer import Layer, LeftOut
+from trt_conformance.catalog.imports.layer import ImportedLayer, LeftOut
 from trt_conformance.catalog.imports.miopen import PRECISIONS
 from trt_conformance.core.words import choice, shown
 
@@ -17,7 +17,7 @@ _TEXTS = ("name", "from", "type", "mode")
 _KEYS = (*_SIZES, "size", "window", *_AXES, "groups", "count", "out", "strided", "bias", *_TEXTS)
 
 
-def read_objects(document: Any) -> Iterator[tuple[int, Layer | LeftOut | str]]:
+def read_objects(document: Any) -> Iterator[tuple[int, ImportedLayer | LeftOut | str]]:
     """Yield, with its number from 1, each object's layer, why it can be none, or what is wrong with it."""
     if not isinstance(document, list):
         yield 1, f"expected a list of convolutions, got {shown(document)}"
@@ -29,7 +29,7 @@ def read_objects(document: Any) -> Iterator[tuple[int, Layer | LeftOut | str]]:
             yield number, str(fault)
 
 
-def _read(given: Any, where: str) -> Layer | LeftOut:
+def _read(given: Any, where: str) -> ImportedLayer | LeftOut:
     if not isinstance(given, dict):
         raise ValueError(f"expected an object, got {shown(given)}")
     for key in given:
@@ -51,7 +51,7 @@ def _read(given: Any, where: str) -> Layer | LeftOut:
         return LeftOut(where, text, f"mode {mode}: only forward convolutions (conv) can be cases")
     if groups < 1 or c % groups:
         raise ValueError(f"groups: {groups} does not divide c, {c}")
-    return Layer(
+    return ImportedLayer(
         name=given.get("name", ""),
         where=f"{where} (from {given['from']})" if given.get("from") else where,
         text=text,

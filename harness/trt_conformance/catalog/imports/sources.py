@@ -8,7 +8,7 @@ from typing import Any
 
 from trt_conformance.catalog.imports import benchdnn, deepbench, miopen, onnx_file, onnx_layers, shape_table
 from trt_conformance.catalog.imports.case_files import file_stem
-from trt_conformance.catalog.imports.layer import Layer, LeftOut, Listing, NotExpressible
+from trt_conformance.catalog.imports.layer import ImportedLayer, LeftOut, Listing, NotExpressible
 from trt_conformance.catalog.source import CaseFileError, Fault, name_of, read_text
 from trt_conformance.core.errors import ConformanceError, JsonError
 from trt_conformance.core.json import parse_strict
@@ -68,18 +68,18 @@ def _json(path: Path, text: str) -> Any:
         raise CaseFileError([Fault(name_of(path), 1, one_line(str(fault)))]) from None
 
 
-def _listing(path: Path, kind: str, found: Iterable[tuple[int, Layer | LeftOut | str]]) -> Listing:
+def _listing(path: Path, kind: str, found: Iterable[tuple[int, ImportedLayer | LeftOut | str]]) -> Listing:
     """Sort what was found in a file into layers, what can be none, and faults.
 
     Raises:
         CaseFileError: with the faults.
     """
-    layers: list[Layer] = []
+    layers: list[ImportedLayer] = []
     left_out: list[LeftOut] = []
     faults: list[Fault] = []
     unit = "element" if kind == shape_table.KIND else "line"
     for number, each in found:
-        if isinstance(each, Layer):
+        if isinstance(each, ImportedLayer):
             layers.append(each)
         elif isinstance(each, LeftOut):
             left_out.append(each)

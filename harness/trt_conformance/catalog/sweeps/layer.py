@@ -89,7 +89,7 @@ class Layer(Model):
         """Return the fields of a case: tensors, attributes, dynamic shapes, scales."""
         axes = [self._axis(index) for index in range(3)][-max(self.rank, 2) :]
         if self.rank == 1:
-            axes[0] = Axis(1, 1, 1, 1, 0, 0, 1)
+            axes[0] = SpatialAxis(1, 1, 1, 1, 0, 0, 1)
         window = tuple(axis.window for axis in axes)
         kernel = (self.all_maps, self.all_channels // self.groups, *window)
         shape = (self.batch, self.all_channels, *(axis.size for axis in axes))
@@ -110,7 +110,7 @@ class Layer(Model):
             fields["dynamic"] = self._dynamic(shape, axes)
         return fields
 
-    def _axis(self, index: int) -> Axis:
+    def _axis(self, index: int) -> SpatialAxis:
         own = self.on.get(AXIS_NAMES[index], OnAxis())
         window, stride = own.window or self.window[index], own.stride or self.stride[index]
         dilation = own.dilation or self.dilation[index]
@@ -123,9 +123,9 @@ class Layer(Model):
             least = max(1, span - pre - (pre if self.mode.startswith("CAFFE") else post))
         if not self.tight:  # so that at least one window reads the input, not only padding
             least = max(least, stride, dilation)
-        return Axis(max(own.size or self.size[index], least), window, stride, dilation, pre, post, least)
+        return SpatialAxis(max(own.size or self.size[index], least), window, stride, dilation, pre, post, least)
 
-    def _assignments(self, axes: list[Axis]) -> Any:
+    def _assignments(self, axes: list[SpatialAxis]) -> Any:
         stride, dilation, pre, post = (tuple(axis[place] for axis in axes) for place in (2, 3, 4, 5))
         if max(stride) > 1:
             yield "stride_nd", stride
@@ -142,7 +142,7 @@ class Layer(Model):
         if self.groups > 1:
             yield "num_groups", self.groups
 
-    def _dynamic(self, shape: tuple[int, ...], axes: list[Axis]) -> dict[str, Any]:
+    def _dynamic(self, shape: tuple[int, ...], axes: list[SpatialAxis]) -> dict[str, Any]:
         """Return a profile and two shapes to run. The height of a layer of rank 1 stays 1."""
         wide = self.dynamic == "wide"
         free = [wide or self.dynamic in ("batch", "all"), False, *self._free_axes(len(axes))]
@@ -175,7 +175,7 @@ class Layer(Model):
         return [not (self.rank == 1 and place == 0) for place in range(rank)]
 
 
-class Axis(NamedTuple):
+class SpatialAxis(NamedTuple):
     """One spatial axis; ``least`` is the smallest valid size."""
 
     size: int

@@ -38,7 +38,7 @@ class Judging:
     rerun: Callable[[Case], str]
 
 
-class Rebuilds:
+class RebuildRuns:
     """Builds each of many cases many times. Cases take turns, so that a run which ends early has built all of them."""
 
     def __init__(self, cases: Sequence[Case], times: int, judging: Judging, timed: bool, ahead: int = 0) -> None:

@@ -11,35 +11,35 @@ Tone = Literal["pass", "fail", "open"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReportAnswer:
     """A sentence, and whether it is good news."""
 
     tone: Tone
     text: str
 
 
-def answer(view: View) -> Answer:
+def answer(view: View) -> ReportAnswer:
     """The result of all targets together."""
     own = view.reference
     if own is not None and own.faults:
         text = f"{counted(own.faults, 'check')} of the suite's own data {_verb(own.faults)}, so no result is valid."
-        return Answer("fail", text)
+        return ReportAnswer("fail", text)
     targets = view.targets
     if not any(column.verdicts for column in targets):
         text = "No target was tested" if not targets else f"Nothing was run on {_list([c.name for c in targets])}"
-        return Answer("open", f"{text}.")
+        return ReportAnswer("open", f"{text}.")
     told = of_target(view, targets[0]) if len(targets) == 1 else _of_targets(view, targets)
     if all(record.complete for record in view.records):
         return told
     tone: Tone = "fail" if told.tone == "fail" else "open"
     killed = "The run was" if len(view.records) == 1 else "A run was"
-    return Answer(tone, f"{killed} killed before it ended. Until then: {told.text[0].lower()}{told.text[1:]}")
+    return ReportAnswer(tone, f"{killed} killed before it ended. Until then: {told.text[0].lower()}{told.text[1:]}")
 
 
-def of_target(view: View, column: Column) -> Answer:
+def of_target(view: View, column: Column) -> ReportAnswer:
     """The result of one target."""
     if not column.verdicts:
-        return Answer("open", f"Nothing was run on {column.name}.")
+        return ReportAnswer("open", f"Nothing was run on {column.name}.")
     failing, total = column.faults, len(column.verdicts)
     compared = any(v.phase in ("compare", "latency") and (v.status == "pass" or v.is_fault) for v in column.verdicts)
     if failing:
@@ -48,7 +48,7 @@ def of_target(view: View, column: Column) -> Answer:
         start = "No check fails" if compared else "No check fails, but no output was compared"
     tone: Tone = "fail" if failing else "pass" if compared else "open"
     told = _claims(view, column) or _latencies(column)
-    return Answer(tone, f"{start}: {column.name} {told}." if told else f"{start} on {column.name}.")
+    return ReportAnswer(tone, f"{start}: {column.name} {told}." if told else f"{start} on {column.name}.")
 
 
 def _latencies(column: Column) -> str:
@@ -75,7 +75,7 @@ def _claims(view: View, column: Column) -> str:
     return _list(parts) + tail
 
 
-def _of_targets(view: View, targets: tuple[Column, ...]) -> Answer:
+def _of_targets(view: View, targets: tuple[Column, ...]) -> ReportAnswer:
     by_tone: dict[str, list[str]] = {"fail": [], "pass": [], "open": []}
     for column in targets:
         by_tone[of_target(view, column).tone].append(column.name)
@@ -88,7 +88,7 @@ def _of_targets(view: View, targets: tuple[Column, ...]) -> Answer:
     if unclear:
         parts.append(f"nothing was compared on {_list(unclear)}")
     start = f"{len(failing)} of {len(targets)} targets fail" if failing else "No check fails"
-    return Answer("fail" if failing else "open" if unclear else "pass", f"{start}: {_list(parts)}.")
+    return ReportAnswer("fail" if failing else "open" if unclear else "pass", f"{start}: {_list(parts)}.")
 
 
 def counted(count: int, noun: str) -> str:

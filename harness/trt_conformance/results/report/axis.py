@@ -16,7 +16,7 @@ class Tick(NamedTuple):
     text: str
 
 
-class Axis:
+class PlotAxis:
     """A logarithmic axis from the least to the largest of some values, in pixels."""
 
     def __init__(self, values: Iterable[float], first: float, last: float, roomy: float = 170) -> None:

@@ -19,7 +19,7 @@ OWN = 60.0
 """Width for values that a logarithmic axis does not have: zero and infinity."""
 
 
-class Dot(NamedTuple):
+class BoundDot(NamedTuple):
     """A case in its lane."""
 
     kind: str
@@ -37,13 +37,13 @@ class Mark(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Lane:
+class BoundLane:
     """The cases of one arithmetic, and of one target if the plot separates targets."""
 
     arithmetic: str
     target: str
     y: float
-    dots: tuple[Dot, ...]
+    dots: tuple[BoundDot, ...]
     crowds: tuple[Mark, ...]
 
 
@@ -53,7 +53,7 @@ class Plot:
 
     height: float
     bottom: float
-    lanes: tuple[Lane, ...]
+    lanes: tuple[BoundLane, ...]
     ticks: tuple[Mark, ...]
     marks: tuple[Mark, ...]
     left: float = LEFT
@@ -81,17 +81,17 @@ def plot(rows: Sequence[Row], with_target: bool) -> Plot | None:
         middle = y + height / 2
         dots = [dot for stack in stacks.values() for dot in _stacked(stack, axis, middle, height - 12)]
         crowds = [Mark(axis.x(c[0][0]) + STEP, str(len(c)), y + 12) for c in stacks.values() if len(c) > CROWD]
-        lanes.append(Lane(arithmetic, target, middle, tuple(dots), tuple(crowds)))
+        lanes.append(BoundLane(arithmetic, target, middle, tuple(dots), tuple(crowds)))
         y += height
     marks = (Mark(axis.x(0.01), "1 %"), Mark(axis.x(0.8), "80 %"), Mark(axis.x(1.0), "the bound"))
     return Plot(y + 4 + BOTTOM, y + 4, tuple(lanes), axis.ticks(), marks)
 
 
-def _stacked(stack: list[tuple[float, Row]], axis: _Axis, middle: float, height: float) -> list[Dot]:
+def _stacked(stack: list[tuple[float, Row]], axis: _Axis, middle: float, height: float) -> list[BoundDot]:
     """Dots at about the same position, stacked alternately above and below the lane's middle."""
     step = min(STEP, height / len(stack))
     return [
-        Dot(_kind(fraction), axis.x(fraction), middle + (number + 1) // 2 * step * (-1 if number % 2 else 1), row)
+        BoundDot(_kind(fraction), axis.x(fraction), middle + (number + 1) // 2 * step * (-1 if number % 2 else 1), row)
         for number, (fraction, row) in enumerate(stack)
     ]
 

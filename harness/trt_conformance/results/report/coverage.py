@@ -27,7 +27,7 @@ MOST_VALUES = 24
 
 
 @dataclass(frozen=True)
-class Cell:
+class CoverageCell:
     """The results of the cases with one value on one target."""
 
     counts: Counter[str]
@@ -62,7 +62,7 @@ class Value:
 
     text: str
     cases: int
-    cells: tuple[Cell, ...]
+    cells: tuple[CoverageCell, ...]
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def coverage(view: View, columns: tuple[Column, ...]) -> tuple[Attribute, ...]:
     )
 
 
-def _cells(counts: dict[Column, Counter[str]], columns: tuple[Column, ...]) -> tuple[Cell, ...]:
-    return tuple(Cell(counts.get(column, Counter())) for column in columns)
+def _cells(counts: dict[Column, Counter[str]], columns: tuple[Column, ...]) -> tuple[CoverageCell, ...]:
+    return tuple(CoverageCell(counts.get(column, Counter())) for column in columns)
 
 
 def _settings(case: Case) -> Iterator[tuple[str, str]]:

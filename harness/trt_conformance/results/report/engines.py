@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trt_conformance.results.engine_costs import EngineCost, engine_costs
+from trt_conformance.results.engine_costs import EngineFigures, engine_costs
 from trt_conformance.results.report.view import Column, Row, View
 
 MOST_ENGINES = 400
@@ -17,7 +17,7 @@ class EngineRow:
     """An engine and the row of its case."""
 
     row: Row
-    cost: EngineCost
+    cost: EngineFigures
 
 
 @dataclass(frozen=True)

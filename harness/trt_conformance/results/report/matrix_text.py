@@ -9,8 +9,8 @@ from trt_conformance.core.words import one_line
 from trt_conformance.results.report.answer import counted
 from trt_conformance.results.report.compare_text import Table, escaped, markdown_table
 from trt_conformance.results.versions.columns import Version
-from trt_conformance.results.versions.events import Step
-from trt_conformance.results.versions.matrix import Matrix, Row
+from trt_conformance.results.versions.events import VersionStep
+from trt_conformance.results.versions.matrix import Matrix, MatrixRow
 
 EVENT_COLUMNS = ("change", "what", "cause", "how many", "smallest case")
 
@@ -24,12 +24,12 @@ def sentence(matrix: Matrix) -> str:
     return f"{counted(len(matrix.versions), 'version')}, {counted(events, 'change')} between consecutive versions."
 
 
-def headline(step: Step) -> str:
+def headline(step: VersionStep) -> str:
     """``tensorrt-8.5.3-sm90 to tensorrt-8.6.0-sm90``."""
     return f"{step.before.target} to {step.now.target}"
 
 
-def notes(step: Step) -> list[str]:
+def notes(step: VersionStep) -> list[str]:
     """What to know of two neighbors beside the table of what changed."""
     found = [f"{counted(step.shared, 'check')} in both"]
     found += [f"the run of {side.target} was killed before it ended" for side in _killed(step)]
@@ -54,11 +54,11 @@ def tables(matrix: Matrix) -> Iterator[Table]:
             yield title, (name, *names), [(row.name, *row.cells) for row in found]
 
 
-def changed_claims(matrix: Matrix) -> list[Row]:
+def changed_claims(matrix: Matrix) -> list[MatrixRow]:
     """The claims whose state is not the same in every version of one flavor on one GPU that checked them."""
     series = [version.series for version in matrix.versions]
 
-    def changed(row: Row) -> bool:
+    def changed(row: MatrixRow) -> bool:
         states: dict[tuple[str, str], set[str]] = {}
         for name, state in zip(series, row.cells, strict=True):
             states.setdefault(name, set()).add(state)
@@ -94,5 +94,5 @@ def markdown(matrix: Matrix) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _killed(step: Step) -> list[Version]:
+def _killed(step: VersionStep) -> list[Version]:
     return [side for side in (step.before, step.now) if not side.record.complete]

@@ -38,7 +38,7 @@ class Text(NamedTuple):
 
 
 @dataclass
-class Drawing:
+class GridDrawing:
     """The contents of an SVG: filled areas by class, texts, and the marked cell as (x, y, width, height)."""
 
     width: float = 0.0
@@ -79,7 +79,7 @@ class Picture:
 
     title: str
     words: str
-    drawing: Drawing
+    drawing: GridDrawing
 
 
 def pictures(evidence: dict[str, Any]) -> list[Picture]:
@@ -142,7 +142,7 @@ def is_padding(term: dict[str, Any], evidence: dict[str, Any]) -> bool:
     return not all(0 <= i < size for i, size in zip(term["x_at"], sizes, strict=True))
 
 
-def draw(cells: Cells) -> Drawing:
+def draw(cells: Cells) -> GridDrawing:
     """Lay out cells with the last two axes as rows and columns, and the planes side by side."""
     cells = cells.in_one_row()
     rows, columns = cells.shape[-2:]
@@ -153,7 +153,7 @@ def draw(cells: Cells) -> Drawing:
     step_x, step_y = MARGIN + columns * wide + GAP, HEADER + title + rows * tall + GAP
     across = max(1, min(len(planes), int((WIDTH + GAP) // step_x)))
 
-    found = Drawing(across * step_x - GAP + 2, -(-len(planes) // across) * step_y - GAP + 2)
+    found = GridDrawing(across * step_x - GAP + 2, -(-len(planes) // across) * step_y - GAP + 2)
     for number, plane in enumerate(planes):
         left, top = number % across * step_x + MARGIN, number // across * step_y + HEADER + title
         if title:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from trt_conformance.core.types import Effort
 from trt_conformance.numerics.roofline import MEMORY
-from trt_conformance.results.report.axis import Axis, Tick
+from trt_conformance.results.report.axis import PlotAxis, Tick
 from trt_conformance.results.report.latency_rows import LatencyRow
 
 
@@ -81,11 +81,11 @@ def _roofline(
 ) -> Roofline:
     memory, compute = ceilings
     ridge = [compute / memory] if memory and compute else []
-    x = Axis([*(one.intensity or 0.0 for one in mine), *ridge], Roofline.left, Roofline.right)
+    x = PlotAxis([*(one.intensity or 0.0 for one in mine), *ridge], Roofline.left, Roofline.right)
     speeds = [_speed(one, part) for one in mine for part in (one.summary.p5, one.summary.median, one.summary.p95)]
     least = min(one.intensity or math.inf for one in mine)
     tops = [top for top in (compute, min(compute or math.inf, memory * least)) if top]
-    y = Axis([*speeds, *tops], Roofline.bottom, Roofline.top, roomy=60)
+    y = PlotAxis([*speeds, *tops], Roofline.bottom, Roofline.top, roomy=60)
 
     points = []
     for one in mine:
@@ -111,7 +111,7 @@ def _speed(one: LatencyRow, taken: float) -> float:
     return float(one.work["flops"] / taken) if taken > 0 else math.inf
 
 
-def _roofs(memory: float, compute: float, x: Axis, y: Axis, precision: str) -> Iterator[Roof]:
+def _roofs(memory: float, compute: float, x: PlotAxis, y: PlotAxis, precision: str) -> Iterator[Roof]:
     """Each ceiling as far as it is the lower one; the axes' ends cut what is beyond them."""
     (left, right), (bottom, top) = x.ends, y.ends
     if memory:

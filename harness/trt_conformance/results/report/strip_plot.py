@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from trt_conformance.core.words import seconds
-from trt_conformance.results.report.axis import Axis, Tick
+from trt_conformance.results.report.axis import PlotAxis, Tick
 from trt_conformance.results.report.latency_rows import LatencyRow
 
 MOST_LANES = 160
@@ -50,7 +50,9 @@ class StripPlot:
 def strip_plot(found: Sequence[LatencyRow]) -> StripPlot:
     """The spread of each latency's samples."""
     shown = found[:MOST_LANES]
-    axis = Axis((end for one in shown for end in (one.summary.p1, one.summary.p99)), StripPlot.left, StripPlot.right)
+    axis = PlotAxis(
+        (end for one in shown for end in (one.summary.p1, one.summary.p99)), StripPlot.left, StripPlot.right
+    )
     # Twice a usual lane's spread: one lane of wild samples, put at the edge, must not flatten all others.
     usual = median(max(s.p99 - s.median, s.median - s.p1) / s.median for s in (one.summary for one in shown))
     reach = next(part for part in REACHES if part >= 2 * usual or part == REACHES[-1])

@@ -17,7 +17,7 @@ WIDTH, HEIGHT, EDGE = 240, 46, 7
 LARGE = (520, 110)
 
 
-class Dot(NamedTuple):
+class TrendDot(NamedTuple):
     """A run's value, from percentile 5 at ``low`` to 95 at ``high``; ``mark`` says which versions changed before it."""
 
     x: float
@@ -43,16 +43,16 @@ class CaseHistory:
     """All trends of a case, each with its line, and its runs as rows."""
 
     case: str
-    lines: tuple[Line, ...]
+    lines: tuple[TrendLine, ...]
     rows: tuple[CaseRun, ...]
 
 
 @dataclass(frozen=True)
-class Line:
+class TrendLine:
     """A trend as dots: runs from left to right, in equal steps."""
 
     trend: Trend
-    dots: tuple[Dot, ...]
+    dots: tuple[TrendDot, ...]
 
     @property
     def path(self) -> str:
@@ -114,7 +114,7 @@ def _case_runs(history: History, trends: list[Trend]) -> Iterator[CaseRun]:
             yield CaseRun(run.number, targets, "; ".join(changes[run.number]), values)
 
 
-def line(trend: Trend, runs: int, width: int = WIDTH, height: int = HEIGHT) -> Line:
+def line(trend: Trend, runs: int, width: int = WIDTH, height: int = HEIGHT) -> TrendLine:
     """Lay a trend out in ``width`` x ``height`` pixels; its values fill the height, zero is not on it."""
     finite = [end for point in trend.points for end in (point.low, point.value, point.high) if math.isfinite(end)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
@@ -124,10 +124,10 @@ def line(trend: Trend, runs: int, width: int = WIDTH, height: int = HEIGHT) -> L
         part = 0.5 if low == high else (min(max(value, low), high) - low) / (high - low)
         return round(height - EDGE - part * (height - 2 * EDGE), 1)
 
-    def dot(index: int) -> Dot:
+    def dot(index: int) -> TrendDot:
         point = trend.points[index]
         words = f"run {point.run}, {point.target}: {trend.text(point)}"
         places = (y(point.value), y(point.low), y(point.high))
-        return Dot(round(EDGE + (point.run - 1) * step, 1), *places, words, "; ".join(point.changed))
+        return TrendDot(round(EDGE + (point.run - 1) * step, 1), *places, words, "; ".join(point.changed))
 
-    return Line(trend, tuple(map(dot, range(len(trend.points)))))
+    return TrendLine(trend, tuple(map(dot, range(len(trend.points)))))

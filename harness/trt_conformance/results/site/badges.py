@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from trt_conformance.results.profiles import ProfileResult
-from trt_conformance.results.site.topics import Cell, has_faults
+from trt_conformance.results.site.topics import TopicCell, has_faults
 
 SCHEMA_VERSION = 1
 WORDS = {"fail": "fail", "error": "error", "known": "known", "fallback": "fallback"}
@@ -17,7 +17,7 @@ def badge(label: str, message: str, color: str) -> str:
     return json.dumps({"schemaVersion": SCHEMA_VERSION, "label": label, "message": message, "color": color}) + "\n"
 
 
-def target_badge(label: str, cell: Cell) -> str:
+def target_badge(label: str, cell: TopicCell) -> str:
     """The badge of a version: red if a check fails without an explanation, yellow if its run was killed."""
     return badge(label, ", ".join(_parts(cell.counts)) or "nothing passed", color(cell))
 
@@ -28,7 +28,7 @@ def profile_badge(label: str, result: ProfileResult) -> str:
     return badge(f"{result.profile} {result.level}, {label}", result.words, colors[result.state])
 
 
-def color(cell: Cell) -> str:
+def color(cell: TopicCell) -> str:
     """The color that stands for the results of a version."""
     counts = dict(cell.counts)
     if has_faults(cell):

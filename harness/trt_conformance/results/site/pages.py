@@ -19,7 +19,7 @@ from trt_conformance.results.report.page import record_facts, render
 from trt_conformance.results.report.published import title_of
 from trt_conformance.results.report.trend import history_page
 from trt_conformance.results.site.badges import profile_badge, target_badge
-from trt_conformance.results.site.topics import Cell, Topic, Topics
+from trt_conformance.results.site.topics import Topic, TopicCell, Topics
 from trt_conformance.results.trends import History
 from trt_conformance.results.versions.columns import Version, only
 from trt_conformance.results.versions.matrix import UNEXPLAINED, Matrix, case_size
@@ -50,7 +50,7 @@ class Site:
         return Topics(self.matrix, case_size(self.matrix.catalog))
 
     @cached_property
-    def cells(self) -> tuple[Cell, ...]:
+    def cells(self) -> tuple[TopicCell, ...]:
         """Everything that each version shows."""
         return tuple(map(self.topics.of_version, self.matrix.versions))
 
@@ -127,9 +127,9 @@ def _index(site: Site, latencies: Mapping[str, str]) -> str:
     )
 
 
-def _grid(site: Site) -> list[tuple[str, list[str], list[tuple[str, list[Cell | None]]]]]:
+def _grid(site: Site) -> list[tuple[str, list[str], list[tuple[str, list[TopicCell | None]]]]]:
     """For each flavour its GPUs, and for each version, the newest first, what it shows on each GPU."""
-    flavours: dict[str, dict[tuple[str, str], Cell]] = {}
+    flavours: dict[str, dict[tuple[str, str], TopicCell]] = {}
     for cell in site.cells:
         version = cell.version
         flavours.setdefault(version.name.flavour, {})[version.label, site.gpu(version)] = cell
@@ -155,7 +155,7 @@ def _topic(site: Site, kind: str, topic: Topic) -> str:
     )
 
 
-def _target(site: Site, index: int, cell: Cell) -> str:
+def _target(site: Site, index: int, cell: TopicCell) -> str:
     step = next((step for step in site.matrix.steps if step.now.target == cell.version.target), None)
     return _page(
         "site_target.html.j2",

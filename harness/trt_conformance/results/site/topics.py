@@ -21,7 +21,7 @@ ORDER = ("error", "fail", "known", "fallback", "unsupported", "not run", "pass")
 
 
 @dataclass(frozen=True)
-class Finding:
+class TopicFinding:
     """Checks that do not pass for one cause, those of the smallest case first.
 
     ``expectation``: the known difference that explains them, as this checkout states it.
@@ -45,7 +45,9 @@ class Finding:
         return self.trait.cause if self.trait.is_known else reason(self.smallest.message) or self.trait.cause
 
 
-def findings(verdicts: Iterable[Verdict], expectations: Mapping[str, Expectation], size: Size) -> tuple[Finding, ...]:
+def findings(
+    verdicts: Iterable[Verdict], expectations: Mapping[str, Expectation], size: Size
+) -> tuple[TopicFinding, ...]:
     """What does not pass, grouped by cause: faults first, then known differences; of one outcome the most checks first.
 
     Args:
@@ -59,7 +61,7 @@ def findings(verdicts: Iterable[Verdict], expectations: Mapping[str, Expectation
             groups.setdefault(shows, []).append(verdict)
     ordered = sorted(groups.items(), key=lambda one: (ORDER.index(one[0].outcome), -len(one[1]), one[0].cause))
     return tuple(
-        Finding(
+        TopicFinding(
             shows,
             tuple(sorted(mine, key=lambda verdict: (size(verdict.case), verdict.case))),
             expectations.get(shows.cause) if shows.is_known else None,
@@ -69,13 +71,13 @@ def findings(verdicts: Iterable[Verdict], expectations: Mapping[str, Expectation
 
 
 @dataclass(frozen=True)
-class Cell:
+class TopicCell:
     """What one version shows of a topic. ``state``: that of a claim; of a family its worst outcome, "" of none."""
 
     version: Version
     verdicts: tuple[Verdict, ...]
     state: str
-    findings: tuple[Finding, ...]
+    findings: tuple[TopicFinding, ...]
 
     @cached_property
     def counts(self) -> tuple[tuple[str, int], ...]:
@@ -91,7 +93,7 @@ class Topic:
     name: str
     doc: str
     place: str
-    cells: tuple[Cell, ...]
+    cells: tuple[TopicCell, ...]
 
     @cached_property
     def rows(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -150,7 +152,7 @@ class Topics:
             for document in self.matrix.documents
         )
 
-    def of_version(self, version: Version) -> Cell:
+    def of_version(self, version: Version) -> TopicCell:
         """Everything that one version shows."""
         return self._cell(version, list(version.verdicts.values()), None)
 
@@ -170,9 +172,9 @@ class Topics:
         cells = map(self._cell, self.matrix.versions, verdicts, given)
         return Topic(name, doc, place, tuple(cells))
 
-    def _cell(self, version: Version, verdicts: Sequence[Verdict], state: str | None) -> Cell:
+    def _cell(self, version: Version, verdicts: Sequence[Verdict], state: str | None) -> TopicCell:
         found = findings(verdicts, self.expectations, self.size)
-        return Cell(version, tuple(verdicts), worst(map(outcome, verdicts)) if state is None else state, found)
+        return TopicCell(version, tuple(verdicts), worst(map(outcome, verdicts)) if state is None else state, found)
 
 
 def family_of(case: str) -> str:
@@ -185,6 +187,6 @@ def worst(outcomes: Iterable[str]) -> str:
     return min(outcomes, key=ORDER.index, default="")
 
 
-def has_faults(cell: Cell) -> bool:
+def has_faults(cell: TopicCell) -> bool:
     """Whether a check fails or errs without an explanation."""
     return any(name in FAULTS for name, _ in cell.counts)

@@ -11,7 +11,7 @@ from trt_conformance.core.words import counted
 from trt_conformance.results.causes import reason
 from trt_conformance.results.changes import between
 from trt_conformance.results.cost_changes import CostChange, cost_changes
-from trt_conformance.results.engine_costs import EngineCost, engine_costs
+from trt_conformance.results.engine_costs import EngineFigures, engine_costs
 from trt_conformance.results.latency.change import signed
 from trt_conformance.results.latency.gate import LatencyComparison, latency_section
 from trt_conformance.results.latency.kernel_groups import by_kernel
@@ -25,7 +25,7 @@ _STATES = ("differs", "fallback", "unsupported", "not run")
 
 
 @dataclass(frozen=True)
-class Event:
+class VersionEvent:
     """One change between two versions.
 
     ``what``: the outcome that began or ended, or the quantity that changed. ``cause``: the id of an expectation, a
@@ -60,13 +60,13 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Step:
+class VersionStep:
     """Two neighboring versions: how many checks both have, and what changed."""
 
     before: Version
     now: Version
     shared: int
-    events: tuple[Event, ...]
+    events: tuple[VersionEvent, ...]
     latency: str = ""
     """What is to be said of their latencies as a whole."""
 
@@ -81,7 +81,7 @@ class Step:
         }
 
 
-def step(before: Version, now: Version, size: Size) -> Step:
+def step(before: Version, now: Version, size: Size) -> VersionStep:
     """What changed from one version to the next, in the checks, engines and latencies that both have."""
     changes = between(before.record, now.record, [f"{before.target}={now.target}"])
     latency = latency_section(before.record, now.record)
@@ -91,10 +91,10 @@ def step(before: Version, now: Version, size: Size) -> Step:
         *_costs(cost_changes(changes).changes, before.record.verdicts, now.record.verdicts, size),
     )
     shared = sum(key in now.verdicts for key in before.verdicts)
-    return Step(before, now, shared, events, latency.summary if latency.changes or latency.refused else "")
+    return VersionStep(before, now, shared, events, latency.summary if latency.changes or latency.refused else "")
 
 
-def _outcomes(old: Mapping[Any, Verdict], new: Mapping[Any, Verdict], size: Size) -> Iterator[Event]:
+def _outcomes(old: Mapping[Any, Verdict], new: Mapping[Any, Verdict], size: Size) -> Iterator[VersionEvent]:
     """What began, then what ended, the most cases first."""
     groups: dict[tuple[Change, Trait], list[Verdict]] = {}
     for key in (key for key in old if key in new):
@@ -113,10 +113,10 @@ def _outcomes(old: Mapping[Any, Verdict], new: Mapping[Any, Verdict], size: Size
         cases = _smallest_first((v.case for v in verdicts), size)
         shown = next(v for v in verdicts if v.case == cases[0])
         text = found.cause if found.is_known else reason(shown.message) or found.cause
-        yield Event(change, found.state, text, cases, len(verdicts), is_known=found.is_known)
+        yield VersionEvent(change, found.state, text, cases, len(verdicts), is_known=found.is_known)
 
 
-def _latencies(latency: LatencyComparison, size: Size) -> Iterator[Event]:
+def _latencies(latency: LatencyComparison, size: Size) -> Iterator[VersionEvent]:
     """Latencies that became longer, then those that became shorter, by what changed of their GPU kernels."""
     words: tuple[Change, Change] = ("slower", "faster")
     for change in words:
@@ -124,12 +124,12 @@ def _latencies(latency: LatencyComparison, size: Size) -> Iterator[Event]:
             what = "quick latency" if group.effort == "quick" else "latency"
             cases = _smallest_first(group.cases, size)
             amount = f"{signed(group.ratio)} on average"
-            yield Event(change, what, group.cause, cases, len(cases), amount)
+            yield VersionEvent(change, what, group.cause, cases, len(cases), amount)
 
 
 def _costs(
     changes: Sequence[CostChange], old: Sequence[Verdict], new: Sequence[Verdict], size: Size
-) -> Iterator[Event]:
+) -> Iterator[VersionEvent]:
     """Plans and device memory that changed by more than is noise, by what of the plan changed."""
     before, now = ({one.case: one for one in engine_costs(side)} for side in (old, new))
     groups: dict[tuple[Change, str, str], list[CostChange]] = {}
@@ -140,10 +140,10 @@ def _costs(
     for (change, figure, cause), mine in sorted(groups.items(), key=lambda one: (one[0][:2], -len(one[1]), one[0][2])):
         total = sum(one.now for one in mine) / max(1.0, sum(one.before for one in mine))
         cases = _smallest_first((one.case for one in mine), size)
-        yield Event(change, figure, cause, cases, len(mine), f"{signed(total)} in all")
+        yield VersionEvent(change, figure, cause, cases, len(mine), f"{signed(total)} in all")
 
 
-def _part(before: EngineCost, now: EngineCost) -> str:
+def _part(before: EngineFigures, now: EngineFigures) -> str:
     """Which part of a plan changed most: its weights, or what is beside them."""
     if before.stored is None or now.stored is None or before.beside is None or now.beside is None:
         return "not reported by the engines"

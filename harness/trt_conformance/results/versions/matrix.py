@@ -20,14 +20,14 @@ from trt_conformance.results.claims import DocumentClaims
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.summary import outcome
 from trt_conformance.results.versions.columns import Version, neighbours, trait, versions
-from trt_conformance.results.versions.events import Size, Step, step
+from trt_conformance.results.versions.events import Size, VersionStep, step
 
 UNEXPLAINED = "unexplained"
 """The row of faults that no expectation explains."""
 
 
 @dataclass(frozen=True)
-class Row:
+class MatrixRow:
     """One line of a table: its name, its value in each version, and what it is about."""
 
     name: str
@@ -40,7 +40,7 @@ class Matrix:
     """The versions of some runs and what they do."""
 
     versions: tuple[Version, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[VersionStep, ...]
     catalog: Catalog | None = None
     expectations: Sequence[Expectation] = ()
 
@@ -58,10 +58,10 @@ class Matrix:
         """The documents that have claims, the cookbook first."""
         return claims.by_document(self._registered, (claim for found in self.claim_states for claim in found))
 
-    def claims_of(self, document: DocumentClaims) -> tuple[tuple[str, Row], ...]:
+    def claims_of(self, document: DocumentClaims) -> tuple[tuple[str, MatrixRow], ...]:
         """Each claim of a document: its section, and its state in each version."""
         return tuple(
-            (section, Row(claim, self._states_of(claim), statement))
+            (section, MatrixRow(claim, self._states_of(claim), statement))
             for section, stated in document.sections.items()
             for claim, statement in stated
         )
@@ -71,28 +71,30 @@ class Matrix:
         return tuple(claims.state_of(claim, version.target, found, self._registered) for version, found in pairs)
 
     @cached_property
-    def claim_counts(self) -> tuple[Row, ...]:
+    def claim_counts(self) -> tuple[MatrixRow, ...]:
         """For each document how many of its claims are in which state in each version."""
         found = []
         for document in self.documents:
             counts = [
                 Counter(states) for states in zip(*(row.cells for _, row in self.claims_of(document)), strict=True)
             ]
-            found.append(Row(document.name, tuple(_counts(count, claims.WORDS) for count in counts), document.title))
+            found.append(
+                MatrixRow(document.name, tuple(_counts(count, claims.WORDS) for count in counts), document.title)
+            )
         return tuple(found)
 
     @cached_property
-    def families(self) -> tuple[Row, ...]:
+    def families(self) -> tuple[MatrixRow, ...]:
         """For each family of cases, which is what an id begins with, the outcomes of its checks in each version."""
         counts: dict[str, list[Counter[str]]] = {}
         for index, version in enumerate(self.versions):
             for verdict in version.verdicts.values():
                 family = counts.setdefault(verdict.case.partition("/")[0], [Counter() for _ in self.versions])
                 family[index][outcome(verdict)] += 1
-        return tuple(Row(name, tuple(map(_counts, cells))) for name, cells in sorted(counts.items()))
+        return tuple(MatrixRow(name, tuple(map(_counts, cells))) for name, cells in sorted(counts.items()))
 
     @cached_property
-    def known(self) -> tuple[Row, ...]:
+    def known(self) -> tuple[MatrixRow, ...]:
         """For each known difference the checks that show it in each version.
 
         0: its checks ran and do not show it. Nothing: none of them ran. What no expectation explains is a row, too.
@@ -113,7 +115,7 @@ class Matrix:
                 for version in self.versions
             ]
             cells = (str(len(keys)) if keys or it_ran else "" for keys, it_ran in zip(found_in, ran, strict=True))
-            rows.append(Row(name, tuple(cells), docs.get(name, "")))
+            rows.append(MatrixRow(name, tuple(cells), docs.get(name, "")))
         return tuple(rows)
 
     @cached_property

@@ -17,7 +17,7 @@ from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.configuration import capabilities, configure
 from trt_conformance.targets.tensorrt.loading import Loaded, load
 from trt_conformance.targets.tensorrt.network import Definition, define
-from trt_conformance.targets.tensorrt.tactics import Forcing, Listing, Selection, Selector
+from trt_conformance.targets.tensorrt.tactics import Forcing, Selector, TacticListing, TacticSelection
 from trt_conformance.targets.tensorrt.timing_cache import TimingCache
 from trt_conformance.targets.tensorrt.turns import Turns
 
@@ -88,7 +88,7 @@ class PlanBuilder:
 
         A builder may offer tactics, and yet build nothing: what it says then is the ``refusal`` of the choices.
         """
-        listing = Listing()
+        listing = TacticListing()
         try:
             self._selected(definition, case, listing)
         except Refused as refusal:
@@ -124,7 +124,9 @@ class PlanBuilder:
             with suppress(cuda.CudaError):  # of an error that ended the context
                 self._stream.close()
 
-    def _selected(self, definition: Definition, case: Case, selection: Selection, low_level: bool = False) -> Built:
+    def _selected(
+        self, definition: Definition, case: Case, selection: TacticSelection, low_level: bool = False
+    ) -> Built:
         if self._ahead_for is not None:
             raise Unsupported(f"{self._api.flavour} times no tactics without the GPU that it builds for")
         selector = Selector(self._api, selection)

@@ -35,12 +35,12 @@ class Places:
     scratch_bytes: int
     accepted: Callable[[bool], None]
 
-    def new(self) -> Place:
+    def new(self) -> TensorPlace:
         """A place in device memory that was not used by the others. Raises CudaError where there is none."""
-        return Place(self)
+        return TensorPlace(self)
 
 
-class Place:
+class TensorPlace:
     """One place in memory, freed by `close`. Its input holds the values of ``x``."""
 
     def __init__(self, places: Places) -> None:

@@ -19,7 +19,7 @@ from trt_conformance.targets.tensorrt.network import LAYER_NAME
 REORDERS = "Reformatting CopyNode"
 
 
-class Selection(Protocol):
+class TacticSelection(Protocol):
     """What decides for a selector. ``choices`` are of TensorRT, and valid during the call only."""
 
     def select(self, context: Any, choices: Sequence[Any]) -> list[int]:
@@ -31,7 +31,7 @@ class Selection(Protocol):
         ...
 
 
-class Listing:
+class TacticListing:
     """Restricts nothing; keeps what was offered for the convolution, and what the builder chose."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Forcing:
 class Selector:
     """An ``IAlgorithmSelector`` that asks a `Selection`, and keeps what that raises: TensorRT does not pass it on."""
 
-    def __init__(self, api: Api, selection: Selection) -> None:
+    def __init__(self, api: Api, selection: TacticSelection) -> None:
         """Raises Unsupported where this version has no selectors."""
         if not hasattr(api.trt, "IAlgorithmSelector"):
             raise Unsupported(f"{api.flavour} {api.version} has no interface to choose a tactic")
@@ -111,7 +111,7 @@ class Selector:
             raise self._faults[0]
 
 
-def _make_selector(trt: Any, selection: Selection, faults: list[Exception]) -> Any:
+def _make_selector(trt: Any, selection: TacticSelection, faults: list[Exception]) -> Any:
     class Instance(trt.IAlgorithmSelector):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IAlgorithmSelector.__init__(self)  # pybind11 needs this call, and not one of `super`
