@@ -22,7 +22,7 @@ def fake_api(members: dict[str, set[str]], **builder: Any) -> Any:
         return name
 
     return SimpleNamespace(
-        flavour="tensorrt", version="9.9", builder=SimpleNamespace(**builder), required_member=required
+        flavor="tensorrt", version="9.9", builder=SimpleNamespace(**builder), required_member=required
     )
 
 
@@ -42,15 +42,15 @@ def test_a_version_without_the_device_does_not_support_the_case() -> None:
         configure(fake_api({}, num_DLA_cores=1), SimpleNamespace(), suite_case("dla/plain-fp16"))
 
 
-@pytest.mark.parametrize("flavour", ["tensorrt", "tensorrt_rtx"])
-def test_a_lean_runtime_that_is_not_installed_is_no_refusal(flavour):
+@pytest.mark.parametrize("flavor", ["tensorrt", "tensorrt_rtx"])
+def test_a_lean_runtime_that_is_not_installed_is_no_refusal(flavor):
     errors = ["6: Internal Error (Unable to load library: libnvinfer_lean.so.8.6.0)"]
-    check_lean_runtime(flavour, ["another error"])
-    if flavour == "tensorrt":
+    check_lean_runtime(flavor, ["another error"])
+    if flavor == "tensorrt":
         with pytest.raises(NotRun, match="tensorrt_lean"):
-            check_lean_runtime(flavour, errors)
+            check_lean_runtime(flavor, errors)
     else:
-        check_lean_runtime(flavour, errors)
+        check_lean_runtime(flavor, errors)
 
 
 @pytest.mark.parametrize(("stated", "kind"), [(False, Unsupported), (True, Refused)])
@@ -59,7 +59,7 @@ def test_a_layout_that_a_document_states_is_refused_and_not_missing(stated: bool
     case = case.model_copy(update={"formats": case.formats.model_copy(update={"stated": stated})})
     errors = ("input: has dataType Int8 unsupported by tensor's allowed TensorFormats.",)
     builder = PlanBuilder(
-        SimpleNamespace(flavour="tensorrt", take_errors=lambda: errors, take_shortages=tuple),  # type: ignore[arg-type]
+        SimpleNamespace(flavor="tensorrt", take_errors=lambda: errors, take_shortages=tuple),  # type: ignore[arg-type]
         None, Options(), None,
     )  # fmt: skip
     with pytest.raises(kind, match="has dataType Int8"):
@@ -101,7 +101,7 @@ def test_a_budget_that_is_refused_and_a_version_that_streams_no_weights() -> Non
 def _loads(engine: type, take: Any = tuple) -> Any:
     """A TensorRT that loads an engine of this class."""
     return SimpleNamespace(
-        flavour="tensorrt",
+        flavor="tensorrt",
         version="9.9",
         trt=SimpleNamespace(ICudaEngine=engine),
         runtime=SimpleNamespace(deserialize_cuda_engine=lambda plan: engine()),

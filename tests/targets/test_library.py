@@ -33,5 +33,5 @@ def test_engines_of_another_library_are_other_engines(monkeypatch):
 
     mine = key()
     assert key() == mine
-    monkeypatch.setattr("trt_conformance.targets.tensorrt.target.loaded_version", lambda flavour: "1.7.0")
+    monkeypatch.setattr("trt_conformance.targets.tensorrt.target.loaded_version", lambda flavor: "1.7.0")
     assert key() != mine

@@ -49,7 +49,7 @@ def draft(case: Case, errors: tuple[str, ...] = ()) -> Any:
 
     made = object.__new__(_Draft)
     made.api = SimpleNamespace(  # type: ignore[assignment]
-        flavour="tensorrt",
+        flavor="tensorrt",
         version="8.6.1",
         take_errors=take,
         required_member=lambda enum, name: SimpleNamespace(name=name),

@@ -109,7 +109,7 @@ def api(builder, **members):
     return SimpleNamespace(
         trt=trt,
         builder=builder,
-        flavour="tensorrt",
+        flavor="tensorrt",
         version="8.6.1",
         member=lambda enum, name: getattr(getattr(trt, enum, None), name, None),
         is_strongly_typed=lambda case: True,

@@ -24,7 +24,7 @@ network: the definition of a network. build: a build. run: a run on a GPU. dla: 
 
 
 class Versions(Model):
-    """The versions for which a claim is stated, by flavour: ranges like ``>=8.5,<10``. A flavour without one: none."""
+    """The versions for which a claim is stated, by flavor: ranges like ``>=8.5,<10``. A flavor without one: none."""
 
     tensorrt: str | None = None
     tensorrt_rtx: str | None = None
@@ -46,12 +46,12 @@ class Claim(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Claim:
-        for flavour, given in (self.versions or Versions()).model_dump(exclude_none=True).items():
+        for flavor, given in (self.versions or Versions()).model_dump(exclude_none=True).items():
             try:
                 SpecifierSet(given)
             except InvalidSpecifier:
                 text = f'{shown(given)} is not a version range, like ">=8.5,<10"'
-                raise ValueError(f"versions.{flavour}: {text}") from None
+                raise ValueError(f"versions.{flavor}: {text}") from None
         return self
 
     @property
@@ -62,9 +62,9 @@ class Claim(Model):
     def stated_for(self, target: str) -> bool:
         """Whether the document states the claim for a target's version. Any claim concerns other implementations."""
         name = TargetName.parse(target)
-        if self.versions is None or name.flavour not in Versions.model_fields:
+        if self.versions is None or name.flavor not in Versions.model_fields:
             return True
-        given: str | None = getattr(self.versions, name.flavour)
+        given: str | None = getattr(self.versions, name.flavor)
         return given is not None and (not name.version or SpecifierSet(given).contains(name.version, prereleases=True))
 
 

@@ -22,7 +22,7 @@ from trt_conformance.catalog.source import CaseFileError, Fault, Source, read_so
 from trt_conformance.core.case import Case
 from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.check_names import DATA_CHECKS, RENAMED_CHECKS, TARGET_CHECKS
-from trt_conformance.core.flavours import FLAVOURS
+from trt_conformance.core.flavors import FLAVORS
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.toml import KeyPath
 from trt_conformance.core.types import Model, Phase
@@ -310,9 +310,9 @@ def _check_names(source: Source, path: KeyPath, entry: Expectation) -> None:
 def _check_targets(source: Source, path: KeyPath, entry: Expectation) -> None:
     """A name that resembles a known one is misspelled; any other is that of a user's own target."""
     for index, pattern in enumerate(entry.targets):
-        flavour = TargetName.parse(pattern).flavour
-        hint = closest(flavour, FLAVOURS)
-        if hint and flavour not in FLAVOURS:
+        flavor = TargetName.parse(pattern).flavor
+        hint = closest(flavor, FLAVORS)
+        if hint and flavor not in FLAVORS:
             source.fault((*path, "targets", index), f"targets: unknown target {shown(pattern)}{hint}")
 
 

@@ -43,5 +43,5 @@ def bisect(case: Case, over: Over, more: More = None, as_json: AsJson = False) -
     if as_json:
         print_json([one.to_json() for one in found])
         return
-    rows = [(one.case, "-".join(filter(None, (one.flavour, one.gpu))), one.check, one.text()) for one in found]
+    rows = [(one.case, "-".join(filter(None, (one.flavor, one.gpu))), one.check, one.text()) for one in found]
     print_table(("case", "target", "check", "verdict"), rows)

@@ -1,10 +1,10 @@
-"""The parts of a target's name: ``tensorrt-8.6.1-sm90`` is a flavour, a version and a GPU."""
+"""The parts of a target's name: ``tensorrt-8.6.1-sm90`` is a flavor, a version and a GPU."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from trt_conformance.core.flavours import FLAVOURS
+from trt_conformance.core.flavors import FLAVORS
 
 
 class TargetName(NamedTuple):
@@ -13,7 +13,7 @@ class TargetName(NamedTuple):
     Patterns of names (``tensorrt-*``) have the same parts.
     """
 
-    flavour: str
+    flavor: str
     version: str = ""
     gpu: str = ""
 
@@ -24,8 +24,8 @@ class TargetName(NamedTuple):
 
     @property
     def label(self) -> str:
-        """How ids of tests name the target, on every machine: by its flavour; a user's own by its whole name."""
-        return self.flavour if self.flavour in FLAVOURS else str(self)
+        """How ids of tests name the target, on every machine: by its flavor; a user's own by its whole name."""
+        return self.flavor if self.flavor in FLAVORS else str(self)
 
     def __str__(self) -> str:
         return "-".join(self).rstrip("-")

@@ -47,7 +47,7 @@ class Failure:
 
     @property
     def is_rtx(self) -> bool:
-        return self.target.flavour == "tensorrt_rtx"
+        return self.target.flavor == "tensorrt_rtx"
 
     @property
     def is_ahead_of_time(self) -> bool:
@@ -75,7 +75,7 @@ def find_failure(record: Record, case: Case, target: str | None = None, check: s
     Args:
         record: the run.
         case: the case, as its file states it.
-        target: only on this target (a full name, or a flavour).
+        target: only on this target (a full name, or a flavor).
         check: only of this check.
 
     Raises:
@@ -89,7 +89,7 @@ def find_failure(record: Record, case: Case, target: str | None = None, check: s
     if not failures:
         found = ", ".join(sorted({f"{v.check} on {v.target}: {v.status}" for v in verdicts}))
         raise ConformanceError(f"{wanted} has no failure in the run ({found})")
-    ours = [v for v in failures if TargetName.parse(v.target).flavour in LIBRARY]
+    ours = [v for v in failures if TargetName.parse(v.target).flavor in LIBRARY]
     if not ours:
         names = ", ".join(sorted({v.target for v in failures}))
         raise ConformanceError(f"{wanted} fails on {names} only; the program is one for {' or '.join(LIBRARY)}")
@@ -103,7 +103,7 @@ def find_failure(record: Record, case: Case, target: str | None = None, check: s
 
 
 def _is_on(verdict: Verdict, target: str | None) -> bool:
-    return target in (None, verdict.target, TargetName.parse(verdict.target).flavour)
+    return target in (None, verdict.target, TargetName.parse(verdict.target).flavor)
 
 
 def _failure(record: Record, verdict: Verdict, case: Case) -> Failure:

@@ -27,7 +27,7 @@ class Files:
 
 def issue_text(case: Case, failure: Failure, environment: Environment, files: Files) -> str:
     """The report: what differs, where, and the commands that show it."""
-    product = f"{PRODUCT[failure.target.flavour]} {failure.facts.get('version') or failure.target.version}"
+    product = f"{PRODUCT[failure.target.flavor]} {failure.facts.get('version') or failure.target.version}"
     return "\n".join(
         [
             f"# {_title(case, failure, product)}",
@@ -59,7 +59,7 @@ def issue_text(case: Case, failure: Failure, environment: Environment, files: Fi
             "",
             *_fenced([f"python {files.program}", *files.commands]),
             "",
-            f"`{files.program}` exits with 1 where {PRODUCT[failure.target.flavour]} differs from what is expected.",
+            f"`{files.program}` exits with 1 where {PRODUCT[failure.target.flavor]} differs from what is expected.",
             "",
             "**Have you tried [the latest release](https://developer.nvidia.com/tensorrt)?**: (please fill in)",
             "",

@@ -84,7 +84,7 @@ def _docstring(case: Case, failure: Failure) -> list[str]:
     """What was recorded, and what the exit code means."""
     doc = printable(f"{case.base_id} ({case.precision}): {case.doc}").replace("\\", "\\\\").replace('"""', "'''")
     said = [printable(line).replace("\\", "\\\\").replace('"""', "'''") for line in failure.lines[:4]]
-    needs = f"{failure.target.flavour}, numpy and cuda-python" + (", and ml_dtypes" if _needs_ml_dtypes(case) else "")
+    needs = f"{failure.target.flavor}, numpy and cuda-python" + (", and ml_dtypes" if _needs_ml_dtypes(case) else "")
     return [
         f'"""{doc}.',
         "",
@@ -101,7 +101,7 @@ def _needs_ml_dtypes(case: Case) -> bool:
 
 
 def _imports(failure: Failure, text: str) -> list[str]:
-    alias = failure.target.flavour
+    alias = failure.target.flavor
     lines = [""]
     lines += [f"import {name}" for name in ("math", "re") if f"{name}." in text]
     lines += ["import sys", ""]

@@ -1,6 +1,6 @@
 """The accepted run of each kind of target: the baseline that the gate compares a new run with.
 
-It is stored as ``<folder>/<flavour>-<gpu>/record.jsonl.gz``, without the target's version, so that a run of a new
+It is stored as ``<folder>/<flavor>-<gpu>/record.jsonl.gz``, without the target's version, so that a run of a new
 TensorRT finds the run of the old one. A run of several targets has the names of all, joined with ``+``.
 """
 
@@ -69,6 +69,6 @@ def accepted_for(record: Record, folder: Path) -> Path:
 
 
 def without_version(target: str) -> str:
-    """A target's name is its flavour, version and device; a user's own target may have one word only."""
+    """A target's name is its flavor, version and device; a user's own target may have one word only."""
     parts = target.split("-")
     return target if len(parts) < 3 else f"{parts[0]}-{parts[-1]}"

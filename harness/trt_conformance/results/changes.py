@@ -241,7 +241,7 @@ class Changes:
 def between(base: Record, new: Record, pairs: Sequence[str] = ()) -> Changes:
     """Compare two runs check by check.
 
-    Targets are paired as stated ("OLD=NEW"), then by name, then by what is left: one of the same flavour
+    Targets are paired as stated ("OLD=NEW"), then by name, then by what is left: one of the same flavor
     on each side, or one on each side at all.
 
     Raises:
@@ -267,16 +267,16 @@ def _pair(base: Sequence[str], new: Sequence[str], stated: Sequence[str]) -> tup
             )
         found.append((old, current))
     found += [(name, name) for name in base if name in new and not _taken(found, name, name)]
-    for flavour in dict.fromkeys((*map(_flavour, base), "")):
-        left = [name for name in base if flavour in ("", _flavour(name)) and name not in dict(found)]
-        right = [name for name in new if flavour in ("", _flavour(name)) and name not in dict(found).values()]
+    for flavor in dict.fromkeys((*map(_flavor, base), "")):
+        left = [name for name in base if flavor in ("", _flavor(name)) and name not in dict(found)]
+        right = [name for name in new if flavor in ("", _flavor(name)) and name not in dict(found).values()]
         if len(left) == len(right) == 1:
             found.append((left[0], right[0]))
     return tuple(found)
 
 
-def _flavour(target: str) -> str:
-    return TargetName.parse(target).flavour
+def _flavor(target: str) -> str:
+    return TargetName.parse(target).flavor
 
 
 def _taken(found: list[tuple[str, str]], old: str, new: str) -> bool:

@@ -1,8 +1,8 @@
 """Latency, use of the error bound and size of engines over many runs: a SQLite database made of their records, and the
 trends in it.
 
-A target's name holds its version, so that a trend is named by the flavour before the first ``-``; where some run has
-two targets of a flavour, by the full name.
+A target's name holds its version, so that a trend is named by the flavor before the first ``-``; where some run has
+two targets of a flavor, by the full name.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ def _insert_sizes(connection: sqlite3.Connection, number: int, series: str, cost
 
 
 def _series(target: str, split: set[str]) -> str:
-    flavour = TargetName.parse(target).flavour
-    return target if flavour in split else flavour
+    flavor = TargetName.parse(target).flavor
+    return target if flavor in split else flavor
 
 
 def _insert_model(connection: sqlite3.Connection, number: int, series: str, model: ModelLatency) -> None:
@@ -160,10 +160,10 @@ def _insert_model(connection: sqlite3.Connection, number: int, series: str, mode
 
 
 def _split_families(records: Sequence[Record]) -> set[str]:
-    """The flavours of which some run has two targets."""
+    """The flavors of which some run has two targets."""
     found = set()
     for record in records:
-        families = [TargetName.parse(target).flavour for target in record.targets]
+        families = [TargetName.parse(target).flavor for target in record.targets]
         found |= {family for family in families if families.count(family) > 1}
     return found
 

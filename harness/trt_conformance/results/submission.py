@@ -137,7 +137,7 @@ def choice_of(arguments: Sequence[str]) -> RunChoice:
 
 def subjects(record: Record) -> tuple[str, ...]:
     """The targets that a record is about: those of TensorRT, or else all."""
-    found = tuple(name for name in record.targets if TargetName.parse(name).flavour in TENSORRT)
+    found = tuple(name for name in record.targets if TargetName.parse(name).flavor in TENSORRT)
     return found or record.targets
 
 

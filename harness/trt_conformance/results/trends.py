@@ -210,7 +210,7 @@ def _changed(
     """Text for each fact that differs: of the machine, and of one target, or of all targets, by flavor."""
     old, new = (
         {
-            (TargetName.parse(target).flavour, name): value
+            (TargetName.parse(target).flavor, name): value
             for (target, name), value in side.items()
             if target in ("", *((targets[index],) if targets else (target,)))
         }
@@ -219,8 +219,8 @@ def _changed(
     # If the machine's facts name the GPU, the targets' facts need not.
     machine = "GPU" in {name for target, name in old if not target}
     return tuple(
-        f"{flavour} {name} {old[flavour, name]} → {value}".strip()
-        for (flavour, name), value in new.items()
-        if old.get((flavour, name), value) != value
+        f"{flavor} {name} {old[flavor, name]} → {value}".strip()
+        for (flavor, name), value in new.items()
+        if old.get((flavor, name), value) != value
         and not (machine and name in ("gpu", "sm", "gpu_memory", "multiprocessors"))
     )

@@ -95,7 +95,7 @@ class Run:
         return self._open_targets.unavailable
 
     def label_of(self, name: str) -> str:
-        """How ids of tests name the target of a name: by its flavour, unless several targets of the run have that."""
+        """How ids of tests name the target of a name: by its flavor, unless several targets of the run have that."""
         return self._labels[name]
 
     @cached_property

@@ -101,7 +101,7 @@ def resolve(spec: str, options: Options = Options()) -> Target:  # noqa: B008 - 
     path, colon, attribute = spec.rpartition(":")
     if colon and path.endswith(".py"):
         return _load(Path(path), attribute)
-    family = TargetName.parse(spec).flavour
+    family = TargetName.parse(spec).flavor
     if family not in REGISTERED:
         close = get_close_matches(family, REGISTERED, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""

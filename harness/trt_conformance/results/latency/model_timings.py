@@ -26,7 +26,7 @@ def model_timings(record: Record) -> dict[Key, Timing]:
     found = {}
     for model in whole(model_latencies(record.verdicts)):
         key = model.key
-        place = TargetName.parse(key.target).flavour, key.mode, key.cache, key.effort
+        place = TargetName.parse(key.target).flavor, key.mode, key.cache, key.effort
         found[Key(model.title, *place)] = _sum(model, {case: layers[Key(case, *place)] for case in model.counts})
     return found
 

@@ -103,7 +103,7 @@ def _is_latency(verdict: Verdict) -> bool:
 
 
 def _key(verdict: Verdict) -> Key:
-    figures, family = verdict.figures, TargetName.parse(verdict.target).flavour
+    figures, family = verdict.figures, TargetName.parse(verdict.target).flavor
     return Key(verdict.case, family, figures["mode"], cache_word(figures), effort_of(verdict))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.flavours import FLAVOURS
+from trt_conformance.core.flavors import FLAVORS
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.results.record.record import Record
 
@@ -17,7 +17,7 @@ def posing(record: Record) -> str:
     """
     asked = list(_asked(record))
     files = [word for word in asked if ".py:" in word]
-    is_registered = any(TargetName.parse(name).flavour in FLAVOURS for name in record.targets)
+    is_registered = any(TargetName.parse(name).flavor in FLAVORS for name in record.targets)
     return files[0] if files and len(files) == len(asked) and is_registered else ""
 
 

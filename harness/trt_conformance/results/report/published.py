@@ -71,7 +71,7 @@ class Published:
 def title_of(target: str) -> str:
     """What people call a target without its GPU: ``TensorRT-RTX 1.7.1``."""
     name = TargetName.parse(target)
-    return f"{_NAMES.get(name.flavour, name.flavour)} {name.version}".rstrip()
+    return f"{_NAMES.get(name.flavor, name.flavor)} {name.version}".rstrip()
 
 
 def published(folder: Path = PUBLISHED, expectations: Expectations | None = None) -> list[Published]:
@@ -227,7 +227,7 @@ def _where(entry: Published) -> str:
 
 def _order(entry: Published) -> tuple[str, Version, str]:
     name = TargetName.parse(entry.target)
-    return name.flavour, number(name.version), name.gpu
+    return name.flavor, number(name.version), name.gpu
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def _index(site: Site, latencies: Mapping[str, str]) -> str:
     return _page(
         "site_index.html.j2",
         site,
-        flavours=_grid(site),
+        flavors=_grid(site),
         latencies=latencies,
         newest=max(started),
         profiles=list(zip(*(results or blank for results in every), strict=True)) if blank else [],
@@ -128,17 +128,17 @@ def _index(site: Site, latencies: Mapping[str, str]) -> str:
 
 
 def _grid(site: Site) -> list[tuple[str, list[str], list[tuple[str, list[TopicCell | None]]]]]:
-    """For each flavour its GPUs, and for each version, the newest first, what it shows on each GPU."""
-    flavours: dict[str, dict[tuple[str, str], TopicCell]] = {}
+    """For each flavor its GPUs, and for each version, the newest first, what it shows on each GPU."""
+    flavors: dict[str, dict[tuple[str, str], TopicCell]] = {}
     for cell in site.cells:
         version = cell.version
-        flavours.setdefault(version.name.flavour, {})[version.label, site.gpu(version)] = cell
+        flavors.setdefault(version.name.flavor, {})[version.label, site.gpu(version)] = cell
     grids = []
-    for flavour, found in flavours.items():
+    for flavor, found in flavors.items():
         gpus = list(dict.fromkeys(gpu for _, gpu in found))
         labels = list(dict.fromkeys(label for label, _ in found))[::-1]
         rows = [(label, [found.get((label, gpu)) for gpu in gpus]) for label in labels]
-        grids.append((flavour, gpus, rows))
+        grids.append((flavor, gpus, rows))
     return grids
 
 
@@ -177,13 +177,13 @@ def _target(site: Site, index: int, cell: TopicCell) -> str:
 
 
 def _latencies(site: Site) -> Iterator[tuple[str, str, str]]:
-    """For each flavour and GPU that has latencies: its title, the path of the page of their history, and the page."""
-    for flavour, gpu in dict.fromkeys(version.series for version in site.matrix.versions):
-        versions = [version for version in site.matrix.versions if version.series == (flavour, gpu)]
+    """For each flavor and GPU that has latencies: its title, the path of the page of their history, and the page."""
+    for flavor, gpu in dict.fromkeys(version.series for version in site.matrix.versions):
+        versions = [version for version in site.matrix.versions if version.series == (flavor, gpu)]
         names = [version.target for version in versions]
         mine = {name: only(record, names) for name, record in site.records.items() if set(names) & set(record.targets)}
         found = history_of(mine)
         if timed := found.of("latency"):
             page = history_page(History(found.runs, timed), home="../index.html")
-            title = f"{title_of(flavour)}, {site.gpu(versions[0])}"
-            yield title, f"latency/{slug('-'.join(filter(None, (flavour, gpu))))}.html", page
+            title = f"{title_of(flavor)}, {site.gpu(versions[0])}"
+            yield title, f"latency/{slug('-'.join(filter(None, (flavor, gpu))))}.html", page

@@ -44,8 +44,8 @@ class Version:
 
     @property
     def series(self) -> tuple[str, str]:
-        """What versions that are compared have in common: flavour and GPU."""
-        return self.name.flavour, self.name.gpu
+        """What versions that are compared have in common: flavor and GPU."""
+        return self.name.flavor, self.name.gpu
 
     @property
     def label(self) -> str:
@@ -95,7 +95,7 @@ def is_same(old: Verdict, new: Verdict) -> bool:
 
 
 def versions(records: Sequence[Record], expectations: Expectations | None = None) -> tuple[Version, ...]:
-    """The versions that records have verdicts of, by flavour and GPU, the oldest version first.
+    """The versions that records have verdicts of, by flavor and GPU, the oldest version first.
 
     Args:
         records: runs, in any order.
@@ -135,7 +135,7 @@ def only(record: Record, targets: Sequence[str]) -> Record:
 
 
 def neighbours(found: Sequence[Version]) -> list[tuple[Version, Version]]:
-    """Each version with the next one of the same flavour and GPU."""
+    """Each version with the next one of the same flavor and GPU."""
     return [(old, new) for old, new in pairwise(found) if old.series == new.series]
 
 

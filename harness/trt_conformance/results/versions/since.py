@@ -35,14 +35,14 @@ class Span:
 
 @dataclass(frozen=True)
 class CheckHistory:
-    """One check of a case over the versions of one flavour and GPU: its spans, the oldest first.
+    """One check of a case over the versions of one flavor and GPU: its spans, the oldest first.
 
     ``missing``: the versions whose runs do not have the check.
     """
 
     case: str
     check: str
-    flavour: str
+    flavor: str
     gpu: str
     spans: tuple[Span, ...]
     missing: tuple[str, ...]
@@ -62,7 +62,7 @@ class CheckHistory:
         return {
             "case": self.case,
             "check": self.check,
-            "flavour": self.flavour,
+            "flavour": self.flavor,
             "gpu": self.gpu,
             "since": self.spans[-1].versions[0],
             "spans": [
@@ -87,8 +87,8 @@ def histories(found: Sequence[Version], pattern: str) -> tuple[CheckHistory, ...
     series = dict.fromkeys(version.series for version in found)
     return tuple(
         history
-        for flavour, gpu in series
-        for history in _of_series([version for version in found if version.series == (flavour, gpu)], list(keys))
+        for flavor, gpu in series
+        for history in _of_series([version for version in found if version.series == (flavor, gpu)], list(keys))
     )
 
 
@@ -97,8 +97,8 @@ def _of_series(found: Sequence[Version], keys: Sequence[Key]) -> Iterator[CheckH
         having = [version for version in found if key in version.verdicts]
         if having:
             missing = tuple(version.label for version in found if version not in having)
-            flavour, gpu = found[0].series
-            yield CheckHistory(key[0], key[1], flavour, gpu, tuple(_spans(having, key)), missing)
+            flavor, gpu = found[0].series
+            yield CheckHistory(key[0], key[1], flavor, gpu, tuple(_spans(having, key)), missing)
 
 
 def _spans(found: Sequence[Version], key: Key) -> Iterator[Span]:

@@ -1,4 +1,4 @@
-"""One flavour and version of TensorRT: its module, its logger, and what it has."""
+"""One flavor and version of TensorRT: its module, its logger, and what it has."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _SHORTAGE = "insufficient memory"
 
 
 class _Logged(threading.local):
-    """What was logged in each thread that has an `Api`: errors by flavour, a warning that memory was short, and how
+    """What was logged in each thread that has an `Api`: errors by flavor, a warning that memory was short, and how
     much memory a build says that its engine takes.
     """
 
@@ -70,15 +70,15 @@ class Api:
     belongs to the thread in which it was logged; one logged in a thread of TensorRT's own, to its logger's `Api`.
     """
 
-    def __init__(self, flavour: str, has_gpu: bool) -> None:
-        """Raises ImportError where the flavour is not installed."""
-        self.flavour = flavour
+    def __init__(self, flavor: str, has_gpu: bool) -> None:
+        """Raises ImportError where the flavor is not installed."""
+        self.flavor = flavor
         self.has_gpu = has_gpu
-        self.trt = import_module(flavour)
+        self.trt = import_module(flavor)
         self.version: str = self.trt.__version__
         self.release = tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
-        self.logger = _make_logger(self.trt, flavour, has_gpu)
-        _LOGGED.errors.setdefault(flavour, [])  # from now on this thread's errors are collected separately
+        self.logger = _make_logger(self.trt, flavor, has_gpu)
+        _LOGGED.errors.setdefault(flavor, [])  # from now on this thread's errors are collected separately
         self._builder: Any = None
         self._runtime: Any = None
 
@@ -98,7 +98,7 @@ class Api:
     def take_errors(self) -> tuple[str, ...]:
         """The errors logged since the last call, in this thread and in TensorRT's own."""
         found: list[str] = []
-        for errors in (_LOGGED.errors.setdefault(self.flavour, []), self.logger.errors):
+        for errors in (_LOGGED.errors.setdefault(self.flavor, []), self.logger.errors):
             found += errors
             errors.clear()
         return tuple(found)
@@ -121,13 +121,13 @@ class Api:
         """A member of an enumeration. Raises Unsupported where this version does not have it."""
         member = self.member(enum, name)
         if member is None:
-            raise Unsupported(f"{enum}.{name} does not exist in {self.flavour} {self.version}")
+            raise Unsupported(f"{enum}.{name} does not exist in {self.flavor} {self.version}")
         return member
 
     def require_attribute(self, owner: Any, name: str) -> None:
         """Raise Unsupported where an object of this version lacks an attribute."""
         if not hasattr(owner, name):
-            raise Unsupported(f"`{name}` does not exist in {self.flavour} {self.version}")
+            raise Unsupported(f"`{name}` does not exist in {self.flavor} {self.version}")
 
     def data_type(self, name: DataType) -> Any | None:
         return self.member("DataType", TYPE_NAME[name])
@@ -146,7 +146,7 @@ class Api:
 
     def lacks_typing(self, case: Case) -> str | None:
         """Why this version cannot type a case's network as it must be; None where it can."""
-        version = f"{self.flavour} {self.version}"
+        version = f"{self.flavor} {self.version}"
         needs = _needs_strong_typing(case)
         if (case.typing == "strong" or needs) and not self._has_strong_typing:
             return f"{version} has no strongly typed networks" + ("" if case.typing else f", which {needs} needs")
@@ -195,7 +195,7 @@ def _needs_strong_typing(case: Case) -> str:
     return "a quantized constant" if case.quantize is not None and case.quantize.stored else ""
 
 
-def _make_logger(trt: Any, flavour: str, has_gpu: bool) -> Any:
+def _make_logger(trt: Any, flavor: str, has_gpu: bool) -> Any:
     class Logger(trt.ILogger):  # type: ignore[misc]
         """Keeps errors, which TensorRT reports here and nowhere else, and the memory that an engine takes."""
 
@@ -216,6 +216,6 @@ def _make_logger(trt: Any, flavour: str, has_gpu: bool) -> Any:
             if severity not in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
                 return
             if has_gpu or not _NO_DEVICE.search(message):
-                _LOGGED.errors.get(flavour, self.errors).append(message.strip())
+                _LOGGED.errors.get(flavor, self.errors).append(message.strip())
 
     return Logger()

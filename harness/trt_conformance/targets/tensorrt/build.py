@@ -128,7 +128,7 @@ class PlanBuilder:
         self, definition: Definition, case: Case, selection: TacticSelection, low_level: bool = False
     ) -> Built:
         if self._ahead_for is not None:
-            raise Unsupported(f"{self._api.flavour} times no tactics without the GPU that it builds for")
+            raise Unsupported(f"{self._api.flavor} times no tactics without the GPU that it builds for")
         selector = Selector(self._api, selection)
         built = self._serialized(definition, case, selector, "fast" if low_level else self._options.tactics)
         selector.check()
@@ -181,9 +181,9 @@ class PlanBuilder:
         if plan is None and unstated and any(UNBOUND_FORMAT in error for error in errors):
             raise Unsupported("\n".join(errors))
         if plan is None and self._ahead_for is not None and any(ASKS_FOR_GPU in error for error in errors):
-            raise NotRun("\n".join([f"{api.flavour} {api.version} asks for a GPU to build this:", *errors]))
+            raise NotRun("\n".join([f"{api.flavor} {api.version} asks for a GPU to build this:", *errors]))
         if plan is None:
-            check_lean_runtime(api.flavour, errors)
+            check_lean_runtime(api.flavor, errors)
             said = "\n".join(errors) or "no engine was built, and nothing was logged"
             raise Refused("build", "\n".join([said, *api.take_shortages()]))
         return bytes(plan)
@@ -192,19 +192,19 @@ class PlanBuilder:
         flag = self._api.member("BuilderFlag", name)
         if flag is None:
             if on:
-                raise Unsupported(f"BuilderFlag.{name} does not exist in {self._api.flavour} {self._api.version}")
+                raise Unsupported(f"BuilderFlag.{name} does not exist in {self._api.flavor} {self._api.version}")
         elif on:
             config.set_flag(flag)
         else:
             config.clear_flag(flag)
 
 
-def check_lean_runtime(flavour: str, errors: Sequence[str]) -> None:
+def check_lean_runtime(flavor: str, errors: Sequence[str]) -> None:
     """Raise NotRun where a build failed for want of TensorRT's lean runtime, a package of its own.
 
     TensorRT-RTX has no such package: what needs one cannot be built anywhere.
     """
-    if flavour == "tensorrt" and any(NO_LEAN_RUNTIME in error for error in errors):
+    if flavor == "tensorrt" and any(NO_LEAN_RUNTIME in error for error in errors):
         raise NotRun("TensorRT's lean runtime (the package tensorrt_lean) is not installed")
 
 
@@ -249,7 +249,7 @@ def check_sources(api: Api, names: Sequence[str]) -> None:
     known = getattr(getattr(api.trt, "TacticSource", None), "__members__", {})
     for name in names:
         if name not in known:
-            version = f"{api.flavour} {api.version}"
+            version = f"{api.flavor} {api.version}"
             raise TargetOptionError(f"--tactic-sources: {version} does not have {name} (it has {', '.join(known)})")
 
 

@@ -31,7 +31,7 @@ def configure(api: Api, config: Any, case: Case) -> None:
         level = api.required_member("TilingOptimizationLevel", options.tiling_optimization_level)
         _assign(api, config, "tiling_optimization_level", level)
     if options.hardware_compatibility_level is not None:
-        if api.flavour == "tensorrt_rtx":
+        if api.flavor == "tensorrt_rtx":
             raise Unsupported("TensorRT-RTX ignores the hardware compatibility level")
         level = api.required_member("HardwareCompatibilityLevel", options.hardware_compatibility_level)
         _assign(api, config, "hardware_compatibility_level", level)
@@ -41,7 +41,7 @@ def configure(api: Api, config: Any, case: Case) -> None:
         config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
     if options.default_device_type is not None:
         if not api.builder.num_DLA_cores:
-            raise NotRun(f"{api.flavour} {api.version} finds no DLA on this machine")
+            raise NotRun(f"{api.flavor} {api.version} finds no DLA on this machine")
         config.default_device_type = api.required_member("DeviceType", options.default_device_type)
         config.DLA_core = 0
 

@@ -11,12 +11,12 @@ LIBRARY = {"tensorrt": "libnvinfer.so", "tensorrt_rtx": "libtensorrt_rtx.so"}
 """What the file is called on Linux, before the number of its interface."""
 
 
-def loaded_version(flavour: str) -> str:
+def loaded_version(flavor: str) -> str:
     """What the loaded library says of its version, "8.6.0"; "" where the system does not say which one is loaded.
 
     NvInferRuntime.h, getInferLibVersion.
     """
-    file = re.compile(rf"/.*/{re.escape(LIBRARY[flavour])}\S*$", re.MULTILINE)
+    file = re.compile(rf"/.*/{re.escape(LIBRARY[flavor])}\S*$", re.MULTILINE)
     with suppress(OSError, AttributeError):
         loaded = file.search(Path("/proc/self/maps").read_text())
         return decode(int(ctypes.CDLL(loaded[0]).getInferLibVersion())) if loaded else ""

@@ -51,7 +51,7 @@ def _stream_weights(api: Api, engine: Any, budget: int) -> None:
     names = ("weight_streaming_budget_v2", "weight_streaming_budget")
     name = next((name for name in names if hasattr(api.trt.ICudaEngine, name)), None)
     if name is None:
-        raise Unsupported(f"{api.flavour} {api.version} does not stream weights")
+        raise Unsupported(f"{api.flavor} {api.version} does not stream weights")
     setattr(engine, name, budget)
     if errors := api.take_errors():
         raise Refused("run", "\n".join(errors))

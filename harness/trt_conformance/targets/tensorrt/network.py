@@ -95,7 +95,7 @@ class _Draft:
         given = case.types.input
         dtype = getattr(self.api.trt, given, None) if given is not None else self.api.data_type(case.input_type)
         if dtype is None:
-            raise Unsupported(f"{given or case.input_type} does not exist in {self.api.flavour} {self.api.version}")
+            raise Unsupported(f"{given or case.input_type} does not exist in {self.api.flavor} {self.api.version}")
         with self._binding_errors():
             x = self.network.add_input(INPUT, dtype, case.declared_first or case.network_shape)
         if x is None:
@@ -148,7 +148,7 @@ class _Draft:
                 self._refuse(f"the name of the {name} was refused")
             if individual and getattr(refit, name) is not None:
                 if not hasattr(self.network, "mark_weights_refittable"):
-                    raise Unsupported(f"weights cannot be marked in {self.api.flavour} {self.api.version}")
+                    raise Unsupported(f"weights cannot be marked in {self.api.flavor} {self.api.version}")
                 if not self.network.mark_weights_refittable(name):
                     self._refuse(f"the {name} was not marked as refittable")
 
@@ -200,7 +200,7 @@ class _Draft:
         case, data = self.case, self.data
         add = getattr(self.network, self._name("add_convolution_nd"), None)
         if add is None:
-            raise Unsupported(f"add_convolution does not exist in {self.api.flavour} {self.api.version}")
+            raise Unsupported(f"add_convolution does not exist in {self.api.flavor} {self.api.version}")
         maps, window = case.kernel.shape[0], case.kernel.shape[2:]
         if case.weights == "setters":
             placeholder = self._hold(np.zeros(1, dtype=data.kernel.dtype))

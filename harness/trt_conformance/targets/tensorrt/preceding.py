@@ -43,7 +43,7 @@ def _added(api: Api, case: Case, network: Any, step: PrologueOperation, tensor: 
     match step.op:
         case "cast":
             if not hasattr(network, "add_cast"):
-                raise Unsupported(f"add_cast does not exist in {api.flavour} {api.version}")
+                raise Unsupported(f"add_cast does not exist in {api.flavor} {api.version}")
             return network.add_cast(tensor, api.data_type(case.data_type))
         case "relu":
             return network.add_activation(tensor, trt.ActivationType.RELU)

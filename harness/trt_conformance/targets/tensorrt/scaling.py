@@ -117,7 +117,7 @@ class Scaling:
     def _dynamic(self, tensor: Any, to: str) -> Any:
         """A tensor behind dynamic quantization along its channels, and DQ with the scales that this gives."""
         if not hasattr(self._network, "add_dynamic_quantize"):
-            raise Unsupported(f"dynamic quantization does not exist in {self._api.flavour} {self._api.version}")
+            raise Unsupported(f"dynamic quantization does not exist in {self._api.flavor} {self._api.version}")
         scale, block = _DYNAMIC[to]
         types = [self._api.required_member("DataType", name) for name in (to, scale)]
         axis = len(self._case.network_shape) - self._case.spatial_rank - 1

@@ -95,7 +95,7 @@ class Selector:
     def __init__(self, api: Api, selection: TacticSelection) -> None:
         """Raises Unsupported where this version has no selectors."""
         if not hasattr(api.trt, "IAlgorithmSelector"):
-            raise Unsupported(f"{api.flavour} {api.version} has no interface to choose a tactic")
+            raise Unsupported(f"{api.flavor} {api.version} has no interface to choose a tactic")
         self._faults: list[Exception] = []
         self.instance = _make_selector(api.trt, selection, self._faults)
         """The object for ``IBuilderConfig.algorithm_selector``."""

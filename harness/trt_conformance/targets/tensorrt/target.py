@@ -40,32 +40,32 @@ TF32_OVERRIDE = "NVIDIA_TF32_OVERRIDE"
 
 
 class TensorRTTarget:
-    """Target ``tensorrt-8.6.1-sm90`` or ``tensorrt_rtx-1.7.1-aot``: flavour, version, and GPU or ``aot``."""
+    """Target ``tensorrt-8.6.1-sm90`` or ``tensorrt_rtx-1.7.1-aot``: flavor, version, and GPU or ``aot``."""
 
     engine_type: type[TensorRTEngine] = TensorRTEngine
 
-    def __init__(self, flavour: str, options: Options = Options()) -> None:  # noqa: B008 - frozen
-        """Raises ConformanceError where the flavour cannot work on this machine; the message says what to do."""
-        if flavour == "tensorrt_rtx":
+    def __init__(self, flavor: str, options: Options = Options()) -> None:  # noqa: B008 - frozen
+        """Raises ConformanceError where the flavor cannot work on this machine; the message says what to do."""
+        if flavor == "tensorrt_rtx":
             keep_freed()
         gpus, no_gpu = cuda.gpus()
         gpu = gpus[0] if gpus else None
         try:
-            self._api = Api(flavour, has_gpu=gpu is not None)
+            self._api = Api(flavor, has_gpu=gpu is not None)
         except ImportError as fault:
-            raise ConformanceError(f"{flavour} is not installed: {fault}") from None
+            raise ConformanceError(f"{flavor} is not installed: {fault}") from None
         check_sources(self._api, options.tactic_sources)
         # TensorRT-RTX lists the GPUs that it compiles for, and builds for each without having it.
-        ahead = hasattr(self._api.trt, "ComputeCapability") and flavour == "tensorrt_rtx"
+        ahead = hasattr(self._api.trt, "ComputeCapability") and flavor == "tensorrt_rtx"
         if gpu is not None and ahead and self._api.member("ComputeCapability", gpu.sm.upper()) is None:
-            no_gpu = f"{flavour} does not support {gpu.name} ({gpu.sm.upper()})"
+            no_gpu = f"{flavor} does not support {gpu.name} ({gpu.sm.upper()})"
             gpu = None
         if gpu is None and not ahead:
-            raise ConformanceError(f"{flavour} {self._api.version} needs a GPU to build: {no_gpu}")
+            raise ConformanceError(f"{flavor} {self._api.version} needs a GPU to build: {no_gpu}")
         self._gpu, self._no_gpu = gpu, no_gpu
         self._ceilings: dict[str, float] = {}
         version = ".".join(str(part) for part in self._api.release)
-        self.name = str(TargetName(flavour, version, self._gpu.sm if self._gpu else "aot"))
+        self.name = str(TargetName(flavor, version, self._gpu.sm if self._gpu else "aot"))
         self._options = options
         self._identity = {k: v for k, v in self._facts().items() if k != "no_gpu"} | environment.libraries()
         self._identity[TF32_OVERRIDE] = os.environ.get(TF32_OVERRIDE, "")
@@ -73,7 +73,7 @@ class TensorRTTarget:
         self._timings = timing_file(options.cache, self._identity) if options.cache else None
         built = DiskCache(options.cache / "engines", options.cache_limit) if options.cache else None
         slow = options.builders > 1  # slow builds hold each other up, so one more thread is enough for them
-        apis = [self._api, *(Api(flavour, self._api.has_gpu) for _ in range(options.builders + slow))]
+        apis = [self._api, *(Api(flavor, self._api.has_gpu) for _ in range(options.builders + slow))]
         identity = self._identity | {"name": self.name, "tactics": options.tactics}
         self._quiet = Quiet(lock_of_gpu() if gpu is not None else GpuLock(None))
         self._plans = Plans([self._builder(api) for api in apis], BuildCache(built), identity, self._quiet, slow)
@@ -89,7 +89,7 @@ class TensorRTTarget:
         missing = self.missing_name(case)
         if missing is None and self._api.data_type(case.data_type) is None:
             missing = case.data_type
-        return f"`{missing}` does not exist in {self._api.flavour} {self._api.version}" if missing else None
+        return f"`{missing}` does not exist in {self._api.flavor} {self._api.version}" if missing else None
 
     def missing_name(self, case: Case) -> str | None:
         if case.deprecated is None:
@@ -162,8 +162,8 @@ class TensorRTTarget:
         return self._facts() | self._sources | {"tactics": self._options.tactics, "cache": caches if kept else "none"}
 
     def _facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = {"flavour": self._api.flavour, "version": self._api.version}
-        library = loaded_version(self._api.flavour)
+        facts: dict[str, Any] = {"flavour": self._api.flavor, "version": self._api.version}
+        library = loaded_version(self._api.flavor)
         if library:
             facts["library"] = library
         if self._gpu is None:
@@ -184,7 +184,7 @@ class TensorRTTarget:
     @property
     def _keeps_timings(self) -> bool:
         """TensorRT-RTX times no tactics when it builds: its timing cache does nothing."""
-        return self._gpu is not None and self._api.flavour == "tensorrt" and not self._options.fresh
+        return self._gpu is not None and self._api.flavor == "tensorrt" and not self._options.fresh
 
     def _builder(self, api: Api) -> PlanBuilder:
         timings = TimingCache(api, self._timings) if self._keeps_timings else None

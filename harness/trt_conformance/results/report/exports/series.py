@@ -19,9 +19,9 @@ def series_names(view: View) -> Mapping[Column, str]:
     That is its name without version and GPU, so that a series continues after an upgrade; the whole name where
     several targets of the view would share it.
     """
-    flavours = {column: TargetName.parse(column.target).flavour for column in view.columns}
-    shared = Counter(flavours.values())
-    return {column: column.name if shared[flavour] > 1 else flavour for column, flavour in flavours.items()}
+    flavors = {column: TargetName.parse(column.target).flavor for column in view.columns}
+    shared = Counter(flavors.values())
+    return {column: column.name if shared[flavor] > 1 else flavor for column, flavor in flavors.items()}
 
 
 def models_of(view: View) -> Iterator[tuple[Column, ModelLatency]]:

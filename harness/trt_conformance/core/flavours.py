@@ -1,3 +1,0 @@
-"""The flavours of targets: what their names begin with."""
-
-FLAVOURS = ("tensorrt", "tensorrt_rtx", "onnxruntime", "torch", "numpy")
