@@ -83,7 +83,7 @@ def test_another_file_is_refused(tmp_path):
         read_stored(stored(tmp_path, sha256="0" * 64), (2, 3))
     changed = stored(tmp_path)
     (tmp_path / "data" / "w.npy").write_bytes(npy_bytes(VALUES + 1))
-    with pytest.raises(ConformanceError, match="is another file"):
+    with pytest.raises(ConformanceError, match="is not the file that the case names"):
         read_stored(changed, (2, 3))
 
 

@@ -130,5 +130,5 @@ def test_the_addend_has_the_type_of_the_case():
 
 def test_an_output_with_an_addend_is_not_compared_in_pieces():
     given = case(STEPS["add"], "fp32")
-    with pytest.raises(NotRun, match="reads more than a piece"):
+    with pytest.raises(NotRun, match="reads more than one piece"):
         cut_to_fit(given, given.input.shape, 1, 1)

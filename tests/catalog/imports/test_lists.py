@@ -127,7 +127,7 @@ def test_miopen_layouts_are_formats_of_the_case():
         ("conv --in_cast_type fp8", "cast inside"),
         ("conv --in_layout CHWN", "layout CHWN"),
         ("pool --in_h 5", "pool is not a convolution"),
-        ("conv -n ${bs}", "variables of a shell"),
+        ("conv -n ${bs}", "shell variables"),
     ],
 )
 def test_what_miopen_has_beyond_cases_is_not_expressible(text, reason):
