@@ -131,7 +131,9 @@ def test_the_page_has_the_models():
     base, new = run(10), run(11, 1.05)
     latency = compare_latency(base, new, CALIBRATION)
     page = Page(compare_page(between(base, new), 10, latency))
-    assert "Whole models The sum over the layers of each model, weighted by their occurrences. model target" in page.words
+    assert (
+        "Whole models The sum over the layers of each model, weighted by their occurrences. model target" in page.words
+    )
     assert NAME in page.words
     assert sentence(between(record(verdict()), record(verdict())), latency.slower).endswith(
         "1 model slower. The runs share 1 check."
