@@ -142,7 +142,7 @@ def test_on_a_cpu_it_is_off_unless_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["--latency", "fast"], "'fast' is none of off, quick, full"),
+        (["--latency", "fast"], "'fast' is not one of off, quick, full"),
         (["--latency", "cases/test_latency.py"], "before a path, write --latency=full cases/test_latency.py"),
     ],
 )

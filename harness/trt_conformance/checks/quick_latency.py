@@ -34,7 +34,9 @@ class QuickTimer:
     would cost as much.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, processes: int = 1) -> None:
+        """``processes``: how many take turns on the GPU, each of which may be waited for."""
+        self.limit_s = LIMIT_S * processes
         self._lost: dict[str, list[str]] = {}
         self._ended: dict[str, str] = {}
 
@@ -71,7 +73,7 @@ def _check_quick_latency(subject: Subject, forward: Status, timer: QuickTimer) -
     if forward not in ("pass", "fallback"):
         return _not_timed(f"its values are not known to be right ({forward})")
     try:
-        return _timed(subject, forward)
+        return _timed(subject, forward, timer.limit_s)
     except _LOST as fault:
         timer.note_loss(target, subject.case.id, fault)
         return _not_timed(f"the timing ended the target's process: {named(fault)}")
@@ -85,14 +87,14 @@ def _not_timed(reason: str) -> Finding:
     return Finding("not run", [f"not timed: {reason}"])
 
 
-def _timed(subject: Subject, status: Status) -> Finding:
+def _timed(subject: Subject, status: Status, limit_s: float) -> Finding:
     """Raises whatever the target raises."""
     case, engine = subject.case, subject.engine(subject.case)
     if not offers(engine, "timing_modes", "measure"):
         return Finding("unsupported", ["the engine does not measure its latency"])
     modes = engine.timing_modes()
     mode = "graph" if "graph" in modes else modes[0]
-    with limited(subject.engines.target, LIMIT_S):
+    with limited(subject.engines.target, limit_s):
         found = engine.measure(feeds_of(case), TimingPlan.quick(mode))
     if not found.samples:
         return _not_timed("; ".join(found.notes) or "no samples were taken")

@@ -25,7 +25,7 @@ class QuickLatencies:
 
     def __init__(self, config: pytest.Config, options: RunOptions) -> None:
         self._config, self._asked = config, options.latency
-        self._timer = QuickTimer()
+        self._timer = QuickTimer(pool.size_of(config))
         self._forward: dict[tuple[str, str], Status] = {}
 
     def wanted(self, target: Target) -> bool:
