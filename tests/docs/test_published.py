@@ -56,7 +56,7 @@ ARGUMENTS = ["cases", "-q", "--target", "tensorrt", "--record-root=x", "--tier",
     ("more", "command"),
     [
         ([], "pytest cases --target tensorrt --tier ci"),
-        (["--cache-dir", "c", "-p", "x"], "pytest cases --target tensorrt --tier ci"),
+        (["--cache-dir", "c", "-p", "x", "-c", "pytest.ini", "-o", "y=z"], "pytest cases --target tensorrt --tier ci"),
         (["--case", "a/*", "--case=b"], "pytest cases --target tensorrt --tier ci --case 'a/*' --case b"),
         (["--case=a", "--case=b", "--case=c"], "pytest cases --target tensorrt --tier ci --case a --case b …"),
     ],

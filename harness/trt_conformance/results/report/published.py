@@ -40,7 +40,9 @@ PAGES = (Path("README.md"), Path("reports/README.md"), Path("docs/running.md"))
 _TABLE = re.compile(r"(<!-- published: (\w+) -->\n)(.*?)(<!-- end -->\n)", re.DOTALL)
 # Arguments that say where files are, or what is shown: without and with a value.
 _PLAIN = frozenset(("-q", "--no-header", "--no-cache"))
-_ASIDE = frozenset(("--record-root", "--cache-dir", "--progress", "--durations", "-p", "--meter", "-n"))
+_ASIDE = frozenset(
+    ("--record-root", "--cache-dir", "--progress", "--durations", "-p", "--meter", "-n", "-c", "--rootdir", "-o")
+)
 _NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX", "torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
 
 
