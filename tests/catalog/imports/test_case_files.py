@@ -13,6 +13,7 @@ from trt_conformance.catalog.imports.case_files import Choices, case_file, file_
 from trt_conformance.catalog.imports.folder import write_all
 from trt_conformance.catalog.imports.layer import ImportedLayer, LeftOut, Listing
 from trt_conformance.core.case_folder import CaseFolder
+from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.errors import ConformanceError, WriteError
 
 SMALL = ImportedLayer(
@@ -149,3 +150,22 @@ def test_cases_that_are_not_timed_compute_their_expected_output(tmp_path):
     assert (case.latency, case.golden) == (False, "computed")
     (case,) = cases_of(made(SMALL), tmp_path).values()
     assert (case.latency, case.golden) == (True, None)
+
+
+def test_a_second_input_has_the_shape_of_the_output(tmp_path):
+    sum_ = EpilogueOperation(op="add", of="addend")
+    one_axis = read_descriptor("mb1ic4iw9oc6kw3pw1sw2", "line 1")
+    layers = [replace(SMALL, epilogue=(sum_,)), replace(one_axis, epilogue=(sum_,))]
+    cases = cases_of(made(*layers, latency=False), tmp_path)
+    assert [case.addend.shape for case in cases.values()] == [(1, 4, 8, 8), (1, 6, 1, 5)]
+    timed = made(*layers)
+    assert timed.cases == 0
+    assert all("timed and large cases read one input" in each.reason for each in timed.left_out)
+    assert made(*layers, latency=False, batches=(3,)).cases == 0
+
+
+def test_constants_of_a_scale_end_the_epilogue_where_the_precision_does_not_have_them(tmp_path):
+    scale = EpilogueOperation(op="scale", scale=(0.1,), shift=(0.0,))
+    (case,) = cases_of(made(replace(SMALL, epilogue=(scale,)), latency=False), tmp_path).values()
+    assert case.epilogue == ()
+    assert "ends before scale, whose constants float32 does not have" in case.doc

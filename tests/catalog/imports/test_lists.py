@@ -87,6 +87,129 @@ def test_a_list_of_descriptors_skips_comments_and_names_faulty_lines(tmp_path):
     assert [fault.line for fault in caught.value.faults] == [2, 4]
 
 
+OPTIONS = {
+    "--dt=f16": {"precision": "fp16"},
+    "--dt=bf16:bf16:bf16 --bia-dt=undef": {"precision": "bf16", "has_bias": False},
+    "--cfg=f32_wino --dir=FWD_D": {"precision": "fp32", "has_bias": False},
+    "--dir=FWD_I --bia-dt=f32": {"has_bias": True},
+    "--attr-fpmath=tf32": {"precision": "tf32"},
+    "--stag=axb --dtag=acdb": {"formats": ("HWC", "HWC")},
+    "--dt=f16 --stag=abx --dtag=nhwc": {"formats": ("LINEAR", "HWC8")},
+    "--mb=7 --alg=wino --skip-impl=ref": {"input": (7, 8, 8, 8)},
+    "--attr-post-ops=relu": {"epilogue": [{"op": "relu"}]},
+    "--attr-post-ops='sum;relu:0.25'": {
+        "epilogue": [{"op": "add", "of": "addend"}, {"op": "leaky_relu", "alpha": 0.25}]
+    },
+    "--attr-post-ops=add:f32:per_tensor+swish:1": {"epilogue": [{"op": "add", "of": "addend"}, {"op": "silu"}]},
+    "--attr-post-ops=max:f32:15:axb": {"epilogue": [{"op": "max", "of": "addend"}]},
+    "--attr-post-ops=clip_v2:-2:3+linear:0.5:2": {
+        "epilogue": [{"op": "clip", "low": -2.0, "high": 3.0}, {"op": "scale", "scale": [0.5], "shift": [2.0]}]
+    },
+    "--attr-post-ops=bounded_relu:6": {"epilogue": [{"op": "clip", "low": 0.0, "high": 6.0}]},
+    "--attr-post-ops=hardswish:0.1666667:0.5": {"epilogue": [{"op": "hard_swish"}]},
+    "--attr-post-ops=hardsigmoid:0.2:0.5": {"epilogue": [{"op": "hard_sigmoid"}]},
+    "--attr-post-ops=elu:1+elu+soft_relu:1": {"epilogue": [{"op": "elu"}, {"op": "relu"}, {"op": "softplus"}]},
+    "--attr-post-ops=gelu_erf+gelu_tanh+logistic_dst+tanh": {
+        "epilogue": [{"op": "gelu"}, {"op": "gelu_tanh"}, {"op": "sigmoid"}, {"op": "tanh"}]
+    },
+    "--dt=s8:s8:f32 --attr-scales=src:common:0.5+wei:per_oc --attr-zero-points=src:common:0": {
+        "precision": "int8",
+        "quantize": (True, 8, False, None),
+    },
+    "--dt=s8:s8:s8 --attr-scales=wei:common:2+dst:common:4": {"precision": "int8", "quantize": (True, 1, True, None)},
+    "--cfg=s8s8f16 --attr-oscale=per_oc:2.25": {"quantize": (True, 8, False, "float16")},
+    "--dt=f8_e4m3:f8_e4m3:bf16": {"precision": "fp8", "quantize": (True, 1, False, "bfloat16")},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_options_of_benchdnn_are_fields_of_the_layer(options, tmp_path):
+    (layer,) = read_source(written(tmp_path, "list", f"{options} mb1ic8ih8oc8kh3\n")).layers
+    for name, wanted in OPTIONS[options].items():
+        found = getattr(layer, name)
+        if name == "epilogue":
+            found = [step.model_dump(exclude_defaults=True, mode="json") for step in found]
+        elif name == "quantize":
+            found = (found.io_quantization, len(found.kernel), found.output is not None, found.between)
+        assert found == wanted, name
+
+
+NOT_EXPRESSIBLE = {
+    "--dir=BWD_D": "no forward convolution",
+    "--strides=1x1::1x1": "has benchdnn's option --strides",
+    "--match=.*kh3.*": "has benchdnn's option --match",
+    "--dt=u8:s8:s32": "no precision of TensorRT has these types",
+    "--dt=f32:f32:s8": "no precision of TensorRT has these types",
+    "--dt=f16 --bia-dt=f32": "its bias is f32",
+    "--dt=f16 --attr-fpmath=bf16": "computed in another type",
+    "--attr-scales=src:common:2": "scales of src in f32, which nothing quantizes",
+    "--dt=s8:s8:f32 --attr-scales=dst:common:2": "a scale of the output in f32",
+    "--dt=s8:s8:f32 --attr-scales=src:per_dim_1": "scales of src per_dim_1",
+    "--dt=s8:s8:f32 --attr-zero-points=src:common:3*": "zero points are 0",
+    "--dt=s8:s8:f32 --attr-zero-points=src:per_dim_1": "zero points are 0",
+    "--dt=s8:s8:s8 --attr-post-ops=relu": "behind post-ops",
+    "--dt=s8:s8:f32 --stag=axb": "no layout of TensorRT for int8",
+    "--stag=aBx16b": "no layout of TensorRT for fp32",
+    "--attr-post-ops=sum:0.5": "without a scale",
+    "--attr-post-ops=sum:1:0:s8": "of the output's type",
+    "--attr-post-ops=sum+add:f32:per_tensor": "one second input",
+    "--attr-post-ops=add:f32:per_oc": "the output's type (f32) and shape",
+    "--attr-post-ops=add:s8:per_tensor": "the output's type (f32) and shape",
+    "--attr-post-ops=mul:f32:common": "no operation of a case",
+    "--attr-post-ops=relu:0:0:2.5": "a scale of its own",
+    "--attr-post-ops=relu:-2": "no operation of a case",
+    "--attr-post-ops=swish:2": "no operation of a case",
+    "--attr-post-ops=hardswish": "no operation of a case",
+    "--attr-post-ops=mish": "no operation of a case",
+    "--attr-post-ops=dw:k3s1p1": "no operation of a case",
+    "--attr-post-ops=prelu:per_oc": "no operation of a case",
+}
+
+
+@pytest.mark.parametrize("options", NOT_EXPRESSIBLE)
+def test_what_no_case_can_state_is_left_out_with_its_reason(options, tmp_path):
+    read = read_source(written(tmp_path, "list", f'{options} mb1ic8ih8oc8kh3n"one*3"\n'))
+    assert not read.layers
+    (left_out,) = read.left_out
+    assert NOT_EXPRESSIBLE[options] in left_out.reason
+    assert left_out.occurrences == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--dt=f31", "--dt=f31: expected a type such as f32"),
+        ("--dir=FWD_X", "--dir=FWD_X: expected FWD_B"),
+        ("--mb=two", "--mb=two: expected a number"),
+        ("--attr-post-ops=rleu", "no post-op is called rleu"),
+        ("--attr-post-ops=clip:a:b", "expected a number, not 'a'"),
+        ("--attr-post-ops=relu:1e99", "1e99 is no finite float32"),
+        (f"--mb={','.join('1' * 40)} --dt={','.join(['f32'] * 40)}", "1600 combinations of values"),
+        ("--batch=../other", "expected the name of a list in the same folder"),
+        ("--batch=other", "--batch=other: cannot be read: No such file"),
+        ("--batch=list", "lists name each other more than 4 deep"),
+    ],
+)
+def test_malformed_options_of_benchdnn_are_faults_of_their_line(options, message, tmp_path):
+    with pytest.raises(CaseFileError) as caught:
+        read_source(written(tmp_path, "list", f"# one\n{options} ic8ih8oc8kh3\n"))
+    assert message in caught.value.faults[0].message
+    assert caught.value.faults[0].line == 2
+
+
+def test_each_value_of_an_option_and_each_list_that_one_names_gives_layers(tmp_path):
+    written(tmp_path, "shapes_net", 'ic8ih8oc8kh3n"net:one*2&net:two*3"\n')
+    options = "--dt=f32,f16 --skip-impl=ref,x64:gemm --attr-post-ops=,relu, \\\n  tanh\n"
+    text = f"{options}--batch=shapes_net\n--reset\nic8ih8oc8kh1\n"
+    read = read_source(written(tmp_path, "harness", text))
+    found = [(layer.precision, [step.op for step in layer.epilogue]) for layer in read.layers]
+    kinds = [[], ["relu"], ["tanh"]]
+    assert found == [(precision, ops) for precision in ("fp32", "fp16") for ops in kinds] + [("fp32", [])]
+    assert {(layer.name, layer.where, layer.occurrences) for layer in read.layers[:6]} == {
+        ("one", "line 3, shapes_net line 1", 5)
+    }
+
+
 def test_options_of_benchdnn_leave_out_the_descriptors_after_them(tmp_path):
     text = "ic3ih8oc4kh3\n--dir=BWD_D ic3ih8oc4kh1\nic3ih8oc4kh2\n--reset\nic3ih8oc4kh5\n"
     read = read_source(written(tmp_path, "shapes_x", text))

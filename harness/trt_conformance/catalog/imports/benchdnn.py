@@ -7,16 +7,30 @@ and 0 without an output size. The far side has the same padding if that gives th
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
+from trt_conformance.catalog.imports.benchdnn_options import IGNORED, changed
 from trt_conformance.catalog.imports.layer import ImportedLayer, LeftOut, NotExpressible
+from trt_conformance.catalog.source import CaseFileError, read_text
 
 KIND = "benchdnn list"
 MAX_DIGITS = 18
+MAX_COMBINATIONS = 1000
+"""Of the values of options, for one descriptor."""
+MAX_DEPTH = 4
+"""Of lists that ``--batch`` names."""
 
 _FIELD = re.compile(r"(mb|g|[io]c|[iokspd][dhw])(\d+)_*")
 _COUNT = re.compile(r"\*([1-9]\d{0,5})$")
+_QUOTES = "\"'"
+
+Found = tuple[int, ImportedLayer | LeftOut | str]
+"""A line's number, and its layer, why it can be none, or what is wrong with it."""
 
 
 def is_descriptor(text: str) -> bool:
@@ -24,35 +38,101 @@ def is_descriptor(text: str) -> bool:
     return re.match(r"_*(?:(?:mb|g|[io]c|[iokspd][dhw])\d+_*){4,}(?:n|$)", text) is not None
 
 
-def read_lines(
-    lines: Iterator[tuple[int, str]], prefix: str = ""
-) -> Iterator[tuple[int, ImportedLayer | LeftOut | str]]:
-    """Yield each line's layer, why it can be none, or what is wrong with it. Comments and empty lines yield nothing.
+def read_lines(lines: Iterator[tuple[int, str]], prefix: str = "", folder: Path | None = None) -> Iterator[Found]:
+    """Yield the layers of each line, why it can be none, or what is wrong with it. Comments and empty lines yield none.
 
-    An option such as ``--strides=…`` applies to all descriptors after it, until ``--reset``, so these are left out.
+    An option such as ``--dt=f16`` applies to all descriptors after it, until ``--reset``. Of several values, such as
+    ``--dt=f32,f16``, each gives a layer. ``--batch`` reads another list with the options before it.
 
     Args:
         lines: numbers and texts.
         prefix: removed from the names: ``resnet_50`` from ``resnet_50:conv1``.
+        folder: where the lists are that ``--batch`` names; None if that is not known.
     """
-    option = ""
+    return _Reader(folder).read(lines, prefix)
+
+
+class _Reader:
+    """Reads a list and those that it names; ``options`` are those in force, each with all of its values."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder, self._options = folder, dict[str, list[str]]()
+
+    def read(self, lines: Iterator[tuple[int, str]], prefix: str, within: str = "", depth: int = 0) -> Iterator[Found]:
+        """As `read_lines`; ``within`` says where the list is named, and ``depth`` how many lists lead to it."""
+        for number, line in _joined(lines):
+            where = f"{within}line {number}"
+            text = line.strip()
+            while text.startswith("--"):
+                given, _, text = text.partition(" ")
+                text = text.strip()
+                name, _, value = given.partition("=")
+                if name == "--reset":
+                    self._options.clear()
+                elif name == "--batch":
+                    found = self._batch(value.strip(_QUOTES), where, depth)
+                    yield from ((number, each) for _, each in found)
+                elif name not in IGNORED:
+                    self._options[name] = [each.strip(_QUOTES) for each in value.strip(_QUOTES).split(",")]
+            if text:
+                yield from ((number, each) for each in self._layers(text, where, prefix))
+
+    def _batch(self, name: str, where: str, depth: int) -> Iterator[Found]:
+        """The layers of the list with this name, or what is wrong with it."""
+        path = None if self._folder is None else self._folder / name
+        if path is None or Path(name).name != name:
+            yield 0, f"--batch={name}: expected the name of a list in the same folder"
+            return
+        if depth == MAX_DEPTH:
+            yield 0, f"--batch={name}: lists name each other more than {MAX_DEPTH} deep"
+            return
+        try:
+            lines = read_text(path).splitlines()
+        except CaseFileError as fault:
+            yield 0, f"--batch={name}: {fault.faults[0].message}"
+            return
+        prefix = name.removeprefix("shapes_")
+        for _, each in self.read(enumerate(lines, start=1), prefix, f"{where}, {name} ", depth + 1):
+            yield 0, f"{name}: {each}" if isinstance(each, str) else each
+
+    def _layers(self, text: str, where: str, prefix: str) -> Iterator[ImportedLayer | LeftOut | str]:
+        """The layers of a descriptor, one for each combination of the options' values."""
+        try:
+            layer = read_descriptor(text, where, prefix)
+        except NotExpressible as reason:
+            yield LeftOut(where, text, str(reason), _occurrences(text))
+            return
+        except ValueError as fault:
+            yield str(fault)
+            return
+        if (many := math.prod(map(len, self._options.values()))) > MAX_COMBINATIONS:
+            yield f"its options have {many} combinations of values, more than {MAX_COMBINATIONS}"
+            return
+        for values in itertools.product(*self._options.values()):
+            options = dict(zip(self._options, values, strict=True))
+            said = " ".join(f"{name}={value}" for name, value in options.items() if value)
+            with_options = replace(layer, text=f"{text} {said}".strip())
+            try:
+                yield changed(with_options, options)
+            except NotExpressible as reason:
+                yield LeftOut(where, with_options.text, str(reason), layer.occurrences)
+            except ValueError as fault:
+                yield str(fault)
+
+
+def _joined(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Lines without comments; one that ends with a backslash goes on in the next, under its own number."""
+    start, whole = 0, ""
     for number, line in lines:
         text = _without_comment(line).strip()
-        while text.startswith("--"):
-            first, _, text = text.partition(" ")
-            option = "" if first == "--reset" else first.partition("=")[0]
-            text = text.strip()
-        if not text:
+        start = number if not whole else start
+        if text.endswith("\\"):
+            whole += text[:-1].rstrip()
             continue
-        try:
-            layer = read_descriptor(text, f"line {number}", prefix)
-            if option:
-                raise NotExpressible(f"it has benchdnn's option {option}, which a case cannot express")
-            yield number, layer
-        except NotExpressible as reason:
-            yield number, LeftOut(f"line {number}", text, str(reason))
-        except ValueError as fault:
-            yield number, str(fault)
+        yield start, whole + text
+        whole = ""
+    if whole:
+        yield start, whole
 
 
 def read_descriptor(text: str, where: str, prefix: str = "") -> ImportedLayer:
@@ -70,8 +150,7 @@ def read_descriptor(text: str, where: str, prefix: str = "") -> ImportedLayer:
             raise ValueError(f"{what} is missing or 0")
     if c % groups or k % groups:
         raise ValueError(f"g{groups} must divide ic{c} and oc{k}")
-    count = _COUNT.search(name)
-    name = name[: count.start()] if count else name
+    name = _COUNT.sub("", name.partition("&")[0])
     name = name.removeprefix(f"{prefix}:") if prefix else name
     return ImportedLayer(
         name=name,
@@ -86,8 +165,15 @@ def read_descriptor(text: str, where: str, prefix: str = "") -> ImportedLayer:
         groups=groups,
         has_bias=True,  # benchdnn's default direction is FWD_B, with a bias
         output=tuple(axis["o"] for axis in axes),
-        occurrences=int(count[1]) if count else 1,
+        occurrences=_occurrences(text),
     )
+
+
+def _occurrences(text: str) -> int:
+    """How often the layer occurs: four times with the name ``conv1*4``, seven with ``one*4&other*3``."""
+    _, name = _split(text)
+    counts = [_COUNT.search(each) for each in name.split("&")]
+    return sum(int(count[1]) if count else 1 for count in counts)
 
 
 def _without_comment(line: str) -> str:

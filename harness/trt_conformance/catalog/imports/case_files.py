@@ -181,6 +181,8 @@ def _entry(layer: ImportedLayer, names: _Names, choices: Choices, stem: str) -> 
         entry["formats"] = dict(zip(("input", "output"), layer.formats, strict=True))
     if layer.epilogue:
         entry["epilogue"] = [step.model_dump(exclude_defaults=True) for step in layer.epilogue]
+    if any(step.of == "addend" for step in layer.epilogue):
+        entry["addend"] = {"shape": [*_output_shape(layer)], "fill": "uniform", "seed": 4}
     files: dict[str, bytes] = {}
     if layer.weights is not None:
         for tensor, values, shape in (
@@ -201,6 +203,7 @@ def _with_representable(layer: ImportedLayer, precisions: Sequence[Precision]) -
         for precision in precisions:
             dtype = NUMPY_TYPE[DATA_TYPE[precision]]
             constants = [value for value in (step.low, step.high, step.alpha) if value is not None]
+            constants += [*(step.scale or ()), *(step.shift or ())]
             with np.errstate(over="ignore"):
                 exact = np.asarray(constants).astype(dtype).astype(np.float64).tolist() == constants
             if not exact:
@@ -229,8 +232,8 @@ def _assignments(layer: ImportedLayer) -> dict[str, Any]:
     return found
 
 
-def _differs(layer: ImportedLayer) -> str | None:
-    """How the layer would differ from what the source states; None if it is the same convolution."""
+def _output_shape(layer: ImportedLayer) -> tuple[int, ...]:
+    """The shape of the layer's output. Raises InvalidConvolution as `resolve` does."""
     attributes = Attributes(
         stride=layer.stride,
         pre=layer.pre,
@@ -239,8 +242,13 @@ def _differs(layer: ImportedLayer) -> str | None:
         groups=layer.groups,
         mode=layer.padding_mode,
     )
+    return output_shape(layer.input, layer.kernel, attributes)
+
+
+def _differs(layer: ImportedLayer) -> str | None:
+    """How the layer would differ from what the source states; None if it is the same convolution."""
     try:
-        found = output_shape(layer.input, layer.kernel, attributes)[2:]
+        found = _output_shape(layer)[2:]
     except InvalidConvolution as fault:
         return str(fault)
     if layer.output is not None and found != layer.output:

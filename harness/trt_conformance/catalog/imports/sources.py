@@ -50,7 +50,7 @@ def read_source(
         return _listing(path, miopen.KIND, miopen.read_lines(lines))
     if "make_tuple" in text:
         return _listing(path, deepbench.KIND, deepbench.read_lines(lines))
-    return _listing(path, benchdnn.KIND, benchdnn.read_lines(lines, path.name.removeprefix("shapes_")))
+    return _listing(path, benchdnn.KIND, benchdnn.read_lines(lines, path.name.removeprefix("shapes_"), path.parent))
 
 
 def _one_descriptor(text: str) -> Listing:
