@@ -160,6 +160,7 @@ NOT_EXPRESSIBLE = {
     "--attr-post-ops=relu:-2": "no operation of a case",
     "--attr-post-ops=swish:2": "no operation of a case",
     "--attr-post-ops=hardswish": "no operation of a case",
+    "--dt=f16 --attr-post-ops=relu:0.1": "f16 does not have its constants",
     "--attr-post-ops=mish": "no operation of a case",
     "--attr-post-ops=dw:k3s1p1": "no operation of a case",
     "--attr-post-ops=prelu:per_oc": "no operation of a case",

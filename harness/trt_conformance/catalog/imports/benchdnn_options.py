@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from trt_conformance.catalog.imports.benchdnn_post_ops import post_ops
-from trt_conformance.catalog.imports.layer import ImportedLayer, NotExpressible, generated_scales
+from trt_conformance.catalog.imports.layer import ImportedLayer, NotExpressible, generated_scales, unrepresentable
 from trt_conformance.core.types import Format, Precision
 
 Options = Mapping[str, str]
@@ -91,6 +91,8 @@ def changed(layer: ImportedLayer, options: Options) -> ImportedLayer:
     steps = post_ops(options.get("--attr-post-ops", ""), output)
     if steps and layer.quantize is not None and layer.quantize.output is not None:
         raise NotExpressible(f"its output is {output} behind post-ops: a case quantizes the output of the layer alone")
+    if (step := unrepresentable(steps, layer.precision)) is not None:
+        raise NotExpressible(f"post-op {step.op}: {output} does not have its constants")
     return replace(layer, epilogue=tuple(steps))
 
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
 from trt_conformance.catalog.case_file import MAX_CASES, expand, read_entries
 from trt_conformance.catalog.imports.layer import (
     ImportedLayer,
@@ -25,12 +23,12 @@ from trt_conformance.catalog.imports.layer import (
     merged,
     shape_name,
     times,
+    unrepresentable,
 )
 from trt_conformance.catalog.source import CaseFileError, Source
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.errors import ConformanceError, InvalidConvolution
 from trt_conformance.core.stored import npy_bytes
-from trt_conformance.core.tensors import NUMPY_TYPE
 from trt_conformance.core.types import DATA_TYPE, QUANTIZED_PRECISIONS, Precision
 from trt_conformance.core.words import one_line
 from trt_conformance.numerics.reference.shape import output_shape
@@ -199,16 +197,10 @@ def _entry(layer: ImportedLayer, names: _Names, choices: Choices, stem: str) -> 
 
 def _with_representable(layer: ImportedLayer, precisions: Sequence[Precision]) -> ImportedLayer:
     """The layer with the epilogue up to the first constant that a precision does not have; its text says so."""
-    for index, step in enumerate(layer.epilogue):
-        for precision in precisions:
-            dtype = NUMPY_TYPE[DATA_TYPE[precision]]
-            constants = [value for value in (step.low, step.high, step.alpha) if value is not None]
-            constants += [*(step.scale or ()), *(step.shift or ())]
-            with np.errstate(over="ignore"):
-                exact = np.asarray(constants).astype(dtype).astype(np.float64).tolist() == constants
-            if not exact:
-                text = f"{layer.text} (ends before {step.op}, whose constants {DATA_TYPE[precision]} does not have)"
-                return replace(layer, epilogue=layer.epilogue[:index], text=text)
+    for precision in precisions:
+        if (step := unrepresentable(layer.epilogue, precision)) is not None:
+            text = f"{layer.text} (ends before {step.op}, whose constants {DATA_TYPE[precision]} does not have)"
+            layer = replace(layer, epilogue=layer.epilogue[: layer.epilogue.index(step)], text=text)
     return layer
 
 

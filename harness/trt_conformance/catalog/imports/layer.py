@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.quantization_fields import Quantize
-from trt_conformance.core.types import Format, PaddingMode, Precision
+from trt_conformance.core.tensors import NUMPY_TYPE
+from trt_conformance.core.types import DATA_TYPE, Format, PaddingMode, Precision
 
 Shape = tuple[int, ...]
 
@@ -149,6 +150,18 @@ def fitting_scales(weights: ImportedWeights) -> Quantize:
     widest = 4 * math.sqrt(float((kernel**2).sum(axis=1).max()) / 3) + offset
     output = float(f"{(widest or 1.0) / 127:.2g}")
     return Quantize(input=_ONE_STEP, kernel=tuple(float(np.float32(scale)) for scale in scales), output=output)
+
+
+def unrepresentable(steps: Iterable[EpilogueOperation], precision: Precision) -> EpilogueOperation | None:
+    """The first operation with a constant that the type of a precision does not have; None if there is none."""
+    dtype = NUMPY_TYPE[DATA_TYPE[precision]]
+    for step in steps:
+        constants = [value for value in (step.low, step.high, step.alpha) if value is not None]
+        constants += [*(step.scale or ()), *(step.shift or ())]
+        with np.errstate(over="ignore"):
+            if np.asarray(constants).astype(dtype).astype(np.float64).tolist() != constants:
+                return step
+    return None
 
 
 def shape_name(layer: ImportedLayer) -> str:
