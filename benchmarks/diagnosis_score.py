@@ -88,7 +88,7 @@ def holds(name: str, mutant: Mutant, case: Case, shape: Sequence[int]) -> bool:
 
 
 def judged(mutant: Mutant, case: Case) -> Judged | None:
-    """A failing verdict, and what its names are worth; None where the mutant passes."""
+    """A failing verdict, and what its names are worth; None if the mutant passes."""
     engines = Engines(MutantTarget(mutant))
     started = time.process_time()
     verdict = check_forward(Subject(case, engines, golden, diagnosis))

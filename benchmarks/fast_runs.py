@@ -56,7 +56,7 @@ def run_pytest(
     arguments: Sequence[str],
     environ: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """One run of the tests, in one process or with several workers. Raises ConformanceError where pytest did not run.
+    """One run of the tests, in one process or with several workers. Raises ConformanceError if pytest did not run.
 
     ``environ`` is added to the environment of the processes.
     """

@@ -53,7 +53,7 @@ TESTS = {"full": "cases/test_latency.py", "quick": "cases/test_quick_latency.py"
 
 
 def collect(folder: Path, target: str, latency: str, processes: int, budget: float, arguments: Sequence[str]) -> int:
-    """Measure in one process after another; 1 where there are fewer than two runs.
+    """Measure in one process after another; 1 if there are fewer than two runs.
 
     Exits with pytest's output where a process measured nothing.
     """
@@ -157,7 +157,7 @@ def delays(
 
 
 def write_page(given: argparse.Namespace) -> int:
-    """Collect full and quick latencies and write the page; 1 where a goal is missed or an effort has no two runs."""
+    """Collect full and quick latencies and write the page; 1 if a goal is missed or an effort has no two runs."""
     if given.into.exists() and any(given.into.iterdir()):
         sys.exit(f"{given.into} is not empty: its runs would be counted too")
     began, runs = time.monotonic(), dict[Effort, list[Record]]()
@@ -225,7 +225,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """1 where a mode lies beyond what is allowed, an alarm is false, or too few delays are found."""
+    """1 if a mode lies beyond what is allowed, an alarm is false, or too few delays are found."""
     given = _parser().parse_args()
     if given.command == "collect":
         return collect(given.into, given.target, given.latency, given.processes, given.budget, given.arguments)

@@ -57,7 +57,7 @@ def line(name: str, found: dict[str, Any]) -> str:
 
 
 def compared(kind: str, runs: Sequence[dict[str, Any]]) -> str | None:
-    """How much longer the runs of a kind took with quick latencies; None where one of the two is missing."""
+    """How much longer the runs of a kind took with quick latencies; None if one of the two is missing."""
     off, quick = ([r["seconds"] for r in runs if r["kind"] == kind and r["latency"] == way] for way in ("off", "quick"))
     if not off or not quick:
         return None

@@ -30,7 +30,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def main() -> int:
-    """Print both medians and their ratio; 1 where PyTorch is missing or gives something else."""
+    """Print both medians and their ratio; 1 if PyTorch is missing or gives something else."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=25)
     rounds = parser.parse_args().rounds

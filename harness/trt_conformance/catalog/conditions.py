@@ -52,7 +52,7 @@ T = TypeVar("T")
 OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_listed), Field(strict=False, min_length=1)]
 """A value, or several in a list."""
 Numbers = OneOrMore[Annotated[str, BeforeValidator(_number)]]
-"""Comparisons of a number, one of which must hold: ``< 4``; all parts of ``>= 2, < 8`` must."""
+"""Alternative comparisons of a number, such as ``< 4``; all parts of ``>= 2, < 8`` must hold."""
 
 
 class Where(Model):
@@ -100,7 +100,7 @@ class Where(Model):
 
 
 Anywhere = OneOrMore[Where]
-"""Conditions, one of which must hold."""
+"""Alternative conditions: one of them must hold."""
 
 
 def _satisfies(value: object, wanted: str) -> bool:
@@ -127,7 +127,7 @@ def _channels(case: Case) -> tuple[int, ...]:
 
 
 def _dynamic(case: Case) -> set[str]:
-    """Which kinds of dimensions are known at run time only."""
+    """The kinds of dimensions that are known only at run time."""
     names = ["channels", *["spatial"] * case.spatial_rank]
     names = ["batch"] * (len(case.network_shape) - len(names)) + names
     return {name for name, size in zip(reversed(names), reversed(case.network_shape), strict=False) if size == -1}

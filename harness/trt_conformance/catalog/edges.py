@@ -1,7 +1,7 @@
-"""Where the branches of GPU kernels lie: at powers of two, at tile sizes and at the limits of indices.
+"""Where GPU kernels branch: at powers of two, at tile sizes and at the limits of indices.
 
-This is the one statement of the edges. Sweeps take their values from it, the search draws at them, and coverage counts
-the ranges between them.
+This is the only definition of the edges. Sweeps take their values from it, the search draws at them, and coverage
+counts the ranges between them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ UNBOUNDED = ("batch", "groups", "maps", "size D", "size H", "size W", "pixels")
 
 
 def around(exponents: Iterable[int]) -> list[int]:
-    """Powers of two, each with one less and one more; 0 is none of them. The small ones occur twice."""
+    """Powers of two, each with one less and one more; 0 is not one of them. The small ones occur twice."""
     return [2**n + offset for n in exponents for offset in (-1, 0, 1) if 2**n + offset]
 
 

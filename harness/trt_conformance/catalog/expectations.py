@@ -97,7 +97,7 @@ class Expectation(Model):
         return self._covers((*self.always, *self.also), target, case, check, find)
 
     def holds_for(self, case: Case | None) -> bool:
-        """Whether one of the conditions holds, or there is none. None holds for what is not in a case file."""
+        """Whether one of the conditions holds, or there is none. A check without a case file meets no condition."""
         return self.where is None or (case is not None and any(condition.holds(case) for condition in self.where))
 
     def _covers(self, cases: Sequence[str], target: str, case: str, check: str, find: Find) -> bool:

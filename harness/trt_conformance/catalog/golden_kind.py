@@ -1,4 +1,4 @@
-"""How the golden of a case is kept: as tensors, as a hash, or not at all.
+"""How the golden of a case is stored: as tensors, as a hash, or not at all.
 
 A case may state it (``golden``). Where it does not, its size decides. The tensors of a golden take two float64 values
 for each element of the output, so a list of some hundred layers of a network would fill a repository.
@@ -20,7 +20,7 @@ MOST_HASHED = 2**24
 
 
 def golden_kind(case: Case) -> GoldenKind | None:
-    """How the expected output of a case is kept; None where it has none, because the case is refused everywhere.
+    """How the expected output of a case is stored; None if it has none, because the case is refused everywhere.
 
     tensors: stored, with their provenance. hash: computed in the run, and compared with a stored hash. computed: in the
     run, and nothing is stored. By default, generated cases have a hash, and timed and large ones are computed.

@@ -1,4 +1,4 @@
-"""The profiles of `cases/profiles.toml`: which cases a target must pass to have one. Nobody claims a profile."""
+"""The profiles of `cases/profiles.toml`: which cases a target must pass. They are computed from records."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def load_profiles(catalog: Catalog, path: Path = SUITE.profiles) -> tuple[Profil
     """Read and check the profiles.
 
     Raises:
-        CaseFileError: with every fault of the file; a rule that takes no case of the catalog is one.
+        CaseFileError: with every fault of the file; a rule that selects no case of the catalog is one.
     """
     source = read_source(path)
     found = tuple(_profiles(source, catalog))

@@ -90,7 +90,7 @@ def reach_of(cases: Iterable[Case], folder: CaseFolder) -> Reach:
 
 
 def read_unreached(folder: CaseFolder) -> dict[Range, str] | None:
-    """The reason of each range that a folder leaves out; None if the folder promises no reach.
+    """The reason of each range that a folder leaves out; None if the folder has no such file.
 
     Raises:
         CaseFileError: with every fault of ``unreached.toml``.

@@ -1,4 +1,4 @@
-"""The JSON Schema of case files, for editors: completion and checks while one types."""
+"""The JSON Schema of case files, for editors: completion and checks while typing."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from trt_conformance.core.words import counted, one_line
 
 MAX_BYTES = 32_000_000
 MAX_FAULTS = 500
-"""After so many faults a file is not read further: one mistake repeated, or no file of this suite."""
+"""After this many faults a file is not read further: one mistake is repeated, or it is not a file of this suite."""
 MAX_MESSAGE = 600
 MAX_NAMED = 3
 MAX_CASE_NAME = 120

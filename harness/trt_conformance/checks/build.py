@@ -9,5 +9,5 @@ from trt_conformance.checks.subject import Subject, judged
 
 @judged("build")
 def check_build(subject: Subject) -> Finding:
-    """The target builds an engine of the case, and loads it where this machine can run it."""
+    """The target builds an engine of the case, and loads it if this machine can run it."""
     return Finding("pass", figures=describe(subject.case, subject.engine(subject.case))[1])

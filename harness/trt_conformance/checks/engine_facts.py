@@ -37,7 +37,7 @@ def output_limits(case: Case, result: Result, engine: Engine) -> Float64:
 
 
 def describe(case: Case, engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
-    """What a case's engine reports, None where it reports nothing, and the same and its cost as figures of a verdict.
+    """What a case's engine reports, None if it reports nothing, and the same and its cost as figures of a verdict.
 
     An engine with a plan has the bytes of the case's weights beside it.
     """

@@ -1,4 +1,4 @@
-"""An engine says of itself what the case states."""
+"""An engine reports about itself what the case states."""
 
 from __future__ import annotations
 

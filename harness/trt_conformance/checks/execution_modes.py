@@ -1,4 +1,4 @@
-"""Every execution mode of an engine gives the bits of a plain run, on an input that is new to it, too."""
+"""Every execution mode of an engine gives the bits of a plain run, also on an input that it has not seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Explains a wrong output. Whatever goes wrong while explaining, the verdict stays a fail with its values."""
+"""Explains a wrong output. An error while explaining does not change the verdict."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Symptom:
-    """What an output looks like that no known wrong convolution is needed to describe."""
+    """What an output looks like, described without a known wrong convolution."""
 
     name: str
     doc: str

@@ -34,7 +34,7 @@ from trt_conformance.targets.protocols import EngineFacts
 
 @judged("compare")
 def check_forward(subject: Subject) -> Finding:
-    """Every run shape's output lies within the bound around the golden reference."""
+    """Every run shape's output is within the bound around the golden reference."""
     case = subject.case
     facts, described = describe(case, subject.runnable(case))
     basis = basis_of(case, facts)

@@ -1,4 +1,4 @@
-"""The latency of a case on a target, measured once its values are known to be right."""
+"""The latency of a case on a target, measured after its values have been judged as right."""
 
 from __future__ import annotations
 

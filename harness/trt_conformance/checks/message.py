@@ -24,7 +24,7 @@ class Named(Protocol):
 
     @property
     def symptom(self) -> bool:
-        """Whether it says where an output is wrong, and not what computes it."""
+        """Whether it says where an output is wrong, not which convolution computes it."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Relations between outputs that every right convolution satisfies, derived from the exact cases.
+"""Relations between outputs that every correct convolution satisfies, derived from the exact cases.
 
 A relation derives other cases from a case; their outputs, combined, must equal the case's own output. On exact data
 they must be equal to the bit, since nothing is rounded in any order of summation. No reference is needed.
@@ -80,7 +80,7 @@ class Derivation:
 
 
 Derive = Callable[[Case], Derivation | None]
-"""Derives the runs of a relation from a case; None where the relation does not apply to it."""
+"""Derives the runs of a relation from a case; None if the relation does not apply to it."""
 
 
 def _first(outputs: Sequence[Float64]) -> Float64:
@@ -106,7 +106,7 @@ def identical_rows(case: Case) -> Derivation | None:
 
 
 def batch_of_one(case: Case) -> Derivation | None:
-    """A batch gives what each of its images gives alone."""
+    """A batch gives what each of its images gives separately."""
     x = _input(case)
     if len(x) < 2:
         return None
@@ -148,7 +148,7 @@ def narrow_as_wide_profile(case: Case) -> Derivation | None:
 
 
 def groups_as_slices(case: Case) -> Derivation | None:
-    """A grouped convolution gives the concatenation of its groups, each convolved alone."""
+    """A grouped convolution gives the concatenation of its groups, each convolved separately."""
     if case.attributes.groups == 1:
         return None
     groups = case.attributes.groups

@@ -84,9 +84,8 @@ def check_golden(case: Case) -> list[str]:
 
 
 def check_store(catalog: Catalog) -> Verdict:
-    """Every golden is intact, belongs to a case and is listed in the manifest, and none is missing.
-
-    Outputs of which a hash is stored are not recomputed here, but in `check_golden` or when a generated case runs.
+    """Every golden is intact, belongs to a case and is listed in the manifest, and none is missing. Outputs that are
+    stored as hashes are not recomputed here, but in `check_golden` or when a generated case runs.
     """
     problems = (problem for part in catalog.parts() for problem in verify(part, recompute_hashed=False))
     return _of_store("golden/store", list(map(str, problems)))

@@ -20,9 +20,9 @@ AS_IF = "channels_padded"
 
 @judged("build")
 def check_plan_size(subject: Subject) -> Finding:
-    """The plan holds at most twice the case's weights, and code and metadata beside them.
+    """The plan holds at most twice the case's weights, in addition to code and metadata.
 
-    Where the engine does not tell how many bytes are weights, plan and limits are compared as a whole.
+    If the engine does not report how many bytes are weights, plan and limits are compared as a whole.
     """
     case = subject.case
     facts, figures = describe(case, subject.engine(case))

@@ -15,7 +15,7 @@ UNKNOWN = "unknown"
 
 
 def arithmetic(case: Case, output: Array) -> str | None:
-    """The arithmetic that gives the output's first element the value it has; None where the case is not a probe."""
+    """The arithmetic that gives the output's first element the value it has; None if the case is not a probe."""
     if not case.distinguishes:
         return None
     first = float(output.flat[0])
@@ -27,7 +27,7 @@ NARROW: dict[Precision, str] = {"fp16": "fp16", "bf16": "bf16", "int8": "int8", 
 
 
 def judge_precision(case: Case, facts: EngineFacts | None, probed: str | None, figures: dict[str, Any]) -> Finding:
-    """The values are right: a pass, unless they were computed in a precision that the case does not demand."""
+    """The values are right: a pass, unless they were computed in a precision that the case does not allow."""
     demanded = case.runs_in or NARROW.get(case.precision)
     reported = (probed, facts.precision if facts is not None else None)
     other = [ran for ran in reported if ran in get_args(Precision) and ran != demanded]

@@ -1,4 +1,4 @@
-"""The latency of a case on a target, taken in passing once its values are judged. It judges nothing itself."""
+"""The latency of a case on a target, measured briefly after its values have been judged. It judges nothing itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trt_conformance.targets.protocols import EngineFacts, offers
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
 LIMIT_S = 30.0
-"""After so many seconds a measurement of milliseconds counts as hung."""
+"""After this many seconds, a measurement of milliseconds counts as hung."""
 MOST_LOST = 3
 _LOST = (TargetCrashed, TargetHung, TargetLost)
 
@@ -53,7 +53,7 @@ class QuickTimer:
         return replace(found, claims=(), figures={**found.figures, **cost})
 
     def end_of(self, target: str) -> str | None:
-        """Why a target is no longer timed; None where it is."""
+        """Why a target is no longer timed; None if it is."""
         return self._ended.get(target)
 
     def note_loss(self, target: str, case: str, fault: Exception) -> None:

@@ -36,7 +36,7 @@ def sample(count: int) -> list[int]:
 
 
 def sampling(taken: Sequence[int], count: int, what: str) -> str:
-    """States that a sample was taken; empty where it is complete."""
+    """States that a sample was taken; empty if it is complete."""
     return f"a sample of {len(taken)} of the {count} {what} was checked" if len(taken) < count else ""
 
 
@@ -83,7 +83,7 @@ def _equal(subject: Subject, other: Case | None) -> Finding:
 
 
 def _kernel(subject: Subject, case: Case) -> str:
-    """The GPU kernel that an engine chose for the convolution; empty where the target does not report it."""
+    """The GPU kernel that an engine chose for the convolution; empty if the target does not report it."""
     engine = subject.engine(case)
     facts = engine.describe() if offers(engine, "describe") else None
     return facts.convolution.kernel if facts is not None and facts.convolution is not None else ""

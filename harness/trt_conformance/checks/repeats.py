@@ -11,7 +11,7 @@ from trt_conformance.core.tensors import INPUT, OUTPUT, feeds_of
 from trt_conformance.numerics.compare import same_bits
 
 TIMES = 17
-"""How often the suite runs an engine: what goes wrong in one run of eight shows with a probability of 88 %."""
+"""How often the suite runs an engine: a fault in one of eight runs is found with a probability of 88 %."""
 
 
 @judged("run", results=1)

@@ -23,7 +23,7 @@ def cut_to_fit(case: Case, shape: tuple[int, ...], limit: int, workers: int) -> 
     """The pieces in which a run's output is compared, and how many of them at a time: at most ``workers``.
 
     Raises:
-        NotRun: it does not fit the limit, however it is cut.
+        NotRun: not even one piece fits the limit.
     """
     sizes = Sizes(case, shape)
     moved = any(step.window is not None or step.layer is not None for step in case.epilogue)
@@ -42,7 +42,7 @@ def cut_to_fit(case: Case, shape: tuple[int, ...], limit: int, workers: int) -> 
 
 
 def lack_of_memory(case: Case, limit: int | None, results: int) -> str | None:
-    """Why a check cannot run that holds so many of the case's results at once; None if it can."""
+    """Why a check that holds this many of the case's results at once cannot run; None if it can."""
     if limit is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Does an engine compute the input that it is given, rather than one that it was given before?"""
+"""Does an engine compute its current input, rather than an earlier one?"""
 
 from __future__ import annotations
 

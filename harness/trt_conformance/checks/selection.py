@@ -1,4 +1,4 @@
-"""Which cases each check runs for, and what it needs of a target."""
+"""Which cases each check runs for, and what it needs from a target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trt_conformance.numerics.reference.shape import layer_output
 from trt_conformance.targets.protocols import Target, offers
 
 MOST_RUN_AGAIN = 2**17
-"""Elements of a case's inputs and outputs up to which it is run again and again."""
+"""Elements of a case's inputs and outputs up to which it is run repeatedly."""
 
 
 def _is_run_again(case: Case) -> bool:
@@ -42,7 +42,7 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
 }
 GENERATED = "generated"
 MOST_PRODUCTS: dict[Tier, float] = {"smoke": 0, "ci": 3e8, "nightly": math.inf}
-"""Timed cases of at most so many products are run for their values in each tier."""
+"""Timed cases with at most this many products are also run for their values, by tier."""
 NEEDS: dict[str, Callable[[Target], bool]] = {
     "nothing": lambda target: True,
     "networks": lambda target: offers(target, "define"),

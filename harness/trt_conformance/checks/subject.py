@@ -150,7 +150,7 @@ def judged(
 
 
 def _unchecked(subject: Subject, asks_support: bool, results: int) -> Finding | None:
-    """The finding of a case that a check leaves out; None where it checks it."""
+    """The finding of a case that a check leaves out; None if it checks it."""
     reason = subject.target.supports(subject.case) if asks_support else None
     if reason is not None:
         return Finding("unsupported", [str(reason)])

@@ -96,7 +96,7 @@ def _options(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Accept the options that stand before any command."""
+    """Accept the options that precede the command."""
 
 
 def main() -> None:

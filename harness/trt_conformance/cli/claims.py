@@ -15,7 +15,7 @@ def listed(catalog: Catalog, documents: Sequence[str], unchecked: bool) -> list[
     """The claims of some documents, or of all, as JSON values; with ``unchecked``, those that no case checks.
 
     Raises:
-        ConformanceError: there is no document of a name.
+        ConformanceError: a document does not exist.
     """
     for name in documents:
         if name not in DOCUMENTS:

@@ -56,7 +56,7 @@ Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="How many ch
 
 @dataclass(frozen=True)
 class JudgingOptions:
-    """The options with which changes of latencies and of what engines cost are judged: None where none was given."""
+    """The options with which changes of latencies and of what engines cost are judged: None if none was given."""
 
     calibration: Annotated[
         list[Path] | None,

@@ -1,4 +1,4 @@
-"""What ``trt-conformance cases`` says of sweeps."""
+"""What ``trt-conformance cases`` says about sweeps."""
 
 from __future__ import annotations
 

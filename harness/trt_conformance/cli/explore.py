@@ -1,4 +1,4 @@
-"""``trt-conformance explore``: searches for faults that no case states."""
+"""``trt-conformance explore``: searches for faults that no case covers."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class _Second:
         self._target: Target | None = None
 
     def __enter__(self) -> _Second:
-        """Open it. Raises ConformanceError where there is no such target."""
+        """Open it. Raises ConformanceError if there is no such target."""
         from trt_conformance.targets.isolation.proxy import open_target
 
         self._target = open_target(self._spec) if self._spec else None

@@ -1,4 +1,4 @@
-"""``trt-conformance cases import``: makes case files of models and lists of convolutions."""
+"""``trt-conformance cases import``: makes case files from models and lists of convolutions."""
 
 from __future__ import annotations
 

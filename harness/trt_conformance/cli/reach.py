@@ -1,4 +1,4 @@
-"""What ``trt-conformance cases coverage`` says of the ranges between edges."""
+"""What ``trt-conformance cases coverage`` says about the ranges between edges."""
 
 from __future__ import annotations
 

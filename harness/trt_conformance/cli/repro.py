@@ -1,4 +1,4 @@
-"""``trt-conformance repro``: writes a bug report for a failure of TensorRT, with a program of its own."""
+"""``trt-conformance repro``: writes a bug report for a failure of TensorRT, with a standalone program."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def discard_stdout() -> None:
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end the command in good order, as Ctrl-C does."""
+    """Let SIGTERM end the command cleanly, as Ctrl-C does."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

@@ -116,7 +116,7 @@ class Profile(Model):
 
 
 class Dynamic(Profile):
-    """Run-time dimensions: ``shape`` with -1 where dynamic, the profile that is run, and the shapes to run.
+    """Run-time dimensions: ``shape`` with -1 if dynamic, the profile that is run, and the shapes to run.
 
     ``profile``: "none" leaves the profile out. ``further_profiles``: added behind the profile that is run.
     """
@@ -298,7 +298,7 @@ class Case(Model):
 
     @property
     def network_shape(self) -> tuple[int, ...]:
-        """The input shape that the network declares, -1 where it is dynamic."""
+        """The input shape that the network declares, -1 if it is dynamic."""
         return self.dynamic.shape if self.dynamic else self.input.shape
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 QUICK_LATENCY = "quick_latency"
-"""Latencies taken in passing. They judge nothing, so a comparison of verdicts leaves them out."""
+"""Quick latencies. They judge nothing, so a comparison of verdicts leaves them out."""
 
 TARGET_CHECKS = (
     "build",
@@ -37,4 +37,4 @@ DATA_CHECKS = ("committed", "document_ideal", "document_printed", "golden", "sto
 """Checks of the suite's own data."""
 
 RENAMED_CHECKS = {"large": "forward", "ways": "execution_modes"}
-"""Names that checks have in older records and expectations, and their present names."""
+"""Names that checks have in older records and expectations, and their current names."""

@@ -1,4 +1,4 @@
-"""Pauses Python's search for cycles of objects while many are made that stay."""
+"""Pauses Python's cyclic garbage collector while many long-lived objects are made."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ OWN = "own"
 
 
 class Document(NamedTuple):
-    """A document: its title, what of it a claim's ``section`` names, and its URL, empty where it has none."""
+    """A document: its title, what of it a claim's ``section`` names, and its URL, empty if it has none."""
 
     title: str
     section: str

@@ -1,4 +1,4 @@
-"""The fields of a case about what a loaded engine says of itself."""
+"""The fields of a case about what a loaded engine reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trt_conformance.core.types import Format, Ints, Model, _Int
 
 
 class TensorReport(Model):
-    """What an engine says of one of its tensors, under TensorRT's names; -1 in ``shape`` where it is dynamic."""
+    """What an engine reports about one of its tensors, under TensorRT's names; -1 in ``shape`` where it is dynamic."""
 
     format: Format | None = None
     dtype: Literal["FLOAT", "HALF", "BF16", "INT8", "FP8"] | None = None
@@ -20,10 +20,10 @@ class TensorReport(Model):
 
 
 class EngineReport(Model):
-    """What an engine says of itself.
+    """What an engine reports about itself.
 
     ``sparse_eligible``: the builder counts the layer among those eligible for sparse math. ``inspector``: its
-    parameters of the layer are those that the network defines. ``constraints_obeyed``: false where the builder warns
+    parameters of the layer are those that the network defines. ``constraints_obeyed``: false if the builder warns
     that no kernel obeys the precision of a layer.
     """
 

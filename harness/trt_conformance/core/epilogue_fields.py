@@ -54,11 +54,11 @@ ROUNDING: tuple[EpilogueName, ...] = (
     "scale",
     "average_pool",
 )
-"""Operations that round also where their operands are exact."""
+"""Operations that round even if their operands are exact."""
 
 
 class FurtherLayer(Model):
-    """A convolution behind the layer: its kernel, ``(K, C/groups, *window)``, its bias, and its attributes.
+    """A convolution after the layer: its kernel, ``(K, C/groups, *window)``, its bias, and its attributes.
 
     The bias is filled with the seed that follows the kernel's. ``scale``: the kernel passes through Q and DQ of one
     scale, or of one for each output map.

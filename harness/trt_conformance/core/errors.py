@@ -1,7 +1,7 @@
 """The exceptions of the package.
 
     Exception
-    ├── ConformanceError             what the user gave is wrong: one line, no traceback, exit code 2
+    ├── ConformanceError             the user's input is wrong: one line, no traceback, exit code 2
     │   ├── WriteError               a file cannot be written (also an OSError)
     │   ├── CaseFileError            catalog.source: a case file, sweep or claim is invalid
     │   ├── GoldenError              golden.content: a golden is missing, stale, corrupt or different
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class ConformanceError(Exception):
-    """What the user gave is wrong. The message is one line that says what, where, and what to do about it."""
+    """The user's input is wrong. The message is one line that says what, where, and what to do about it."""
 
 
 class WriteError(ConformanceError, OSError):
@@ -73,7 +73,7 @@ class TomlError(ValueError):
 
 
 class JsonError(ValueError):
-    """Text that is not JSON that this project accepts."""
+    """Text that is not JSON, or not in the form that this project accepts."""
 
 
 class CorruptEntry(ValueError):

@@ -95,7 +95,7 @@ def read_regular_file(path: Path, limit: int) -> bytes:
 
 
 def encodable(name: str) -> str:
-    """The name, with characters that the file system's encoding lacks as numbers: ``gr_xf6_xdfe`` in ASCII."""
+    """The name, with numbers for characters that the file system's encoding lacks: ``gr_xf6_xdfe`` in ASCII."""
     encoding = sys.getfilesystemencoding()
     if name.encode(encoding, "replace").decode(encoding) == name:
         return name

@@ -60,7 +60,7 @@ def has_commit(name: str) -> bool | None:
 
 
 def is_same_at(name: str, folder: str) -> bool | None:
-    """Whether a folder of the checkout was at a commit what it is at HEAD; None where Git cannot tell."""
+    """Whether a folder of the checkout is the same at a commit as at HEAD; None if Git cannot tell."""
     try:
         return (
             _git("rev-parse", f"{name}:{folder}") == _git("rev-parse", f"HEAD:{folder}") if has_commit(name) else None
@@ -70,7 +70,7 @@ def is_same_at(name: str, folder: str) -> bool | None:
 
 
 def files_at(name: str, folder: str) -> dict[str, bytes] | None:
-    """The regular files of a folder of the checkout at a commit, by path in it; None where Git cannot tell."""
+    """The regular files of a folder of the checkout at a commit, by path in it; None if Git cannot tell."""
     if not has_commit(name):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Where a line of progress can be redrawn in place."""
+"""Whether a progress line can be redrawn in place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def live_console(stream: TextIO | None) -> Console | None:
-    """The console of a terminal; None where lines cannot be redrawn: of a file, a pipe, a dumb terminal, or in CI."""
+    """The console of a terminal; None if lines cannot be redrawn: of a file, a pipe, a dumb terminal, or in CI."""
     if stream is None or os.environ.get("CI") or not stream.isatty():
         return None
     from rich.console import Console  # only a terminal needs it
@@ -21,7 +21,7 @@ def live_console(stream: TextIO | None) -> Console | None:
 
 
 def line_on(console: Console) -> Live:
-    """A line that is drawn only when it is told to, and leaves nothing behind when it stops."""
+    """A line that is drawn only on request, and removed when it stops."""
     from rich.live import Live
 
     return Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 SHARE = 4
-"""One part of so many of the machine's memory is the default limit."""
+"""The default limit is the machine's memory divided by this."""
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]i?)?b?", re.IGNORECASE)
 _CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -72,7 +72,7 @@ def _physical_of_windows() -> int:
 
 
 def _limit_of(path: Path) -> int | None:
-    """The limit that a control group states; None where there is none."""
+    """The limit that a control group states; None if there is none."""
     try:
         return int(path.read_text(encoding="ascii"))
     except (OSError, ValueError):  # "max" is no limit

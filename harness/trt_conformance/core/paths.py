@@ -23,7 +23,7 @@ RUNS = (ROOT if IS_CHECKOUT else Path.cwd()) / "reports" / "runs"
 
 
 def users_cache() -> Path | None:
-    """The suite's folder in the user's cache folder; None if the system does not know the user's home."""
+    """The suite's folder in the user's cache folder; None if the user's home is unknown."""
     from platformdirs import user_cache_path
 
     try:

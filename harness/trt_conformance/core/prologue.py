@@ -1,4 +1,4 @@
-"""The prologue: what the operations before the layer make of the network's input."""
+"""The prologue: applies the operations before the layer to the network's input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of a case about quantization: Q/DQ pairs, and what is wrong with them where they are to be refused."""
+"""The fields of a case about quantization: Q/DQ pairs, and the errors in pairs that must be refused."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ BuiltWith = Filled | Literal["the same"]
 
 
 class Misrefit(Model):
-    """What is wrong with weights that must be refused; what is not stated is right.
+    """The error in weights that must be refused; unstated properties are correct.
 
     ``layer``: the name of another layer, or the constant with the scale of the input's Q and DQ. ``role``, ``type``:
     under TensorRT's names. ``count``: the number of values.

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from trt_conformance.core.words import choice, counted, shown
 
 MOST_VALUES = 2**20
-"""How many values the repetitions of one tensor may stand for."""
+"""How many values the repetitions of one tensor may expand to."""
 DEPTH = 2
 KEYS = ("times", "values")
 
@@ -20,7 +20,7 @@ KEYS = ("times", "values")
 def write_out(given: Any) -> Any:
     """Replace each table ``{ times = n, values = [...] }`` of a list by its values, n times over.
 
-    What is no list is returned as it is.
+    A value that is not a list is returned unchanged.
 
     Raises:
         ValueError: a table is not of this form, or the list would have more than `MOST_VALUES` values.

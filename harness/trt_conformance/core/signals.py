@@ -1,4 +1,4 @@
-"""Defers Ctrl-C and SIGTERM where half a step would be worse than a late end."""
+"""Defers Ctrl-C and SIGTERM during steps that must not be interrupted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import FrameType
 def uninterrupted() -> Iterator[None]:
     """Defer SIGINT and SIGTERM to the end of the block.
 
-    Python handles signals in the main thread alone: in other threads nothing changes.
+    Python handles signals only in the main thread: in other threads nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -8,7 +8,7 @@ from trt_conformance.core.flavors import FLAVORS
 
 
 class TargetName(NamedTuple):
-    """A target's name in parts. ``version`` and ``gpu`` are empty where the name does not state them.
+    """A target's name in parts. ``version`` and ``gpu`` are empty if the name does not state them.
 
     Patterns of names (``tensorrt-*``) have the same parts.
     """

@@ -34,7 +34,7 @@ NUMPY_TYPE: dict[DataType, np.dtype[Any]] = {
 
 
 def representable(values: Float64, case: Case) -> NDArray[np.bool_]:
-    """Where the case's type holds a value exactly."""
+    """Whether the case's type represents each value exactly."""
     with np.errstate(over="ignore"):
         return np.asarray(values.astype(NUMPY_TYPE[case.data_type]).astype(np.float64) == values)
 
@@ -66,12 +66,12 @@ def content_of(spec: TensorSpec | BiasSpec, shape: Sequence[int]) -> Float64:
 
 
 def exponents_of(spec: TensorSpec | BiasSpec) -> tuple[int, int]:
-    """Return the exponents of a fill of octaves; those of 1 where it has none."""
+    """Return the exponents of a fill of octaves; those of 1 if it has none."""
     return (spec.exponents if isinstance(spec, TensorSpec) else None) or (0, 0)
 
 
 def parameters(case: Case) -> Parameters:
-    """Return the kernel and the bias of a case. Raises ConformanceError where a value overflows its type."""
+    """Return the kernel and the bias of a case. Raises ConformanceError if a value overflows its type."""
     bias = None
     if case.bias != "none":
         maps = case.kernel.shape[:1]
@@ -139,13 +139,13 @@ def runtime_feeds(case: Case) -> dict[str, Array]:
 
 
 def addend_of(case: Case) -> Array | None:
-    """Return the second input of the network, None where it has none. Raises ConformanceError as `parameters` does."""
+    """Return the second input of the network, None if it has none. Raises ConformanceError as `parameters` does."""
     spec = case.addend
     return None if spec is None else _rounded(case, ADDEND, content_of(spec, spec.shape))
 
 
 def further_weights(data_type: DataType, layer: FurtherLayer) -> Parameters:
-    """Return the kernel and the bias of a layer behind the case's, rounded to a type; a fill has no value beyond it."""
+    """Return the kernel and the bias of a layer after the case's, rounded to a type; a fill has no value beyond it."""
     dtype = NUMPY_TYPE[data_type]
     kernel = content(layer.shape, layer.fill, None, layer.seed).astype(dtype)
     bias = None if layer.bias is None else content(layer.shape[:1], layer.bias, None, layer.seed + 1).astype(dtype)

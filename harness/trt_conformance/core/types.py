@@ -13,7 +13,7 @@ Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8", "fp8"]
 DataType = Literal["float32", "float16", "bfloat16", "int8", "float8", "uint8"]
 Tier = Literal["smoke", "ci", "nightly"]
 GoldenKind = Literal["tensors", "hash", "computed"]
-"""How an expected output is kept: stored, as a hash with which the computed one is compared, or not at all."""
+"""How an expected output is stored: as tensors, as a hash with which the computed output is compared, or not at all."""
 PaddingMode = Literal[
     "EXPLICIT_ROUND_DOWN",
     "EXPLICIT_ROUND_UP",
@@ -139,11 +139,11 @@ one call, by the host's clock.
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 Cold = Literal["all", "weights"]
-"""What is not in the GPU's caches when a sample begins; weights: the input is, as behind another layer of a network."""
+"""What is not in the GPU's caches when a sample begins; weights: the input is cached, as after another layer."""
 COLDS: tuple[Cold, ...] = get_args(Cold)
 
 Effort = Literal["quick", "full"]
-"""How long a latency is measured: quick, about 10 ms in passing; full, until its median is precise."""
+"""How long a latency is measured: quick, about 10 ms; full, until its median is precise."""
 
 LatencyChoice = Literal["off", "quick", "full"]
 """Which latencies a run takes: none, a quick one of every case, or a full one of each timed case."""

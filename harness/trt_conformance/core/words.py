@@ -10,7 +10,7 @@ from typing import Any
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean "x"?``, or an empty text where no known word is similar."""
+    """Return ``; did you mean "x"?``, or an empty text if no known word is similar."""
     found = get_close_matches(word, list(known), n=1)
     return f'; did you mean "{found[0]}"?' if found else ""
 

@@ -1,1 +1,1 @@
-"""Searches for faults that no case states: draws cases, judges them, and makes the ones that fail small."""
+"""Searches for faults that no case covers: draws cases, judges them, and shrinks those that fail."""

@@ -40,7 +40,7 @@ def case_text(case: Case, fields: Mapping[str, Any], doc: str, source: str) -> s
 
 
 def write_case_file(path: Path, text: str) -> None:
-    """Write a case file, whole or not at all. Raises WriteError."""
+    """Write a case file, completely or not at all. Raises WriteError."""
     with replacing(path, parents=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

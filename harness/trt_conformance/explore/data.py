@@ -1,4 +1,4 @@
-"""The tensors of a drawn layer: fills, the bias and scales, chosen so that every wrong element shows."""
+"""The tensors of a drawn layer: fills, the bias and scales, chosen so that every wrong element is detected."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from trt_conformance.explore.layer import DrawnLayer
 
 FEW_MAPS = 8
-"""Biases of so many maps are written out, none of them 0."""
+"""Biases of up to this many maps are written out, none of them 0."""
 FEW_WEIGHTS = 64
-"""So few weights are of a wide range in FP32, so that hardly two maps are equal, and no weight is 0."""
+"""Up to this many weights have a wide range in FP32, so that maps are rarely equal, and no weight is 0."""
 WIDE_TERMS = 1000
-"""Sums of so many products of the integers of int8 are exact in float32."""
+"""Sums of up to this many products of int8 integers are exact in float32."""
 UNIFORM: Fill = "uniform_20_bits"
 
 

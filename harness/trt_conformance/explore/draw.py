@@ -1,4 +1,4 @@
-"""Draws layers whose numbers lie at the edges where the branches of GPU kernels lie.
+"""Draws layers whose numbers are at the edges where GPU kernels branch.
 
 A small layer is drawn, and then one to four themes push some of its choices to an edge, as far as the budget of
 products and elements allows. A draw depends on the seed and its number alone, so that a search can be resumed and
@@ -21,7 +21,7 @@ from trt_conformance.explore.themes import THEMES
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 FOCUSES = (*PRECISIONS, *THEMES)
 BUDGETS, SHARES = (SMALL, MEDIUM, LARGE), (75, 23, 2)
-"""Which percentage of the draws has which budget; those of the theme ``limits`` may be large."""
+"""The percentage of draws with each budget; those of the theme ``limits`` may be large."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ LARGE = Budget(40_000_000, 6_000_000, 70_000)
 
 
 class Drawing:
-    """A layer while it is drawn. A change that leaves the budget is not made."""
+    """A layer while it is drawn. A change that exceeds the budget is not made."""
 
     def __init__(self, rng: random.Random, budget: Budget, layer: DrawnLayer) -> None:
         self.rng, self.budget, self.layer = rng, budget, layer

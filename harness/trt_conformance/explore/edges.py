@@ -1,4 +1,4 @@
-"""Which ranges between edges the draws of a search have reached, so that one sees what it never tried."""
+"""Which ranges between edges the draws of a search have reached, to show what it never tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds: faults that the search made small, each with its cause and its case file."""
+"""Finds: faults that the search has shrunk, each with its cause and its case file."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from trt_conformance.explore.shrink import COUNTS
 from trt_conformance.results.causes import cause, reason, way
 
 SHRUNK_AGAIN = 2
-"""So many draws that a find seems to explain are made small, too: their smallest layer may have another cause."""
+"""The first draws that a find seems to explain are shrunk too: their smallest layer may have another cause."""
 
 
 OF_DATA = {"size", "content"}
-"""Choices that a smallest layer may have only because a smaller one would prove little."""
+"""Choices that a smallest layer may have only because a smaller layer would prove little."""
 
 
 @dataclass
 class Find:
-    """A fault with a cause of its own: the smallest layer that has it, its case, its verdict, and what led to it.
+    """A fault with a new cause: the smallest layer that has it, its case, its verdict, and what led to it.
 
     ``seen`` counts the draws that it explains, and ``faults`` are those of its case file, if it has any.
     """
@@ -86,7 +86,7 @@ class Finds:
 
 
 def needs(smallest: DrawnLayer, layer: DrawnLayer) -> bool:
-    """Whether a layer has all that is not simple in another one: as large numbers, and the same choices."""
+    """Whether a layer has all that is not simple in another: numbers as large, and the same choices."""
     if layer.rank < smallest.rank:
         return False
     smallest = smallest.of_rank(layer.rank)
@@ -106,7 +106,7 @@ def needs(smallest: DrawnLayer, layer: DrawnLayer) -> bool:
 
 
 def without(smallest: DrawnLayer, layer: DrawnLayer) -> DrawnLayer | None:
-    """The layer with the simplest value of whatever another one needs; None where nothing is left of it."""
+    """The layer with the simplest value of everything that another one needs; None if nothing is left of it."""
     plain = DrawnLayer().of_rank(layer.rank)
     wanted = sorted(differing(smallest.of_rank(layer.rank)).keys() - OF_DATA - {"seed"})
     if not wanted:

@@ -1,4 +1,4 @@
-"""Judges a drawn case by the checks that the suite's own cases have, until one of them finds a fault."""
+"""Judges a drawn case by the checks of the suite's own cases, until one of them finds a fault."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ Known = Callable[[Verdict, Case], Verdict]
 COMPUTED = ("pass", "fallback")
 """The statuses after which a case's further checks of values are run."""
 REPEATS: tuple[tuple[float, int], ...] = ((200_000, 17), (3_000_000, 6), (math.inf, 3))
-"""Up to how many products a case is run how often."""
+"""How often a case is run, by its number of products."""
 RELATED_EVERY = 3
-"""One in so many cases has its relation checked where engines are built, since each step of it is a build."""
+"""If engines are built, one in this many cases has its relation checked, because each step of it is a build."""
 RELATED_ELEMENTS = 20_000
-"""Relations are checked where no tensor has more elements, since each step has a reference of its own."""
+"""Relations are checked if no tensor has more elements, because each step needs its own reference."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def repeats(case: Case) -> int:
 
 
 def summary(verdicts: list[Verdict]) -> Verdict:
-    """The one verdict that a record keeps of a draw: the fault, else what says most about the case."""
+    """The verdict that a record has of a draw: the fault, else the most informative verdict."""
     fault = next((verdict for verdict in verdicts if verdict.is_fault and not verdict.known), None)
     ran = [verdict for verdict in verdicts if verdict.status in COMPUTED]
     named = {verdict.check: verdict for verdict in ran}

@@ -111,7 +111,7 @@ class DrawnLayer:
         return replace(self, **(deeper if rank > self.rank else flatter))
 
     def output_shape(self) -> Sizes:
-        """The shape of the layer's output. Raises InvalidConvolution where the window does not fit."""
+        """The shape of the layer's output. Raises InvalidConvolution if the window does not fit."""
         axes = [resolve_axis(n, f, s, pre, post, d, self.mode) for n, f, s, d, pre, post in self.axes()]
         return (*self.input_shape[: self.leading + 1], self.groups * self.maps, *(axis.size for axis in axes))
 
@@ -283,7 +283,7 @@ def differing(layer: DrawnLayer) -> dict[str, Any]:
 
 
 def layer_of(case: Case) -> DrawnLayer:
-    """The layer of a case, as far as a layer can say it: its data are drawn anew."""
+    """The layer of a case, as far as a layer can express it, with newly drawn data."""
     attributes, shape = case.attributes, case.input.shape
     rank, groups = case.spatial_rank, attributes.groups
     quantize, dynamic = case.quantize, case.dynamic

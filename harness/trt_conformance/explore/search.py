@@ -1,4 +1,4 @@
-"""The search: draws layers, judges them, makes small what fails, and keeps what has a cause of its own."""
+"""The search: draws layers, judges them, shrinks those that fail, and keeps each new cause."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from trt_conformance.targets.protocols import Target
 FOLDER = "finds"
 """The folder of the case files, in that of the record."""
 HUNG = "TargetHung: "
-"""What the message of a call begins with that took too long."""
+"""How the message of a call that took too long begins."""
 LEAST_S = 5.0
-"""A fault that is found when the time is nearly up is made small for so long all the same."""
+"""A fault that is found when the time is nearly up is shrunk for at least this time."""
 KEPT_FIGURES = ("fraction", "bound_for", "ran_in", "kernel", "arithmetic", "relation", "engine", "build_s")
 """The figures of a draw that a record keeps; a find keeps all of its."""
 
 
 @dataclass(frozen=True)
 class DrawOutcome:
-    """What a draw gave: its verdict, and the find that it led to, where that is a new one."""
+    """The outcome of a draw: its verdict, and the find that it led to, if that is new."""
 
     number: int
     layer: DrawnLayer
@@ -113,15 +113,15 @@ class Search:
     def tried(
         self, target: Target, number: int, remaining: Callable[[], float] = lambda: math.inf
     ) -> DrawOutcome | None:
-        """Judge one draw, and make a fault small.
+        """Judge one draw, and shrink a fault.
 
         Args:
             target: the target.
             number: of the draw.
-            remaining: gives the seconds until the time is up. A fault is made small for so long, or a few seconds.
+            remaining: gives the seconds until the time is up. A fault is shrunk for that long, or a few seconds.
 
         Returns:
-            None for a call that was ended because the time was up: it would not have hung, perhaps.
+            None for a call that was ended because the time was up: it may not have hung.
         """
         layer = self._draws.layer(number)
         verdict = summary(self._judge(target, layer.case(draw_id(self._draws.seed, number)), number))
@@ -133,7 +133,7 @@ class Search:
         return DrawOutcome(number, layer, _short(verdict), find)
 
     def _found(self, target: Target, number: int, layer: DrawnLayer, verdict: Verdict, seconds: float) -> Find | None:
-        """The find that a fault leads to; None where an earlier one explains it."""
+        """The find that a fault leads to; None if an earlier one explains it."""
         attempt = self._attempt(target, number, verdict)
         for known in self.finds.like(layer, verdict):
             rest = without(known.layer, layer)

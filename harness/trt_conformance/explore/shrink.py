@@ -17,7 +17,7 @@ from trt_conformance.explore.layer import DrawnLayer, differing, fitted
 from trt_conformance.results.causes import way
 
 Try = Callable[[Case], Verdict | None]
-"""Runs the check that failed on another case; None where it does not apply."""
+"""Runs the check that failed on another case; None if it does not apply."""
 
 TRIES, SECONDS = 400, 60.0
 """The budget for one fault: how many layers are tried, and for how long."""

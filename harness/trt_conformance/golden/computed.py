@@ -7,7 +7,7 @@ from trt_conformance.numerics.reference.result import Result, reference
 
 
 def computed_reference(case: Case, index: int) -> Result:
-    """The reference of a case's run, computed; the last one is kept for further checks and precisions."""
+    """The reference of a case's run, computed; the last one is cached for further checks and precisions."""
     key = (case.data_hash(), index)
     if key not in _LAST:
         _LAST.clear()
@@ -16,7 +16,7 @@ def computed_reference(case: Case, index: int) -> Result:
 
 
 def forget() -> None:
-    """Release the reference that was kept, for a case that needs the memory."""
+    """Release the cached reference, for a case that needs the memory."""
     _LAST.clear()
 
 

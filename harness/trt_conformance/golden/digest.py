@@ -46,7 +46,7 @@ def digest(case: Case, run_index: int, result: Result, like: str = "") -> Digest
         case: the case.
         run_index: which of its run shapes gave the result.
         result: what `reference` gave.
-        like: a stored hash of the same output, whose multiple is taken where it is one that could have been chosen.
+        like: a stored hash of the same output, whose multiple is used again if it could have been chosen.
 
     Raises:
         GoldenError: a value is not finite, or some value is near the middle whatever the multiple.

@@ -1,4 +1,4 @@
-"""The reference of a case, whichever way its golden is kept."""
+"""The reference of a case, read or computed, depending on how its golden is stored."""
 
 from __future__ import annotations
 

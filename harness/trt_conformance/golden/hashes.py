@@ -170,7 +170,7 @@ class HashFile:
 
 
 def hash_files(catalog: Catalog) -> dict[str, HashFile]:
-    """The files of hashes that a catalog calls for, each with its cases."""
+    """The files of hashes that a catalog needs, each with its cases."""
     found = {
         f"sweeps/{expanded.sweep.name}.tsv": HashFile(expanded.sweep.file, set(expanded.ids))
         for expanded in catalog.sweeps
@@ -210,7 +210,7 @@ def entry_fault(case: Case, entry: HashEntry, recompute: bool) -> GoldenFault | 
 
 
 def _stored(entry: HashEntry | None, run_index: int) -> str:
-    """The stored hash of a run; empty where there is none."""
+    """The stored hash of a run; empty if there is none."""
     return "" if entry is None or run_index >= len(entry.outputs) else entry.outputs[run_index]
 
 

@@ -1,4 +1,4 @@
-"""One writer of a store at a time, and clear errors where the disk refuses to write."""
+"""One writer of a store at a time, and clear errors if the disk refuses to write."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Notify = Callable[[str], None]
 
 
 def ignore(message: str) -> None:
-    """Discard a message: for callers that show none."""
+    """Discard a message, for callers that show no messages."""
 
 
 class ReadOnlyStore(ConformanceError):
-    """The store cannot be locked, since its folder cannot be written."""
+    """The store cannot be locked, because its folder cannot be written."""
 
 
 @contextmanager
 def locked(root: Path, notify: Notify = ignore) -> Iterator[None]:
-    """Keep other processes from writing the store at ``root`` until the block ends, waiting for those that do.
+    """Keep other processes from writing the store at ``root`` until the block ends; wait for those that are writing.
 
     Raises:
         ReadOnlyStore: the folder cannot be written.

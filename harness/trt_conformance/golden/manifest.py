@@ -60,7 +60,7 @@ def lines_of(file: str, lines: Mapping[str, str]) -> Entries:
 
 
 def listed_hash(file: str, lines: Mapping[str, str]) -> str:
-    """The SHA-256 that the manifest lists for a file; empty where it does not list the file, which no file has."""
+    """The SHA-256 that the manifest lists for a file; empty if it does not list the file; no file has an empty hash."""
     return lines.get(file, "").removeprefix("file ")
 
 

@@ -1,4 +1,4 @@
-"""Stores what a target gave, to compare later versions with. An observed golden is never an expected value."""
+"""Stores the outputs of a target, for comparison with later versions. An observed golden is never an expected value."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write_observed(
     root: Path | None = None,
     notify: Notify = ignore,
 ) -> bool:
-    """Store what a target gave for one run of a case, and list it in the manifest.
+    """Store a target's outputs for one run of a case, and list them in the manifest.
 
     Other goldens of the file stay. Other runs of the same case stay too, unless the case's data changed.
     ``root`` is the store; by default that of the case's folder. ``notify`` is called with a message if another

@@ -1,4 +1,4 @@
-"""Which goldens the cases call for, where each lies, and what it holds."""
+"""Which goldens the cases need, where each is stored, and what it contains."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Golden:
 
 
 def plan(cases: Iterable[Case]) -> dict[str, dict[str, Golden]]:
-    """The goldens that cases call for, by file (``reference/convolution/stride_nd.h5``) and group.
+    """The goldens that cases need, by file (``reference/convolution/stride_nd.h5``) and group.
 
     Raises:
         GoldenError: two cases would share a golden but differ in what it holds.
@@ -89,7 +89,7 @@ def plan(cases: Iterable[Case]) -> dict[str, dict[str, Golden]]:
 
 
 def sources_of(case: Case) -> tuple[Source, ...]:
-    """Which goldens a case has here: a reference if it is kept as tensors, and printed values."""
+    """The goldens that a case has in golden files: a reference if it is stored as tensors, and printed values."""
     kind = golden_kind(case)
     if kind is None or case.tier is not None:
         return ()
@@ -99,7 +99,7 @@ def sources_of(case: Case) -> tuple[Source, ...]:
 
 
 def provenance(case: Case, generator: str) -> dict[str, Attribute]:
-    """What every golden says of its origin."""
+    """What every golden states about its origin."""
     return {
         "schema_version": SCHEMA_VERSION,
         "case": case.base_id,

@@ -1,7 +1,7 @@
 """Reads a case's goldens: the values that the suite compares with.
 
-The manifest judges first. A golden is read only if the manifest lists it for the case's present data, in the types and
-shapes that the case calls for, and if the file is the one listed.
+The manifest judges first. A golden is read only if the manifest lists it for the case's current data, in the types and
+shapes that the case needs, and if the file is the one listed.
 """
 
 from __future__ import annotations

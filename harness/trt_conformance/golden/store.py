@@ -1,4 +1,4 @@
-"""Golden files: HDF5, read and written whole, the same bytes for the same content.
+"""Golden files: HDF5, read and written completely, with the same bytes for the same content.
 
 A file begins with a user block, which HDF5 leaves to its users: one line of text with the SHA-256 and the size of all
 that follows. It finds accidents: a file that was truncated, edited, or replaced by something else. Whether the file is
@@ -61,7 +61,7 @@ def read_golden_file(
     Args:
         path: The file. Anything but a regular file is refused.
         kind: The kind that the file has to declare: documented, reference or observed/TARGET; None for any.
-        sha256: The SHA-256 that the manifest lists for the file, empty if it does not list the file; None where no
+        sha256: The SHA-256 that the manifest lists for the file, empty if it does not list the file; None if no
             manifest is at hand.
         types: The type and shape that each dataset has to declare, by path: ``float32[1,1,6,9]``.
 
@@ -271,7 +271,7 @@ def _read_chunks(declared: DeclaredDataset, chunk: tuple[int, ...], array: Array
 
 
 def _unpack(data: bytes, size: int, declared: DeclaredDataset, skipped: int) -> bytes | None:
-    """Undo the filters of a chunk in reverse order; None where the result does not have ``size`` bytes."""
+    """Undo the filters of a chunk in reverse order; None if the result does not have ``size`` bytes."""
     for index, number in reversed(list(enumerate(declared.filters))):
         if skipped >> index & 1:
             continue

@@ -1,4 +1,4 @@
-"""The SHA-256 of every file of a store: what a record says it compared with, and what an archive is checked by."""
+"""The SHA-256 of every file of a store: recorded in a run's record, and checked when an archive is unpacked."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def short_sums_of(content: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def short_sums(root: Path) -> dict[str, str]:
-    """The first digits of each sum, as a record has them; nothing where there is no store that can be read."""
+    """The first digits of each sum, as a record has them; nothing if there is no store that can be read."""
     try:
         return {file: digest[:DIGITS] for file, digest in golden_sums(root).items()}
     except ConformanceError:

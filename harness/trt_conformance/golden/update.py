@@ -1,4 +1,4 @@
-"""Writes the goldens that the cases call for, and reports beforehand what that would change."""
+"""Writes the goldens that the cases need, and reports beforehand what that would change."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def update(
 ) -> list[GoldenChange]:
     """Bring the documented and reference goldens of the given cases of the catalog, by default all, up to date.
 
-    A golden that is right stays as it is, to the byte. A file that is not the one the manifest lists is not read: all
+    The bytes of a correct golden do not change. A file that is not the one the manifest lists is not read: all
     its goldens are written again. If the manifest itself cannot be read, every golden is checked and listed again.
     Goldens that no case uses are removed only if no cases are given. Each file is written whole or not at all, the
     manifest last. Observed goldens are not touched. Other processes that update the same store wait; ``notify`` is

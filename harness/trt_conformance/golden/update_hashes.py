@@ -1,4 +1,4 @@
-"""Brings the goldens that are hashes up to date."""
+"""Updates the goldens that are hashes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def update_hashes(catalog: Catalog, chosen: set[str] | None, root: Path, write: 
 
 
 def _all(catalog: Catalog, needed: hashes.HashFile) -> dict[str, Case]:
-    """The cases of a file that is written anew: those that the catalog has, and the generated ones that it can make."""
+    """The cases of a file that is rewritten: those that the catalog has, and the generated ones that it can make."""
     made = {case_id: catalog.find(case_id) for case_id in sorted(needed.ids - needed.cases.keys())}
     return needed.cases | {case_id: case for case_id, case in made.items() if case is not None}
 

@@ -73,8 +73,8 @@ def verify(
         catalog: the cases of one folder.
         root: the store; by default that of the folder.
         cases: those whose goldens to check; by default all, and that there are no others.
-        recompute_hashed: compute the outputs of which a hash is stored. Running such a case checks them too.
-        show: is told how far this is, often.
+        recompute_hashed: recompute the outputs that are stored as hashes. Running such a case checks them too.
+        show: called often, with the progress.
 
     Raises:
         GoldenError: two cases would share a golden but differ in its content.

@@ -71,7 +71,7 @@ def scaled_by_map(case: Case) -> bool:
 
 
 def between(dtype: str) -> Condition:
-    """Whether Q and DQ stand between tensors of this type."""
+    """Whether Q and DQ are between tensors of this type."""
     return lambda case: case.quantize is not None and case.quantize.between == dtype
 
 

@@ -128,7 +128,7 @@ class _Search:
         return self._wrong.shape == self._result.output.shape and self._wrong.ndim == self._case.spatial_rank + 2
 
     def is_right(self, images: slice) -> bool:
-        """Whether these images are right but for rounding, of a size that is typical of the largest element."""
+        """Whether these images are right except for rounding, of a size that is typical of the largest element."""
         right = self._output(UNMUTATED, images)
         found = self._wrong[images]
         if right is None or right.shape != found.shape:
@@ -166,7 +166,7 @@ class _Search:
         return float(np.abs(output).max(initial=start, where=np.isfinite(output)))
 
     def _output(self, mutant: Mutant, images: slice) -> Float64 | None:
-        """A mutant's output of these images; None where it raises, or costs more than is left."""
+        """A mutant's output of these images; None if it raises, or costs more than is left."""
         known = f"{images}"
         if mutant is UNMUTATED and known in self._right:
             return self._right[known]
@@ -196,7 +196,7 @@ def _close(output: Float64, found: Float64, allowed: Float64 | float) -> bool:
 
 
 def _distance(a: Float64, b: Float64) -> Float64:
-    """|a - b|: 0 where both are the same infinity or both NaN, infinite where only one is finite."""
+    """|a - b|: 0 if both are the same infinity or both NaN, infinite if only one is finite."""
     with np.errstate(invalid="ignore"):
         same = (a == b) | (np.isnan(a) & np.isnan(b))
         return np.where(same, 0.0, np.nan_to_num(np.abs(a - b), nan=np.inf, posinf=np.inf))

@@ -1,4 +1,4 @@
-"""A mutant: the correct convolution in stages, of which one or more are replaced by wrong ones."""
+"""A mutant: the correct convolution in stages, with one or more stages replaced by wrong ones."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ class MutantTarget(NumpyTarget):
         self.name = f"mutant-{mutant.name}"
 
     def supports(self, case: Case) -> str | None:
-        """As the numpy target, except that a mutant stands for TensorRT where engines are refitted or layers typed."""
+        """Like the numpy target, except that a mutant acts as TensorRT for refitted engines and typed layers."""
         plain = case.refit is None and (case.quantize is None or case.quantize.dynamic_range is None)
         return super().supports(case if plain else as_built(case))
 

@@ -39,7 +39,7 @@ def changed(op: str, /, **fields: Any) -> Network:
 
 
 def replaced(op: EpilogueName, other: EpilogueName) -> Network:
-    """Compute another operation in place of one."""
+    """Compute another operation instead of one."""
     return changed(op, op=other)
 
 
@@ -86,7 +86,7 @@ CONFUSED: tuple[tuple[EpilogueName, EpilogueName], ...] = (
     ("max", "min"),
     ("min", "add"),
 )
-"""Operations, and what they are taken for."""
+"""Operations, and those that they are mistaken for."""
 
 
 def joined(how: Callable[[Array], Array]) -> Network:
@@ -101,7 +101,7 @@ def joined(how: Callable[[Array], Array]) -> Network:
 
 
 def requantized(how: Callable[[Float64, Float64, Grid], Float64]) -> Network:
-    """Replace the Q and DQ behind the layer by a function of what they read and their scale."""
+    """Replace the Q and DQ after the layer by a function of their input and their scale."""
 
     def apply_requantized(case: Case, y: Array, x: Array) -> Array:
         for step in case.epilogue:
@@ -130,7 +130,7 @@ def further(change: Callable[[FurtherLayer], FurtherLayer | None]) -> Network:
 
 
 def convolved(how: Callable[[Array], Array]) -> Network:
-    """Misread the kernel of each further layer: convolve what it reads, and its output, as if it had been changed."""
+    """Misread the kernel of each further layer: convolve its input, and its output, as if it had been changed."""
 
     def apply_convolved(case: Case, y: Array, x: Array) -> Array:
         for step in case.epilogue:

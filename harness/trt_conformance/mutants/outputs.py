@@ -266,4 +266,4 @@ _ALL: tuple[Mutant, ...] = (
 
 _SYMPTOMS = ("_zero", "_unwritten", "columns_in_vectors_of_4", "columns_in_vectors_of_8", "images_all_first")
 MUTANTS: tuple[Mutant, ...] = tuple(replace(mutant, symptom=mutant.name.endswith(_SYMPTOMS)) for mutant in _ALL)
-"""Those that leave a part of the output zero or unwritten are symptoms: many faults have them."""
+"""Mutants that leave a part of the output zero or unwritten are symptoms: many faults look like that."""

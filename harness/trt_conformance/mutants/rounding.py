@@ -1,4 +1,4 @@
-"""Mutants that round otherwise than to nearest, within the bound of most cases.
+"""Mutants that do not round to nearest, but stay within the bound of most cases.
 
 Sums are computed in float64, in which each addition of a float32 number and a product of two is exact or nearly so, and
 rounded to the accumulator's 24 bits after each term.
@@ -49,13 +49,13 @@ CUTS: dict[str, tuple[Cut, str]] = {
 
 
 def to_bits(values: Array, bits: int, cut: Cut) -> Float64:
-    """Values rounded to so many significant bits, in float64. Subnormal numbers keep as many."""
+    """Values rounded to this many significant bits, in float64. Subnormal numbers keep as many."""
     mantissa, exponent = np.frexp(values.astype(np.float64))
     return np.asarray(np.ldexp(cut(np.ldexp(mantissa, bits)), exponent - bits))
 
 
 def without_sticky_bits(total: Float64, product: Float64) -> Float64:
-    """Add as hardware does that drops what is shifted below its guard bits before it rounds to nearest."""
+    """Add like hardware that drops the bits below its guard bits before it rounds to nearest."""
     exponent = np.frexp(np.maximum(np.abs(total), np.abs(product)))[1]
     unit = np.ldexp(1.0, exponent - FLOAT32_BITS - GUARD_BITS)
     return to_bits((np.trunc(total / unit) + np.trunc(product / unit)) * unit, FLOAT32_BITS, np.rint)
@@ -124,12 +124,12 @@ def _in_tf32(values: Array) -> Array:
 
 
 def bias_in_tf32(y: Array, bias: Array, case: Case) -> Array:
-    """Add a bias that was rounded as an operand is."""
+    """Add a bias that was rounded like an operand."""
     return np.asarray(y + per_map(_in_tf32(bias), case))
 
 
 def flushed(precision: Precision) -> Callable[[Array], Array]:
-    """A function that makes 0 of numbers below the normal range."""
+    """A function that flushes subnormal numbers to 0."""
     return lambda values: np.where(
         np.abs(values.astype(np.float64)) < SMALLEST_NORMAL[precision], np.zeros_like(values), values
     )

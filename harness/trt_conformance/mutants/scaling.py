@@ -1,4 +1,4 @@
-"""Mutants of Q and DQ that are not alike: on one operand alone, and of two scales."""
+"""Mutants of Q and DQ on only one operand, and of Q and DQ with different scales."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def by_one_scale(given: Quantize) -> Quantize:
 
 
 def by_the_scale_of_dq(given: Quantize) -> Quantize:
-    """Q divides by what DQ multiplies by."""
+    """Q divides by the scale of DQ."""
     scales = {"input": given.dequantize.input or given.input, "kernel": given.dequantize.kernel or given.kernel}
     return given.model_copy(update=scales | {"dequantize": Dequantize()})
 

@@ -61,7 +61,7 @@ def score(
 
 
 def small(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """The cases that are cheap to compute. Every mutant runs on them, and large cases would not show more."""
+    """The cases that are cheap to compute. Every mutant runs on them; large cases would not find more."""
     return tuple(case for case in cases if case.reject is not None or _is_small(case))
 
 

@@ -1,1 +1,1 @@
-"""What a right convolution gives, how far arithmetic may lie from it, and the comparator."""
+"""What a correct convolution gives, how far correct arithmetic may be from it, and the comparison."""

@@ -21,7 +21,7 @@ FORMATS = {"float64": (53, -1021), "float32": (24, -125), "float16": (11, -13), 
 class Comparison:
     """The figures of one comparison. The worst element is the one whose error is the largest fraction of its bound.
 
-    ``fraction`` is |error| / bound of that element: infinite where the bound is 0 and the error is not, or where either
+    ``fraction`` is |error| / bound of that element: infinite if the bound is 0 and the error is not, or where either
     is not finite. ``ulp`` is the error in units in the last place of the output type. ``where`` describes the pattern
     of the mismatches.
     """
@@ -76,7 +76,7 @@ def compare(actual: Array, expected: Float64, bound: Float64) -> Comparison:
 
 
 class Tally:
-    """A comparison that is made piece by piece. It comes out the same however the output is cut."""
+    """A comparison that is made piece by piece. The result does not depend on how the output is cut."""
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """``shape`` and ``dtype`` are those of the whole output."""

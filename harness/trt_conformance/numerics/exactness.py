@@ -1,4 +1,4 @@
-"""Verifies that an exact case rounds nothing, so that no implementation is allowed an error."""
+"""Verifies that the sums of an exact case are exact, so that no implementation may have an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trt_conformance.numerics.reference.result import reference
 
 
 def inexact(case: Case) -> str | None:
-    """Describe where correct arithmetic may round in some run of a case; None where it is exact throughout."""
+    """Describe where correct arithmetic may round in some run of a case; None if it is exact throughout."""
     for shape in case.run_shapes:
         for name, given, read in _tensors(case, shape):
             rounded = given[read.astype(np.float64) != given]

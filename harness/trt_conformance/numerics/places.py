@@ -68,7 +68,7 @@ class Pattern:
             np.logical_or(hit, more, out=hit)
 
     def text(self) -> str:
-        """Describe the wrong elements where that hints at a cause; else return an empty text."""
+        """Describe the wrong elements if that hints at a cause; else return an empty text."""
         where = self._region() if self._count > 1 else ""  # a single element is in some row by chance
         if not self._odd:
             return where

@@ -19,17 +19,17 @@ from trt_conformance.numerics.bounds.transforms import LARGEST_TILE
 from trt_conformance.numerics.reference.shape import layer_output
 
 TIMES = 2
-"""A plan over so many times its weights is a finding."""
+"""A plan larger than this multiple of its weights is a finding."""
 VECTOR = max(layout.vector for layout in LAYOUTS.values())
 """The most channels that a layout of TensorRT pads to."""
 CONSTANT_BYTES = 512
 """What a constant may take beside its values. TensorRT-RTX 1.7.1 takes up to 380 bytes for a kernel with its bias."""
 CONSTANTS_OF_EPILOGUE = 3
-"""The most constants that an operation behind the layer has: scale, shift and power."""
+"""The most constants that an operation after the layer has: scale, shift and power."""
 CODE_BYTES = 2**20
 """What a plan may have beside weights. Of 1,037 engines of TensorRT-RTX 1.7.1, none has more than 318,436 bytes."""
 PADDED_TO: dict[Precision, int] = {"fp16": 2, "bf16": 2, "int8": 4}
-"""The channels to whose multiple TensorRT-RTX 1.7.1 pads what a convolution reads; none in other precisions."""
+"""TensorRT-RTX 1.7.1 pads the input channels of a convolution to a multiple of this; none in other precisions."""
 PADDED_TO_ON_TURING: dict[Precision, int] = {"fp16": 8, "int8": 4}
 """The same for compute capability 7.5, where the zeros of INT8 are stored in FP32."""
 LEAN_RUNTIME = "VERSION_COMPATIBLE"
@@ -66,7 +66,7 @@ def weights_limit(case: Case, ran_in: Precision | None = None, rests_on: Basis =
 
     Args:
         case: the kernel, the bias and the precision asked for.
-        ran_in: the precision in which the engine runs, where it tells; a wider one has wider weights.
+        ran_in: the precision in which the engine runs, if it reports it; a wider one has wider weights.
         rests_on: what the GPU kernel computes with; Winograd's kernels store transformed weights.
     """
     maps, channels, *window = case.kernel.shape
@@ -82,7 +82,7 @@ def weights_limit(case: Case, ran_in: Precision | None = None, rests_on: Basis =
 
 
 def code_limit(case: Case) -> int | None:
-    """Return the most bytes that a plan may have beside weights; None where it contains a runtime as well."""
+    """Return the most bytes that a plan may have in addition to weights; None if it contains a runtime as well."""
     return None if LEAN_RUNTIME in case.builder.flags else CODE_BYTES
 
 

@@ -74,7 +74,7 @@ def _read(axis: Axis, size: int, window: int) -> int:
 
 
 def floor(work: Work, ceilings: Mapping[str, float]) -> Floor | None:
-    """Return the least time that measured ceilings allow; None where none of them applies to this work.
+    """Return the least time that measured ceilings allow; None if none of them applies to this work.
 
     Args:
         ceilings: ``memory``, in bytes per second of a large copy, read plus written, and FLOP per second by precision.

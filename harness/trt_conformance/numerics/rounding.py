@@ -45,7 +45,7 @@ from trt_conformance.numerics.reference.blocked import convolve
 
 SIGMAS = 4.0
 FEWEST = 256
-"""Elements that an output needs at least, so that a shift of half a standard deviation is 8 of the sum's."""
+"""The least number of elements of an output, so that a shift of half a standard deviation is 8 of the sum's."""
 TF32_BITS = 11
 TYPES: tuple[Precision, ...] = ("fp32", "tf32", "fp16", "bf16")
 """Precisions that have a model. Exact cases judge the quantized ones."""
@@ -75,7 +75,7 @@ class Errors:
 
     @property
     def faults(self) -> list[str]:
-        """What correct rounding does not give."""
+        """The figures that correct rounding does not give, as text."""
         found = []
         if self.size > SIGMAS:
             found.append(f"the errors are larger than those of rounding to nearest: by {self.size:.3g} sigma")
@@ -94,7 +94,7 @@ class Errors:
 
 
 def accumulator(case: Case, rests_on: Basis) -> Accumulator | None:
-    """Return how the GPU kernel's accumulator rounds; None where there is no model: transforms, quantized types."""
+    """Return how the GPU kernel's accumulator rounds; None if there is no model: transforms, quantized types."""
     if case.precision not in TYPES or case.quantize is not None:
         return None
     match rests_on:
@@ -106,7 +106,7 @@ def accumulator(case: Case, rests_on: Basis) -> Accumulator | None:
 
 
 def unsuited(case: Case, outputs: int) -> str | None:
-    """Say why the errors of a case with so many outputs do not tell how a target rounds; None where they do.
+    """Say why the errors of a case with this many outputs do not reveal how a target rounds; None if they do.
 
     What its fills are like is not looked at: the values must be random, in whatever order they are added.
     """
@@ -127,7 +127,7 @@ def unsuited(case: Case, outputs: int) -> str | None:
 
 
 def errors(case: Case, data: CaseData, actual: Array, rests_on: Basis) -> Errors | None:
-    """Return the errors of an output together; None where there is no model.
+    """Return the errors of an output together; None if there is no model.
 
     In TF32 an operand may be read in full, truncated, or rounded to nearest, ties to even or away from 0. The reading
     with the smallest errors is the one that is judged.
@@ -157,7 +157,7 @@ def errors(case: Case, data: CaseData, actual: Array, rests_on: Basis) -> Errors
 
 
 def _readings(case: Case, x: Float64, w: Float64) -> Iterator[tuple[str, Float64, Float64]]:
-    """Yield the operands as the GPU kernel may read them, the likely ways first."""
+    """Yield the operands as the GPU kernel may read them, the likely readings first."""
     if case.precision != "tf32":
         yield "", x, w
         return
@@ -173,7 +173,7 @@ def _readings(case: Case, x: Float64, w: Float64) -> Iterator[tuple[str, Float64
 
 
 def narrowed(values: Float64, way: str, bits: int = TF32_BITS) -> Float64:
-    """Return values of so many significant bits, or ``in full``.
+    """Return values with this many significant bits, or ``in full``.
 
     Args:
         values: float64.

@@ -111,7 +111,7 @@ def placing_error(placements: Sequence[float], weights_stay: bool = False) -> fl
 
 
 def standard_error(x: Float64) -> float:
-    """Return the standard error of the median of a series, in its unit; infinity where the series is too short."""
+    """Return the standard error of the median of a series, in its unit; infinity if the series is too short."""
     return max(error_if_independent(x), error_by_batches(x))
 
 
@@ -127,7 +127,7 @@ def error_if_independent(x: Float64) -> float:
 
 
 def error_by_batches(x: Float64) -> float:
-    """Return the standard error from the medians of batches; infinity where there are fewer samples than batches."""
+    """Return the standard error from the medians of batches; infinity if there are fewer samples than batches."""
     medians = batch_medians(x)
     return float(medians.std(ddof=1)) / math.sqrt(medians.size) if medians.size else math.inf
 
@@ -147,7 +147,7 @@ def batches_of(count: int) -> int:
 
 
 def drift(x: Float64) -> float:
-    """Return the median of the second half over that of the first, minus 1; 0 where it is undefined."""
+    """Return the median of the second half over that of the first, minus 1; 0 if it is undefined."""
     if x.size < 2:
         return 0.0
     first, second = np.median(x[: x.size // 2]), np.median(x[x.size // 2 :])

@@ -39,11 +39,11 @@ _JOINED: dict[EpilogueName, str] = {
 }
 
 ALONE: tuple[EpilogueName, ...] = (*_EXPECTED, "clip", "leaky_relu", "quantize")
-"""Operations whose every element follows from one."""
+"""Elementwise operations with one input."""
 
 
 def followed_lines(case: Case, scaling: ScalingCode | None, strong: bool) -> list[str]:
-    """Put the case's operations behind ``tensor``; ``source`` and ``second`` are the network's inputs.
+    """Add the case's operations after ``tensor``; ``source`` and ``second`` are the network's inputs.
 
     ``scaling`` adds Q and DQ. ``strong``: whether the network is strongly typed.
     """

@@ -1,4 +1,4 @@
-"""What a layer, the builder and a configuration say of themselves, as straight TensorRT code."""
+"""What a layer, the builder and a configuration report, as straight-line TensorRT code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SAID = {
     "num_DLA_cores": "builder.num_DLA_cores",
     "can_run_on_DLA": "said.can_run_on_DLA(layer)",
 }
-"""How what a case states is read where that is no attribute of the layer. ``said`` is a configuration."""
+"""How facts that are not attributes of the layer are read. ``said`` is a configuration."""
 
 WEIGHTS_SAID = [
     "def weights_said(held, given):",

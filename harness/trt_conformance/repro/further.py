@@ -1,4 +1,4 @@
-"""Further layers behind the layer as TensorRT code, and what they compute as NumPy code."""
+"""Further layers after the layer as TensorRT code, and what they compute as NumPy code."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def further_data_lines(case: Case) -> list[str]:
 def further_layer_lines(
     case: Case, n: int, layer: FurtherLayer, scaling: ScalingCode | None, strong: bool
 ) -> list[str]:
-    """Put the further layer with the number ``n`` behind ``tensor``."""
+    """Add the further layer with the number ``n`` after ``tensor``."""
     lines, kernel, name = [], _weights(case, f"kernel_{n}"), f"layer_{n}"
     if layer.scale is not None:
         assert scaling is not None

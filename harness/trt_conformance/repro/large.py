@@ -38,7 +38,7 @@ def large_input_lines(case: Case, shape: Sequence[int]) -> list[str]:
 
 
 def compared_element(verdict: Verdict) -> tuple[tuple[int, ...], float] | None:
-    """The worst element of the recorded failure and its bound; None where the record has none."""
+    """The worst element of the recorded failure and its bound; None if the record has none."""
     figures = verdict.figures
     worst, limit = figures.get("worst"), figures.get("bound")
     return (tuple(worst), float(limit)) if worst and isinstance(limit, float | int) else None
@@ -92,7 +92,7 @@ def compare_element_lines(case: Case, verdict: Verdict, shape: Sequence[int], di
 
 
 def _image_code(case: Case) -> str | None:
-    """What fills an image of the input; None where that depends on the images before it."""
+    """What fills an image of the input; None if that depends on the images before it."""
     fill, shape = case.input.fill, case.input.shape[1:]
     if fill is None or case.input.stored is not None or case.input.values is not None:
         return None

@@ -1,4 +1,4 @@
-"""A case's network and its build as straight TensorRT code, in the order in which the suite makes them."""
+"""A case's network and its build as straight-line TensorRT code, in the order in which the suite makes them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class NetworkCode:
         return lines
 
     def build(self) -> list[str]:
-        """Build a serialized engine, ``plan``; None where TensorRT refuses."""
+        """Build a serialized engine, ``plan``; None if TensorRT refuses."""
         case, failure = self._case, self._failure
         lines = ["config = builder.create_builder_config()"]
         lines.append("config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED")

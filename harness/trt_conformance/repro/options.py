@@ -1,4 +1,4 @@
-"""A case's options of the builder and its optimization profiles as straight TensorRT code."""
+"""A case's options of the builder and its optimization profiles as straight-line TensorRT code."""
 
 from __future__ import annotations
 

@@ -20,13 +20,13 @@ PLAN_LOGGER = [
     "",
     "logger = Logger()",
 ]
-"""A logger that keeps what a build says of the bytes of weights."""
+"""A logger that stores the bytes of weights that a build logs."""
 
 
 def size_lines(failure: Failure) -> list[str]:
-    """Compare what was found too large of ``plan`` with its limit, and count the zeros in it.
+    """Compare the part of ``plan`` that is too large with its limit, and count the zeros in it.
 
-    That is the weights in the plan, or what is beside them; where TensorRT did not tell its weights, the whole plan.
+    This is the weights in the plan, or the rest of it; if TensorRT did not report its weights, the whole plan.
     """
     figures = failure.verdict.figures
     limit, stored = int(figures["weights_limit_bytes"]), figures.get(STORED_WEIGHTS)

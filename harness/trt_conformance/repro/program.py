@@ -1,4 +1,4 @@
-"""The program of a bug report: it needs TensorRT, NumPy and cuda-python, and exits with 1 where TensorRT differs."""
+"""The program of a bug report: it needs TensorRT, NumPy and cuda-python, and exits with 1 if TensorRT differs."""
 
 from __future__ import annotations
 

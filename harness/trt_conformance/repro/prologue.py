@@ -33,7 +33,7 @@ def second_input_lines(case: Case) -> list[str]:
 
 
 def preceding_lines(case: Case) -> list[str]:
-    """Put the case's operations behind ``tensor``, the network's input; ``second`` is its second one."""
+    """Add the case's operations after ``tensor``, the network's input; ``second`` is its second one."""
     return [line for step in case.prologue for line in _preceding(case, step)]
 
 
@@ -45,7 +45,7 @@ def layer_input_lines(case: Case) -> list[str]:
 
 
 def pooled_lines(name: str, window: Sequence[int], axis: int, reduction: str) -> list[str]:
-    """Replace ``name`` by what a method of NumPy makes of each of its windows, which do not overlap.
+    """Replace ``name`` by the result of a NumPy method on each of its windows, which do not overlap.
 
     ``axis`` is that of the channels, from the end. What fills no window is left out.
     """

@@ -1,4 +1,4 @@
-"""Refitting an engine and streaming its weights as straight TensorRT code."""
+"""Refitting an engine and streaming its weights as straight-line TensorRT code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A case's Q and DQ layers as straight TensorRT code."""
+"""A case's Q and DQ layers as straight-line TensorRT code."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ScalingCode:
         return [*TYPED * (self._given.stored or self._given.zero_point == "constant"), *lines]
 
     def input(self) -> list[str]:
-        """Put Q and DQ behind ``tensor``, the input."""
+        """Add Q and DQ after ``tensor``, the input."""
         if not self._given.passes("input"):
             return []
         if self._wrong.dynamic is not None:
@@ -81,7 +81,7 @@ class ScalingCode:
         return [*zeros, *lines, self._layer("add_dequantize", "tensor", dq, axis, "input")]
 
     def kernel(self, tensor: str) -> list[str]:
-        """Put Q and DQ behind ``weights``, which the expression ``tensor`` makes."""
+        """Add Q and DQ after ``weights``, which the expression ``tensor`` makes."""
         if not self._given.passes("kernel"):
             return [f"weights = {tensor}"]
         q, dq = self._given.scales_of("kernel")
@@ -98,11 +98,11 @@ class ScalingCode:
         return [f"weights = {tensor}", *zeros, self._layer("add_quantize", "weights", q, axis, "kernel"), back]
 
     def output(self, scale: float, back: bool = True) -> list[str]:
-        """Put Q, and DQ, behind ``tensor``, the output of the layer."""
+        """Add Q, and DQ, after ``tensor``, the output of the layer."""
         return self.rescaled("tensor", (scale,))[: None if back else 1]
 
     def rescaled(self, tensor: str, scale: Sequence[float]) -> list[str]:
-        """Put Q and DQ behind the tensor of this name."""
+        """Add Q and DQ after the tensor of this name."""
         return [self._layer(add, tensor, scale) for add in ("add_quantize", "add_dequantize")]
 
     @property

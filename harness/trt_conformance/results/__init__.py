@@ -1,1 +1,1 @@
-"""What runs said: records, comparison, history, the latency gate, and the pages made of them."""
+"""What runs reported: records, comparison, history, the latency gate, and the pages made from them."""

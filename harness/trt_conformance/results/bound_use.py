@@ -19,7 +19,7 @@ from trt_conformance.core.verdict import Verdict
 class BoundUse:
     """Outputs of one target in one arithmetic. ``used`` and ``largest`` are fractions of the bound.
 
-    ``used`` is the median over the outputs that are not exact, None where all are; ``case`` has the largest.
+    ``used`` is the median over the outputs that are not exact, None if all are; ``case`` has the largest.
     """
 
     target: str
@@ -46,7 +46,7 @@ def arithmetic(verdict: Verdict) -> str:
 
 
 def fraction(verdict: Verdict) -> float | None:
-    """The fraction of the bound that the worst element uses, infinite for NaN; None where no output was compared."""
+    """The fraction of the bound that the worst element uses, infinite for NaN; None if no output was compared."""
     if verdict.check != "forward" or verdict.figures.get("fraction") is None:
         return None
     value = float(verdict.figures["fraction"])

@@ -1,4 +1,4 @@
-"""Groups failures by their cause, so that many equal faults are one entry."""
+"""Groups failures by their cause, so that many equal faults become one entry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def lines_of(message: str) -> list[str]:
 
 
 def reason(message: str) -> str:
-    """The reason of a fault in one line. A line that only announces the next one says nothing alone."""
+    """The reason of a fault in one line. A line that only announces the next one is joined with it."""
     lines = lines_of(message)
     return " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
 
@@ -47,7 +47,7 @@ def short_reason(message: str) -> str:
 def cause(verdict: Verdict) -> Cause:
     """The cause of a fault. A wrong output has the cause that its `as if` lines name, or else its description.
 
-    Wrong outputs that are only that have one cause where the same GPU kernel computed them.
+    Wrong outputs without a description have one cause if the same GPU kernel computed them.
     """
     lines = [line for line in lines_of(verdict.message) if not line.startswith(_OF_ONE_CASE)]
     suspected = [line for line in lines if line.startswith("as if: ")]
@@ -58,14 +58,14 @@ def cause(verdict: Verdict) -> Cause:
 
 
 def reason_of_neutral(verdict: Verdict) -> str:
-    """Why a check has neither passed nor failed, in one line. What a latency is says nothing of that."""
+    """Why a check has neither passed nor failed, in one line; not the latency itself."""
     if verdict.phase == "latency" and verdict.status == "fallback":
         return "timed in a wider precision than requested"
     return "; ".join(line.strip() for line in verdict.message.splitlines() if line.strip())
 
 
 class Way(NamedTuple):
-    """How a check fails, whatever the case: what two cases have in common that fail in the same way."""
+    """How a check fails, independent of the case: equal for two cases that fail in the same way."""
 
     check: str
     phase: str

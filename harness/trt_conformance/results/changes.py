@@ -35,7 +35,7 @@ REGRESSIONS: tuple[Group, ...] = ("failing", "erroring", "lost")
 
 @dataclass(frozen=True)
 class Check:
-    """One check of one case, before and now; None where a run does not have it."""
+    """One check of one case, before and now; None if a run does not have it."""
 
     case: str
     check: str
@@ -68,13 +68,13 @@ class Check:
 
     @property
     def is_known_otherwise(self) -> bool:
-        """Whether it has known differences in both runs, but in another way."""
+        """Whether both runs have a known difference, but not the same one."""
         known = (self.base.known, self.new.known) if self.base and self.new else ("", "")
         return all(known) and known[0] != known[1]
 
     @property
     def group(self) -> Group | None:
-        """Which kind of change; None where the result is the same, or the check is new and no fault."""
+        """Which kind of change; None if the result is the same, or the check is new and no fault."""
         before, now = self.before, self.now
         if before == now:
             return "other" if self.is_known_otherwise else None
@@ -89,7 +89,7 @@ class Check:
         return None if ABSENT in (before, now) else "other"
 
     def figure(self, name: str) -> tuple[Any, Any]:
-        """A figure before and now; None where a verdict has none."""
+        """A figure before and now; None if a verdict has none."""
         return self.base and self.base.figures.get(name), self.new and self.new.figures.get(name)
 
 
@@ -114,7 +114,7 @@ class Drift:
 
     @property
     def size(self) -> float:
-        """How far it moved; infinities that stay have not moved."""
+        """How far it moved; a figure that is infinite in both runs has not moved."""
         return 0.0 if self.before == self.now else abs(self.now - self.before)
 
 
@@ -148,7 +148,7 @@ class Changes:
 
     @cached_property
     def bits(self) -> tuple[FactChange, ...]:
-        """Outputs that lie within their bounds in both runs and differ in their bits."""
+        """Outputs that are within their bounds in both runs, but differ in their bits."""
         return tuple(self._changed("output_sha256"))
 
     @cached_property

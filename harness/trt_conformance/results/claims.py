@@ -1,4 +1,4 @@
-"""What a run says of claims: whether each holds on a target, and how many of each document do."""
+"""What a run says about claims: whether each holds on a target, and how many of each document do."""
 
 from __future__ import annotations
 

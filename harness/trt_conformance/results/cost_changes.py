@@ -1,4 +1,4 @@
-"""How the cost of engines changed from one run to another, and what of it a gate does not tolerate."""
+"""How the cost of engines changed from one run to another, and which changes a gate does not tolerate."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class CostChange:
 class CostChanges:
     """Changes that are listed or judged, the largest first, and the sums over the engines that both runs have.
 
-    ``undecided``: the settings that state a tolerance for what no engine of both runs tells.
+    ``undecided``: the tolerances for figures that no engine has in both runs.
     """
 
     changes: tuple[CostChange, ...]
@@ -67,7 +67,7 @@ class CostChanges:
 
     @property
     def exit_code(self) -> int:
-        """1 where a cost is beyond its tolerance, 3 where one that has a tolerance cannot be compared, else 0."""
+        """1 if a cost is beyond its tolerance, 3 if one that has a tolerance cannot be compared, else 0."""
         return 1 if self.regressions else 3 if self.undecided else 0
 
     def lines(self) -> list[str]:
@@ -143,7 +143,7 @@ def _beyond(before: float, now: float, tolerance: float | None) -> bool:
 
 
 def _ratio(before: float, now: float) -> float:
-    """``now`` over ``before``; 1 where both are 0, infinite where only ``before`` is."""
+    """``now`` over ``before``; 1 if both are 0, infinite if only ``before`` is."""
     if before == now:
         return 1.0
     return now / before if before else math.inf

@@ -11,14 +11,14 @@ from trt_conformance.core import engine_cost
 from trt_conformance.core.verdict import Verdict
 
 OVER = 2
-"""A plan over so many times its weights has its cause beside it."""
+"""A plan larger than this multiple of its weights is shown with its cause."""
 
 
 @dataclass(frozen=True)
 class EngineFigures:
-    """The figures of one engine; None where the record has none. Sizes in bytes, the build in seconds.
+    """The figures of one engine; None if the record has none. Sizes in bytes, the build in seconds.
 
-    ``engine`` says whether it was built in the run or cached; of a cached one the build is that which filled the cache.
+    ``engine`` says whether it was built in the run or cached; a cached engine has the figures of its original build.
     ``padding`` are the zeros that explain why its plan failed the check of its size.
     """
 
@@ -45,7 +45,7 @@ class EngineFigures:
 
     @cached_property
     def cause(self) -> str:
-        """What the largest part of a plan is that has more than twice its weights; empty for any other."""
+        """The largest part of a plan that is more than twice as large as its weights; empty for other plans."""
         if self.plan is None or self.weights is None or self.plan <= OVER * self.weights:
             return ""
         if self.beside is None or self.stored is None:
@@ -56,7 +56,7 @@ class EngineFigures:
 
 
 def engine_costs(verdicts: Iterable[Verdict]) -> tuple[EngineFigures, ...]:
-    """The engines that verdicts tell of, in their order. All verdicts on an engine have its figures: the first counts.
+    """The engines in verdicts, in their order. All verdicts on an engine have its figures: the first counts.
 
     Older records have the seconds of builds alone.
     """

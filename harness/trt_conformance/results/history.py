@@ -31,7 +31,7 @@ from trt_conformance.results.record.record import Record, read_record, record_pa
 from trt_conformance.results.trends import SIZES, History, HistoryRun, Quantity, Trend, TrendPoint, _changed
 
 APPLICATION_ID = 0x54435648
-"""Marks a SQLite file as a history, so that no other is overwritten."""
+"""Marks a SQLite file as a history, so that no other file is overwritten."""
 
 _TABLES = """
 create table run (id integer primary key, path text not null, started text not null, complete integer not null);

@@ -17,9 +17,9 @@ from trt_conformance.results.record.record import Record, read_header, read_reco
 _RUN = re.compile(r"\d{8}T\d{6}-|\d{4}-\d{2}-\d{2}-")
 
 MOST_FOLDERS = 1000
-"""So many folders beside a run are looked at, those with the latest names."""
+"""The number of folders beside a run that are searched, those with the latest names."""
 MOST_READ = 3
-"""So many earlier runs are read until one has a check in common."""
+"""The number of earlier runs that are read until one has a check in common."""
 
 
 class Previous(NamedTuple):
@@ -34,8 +34,7 @@ def previous_run(folder: Path, record: Record, accepted: Path) -> Previous | Non
     """The latest earlier run, beside a run's folder, of one of its targets on the same kind of device.
 
     The version of a target may differ. Runs that have no check in common with this one are passed over. Without such a
-    run it is the accepted one of the same targets; None where there is none either. Records that cannot be read do not
-    count.
+    run, the accepted run of the same targets; None if there is none. Records that cannot be read do not count.
     """
     for path in [*_beside(folder, record)][:MOST_READ]:
         with suppress(ConformanceError):

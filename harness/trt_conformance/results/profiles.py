@@ -50,7 +50,7 @@ class ProfileResult:
 
     @property
     def state(self) -> str:
-        """The outcome that stands for all: pass, fail, unsupported or not run."""
+        """The overall outcome: pass, fail, unsupported or not run."""
         if self.is_passed:
             return "pass"
         if self.fails:

@@ -51,10 +51,10 @@ class Checkout:
 
     Attributes:
         goldens: the sums of this checkout's goldens, as a record has them.
-        goldens_at: those of the goldens at a commit; None where Git cannot tell.
-        has_same_cases: whether the cases at a commit are this checkout's; None where Git cannot tell.
+        goldens_at: those of the goldens at a commit; None if Git cannot tell.
+        has_same_cases: whether the cases at a commit are this checkout's; None if Git cannot tell.
         cases: the ids of the cases that a choice leaves.
-        has_commit: whether a commit is one of this repository; None where Git cannot tell.
+        has_commit: whether a commit is one of this repository; None if Git cannot tell.
         profiles: the results of a target, by its name and verdicts.
     """
 
@@ -78,7 +78,7 @@ class Submission:
     faults: tuple[SubmissionFault, ...]
     notes: tuple[str, ...] = ()
     profiles: tuple[ProfileResult, ...] = ()
-    """The profiles of which a case ran."""
+    """The profiles that have a case in the run."""
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""

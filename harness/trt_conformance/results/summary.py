@@ -64,7 +64,7 @@ def reasons(verdicts: Sequence[Verdict]) -> list[str]:
 def timing(verdicts: Iterable[Verdict], run_s: float) -> dict[str, float]:
     """What quick latencies cost a run of ``run_s`` seconds: how many were taken, and the seconds of all attempts.
 
-    Empty where none was attempted.
+    Empty if none was attempted.
     """
     mine = [v for v in verdicts if v.check == QUICK_LATENCY]
     if not mine:

@@ -1,1 +1,1 @@
-"""pytest's door: options, parametrization, fixtures, look-ahead, shards, progress, and the record of a run."""
+"""The pytest plugin: options, parametrization, fixtures, look-ahead, shards, progress, and the record of a run."""

@@ -1,4 +1,4 @@
-"""Makes the suite's options known to pytest before it looks for conftest files, or refuses what would be unsafe.
+"""Registers the suite's options with pytest before it looks for conftest files, or refuses unsafe options.
 
 pytest takes the second word of an option that it does not know for a folder of tests: with ``--cache-dir DIR`` it
 would run ``DIR/conftest.py`` and those of DIR's parents, and read its configuration from a ``pytest.ini`` there. So

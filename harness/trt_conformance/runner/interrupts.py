@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run in good order: the record is closed and temporary folders are removed."""
+"""Ctrl-C and SIGTERM end a run cleanly: the record is closed and temporary folders are removed."""
 
 from __future__ import annotations
 

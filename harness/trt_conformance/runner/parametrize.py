@@ -108,7 +108,7 @@ def fitting(metafunc: pytest.Metafunc, marker: pytest.Mark, run: Run) -> list[Ta
 
 
 def timed_quickly(metafunc: pytest.Metafunc, run: Run, targets: Sequence[Target]) -> list[Target]:
-    """The targets of a test: of one that takes quick latencies, those of which the run takes them."""
+    """The targets of a test; for quick latencies, those for which the run measures them."""
     takes = "quick" in metafunc.fixturenames
     return [target for target in targets if not takes or run.quick.wanted(target)]
 

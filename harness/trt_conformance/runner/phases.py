@@ -1,4 +1,4 @@
-"""The two phases of a run: what builds and judges, and then what builders would disturb."""
+"""The two phases of a run: tests that build and judge, and then tests that builders would disturb."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ LAST = frozenset({"test_execution_modes", "test_quick_latency", "test_quick_late
 
 
 def comes_last(node_id: str) -> bool:
-    """Whether a test belongs to the second phase. pytest-xdist's controller knows of a test only its id."""
+    """Whether a test belongs to the second phase. pytest-xdist's controller knows only the ids of tests."""
     return node_id.partition("[")[0].rpartition("::")[2] in LAST

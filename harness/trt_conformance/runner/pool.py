@@ -39,7 +39,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Deal the tests in two phases, unless the user chose another way (``--dist``)."""
+    """Distribute the tests in two phases, unless the user chose another distribution (``--dist``)."""
     from trt_conformance.runner.scheduling import TwoPhases
 
     return TwoPhases(config, log) if config.getvalue("dist") == "worksteal" else None

@@ -163,7 +163,7 @@ class Progress:
 
     @property
     def case(self) -> str:
-        """The case that has run longest; empty where none runs."""
+        """The case that has run longest; empty if none runs."""
         return next(map(_short, self.running), "")
 
 

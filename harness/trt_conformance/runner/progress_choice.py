@@ -16,7 +16,7 @@ CHOICES = ("auto", "plain", "off")
 
 
 def progress_for(config: pytest.Config, choice: str) -> Progress | None:
-    """The progress display for the value of ``--progress``; None where it would disturb: with -v, -s and --pdb."""
+    """The progress display for the value of ``--progress``; None if it would disturb: with -v, -s and --pdb."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     disturbs = config.getoption("capture") == "no" or config.getoption("usepdb", False)
     if choice == "off" or reporter is None or reporter.verbosity > 0 or disturbs:

@@ -1,4 +1,4 @@
-"""Quick latencies of a run: of which targets they are taken, of which cases, and what they cost."""
+"""Quick latencies of a run: for which targets and cases they are measured, and what they cost."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class QuickLatencies:
         return _ON_GPU.search(target.name) is not None
 
     def check(self, targets: Sequence[Target]) -> None:
-        """Raise ConformanceError where several processes would disturb what they are asked to time.
+        """Raise ConformanceError if several processes would disturb what they are asked to time.
 
         Processes that use one GPU take turns with it (`trt_conformance.targets.device.gpu_lock`); those that time by
         the host's clock have nothing to take turns with.

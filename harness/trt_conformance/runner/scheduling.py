@@ -1,4 +1,4 @@
-"""How pytest-xdist's controller deals the tests to its workers."""
+"""How pytest-xdist's controller distributes the tests to its workers."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 AHEAD = 2
-"""Units for each thread that are taken from the source, so that none waits for work."""
+"""The number of units per thread that are taken from the source, so that no thread waits for work."""
 Foresee = Callable[[Target, Sequence[T]], None]
 """Tells a target which units come next, the one that is about to begin first."""
 GRACE_S = 10.0

@@ -126,7 +126,7 @@ class CheckedTarget(_Checked):
     """A user's target whose members return what they must."""
 
     def __init__(self, given: Any) -> None:
-        """Raises ConformanceError where its name is not usable."""
+        """Raises ConformanceError if its name is not usable."""
         super().__init__(given)
         self.name = check_name(self._guarded("name", lambda: given.name), self._where)
 
@@ -197,7 +197,7 @@ def _outputs(value: Any) -> str:
 
 
 def _json_table(value: Any) -> str:
-    """Empty where the value is a dictionary that JSON can hold, of bounded size and depth; else what it must be."""
+    """Empty if the value is a dictionary that JSON can hold, of bounded size and depth; else what it must be."""
     if not isinstance(value, Mapping):
         return "a dictionary of JSON values"
     if _depth(value, MOST_DEPTH) > MOST_DEPTH:
@@ -270,4 +270,4 @@ _RETURNS: dict[str, Callable[[Any], str]] = {
     "timing_modes": _timing_modes,
     "measure": _measurement,
 }
-"""What a member must return, for those that return something: empty where a value is right, else what it must be."""
+"""What a member must return, for those that return something: empty if a value is right, else what it must be."""

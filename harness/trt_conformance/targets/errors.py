@@ -19,7 +19,7 @@ class TargetHung(RuntimeError):
 
 
 class TargetFault(RuntimeError):
-    """An exception of the target that is none of the protocol's; its type is part of the message."""
+    """An exception of the target that the protocol does not define; its type is part of the message."""
 
 
 class TargetLost(TargetFault):
@@ -27,7 +27,7 @@ class TargetLost(TargetFault):
 
 
 def named(fault: BaseException) -> str:
-    """What an exception says, with its type in front; a TargetFault has the original's type already."""
+    """The message of an exception, preceded by its type; a TargetFault has the original's type already."""
     return str(fault) if isinstance(fault, TargetFault) else f"{type(fault).__name__}: {fault}"
 
 
@@ -38,7 +38,7 @@ class Unsupported(Exception):
 
 
 class NotRun(Exception):
-    """The target could do it elsewhere, not on this machine; the message says why."""
+    """The target could do it on another machine, not on this one; the message says why."""
 
 
 class Refused(Exception):

@@ -1,6 +1,6 @@
-"""The caller's part of Q/DQ and casts: quantizes what a network reads quantized, and dequantizes what it writes so.
+"""The application's part of Q/DQ and casts: quantizes quantized inputs, and dequantizes quantized outputs.
 
-The harness feeds and compares tensors in a case's `data_type`; where Q and DQ lie changes none of their values.
+The harness feeds and compares tensors in a case's `data_type`; the position of Q and DQ changes none of their values.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ _WITH_INPUT: dict[EpilogueName, str] = {"add": "Add", "min": "Min", "max": "Max"
 
 
 def followed(case: Case, constants: dict[str, Array]) -> Iterator[Any]:
-    """A node for each operation behind the layer, from ``output_0`` on to the output; its constants are added."""
+    """A node for each operation after the layer, from ``output_0`` on to the output; its constants are added."""
     last = len(case.epilogue)
     for index, step in enumerate(case.epilogue, start=1):
         source, result = f"{OUTPUT}_{index - 1}", OUTPUT if index == last else f"{OUTPUT}_{index}"

@@ -166,7 +166,7 @@ class OnnxRuntimeEngine:
     """An inference session on the CPU."""
 
     def __init__(self, case: Case, model: bytes) -> None:
-        """Raises Refused where ONNX Runtime does not take the model."""
+        """Raises Refused if ONNX Runtime does not take the model."""
         import onnxruntime as ort
 
         self._case = case
@@ -219,7 +219,7 @@ class OnnxRuntimeTarget:
     """Target ``onnxruntime-1.31-cpu``."""
 
     def __init__(self) -> None:
-        """Raises ConformanceError where onnxruntime or onnx is not installed."""
+        """Raises ConformanceError if onnxruntime or onnx is not installed."""
         try:
             import onnx
             import onnxruntime

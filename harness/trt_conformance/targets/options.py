@@ -1,4 +1,4 @@
-"""Build options that apply to every target; a target ignores those that it has no use for."""
+"""Build options that apply to every target; a target ignores those that it does not support."""
 
 from __future__ import annotations
 

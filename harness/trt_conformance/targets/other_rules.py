@@ -13,7 +13,7 @@ from trt_conformance.targets.errors import Refused
 
 
 def lacks(case: Case, name: str = "", refuses: bool = False) -> str | None:
-    """Why a case says nothing about an implementation other than TensorRT; None where it does.
+    """Why a case says nothing about an implementation other than TensorRT; None if it does.
 
     A case may state the refusal of a target by its ``name``. ``refuses`` says that the implementation refuses what
     the reference refuses, in its words.

@@ -25,7 +25,7 @@ class NetworkFacts:
     """A network before it is built.
 
     Attributes:
-        output_shape: as inferred, with -1 where dynamic.
+        output_shape: as inferred, with -1 if dynamic.
         attributes: of the layer, read back under TensorRT's names.
         errors: logged while the network was defined.
         warnings: the texts of DeprecationWarnings.
@@ -63,7 +63,7 @@ class EngineFacts:
 
 @dataclass(frozen=True)
 class Tactic:
-    """One way in which a builder can run one of its layers.
+    """One implementation with which a builder can run one of its layers.
 
     Attributes:
         layer: the builder's name of the layer, which may join several layers of the network.
@@ -138,7 +138,7 @@ class Capabilities(Target, Engine, Protocol):
         ...
 
     def infer_shapes(self, configurations: Iterable[Configuration]) -> Iterable[tuple[int, ...] | None]:
-        """The spatial output shape of each of many configurations, in order; None where the target refuses it.
+        """The spatial output shape of each of many configurations, in order; None if the target refuses it.
 
         Raises:
             Unsupported: a padding mode does not exist in this version.
@@ -184,15 +184,15 @@ class Capabilities(Target, Engine, Protocol):
     """JSON values for the verdict: whether the engine was built now or came from a cache, and how long that took."""
 
     def check_runs(self) -> None:
-        """Raises NotRun where the engine cannot run on this machine. It is asked before an input is made."""
+        """Raises NotRun if the engine cannot run on this machine. It is asked before an input is made."""
         ...
 
     def describe(self) -> EngineFacts | None:
-        """What the engine runs; None where the implementation cannot say."""
+        """What the engine runs; None if the implementation cannot say."""
         ...
 
     def reports(self) -> dict[str, Any]:
-        """What the engine says of its tensors, profiles and layer: JSON values under the names of `EngineReport`.
+        """What the engine reports about its tensors, profiles and layer: JSON values under the names of `EngineReport`.
 
         ``context_shapes`` has the shapes of input and output that a context says for each run shape, ``parameters``
         those of the layer that an inspector gives.
@@ -213,16 +213,16 @@ class Capabilities(Target, Engine, Protocol):
     def run_together(self, feeds: Mapping[str, Array], others: Mapping[str, Array]) -> dict[str, Array]:
         """The output of the first inputs (OUTPUT) and of the others (OTHER_OUTPUT), which run at the same time.
 
-        Raises Unsupported where the engine cannot.
+        Raises Unsupported if the engine cannot.
         """
         ...
 
     def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run with the input one element past an aligned address. Raises Refused where that is refused."""
+        """Run with the input one element past an aligned address. Raises Refused if that is refused."""
         ...
 
     def timing_modes(self) -> tuple[Mode, ...]:
-        """What the engine can time on this machine, the mode of interest first. Raises NotRun where it cannot run."""
+        """What the engine can time on this machine, the mode of interest first. Raises NotRun if it cannot run."""
         ...
 
     def measure(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:

@@ -1,4 +1,4 @@
-"""Finds targets: the registered ones on this machine, and anybody's own by ``path/to/file.py:Class``."""
+"""Finds targets: the registered ones on this machine, and users' own by ``path/to/file.py:Class``."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import JOINS, POOLINGS, ROUNDING
 
 COMPILED = frozenset(ROUNDING) - {"scale", *POOLINGS} | {"clip"}
-"""Operations after the layer that few of TensorRT's own kernels include."""
+"""Operations after the layer that few of TensorRT's precompiled kernels include."""
 
 
 def is_slow_to_build(case: Case) -> bool:

@@ -1,1 +1,1 @@
-"""Makes case files of what others have: models and lists of convolutions."""
+"""Imports models and lists of convolutions as case files."""

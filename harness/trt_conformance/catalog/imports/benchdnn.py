@@ -140,7 +140,7 @@ def read_descriptor(text: str, where: str, prefix: str = "") -> ImportedLayer:
 
     Raises:
         ValueError: with what is wrong with the descriptor.
-        NotExpressible: it is valid, but no case can state it.
+        NotExpressible: it is valid, but a case cannot express it.
     """
     fields, name = _split(text)
     axes = _axes(fields)

@@ -159,7 +159,7 @@ def _per_map(scales: Mapping[str, str], groups: int) -> bool:
 
 
 def _value(text: str) -> int:
-    """The number of ``src:common:2*``; 1 where it is not stated, since it is then not known to be 0."""
+    """The number of ``src:common:2*``; 1 if it is not stated, since it is then not known to be 0."""
     found = re.fullmatch(r"\w+:(?:[a-z]\w*:)?(-?\d+)\*?(?::.*)?", text)
     return int(found[1]) if found else 1
 

@@ -1,6 +1,6 @@
 """The post-ops of oneDNN's benchdnn as operations after the layer: ``sum+relu:0.5``.
 
-The formulas are those of oneDNN's developer guide on eltwise; alpha and beta are 0 where they are not given.
+The formulas are those of oneDNN's developer guide on eltwise; alpha and beta are 0 if they are not given.
 """
 
 from __future__ import annotations

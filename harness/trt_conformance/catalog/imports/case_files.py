@@ -34,7 +34,7 @@ from trt_conformance.core.words import one_line
 from trt_conformance.numerics.reference.shape import output_shape
 
 MAX_NAME = 56
-"""Characters of a case's name, so that a number and a batch size fit behind it."""
+"""Characters of a case's name, so that a number and a batch size fit after it."""
 MAX_DOC = 160
 
 _FILLS = {name: {"fill": "uniform", "seed": seed} for seed, name in enumerate(("input", "kernel", "bias"), start=1)}
@@ -130,7 +130,7 @@ def file_stem(name: str) -> str:
 
 
 class _Names:
-    """Gives each layer a name and a doc of its own."""
+    """Gives each layer a unique name and doc."""
 
     def __init__(self, batches: Sequence[int]) -> None:
         self._suffixes = ("", *(f"_n{batch}" for batch in batches))

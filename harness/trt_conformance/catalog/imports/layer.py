@@ -24,7 +24,7 @@ _ONE_STEP = 0.007874016
 
 
 class NotExpressible(Exception):
-    """A convolution that no case can state; the message is the reason."""
+    """A convolution that a case cannot express; the message is the reason."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ _BLOCKED: dict[Precision, Format] = {"fp16": "HWC8", "bf16": "HWC8"}
 
 
 def read_lines(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, ImportedLayer | LeftOut | str]]:
-    """Yield each command line's layer, why it can be none, or what is wrong with it. Other lines yield nothing."""
+    """Yield each command line's layer, the reason why it has none, or an error. Other lines yield nothing."""
     for number, line in lines:
         found = re.search(r"MIOpenDriver\s+(.*)", line.split(" #")[0])
         if found is None or line.lstrip().startswith("#"):
@@ -101,7 +101,7 @@ def read_command(text: str, where: str) -> ImportedLayer:
 
     Raises:
         ValueError: with what is wrong with the command line.
-        NotExpressible: it is valid, but no case can state it.
+        NotExpressible: it is valid, but a case cannot express it.
     """
     if re.search(r"\$[{(\w]", text):
         raise NotExpressible("it has shell variables: replace them by their values")

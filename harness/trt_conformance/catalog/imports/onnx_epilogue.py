@@ -1,4 +1,4 @@
-"""The operations after a convolution of an ONNX model that a case can state."""
+"""The operations after a convolution of an ONNX model that a case can express."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _ACTIVATIONS: dict[str, EpilogueName] = {
 
 
 def epilogue_of(scope: Scope, y: str, x: str) -> tuple[list[EpilogueOperation], str]:
-    """Return the operations after a convolution, up to the first that no case has, and their names: `` + Relu``.
+    """Return the operations after a convolution, up to the first that a case cannot express, and their names: `` +
+    Relu``.
 
     An operation belongs to the epilogue if nothing else reads its input.
 
@@ -44,7 +45,7 @@ def epilogue_of(scope: Scope, y: str, x: str) -> tuple[list[EpilogueOperation], 
 
 
 def _gated(scope: Scope, y: str) -> tuple[EpilogueOperation, str, str] | None:
-    """y times a sigmoid of y: SiLU, or with a sigmoid of straight lines hard swish. With its name and output."""
+    """y times a sigmoid of y: SiLU, or with a piecewise linear sigmoid hard swish. With its name and output."""
     readers = scope.readers(y)
     if len(readers) != 2:
         return None

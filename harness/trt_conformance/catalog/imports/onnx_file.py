@@ -29,7 +29,7 @@ MAX_NAME = 120
 
 
 class Scope:
-    """A graph with what can be known of its tensors; ``outer`` is the graph around it."""
+    """A graph, with what is known about its tensors; ``outer`` is the graph around it."""
 
     def __init__(self, graph: Any, opsets: dict[str, int], outer: Scope | None = None, inside: str = "") -> None:
         self.graph, self.opsets, self.outer, self.inside = graph, opsets, outer, inside
@@ -70,7 +70,7 @@ class Scope:
         return None if self.outer is None else self.outer.producer(name)
 
     def is_constant(self, name: str) -> bool:
-        """Whether a tensor is an initializer, or computed of constants alone."""
+        """Whether a tensor is an initializer, or computed from constants only."""
         todo, seen = [name], set()
         while todo:
             each = todo.pop()
@@ -186,7 +186,7 @@ def _check_versions(model: Any, newest: int) -> None:
 
 
 def _check(graph: Any) -> None:
-    """Raise ConformanceError if a graph has names that are no text, or a tensor that is not as large as it says."""
+    """Raise ConformanceError if a graph has names that are not text, or a tensor whose size is not the stated one."""
     for node in graph.node:
         if not all(isinstance(name, str) for name in (node.op_type, node.domain, node.name, *node.input, *node.output)):
             raise ConformanceError("is malformed: it has names that are not UTF-8")
@@ -231,7 +231,7 @@ def _take_weights(graph: Any, weights: dict[str, Any]) -> None:
 
 
 def _inputs(graph: Any) -> dict[str, Any]:
-    """The dimensions of each input tensor that is not an initializer; None where even their number is unknown."""
+    """The dimensions of each input tensor that is not an initializer; None if even their number is unknown."""
     initial = {tensor.name for tensor in graph.initializer}
     found = {}
     for value in graph.input:

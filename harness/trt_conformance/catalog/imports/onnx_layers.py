@@ -1,4 +1,4 @@
-"""Makes layers of the convolutions in an ONNX model: Conv, QLinearConv, ConvInteger, and Conv between Q and DQ."""
+"""Makes layers from the convolutions in an ONNX model: Conv, QLinearConv, ConvInteger, and Conv between Q and DQ."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ _REFUSED = {
 
 
 def read_layers(model: OnnxModel, with_weights: bool = False) -> Listing:
-    """Return the layers of a model's convolutions, those in branches and loops too, and what can be none.
+    """Return the layers of a model's convolutions, those in branches and loops too, and those that a case cannot
+    express.
 
     Args:
         model: the model.

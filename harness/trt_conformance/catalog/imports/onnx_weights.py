@@ -1,4 +1,4 @@
-"""The weights of an ONNX model: initializers, in the file or beside it, and what the model computes of them alone."""
+"""The weights of an ONNX model: initializers, in the file or beside it, and what the model computes from them only."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.words import one_line
 
 MAX_ELEMENTS = 2**26
-"""Elements of a kernel, or of a tensor that it is computed of."""
+"""Elements of a kernel, or of a tensor that it is computed from."""
 MAX_NODES = 32
-"""Nodes that compute a kernel of initializers."""
+"""Nodes that compute a kernel from initializers."""
 
 
 class WeightReader:

@@ -1,4 +1,4 @@
-"""Checks what a case expects of its output against the reference."""
+"""Checks the expected output of a case against the reference."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _first_element(case: Case) -> float:
 
 
 def lint_rounding(case: Case, outputs: list[Shape]) -> Iterator[Problem]:
-    """Yield the problem of a case whose errors are to be judged together but do not tell how a target rounds."""
+    """Yield the problem of a case whose errors must be judged together, but do not reveal how a target rounds."""
     reason = unsuited(case, math.prod(outputs[0])) if case.rounding else None
     if reason is not None:
         yield ("rounding",), f"rounding: {reason}"

@@ -54,7 +54,7 @@ def lint_timed(case: Case) -> Iterator[Problem]:
 
 
 def lint_golden(case: Case) -> Iterator[Problem]:
-    """Yield the problems of how a valid convolution states that its golden is kept."""
+    """Yield the problems of ``golden``, which states how the golden of a valid convolution is stored."""
     if case.golden in ("tensors", "hash") and sum(elements(case)) > MOST_HASHED:
         yield (
             ("golden",),

@@ -1,4 +1,4 @@
-"""Tries what a wrong convolution would do, and finds what the expected output of a case would not show.
+"""Tries wrong convolutions, and finds those that the expected output of a case would not detect.
 
 Each trial changes one thing, as little as possible, and keeps the shape of the output: a wrong shape shows in any case.
 """

@@ -1,4 +1,4 @@
-"""Checks what a case says of refitting its engine."""
+"""Checks what a case says about refitting its engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks what a case says of the error that refuses it."""
+"""Checks what a case says about the error that refuses it."""
 
 from __future__ import annotations
 

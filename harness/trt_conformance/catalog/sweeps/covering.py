@@ -32,7 +32,7 @@ def blocks(sweep: Sweep, cover: Cover) -> Iterator[Block]:
 class Possible:
     """Decides which combinations of values occur in at least one row that is not excluded.
 
-    Raises ConformanceError if the exclusions are so entangled that the search takes more than `MAX_SEARCH` steps.
+    Raises ConformanceError if the exclusions are so complex that the search takes more than `MAX_SEARCH` steps.
     """
 
     def __init__(self, domains: Mapping[str, Sequence[str]], exclusions: Sequence[Where]) -> None:
@@ -96,7 +96,7 @@ def missed(sweep: Sweep, block: Block, rows: Iterable[Row]) -> list[Combination]
 
 
 def missed_by(sweep: Sweep, cover: Cover, rows: Iterable[Row]) -> Iterator[Combination]:
-    """Yield the combinations that a cover promises and no row has, with the values of the axes of ``each``."""
+    """Yield the combinations that a cover requires and no row has, with the values of the axes of ``each``."""
     rows = list(rows)
     for block in blocks(sweep, cover):
         fixed = tuple((axis, block.domains[axis][0]) for axis in cover.each)

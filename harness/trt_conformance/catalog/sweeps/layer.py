@@ -270,7 +270,7 @@ _EXACT_FILLS: dict[Precision, tuple[tuple[int, Fill, Fill], ...]] = {
 
 
 def exact_fills(precision: Precision, terms: int) -> tuple[Fill, Fill]:
-    """Return fills of input and kernel of which sums of so many products are exact in the precision's accumulator."""
+    """Return fills of input and kernel whose sums of this many products are exact in the precision's accumulator."""
     ladder = _EXACT_FILLS[precision]
     return next(((x, w) for most, x, w in ladder if terms <= most), ladder[-1][1:])
 

@@ -1,1 +1,1 @@
-"""Many engines of one case: built again and again, or with each tactic that the builder may choose from."""
+"""Many engines of one case: built repeatedly, or with each tactic that the builder could choose."""

@@ -27,7 +27,7 @@ _STATUS: dict[str, Status] = {
 
 
 def judge_rebuilds(trials: Sequence[Trial], times: int) -> Finding:
-    """A fault of any build is that of the case. Different choices and bits are reported, and no fault.
+    """A fault of any build is a fault of the case. Different choices and bits are reported, but are not faults.
 
     Args:
         trials: of each build, in order; fewer than ``times`` where the time ran out.

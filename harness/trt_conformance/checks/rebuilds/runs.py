@@ -39,10 +39,10 @@ class Judging:
 
 
 class RebuildRuns:
-    """Builds each of many cases many times. Cases take turns, so that a run which ends early has built all of them."""
+    """Builds each of many cases many times. Cases take turns, so that each is built even if the run ends early."""
 
     def __init__(self, cases: Sequence[Case], times: int, judging: Judging, timed: bool, ahead: int = 0) -> None:
-        """``ahead`` is how many further builds a target is told of before each, so that its threads begin them."""
+        """``ahead`` is how many further builds a target starts ahead of each."""
         self._cases, self._times, self._judging, self._timed = cases, times, judging, timed
         self._ahead = ahead
         self._trials: dict[str, list[Trial]] = {case.id: [] for case in cases}

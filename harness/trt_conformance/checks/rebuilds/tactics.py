@@ -1,4 +1,4 @@
-"""Is each tactic right that the builder may choose from, however rarely its timings make it choose one?"""
+"""Is each tactic that the builder could choose correct, even if its timings never select it?"""
 
 from __future__ import annotations
 

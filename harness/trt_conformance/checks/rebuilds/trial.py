@@ -42,7 +42,7 @@ class Trial:
         fraction: the fraction of the bound that the worst element uses; a number, or a text if it is not finite.
         output_sha256: the first 16 hexadecimal digits of the hash of all output bits.
         optimization_level: of the build, where it is not the target's own; else None.
-        latency_s: median seconds of an enqueue or a call; None where it was not timed.
+        latency_s: median seconds of an enqueue or a call; None if it was not timed.
         mode: of the timing.
     """
 

@@ -1,1 +1,1 @@
-"""How far right arithmetic may lie from the exact result."""
+"""How far correct arithmetic may be from the exact result."""

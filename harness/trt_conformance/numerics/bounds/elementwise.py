@@ -99,7 +99,7 @@ def narrowest(case: Case) -> Precision:
 
 
 def arithmetic_of(case: Case, accumulation: Accumulation = "fp32") -> Arithmetic:
-    """Return how a case rounds. Raises ValueError where its precision has no such accumulator."""
+    """Return how a case rounds. Raises ValueError if its precision has no such accumulator."""
     precision = narrowest(case)
     found = ARITHMETIC.get((precision, accumulation))
     if found is None:

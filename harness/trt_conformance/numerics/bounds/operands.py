@@ -1,4 +1,4 @@
-"""What the error bounds need of a layer's operands: the kernel and the bias, and a few figures of the input.
+"""What the error bounds need from a layer's operands: the kernel and the bias, and a few figures of the input.
 
 The figures are collected from parts of the input, of a size that does not depend on the memory. So they have the same
 bits, whether an output is then compared as a whole or in pieces.
@@ -89,14 +89,14 @@ class Operands:
 
 
 def after_quantization(case: Case, operand: Operand, values: Float64) -> Float64:
-    """Return an operand, or a part of the input, after its Q/DQ, in float64; as it is where it passes through none."""
+    """Return an operand, or a part of the input, after its Q/DQ, in float64; unchanged if it passes through none."""
     if case.quantize is None:
         return values
     return through(values, case.quantize, operand, grid_of(case.precision))
 
 
 def grain(values: Array) -> float:
-    """Return the largest power of two of which every value is a multiple; infinity where all are 0."""
+    """Return the largest power of two that divides every value; infinity if all are 0."""
     mantissa, exponent = np.frexp(values[values != 0])
     whole = np.ldexp(mantissa, FLOAT64_BITS).astype(np.int64)
     lowest = np.ldexp((whole & -whole).astype(np.float64), exponent - FLOAT64_BITS)
@@ -104,7 +104,7 @@ def grain(values: Array) -> float:
 
 
 def significant_bits(values: Array) -> int:
-    """Return the most significant bits that any finite value has: 0 where all are 0."""
+    """Return the most significant bits that any finite value has: 0 if all are 0."""
     mantissa = np.frexp(values[(values != 0) & np.isfinite(values)])[0]
     whole = np.ldexp(mantissa, FLOAT64_BITS).astype(np.int64)
     lowest = (whole & -whole).min(initial=2**FLOAT64_BITS)

@@ -1,1 +1,1 @@
-"""What a right convolution gives: shapes, values in float64, and their magnitude for error bounds."""
+"""What a correct convolution gives: shapes, values in float64, and their magnitude for error bounds."""

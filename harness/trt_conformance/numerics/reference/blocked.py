@@ -1,6 +1,6 @@
 """The convolution of `convolution`, fast: as matrix products, in blocks that bound the memory, on several threads.
 
-Where no sum is rounded, it gives the same bits as the definition. Elsewhere a BLAS adds in an order of its own.
+Where no sum is rounded, it gives the same bits as the definition. Otherwise a BLAS adds in its own order.
 """
 
 from __future__ import annotations

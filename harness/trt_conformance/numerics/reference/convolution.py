@@ -1,4 +1,4 @@
-"""The definition of the convolution layer, as one would write it on a blackboard.
+"""The definition of the convolution layer, written as plainly as possible.
 
     y[n, k, o] = b[k] + sum over c and f of  x[n, g*C/G + c, o*S - B + f*D] * w[k, c, f]
 

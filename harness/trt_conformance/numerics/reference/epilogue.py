@@ -24,7 +24,7 @@ from trt_conformance.numerics.reference.shape import output_shape
 
 @dataclass(frozen=True)
 class Setting:
-    """What operations need beside the tensors that they follow.
+    """What operations need in addition to the tensors that they follow.
 
     ``addend``: the network's second input. ``grid``: the values of the type to which Q quantizes. ``data_type``: the
     type of the weights of further layers.
@@ -69,7 +69,7 @@ def apply(case: Case, y: Array, x: Array) -> Array:
 
 
 def applied(case: Case, steps: Sequence[EpilogueOperation], y: Array, x: Array) -> Array:
-    """As `apply`, of other operations than the case's own."""
+    """As `apply`, with operations other than the case's own."""
     return apply_steps(steps, case.spatial_rank, y, x, setting_of(case))
 
 
@@ -87,7 +87,7 @@ def apply_steps(
 
 
 def joined(step: EpilogueOperation, x: Array, setting: Setting) -> Array:
-    """Return the operand of an operation: the network's input or its addend, behind its Q and DQ where it has them."""
+    """Return the operand of an operation: the network's input or its addend, after its Q and DQ if it has them."""
     operand = source_of(step, x, setting)
     if step.of_scale is None:
         return operand
@@ -101,7 +101,7 @@ def source_of(step: EpilogueOperation, x: Array, setting: Setting) -> Array:
 
 
 def further_operands(layer: FurtherLayer, setting: Setting) -> tuple[Float64, Float64 | None]:
-    """Return the kernel of a further layer, behind its Q and DQ where it has them, and its bias."""
+    """Return the kernel of a further layer, after its Q and DQ if it has them, and its bias."""
     given = further_weights(setting.data_type, layer)
     kernel = given.kernel.astype(np.float64)
     if layer.scale is not None:

@@ -58,20 +58,20 @@ class Sizes:
 
     @property
     def at_once(self) -> int:
-        """Bytes that computing and comparing the whole takes beside the tensors."""
+        """Bytes that computing and comparing the whole takes in addition to the tensors."""
         return self.of_images(math.prod(self.shape[: -self.case.spatial_rank - 1]))
 
     def of_images(self, images: int) -> int:
-        """Bytes that computing and comparing some images at once takes beside the tensors."""
+        """Bytes that computing and comparing some images at once takes in addition to the tensors."""
         return self._fixed + images * self._of_rows(self.axes[0].size)
 
     def of_rows(self, rows: int) -> int:
-        """Bytes that computing and comparing some rows of one image at once takes beside the tensors."""
+        """Bytes that computing and comparing some rows of one image at once takes in addition to the tensors."""
         return self._fixed + self._of_rows(rows)
 
     @property
     def of_least(self) -> int:
-        """Bytes that the smallest piece takes beside the tensors."""
+        """Bytes that the smallest piece takes in addition to the tensors."""
         return self.of_rows(self.rows_at_once)
 
     @property
@@ -102,7 +102,7 @@ class Sizes:
 
 
 def pieces(case: Case, shape: tuple[int, ...], room: int) -> list[Piece] | None:
-    """Cut the output of a run into pieces that take at most ``room`` bytes each; None where that is impossible.
+    """Cut the output of a run into pieces that take at most ``room`` bytes each; None if that is impossible.
 
     Only outputs with one batch dimension are cut.
     """

@@ -88,7 +88,7 @@ def dequantize(q: Float64, scale: Float64) -> Float64:
 
 
 def through(values: Float64, given: Quantize, operand: Operand, grid: Grid) -> Float64:
-    """Return an operand of the layer after its Q and DQ; as it is where it passes through none."""
+    """Return an operand of the layer after its Q and DQ; unchanged if it passes through none."""
     if not given.passes(operand):
         return values
     q, dq = (scales(scale, values.ndim) for scale in given.scales_of(operand))

@@ -21,7 +21,7 @@ class Axis(NamedTuple):
     size: int
     """Output size."""
     before: int
-    """Zeros in front of the input; the first window starts there."""
+    """Zeros before the input; the first window starts there."""
     stride: int
     dilation: int
 

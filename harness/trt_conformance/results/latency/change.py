@@ -1,4 +1,4 @@
-"""The change of one latency from one run to another, and the answer whether it is a change at all."""
+"""The change of one latency from one run to another, and whether it is a change at all."""
 
 from __future__ import annotations
 

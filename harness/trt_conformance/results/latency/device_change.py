@@ -1,4 +1,4 @@
-"""Whether a latency became longer because the GPU itself was slower: by its clock, or else by a fixed kernel."""
+"""Whether a latency became longer because the GPU was slower: judged by its clock, or else by a fixed kernel."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ CERTAIN = 2.0
 
 @dataclass(frozen=True)
 class DeviceChange:
-    """What is known of the device on two sides, as logarithms of ratios, new over base; None where not recorded.
+    """What is known of the device on two sides, as logarithms of ratios, new over base; None if not recorded.
 
     Attributes:
-        moved: of the yardstick's time. Its kernel is slower where the SM clock is lower, and for no other reason.
-        error: its standard error; 0 where single runs say nothing of it.
+        moved: of the yardstick's time. Its kernel is slower only if the SM clock is lower.
+        error: its standard error; 0 if single runs say nothing of it.
         cycles: of the number of clock cycles that the latency takes.
     """
 
@@ -34,7 +34,7 @@ class DeviceChange:
         return cls(moved, error, _cycles(before, after))
 
     def reason(self, effect: float, limit: float) -> str:
-        """Why a latency that changed by ``effect`` is not called different; "" where the device is no reason.
+        """Why a latency that changed by ``effect`` is not called different; "" if the device is no reason.
 
         Clock cycles decide where they are known. Else the yardstick does, which is timed for a moment only: it must
         have moved by half of the effect, and by more than it varies from run to run.
@@ -66,7 +66,7 @@ def _yardstick(before: Sequence[Timing], after: Sequence[Timing]) -> tuple[float
 
 
 def _cycles(before: Sequence[Timing], after: Sequence[Timing]) -> float | None:
-    """How the number of clock cycles changed; None where a clock is not known."""
+    """How the number of clock cycles changed; None if a clock is not known."""
     sides = [[timing.cycles for timing in side if timing.cycles] for side in (before, after)]
     if len(sides[0]) < len(before) or len(sides[1]) < len(after):
         return None

@@ -1,4 +1,4 @@
-"""One latency of two runs before its p-value is corrected: the effect, how uncertain it is, and what it amounts to."""
+"""One latency of two runs before its p-value is corrected: the effect, its uncertainty, and the result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Draft:
     device: DeviceChange | None
     notes: tuple[str, ...]
     is_unknown: bool
-    """Nothing is known of how much such latencies vary from run to run."""
+    """It is not known how much such latencies vary from run to run."""
 
     @classmethod
     def of(

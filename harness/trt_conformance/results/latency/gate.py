@@ -63,15 +63,15 @@ class LatencyComparison:
 
     @property
     def slower(self) -> list[str]:
-        """How many latencies, and how many models, became longer; nothing where none did."""
+        """How many latencies, and how many models, became longer; nothing if none did."""
         numbers = {"case": len(self.regressions), "model": sum(change.is_regression for change in self.models)}
         return [f"{counted(number, thing)} slower" for thing, number in numbers.items() if number]
 
     @property
     def exit_code(self) -> int:
-        """1 where a latency or a model became slower, 3 where that is ambiguous or nothing was compared, else 0.
+        """1 if a latency or a model became slower, 3 if that is ambiguous or nothing was compared, else 0.
 
-        A quick latency that is ambiguous or not compared is no reason for 3: it was not measured to be decided.
+        A quick latency that is ambiguous or not compared does not cause 3.
         """
         if self.slower:
             return 1
@@ -85,7 +85,7 @@ class LatencyComparison:
 
     @property
     def summary(self) -> str:
-        """How many of each answer, or why there is none; empty where nothing was timed."""
+        """How many of each answer, or why there is none; empty if nothing was timed."""
         if self.refused:
             return self.refused
         if not (self.changes or self.only_base or self.only_new):
@@ -102,7 +102,7 @@ class LatencyComparison:
         return "; ".join(parts)
 
     def lines(self) -> list[str]:
-        """Text lines: how many of each answer, then every change that is not "same". Empty where nothing was timed."""
+        """Text lines: how many of each answer, then every change that is not "same". Empty if nothing was timed."""
         if not self.summary:
             return []
         lines = [f"latency: {self.summary}"]

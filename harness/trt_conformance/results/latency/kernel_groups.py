@@ -18,7 +18,7 @@ from trt_conformance.results.latency.recorded import SameKernels
 class KernelGroup:
     """Latencies that changed with the same change of kernels; the largest ratio first.
 
-    ``before`` and ``now`` are the kernels that one side alone ran; both are empty where they are the same or unknown.
+    ``before`` and ``now`` are the kernels that one side alone ran; both are empty if they are the same or unknown.
     Quick latencies are in groups of their own.
     """
 

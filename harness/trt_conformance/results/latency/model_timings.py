@@ -67,7 +67,7 @@ def _median(values: Sequence[float | None]) -> float | None:
 
 
 def _cycles(counts: Mapping[str, int], layers: Mapping[str, Timing]) -> float | None:
-    """The clock cycles of the sum; None where those of a layer are not known."""
+    """The clock cycles of the sum; None if those of a layer are not known."""
     total = 0.0
     for case, timing in layers.items():
         if timing.cycles is None:

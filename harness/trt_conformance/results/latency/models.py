@@ -1,7 +1,7 @@
 """The latency of whole models: the sum over their layers of the median times how often the layer occurs.
 
 The layers of a model are the cases of one file that say how often they occur. Sums are of layers that were timed in the
-same way, in one precision and batch size. What a model does between its convolutions is not in them.
+same way, in one precision and batch size. Other operations of a model are not included.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _Untimed = dict[tuple[str, str, str, Effort], list[str]]
 
 
 class ModelKey(NamedTuple):
-    """What the layers of a sum have in common. ``batch`` is None where the file states no batch size."""
+    """What the layers of a sum have in common. ``batch`` is None if the file states no batch size."""
 
     model: str
     precision: str

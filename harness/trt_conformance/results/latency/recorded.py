@@ -47,7 +47,7 @@ class Key(NamedTuple):
 class Timing:
     """One latency: of which target, its samples' summary, kernel names by source, and the yardstick in seconds.
 
-    ``cycles`` is the median of the samples, each times its SM clock; None where the clocks were not recorded.
+    ``cycles`` is the median of the samples, each times its SM clock; None if the clocks were not recorded.
     ``placements`` are the medians of copies at other places in memory, where there were several. ``weights_stay``:
     the weights were in one place throughout.
     """
@@ -122,7 +122,7 @@ def _timing(verdict: Verdict) -> Timing:
 
 
 def _cycles(samples: Sequence[float], mhz: int | Sequence[int] | None) -> float | None:
-    """The median number of clock cycles; None where the clock of a sample is not known."""
+    """The median number of clock cycles; None if the clock of a sample is not known."""
     clocks = np.asarray(mhz or [], dtype=np.float64)
     if not clocks.size or (clocks.ndim and clocks.size != len(samples)):
         return None

@@ -38,7 +38,7 @@ def _rule() -> tuple[Float64, Float64]:
 
 @cache
 def quantile(confidence: float, freedom: float) -> float:
-    """The t for which a fraction ``confidence`` of the distribution lies between -t and t."""
+    """The t for which a fraction ``confidence`` of the distribution is between -t and t."""
     if freedom > MANY:
         return NormalDist().inv_cdf((1 + confidence) / 2)
     low, high = 0.0, 1.0

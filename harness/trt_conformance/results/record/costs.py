@@ -10,7 +10,7 @@ from trt_conformance.results.record.line import LONGEST, Finite, Line, Size
 
 
 class EngineCost(Line):
-    """What an engine costs, as far as the target tells. `core.engine_cost` says what each figure is.
+    """What an engine costs, as far as the target reports it. `core.engine_cost` says what each figure is.
 
     Of an engine from a cache, these are the figures of the build that filled the cache. Older records have only
     ``build_s``, and only of engines that were built in the run.

@@ -30,5 +30,5 @@ class Line(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The object as it was given, as JSON values."""
+        """The original object, as JSON values."""
         return self.model_dump(exclude_unset=True, by_alias=True)

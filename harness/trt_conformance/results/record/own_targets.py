@@ -1,4 +1,4 @@
-"""Whether a run's targets are what their names say: a file of anybody's own may give a target any name."""
+"""Whether a run's targets are what their names say: a user's own file may give a target any name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trt_conformance.results.record.record import Record
 
 
 def posing(record: Record) -> str:
-    """The file and class of a run's target that has the name of a registered one; "" where there is none.
+    """The file and class of a run's target that has the name of a registered one; "" if there is none.
 
     Such a target is a double of it: one that breaks, or is slower, on purpose.
     """
@@ -22,7 +22,7 @@ def posing(record: Record) -> str:
 
 
 def without_doubles(records: Mapping[str, Record]) -> tuple[dict[str, Record], list[str]]:
-    """The runs that are of the targets they name, and a line about each that is left out.
+    """The runs whose targets are the registered ones, and a line about each run that is left out.
 
     Raises:
         ConformanceError: all are of doubles.

@@ -152,7 +152,7 @@ def _folder(listed: ListedFolder) -> CaseFolder:
 
 @dataclass(frozen=True)
 class Record:
-    """A run record that was read back. ``end`` is None where the run was killed."""
+    """A run record that was read back. ``end`` is None if the run was killed."""
 
     header: RunLine
     verdicts: tuple[Verdict, ...]
@@ -184,7 +184,7 @@ def record_path(folder: Path) -> Path | None:
 def record_paths(paths: Sequence[Path]) -> list[Path]:
     """The records that paths stand for, each once: records, runs' folders, or folders that contain such folders.
 
-    What is none of these stands for itself, so that reading it says what is wrong.
+    Any other path is returned unchanged, so that reading it reports what is wrong.
 
     Raises:
         ConformanceError: a folder contains no run record.
@@ -214,7 +214,7 @@ def _within(path: Path, levels: int) -> Iterator[Path]:
 
 
 def save_record(folder: Path, record: Record, *, compressed: bool = False) -> Path:
-    """Write a record into a folder, whole or not at all, and return its path. It replaces the folder's record.
+    """Write a record into a folder, completely or not at all, and return its path. It replaces the folder's record.
 
     Raises:
         ConformanceError: it cannot be written there.

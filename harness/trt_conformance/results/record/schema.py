@@ -193,7 +193,7 @@ class Shard(Line):
 
 
 class Source(Line):
-    """The commit that was tested, and whether the tree was clean; null where Git could not tell."""
+    """The commit that was tested, and whether the tree was clean; null if Git could not tell."""
 
     commit: str | None = None
     clean: bool | None = None
@@ -232,7 +232,7 @@ class Environment(Line):
 
 
 class ListedFolder(Line):
-    """A folder of cases and that of its goldens, as they were given; null where they are the suite's own."""
+    """A folder of cases and that of its goldens, as they were given; null if they are the suite's own."""
 
     path: str | None
     golden: str | None

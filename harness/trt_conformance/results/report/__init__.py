@@ -1,4 +1,4 @@
-"""What is made of run records: the report, the comparison of two runs, and forms for other programs."""
+"""Pages and exports made from run records: the report, the comparison of two runs, and formats of other programs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _expectations(folders: Sequence[CaseFolder]) -> tuple[Expectation, ...]:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all. Raises ConformanceError where that cannot be done."""
+    """Write a file completely or not at all. Raises ConformanceError if that fails."""
     data = content if isinstance(content, bytes) else content.encode("utf-8", errors="backslashreplace")
     try:
         with replacing(path) as temporary:

@@ -41,7 +41,7 @@ class PlotAxis:
         return round(self._first + min(1.0, max(0.0, part)) * (self._last - self._first), 1)
 
     def ticks(self) -> Iterator[float]:
-        """The powers of ten on it, where there is room with two and five times each; its ends where it has none."""
+        """The powers of ten on it, if there is room with two and five times each; its ends if it has none."""
         decades = range(math.floor(self._low), math.ceil(self._high) + 1)
         places = (step * 10.0**decade for decade in decades for step in self._steps)
         yield from [place for place in places if self._low <= math.log10(place) <= self._high] or self.ends

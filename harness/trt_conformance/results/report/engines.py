@@ -9,7 +9,7 @@ from trt_conformance.results.engine_costs import EngineFigures, engine_costs
 from trt_conformance.results.report.view import Column, Row, View
 
 MOST_ENGINES = 400
-"""So many engines are listed at most, the largest plans first; the tables of exports have all of them."""
+"""The most engines that are listed, the largest plans first; the tables of exports have all of them."""
 
 
 @dataclass(frozen=True)

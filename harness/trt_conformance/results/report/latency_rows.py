@@ -18,7 +18,7 @@ from trt_conformance.results.report.view import Column, View
 LARGEST = 3
 """How many layers of a model are named."""
 SERIES = 6
-"""How many looks tell targets apart; after these they repeat."""
+"""The number of styles that distinguish targets; after these they repeat."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,7 @@ class LatencyRow:
 
     @property
     def kernel(self) -> str:
-        """The engine's word, or else the traced kernel that takes longest and is not a reformat."""
+        """The kernel that the engine reports, or else the traced kernel that takes longest and is not a reformat."""
         traced = [kernel for kernel in self._kernels if kernel.get("class") != "reformat"] or self._kernels
         longest = max(traced, key=lambda kernel: float(kernel["seconds"]), default={"name": ""})
         return str(self.verdict.figures.get("kernel") or longest["name"])

@@ -1,4 +1,4 @@
-"""The latencies of a run in a few numbers, and the one that stands beside each case."""
+"""The latencies of a run in a few numbers, and the one that is shown with each case."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MODES = ("graph", *(mode for mode in get_args(Mode) if mode != "graph"))
 
 
 class Tile(NamedTuple):
-    """A number on the first screen: what it is, its value, of which case, and the standard error of a latency."""
+    """A number on the first screen: its meaning, its value, its case, and the standard error of a latency."""
 
     label: str
     value: str

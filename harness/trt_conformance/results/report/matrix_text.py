@@ -30,7 +30,7 @@ def headline(step: VersionStep) -> str:
 
 
 def notes(step: VersionStep) -> list[str]:
-    """What to know of two neighbors beside the table of what changed."""
+    """What to know about two consecutive versions in addition to the table of changes."""
     found = [f"{counted(step.shared, 'check')} in both"]
     found += [f"the run of {side.target} was killed before it ended" for side in _killed(step)]
     if not step.events:

@@ -1,4 +1,4 @@
-"""Renders the views as one HTML file each, which needs nothing from outside itself."""
+"""Renders each view as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def rerun(verdict: Verdict) -> str:
 
 
 def _evidence(row: Row) -> Any:
-    """What the pictures of a row are drawn from; None where its record holds none."""
+    """What the pictures of a row are drawn from; None if its record holds none."""
     return next((v.figures["evidence"] for v in row.faults if v.figures.get("evidence")), None)
 
 

@@ -51,7 +51,7 @@ class Published:
     """What one published run says of one target: the outcomes of its checks, and of how many cases.
 
     ``latencies``: how many there are; those of the run's own checks, not those taken in passing. ``command``: what was
-    run, without what only says where and how it is shown. ``seconds``: how long it took; None where it did not end.
+    run, without what only says where and how it is shown. ``seconds``: how long it took; None if it did not end.
     """
 
     run: str
@@ -164,7 +164,7 @@ def command_of(record: Record) -> str:
 
 
 def seconds_of(record: Record) -> float | None:
-    """How long a run took; None where it was killed or stopped."""
+    """How long a run took; None if it was killed or stopped."""
     if record.end is None or record.end.stopped:
         return None
     began, ended = (datetime.fromisoformat(text) for text in (record.header.started, record.end.ended))

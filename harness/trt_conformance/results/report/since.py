@@ -72,7 +72,7 @@ class Since:
 
 
 def since_last(path: Path, record: Record, accepted: Path) -> Since | None:
-    """What changed since the last run of these targets, for the record in a file; None where there is no such run.
+    """What changed since the last run of these targets, for the record in a file; None if there is no such run.
 
     Runs may choose other cases: a check that only the earlier one has is counted, and is not worse.
     """

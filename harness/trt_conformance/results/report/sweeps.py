@@ -63,7 +63,7 @@ class Section:
 
 
 def sections(view: View, columns: tuple[Column, ...]) -> tuple[Section, ...]:
-    """The sections of all sweeps of which the run has cases."""
+    """The sections of all sweeps that have cases in the run."""
     sweeps = view.catalog.sweeps if view.catalog else ()
     return tuple(found for expanded in sweeps if (found := _section(view, columns, expanded)) is not None)
 

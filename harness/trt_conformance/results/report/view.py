@@ -87,7 +87,7 @@ class Row:
 
     @cached_property
     def fraction(self) -> float | None:
-        """The fraction of its bound that the worst element uses; None where no output was compared."""
+        """The fraction of its bound that the worst element uses; None if no output was compared."""
         return next((used for used in map(fraction, self.verdicts) if used is not None), None)
 
     @property

@@ -88,7 +88,7 @@ class TopicCell:
 
 @dataclass(frozen=True)
 class Topic:
-    """A claim or a family: its cells, one for each version. ``doc``: the statement; ``place``: where it stands."""
+    """A claim or a family: its cells, one for each version. ``doc``: the statement; ``place``: its source."""
 
     name: str
     doc: str

@@ -1,4 +1,4 @@
-"""Device memory that is kept for reuse, because freeing it makes the whole GPU wait."""
+"""Device memory that is reused, because freeing it makes the whole GPU wait."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Blocks:
             self._unused.setdefault(size, []).append(address)
 
     def release(self) -> None:
-        """Free all that lies unused."""
+        """Free all unused blocks."""
         for addresses in self._unused.values():
             while addresses:
                 self._free(addresses.pop())

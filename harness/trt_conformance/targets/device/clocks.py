@@ -16,13 +16,13 @@ THROTTLED_BELOW = 0.75
 def nvml_handle(nvml: Any) -> Any:
     """NVML's handle of CUDA's first GPU, found by its PCI bus id: NVML numbers GPUs in another order.
 
-    Raises CudaError where CUDA has no GPU, and an NVMLError where NVML does not know it.
+    Raises CudaError if CUDA has no GPU, and an NVMLError if NVML does not know it.
     """
     return nvml.nvmlDeviceGetHandleByPciBusId(bus_id().encode())
 
 
 def bus_id() -> str:
-    """The PCI bus id of CUDA's first GPU, which nvidia-smi takes too. Raises CudaError where CUDA has no GPU."""
+    """The PCI bus id of CUDA's first GPU, which nvidia-smi takes too. Raises CudaError if CUDA has no GPU."""
     bus = cuda.call("cudaDeviceGetPCIBusId", BUS_ID_BYTES, 0)
     # CUDA ends the text with a zero byte, and leaves what is behind it in the buffer.
     return (bus.decode(errors="replace") if isinstance(bus, bytes) else str(bus)).partition("\0")[0].strip()
@@ -68,7 +68,7 @@ class Clocks:
         self._gpu = _gpu()
 
     def read(self) -> int | None:
-        """The SM clock now, in MHz; None where it cannot be read."""
+        """The SM clock now, in MHz; None if it cannot be read."""
         if isinstance(self._gpu, str):
             return None
         try:

@@ -31,13 +31,13 @@ class GpuLock:
     """
 
     def __init__(self, path: Path | None) -> None:
-        """``path`` without a suffix names the files; None where there is nothing to lock."""
+        """``path`` without a suffix names the files; None if there is nothing to lock."""
         self._path = path
         self._own = threading.local()
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Use the GPU beside others, once nobody has it alone."""
+        """Share the GPU, once no process has exclusive use."""
         if self._path is None or self._held:
             yield
             return
@@ -48,7 +48,7 @@ class GpuLock:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Have the GPU, once all others have left it. Raises RuntimeError in a thread that shares it."""
+        """Use the GPU exclusively, once all others have left it. Raises RuntimeError in a thread that shares it."""
         if self._held == "shared":
             raise RuntimeError("a thread that shares the GPU would wait for itself to have it alone")
         if self._path is None or self._held:
@@ -59,7 +59,7 @@ class GpuLock:
 
     @property
     def _held(self) -> str:
-        """How the calling thread holds the lock; "" where it does not."""
+        """How the calling thread holds the lock; "" if it does not."""
         held: str = getattr(self._own, "held", "")
         return held
 
@@ -93,7 +93,7 @@ class _Locked:
 
 
 def _opened(path: Path) -> int | None:
-    """A file that any user may lock; None where the system lets this process neither open nor create it."""
+    """A file that any user may lock; None if the system lets this process neither open nor create it."""
     for flags in (os.O_RDONLY, os.O_RDONLY | os.O_CREAT | os.O_EXCL, os.O_RDONLY):
         with suppress(OSError):
             return os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
@@ -103,7 +103,7 @@ def _opened(path: Path) -> int | None:
 def lock_of_gpu() -> GpuLock:
     """The lock of CUDA's first GPU, for all processes of this machine that have the same folder for temporary files.
 
-    It locks nothing where there is no GPU, and on Windows.
+    It locks nothing if there is no GPU, and on Windows.
     """
     if sys.platform == "win32" or not cuda.gpus()[0]:
         return GpuLock(None)

@@ -70,7 +70,7 @@ RUNS = ("run", "run_in_mode", "run_together", "run_misaligned")
 
 
 class Malformed(Exception):
-    """The other end sent what is not an answer to the call. Nothing that follows can be trusted."""
+    """The other end sent something other than an answer to the call. Nothing that follows can be trusted."""
 
 
 class _Refusal(BaseModel):

@@ -36,7 +36,7 @@ MOST_REMEMBERED = 64
 LOST = (TargetCrashed, TargetHung, TargetLost)
 
 _Work = str | tuple[str, Tactic | None]
-"""What is done ahead: a case's build by its id, a build with a tactic, or (None) the list of its tactics."""
+"""Work done ahead: a case's build by its id, a build with a tactic, or (None) the list of its tactics."""
 
 
 def open_target(
@@ -191,7 +191,7 @@ class IsolatedTarget:
     def settle(self, case: str = "") -> None:
         """End a worker that has sent an answer too many, which the case of the last call caused; then begin a call.
 
-        Raises TargetCrashed where ``case`` is one that caused it earlier.
+        Raises TargetCrashed if ``case`` is one that caused it earlier.
         """
         if self._worker is not None and self._worker.has_surplus():
             self.close()

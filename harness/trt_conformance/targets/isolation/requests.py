@@ -25,7 +25,7 @@ def encode(number: int, message: tuple[Any, ...]) -> list[bytes | memoryview]:
 
 
 def receive(channel: Channel) -> tuple[int, tuple[Any, ...]]:
-    """The next request's number and message. Raises EOFError or OSError where pytest is gone."""
+    """The next request's number and message. Raises EOFError or OSError if pytest is gone."""
     size, count = _HEADER.unpack(channel.receive(_HEADER.size))
     sizes = [_SIZE.unpack(channel.receive(_SIZE.size))[0] for _ in range(count)]
     content = channel.receive(size)

@@ -1,4 +1,4 @@
-"""Where another process stood when it crashed or hung: Python's stacks, which `faulthandler` writes into a pipe.
+"""Where another process was when it crashed or hung: Python's stacks, which `faulthandler` writes into a pipe.
 
 The handler runs in C and needs no lock of Python's, so it also reports a process that waits for that lock for ever.
 """

@@ -68,7 +68,7 @@ class Worker:
     def tell(self, message: tuple[Any, ...]) -> None:
         """Send a message that has no answer, or whose answer is received later.
 
-        The next answer shows that the process has died. Raises TargetHung where it does not read what it is sent.
+        The next answer shows that the process has died. Raises TargetHung if it does not read what it is sent.
         """
         with suppress(OSError):
             try:

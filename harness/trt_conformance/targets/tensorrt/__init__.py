@@ -1,4 +1,4 @@
-"""TensorRT 8.5 to 11 and TensorRT-RTX behind one adapter, gated by probing for what a version has."""
+"""TensorRT 8.5 to 11 and TensorRT-RTX behind one adapter, which probes what a version has."""
 
 from __future__ import annotations
 

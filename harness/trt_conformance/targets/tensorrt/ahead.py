@@ -1,4 +1,4 @@
-"""Threads that do ahead what will be asked for."""
+"""Threads that work ahead of requests."""
 
 from __future__ import annotations
 

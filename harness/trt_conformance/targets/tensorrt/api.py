@@ -71,7 +71,7 @@ class Api:
     """
 
     def __init__(self, flavor: str, has_gpu: bool) -> None:
-        """Raises ImportError where the flavor is not installed."""
+        """Raises ImportError if the flavor is not installed."""
         self.flavor = flavor
         self.has_gpu = has_gpu
         self.trt = import_module(flavor)
@@ -114,18 +114,18 @@ class Api:
         return found
 
     def member(self, enum: str, name: str) -> Any | None:
-        """A member of an enumeration, or None where this version does not have it."""
+        """A member of an enumeration, or None if this version does not have it."""
         return getattr(getattr(self.trt, enum, None), name, None)
 
     def required_member(self, enum: str, name: str) -> Any:
-        """A member of an enumeration. Raises Unsupported where this version does not have it."""
+        """A member of an enumeration. Raises Unsupported if this version does not have it."""
         member = self.member(enum, name)
         if member is None:
             raise Unsupported(f"{enum}.{name} does not exist in {self.flavor} {self.version}")
         return member
 
     def require_attribute(self, owner: Any, name: str) -> None:
-        """Raise Unsupported where an object of this version lacks an attribute."""
+        """Raise Unsupported if an object of this version lacks an attribute."""
         if not hasattr(owner, name):
             raise Unsupported(f"`{name}` does not exist in {self.flavor} {self.version}")
 
@@ -145,7 +145,7 @@ class Api:
         return self._has_strong_typing if case.typing is None else case.typing == "strong"
 
     def lacks_typing(self, case: Case) -> str | None:
-        """Why this version cannot type a case's network as it must be; None where it can."""
+        """Why this version cannot type a case's network as it must be; None if it can."""
         version = f"{self.flavor} {self.version}"
         needs = _needs_strong_typing(case)
         if (case.typing == "strong" or needs) and not self._has_strong_typing:

@@ -1,4 +1,4 @@
-"""Builds a defined network into a serialized engine, every choice stated."""
+"""Builds a defined network into a serialized engine, with every option set explicitly."""
 
 from __future__ import annotations
 
@@ -106,18 +106,18 @@ class PlanBuilder:
     def build_with(self, definition: Definition, case: Case, forcing: Forcing, low_level: bool = False) -> Built:
         """As `build`, with the tactic of ``forcing``, which also keeps what was offered.
 
-        Raises NotRun where the builder did not use it; it may offer fewer at a low level of optimization.
+        Raises NotRun if the builder did not use it; it may offer fewer at a low level of optimization.
         """
         built = self._selected(definition, case, forcing, low_level)
         forcing.check()
         return built
 
     def load(self, plan: bytes, case: Case) -> Loaded | None:
-        """A case's plan where it can run; None where it was built for another machine's GPU. Raises Refused."""
+        """A case's plan where it can run; None if it was built for another machine's GPU. Raises Refused."""
         return load(self._api, plan, case) if self._ahead_for is None else None
 
     def close(self) -> None:
-        """Save what was learnt of tactics."""
+        """Save the timings of tactics."""
         if self._timings is not None:
             self._timings.save()
         if self._stream is not None:
@@ -200,7 +200,7 @@ class PlanBuilder:
 
 
 def check_lean_runtime(flavor: str, errors: Sequence[str]) -> None:
-    """Raise NotRun where a build failed for want of TensorRT's lean runtime, a package of its own.
+    """Raise NotRun if a build failed because TensorRT's lean runtime, a separate package, is missing.
 
     TensorRT-RTX has no such package: what needs one cannot be built anywhere.
     """

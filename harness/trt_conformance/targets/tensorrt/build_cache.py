@@ -1,4 +1,4 @@
-"""What a cache keeps of a case: what TensorRT said of its network, the engine and its cost, or the refusal."""
+"""What a cache stores for a case: what TensorRT reported about its network, the engine and its cost, or the refusal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class BuildCache:
         return self._cache is not None and (self._cache.has(key) or self._cache.has(_refusal(key)))
 
     def plan(self, key: str) -> tuple[bytes | None, str]:
-        """The serialized engine, None where there is none; and what was wrong with it, if anything."""
+        """The serialized engine, None if there is none; and what was wrong with it, if anything."""
         return self._get(key)
 
     def keep_plan(self, key: str, content: bytes, cost: Mapping[str, Any]) -> str:
@@ -35,7 +35,7 @@ class BuildCache:
         return self._put(key, content) or self._say(_cost(key), cost)
 
     def cost(self, key: str) -> dict[str, Any]:
-        """The figures of the build whose engine is stored; empty where the cache has dropped them."""
+        """The figures of the build whose engine is stored; empty if the cache has dropped them."""
         return self._said(_cost(key)) or {}
 
     def network(self, key: str) -> NetworkFacts | None:

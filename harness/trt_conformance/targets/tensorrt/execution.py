@@ -1,4 +1,4 @@
-"""Runs a serialized engine on the GPU, its outputs poisoned and guarded, in each way TensorRT offers."""
+"""Runs a serialized engine on the GPU, with poisoned and guarded outputs, in each execution mode of TensorRT."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class TensorRTEngine:
         return dict(zip((OUTPUT, OTHER_OUTPUT), outputs, strict=True))
 
     def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run with the input's address one element behind an aligned one. Raises as `run` does."""
+        """Run with the input's address one element past an aligned one. Raises as `run` does."""
         context = made(self._api, self._engine.create_execution_context())
         return self._run(feeds, context, offset=NUMPY_TYPE[self._case.input_type].itemsize)
 
@@ -186,7 +186,7 @@ class TensorRTEngine:
         return type(self)(self._api, plan, self._case, self._ceilings, self._quiet)
 
     def enqueue(self) -> None:
-        """Enqueue once more what `run` has run. Raises Refused where TensorRT does not."""
+        """Enqueue once more what `run` has run. Raises Refused if TensorRT does not."""
         self._enqueued(self._context.execute_async_v3(self._stream.handle))
 
     def close(self) -> None:

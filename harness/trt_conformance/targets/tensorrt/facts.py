@@ -1,4 +1,4 @@
-"""What a convolution layer of TensorRT says of itself."""
+"""What a convolution layer of TensorRT reports about itself."""
 
 from __future__ import annotations
 

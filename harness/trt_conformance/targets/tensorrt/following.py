@@ -48,7 +48,7 @@ ELEMENTWISE: dict[EpilogueName, str] = {"add": "SUM", "min": "MIN", "max": "MAX"
 
 
 class Following:
-    """The layers behind the convolution of one network."""
+    """The layers after the convolution of one network."""
 
     def __init__(
         self, api: Api, case: Case, network: Any, weights: Callable[[Array], Any], scaling: Scaling | None

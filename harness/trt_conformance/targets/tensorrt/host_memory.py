@@ -1,4 +1,4 @@
-"""How a process holds on to memory that it has freed."""
+"""Whether a process keeps memory that it has freed."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _CONVOLUTIONS = ("convolution", "conv", "correlation", "fprop")
 
 
 def engine_facts(api: Any, engine: Any) -> EngineFacts | None:
-    """The layers of an engine built with detailed verbosity; None where the version has no inspector."""
+    """The layers of an engine built with detailed verbosity; None if the version has no inspector."""
     create = getattr(engine, "create_engine_inspector", None)
     if create is None:
         return None

@@ -20,7 +20,7 @@ from trt_conformance.core.types import Format
 
 
 def packed_shape(shape: Sequence[int], name: Format) -> tuple[int, ...]:
-    """The C array that a tensor ``(*batch, C, *spatial)`` lies in."""
+    """The C array that stores a tensor ``(*batch, C, *spatial)``."""
     if name == "LINEAR":
         return tuple(shape)
     layout = LAYOUTS[name]
@@ -32,7 +32,7 @@ def packed_shape(shape: Sequence[int], name: Format) -> tuple[int, ...]:
 
 
 def pack(tensor: Array, name: Format, padding: float = 0.0) -> Array:
-    """A tensor as it lies in memory, ``padding`` in the places that belong to no channel.
+    """A tensor as stored in memory, with ``padding`` in the places that belong to no channel.
 
     Args:
         tensor: ``(*batch, C, *spatial)``.
@@ -54,7 +54,7 @@ def pack(tensor: Array, name: Format, padding: float = 0.0) -> Array:
 
 
 def unpack(memory: Array, name: Format, shape: Sequence[int]) -> Array:
-    """The tensor of ``shape`` that lies in a packed array; what pads its vectors is dropped."""
+    """The tensor of ``shape`` that is stored in a packed array; the padding of its vectors is dropped."""
     array = memory.reshape(packed_shape(shape, name))
     if name == "LINEAR":
         return array

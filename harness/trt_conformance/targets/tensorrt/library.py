@@ -12,7 +12,7 @@ LIBRARY = {"tensorrt": "libnvinfer.so", "tensorrt_rtx": "libtensorrt_rtx.so"}
 
 
 def loaded_version(flavor: str) -> str:
-    """What the loaded library says of its version, "8.6.0"; "" where the system does not say which one is loaded.
+    """The version that the loaded library reports, "8.6.0"; "" if the system does not say which one is loaded.
 
     NvInferRuntime.h, getInferLibVersion.
     """

@@ -64,14 +64,14 @@ def device_memory(engine: Any) -> int:
 
 
 def _stored_weights(api: Api, engine: Any) -> dict[str, int]:
-    """The bytes of an engine's weights; empty where this version does not state them, or gives a negative number."""
+    """The bytes of an engine's weights; empty if this version does not state them, or gives a negative number."""
     total = api.member("EngineStat", "TOTAL_WEIGHTS_SIZE")
     stored = -1 if total is None else int(engine.get_engine_stat(total))
     return {STORED_WEIGHTS: stored} if stored >= 0 else {}
 
 
 def made(api: Api, thing: Any) -> Any:
-    """An engine or context, which TensorRT gives as None where it failed. Raises Refused in phase run."""
+    """An engine or context, which TensorRT gives as None if it failed. Raises Refused in phase run."""
     if thing is None:
         raise Refused("run", "\n".join(api.take_errors()) or "the engine did not load, and nothing was logged")
     return thing

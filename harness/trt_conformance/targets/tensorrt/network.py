@@ -45,7 +45,7 @@ class Definition:
 
 
 def define(api: Api, case: Case) -> Definition:
-    """Define the network: input, Q/DQ where the case quantizes, the layer, what stands behind it, the output.
+    """Define the network: input, Q/DQ if the case quantizes, the layer, the operations after it, the output.
 
     Raises:
         Unsupported: this version lacks something the case uses.
@@ -157,7 +157,7 @@ class _Draft:
         return self._constant(np.zeros(self.case.network_shape, dtype=self.data.kernel.dtype))
 
     def _check_inputs(self) -> None:
-        """Raise Refused where the layer did not take a further input."""
+        """Raise Refused if the layer did not take a further input."""
         if self.case.network.set_input is not None and (errors := self.api.take_errors()):
             raise Refused("set", "\n".join(errors))
 
@@ -333,7 +333,7 @@ def _comparable(value: Any) -> Any:
 
 
 def _shape(tensor: Any) -> tuple[int, ...] | None:
-    """A tensor's inferred shape, None where inference failed: the bindings then raise, or give no axis at all."""
+    """A tensor's inferred shape, None if inference failed: the bindings then raise, or give no axis at all."""
     try:
         return tuple(int(n) for n in tensor.shape) or None
     except (ValueError, RuntimeError, OverflowError):

@@ -13,7 +13,7 @@ from trt_conformance.targets.device import cuda
 
 
 def give_scratch(context: Any, address: int, size: int) -> None:
-    """Let a context that was made without device memory use this one, in whichever way its version has."""
+    """Let a context that was made without device memory use this memory, with the call that its version has."""
     if hasattr(context, "set_device_memory"):
         context.set_device_memory(address, size)
     else:
@@ -36,7 +36,7 @@ class Places:
     accepted: Callable[[bool], None]
 
     def new(self) -> TensorPlace:
-        """A place in device memory that was not used by the others. Raises CudaError where there is none."""
+        """A place in device memory that was not used by the others. Raises CudaError if there is none."""
         return TensorPlace(self)
 
 

@@ -64,7 +64,7 @@ class Plan:
     """A serialized engine, where it came from, and what it costs.
 
     ``origin``: ``engine`` is built or cached; the other figures are those of `core.engine_cost`, and of a cached engine
-    those of its build. ``loaded`` is None where this machine has not the GPU that it was built for.
+    those of its build. ``loaded`` is None if this machine does not have the GPU that it was built for.
     """
 
     content: bytes
@@ -191,7 +191,7 @@ class Plans:
         return key if known is case else self.key(case)
 
     def _made_ahead(self, case: Case, key: str) -> tuple[Plan | None, str]:
-        """A plan made in a builder's thread; None where it cannot build yet, which only the asking thread changes."""
+        """A plan made in a builder's thread; None if it cannot build yet, which only the asking thread changes."""
         with self._quiet.building():
             found, note = self._remembered(case, key)
             if found is None and self._can_build:
@@ -257,7 +257,7 @@ class Plans:
         return self._plan(case, "built", built.content, cost | ({"cache": note} if note else {}))
 
     def _plan(self, case: Case, engine: str, content: bytes, known: Mapping[str, Any]) -> Plan:
-        """A loaded plan. Raises Refused where it does not load.
+        """A loaded plan. Raises Refused if it does not load.
 
         Of the memory, what the loaded engine says goes before what was logged as it was built.
         """
@@ -299,5 +299,5 @@ def _code() -> str:
 
 
 def timing_file(folder: Path, identity: dict[str, Any]) -> Path:
-    """Where the timings of a target's tactics lie: one file for each TensorRT on each kind of GPU."""
+    """Where the timings of a target's tactics are stored: one file for each TensorRT on each kind of GPU."""
     return folder / "timings" / f"{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]}.cache"

@@ -54,7 +54,7 @@ def _context_shapes(context: Any, shape: tuple[int, ...]) -> list[list[int]]:
 
 
 def _parameters(api: Api, engine: Any) -> dict[str, Any]:
-    """The inspector's entry of the first convolution; empty where it has none."""
+    """The inspector's entry of the first convolution; empty if it has none."""
     inspector = engine.create_engine_inspector()
     text = inspector.get_engine_information(api.trt.LayerInformationFormat.JSON)
     try:

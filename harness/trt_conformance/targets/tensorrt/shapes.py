@@ -16,9 +16,9 @@ from trt_conformance.targets.tensorrt.api import Api
 
 
 def infer_shapes(api: Api, configurations: Iterable[Configuration]) -> Iterator[tuple[int, ...] | None]:
-    """The spatial output shape of each configuration, None where TensorRT refuses it.
+    """The spatial output shape of each configuration, None if TensorRT refuses it.
 
-    Every call starts with new networks. Raises Unsupported where a padding mode does not exist.
+    Every call starts with new networks. Raises Unsupported if a padding mode does not exist.
     """
     modes: dict[PaddingMode, Any] = {}
     probes: dict[tuple[int, ...], _Probe] = {}

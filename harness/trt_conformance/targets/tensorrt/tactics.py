@@ -52,7 +52,7 @@ class TacticListing:
         return bool(self._offered)
 
     def found(self) -> TacticChoices:
-        """What the builder offered and chose. Raises Unsupported where it offered nothing for the convolution."""
+        """What the builder offered and chose. Raises Unsupported if it offered nothing for the convolution."""
         if not self._offered:
             raise Unsupported("the builder did not ask for a choice of tactics for the convolution")
         same = (one for one in self._offered for chosen in self._chosen if is_same_kernel(one, chosen))
@@ -93,7 +93,7 @@ class Selector:
     """An ``IAlgorithmSelector`` that asks a `Selection`, and keeps what that raises: TensorRT does not pass it on."""
 
     def __init__(self, api: Api, selection: TacticSelection) -> None:
-        """Raises Unsupported where this version has no selectors."""
+        """Raises Unsupported if this version has no selectors."""
         if not hasattr(api.trt, "IAlgorithmSelector"):
             raise Unsupported(f"{api.flavor} {api.version} has no interface to choose a tactic")
         self._faults: list[Exception] = []

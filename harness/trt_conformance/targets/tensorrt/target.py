@@ -45,7 +45,7 @@ class TensorRTTarget:
     engine_type: type[TensorRTEngine] = TensorRTEngine
 
     def __init__(self, flavor: str, options: Options = Options()) -> None:  # noqa: B008 - frozen
-        """Raises ConformanceError where the flavor cannot work on this machine; the message says what to do."""
+        """Raises ConformanceError if the flavor cannot work on this machine; the message says what to do."""
         if flavor == "tensorrt_rtx":
             keep_freed()
         gpus, no_gpu = cuda.gpus()

@@ -56,7 +56,7 @@ class TimingCache:
                     temporary.write_bytes(pack(self._path.name, merged))
 
     def _stored(self) -> bytes:
-        """The file's content; nothing where there is none, or where it is damaged; it is then replaced."""
+        """The file's content; nothing if there is none, or where it is damaged; it is then replaced."""
         if self._path is None:
             return b""
         try:

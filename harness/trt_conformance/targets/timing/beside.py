@@ -19,7 +19,7 @@ class Beside:
         self._now, self._count, self._is_over = now, 0, False
 
     def facts(self, launch: Callable[[], None], enqueues: int) -> dict[str, Any]:
-        """The fact ``kernels`` of so many enqueues, or a note where CUPTI failed; empty where it is not used.
+        """The fact ``kernels`` of so many enqueues, or a note where CUPTI failed; empty if it is not used.
 
         Args:
             launch: runs the enqueues to their end.

@@ -112,7 +112,7 @@ def measure(new_place: Callable[[], Place], plan: TimingPlan, unmoved: Sequence[
 
 
 def _probed(scope: ExitStack, place: Place) -> tuple[float, cuda.Graph | None]:
-    """Seconds of one enqueue, and the graph of `PROBE` enqueues that told; None where a plain one is long enough."""
+    """Seconds of one enqueue, and the graph of `PROBE` enqueues that told; None if a plain one is long enough."""
     stopwatch = cuda.Stopwatch(place.stream)
     scope.callback(stopwatch.close)
     place.take()

@@ -37,7 +37,7 @@ def collect(
     less than 5 %, and there is no drift. limit: ``plan.limit_s`` is over, after one sample at least.
 
     Args:
-        sample: takes one sample, in seconds; None where the device was throttled and it must not count.
+        sample: takes one sample, in seconds; None if the device was throttled and it must not count.
         now: the clock that warm-up and limit are held against, in seconds.
     """
     begin = now()

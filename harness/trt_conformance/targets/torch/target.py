@@ -115,7 +115,7 @@ class TorchTarget:
     """Target ``torch-2.11-cudnn9-sm90`` or ``torch-2.13-cpu``."""
 
     def __init__(self) -> None:
-        """Raises ConformanceError where PyTorch is not installed."""
+        """Raises ConformanceError if PyTorch is not installed."""
         try:
             import torch
         except ImportError as fault:

@@ -50,7 +50,7 @@ def as_csv(view: View) -> str:
 
 
 def parquet(view: View) -> bytes:
-    """The table as a Parquet file. Raises ConformanceError where pyarrow is not installed."""
+    """The table as a Parquet file. Raises ConformanceError if pyarrow is not installed."""
     try:
         import pyarrow
         from pyarrow import parquet as arrow_parquet
