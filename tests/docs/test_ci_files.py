@@ -156,17 +156,6 @@ def known_options() -> set[str]:
     return set(re.findall(r"--[a-z][a-z-]*", printed)) | {"--junitxml"}  # pytest's help shows its other spelling
 
 
-@pytest.mark.parametrize("file", ["Containerfile", "Containerfile.gpu"])
-def test_container_files_name_what_exists(file: str) -> None:
-    text = (CI / file).read_text(encoding="utf-8")
-    extras = set(re.findall(r"source\[(\w+)\]", text)) | set(re.findall(r"ARG EXTRA=(\w+)", text))
-    offered = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for extra in extras:
-        assert re.search(rf"(?m)^{extra} = \[", offered), f"{file}: there is no extra {extra}"
-    for constraints in re.findall(r"/source/(constraints[\w-]*\.txt)", text):
-        assert (ROOT / constraints).is_file()
-
-
 def test_the_workflow_of_submissions_verifies_what_a_pull_request_adds(tmp_path):
     workflow = yaml.safe_load((CI / "submissions.yml").read_text(encoding="utf-8"))
     (line,) = (step["run"] for step in workflow["jobs"]["verify"]["steps"] if "verify" in step.get("run", ""))
