@@ -10,8 +10,8 @@
 
 page does all of it and writes the page of figures: it collects full and quick latencies, counts, and sets the result
 beside the goals. collect measures the same cases in one process after another, until ``--processes`` are done or the
-budget leaves no time for another. The other commands read the records of such runs. Quick and full latencies are told
-apart in each.
+budget leaves no time for another. The other commands read the records of such runs. Each
+distinguishes quick and full latencies.
 
 spread: (largest - smallest) / median of the medians of all runs, a case a line. alarms: each two runs are compared as
 the gate does, once as they are and once with all other runs as calibration; a latency that is called different is a

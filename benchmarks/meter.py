@@ -1,6 +1,6 @@
-"""A pytest plugin that tells where a run's time goes: ``pytest -p benchmarks.meter --meter FILE …``.
+"""A pytest plugin that shows where a run's time goes: ``pytest -p benchmarks.meter --meter FILE …``.
 
-What happens in the target's process (TensorRT, CUDA, and copying to and from it) is told apart by call; the rest of
+What happens in the target's process (TensorRT, CUDA, and copying to and from it) is listed by call; the rest of
 the loop is the harness and pytest. Each worker of pytest-xdist writes a file of its own.
 """
 

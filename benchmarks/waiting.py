@@ -20,7 +20,7 @@ from trt_conformance.targets.tensorrt.ahead import IDLE
 
 SAMPLING_S = 0.2
 LEAST = 0.05
-"""Threads, on average, of which a state is told."""
+"""The average number of threads for which a state is printed."""
 _CALLS = {
     0: "read", 7: "poll", 9: "mmap", 11: "munmap", 16: "ioctl", 23: "select", 24: "sched_yield", 28: "madvise",
     35: "nanosleep", 45: "recvfrom", 47: "recvmsg", 61: "wait4", 73: "flock", 202: "futex", 230: "clock_nanosleep",

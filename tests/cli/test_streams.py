@@ -5,8 +5,8 @@ import sys
 
 KEPT = """
 import os, sys
-from trt_conformance.cli.streams import stderr_kept
-with stderr_kept() as kept:
+from trt_conformance.cli.streams import captured_stderr
+with captured_stderr() as kept:
     os.write(2, b"noise of a library\\n")
     print("progress", file=sys.stderr)
     kept.seek(0)

@@ -119,7 +119,7 @@ def test_results_latencies_and_engines_are_compared(tmp_path):
     assert since.regressions == 2
     assert since.sentence.startswith("1 regression of results, and 1 case slower.")
     assert [title for title, _, _ in since.tables] == ["newly failing (regressions)", "changed engines"]
-    assert len(since.told) == len(since.slower) == 1 and "slower: 50.0 µs -> 80.0 µs" in since.told[0]
+    assert len(since.latency_lines) == len(since.slower) == 1 and "slower: 50.0 µs -> 80.0 µs" in since.latency_lines[0]
 
 
 def test_the_report_shows_it_before_everything_else(tmp_path):
@@ -138,7 +138,7 @@ def test_equal_runs_have_nothing_worse(tmp_path):
     stored(tmp_path, 1)
     path = stored(tmp_path, 2)
     since = since_last(path, read_record(path), tmp_path / "none")
-    assert (since.regressions, since.tables, since.told) == (0, [], [])
+    assert (since.regressions, since.tables, since.latency_lines) == (0, [], [])
     assert since.sentence == "No regression. The runs share 1 check."
 
 

@@ -70,7 +70,7 @@ def test_a_block_serves_again():
 
 def test_large_blocks_and_more_than_is_kept_are_freed():
     device = Device()
-    blocks = Blocks(device.allocate, device.free, kept=2**17)
+    blocks = Blocks(device.allocate, device.free, limit=2**17)
     held = [blocks.take(2**16) for _ in range(4)]
     for address in held:
         blocks.give(address, 2**16)

@@ -87,11 +87,11 @@ def _plain(node: Any) -> Any:
         return [_plain(part) for part in node]
     if not isinstance(node, dict):
         return node
-    kept = {key: _plain(part) for key, part in node.items() if key not in {"title", "default"}}
-    if {"type": "null"} in kept.get("anyOf", ()):
-        branches = [branch for branch in kept.pop("anyOf") if branch != {"type": "null"}]
-        return kept | (branches[0] if len(branches) == 1 else {"anyOf": branches})
-    return kept
+    plain = {key: _plain(part) for key, part in node.items() if key not in {"title", "default"}}
+    if {"type": "null"} in plain.get("anyOf", ()):
+        branches = [branch for branch in plain.pop("anyOf") if branch != {"type": "null"}]
+        return plain | (branches[0] if len(branches) == 1 else {"anyOf": branches})
+    return plain
 
 
 if __name__ == "__main__":

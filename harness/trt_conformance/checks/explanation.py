@@ -101,7 +101,7 @@ def _confirmed(
     """The suspects that explain the output of a second input, too.
 
     Where that is the same though it should be another, many wrong convolutions give it, such as all those whose windows
-    read padding alone: it is told as a symptom.
+    read padding alone: it is reported as a symptom.
     """
     if result.output.size * result.terms > MOST_PRODUCTS:
         return ()

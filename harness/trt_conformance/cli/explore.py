@@ -14,7 +14,7 @@ import typer
 from trt_conformance.cli.folders import Cases, folders_of
 from trt_conformance.cli.output import AsJson, print_json
 from trt_conformance.cli.processes import opener
-from trt_conformance.cli.streams import sigterm_as_ctrl_c, stderr_kept
+from trt_conformance.cli.streams import captured_stderr, sigterm_as_ctrl_c
 from trt_conformance.core.case_folder import SUITE
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import RUNS
@@ -111,7 +111,7 @@ def explore(
     words += [word for folder in folders for word in shlex.split(folder.options)]
     judge = _judge(folders)
     with (
-        stderr_kept() as kept,
+        captured_stderr() as captured,
         sigterm_as_ctrl_c(),
         Crew(opener(target, Options()), _size(jobs), seconds, HANG_S) as crew,
         _Second(against, judge) as second,
@@ -122,7 +122,7 @@ def explore(
         settings = {SETTINGS: {"seed": chosen.seed, "focus": focus, "near": near}}
         run = SearchRun(record_root, name, facts | settings, seconds, earlier, quiet=as_json)
         run.search(chosen, judge, shlex.join(words), crew, draws, second.opinion)
-        run.keep(kept)
+        run.write_stderr(captured)
     if as_json:
         print_json([find.verdict.to_json() | {"file": find.case.location} for find in run.finds])
     raise typer.Exit(run.exit_code)

@@ -108,7 +108,7 @@ class SearchRun:
             except KeyboardInterrupt:
                 self.is_stopped = True
 
-    def keep(self, said: BinaryIO) -> None:
+    def write_stderr(self, said: BinaryIO) -> None:
         """Write what the target's libraries said on stderr beside the record, if anything. Raises WriteError."""
         said.seek(0)
         content = said.read()
@@ -122,14 +122,14 @@ class SearchRun:
         self._write(outcome.verdict)
         if outcome.find is not None:
             self._write(outcome.find.verdict)
-            told = _told(len(self.finds), outcome.find)
+            text = _find_text(len(self.finds), outcome.find)
             if self._second is not None:
                 other = self._second(outcome.find.case)
                 self._write(other)
-                told += f"\n  {other.target}: {_opinion(other)}"
+                text += f"\n  {other.target}: {_opinion(other)}"
             if not self._quiet:
                 line.clear()
-                typer.echo(told)
+                typer.echo(text)
         line.show(self._progress())
 
     def _write(self, verdict: Verdict) -> None:
@@ -181,14 +181,14 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _told(number: int, find: Find) -> str:
+def _find_text(number: int, find: Find) -> str:
     """A find in a few lines: its case and its message."""
     _, *lines = find.verdict.message.splitlines() or [""]
     size = f"{find.layer.precision} input {list(find.layer.input_shape)}, kernel {list(find.layer.kernel_shape)}"
-    told = [f"find {number}: {find.verdict.check} fails; {size} ({find.case.location})"]
-    told += [f"  {one_line(text.strip())}" for text in lines]
-    told += [f"  the case file has a fault: {one_line(fault)}" for fault in find.faults]
-    return "\n".join(told)
+    lines_of_find = [f"find {number}: {find.verdict.check} fails; {size} ({find.case.location})"]
+    lines_of_find += [f"  {one_line(text.strip())}" for text in lines]
+    lines_of_find += [f"  the case file has a fault: {one_line(fault)}" for fault in find.faults]
+    return "\n".join(lines_of_find)
 
 
 def _opinion(verdict: Verdict) -> str:

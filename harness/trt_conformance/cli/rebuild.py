@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 TACTICS = ("fast", "default", "exhaustive")
 MOST_CASES, MOST_LAYERS = 100, 50
 MOST_JOBS = 32
-# Builds to be told of ahead for each thread that builds: one that it does and one that waits.
+# Builds that are requested ahead for each thread that builds: one in progress and one that waits.
 AHEAD = 2
 
 TargetName = Annotated[str, typer.Option(metavar="NAME", help="A registered name, or path/to/file.py:Class.")]
@@ -279,12 +279,12 @@ def _golden() -> GoldenOf:
     from trt_conformance.golden import expected_result
 
     lock = threading.Lock()
-    kept: dict[tuple[str, int], Result] = {}
+    results: dict[tuple[str, int], Result] = {}
 
     def golden(case: Case, index: int) -> Result:
         with lock:
-            if (case.id, index) not in kept:
-                kept[case.id, index] = expected_result(case, index)
-            return kept[case.id, index]
+            if (case.id, index) not in results:
+                results[case.id, index] = expected_result(case, index)
+            return results[case.id, index]
 
     return golden

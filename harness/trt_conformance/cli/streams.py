@@ -49,25 +49,25 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
 
 
 @contextmanager
-def stderr_kept() -> Iterator[BinaryIO]:
+def captured_stderr() -> Iterator[BinaryIO]:
     """Keep what libraries, and processes started in the block, write on stderr: yields the file that it goes into.
 
     What Python's ``sys.stderr`` is given is still shown, so that a progress line stays one line. Where an exception
-    ends the block, what was kept is shown. Nothing is kept where ``sys.stderr`` is not the process's own stderr.
+    ends the block, the captured text is shown. Nothing is captured if ``sys.stderr`` is not the process's own stderr.
     """
-    with tempfile.TemporaryFile() as kept:
+    with tempfile.TemporaryFile() as captured:
         if not _is_own_stderr():
-            yield kept
+            yield captured
             return
         before, shown = sys.stderr, os.dup(2)
         with os.fdopen(shown, "w", encoding=before.encoding, errors="backslashreplace") as own:
-            os.dup2(kept.fileno(), 2)
+            os.dup2(captured.fileno(), 2)
             sys.stderr = own
             try:
-                yield kept
+                yield captured
             except BaseException:
-                kept.seek(0)
-                own.write(kept.read().decode("utf-8", "backslashreplace"))
+                captured.seek(0)
+                own.write(captured.read().decode("utf-8", "backslashreplace"))
                 raise
             finally:
                 own.flush()

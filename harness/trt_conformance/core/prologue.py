@@ -74,7 +74,7 @@ def pooled(y: Array, window: Sequence[int], largest: Callable[..., Array] = np.m
     rank = len(window)
     sizes = [size // each for size, each in zip(y.shape[-rank:], window, strict=True)]
     whole: Any = (..., *(slice(0, size * each) for size, each in zip(sizes, window, strict=True)))
-    kept = y[whole]
-    split = kept.reshape(*y.shape[:-rank], *(n for pair in zip(sizes, window, strict=True) for n in pair))
+    whole_windows = y[whole]
+    split = whole_windows.reshape(*y.shape[:-rank], *(n for pair in zip(sizes, window, strict=True) for n in pair))
     first = y.ndim - rank
     return largest(split, axis=tuple(range(first + 1, first + 2 * rank, 2)))

@@ -81,12 +81,12 @@ class Judge:
 
 def _goldens() -> Golden:
     """References, each computed once."""
-    kept: dict[tuple[str, int], Result] = {}
+    results: dict[tuple[str, int], Result] = {}
 
     def golden(case: Case, index: int) -> Result:
-        if (case.id, index) not in kept:
-            kept[case.id, index] = reference(case, case.run_shapes[index])
-        return kept[case.id, index]
+        if (case.id, index) not in results:
+            results[case.id, index] = reference(case, case.run_shapes[index])
+        return results[case.id, index]
 
     return golden
 

@@ -132,8 +132,8 @@ class DrawnLayer:
         cheap = all(is_cheap(found, shape, output) for shape, output in zip(found.run_shapes, outputs, strict=True))
         if found.exact:
             return found if cheap else found.model_copy(update={"exact": False})
-        told = cheap and self.content == "uniform" and unsuited(found, math.prod(outputs[0])) is None
-        return found.model_copy(update={"rounding": True}) if told else found
+        is_judged = cheap and self.content == "uniform" and unsuited(found, math.prod(outputs[0])) is None
+        return found.model_copy(update={"rounding": True}) if is_judged else found
 
     def fields(self) -> dict[str, Any]:
         """The fields of a case that this layer determines, those that are not a case's defaults."""

@@ -111,29 +111,29 @@ def lines(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> list[
     A claim holds if a check of it passed that compared values, that is about a refusal or a name, or that is all it
     takes. A document of whose claims none was checked has no line.
     """
-    told = []
+    text = []
     for target, counted in _by_target(verdicts, registered).items():
         for document, count in counted.items():
             name = "" if document == COOKBOOK else f"{document}: "
-            told.append(f"{target}: {name}{_said(count)}, {_unchecked(count)} not checked")
-    return told
+            text.append(f"{target}: {name}{_said(count)}, {_unchecked(count)} not checked")
+    return text
 
 
 def brief_lines(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> list[str]:
     """One line per target: how many claims of the cookbook hold or differ, and how many of all other documents."""
-    told = []
+    text = []
     for target, counted in _by_target(verdicts, registered).items():
         others = sum((count for document, count in counted.items() if document != COOKBOOK), Counter[str]())
         parts = [_said(counted[COOKBOOK])] if COOKBOOK in counted else []
         if others:
             parts.append(f"other documents: {_said(others)}")
-        told.append(f"{target}: {'; '.join(parts)}")
-    return told
+        text.append(f"{target}: {'; '.join(parts)}")
+    return text
 
 
 def _by_target(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> dict[str, dict[str, Counter[str]]]:
     """By target and document the number of claims in each state, where a claim of the document was checked."""
-    told: dict[str, dict[str, Counter[str]]] = {}
+    text: dict[str, dict[str, Counter[str]]] = {}
     for target in sorted({v.target for v in verdicts if v.claims}):
         found = states((v for v in verdicts if v.target == target), registered)
         counted = {
@@ -142,8 +142,8 @@ def _by_target(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> 
             if any(claim in found for claim in document.ids)
         }
         if counted:
-            told[target] = counted
-    return told
+            text[target] = counted
+    return text
 
 
 def _said(count: Counter[str]) -> str:

@@ -46,9 +46,9 @@ def headline(
         reasons: why the run fails, apart from failed checks.
         width: the columns of the terminal; the lines about targets are folded to it.
     """
-    told = claim_states.brief_lines([v for v in verdicts if v.target != REFERENCE], claims)
+    about_claims = claim_states.brief_lines([v for v in verdicts if v.target != REFERENCE], claims)
     last = one_line(f"exit code {code}: {_reason(verdicts, code, reasons)}")
-    return [*(line for text in told for line in _folded(one_line(text), width)), last]
+    return [*(line for text in about_claims for line in _folded(one_line(text), width)), last]
 
 
 def _folded(text: str, width: int | None) -> list[str]:

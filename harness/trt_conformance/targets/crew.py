@@ -93,8 +93,8 @@ class Crew:
         Args:
             units: what to work on.
             work: does one unit.
-            foresee: told of each thread's next units before each; what it raises is raised here.
-            ahead: how many units beyond those that keep a thread busy it is told of.
+            foresee: called before each unit with the next units of its thread; what it raises is raised here.
+            ahead: how many more units ``foresee`` gets than those that keep a thread busy.
         """
         source = iter(units)
         lines: list[list[T]] = [[] for _ in self._pools]

@@ -121,23 +121,23 @@ def _fold(
     shapes = shapes | static_shapes(graph)
     constants = constants | small_constants(graph)
     outputs = {output.name for output in graph.output}
-    kept: list[Any] = []
+    nodes: list[Any] = []
     for node in graph.node:
         if node.op_type == "If" and node.input and node.input[0] in constants:
-            kept += _branch(graph, node, bool(constants[node.input[0]].any()))
+            nodes += _branch(graph, node, bool(constants[node.input[0]].any()))
             changed = True
             continue
         for inner in inner_graphs(node):
             changed |= _fold(inner, shapes, constants, opsets)
         value = None if outputs & {*node.output} else _value(node, shapes, constants, opsets)
         if value is None:
-            kept.append(node)
+            nodes.append(node)
             continue
         constants[node.output[0]] = value
         graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
         changed = True
     if changed:
-        copies = [type(node).FromString(node.SerializeToString()) for node in kept]
+        copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
         del graph.node[:]
         graph.node.extend(copies)
     return changed

@@ -25,12 +25,12 @@ class WeightReader:
     """Reads the weights of one model.
 
     Args:
-        kept: the initializers whose values were removed from the graph, by their token.
+        removed: the initializers whose values were removed from the graph, by their token.
         folder: where files beside the model lie.
     """
 
-    def __init__(self, kept: dict[str, Any], folder: Path) -> None:
-        self._kept, self._folder = kept, folder
+    def __init__(self, removed: dict[str, Any], folder: Path) -> None:
+        self._removed, self._folder = removed, folder
 
     def read(self, scope: Scope, name: str) -> NDArray[Any]:
         """Return a constant tensor.
@@ -57,7 +57,7 @@ class WeightReader:
     def _array(self, tensor: Any) -> NDArray[Any]:
         from onnx import numpy_helper
 
-        tensor = self._kept.get(tensor.doc_string, tensor)
+        tensor = self._removed.get(tensor.doc_string, tensor)
         if math.prod(tensor.dims) > MAX_ELEMENTS:
             raise NotExpressible(f"its weights have {math.prod(tensor.dims)} elements, more than {MAX_ELEMENTS}")
         if tensor.data_location == tensor.EXTERNAL:

@@ -165,11 +165,11 @@ TRIES = 50
 """How many rows are drawn until one is not excluded."""
 
 
-def _varied(sweep: Sweep, block: Block, kept: Sequence[Row], new: Sequence[Row]) -> list[Row]:
+def _varied(sweep: Sweep, block: Block, stored: Sequence[Row], new: Sequence[Row]) -> list[Row]:
     """Return new rows of which each value that no combination needs is drawn: else most would be the first ones."""
     rng = random.Random(f"{sweep.seed}:{block.domains}")  # noqa: S311 - reproducible rows, and no secret
     places = range(len(sweep.axes))
-    counts = Counter(pair for row in (*kept, *new) for pair in _pairs(row, places))
+    counts = Counter(pair for row in (*stored, *new) for pair in _pairs(row, places))
     varied = []
     for found in new:
         row = found

@@ -18,7 +18,7 @@ Quick and full latencies are never compared with each other, and are corrected a
 much as it can tell: within twice the half width of its interval, where that is more than the tolerance.
 
 The sums over the layers of a model (`models`) are judged in the same way, beside the layers and corrected apart: many
-changes that are too small to be told layer by layer may be one of the model that is not.
+changes that are too small to be found layer by layer may be one of the model that is not.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ class LatencyComparison:
         if not self.summary:
             return []
         lines = [f"latency: {self.summary}"]
-        told = (change for change in self.changes if change.answer != "same" or change.other_kernel)
-        lines += [change.text() for change in told if change.effort == "full" or change.answer != "ambiguous"]
+        changed = (change for change in self.changes if change.answer != "same" or change.other_kernel)
+        lines += [change.text() for change in changed if change.effort == "full" or change.answer != "ambiguous"]
         lines += [f"model {change.text()}" for change in self.models]
         for name, only in (("base", self.only_base), ("new", self.only_new)):
             if only:

@@ -28,12 +28,12 @@ def answer(view: View) -> ReportAnswer:
     if not any(column.verdicts for column in targets):
         text = "No target was tested" if not targets else f"Nothing was run on {_list([c.name for c in targets])}"
         return ReportAnswer("open", f"{text}.")
-    told = of_target(view, targets[0]) if len(targets) == 1 else _of_targets(view, targets)
+    found = of_target(view, targets[0]) if len(targets) == 1 else _of_targets(view, targets)
     if all(record.complete for record in view.records):
-        return told
-    tone: Tone = "fail" if told.tone == "fail" else "open"
+        return found
+    tone: Tone = "fail" if found.tone == "fail" else "open"
     killed = "The run was" if len(view.records) == 1 else "A run was"
-    return ReportAnswer(tone, f"{killed} killed before it ended. Until then: {told.text[0].lower()}{told.text[1:]}")
+    return ReportAnswer(tone, f"{killed} killed before it ended. Until then: {found.text[0].lower()}{found.text[1:]}")
 
 
 def of_target(view: View, column: Column) -> ReportAnswer:
@@ -47,8 +47,8 @@ def of_target(view: View, column: Column) -> ReportAnswer:
     else:
         start = "No check fails" if compared else "No check fails, but no output was compared"
     tone: Tone = "fail" if failing else "pass" if compared else "open"
-    told = _claims(view, column) or _latencies(column)
-    return ReportAnswer(tone, f"{start}: {column.name} {told}." if told else f"{start} on {column.name}.")
+    found = _claims(view, column) or _latencies(column)
+    return ReportAnswer(tone, f"{start}: {column.name} {found}." if found else f"{start} on {column.name}.")
 
 
 def _latencies(column: Column) -> str:

@@ -66,7 +66,7 @@ class Since:
         return [*compare_text.notes(self.changes), *left_out, *latency, *self.costs.lines()]
 
     @property
-    def told(self) -> list[str]:
+    def latency_lines(self) -> list[str]:
         """Each latency that became longer or shorter, as a line."""
         return [change.text() for change in self.latency.changes if change.answer == "different"]
 

@@ -6,32 +6,32 @@ from collections.abc import Callable
 
 SMALLEST = 2**16
 LARGEST = 2**26
-KEPT = 2**29
+LIMIT = 2**29
 
 
 class Blocks:
-    """Blocks of device memory, in sizes that are powers of two. What is larger than ``LARGEST`` is not kept.
+    """Blocks of device memory, in sizes that are powers of two. What is larger than ``LARGEST`` is not reused.
 
     Whoever gives a block back has waited for all work on it. Its content is whatever was there.
     """
 
-    def __init__(self, allocate: Callable[[int], int], free: Callable[[int], None], kept: int = KEPT) -> None:
-        """``kept`` is how many bytes may lie unused."""
-        self._allocate, self._free, self._most = allocate, free, kept
+    def __init__(self, allocate: Callable[[int], int], free: Callable[[int], None], limit: int = LIMIT) -> None:
+        """``limit`` is the most bytes of unused blocks."""
+        self._allocate, self._free, self._most = allocate, free, limit
         self._unused: dict[int, list[int]] = {}
-        self._kept = 0
+        self._held = 0
 
     def take(self, nbytes: int) -> int:
         """The address of at least ``nbytes`` bytes. Raises what ``allocate`` raises once nothing unused is left."""
         size = self._size(nbytes)
         unused = self._unused.get(size)
         if unused:
-            self._kept -= size
+            self._held -= size
             return unused.pop()
         try:
             return self._allocate(size)
         except RuntimeError:
-            if not self._kept:
+            if not self._held:
                 raise
             self.release()
             return self._allocate(size)
@@ -39,10 +39,10 @@ class Blocks:
     def give(self, address: int, nbytes: int) -> None:
         """Return the block that was taken for ``nbytes``."""
         size = self._size(nbytes)
-        if size > LARGEST or self._kept + size > self._most:
+        if size > LARGEST or self._held + size > self._most:
             self._free(address)
         else:
-            self._kept += size
+            self._held += size
             self._unused.setdefault(size, []).append(address)
 
     def release(self) -> None:
@@ -50,7 +50,7 @@ class Blocks:
         for addresses in self._unused.values():
             while addresses:
                 self._free(addresses.pop())
-        self._kept = 0
+        self._held = 0
 
     @staticmethod
     def _size(nbytes: int) -> int:

@@ -82,7 +82,7 @@ class Plans:
     def __init__(
         self,
         builders: Sequence[PlanBuilder],
-        kept: BuildCache,
+        build_cache: BuildCache,
         identity: dict[str, Any],
         quiet: Quiet,
         slow: bool = False,
@@ -90,7 +90,7 @@ class Plans:
         """``builders``: of the thread that asks, then of each that works ahead. With ``slow``, one of these builds the
         cases that are slow to build, and no others. ``identity`` is all, but the case, that engines depend on.
         """
-        self._builders, self._kept, self._identity = builders, kept, identity
+        self._builders, self._build_cache, self._identity = builders, build_cache, identity
         self._can_load = self._can_build = False
         self._own = threading.local()
         self._own.builder, *others = builders
@@ -124,7 +124,7 @@ class Plans:
             wanted[self._slow if is_slow_to_build(case) else self._ahead][key] = case
         unknown = [str(key) for threads, named in wanted.items() for key in threads.unknown(named)]
         with suppress(Exception):  # the first case that needs a builder reports why it could not be created
-            self.prepare(to_build=not all(map(self._kept.has_build, unknown)))
+            self.prepare(to_build=not all(map(self._build_cache.has_build, unknown)))
         for threads, named in wanted.items():
             threads.expect({key: partial(self._made_ahead, case, str(key)) for key, case in named.items()})
 
@@ -160,9 +160,9 @@ class Plans:
     def define(self, case: Case) -> NetworkFacts:
         """What TensorRT says of a case's network. Raises what `PlanBuilder.define` raises."""
         key = self._key(case)
-        facts = self._kept.network(key)
+        facts = self._build_cache.network(key)
         if facts is None:
-            refusal = self._kept.refusal(key)
+            refusal = self._build_cache.refusal(key)
             if refusal is not None and getattr(refusal, "phase", "") != "build":  # which says nothing of the network
                 raise refusal
             self.prepare()
@@ -181,7 +181,7 @@ class Plans:
         said = case.model_dump(mode="json", exclude=_NOT_OF_THE_NETWORK, exclude_defaults=True)
         said["input"] = said["input"]["shape"]  # its values are fed, not built in
         said.get("dynamic", {}).pop("run", None)
-        if asked := asked_of(case):  # what is read of the layer is kept beside the engine
+        if asked := asked_of(case):  # the facts that are read from the layer are cached beside the engine
             said["asked"] = asked
         said["is_refused"] = case.reject is not None  # else a type that a layout does not hold is unsupported
         return hashlib.sha256(json.dumps([said, self._identity, _code()]).encode()).hexdigest()
@@ -236,13 +236,13 @@ class Plans:
 
         That it does not load may be the cache's fault: another library than the one that the key names built it.
         """
-        content, note = self._kept.plan(key)
+        content, note = self._build_cache.plan(key)
         if content is not None:
             try:
-                return self._plan(case, "cached", content, self._kept.cost(key)), ""
+                return self._plan(case, "cached", content, self._build_cache.cost(key)), ""
             except Refused as fault:
                 return None, f"the cached engine does not load; rebuilding it: {fault}"
-        refusal = self._kept.refusal(key)
+        refusal = self._build_cache.refusal(key)
         if refusal is not None:
             raise refusal
         return None, note
@@ -250,10 +250,10 @@ class Plans:
     def _built(self, case: Case, key: str, note: str) -> Plan:
         started = time.perf_counter()
         definition = self._defined(case, key)
-        with self._refusals_kept(key):
+        with self._refusals_cached(key):
             built = self._mine.build(definition, case)
         cost = _cost(started, built)
-        note = self._kept.keep_plan(key, built.content, cost) or note
+        note = self._build_cache.keep_plan(key, built.content, cost) or note
         return self._plan(case, "built", built.content, cost | ({"cache": note} if note else {}))
 
     def _plan(self, case: Case, engine: str, content: bytes, known: Mapping[str, Any]) -> Plan:
@@ -266,17 +266,17 @@ class Plans:
         return Plan(content, {"engine": engine, PLAN: len(content), **known, **memory}, loaded)
 
     def _defined(self, case: Case, key: str) -> Definition:
-        with self._refusals_kept(key):
+        with self._refusals_cached(key):
             definition = self._mine.define(case)
-        self._kept.keep_network(key, definition.facts)
+        self._build_cache.keep_network(key, definition.facts)
         return definition
 
     @contextmanager
-    def _refusals_kept(self, key: str) -> Iterator[None]:
+    def _refusals_cached(self, key: str) -> Iterator[None]:
         try:
             yield
         except (Refused, Unsupported) as refusal:
-            self._kept.keep_refusal(key, refusal)
+            self._build_cache.keep_refusal(key, refusal)
             raise
 
     @property

@@ -158,8 +158,10 @@ class TensorRTTarget:
     def environment(self) -> dict[str, Any]:
         """Version of TensorRT, the GPU or what the engines are built for, and how they are built."""
         caches = "engines and timings" if self._keeps_timings else "engines"
-        kept = self._options.cache is not None and self._options.keeps
-        return self._facts() | self._sources | {"tactics": self._options.tactics, "cache": caches if kept else "none"}
+        is_cached = self._options.cache is not None and self._options.keeps
+        return (
+            self._facts() | self._sources | {"tactics": self._options.tactics, "cache": caches if is_cached else "none"}
+        )
 
     def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"flavour": self._api.flavor, "version": self._api.version}

@@ -18,11 +18,11 @@ MOST_FAILURES = 50
 
 def markdown(view: View) -> str:
     """The answer, tables of results, and the failures, folded."""
-    told = answer(view)
-    sign = {"pass": "✅", "fail": "❌", "open": "⚠️"}[told.tone]
+    result = answer(view)
+    sign = {"pass": "✅", "fail": "❌", "open": "⚠️"}[result.tone]
     shown = [status for status in ORDER if any(column.counts[status] for column in view.columns)]
     rows = [[column.name, *(str(column.counts[status] or "-") for status in shown)] for column in view.columns]
-    lines = [f"## {sign} {escaped(told.text)}", "", *markdown_table(["target", *shown], rows)]
+    lines = [f"## {sign} {escaped(result.text)}", "", *markdown_table(["target", *shown], rows)]
     lines += _claims(view)
     if models := [*models_of(view)]:
         found = [[m.key.name, c.name, f"{seconds(m.seconds)} ±{percent(m.error)}", m.text] for c, m in models]
