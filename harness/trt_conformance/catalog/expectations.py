@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
-from functools import cached_property
+from fnmatch import fnmatchcase, translate
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -90,25 +90,41 @@ class Expectation(Model):
 
     def concerns(self, target: str, case: str, check: str, find: Find) -> bool:
         """Whether this check of this case always differs on this target; ``find`` gives the case of an id."""
-        return self._covers(self.always, target, case, check, find)
+        return self.is_about(target, check) and self.always_covers(case, find)
 
     def allows(self, target: str, case: str, check: str, find: Find) -> bool:
         """Whether this check of this case may differ on this target; ``find`` gives the case of an id."""
-        return self._covers((*self.always, *self.also), target, case, check, find)
+        return self.is_about(target, check) and self.may_cover(case, find)
+
+    def is_about(self, target: str, check: str) -> bool:
+        """Whether this check of some case may differ on this target."""
+        if check not in self.checks or not any(fnmatchcase(target, pattern) for pattern in self.targets):
+            return False
+        version = TargetName.parse(target).version
+        return not self.versions or bool(version and self._range.contains(version, prereleases=True))
 
     def holds_for(self, case: Case | None) -> bool:
         """Whether one of the conditions holds, or there is none. A check without a case file meets no condition."""
         return self.where is None or (case is not None and any(condition.holds(case) for condition in self.where))
 
-    def _covers(self, cases: Sequence[str], target: str, case: str, check: str, find: Find) -> bool:
-        if check not in self.checks or not any(fnmatchcase(case, pattern) for pattern in cases):
-            return False
-        if not any(fnmatchcase(target, pattern) for pattern in self.targets):
-            return False
-        version = TargetName.parse(target).version
-        if self.versions and not (version and self._range.contains(version, prereleases=True)):
+    def always_covers(self, case: str, find: Find) -> bool:
+        """Whether this case always differs, in the checks and on the targets that this `is_about`."""
+        return self._covers(self.always, case, find)
+
+    def may_cover(self, case: str, find: Find) -> bool:
+        """Whether this case may differ, in the checks and on the targets that this `is_about`."""
+        return self._covers((*self.always, *self.also), case, find)
+
+    def _covers(self, patterns: tuple[str, ...], case: str, find: Find) -> bool:
+        if _one_of(patterns).match(case) is None:
             return False
         return self.where is None or self.holds_for(find(case))
+
+
+@cache
+def _one_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """A regular expression for what one of the patterns with * and ? matches, as `fnmatchcase` does."""
+    return re.compile("|".join(map(translate, patterns)) or "(?!)")
 
 
 class Expectations:
@@ -117,20 +133,29 @@ class Expectations:
     def __init__(self, entries: Sequence[Expectation], find: Find = lambda case_id: None) -> None:
         """``find`` gives the cases that conditions are about."""
         self.entries, self._find = tuple(entries), find
+        self._about: dict[tuple[str, str], tuple[Expectation, ...]] = {}
+
+    def _entries_about(self, target: str, check: str) -> tuple[Expectation, ...]:
+        """Those about a check on a target. Few are, and a run has a verdict for each of thousands of cases."""
+        key = target, check
+        if key not in self._about:
+            self._about[key] = tuple(entry for entry in self.entries if entry.is_about(target, check))
+        return self._about[key]
 
     def may_differ(self, target: str, case: str, check: str) -> bool:
         """Whether an expectation says that this check of this case differs, or may differ, on this target."""
-        return any(entry.allows(target, case, check, self._find) for entry in self.entries)
+        entries = self._entries_about(target, check)
+        return any(entry.may_cover(case, self._find) for entry in entries)
 
     def apply(self, verdict: Verdict) -> Verdict:
         """Mark a fault as known, or fail a check that passes although an expectation says that it differs."""
-        where = verdict.target, verdict.case, verdict.check
-        covering = [entry for entry in self.entries if entry.allows(*where, self._find)]
+        entries = self._entries_about(verdict.target, verdict.check)
+        covering = [entry for entry in entries if entry.may_cover(verdict.case, self._find)]
         # What always differs is more specific than what may differ.
-        for entry in sorted(covering, key=lambda entry: not entry.concerns(*where, self._find)):
+        for entry in sorted(covering, key=lambda entry: not entry.always_covers(verdict.case, self._find)):
             if verdict.is_fault and verdict.phase == entry.phase and re.search(entry.difference, verdict.message):
                 return replace(verdict, known=entry.id)
-            if verdict.status == "pass" and entry.concerns(*where, self._find):
+            if verdict.status == "pass" and entry.always_covers(verdict.case, self._find):
                 text = (
                     f"{verdict.case} passes on {verdict.target}, but expectation {entry.id!r} says that it differs "
                     f"({entry.difference}): remove the expectation from cases/expectations, or narrow its "

@@ -66,11 +66,14 @@ def listed_hash(file: str, lines: Mapping[str, str]) -> str:
 
 def listed_types(file: str, lines: Mapping[str, str]) -> dict[str, str]:
     """The type and shape that the manifest lists for each dataset of a file, by path: ``float32[1,1,6,9]``."""
-    return {
-        key.partition(":")[2]: line.partition(" ")[0]
-        for key, line in lines.items()
-        if file_of(key) == file and line.partition(" ")[0].endswith("]")
-    }
+    about = ((key.partition(":")[2], listed_type(line)) for key, line in lines.items() if file_of(key) == file)
+    return {path: found for path, found in about if found}
+
+
+def listed_type(line: str) -> str:
+    """The type and shape that a line lists; empty where it is not the line of a dataset."""
+    found = line.partition(" ")[0]
+    return found if found.endswith("]") else ""
 
 
 def read_manifest(root: Path) -> Entries:

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +20,7 @@ from trt_conformance.golden.content import Content, GoldenError, Node, describe,
 from trt_conformance.golden.differences import STALE, hash_fault
 from trt_conformance.golden.files import read_listed_file
 from trt_conformance.golden.layout import golden_layout
+from trt_conformance.golden.loaded import RECENT, Version, manifest_lines
 from trt_conformance.golden.observed import observed_group
 from trt_conformance.golden.plan import Source, file_of, group_of, sources_of
 from trt_conformance.numerics.printed import Printed
@@ -123,61 +121,18 @@ def _explaining(case: Case, source: Source, root: Path) -> Iterator[None]:
         raise GoldenError(f"{case.id}: {file} {fault}; {advice}", fault.kind) from None
 
 
-@dataclass(frozen=True)
-class _LoadedFile:
-    """A golden file in memory, and the manifest's lines that its content calls for, by golden."""
-
-    goldens: dict[str, Content]
-    lines: dict[str, manifest.Entries]
-
-
-class _Version(NamedTuple):
-    """A path, and what changes whenever the file there does."""
-
-    path: Path
-    modified: int
-    size: int
-    inode: int
-
-    @classmethod
-    def of(cls, path: Path) -> _Version:
-        try:
-            state = path.stat()
-        except OSError:  # reading the file reports what is wrong
-            return cls(path, 0, 0, 0)
-        return cls(path, state.st_mtime_ns, state.st_size, state.st_ino)
-
-
-@lru_cache(maxsize=8)
-def _loaded(version: _Version, name: str, listed: _Version) -> _LoadedFile:
-    golden_file = read_listed_file(listed.path.parent, name, _manifest(listed).get(name, {}))
-    lines: dict[str, manifest.Entries] = {}
-    for key, line in manifest.entries(name, golden_file).items():
-        lines.setdefault(manifest.golden_of(key), {})[key] = line
-    return _LoadedFile(split(golden_file.content), lines)
-
-
-@lru_cache(maxsize=2)
-def _manifest(version: _Version) -> dict[str, manifest.Entries]:
-    """The manifest's lines by file."""
-    by_file: dict[str, manifest.Entries] = {}
-    for key, line in manifest.read_manifest(version.path.parent).items():
-        by_file.setdefault(manifest.file_of(key), {})[key] = line
-    return by_file
-
-
 def _golden(case: Case, source: Source, root: Path) -> Content:
     """A case's golden, checked against the case's data and the manifest."""
     name, group = f"{source}/{file_of(case)}", group_of(case)
-    version = _Version.of(root / manifest.NAME)
+    version = Version.of(root / manifest.NAME)
     try:
-        listed = _manifest(version).get(name, {})
+        listed = manifest_lines(version).get(name, {})
     except GoldenError as fault:
         if not (root / name).exists():
             raise GoldenError("does not exist", "missing") from None
         raise GoldenError(f"cannot be trusted: {manifest.NAME} {fault}", "manifest") from None
     _check_listed(case, source, name, listed)
-    file = _loaded(_Version.of(root / name), name, version)
+    file = RECENT.load(Version.of(root / name), name, version)
     content = file.goldens.get(group)
     if content is None:
         raise GoldenError(f"has no group {group}", "missing")
@@ -196,11 +151,10 @@ def _check_listed(case: Case, source: Source, name: str, listed: manifest.Entrie
     line = listed.get(f"{name}:{group}", "")
     if line.startswith("case ") and line.split(" ")[1] != case.data_hash():
         raise GoldenError(f"{group}: {STALE}", "stale")
-    layout = golden_layout(case, source)
-    for path, found in manifest.listed_types(name, listed).items():
-        where = path.removeprefix(f"{group}/")
-        if where != path and where in layout and found != layout[where]:
-            raise GoldenError(f"has {path} as {found}, but the case needs {layout[where]}")
+    for where, needed in golden_layout(case, source).items():
+        found = manifest.listed_type(listed.get(f"{name}:{group}/{where}", ""))
+        if found and found != needed:
+            raise GoldenError(f"has {group}/{where} as {found}, but the case needs {needed}")
 
 
 def _dataset(node: Node, name: str, dtype: str, shape: tuple[int, ...] | None = None) -> Array:
