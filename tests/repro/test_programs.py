@@ -649,3 +649,13 @@ def test_wrong_weights_that_are_taken_are_shown(fault, code, tmp_path):
         failure = failure_on(stated, message, check="reject", phase="run")
         programs[case.id] = program(stated, failure)
     assert exit_codes(programs, tmp_path, fault) == dict.fromkeys(programs, code)
+
+
+@pytest.mark.parametrize(("fault", "code"), [("", 0), ("lenient", 1)])
+def test_a_null_address_that_is_taken_is_shown(fault, code, tmp_path):
+    case = suite_case("runs/empty_without_address-fp32")
+    case = case.model_copy(update={"reject": Reject(phase="run", error="|the address", neighbour="runs/empty")})
+    message = "accepted, but the case refuses in phase run with /address/"
+    text = program(case, failure_on(case, message, check="reject", phase="run"))
+    assert 'context.set_tensor_address("input", 0)' in text
+    assert run_program(text, tmp_path, fault=fault)[0] == code

@@ -14,7 +14,7 @@ def test_capabilities_are_the_members_of_the_documented_class():
     }  # fmt: skip
     of_engines = {
         "origin", "check_runs", "describe", "reports", "execution_modes", "run_in_mode", "run_together",
-        "run_misaligned", "timing_modes", "measure",
+        "run_misaligned", "run_with_null_address", "timing_modes", "measure",
     }  # fmt: skip
     assert set(CAPABILITIES) == of_targets | of_engines
 

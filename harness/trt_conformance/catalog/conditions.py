@@ -85,7 +85,7 @@ class Where(Model):
     format_padding: OneOrMore[Literal["zeros", "nan"]] | None = None
     weights: OneOrMore[Literal["constructor", "setters", "set_input"]] | None = None
     epilogue: OneOrMore[EpilogueName] | None = None
-    misuse: OneOrMore[Literal["other_name", "other_type", "other_shape", "misaligned"]] | None = None
+    misuse: OneOrMore[Literal["other_name", "other_type", "other_shape", "misaligned", "null_address"]] | None = None
     constraint: OneOrMore[Constraint] | None = None
 
     def holds(self, case: Case) -> bool:

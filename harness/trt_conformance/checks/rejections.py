@@ -25,6 +25,9 @@ MISFEEDS: dict[str, Callable[[Array], Feeds]] = {
     "other_shape": lambda x: {INPUT: np.concatenate([x, x[..., -1:]], axis=-1)},
 }
 
+# The run of each misuse that is one of the input's address.
+MISADDRESSED = {"misaligned": "run_misaligned", "null_address": "run_with_null_address"}
+
 
 @judged("network")
 def check_reject(subject: Subject) -> Finding:
@@ -62,11 +65,11 @@ def _run(subject: Subject, case: Case) -> None:
     if case.misuse is None:
         for index in range(len(case.run_shapes)):
             subject.run(case, index)
-    elif case.misuse == "misaligned":
+    elif (run := MISADDRESSED.get(case.misuse)) is not None:
         engine = subject.engine(case)
-        if not offers(engine, "run_misaligned"):
+        if not offers(engine, run):
             raise Unsupported("the engine does not take addresses of tensors")
         with subject.running(case):
-            engine.run_misaligned(feeds_of(case))
+            getattr(engine, run)(feeds_of(case))
     else:
         subject.feed(case, MISFEEDS[case.misuse](feeds_of(case)[INPUT]))

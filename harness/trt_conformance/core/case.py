@@ -242,7 +242,7 @@ class Case(Model):
     addend: TensorSpec | None = None
     dynamic: Dynamic | None = None
     declared_first: Shape | None = None
-    misuse: Literal["other_name", "other_type", "other_shape", "misaligned"] | None = None
+    misuse: Literal["other_name", "other_type", "other_shape", "misaligned", "null_address"] | None = None
     runs_in: Precision | None = None
     exact: bool = False
     rounding: bool = False

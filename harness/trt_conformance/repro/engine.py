@@ -58,6 +58,7 @@ def infer_lines(case: Case) -> list[str]:
     name = "another" if case.misuse == "other_name" else INPUT
     offset = f" + {_item_bytes(case.input_type)}" if case.misuse == "misaligned" else ""
     size = f"packed.nbytes{offset}"
+    address = "0" if case.misuse == "null_address" else f"int(source){offset}"
     return [
         "def infer(x):",
         f"    packed = np.ascontiguousarray({_packed(case, _read(case))})",
@@ -69,7 +70,7 @@ def infer_lines(case: Case) -> list[str]:
         f'    source, target = cuda("cudaMalloc", max({size}, 1)), cuda("cudaMalloc", max(y.nbytes, 1))',
         f'    cuda("cudaMemcpy", int(source){offset}, packed.ctypes.data, packed.nbytes, copy)',
         '    cuda("cudaMemcpy", target, y.ctypes.data, y.nbytes, copy)',
-        f'    accepted = context.set_tensor_address("{name}", int(source){offset})',
+        f'    accepted = context.set_tensor_address("{name}", {address})',
         f'    accepted = accepted and context.set_tensor_address("{OUTPUT}", int(target))',
         "    accepted = accepted and context.execute_async_v3(int(stream))",
         '    cuda("cudaStreamSynchronize", stream)',

@@ -267,6 +267,7 @@ _RETURNS: dict[str, Callable[[Any], str]] = {
     "run_in_mode": _outputs,
     "run_together": _outputs,
     "run_misaligned": _outputs,
+    "run_with_null_address": _outputs,
     "timing_modes": _timing_modes,
     "measure": _measurement,
 }

@@ -221,6 +221,10 @@ class Capabilities(Target, Engine, Protocol):
         """Run with the input one element past an aligned address. Raises Refused if that is refused."""
         ...
 
+    def run_with_null_address(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run with a null address of the input. Raises Refused where that is refused."""
+        ...
+
     def timing_modes(self) -> tuple[Mode, ...]:
         """What the engine can time on this machine, the mode of interest first. Raises NotRun if it cannot run."""
         ...

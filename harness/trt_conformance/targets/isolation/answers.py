@@ -65,7 +65,7 @@ _RESULTS: dict[str, TypeAdapter[Any]] = {
     "measure": TypeAdapter(Measurement),
 }
 _OUTPUTS = TypeAdapter(dict[str, int])
-RUNS = ("run", "run_in_mode", "run_together", "run_misaligned")
+RUNS = ("run", "run_in_mode", "run_together", "run_misaligned", "run_with_null_address")
 """The calls whose result is a dictionary of arrays."""
 
 

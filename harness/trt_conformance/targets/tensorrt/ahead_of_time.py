@@ -60,5 +60,9 @@ class AheadOfTimeEngine:
         """Raises NotRun."""
         raise NotRun(self.reason)
 
+    def run_with_null_address(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Raises NotRun."""
+        raise NotRun(self.reason)
+
     def close(self) -> None:
         return None

@@ -133,6 +133,10 @@ class TensorRTEngine:
         context = made(self._api, self._engine.create_execution_context())
         return self._run(feeds, context, offset=NUMPY_TYPE[self._case.input_type].itemsize)
 
+    def run_with_null_address(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run with a null address of the input. Raises as `run` does."""
+        return self._run(feeds, made(self._api, self._engine.create_execution_context()), is_null=True)
+
     def describe(self) -> EngineFacts | None:
         return self._facts
 
@@ -268,22 +272,26 @@ class TensorRTEngine:
         context: Any,
         launch: Launch = lambda enqueue: enqueue(),
         offset: int = 0,
+        is_null: bool = False,
     ) -> dict[str, Array]:
-        """``offset`` is how many bytes behind an aligned address the input lies."""
+        """``offset`` is how many bytes behind an aligned address the input lies; ``is_null``: it has a null address."""
         lane = Lane(context, self._stream, feeds)
         x, shape = self._shaped(feeds, context)
         with self._quiet.running():
-            target = self._loaded(lane, x, shape, offset)
+            target = self._loaded(lane, x, shape, offset, is_null)
             launch(lambda: self._enqueued(context.execute_async_v3(self._stream.handle)))
             guarded = target.download_guarded(self._stream)
             self._stream.synchronize()
         return {OUTPUT: self._unpacked(guarded, shape)}
 
-    def _loaded(self, lane: Lane, x: Array, shape: tuple[int, ...], offset: int = 0) -> cuda.Buffer:
+    def _loaded(
+        self, lane: Lane, x: Array, shape: tuple[int, ...], offset: int = 0, is_null: bool = False
+    ) -> cuda.Buffer:
         """Upload the inputs of a lane, whose input's shape is set. Returns the poisoned buffer of its output."""
         source = self._buffer(lane.name + INPUT, x.nbytes + offset)
         target = self._buffer(lane.name + OUTPUT, self._output_bytes(shape))
-        for tensor, address in ((INPUT, source.address + offset), (OUTPUT, target.address)):
+        read = 0 if is_null else source.address + offset
+        for tensor, address in ((INPUT, read), (OUTPUT, target.address)):
             if not lane.context.set_tensor_address(tensor, address):
                 raise Refused("run", self._errors(f"the address of {tensor!r} was refused"))
         source.upload(x, lane.stream, offset)
