@@ -39,16 +39,16 @@ test-all: $(STAMP)-test ## run all tests, the slow ones included
 gpu: $(STAMP) ## run every case; fail if there is no GPU
 	@$(RUN) pytest cases --require-gpu $(ARGS)
 
-rebuild: $(STAMP) ## build cases again and again, and judge every engine: ARGS="--target tensorrt"
+rebuild: $(STAMP) ## build cases many times, and judge every engine: ARGS="--target tensorrt"
 	@$(RUN) trt_conformance.cli rebuild $(ARGS)
 
-compare: $(STAMP) ## say what changed: ARGS="BASE NEW"; ARGS="NEW --gate" fails on a regression from the accepted run
+compare: $(STAMP) ## list what changed: ARGS="BASE NEW"; ARGS="NEW --gate" fails on a regression from the accepted run
 	@$(RUN) trt_conformance.cli compare $(ARGS)
 
 lint: $(STAMP)-dev ## run ruff, mypy and the import contracts
 	@$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(VENV)/bin/lint-imports
 
-doctor: $(STAMP) ## say what this machine has, and what to do about what is missing
+doctor: $(STAMP) ## show what this machine has, and how to get what is missing
 	@$(RUN) trt_conformance.cli doctor
 
 # An environment of other extras or another Python is cleared, never mixed with this one.

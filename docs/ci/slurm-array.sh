@@ -1,5 +1,5 @@
 #!/bin/bash
-# One shard of a run in each task of a Slurm job array. Options are handed on to `trt-conformance run`:
+# One shard of a run in each task of a Slurm job array. Options are passed to `trt-conformance run`:
 #   RUNS=$PWD/runs/first sbatch docs/ci/slurm-array.sh --target tensorrt --require-gpu
 # Rerun shard 3 alone, with the same RUNS, SHARDS and options:
 #   RUNS=$PWD/runs/first sbatch --array=3 docs/ci/slurm-array.sh --target tensorrt --require-gpu
@@ -16,6 +16,6 @@ shards=${SHARDS:-8}       # of the whole run: an array of one task is still one 
 shard=$SLURM_ARRAY_TASK_ID
 rm -rf -- "${RUNS:?}/shard-$shard" # a shard that runs again replaces its record
 mkdir -p -- "$RUNS/shard-$shard"
-# Each task builds into a cache of its own. The exit code is that of the run: 0, 1 (a difference) or 2 (nothing is known).
+# Each task builds into its own cache. The exit code is that of the run: 0, 1 (a difference) or 2 (no result).
 exec trt-conformance run --shard "$shard/$shards" --record-root="$RUNS/shard-$shard" \
   --cache-dir="${CACHE:-${TMPDIR:-/tmp}}/trt-conformance-$SLURM_JOB_ID" "$@"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Joins the records of a Slurm job array, after its last task, whatever the tasks' exit codes:
+# Joins the records of a Slurm job array, after its last task, regardless of their exit codes:
 #   RUNS=$PWD/runs/first sbatch --dependency=afterany:JOB docs/ci/slurm-merge.sh
 # It fails and names each shard that is missing or was cut short.
 #SBATCH --job-name=trt-conformance-merge
