@@ -71,7 +71,8 @@ class Tensor:
 
     @property
     def shape(self):
-        shape = np.shape(self.compute(self.network.feeds(np.zeros(self.network.source.declared))))
+        given = [max(size, 1) for size in self.network.source.declared]  # -1 where it is dynamic
+        shape = np.shape(self.compute(self.network.feeds(np.zeros(given))))
         return Dims((*shape[:-1], shape[-1] + 1) if FAULT == "shape" else shape)
 
     def set_dynamic_range(self, low, high):
