@@ -14,10 +14,14 @@ BAD: dict[str, tuple[list[str], str]] = {
         ['epilogue = [{ op = "silu", alpha = 0.5 }]  # here'],
         "alpha: only leaky_relu has it, not silu",
     ),
-    "a leaky ReLU without alpha": (['epilogue = [{ op = "leaky_relu" }]  # here'], "leaky_relu needs alpha, from 0"),
-    "a leaky ReLU that bends upwards": (
-        ['epilogue = [{ op = "leaky_relu", alpha = 2.0 }]  # here'],
-        "leaky_relu needs alpha, from 0 to below 1",
+    "a leaky ReLU without alpha": (['epilogue = [{ op = "leaky_relu" }]  # here'], "leaky_relu needs alpha, a slope"),
+    "a leaky ReLU that is a line": (
+        ['epilogue = [{ op = "leaky_relu", alpha = 1.0 }]  # here'],
+        "leaky_relu needs alpha, a slope other than 1",
+    ),
+    "a leaky ReLU without a finite slope": (
+        ['epilogue = [{ op = "leaky_relu", alpha = inf }]  # here'],
+        "leaky_relu needs alpha, a slope other than 1",
     ),
     "a scale of nothing": (['epilogue = [{ op = "scale" }]  # here'], "scale needs scale or shift"),
     "a scale of other maps": (

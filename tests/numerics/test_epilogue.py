@@ -29,6 +29,8 @@ STEPS = {
     "min": [{"op": "min"}],
     "max": [{"op": "max"}],
     "leaky_relu": [{"op": "leaky_relu", "alpha": 0.25}],
+    "leaky_relu_steep": [{"op": "leaky_relu", "alpha": 2.5}],
+    "leaky_relu_falling": [{"op": "leaky_relu", "alpha": -1.5}],
     "scale": [{"op": "scale", "scale": [1.5], "shift": [-0.25]}],
     "scale_per_map": [{"op": "scale", "scale": [1.5, -0.5, 2.0]}],
     "shift_per_map": [{"op": "scale", "shift": [1.5, -0.5, 2.0]}],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trt_conformance.mutants import (
+    activations,
     arithmetic,
     fp8,
     geometry,
@@ -12,6 +13,7 @@ from trt_conformance.mutants import (
     refusals,
     rounding,
     scaling,
+    tiles,
 )
 from trt_conformance.mutants import int8 as quantized
 from trt_conformance.mutants import network as epilogues
@@ -30,7 +32,9 @@ MUTANTS: tuple[Mutant, ...] = (
     *scaling.MUTANTS,
     *prologues.MUTANTS,
     *epilogues.MUTANTS,
+    *activations.MUTANTS,
     *results.MUTANTS,
+    *tiles.MUTANTS,
     *refitting.MUTANTS,
     *refusals.MUTANTS,
     *interactions.MUTANTS,

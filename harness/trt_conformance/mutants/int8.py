@@ -11,7 +11,7 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.arithmetic import HALF, rounding, through
-from trt_conformance.mutants.conditions import Condition
+from trt_conformance.mutants.conditions import Condition, both
 from trt_conformance.mutants.mutant import Change, Mutant, Role, add_bias, confined, per_map, quantize
 from trt_conformance.numerics.reference.quantization import HIGH, LOW, Grid
 
@@ -156,6 +156,12 @@ _ALL: tuple[Mutant, ...] = (
         bias=bias_before_scaling,
     ),
     Mutant("int8_bias_rounded", "the bias is rounded to an integer", conditions.biased, bias=bias_rounded),
+    Mutant(
+        "int8_padding_of_one_beside_zero_points",
+        "padding is worth 1 where zero points are given",
+        both(conditions.padded, lambda case: case.quantize is not None and case.quantize.zero_point is not None),
+        pad=lambda x, widths: np.pad(x, widths, constant_values=1),
+    ),
     Mutant("int8_scale_in_fp16", "the product of the scales is rounded to float16", sums=rescaled),
 )
 

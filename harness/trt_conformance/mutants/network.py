@@ -17,6 +17,7 @@ from trt_conformance.core.prologue import pooled
 from trt_conformance.core.tensors import addend_of
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.mutant import Mutant
+from trt_conformance.mutants.prologue import largest_or_0
 from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.epilogue import applied, apply, apply_steps, further_operands, setting_of
 from trt_conformance.numerics.reference.quantization import Grid, dequantize, grid_of, quantize, scales
@@ -193,7 +194,7 @@ MUTANTS: tuple[Mutant, ...] = (
             conditions.followed_by("max_pool"),
             epilogue=pooling_by(reduce),
         )
-        for what, reduce in (("smallest", np.min), ("mean", np.mean))
+        for what, reduce in (("smallest", np.min), ("mean", np.mean), ("largest_or_0", largest_or_0))
     ),
     Mutant(
         "scale_without_shift",
@@ -290,7 +291,7 @@ MUTANTS: tuple[Mutant, ...] = (
             any_further(attrgetter(attribute)),
             epilogue=further(partial(without_attribute, attribute)),
         )
-        for name, attribute in (("stride", "stride_nd"), ("padding", "padding_nd"))
+        for name, attribute in (("stride", "stride_nd"), ("padding", "padding_nd"), ("dilation", "dilation_nd"))
     ),
     Mutant(
         "operand_not_quantized",

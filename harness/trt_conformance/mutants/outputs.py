@@ -84,6 +84,14 @@ def beyond_opt(y: Array, case: Case) -> Array:
     return overwritten(0, slice(case.dynamic.opt[0], None))(y, case)
 
 
+def within_last_profile(y: Array, case: Case) -> Array:
+    """Write only as many columns and images as the last profile's largest shape has of the input."""
+    assert case.dynamic is not None
+    largest = case.dynamic.further_profiles[-1].max
+    columns = overwritten(0, ..., slice(largest[-1], None))(y, case)
+    return overwritten(0, slice(largest[0], None))(columns, case)
+
+
 def first_image(y: Array, case: Case) -> Array:
     return y[[0] * len(y)]
 
@@ -245,6 +253,12 @@ _ALL: tuple[Mutant, ...] = (
         "images beyond the profile's opt batch are not computed",
         conditions.dynamic,
         output=beyond_opt,
+    ),
+    Mutant(
+        "last_profile_limits_all",
+        "what exceeds the last profile's largest shape is not computed with any profile",
+        lambda case: case.dynamic is not None and bool(case.dynamic.further_profiles),
+        output=within_last_profile,
     ),
     Mutant("opt_shape_always", "every run computes the profile's opt shape", conditions.dynamic, input=as_opt),
     Mutant(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -52,16 +53,24 @@ def _exchanged(step: PrologueOperation, x: Array, case: Case) -> Array:
     return _right((step.model_copy(update=ends),), x, case)
 
 
-def _from_the_start(step: PrologueOperation, x: Array, case: Case) -> Array:
-    return _right((step.model_copy(update={"start": (0,) * x.ndim}),), x, case)
+def _sliced(field: Literal["start", "stride"], value: int, axis: int | None = None) -> Step:
+    """Slice with another start or stride on one axis, or on all of them."""
 
+    def wrong(step: PrologueOperation, x: Array, case: Case) -> Array:
+        given = [value] * x.ndim if axis is None else list(getattr(step, field))
+        given[axis or 0] = value
+        return _right((step.model_copy(update={field: tuple(given)}),), x, case)
 
-def _without_stride(step: PrologueOperation, x: Array, case: Case) -> Array:
-    return _right((step.model_copy(update={"stride": (1,) * x.ndim}),), x, case)
+    return wrong
 
 
 def _pooled(reduce: Callable[..., Array]) -> Step:
     return lambda step, x, case: pooled(x.astype(np.float64), step.window or (), reduce).astype(x.dtype)
+
+
+def largest_or_0(windows: Array, axis: Any) -> Array:
+    """The largest element of a window that begins with 0."""
+    return np.asarray(np.maximum(np.max(windows, axis=axis), 0))
 
 
 def _addend_first(step: PrologueOperation, x: Array, case: Case) -> Array:
@@ -86,6 +95,18 @@ def _strided(case: Case) -> bool:
 
 def _offset(case: Case) -> bool:
     return any(max(step.start or (0,)) > 0 for step in case.prologue)
+
+
+_WHOLE: tuple[tuple[Literal["start", "stride"], int], ...] = (("start", 0), ("stride", 1))
+"""What a slice has along an axis of which it takes every element."""
+
+
+def _slices(field: str, axis: int) -> Condition:
+    """Whether a slice before a layer in 2D starts later, or takes larger steps, along an axis."""
+    whole = dict(_WHOLE)[field]  # type: ignore[index]
+    return lambda case: (
+        case.spatial_rank == 2 and any((getattr(step, field) or (whole,) * 4)[axis] != whole for step in case.prologue)
+    )
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -123,13 +144,23 @@ MUTANTS: tuple[Mutant, ...] = (
         "slice_before_from_the_start",
         "the slice before the layer starts at 0",
         both(preceded_by("slice"), _offset),
-        prologue=instead("slice", _from_the_start),
+        prologue=instead("slice", _sliced("start", 0)),
     ),
     Mutant(
         "slice_before_without_stride",
         "the slice before the layer ignores its stride",
         both(preceded_by("slice"), _strided),
-        prologue=instead("slice", _without_stride),
+        prologue=instead("slice", _sliced("stride", 1)),
+    ),
+    *(
+        Mutant(
+            f"slice_before_{name}_of_{word}_ignored",
+            f"the slice before the layer ignores its {name} along {word}",
+            _slices(name, axis),
+            prologue=instead("slice", _sliced(name, value, axis)),
+        )
+        for name, value in _WHOLE
+        for axis, word in enumerate(("n", "c", "h", "w"))
     ),
     *(
         Mutant(
@@ -138,7 +169,7 @@ MUTANTS: tuple[Mutant, ...] = (
             preceded_by("max_pool"),
             prologue=instead("max_pool", _pooled(reduce)),
         )
-        for what, reduce in (("smallest", np.min), ("mean", np.mean))
+        for what, reduce in (("smallest", np.min), ("mean", np.mean), ("largest_or_0", largest_or_0))
     ),
     Mutant(
         "concat_before_addend_first",

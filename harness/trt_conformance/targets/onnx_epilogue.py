@@ -30,6 +30,21 @@ _POOLINGS: dict[EpilogueName, str] = {"max_pool": "MaxPool", "average_pool": "Av
 _WITH_INPUT: dict[EpilogueName, str] = {"add": "Add", "min": "Min", "max": "Max"}
 
 
+def has_gelu(case: Case) -> bool:
+    """Whether the model of a case needs the operator Gelu, which ONNX has since its version 20."""
+    return any(kind == "Gelu" for kind, _ in filter(None, (_operator(case, step) for step in case.epilogue)))
+
+
+def _operator(case: Case, step: EpilogueOperation) -> tuple[str, dict[str, Any]] | None:
+    """The operator that alone computes an operation, and its attributes; None where several do.
+
+    GELU of float32 is five operators that older versions have, too. In halves, each of these would round.
+    """
+    if step.op == "gelu" and case.data_type != "float32":
+        return "Gelu", {}
+    return _ALONE.get(step.op)
+
+
 def followed(case: Case, constants: dict[str, Array]) -> Iterator[Any]:
     """A node for each operation after the layer, from ``output_0`` on to the output; its constants are added."""
     last = len(case.epilogue)
@@ -45,8 +60,8 @@ def _nodes(case: Case, step: EpilogueOperation, source: str, result: str, consta
         constants[f"{result}_{name}"] = np.asarray(value, dtype=NUMPY_TYPE[case.data_type])
         return f"{result}_{name}"
 
-    if step.op in _ALONE:
-        kind, numbers = _ALONE[step.op]
+    if (operator := _operator(case, step)) is not None:
+        kind, numbers = operator
         yield make_node(kind, [source], [result], None, None, None, None, **numbers)
     elif step.op in _POOLINGS:
         window = list(step.window or ())
@@ -69,7 +84,7 @@ def _nodes(case: Case, step: EpilogueOperation, source: str, result: str, consta
         case "silu":
             yield make_node("Sigmoid", [source], [f"{result}_gate"])
             yield make_node("Mul", [source, f"{result}_gate"], [result])
-        case "gelu":
+        case "gelu" if operator is None:
             yield make_node("Div", [source, constant("root", math.sqrt(2))], [f"{result}_ratio"])
             yield make_node("Erf", [f"{result}_ratio"], [f"{result}_erf"])
             yield make_node("Add", [f"{result}_erf", constant("one", 1.0)], [f"{result}_gate"])

@@ -20,7 +20,7 @@ from trt_conformance.core.types import Mode
 from trt_conformance.numerics.reference.shape import resolve
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.io_quantization import dequantized, quantized
-from trt_conformance.targets.onnx_epilogue import followed
+from trt_conformance.targets.onnx_epilogue import followed, has_gelu
 from trt_conformance.targets.onnx_prologue import preceded
 from trt_conformance.targets.other_rules import lacks
 from trt_conformance.targets.protocols import NetworkFacts
@@ -69,7 +69,7 @@ def onnx_model(case: Case) -> bytes:
 
 def _versions(case: Case) -> tuple[int, int]:
     """The versions of the operators and of the format: the oldest that have what the case needs."""
-    if any(step.op == "gelu_tanh" for step in case.epilogue):
+    if has_gelu(case):
         return GELU_OPSET, 9
     is_newer = case.quantize is not None and (case.precision == "fp8" or case.quantize.between is not None)
     return (NEWER_OPSET, 9) if is_newer else (OPSET, 8)

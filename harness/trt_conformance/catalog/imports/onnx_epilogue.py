@@ -80,7 +80,7 @@ def _operation(scope: Scope, node: Any, y: str, x: str) -> EpilogueOperation | N
         return EpilogueOperation(op="gelu")
     if node.op_type == "LeakyRelu":
         alpha = given["alpha"].f if "alpha" in given else float(np.float32(0.01))
-        return EpilogueOperation(op="leaky_relu", alpha=alpha) if 0 <= alpha < 1 else None
+        return EpilogueOperation(op="leaky_relu", alpha=alpha) if math.isfinite(alpha) and alpha != 1 else None
     if node.op_type == "Clip":
         limits = _limits(scope, node)
         if limits is None or not (math.isfinite(limits[0]) and math.isfinite(limits[1]) and limits[0] < limits[1]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -119,8 +120,8 @@ def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
     if step.op == "clip" and (step.low is None or step.high is None or not step.low < step.high):
         yield (), "clip needs low and high, and low < high"
         return
-    if step.op == "leaky_relu" and (step.alpha is None or not 0 <= step.alpha < 1):
-        yield (), "leaky_relu needs alpha, from 0 to below 1"
+    if step.op == "leaky_relu" and (step.alpha is None or step.alpha == 1 or not math.isfinite(step.alpha)):
+        yield (), "leaky_relu needs alpha, a slope other than 1"
         return
     if step.op == "scale" and step.scale is None and step.shift is None:
         yield (), "scale needs scale or shift"
