@@ -1,4 +1,4 @@
-"""Cases show what is wrong in a part of the outputs alone: behind tiles, far out, behind the fourth map, in one group."""
+"""Cases show errors in a part of the outputs: behind tiles, far from 0, after the fourth map, in one group."""
 
 from __future__ import annotations
 
