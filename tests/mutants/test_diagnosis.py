@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import make_case
+from tests.support.suite import suite_catalog
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.message import as_if
 from trt_conformance.checks.second_input import check_inputs
@@ -49,6 +50,13 @@ def test_a_mutant_is_recognized_by_its_output(fields, name):
     found = diagnosis(case, 0, output_of(case, name), reference(case))
     assert name in [mutant.name for mutant in found]
     assert len(found) <= 3
+
+
+@pytest.mark.parametrize("name", ["implicit_kernel_ties_away", "implicit_kernel_ties_to_even"])
+def test_how_an_implicitly_quantized_kernel_was_rounded_is_recognized(name):
+    case = suite_catalog().find("precision/kernel_ties-int8")
+    found = diagnosis(case, 0, output_of(case, name), reference(case))
+    assert [mutant.name for mutant in found] == [name]
 
 
 def test_what_is_right_but_for_rounding_is_no_mutant():

@@ -64,6 +64,23 @@ def test_what_tensorrt_refuses_is_an_empty_cache(api):
     assert config.given == [b"of another version", b""]
 
 
+def test_what_is_logged_of_the_cache_is_no_error_of_a_build(api):
+    class Config:
+        """Logs an error whenever it gets a cache, as TensorRT 8.6 does for one without graphs of Myelin's."""
+
+        def create_timing_cache(self, content):
+            return "cache"
+
+        def set_timing_cache(self, cache, ignore_mismatch):
+            api.logger.log(api.trt.ILogger.Severity.ERROR, "Myelin error from unknown graph")
+            return True
+
+    cache, config = TimingCache(api, None), Config()
+    for _ in range(2):
+        cache.attach(config)
+        assert api.take_errors() == ()
+
+
 def test_without_a_file_nothing_is_written(api, tmp_path):
     filled(api, None).save()
     TimingCache(api, tmp_path / "unused.cache").save()

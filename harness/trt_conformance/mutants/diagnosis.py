@@ -17,7 +17,7 @@ from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import INPUT, OUTPUT, feeds_of
 from trt_conformance.core.types import Precision
-from trt_conformance.mutants import arithmetic, fp8, geometry, operands
+from trt_conformance.mutants import arithmetic, fp8, geometry, operands, scaling
 from trt_conformance.mutants import int8 as quantized
 from trt_conformance.mutants import network as epilogues
 from trt_conformance.mutants import outputs as results
@@ -28,7 +28,7 @@ from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import output_shape
 
 # Mutants of interactions repeat others in some cases only, and mutants of refusals have no output.
-ARITHMETIC: tuple[Mutant, ...] = (*quantized.MUTANTS, *fp8.MUTANTS, *arithmetic.MUTANTS)
+ARITHMETIC: tuple[Mutant, ...] = (*quantized.MUTANTS, *fp8.MUTANTS, *scaling.MUTANTS, *arithmetic.MUTANTS)
 OTHERS: tuple[Mutant, ...] = (
     *prologues.MUTANTS,
     *geometry.MUTANTS,

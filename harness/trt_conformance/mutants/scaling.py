@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
+from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.quantization_fields import Dequantize, Quantize
+from trt_conformance.mutants.int8 import half_away
 from trt_conformance.mutants.mutant import Mutant
+from trt_conformance.numerics.reference import quantization
 
 
 def on_one_operand(case: Case) -> bool:
@@ -37,6 +42,14 @@ def by_q_and_dq(given: Quantize) -> Quantize:
     return given.model_copy(update={"dynamic_range": None})
 
 
+def rounded_away(kernel: Array, case: Case) -> Array:
+    """A kernel that is quantized already, its ties away from zero."""
+    if case.quantize is None:
+        return kernel
+    scale = quantization.scales(case.quantize.kernel, kernel.ndim)
+    return (half_away(kernel.astype(np.float64), scale) * scale).astype(kernel.dtype)
+
+
 def by_a_range(scale: Callable[[float, float], float]) -> Callable[[Quantize], Quantize]:
     """Derive the input's scale from its range in another way."""
 
@@ -53,6 +66,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "an implicitly quantized kernel rounds ties to even",
         implicit,
         scales=by_q_and_dq,
+    ),
+    Mutant(
+        "implicit_kernel_ties_away",
+        "an implicitly quantized kernel rounds ties away from zero",
+        implicit,
+        kernel=rounded_away,
     ),
     Mutant(
         "implicit_range_by_its_width",

@@ -146,6 +146,8 @@ class PlanBuilder:
         if self._stream is not None:
             # Without it, all builders of a process time their kernels on its default stream, one after another.
             config.profile_stream = self._stream.handle
+        if selector is None and self._timings is not None and not self._options.fresh:
+            self._timings.attach(config)
         self._set_flag(config, "TF32", case.precision == "tf32")
         if not api.is_strongly_typed(case):
             for name in weak_flags(case):
@@ -162,8 +164,6 @@ class PlanBuilder:
             selector.attach(api, config)
         elif self._options.fresh:
             self._set_flag(config, "DISABLE_TIMING_CACHE", True)
-        elif self._timings is not None:
-            self._timings.attach(config)
         for shapes in _profiles(case):
             profile = builder.create_optimization_profile()
             profile.set_shape(INPUT, shapes.min, shapes.opt, shapes.max)

@@ -32,13 +32,17 @@ class TimingCache:
         self._saved = time.monotonic()
 
     def attach(self, config: Any) -> None:
-        """Let a build read and extend the cache; now and then save what builds before it have learnt."""
+        """Let a build read and extend the cache; now and then save what builds before it have learnt.
+
+        What is logged meanwhile concerns no build: 8.6 logs an error of Myelin's for a cache without graphs of its.
+        """
         if self._cache is None:
             self._cache = self._made(config, self._stored())
         elif time.monotonic() - self._saved > SAVE_EVERY_S:
             self.save()
         self._config = config
         config.set_timing_cache(self._cache, ignore_mismatch=False)
+        self._api.take_errors()
 
     def save(self) -> None:
         """Merge the cache into the file, and what others have learnt into the cache. A failure loses time only."""
@@ -69,5 +73,4 @@ class TimingCache:
         made = config.create_timing_cache(content)
         if made is None or not config.set_timing_cache(made, ignore_mismatch=False):
             made = config.create_timing_cache(b"")
-        self._api.take_errors()  # 8.6 logs one of Myelin's for a cache without graphs of its; it concerns no build
         return made
