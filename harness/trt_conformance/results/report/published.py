@@ -107,8 +107,14 @@ def targets_table(entries: Sequence[Published]) -> list[str]:
     for entry in sorted(entries, key=lambda entry: entry.counts.get("pass", 0)):
         if entry.counts.get("pass"):
             largest[entry.target] = entry
-    rows = [(entry.title, _where(entry), _results(entry.counts)) for entry in sorted(largest.values(), key=_order)]
-    return markdown_table(("target", "where", "checks"), rows)
+    rows = [
+        (
+            f"{entry.title}, {_where(entry)}",
+            ", ".join(f"{n:,} {name}" for name in ("pass", "known", "fail", "error") if (n := entry.counts.get(name))),
+        )
+        for entry in sorted(largest.values(), key=_order)
+    ]
+    return markdown_table(("target", "checks"), rows)
 
 
 def runs_table(entries: Sequence[Published]) -> list[str]:
