@@ -39,7 +39,7 @@ def test_a_table_that_is_not_what_the_records_give_is_found(tmp_path):
     found = dict(stale(tmp_path))
     assert tuple(found) == PAGES
     (text,) = set(found.values())
-    assert "| TensorRT 8.6.1 | H200 | 1 pass, 1 failure |\n<!-- end -->\n\nAfter.\n" in text
+    assert "| TensorRT 8.6.1, H200 | 1 pass, 1 fail |\n<!-- end -->\n\nAfter.\n" in text
     assert updated(text, published(folder)) == text
 
 
