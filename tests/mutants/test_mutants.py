@@ -23,7 +23,16 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.core.tensors import INPUT, feeds_of
-from trt_conformance.mutants import MUTANTS, UNMUTATED, Mutant, MutantTarget, Outcome, check_unmutated, score, small
+from trt_conformance.mutants import (
+    MUTANTS,
+    UNMUTATED,
+    Mutant,
+    MutantTarget,
+    MutantOutcome,
+    check_unmutated,
+    score,
+    small,
+)
 from trt_conformance.mutants.arithmetic import products_of
 from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.shape import resolve
@@ -45,7 +54,7 @@ def cases(catalog: Catalog) -> tuple[Case, ...]:
 
 
 @pytest.fixture(scope="module", params=[pytest.param(MUTANTS[::20], id="sample"), slow(MUTANTS, id="all")])
-def outcomes(request: pytest.FixtureRequest, catalog: Catalog, cases: tuple[Case, ...]) -> list[Outcome]:
+def outcomes(request: pytest.FixtureRequest, catalog: Catalog, cases: tuple[Case, ...]) -> list[MutantOutcome]:
     return list(score(request.param, catalog, cases))
 
 
@@ -92,17 +101,17 @@ def test_the_right_convolution_gives_the_bits_of_the_numpy_target(cases: tuple[C
     assert [case.id for case in every_fourth if answers(numpy, case) != answers(unmutated, case)] == []
 
 
-def test_the_suite_kills_every_mutant(outcomes: list[Outcome]) -> None:
+def test_the_suite_kills_every_mutant(outcomes: list[MutantOutcome]) -> None:
     assert [outcome.mutant.name for outcome in outcomes if not outcome.faults] == []
 
 
-def test_no_mutant_dies_of_an_accident(outcomes: list[Outcome]) -> None:
+def test_no_mutant_dies_of_an_accident(outcomes: list[MutantOutcome]) -> None:
     """A mutant that breaks down proves nothing: it has to give a wrong answer."""
     accidents = {o.mutant.name: o.faults[0].message for o in outcomes if o.faults and o.faults[0].status != "fail"}
     assert accidents == {}
 
 
-def test_every_mutant_is_really_wrong(catalog: Catalog, outcomes: list[Outcome]) -> None:
+def test_every_mutant_is_really_wrong(catalog: Catalog, outcomes: list[MutantOutcome]) -> None:
     by_id = {case.id: case for case in catalog.cases}
     right = NumpyTarget()
     alike = [
