@@ -355,6 +355,7 @@ VALUES = [
     "scales/runtime_kernel-int8",
     "scales/zero_point_cast-int8",
     "scales/zero_point_constant-int8",
+    "engine_facts/several_layouts-fp16",
     "fused/average_pool_quantised-int8",
     "halves/float16_residual-fp8",
     "halves/float16_depthwise_pointwise-int8",
@@ -439,6 +440,16 @@ def test_a_program_compares_values_in_every_precision_layout_and_mode(fault, tmp
     programs = {case.id: program(case, failure_on(case)) for case in cases}
     codes = exit_codes(programs, tmp_path, fault)
     assert codes == dict.fromkeys(codes, 1 if fault else 0)
+
+
+@pytest.mark.parametrize("also", [("CHW2",), ("HWC8",), ("CHW2", "HWC8"), ("CHW16", "CHW4")])
+@pytest.mark.parametrize(("fault", "code"), [("", 0), ("flipped", 1)])
+def test_a_program_reads_the_layout_that_the_builder_chose(also, fault, code, tmp_path):
+    """The fake builder chooses the last of TensorRT's own order."""
+    case = suite_case("exact_dilation/h2_w3-fp16")
+    given = case.model_copy(update={"formats": case.formats.model_copy(update={"also": also})})
+    text = program(given, failure_on(given))
+    assert run_program(text, tmp_path, fault=fault)[0] == code
 
 
 def test_a_program_is_a_program_of_its_own(tmp_path):
@@ -614,7 +625,7 @@ def test_stored_weights_too_many_for_a_program_are_refused(tmp_path):
     ("case_id", "check", "reason"),
     [
         ("engine_facts/linear-fp32", "engine", "does not read what a loaded engine reports about itself"),
-        ("engine_facts/several_layouts-fp16", "forward", "reads one layout"),
+        ("runs/other_type-fp32", "reject", "does not know the type of the data"),
     ],
 )
 def test_what_a_program_does_not_have_is_said(case_id, check, reason):

@@ -6,6 +6,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.layouts import LAYOUTS
 from trt_conformance.core.tensors import ADDEND, INPUT, OUTPUT
 from trt_conformance.core.types import DataType, Format
+from trt_conformance.repro.chosen_layouts import layout_lines
 from trt_conformance.repro.refitting import refit_lines, stream_lines
 from trt_conformance.repro.tensors import parameter_lines
 
@@ -60,6 +61,7 @@ def infer_lines(case: Case) -> list[str]:
     size = f"packed.nbytes{offset}"
     address = "0" if case.misuse == "null_address" else f"int(source){offset}"
     return [
+        *layout_lines(case),
         "def infer(x):",
         f"    packed = np.ascontiguousarray({_packed(case, _read(case))})",
         f'    if not context.set_input_shape("{name}", x.shape):',
@@ -125,6 +127,8 @@ def _written(case: Case, y: str) -> str:
 
 def _packed(case: Case, x: str) -> str:
     """``x`` in the layout of the network's input."""
+    if case.formats.also:
+        return f'packed_as({x}, "{INPUT}")'
     if case.formats.input == "LINEAR":
         return x
     layout, shape = LAYOUTS[case.formats.input], case.input.shape
@@ -144,10 +148,14 @@ def _packed(case: Case, x: str) -> str:
 def _poisoned(case: Case) -> str:
     """An output in its layout, full of what no kernel writes."""
     dtype = NUMPY_CODE[case.output_type]
-    shape = "shape" if case.formats.output == "LINEAR" else _memory_shape(case, case.formats.output)
+    linear = case.formats.output == "LINEAR" or case.formats.also
+    shape = "shape" if linear else _memory_shape(case, case.formats.output)
+    filled = f"np.zeros({shape}, {dtype})"
     if case.output_type in ("float32", "float16"):
-        return f"np.full({shape}, np.nan, {dtype})"
-    return f"np.full({shape}, 0xFFFF, {dtype})" if case.output_type == "bfloat16" else f"np.zeros({shape}, {dtype})"
+        filled = f"np.full({shape}, np.nan, {dtype})"
+    elif case.output_type == "bfloat16":
+        filled = f"np.full({shape}, 0xFFFF, {dtype})"
+    return f'np.ascontiguousarray(packed_as({filled}, "{OUTPUT}"))' if case.formats.also else filled
 
 
 def _memory_shape(case: Case, name: Format) -> str:
@@ -162,6 +170,8 @@ def _memory_shape(case: Case, name: Format) -> str:
 
 def _unpacked(case: Case) -> str:
     """``y`` as a tensor, without what pads its vectors."""
+    if case.formats.also:
+        return f'unpacked_as(y, "{OUTPUT}", shape)'
     name = case.formats.output
     if name == "LINEAR":
         return "y"

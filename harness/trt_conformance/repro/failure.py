@@ -136,8 +136,6 @@ def _not_shown(verdict: Verdict, case: Case) -> str | None:
         return "its values are right; only the precision in which it ran differs"
     if case.large and _shows(verdict, case) == "values" and (reason := not_large(case)) is not None:
         return reason
-    if case.formats.also:
-        return "the program reads one layout, and the builder may choose another"
     if case.misuse == "other_type":
         return "an engine gets an address, and does not know the type of the data"
     return None

@@ -378,6 +378,9 @@ class Engine:
     def __init__(self, network):
         self.network = network
 
+    def get_tensor_format(self, name):
+        return TensorFormat[layout(self.network.source if name == "input" else self.network.output)]
+
     def create_execution_context(self):
         return Context(self.network)
 
