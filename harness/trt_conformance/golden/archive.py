@@ -32,7 +32,7 @@ _SUM = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
 def pack(root: Path, file: Path) -> str:
-    """Write the archive of a store, whole or not at all, and return its SHA-256.
+    """Write the archive of a store, completely or not at all, and return its SHA-256.
 
     Raises:
         ConformanceError: the store has no goldens, a golden file is not the one that the manifest lists, or the
@@ -50,10 +50,10 @@ def pack(root: Path, file: Path) -> str:
 
 
 def unpack(file: Path, folder: Path) -> int:
-    """Write the files of an archive into a new folder, whole or not at all, and return their number.
+    """Write the files of an archive into a new folder, completely or not at all, and return their number.
 
     Raises:
-        ConformanceError: the archive is damaged or is none, or the folder has something in it or cannot be written.
+        ConformanceError: the archive is damaged or invalid, or the folder is not empty or cannot be written.
     """
     content = read_archive(file)
     try:
@@ -71,10 +71,10 @@ def unpack(file: Path, folder: Path) -> int:
 
 
 def differences(root: Path, file: Path) -> list[str]:
-    """In what a store differs from an archive: one line for each file; none if they are equal.
+    """The differences of a store from an archive: one line for each file; none if they are equal.
 
     Raises:
-        ConformanceError: the archive is damaged or is none, or a file of the store cannot be read.
+        ConformanceError: the archive is damaged or invalid, or a file of the store cannot be read.
     """
     here = golden_sums(root)
     there = {name: hashlib.sha256(data).hexdigest() for name, data in read_archive(file).items()}
@@ -94,7 +94,7 @@ def read_archive(file: Path) -> dict[str, bytes]:
     """The goldens of an archive by name, each checked by its sum.
 
     Raises:
-        ConformanceError: the archive cannot be read, has something else in it than it should, or is damaged.
+        ConformanceError: the archive cannot be read, has an unexpected member, or is damaged.
     """
     try:
         content = dict(_members(_decompressed(read_regular_file(file, MAX_BYTES))))

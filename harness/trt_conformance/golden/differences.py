@@ -1,4 +1,4 @@
-"""Compares a stored golden with the one that its case calls for.
+"""Compares a stored golden with the one that its case needs.
 
 Sums of float64 depend on the order in which a machine's BLAS adds. Two computations of the same sum of
 n terms each lie within gamma_n(2^-53) * magnitude of the exact one, so they may differ by twice that.
@@ -30,16 +30,16 @@ VALUES = ("output", "values")
 
 @dataclass(frozen=True)
 class GoldenFault:
-    """One way in which a stored golden differs from what its case calls for."""
+    """One way in which a stored golden differs from what its case needs."""
 
     kind: Kind
     message: str
 
 
 def faults(stored: Content, fresh: Content, case: Case) -> list[GoldenFault]:
-    """Every way in which a stored golden differs from the computed one; empty if it is right.
+    """Every way in which a stored golden differs from the computed one; empty if it is correct.
 
-    A golden of other data than the case's has that one fault, since it explains all others.
+    A golden for other data than the case's has only that fault, because it explains all others.
     """
     stale = hash_fault(stored, case)
     return [stale] if stale else list(_faults(stored, fresh, case))

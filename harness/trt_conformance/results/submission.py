@@ -1,4 +1,4 @@
-"""Whether a record can be submitted: complete, of a known commit, of these goldens, and saying where it ran."""
+"""Whether a record can be submitted: complete, of a known commit, of these goldens, with the machine stated."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ class History:
         return History(self.runs, tuple(kept), self.notes)
 
     def changes(self) -> Iterator[tuple[HistoryRun, str]]:
-        """Each change of a version, with the first run that has it."""
+        """Each change of a version, with the first run that has the new version."""
         for before, now in pairwise(self.runs):
             yield from ((now, text) for text in _changed(before.facts, now.facts, None))
 

@@ -48,7 +48,7 @@ _NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX", "torch": "PyTo
 
 @dataclass(frozen=True)
 class Published:
-    """What one published run says of one target: the outcomes of its checks, and of how many cases.
+    """What one published run says about one target: the outcomes of its checks, and of how many cases.
 
     ``latencies``: how many there are; those of the run's own checks, not those taken in passing. ``command``: what was
     run, without what only says where and how it is shown. ``seconds``: how long it took; None if it did not end.
@@ -102,7 +102,7 @@ def published(folder: Path = PUBLISHED, expectations: Expectations | None = None
 
 
 def targets_table(entries: Sequence[Published]) -> list[str]:
-    """For each target the run in which most checks passed: where, and with what results."""
+    """For each target, the run with the most passing checks: where it ran, and its results."""
     largest: dict[str, Published] = {}
     for entry in sorted(entries, key=lambda entry: entry.counts.get("pass", 0)):
         if entry.counts.get("pass"):
@@ -185,7 +185,7 @@ TABLES: Mapping[str, Callable[[Sequence[Published]], list[str]]] = {
 
 
 def updated(text: str, entries: Sequence[Published]) -> str:
-    """A page with its tables as the records give them.
+    """A page with its tables written from the records.
 
     Raises:
         ConformanceError: the page names a table that there is not.
@@ -201,7 +201,7 @@ def updated(text: str, entries: Sequence[Published]) -> str:
 
 
 def stale(root: Path = ROOT) -> Iterator[tuple[Path, str]]:
-    """The pages whose tables are not what the records give, with what they should be."""
+    """The pages with stale tables, with their new text."""
     view = view_of(())
     entries = published(root / "reports" / "published", Expectations(view.expectations, finding(view.catalog)))
     for page in PAGES:

@@ -1,4 +1,4 @@
-"""What a report says of the changes since the last run."""
+"""What a report says about the changes since the last run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trt_conformance.results.report.answer import counted
 from trt_conformance.results.report.compare_text import Table
 
 MOST_ROWS = 25
-"""So many rows of each table are shown; the command that is named shows all."""
+"""The number of rows of each table that are shown; the named command shows all."""
 TOP = 5
 
 

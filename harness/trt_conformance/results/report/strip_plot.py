@@ -32,7 +32,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class StripPlot:
-    """Latencies as lanes, each case's under its name, on two axes: of time, and of what lies off a lane's median."""
+    """Latencies as lanes, each case's under its name, on two axes: time, and the deviation from a lane's median."""
 
     strips: tuple[Strip, ...]
     heads: tuple[Tick, ...]

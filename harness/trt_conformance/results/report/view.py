@@ -291,7 +291,7 @@ class View:
 
     @cached_property
     def measured(self) -> tuple[Row, ...]:
-        """The cases whose output was compared, by how much of the bound they use."""
+        """The cases whose output was compared, by the fraction of the bound that they use."""
         rows = [(row.fraction, row) for row in self.rows if row.fraction is not None]
         return tuple(row for _, row in sorted(rows, key=lambda pair: -pair[0]))
 

@@ -1,4 +1,4 @@
-"""Writes a site's folder: whole or not at all, and never over a folder that is not a site."""
+"""Writes a site's folder: completely or not at all, and never over a folder that is not a site."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MADE_BY = "trt-conformance site"
 def write_site(folder: Path, files: Mapping[str, str], facts: Mapping[str, Any]) -> None:
     """Write the files into a folder, which they replace as a whole.
 
-    They are written into a new folder beside it, which then takes its name. Where that fails, the folder is as before.
+    They are written into a new folder beside it, which then takes its name. If that fails, the folder does not change.
 
     Args:
         folder: where to write. It is missing, empty, or a site.

@@ -25,9 +25,9 @@ from trt_conformance.results.versions.columns import Version, only
 from trt_conformance.results.versions.matrix import UNEXPLAINED, Matrix, case_size
 
 MOST_CASES = 400
-"""Cases that a page of a topic lists at most; those that differ come first."""
+"""The most cases that a page of a topic lists; those that differ come first."""
 MOST_FINDINGS = 60
-"""Causes that a page of a topic shows of each version at most, and that of a version."""
+"""The most causes that a page of a topic shows for each version, and that the page of a version shows."""
 MOST_OF_TARGET = 1000
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,79}")
@@ -56,7 +56,7 @@ class Site:
 
     @cached_property
     def profile_results(self) -> tuple[tuple[ProfileResult, ...], ...]:
-        """For each version the results of all profiles; none where no case of any ran."""
+        """For each version the results of all profiles; none if no case of any profile ran."""
         found = (
             profile_results(self.profiles, self.matrix.catalog, version.target, version.verdicts.values())
             for version in self.matrix.versions
@@ -99,7 +99,7 @@ def site_files(site: Site) -> dict[str, str]:
 
 
 def slug(name: str) -> str:
-    """A name as that of a file: itself where it is a plain one, or else its plain characters and a hash."""
+    """A name as a file name: unchanged if it is plain, or else its plain characters and a hash."""
     if _PLAIN.fullmatch(name):
         return name
     plain = re.sub(r"[^A-Za-z0-9_-]+", "-", name)[:60].strip("-")

@@ -1,4 +1,4 @@
-"""What versions show of a topic: of one claim, of one family of cases, or of everything."""
+"""What versions show about a topic: one claim, of one family of cases, or of everything."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class TopicFinding:
 def findings(
     verdicts: Iterable[Verdict], expectations: Mapping[str, Expectation], size: Size
 ) -> tuple[TopicFinding, ...]:
-    """What does not pass, grouped by cause: faults first, then known differences; of one outcome the most checks first.
+    """What does not pass, grouped by cause: faults first, then known differences; of one outcome, the cause with the
+    most checks first.
 
     Args:
         verdicts: those of one version.

@@ -49,18 +49,18 @@ class Version:
 
     @property
     def label(self) -> str:
-        """The version alone; the whole name where it states none."""
+        """The version alone; the whole name if it states none."""
         return self.name.version or self.target
 
     @cached_property
     def verdicts(self) -> Mapping[Key, Verdict]:
-        """Every verdict but those of quick latencies, which are no check."""
+        """Every verdict except those of quick latencies, which are not checks."""
         return {key[1:]: v for key, v in keyed(self.record, {}).items() if v.check != QUICK_LATENCY}
 
 
 @dataclass(frozen=True)
 class Trait:
-    """What is not a pass: the outcome, and its cause without the figures of a case.
+    """A result other than a pass: the outcome, and its cause without the figures of a case.
 
     ``is_known``: the cause is the id of an expectation.
     """
@@ -76,7 +76,7 @@ class Trait:
 
 
 def trait(verdict: Verdict) -> Trait | None:
-    """What a verdict shows of a version; None of a pass."""
+    """The trait that a verdict shows; None for a pass."""
     found = outcome(verdict)
     if found == "pass":
         return None
@@ -114,7 +114,7 @@ def versions(records: Sequence[Record], expectations: Expectations | None = None
 
 
 def of_targets(records: Sequence[Record], pattern: str) -> list[Record]:
-    """The records that have targets of a pattern, with their verdicts alone.
+    """The records that have targets of a pattern, with only their verdicts.
 
     Raises:
         ConformanceError: no record has such a target.
@@ -128,7 +128,7 @@ def of_targets(records: Sequence[Record], pattern: str) -> list[Record]:
 
 
 def only(record: Record, targets: Sequence[str]) -> Record:
-    """The record with some of its targets alone."""
+    """The record with only some of its targets."""
     names = [name for name in record.targets if name in targets]
     header = record.header.model_copy(update={"targets": names})
     return replace(record, header=header, verdicts=tuple(v for v in record.verdicts if v.target in names))
@@ -140,7 +140,7 @@ def neighbours(found: Sequence[Version]) -> list[tuple[Version, Version]]:
 
 
 def number(version: str) -> Number:
-    """A version as it is ordered; what is none comes first."""
+    """The sort key of a version; other texts come first."""
     try:
         return Number(version)
     except InvalidVersion:

@@ -61,14 +61,14 @@ class VersionEvent:
 
 @dataclass(frozen=True)
 class VersionStep:
-    """Two neighboring versions: how many checks both have, and what changed."""
+    """Two consecutive versions: how many checks both have, and what changed."""
 
     before: Version
     now: Version
     shared: int
     events: tuple[VersionEvent, ...]
     latency: str = ""
-    """What is to be said of their latencies as a whole."""
+    """A remark on their latencies as a whole."""
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""

@@ -97,7 +97,8 @@ class Matrix:
     def known(self) -> tuple[MatrixRow, ...]:
         """For each known difference the checks that show it in each version.
 
-        0: its checks ran and do not show it. Nothing: none of them ran. What no expectation explains is a row, too.
+        0: its checks ran and do not show it. Nothing: none of them ran. Faults that no expectation explains are one
+        more row.
         """
         shown: dict[str, list[set[Any]]] = {}
         for index, version in enumerate(self.versions):
@@ -173,7 +174,7 @@ def finding(catalog: Catalog | None) -> Find:
 
 
 def case_size(catalog: Catalog | None) -> Size:
-    """How large the cases of a catalog are, in elements of input and kernel. What it does not have comes last."""
+    """How large the cases of a catalog are, in elements of input and kernel. Unknown cases come last."""
     return _size(finding(catalog))
 
 

@@ -1,4 +1,4 @@
-"""The runs of which versions are made: those of registered targets, apart for each kind of GPU."""
+"""The runs that make up versions: runs of registered targets, separately for each kind of GPU."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Runs:
 
 
 def read_runs(paths: Sequence[Path]) -> Runs:
-    """Read runs, without those of doubles: targets from a file that have the name of a registered one.
+    """Read runs, without those of test doubles: targets from a file that have the name of a registered one.
 
     Args:
         paths: run records, their folders, or folders of such folders.

@@ -1,4 +1,4 @@
-"""Since which version the verdicts of a case are what they are."""
+"""In which version the verdicts of a case changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what a loaded engine, a context of it and its inspector say of the network."""
+"""Reads what a loaded engine, its context and its inspector report about the network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trt_conformance.targets.tensorrt.api import Api
 
 
 def reported(api: Api, engine: Any, context: Any, case: Case) -> dict[str, Any]:
-    """What an engine says, as JSON values under the names of `core.engine_fields`.
+    """What an engine reports, as JSON values under the names of `core.engine_fields`.
 
     Beside these, ``context_shapes`` has the input's and the output's shape that the context says for each run shape,
     and ``parameters`` those of the convolution that the inspector gives.
@@ -28,7 +28,7 @@ def reported(api: Api, engine: Any, context: Any, case: Case) -> dict[str, Any]:
 
 
 def laid_out(engine: Any, formats: Formats) -> Formats:
-    """The layouts of input and output: as the case says, or as the builder chose of several."""
+    """The layouts of input and output: those of the case, or those that the builder chose among several."""
     if not formats.also:
         return formats
     return formats.model_copy(update={"input": _format(engine, INPUT), "output": _format(engine, OUTPUT)})

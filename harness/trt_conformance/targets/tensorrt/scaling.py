@@ -35,7 +35,7 @@ class Scaling:
         self._strong = api.is_strongly_typed(case)
 
     def input(self, tensor: Any) -> Any:
-        """The input behind its Q and DQ; behind DQ alone where the network reads it quantized."""
+        """The input after its Q and DQ; after only DQ if the network reads it quantized."""
         if not self._given.passes("input"):
             return tensor
         q, dq = self._given.scales_of("input")
@@ -52,7 +52,7 @@ class Scaling:
         return self.dq(tensor, dq, axis, "input")
 
     def kernel(self, add: Callable[[], Any], values: Array) -> Any:
-        """The kernel behind its Q and DQ, or stored quantized behind DQ alone.
+        """The kernel after its Q and DQ, or stored quantized and after only DQ.
 
         Args:
             add: adds the kernel's own tensor.
@@ -68,7 +68,7 @@ class Scaling:
         return self.dq(tensor, dq, axis, "kernel")
 
     def output(self, tensor: Any) -> Any:
-        """The output behind its Q and DQ, where it is quantized; without DQ where the network writes it so."""
+        """The output after its Q and DQ, if it is quantized; without DQ if the network writes it quantized."""
         if self._given.output is None:
             return tensor
         tensor = self.q(tensor, (self._given.output,))

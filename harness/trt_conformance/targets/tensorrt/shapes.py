@@ -1,4 +1,4 @@
-"""Output shapes as TensorRT infers them: one network a window, changed between reads, and nothing built."""
+"""Output shapes as TensorRT infers them: one network per window, changed between reads, without building anything."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def infer_shapes(api: Api, configurations: Iterable[Configuration]) -> Iterator[
 
 
 def further_profile(case: Case) -> int | None:
-    """The index of the first profile behind the one that is run that holds the shape that is run first, if any."""
+    """The index of the first further profile that includes the first run shape, if any."""
     if case.dynamic is None or case.dynamic.profile == "none":
         return None
     for index, held in enumerate(case.dynamic.further_profiles, start=1):

@@ -1,4 +1,4 @@
-"""Lists the tactics that a builder may choose from, and makes it choose one of them.
+"""Lists the tactics that a builder could choose, and makes it choose one of them.
 
 A builder calls an ``IAlgorithmSelector`` with the choices that it has for each of its layers, then reports those that
 it made. A layer is the builder's own: it may join several layers of the network, or reorder a tensor. TensorRT 8.5 to
@@ -20,7 +20,7 @@ REORDERS = "Reformatting CopyNode"
 
 
 class TacticSelection(Protocol):
-    """What decides for a selector. ``choices`` are of TensorRT, and valid during the call only."""
+    """Decides for a selector. ``choices`` are TensorRT's objects, valid only during the call."""
 
     def select(self, context: Any, choices: Sequence[Any]) -> list[int]:
         """The indices of the choices that the builder may use for a layer; none leaves the choice to it."""
@@ -32,7 +32,7 @@ class TacticSelection(Protocol):
 
 
 class TacticListing:
-    """Restricts nothing; keeps what was offered for the convolution, and what the builder chose."""
+    """Restricts nothing; stores what was offered for the convolution, and what the builder chose."""
 
     def __init__(self) -> None:
         self._offered: dict[Tactic, None] = {}
@@ -138,7 +138,7 @@ def is_convolution(name: str) -> bool:
 
 
 def is_same_kernel(one: Tactic, other: Tactic) -> bool:
-    """Whether two tactics run the same code, whatever the layouts of their tensors."""
+    """Whether two tactics run the same code; the layouts of their tensors may differ."""
     return (one.layer, one.implementation, one.tactic) == (other.layer, other.implementation, other.tactic)
 
 

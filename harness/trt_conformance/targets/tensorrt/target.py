@@ -109,7 +109,7 @@ class TensorRTTarget:
     def warm_up(self) -> None:
         """Make the first builder: it loads TensorRT's kernels, 10 to 14 seconds in 8.6.
 
-        Where this TensorRT has built before, its engines are likely in the cache, and no builder may be needed.
+        If this TensorRT has built before, its engines are probably in the cache, and no builder may be needed.
         """
         self._plans.prepare(to_build=self._timings is None or not self._timings.exists())
 

@@ -21,7 +21,7 @@ LOCK_S = 10.0
 class TimingCache:
     """The timing cache of one builder's thread, loaded from a file and merged back into it.
 
-    Each thread has its own, since nothing says that one may be written by two builds at once.
+    Each thread has its own, because it is not documented that two builds may write one cache at the same time.
     """
 
     def __init__(self, api: Api, path: Path | None) -> None:
@@ -32,7 +32,7 @@ class TimingCache:
         self._saved = time.monotonic()
 
     def attach(self, config: Any) -> None:
-        """Let a build read and extend the cache; now and then save what builds before it have learnt.
+        """Let a build read and extend the cache; from time to time save what earlier builds have added.
 
         What is logged meanwhile concerns no build: 8.6 logs an error of Myelin's for a cache without graphs of its.
         """
@@ -45,7 +45,7 @@ class TimingCache:
         self._api.take_errors()
 
     def save(self) -> None:
-        """Merge the cache into the file, and what others have learnt into the cache. A failure loses time only."""
+        """Merge the cache into the file, and the entries of others into the cache. A failure only costs time."""
         self._saved = time.monotonic()
         if self._path is None or self._config is None:
             return

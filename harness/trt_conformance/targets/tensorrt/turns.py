@@ -1,4 +1,4 @@
-"""Keeps apart in time what a process must not build at the same time."""
+"""Prevents builds that must not run at the same time in a process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Turns:
-    """Lets threads work at the same time on one thing only; those that work on another wait.
+    """Lets threads work at the same time only if they work for the same key; others wait.
 
     TensorRT-RTX 1.7.1 mixes up the compute capabilities of builds at the same time: one for 7.5 beside one for 8.0 ends
     in "Target SM 80 is not found in the accelerator list".
@@ -21,7 +21,7 @@ class Turns:
 
     @contextmanager
     def on(self, thing: Hashable) -> Iterator[None]:
-        """Work on a thing, once nobody works on another."""
+        """Work for a key, once no thread works for another key."""
         with self._changed:
             self._changed.wait_for(lambda: self._workers == 0 or self._thing == thing)
             self._thing = thing

@@ -1,1 +1,1 @@
-"""How long a convolution takes, measured so that a small change is seen and noise is not taken for one."""
+"""How long a convolution takes, measured so that small changes are found and noise is not mistaken for one."""

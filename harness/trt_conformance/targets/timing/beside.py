@@ -1,4 +1,4 @@
-"""Kernel durations by CUPTI beside a quick latency, as long as they are cheap."""
+"""Kernel durations by CUPTI in addition to a quick latency, as long as they are cheap."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Beside:
         self._now, self._count, self._is_over = now, 0, False
 
     def facts(self, launch: Callable[[], None], enqueues: int) -> dict[str, Any]:
-        """The fact ``kernels`` of so many enqueues, or a note where CUPTI failed; empty if it is not used.
+        """The fact ``kernels`` for this many enqueues, or a note if CUPTI failed; empty if it is not used.
 
         Args:
             launch: runs the enqueues to their end.

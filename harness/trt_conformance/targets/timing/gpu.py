@@ -33,9 +33,9 @@ MIN_GRAPH, MAX_GRAPH = 4, 1000
 PLACEMENTS = 5
 """Copies of an engine that are timed together."""
 TRACE_ENQUEUES = 20
-"""So many that the first, which finds the caches filled by another copy, hardly counts."""
+"""Enough that the first one, which finds the caches filled by another copy, hardly counts."""
 ALONE = 5
-"""How often each copy is timed by itself, to tell how far they differ."""
+"""How often each copy is timed separately, to find how much they differ."""
 
 
 class GpuWork(Protocol):
@@ -48,7 +48,7 @@ class GpuWork(Protocol):
     def download(self) -> None: ...
 
     def rewrite_input(self) -> None:
-        """Enqueue a copy of the input's values onto it, on the device, so that it lies in the caches."""
+        """Enqueue a copy of the input's values onto it, on the device, so that it is in the caches."""
         ...
 
 
@@ -74,7 +74,7 @@ def modes() -> tuple[Mode, ...]:
 
 
 def graph_length(seconds: float) -> int:
-    """How many enqueues of so many seconds each a graph holds."""
+    """How many enqueues of this duration a graph holds."""
     return max(MIN_GRAPH, min(MAX_GRAPH, int(GRAPH_SECONDS / max(seconds, 1e-6))))
 
 

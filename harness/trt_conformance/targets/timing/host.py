@@ -15,7 +15,7 @@ from trt_conformance.targets.timing.sampling import collect
 
 MODES: tuple[Mode, ...] = ("host",)
 QUICK_SAMPLES = 20
-"""So many samples has a quick latency at most."""
+"""The most samples of a quick latency."""
 
 
 def measure(call: Callable[[], object], plan: TimingPlan, **facts: Any) -> Measurement:
@@ -43,8 +43,8 @@ def measure(call: Callable[[], object], plan: TimingPlan, **facts: Any) -> Measu
 def summed_up(samples: list[float]) -> list[float]:
     """At most `QUICK_SAMPLES` samples, each the median of calls that follow each other.
 
-    A record that has many latencies has room for some samples of each, and the mean of a few calls would be that of
-    what else the machine does.
+    A record that has many latencies has room for some samples of each, and the mean of a few calls would depend on the
+    machine's other work.
     """
     if len(samples) <= QUICK_SAMPLES:
         return samples

@@ -12,9 +12,9 @@ Stopped = Literal["precise", "stable", "limit"]
 """Why sampling ended: the median is precise enough, its noise no longer changes, or the time is up."""
 
 QUICK_S = 0.008
-"""Seconds of samples in a quick latency. With what surrounds them it takes about twice that."""
+"""Seconds of samples in a quick latency. The whole measurement takes about twice that."""
 SPREAD = 0.01
-"""From this spread of samples on, as a fraction, locking the clock is advised."""
+"""The spread of samples, as a fraction, from which locking the clock is advised."""
 UNSTEADY = 0.02
 """A yardstick that varies by more than this fraction is noted."""
 
@@ -46,7 +46,7 @@ class TimingPlan:
 
     @classmethod
     def quick(cls, mode: Mode) -> TimingPlan:
-        """The plan of a latency that is taken in passing."""
+        """The plan of a quick latency."""
         return cls(mode, warmup_s=0.002, min_s=QUICK_S, limit_s=2 * QUICK_S, min_samples=8, effort="quick")
 
 
@@ -78,7 +78,7 @@ class Measurement:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the number must know: the engine's notes, and how the sampling went."""
+        """What a reader of the number should know: the engine's notes, and notes on the sampling."""
         notes = [*self.facts.get("notes", ()), *self._lock_advice()]
         fixed = self.facts.get("yardstick", ())
         if fixed and max(fixed) > (1 + UNSTEADY) * min(fixed):

@@ -1,4 +1,4 @@
-"""Times an engine on the GPU in passing: in about 10 ms, with its tensors in several places of memory.
+"""Times an engine on the GPU briefly: in about 10 ms, with its tensors in several places of memory.
 
 Each place has a CUDA graph of many enqueues. A round launches the graphs of all places one after another, with an
 event between them; a sample is the mean of a round. The SM clock is read while the GPU works on a round, so reading it
@@ -29,14 +29,14 @@ FEWEST_ROUNDS = 6
 """Six samples are the fewest that bound a median with 95 % confidence."""
 FEWEST_PLACES = 2
 READ_S = 1.5e-3
-"""Seconds from which on the clock is read in the first and the last round alone."""
+"""The duration from which the clock is read only in the first and the last round."""
 WARM_ROUNDS = 2
 WARMUP_S = 0.1
-"""How long to wait at most for the clock of a GPU that was idle."""
+"""The longest wait for the clock of a GPU that was idle."""
 PROBE = 16
-"""Enqueues in the graph that tells how long one takes."""
+"""Enqueues in the graph with which the duration of one is estimated."""
 LONG = 1e-4
-"""Seconds of an enqueue that needs no graph to be timed roughly."""
+"""The duration of an enqueue that can be timed roughly without a graph."""
 MAX_LENGTH = 200
 _BESIDE = Beside()
 
@@ -55,12 +55,12 @@ class Place(Protocol):
 
 
 def graph_length(seconds: float, places: int) -> int:
-    """How many enqueues of so many seconds the graph of each place has."""
+    """How many enqueues of this duration the graph of each place has."""
     return max(1, min(MAX_LENGTH, int(QUICK_S / (ROUNDS * places * max(seconds, 1e-7)))))
 
 
 def extent(seconds: float) -> tuple[int, int]:
-    """Places and rounds for an enqueue of so many seconds: fewer where one enqueue in each is too long."""
+    """Places and rounds for an enqueue of this duration: fewer if one enqueue in each takes too long."""
     places = max(FEWEST_PLACES, min(PLACES, int(QUICK_S / (FEWEST_ROUNDS * max(seconds, 1e-7)))))
     rounds = max(FEWEST_ROUNDS, min(ROUNDS, int(QUICK_S / (places * max(seconds, 1e-7)))))
     return places, rounds

@@ -1,7 +1,7 @@
-"""A fixed kernel and a large copy: what this GPU gives right now, whatever is under test.
+"""A fixed kernel and a large copy: what this GPU achieves at the moment, independent of the target under test.
 
-The kernel is a chain of fused multiply-adds on every multiprocessor, loaded as PTX, so its time moves
-with the SM clock alone. Measured before, between and after, it makes drift visible.
+The kernel is a chain of fused multiply-adds on every multiprocessor, loaded as PTX, so its time depends only on the SM
+clock. Measured before, between and after, it makes drift visible.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Spin:
 
 
 def spin_seconds() -> float:
-    """Seconds of the fixed kernel, the median of a few launches: it moves with the SM clock alone."""
+    """Seconds of the fixed kernel, the median of a few launches: it depends only on the SM clock."""
     with _bench() as (stream, stopwatch, scope):
         spin = Spin()
         scope.callback(spin.close)

@@ -1,6 +1,6 @@
-"""PyTorch: cuDNN on a GPU, its own kernels on a CPU. An independent engine to hold values and latencies against.
+"""PyTorch: cuDNN on a GPU, its own kernels on a CPU. An independent engine for comparing values and latencies.
 
-Padding that differs at head and tail is padded explicitly, as conv2d and conv3d know one number an axis.
+Padding that differs at head and tail is padded explicitly, because conv2d and conv3d take one number per axis.
 Tensors keep the order NCHW, as TensorRT's linear formats do.
 """
 
