@@ -15,7 +15,11 @@ def fails(options):
 
 
 def breaks(options):
-    raise OSError("libcudart.so.12: cannot open shared object file")
+    raise OSError("libcudart.so.12: cannot open shared\n  object file")
+
+
+def exits(options):
+    raise SystemExit("this package needs AVX")
 
 
 @pytest.fixture
@@ -38,6 +42,12 @@ def test_a_broken_package_makes_one_target_unavailable(broken):
     assert found["torch"]["why"] == "torch does not load: OSError: libcudart.so.12: cannot open shared object file"
     assert found["torch"]["do"] == "pip install -e '.[torch]'"
     assert found["numpy"]["usable"]
+
+
+def test_a_package_that_ends_the_process_makes_one_target_unavailable(monkeypatch):
+    monkeypatch.setitem(registry.REGISTERED, "torch", exits)
+    (found,) = [one for one in registry.discover() if one.family == "torch"]
+    assert found.reason == "torch does not load: SystemExit: this package needs AVX"
 
 
 @pytest.mark.parametrize("is_checkout", [True, False])

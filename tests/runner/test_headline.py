@@ -60,6 +60,11 @@ def test_each_target_has_a_line_that_sums_the_documents_beside_the_cookbook():
     ]
 
 
+def test_a_target_without_claims_has_its_checks_counted():
+    found = [verdict(claims=()), verdict(claims=(), status="unsupported"), verdict(claims=(), status="fail")]
+    assert headline(found, {}, 1, [])[:-1] == [f"{TARGET}: 1 of 3 checks pass, 1 differ"]
+
+
 def test_the_headline_fits_the_terminal_except_for_the_reason():
     claims = {name: claim(name) for name in (CLAIM, "guide.one")}
     found = [verdict(claims=(CLAIM, "guide.one"))]

@@ -119,15 +119,18 @@ def lines(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> list[
     return text
 
 
-def brief_lines(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> list[str]:
-    """One line per target: how many claims of the cookbook hold or differ, and how many of all other documents."""
-    text = []
+def brief_lines(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> dict[str, str]:
+    """By target: how many claims of the cookbook hold or differ, and how many of all other documents.
+
+    A target none of whose checks is about a claim is left out.
+    """
+    text = {}
     for target, counted in _by_target(verdicts, registered).items():
         others = sum((count for document, count in counted.items() if document != COOKBOOK), Counter[str]())
         parts = [_said(counted[COOKBOOK])] if COOKBOOK in counted else []
         if others:
             parts.append(f"other documents: {_said(others)}")
-        text.append(f"{target}: {'; '.join(parts)}")
+        text[target] = "; ".join(parts)
     return text
 
 

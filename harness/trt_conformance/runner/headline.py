@@ -46,9 +46,19 @@ def headline(
         reasons: why the run fails, apart from failed checks.
         width: the columns of the terminal; the lines about targets are folded to it.
     """
-    about_claims = claim_states.brief_lines([v for v in verdicts if v.target != REFERENCE], claims)
-    last = one_line(f"exit code {code}: {_reason(verdicts, code, reasons)}")
-    return [*(line for text in about_claims for line in _folded(one_line(text), width)), last]
+    claimed = claim_states.brief_lines(verdicts, claims)
+    lines = []
+    for target in sorted({verdict.target for verdict in verdicts} - {REFERENCE}):
+        about = claimed.get(target) or _checks([v for v in verdicts if v.target == target])
+        lines += _folded(one_line(f"{target}: {about}"), width)
+    return [*lines, one_line(f"exit code {code}: {_reason(verdicts, code, reasons)}")]
+
+
+def _checks(verdicts: Sequence[Verdict]) -> str:
+    """What is said of a target of which no claim was checked."""
+    count = summary.counts(verdicts)
+    differ = count["fail"] + count["error"] + count["known"]
+    return f"{count['pass']} of {counted(len(verdicts), 'check')} pass, {differ} differ"
 
 
 def _folded(text: str, width: int | None) -> list[str]:

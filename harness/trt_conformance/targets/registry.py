@@ -88,8 +88,9 @@ def _find(family: str, options: Options) -> Found:
         raise
     except ConformanceError as fault:
         return Found(family, None, str(fault), INSTALL.get(family, ""))
-    except Exception as fault:  # a package that is installed and broken fails in any way it likes
-        return Found(family, None, f"{family} does not load: {type(fault).__name__}: {fault}", INSTALL.get(family, ""))
+    except (Exception, SystemExit) as fault:  # a package that is installed and broken fails in any way it likes
+        told = " ".join(str(fault).split())
+        return Found(family, None, f"{family} does not load: {type(fault).__name__}: {told}", INSTALL.get(family, ""))
 
 
 def resolve(spec: str, options: Options = Options()) -> Target:  # noqa: B008 - frozen
