@@ -1,11 +1,9 @@
 """How many of NVIDIA's statements have a case, hold, or differ: the tables of docs/statements.md.
 
-    pytest cases/test_network.py cases/test_build.py cases/test_reject.py cases/test_api.py --target tensorrt_rtx
-    python benchmarks/statements_table.py reports/runs/RUN
+    python benchmarks/statements_table.py
 
-Writes the table of documents, from the claims, their cases and a run on one target, and the list of claims without a
-case. Without a run, only the list and the first two numbers of the table are brought up to date. The tables of
-TensorRT on a GPU are written from the published record.
+Writes the tables of documents from the claims, their cases and the published records of TensorRT-RTX without a GPU and
+of TensorRT on one, the list of claims without a case, and the differences on a GPU.
 """
 
 from __future__ import annotations
@@ -21,13 +19,14 @@ from trt_conformance.catalog.claims import Claim
 from trt_conformance.catalog.expectations import Expectations, read_expectations
 from trt_conformance.core.files import replacing
 from trt_conformance.core.paths import ROOT
-from trt_conformance.core.verdict import Verdict
+from trt_conformance.core.verdict import REFERENCE, Verdict
 from trt_conformance.results.claims import DocumentClaims, by_document, counts, states
 from trt_conformance.results.record.record import read_record
 from trt_conformance.results.versions.columns import explained
 
 PAGE = ROOT / "docs" / "statements.md"
-ON_GPU = ROOT / "reports" / "published" / "2026-11-29-tensorrt-8.6.0-h200-suite" / "record.jsonl.gz"
+WITHOUT_GPU = ROOT / "reports" / "published" / "2026-11-29-tensorrt_rtx-1.7.1-aot-suite"
+ON_GPU = ROOT / "reports" / "published" / "2026-11-29-tensorrt-8.6.0-h200-suite"
 FEW = 2
 """How many cases a difference names."""
 COLUMNS = ("document", "claims", "with a case", "hold", "build", "differ", "not run", "unsupported", "not stated")
@@ -38,13 +37,11 @@ _BLOCK = r"(<!-- statements: {} -->\n).*?(<!-- end -->)"
 def rows(catalog: Catalog, verdicts: Sequence[Verdict]) -> list[list[str]]:
     """A row of the table for each document: title, claims, claims with a case, and how many are in each state."""
     checked = _checked(catalog)
-    target = verdicts[0].target if verdicts else ""
     found = states(verdicts, catalog.claims)
     made = []
     for document in by_document(catalog.claims):
         numbers = [len(document.ids), sum(claim in checked for claim in document.ids)]
-        if verdicts:
-            numbers += _in_states(document, target, found, catalog.claims)
+        numbers += _in_states(document, verdicts[0].target, found, catalog.claims)
         made.append([document.title, *map(str, numbers)])
     return made
 
@@ -83,12 +80,23 @@ def differences(catalog: Catalog, verdicts: Sequence[Verdict], expectations: Exp
     return "".join(lines)
 
 
-def on_gpu(page: str, catalog: Catalog) -> str:
-    """The page with the tables of the published run on a GPU."""
-    verdicts = [v for v in read_record(ON_GPU).verdicts if v.target != "reference"]
+def of_target(run: Path) -> list[Verdict]:
+    """The verdicts on the target of a run."""
+    return [verdict for verdict in read_record(run).verdicts if verdict.target != REFERENCE]
+
+
+def updated(page: str, catalog: Catalog) -> str:
+    """The page with what the claims, their cases and the published records give."""
+    on_gpu = of_target(ON_GPU)
     entries, _ = read_expectations(ROOT / "cases" / "expectations", None)
-    text = differences(catalog, verdicts, Expectations(entries, catalog.find))
-    return replaced(replaced(page, "gpu", table(rows(catalog, verdicts))), "gpu-differences", text)
+    for block, text in (
+        ("documents", table(rows(catalog, of_target(WITHOUT_GPU)))),
+        ("open", open_claims(catalog)),
+        ("gpu", table(rows(catalog, on_gpu))),
+        ("gpu-differences", differences(catalog, on_gpu, Expectations(entries, catalog.find))),
+    ):
+        page = replaced(page, block, text)
+    return page
 
 
 def replaced(page: str, block: str, text: str) -> str:
@@ -96,23 +104,6 @@ def replaced(page: str, block: str, text: str) -> str:
     pattern = re.compile(_BLOCK.format(block), re.DOTALL)
     assert pattern.search(page), f"docs/statements.md has no block {block!r}"
     return pattern.sub(lambda match: f"{match[1]}{text}{match[2]}", page)
-
-
-def stated(page: str) -> list[list[str]]:
-    """The rows of the table that the page has."""
-    found = re.search(_BLOCK.format("documents"), page, re.DOTALL)
-    assert found is not None
-    lines = [line for line in found[0].splitlines() if line.startswith("|")][2:]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-
-
-def updated(page: str, catalog: Catalog, verdicts: Sequence[Verdict] = ()) -> str:
-    """The page with what the claims, their cases and the verdicts give."""
-    made = rows(catalog, verdicts)
-    if not verdicts:
-        states_of = {row[0]: row[3:] for row in stated(page)}
-        made = [[*row, *states_of.get(row[0], ["?"] * len(_STATES))] for row in made]
-    return replaced(replaced(page, "documents", table(made)), "open", open_claims(catalog))
 
 
 def _is_fault(verdict: Verdict) -> bool:
@@ -131,12 +122,8 @@ def _in_states(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", nargs="?", type=Path, help="the folder of a run on one target")
-    run = parser.parse_args().run
-    verdicts = read_record(run / "record.jsonl").verdicts if run is not None else ()
-    catalog = load_catalog()
-    text = on_gpu(updated(PAGE.read_text(encoding="utf-8"), catalog, tuple(verdicts)), catalog)
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    text = updated(PAGE.read_text(encoding="utf-8"), load_catalog())
     with replacing(PAGE) as temporary:
         temporary.write_text(text, encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.statements_table import COLUMNS, PAGE, on_gpu, open_claims, replaced, rows, stated, table, updated
+from benchmarks.statements_table import COLUMNS, PAGE, replaced, rows, table, updated
 from tests.support.runs import TARGET, verdict
 from tests.support.suite import suite_catalog
 
-REDO = "python benchmarks/statements_table.py (with a run, if its numbers changed too), and commit docs/statements.md"
+REDO = "python benchmarks/statements_table.py, and commit docs/statements.md"
 
 
-def test_the_page_counts_the_claims_and_their_cases() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert [row[:3] for row in stated(page)] == rows(suite_catalog(), ()), REDO
-    assert open_claims(suite_catalog()) in page, REDO
-
-
-def test_without_a_run_the_page_keeps_what_the_last_one_gave() -> None:
+def test_the_page_has_what_the_claims_their_cases_and_the_published_records_give() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert updated(page, suite_catalog()) == page, REDO
-
-
-def test_the_page_has_what_the_published_run_on_a_gpu_found() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert on_gpu(page, suite_catalog()) == page, REDO
 
 
 def test_a_run_gives_the_states_of_the_claims() -> None:
@@ -44,6 +33,5 @@ def test_a_block_is_replaced_alone_and_a_missing_one_is_named() -> None:
     page = "a\n<!-- statements: documents -->\nold\n<!-- end -->\nb\n"
     text = table([["x"] * len(COLUMNS)])
     assert replaced(page, "documents", text) == f"a\n<!-- statements: documents -->\n{text}<!-- end -->\nb\n"
-    assert stated(replaced(page, "documents", text)) == [["x"] * len(COLUMNS)]
     with pytest.raises(AssertionError, match="no block 'open'"):
         replaced(page, "open", text)
