@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import trt_conformance.mutants
+from tests.support.conditional import CONDITIONAL
 from tests.support.helpers import make_case, run_command, run_pytest, slow
 from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import Catalog
@@ -156,6 +157,14 @@ def test_score_stops_at_the_first_kill_or_counts_them_all(catalog: Catalog) -> N
     assert first.killers == ("stride_nd/h2_w2-fp32",)
     assert set(every.killers) == {case.id for case in cases}
     assert {fault.check for fault in every.faults} == {"forward", "printed"}
+
+
+def test_what_is_wrong_in_one_run_of_eight_dies_of_repeated_runs(catalog: Catalog) -> None:
+    (eighth,) = (mutant for mutant in CONDITIONAL if mutant.name == "run_8")
+    cases = [case for case in catalog.select(["exact_bias/*"]) if eighth.applies(case)]
+    seldom = replace(eighth, applies=lambda case: case.id == cases[0].id)
+    (outcome,) = score([seldom], catalog, cases[:1])
+    assert [fault.check for fault in outcome.faults] == ["repeats"]
 
 
 def new_case(**fields: Any) -> Case:

@@ -16,6 +16,7 @@ from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.printed import check_printed
 from trt_conformance.checks.rejections import check_reject
 from trt_conformance.checks.relations import Find, check_relation
+from trt_conformance.checks.repeats import check_repeats
 from trt_conformance.checks.rounding import check_rounding
 from trt_conformance.checks.second_input import check_inputs
 from trt_conformance.checks.selection import SELECTIONS
@@ -51,7 +52,8 @@ def score(
 ) -> Iterator[MutantOutcome]:
     """Run each mutant on the cases until one kills it, or on all cases if ``every`` is set.
 
-    A case runs through the checks that pytest runs on it. If it does not have a golden yet, the reference is computed.
+    A case runs through the checks that pytest runs on it; repeated runs only where the mutant has an engine of its own,
+    because any other one gives the same bits each time. If it does not have a golden yet, the reference is computed.
     """
     by_id = {case.id: case for case in catalog.cases}
     golden = _Goldens()
@@ -86,7 +88,7 @@ def check_unmutated(catalog: Catalog, cases: Sequence[Case]) -> None:
 def _faults(mutant: Mutant, cases: Sequence[Case], golden: Golden, find: Find) -> Iterator[Verdict]:
     with closing(Engines(MutantTarget(mutant))) as engines:
         for case in filter(mutant.applies, cases):
-            for name, check in _checks(case, find):
+            for name, check in (*_checks(case, find), *_repeats(mutant, case)):
                 with np.errstate(all="ignore"):  # wrong values overflow, and some are NaN
                     verdict = check(Subject(case, engines, golden))
                 if verdict.is_fault:
@@ -107,6 +109,12 @@ def _checks(case: Case, find: Find) -> Iterator[tuple[str, Check]]:
     if SELECTIONS["related"](case):
         for relation in case.relations:
             yield "relations", partial(check_relation, relation=relation, find=find)
+
+
+def _repeats(mutant: Mutant, case: Case) -> Iterator[tuple[str, Check]]:
+    """The check of repeated runs, which says no only to a mutant whose engine keeps something between its runs."""
+    if mutant.engine is not None and SELECTIONS["run_again"](case):
+        yield "repeats", check_repeats
 
 
 class _Goldens:
