@@ -1,6 +1,7 @@
 """Error bounds: right arithmetic of every kind stays inside, wrong results leave, and none is wider than it must be."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from tests.support.arithmetic import (
 from tests.support.helpers import make_case
 from trt_conformance.core.tensors import NUMPY_TYPE, case_data
 from trt_conformance.numerics.bounds.elementwise import bound, gamma
-from trt_conformance.numerics.bounds.operands import grain
+from trt_conformance.numerics.bounds.operands import SAMPLE, grain
 from trt_conformance.numerics.compare import compare
 from trt_conformance.numerics.reference.quantization import scales
 from trt_conformance.numerics.reference.result import reference
@@ -266,6 +267,27 @@ def test_grain_is_the_common_power_of_two():
     assert grain(np.asarray([0.75, 3.0])) == 0.25
     assert grain(np.asarray([1 + 2.0**-52])) == 2.0**-52
     assert grain(np.zeros(3)) == math.inf
+
+
+@pytest.mark.parametrize("exponents", [(0, 1), (-40, 40), (-500, 500), (-1074, 900)])
+def test_grain_of_many_values_is_the_smallest_of_their_own(exponents):
+    random = np.random.default_rng(3)
+    many = 5 * SAMPLE
+    for _ in range(5):
+        values = np.ldexp(random.integers(-2000, 2001, many).astype(float), random.integers(*exponents, many))
+        own = min(power_of_two_in(value) for value in values if value)
+        assert grain(values) == grain(np.sort(values)) == grain(-np.sort(values)) == own
+
+
+def power_of_two_in(value):
+    numerator, denominator = float(value).as_integer_ratio()
+    return Fraction(numerator & -numerator, denominator)
+
+
+def test_grain_is_that_of_the_last_value_if_this_alone_is_small():
+    values = np.full(10 * SAMPLE, 8.0)
+    values[-1] = 0.5
+    assert grain(values) == 0.5
 
 
 def test_gamma():

@@ -72,8 +72,9 @@ def _uniform(part: _Part) -> Float64:
 
 
 def _sparse(part: _Part) -> Float64:
-    drawn = _integers(part, 0, 15)
-    return np.where(drawn < 2, 2 * drawn - 1, 0.0)
+    choices = np.zeros(16)
+    choices[:2] = -1, 1
+    return choices[_integers(part, 0, len(choices) - 1).astype(np.intp)]
 
 
 def _two_of_four(part: _Part) -> Float64:

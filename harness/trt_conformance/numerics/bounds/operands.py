@@ -23,6 +23,8 @@ PART = 2**20
 """Elements of the input that are in float64 at a time: 8 MiB."""
 
 FLOAT64_BITS = 53
+SAMPLE = 256
+"""Values whose grain is found at a time."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,24 @@ def after_quantization(case: Case, operand: Operand, values: Float64) -> Float64
 
 
 def grain(values: Array) -> float:
-    """Return the largest power of two that divides every value; infinity if all are 0."""
-    mantissa, exponent = np.frexp(values[values != 0])
+    """Return the largest power of two that divides every value; infinity if all are 0.
+
+    That of a few values nearly always divides all. The bits of the others are examined only if it does not.
+    """
+    found, rest = math.inf, values[values != 0]
+    while rest.size:
+        found = min(found, _grain_of_each(rest[:SAMPLE]))
+        rest = rest[SAMPLE:]
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            multiples = rest / found  # exact, unless it overflows, as a multiple does, or underflows to 0
+        rest = rest[(multiples != np.trunc(multiples)) | (multiples == 0)]
+    return found
+
+
+def _grain_of_each(values: Array) -> float:
+    mantissa, exponent = np.frexp(values)
     whole = np.ldexp(mantissa, FLOAT64_BITS).astype(np.int64)
-    lowest = np.ldexp((whole & -whole).astype(np.float64), exponent - FLOAT64_BITS)
-    return float(lowest.min(initial=math.inf))
+    return float(np.ldexp((whole & -whole).astype(np.float64), exponent - FLOAT64_BITS).min())
 
 
 def significant_bits(values: Array) -> int:
