@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import Literal
 
@@ -42,10 +42,7 @@ class Coverage:
 
     def combinations(self, strength: int = 2) -> dict[Combination, State | None]:
         """Return the state of each possible combination; None if no row has it."""
-        possible = Possible(self.sweep.domains, self.sweep.exclusions)
-        found: dict[Combination, State | None] = {
-            combination: None for combination in all_combinations(self.sweep.domains, strength) if possible(combination)
-        }
+        found: dict[Combination, State | None] = dict.fromkeys(_decided(self.sweep, strength)[True])
         for row, state in self.states.items():
             for combination in combinations_of(tuple(zip(self.sweep.axes, row, strict=True)), strength):
                 before = found[combination]
@@ -66,8 +63,29 @@ class Coverage:
 
 def impossible(sweep: Sweep) -> dict[Combination, str]:
     """Return the pairs of values that no row can have, with the reasons."""
-    possible = Possible(sweep.domains, sweep.exclusions)
-    return {pair: _reason(sweep, dict(pair)) for pair in all_combinations(sweep.domains, 2) if not possible(pair)}
+    return {pair: _reason(sweep, dict(pair)) for pair in _decided(sweep, 2)[False]}
+
+
+def _decided(sweep: Sweep, strength: int) -> dict[bool, tuple[Combination, ...]]:
+    """Return the combinations that rows can have (True), and those that none can have."""
+    domains = tuple((axis, tuple(values)) for axis, values in sweep.domains.items())
+    exclusions = tuple(tuple(where.items()) for where in sweep.exclusions)
+    return _decide(domains, exclusions, strength)
+
+
+@lru_cache(maxsize=64)
+def _decide(
+    domains: tuple[tuple[str, tuple[str, ...]], ...],
+    exclusions: tuple[tuple[tuple[str, frozenset[str]], ...], ...],
+    strength: int,
+) -> dict[bool, tuple[Combination, ...]]:
+    """As `_decided`; a report asks for each target."""
+    axes = dict(domains)
+    possible = Possible(axes, [dict(where) for where in exclusions])
+    found: dict[bool, list[Combination]] = {True: [], False: []}
+    for combination in all_combinations(axes, strength):
+        found[possible(combination)].append(combination)
+    return {is_possible: tuple(those) for is_possible, those in found.items()}
 
 
 def _reason(sweep: Sweep, pair: dict[str, str]) -> str:
