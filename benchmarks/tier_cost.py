@@ -5,8 +5,8 @@
 
 Runs the generated cases of a tier twice: those of ``layer`` and ``modes`` alone, which vary the attributes against each
 other, and all of them. Each run is a pytest of its own with an empty engine cache. Prints the CPU seconds of each, with
-those of the processes that it started, and their ratio. A busy machine makes CPU seconds dearer, so the runs take turns,
-and the cheapest of each counts. ``--shard`` takes a part of the cases.
+those of the processes that it started, and their ratio. The runs take turns, and the cheapest of each counts, because a
+busy machine needs more CPU seconds. ``--shard`` takes a part of the cases.
 """
 
 from __future__ import annotations
