@@ -19,6 +19,7 @@ from trt_conformance.checks.second_input import check_inputs
 from trt_conformance.checks.special_values import check_special_values
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.case import Case
+from trt_conformance.core.runs_in import RunsIn
 from trt_conformance.core.tensors import feeds_of
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.golden.computed import computed_reference
@@ -219,3 +220,24 @@ def test_a_large_case_is_judged_by_the_precision_that_ran():
     assert "ran in fp32, not in fp16" in fallback.message
     demanding = case.model_copy(update={"runs_in": "fp16"})
     assert check_forward(Subject(demanding, Engines(Reporting("fp32")), computed_reference)).status == "fail"
+
+
+def test_precisions_that_are_demanded_of_some_targets_are_judged_on_them():
+    case = make_case(
+        precision="fp16",
+        input={"shape": [5, 2, 7, 6], "fill": "uniform", "seed": 3},
+        kernel={"shape": [3, 2, 3, 3], "fill": "uniform", "seed": 4},
+    )
+    target = Reporting("fp32").name
+    for glob, names, ran, status in (
+        (target, ("fp32",), "fp32", "pass"),
+        (target, ("bf16", "fp32"), "fp32", "pass"),
+        (target, ("bf16", "fp32"), "fp16", "fail"),
+        ("another-*", ("bf16",), "fp32", "fallback"),
+        ("another-*", ("bf16",), "fp16", "pass"),
+    ):
+        stated = case.model_copy(update={"runs_in": RunsIn(on={glob: names, "*-other": ("fp8",)})})
+        found = check_forward(Subject(stated, Engines(Reporting(ran)), computed_reference))
+        assert found.status == status, (glob, names, ran)
+        if status == "fail":
+            assert "ran in fp16, not in bf16 or fp32" in found.message

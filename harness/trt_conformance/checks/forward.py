@@ -46,7 +46,7 @@ def check_forward(subject: Subject) -> Finding:
     if runs.probed:
         figures["arithmetic"] = runs.probed
     if runs.worst.passed:
-        return judge_precision(case, facts, runs.probed, figures | {"output_sha256": runs.sha256})
+        return judge_precision(case, subject.target.name, facts, runs.probed, figures | {"output_sha256": runs.sha256})
     return _explain(subject, facts, runs, figures)
 
 

@@ -8,6 +8,7 @@ from trt_conformance.checks import message
 from trt_conformance.checks.finding import Finding
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
+from trt_conformance.core.runs_in import demanded
 from trt_conformance.core.types import Precision
 from trt_conformance.targets.protocols import EngineFacts
 
@@ -26,14 +27,20 @@ def arithmetic(case: Case, output: Array) -> str | None:
 NARROW: dict[Precision, str] = {"fp16": "fp16", "bf16": "bf16", "int8": "int8", "fp8": "fp8"}
 
 
-def judge_precision(case: Case, facts: EngineFacts | None, probed: str | None, figures: dict[str, Any]) -> Finding:
-    """The values are right: a pass, unless they were computed in a precision that the case does not allow."""
-    demanded = case.runs_in or NARROW.get(case.precision)
+def judge_precision(
+    case: Case, target: str, facts: EngineFacts | None, probed: str | None, figures: dict[str, Any]
+) -> Finding:
+    """The values are right: a pass, unless they were computed in a precision that the case does not allow.
+
+    ``target``: the name of the target, on which the precisions that the case allows may depend.
+    """
+    must = demanded(case.runs_in, target)
+    allowed = must or ((NARROW[case.precision],) if case.precision in NARROW else ())
     reported = (probed, facts.precision if facts is not None else None)
-    other = [ran for ran in reported if ran in get_args(Precision) and ran != demanded]
-    if demanded is None or not other:
+    other = [ran for ran in reported if ran in get_args(Precision) and ran not in allowed]
+    if not allowed or not other:
         return Finding("pass", figures=figures)
-    what = f"the values are right, but it ran in {other[0]}, not in {demanded}"
-    if case.runs_in is None:
+    what = f"the values are right, but it ran in {other[0]}, not in {' or '.join(allowed)}"
+    if not must:
         return Finding("fallback", [what], figures)
     return Finding("fail", [what, *message.engine_line(facts)], figures)

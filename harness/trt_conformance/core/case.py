@@ -27,6 +27,7 @@ from trt_conformance.core.prologue_fields import PrologueOperation
 from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.refit_fields import Refit
 from trt_conformance.core.repeated import Values
+from trt_conformance.core.runs_in import RunsIn
 from trt_conformance.core.stored import Stored
 from trt_conformance.core.types import (
     DATA_TYPE,
@@ -243,7 +244,7 @@ class Case(Model):
     dynamic: Dynamic | None = None
     declared_first: Shape | None = None
     misuse: Literal["other_name", "other_type", "other_shape", "misaligned", "null_address"] | None = None
-    runs_in: Precision | None = None
+    runs_in: Precision | RunsIn | None = None
     exact: bool = False
     rounding: bool = False
     special_values: bool = False
