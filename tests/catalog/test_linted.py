@@ -51,6 +51,22 @@ def test_what_was_found_faultless_is_not_linted_again(root, known, linted):
     assert linted == ["small/values-fp32"]
 
 
+def test_files_that_fit_together_are_not_compared_again(root, known, monkeypatch):
+    load_catalog(CaseFolder.at(root), linted=known)
+    for check in ("check_duplicates", "check_sweep_names", "check_relations", "check_neighbours"):
+        monkeypatch.setattr(catalog, check, lambda *_, check=check: pytest.fail(check))
+    assert len(load_catalog(CaseFolder.at(root), linted=known).cases) == 1
+
+
+def test_a_fault_between_two_files_is_found_each_time(root, known):
+    load_catalog(CaseFolder.at(root), linted=known)
+    (root / "more").mkdir()
+    (root / "more" / "small.toml").write_text((root / "small.toml").read_text())
+    for _ in range(2):
+        with pytest.raises(CaseFileError, match="duplicate id"):
+            load_catalog(CaseFolder.at(root), linted=known)
+
+
 def test_commands_remember_it_as_well(root, linted, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "users_cache", lambda: tmp_path / "caches")
     for _ in range(2):

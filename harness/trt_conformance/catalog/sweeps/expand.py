@@ -49,7 +49,7 @@ class Expanded:
     def _id(self, row: Row) -> str:
         """Return the id: the values that are not usual, and the precision at the end, as in every id."""
         precision = self._precision(row)
-        named = [v for v, usual in zip(row, self._usual, strict=True) if v not in (usual, precision)]
+        named = [v for v, usual in zip(row, self.sweep.usual_row, strict=True) if v not in (usual, precision)]
         return f"{self.sweep.name}/{'_'.join(named)}-{precision}"
 
     def _precision(self, row: Row) -> Precision:
@@ -59,10 +59,6 @@ class Expanded:
             if found is not None:
                 return found
         return self._base.precision or "fp32"
-
-    @cached_property
-    def _usual(self) -> tuple[str | None, ...]:
-        return tuple(self.sweep.usual.get(axis) for axis in self.sweep.axes)
 
     @cached_property
     def _setting_precision(self) -> list[tuple[int, dict[str, _Part]]]:
@@ -143,9 +139,12 @@ class Expanded:
         )
 
 
-def expand_sweep(source: Source) -> Expanded | None:
-    """Return a sweep file with its rows; None if it has faults, which are recorded in ``source``."""
-    sweep = read_sweep(source)
+def expand_sweep(source: Source, lint: bool = True) -> Expanded | None:
+    """Return a sweep file with its rows; None if it has faults, which are recorded in ``source``.
+
+    ``lint`` is False if each value is known to occur in a row.
+    """
+    sweep = read_sweep(source, lint)
     if sweep is None:
         return None
     covering = _stored_rows(source, sweep) if any(cover.how in STRENGTH for cover in sweep.covers) else {}

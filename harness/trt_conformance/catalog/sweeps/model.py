@@ -106,9 +106,14 @@ class Sweep(Model):
         return {axis: tuple(values) for axis, values in self.axes.items()}
 
     @cached_property
-    def axis_of(self) -> dict[str, str]:
-        """The axis of each value: no two axes have a value of the same name."""
-        return {value: axis for axis, values in self.axes.items() for value in values}
+    def place_of(self) -> dict[str, int]:
+        """The place in a row of the axis of each value."""
+        return {value: place for place, values in enumerate(self.axes.values()) for value in values}
+
+    @cached_property
+    def usual_row(self) -> tuple[str | None, ...]:
+        """The value of each axis that ids omit, in the order of a row; None for an axis without one."""
+        return tuple(self.usual.get(axis) for axis in self.axes)
 
     @cached_property
     def exclusions(self) -> tuple[dict[str, frozenset[str]], ...]:

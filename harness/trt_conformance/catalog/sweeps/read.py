@@ -36,9 +36,9 @@ MAX_COMBINATIONS = 1_000_000
 _VALUE = re.compile("[a-z0-9]+")
 
 
-def read_sweep(source: Source) -> Sweep | None:
-    """Return the sweep of a file; None if it has faults."""
-    return _Reader(source).sweep()
+def read_sweep(source: Source, lint: bool = True) -> Sweep | None:
+    """Return the sweep of a file; None if it has faults. ``lint`` is False if each value is known to occur in a row."""
+    return _Reader(source).sweep(lint)
 
 
 class _Reader:
@@ -49,7 +49,7 @@ class _Reader:
     def fault(self, path: KeyPath, message: str) -> None:
         self.source.fault(path, message)
 
-    def sweep(self) -> Sweep | None:
+    def sweep(self, lint: bool) -> Sweep | None:
         self._head()
         axes = self._axes()
         excludes = self._entries("exclude", Exclude)
@@ -80,7 +80,7 @@ class _Reader:
             covers=covers,
             lines=tuple(self.source.line(("cover", index)) for index in range(len(covers))),
         )
-        if self._is_small(sweep):
+        if lint and self._is_small(sweep):
             self._check_satisfiable(sweep)
         return None if self.source.faults else sweep
 

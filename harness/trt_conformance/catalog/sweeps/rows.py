@@ -39,14 +39,16 @@ def row_name(sweep: Sweep, row: Row) -> str:
 
 def row_of(sweep: Sweep, name: str) -> Row | None:
     """Return the row of a name; None if a value is unknown, or an axis has no value or two."""
-    values: dict[str, str] = {}
+    place_of, row = sweep.place_of, list(sweep.usual_row)
+    named: set[int] = set()
     for value in name.split("_"):
-        axis = sweep.axis_of.get(value)
-        if axis is None or axis in values:
+        place = place_of.get(value)
+        if place is None or place in named:
             return None
-        values[axis] = value
-    values = sweep.usual | values
-    return tuple(values[axis] for axis in sweep.axes) if len(values) == len(sweep.axes) else None
+        named.add(place)
+        row[place] = value
+    found = tuple(value for value in row if value is not None)
+    return found if len(found) == len(row) else None
 
 
 def digest(sweep: Sweep) -> str:
