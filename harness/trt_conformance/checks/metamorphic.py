@@ -350,14 +350,17 @@ def _fitting(name: str, bases: Sequence[Sequence[Case]], limit: int) -> list[Cas
     chosen: list[Case] = []
     for base in bases:
         wanted = [base[len(chosen) % len(base)]] if chosen else base
-        chosen += [case for case in wanted if fits(name, case)]
+        chosen += [case for case in wanted if fits(name, case, is_linted=True)]
         if len(chosen) >= limit:
             break
     return chosen
 
 
-def fits(name: str, case: Case) -> bool:
-    """Whether a relation applies to a case, and no step of it rounds anything."""
+def fits(name: str, case: Case, is_linted: bool = False) -> bool:
+    """Whether a relation applies to a case, and no step of it rounds anything.
+
+    A case that ``is_linted`` rounds nothing itself if it says so.
+    """
     if case.dynamic or case.deprecated or len(case.input.shape) != case.spatial_rank + 2:
         return False
     # Relations change the layer's shapes and weights: it must be alone, its bias a weight, its tensors linear.
@@ -377,7 +380,13 @@ def fits(name: str, case: Case) -> bool:
     ):
         return False
     derivation = RELATIONS[name](case)
-    return derivation is not None and all(step.is_exact for step in derivation.steps)
+    if derivation is None:
+        return False
+    known = _input(case) if is_linted and case.exact else None
+    return all(
+        (step.case is case and known is not None and np.array_equal(step.input, known)) or step.is_exact
+        for step in derivation.steps
+    )
 
 
 def _spread(cases: Iterable[Case]) -> Iterator[list[Case]]:
