@@ -1,4 +1,4 @@
-"""Does the reference agree with what the document prints? Without it, no other answer counts."""
+"""Does the reference agree with what the Cookbook prints? Without it, no other answer counts."""
 
 import pytest
 

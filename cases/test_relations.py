@@ -1,4 +1,4 @@
-"""Do outputs relate to each other, and to their input, as the document says?"""
+"""Do outputs relate to each other, and to their input, as the Cookbook says?"""
 
 import pytest
 

@@ -167,7 +167,7 @@ def test_cases_cite_the_suites_claims_and_claims_of_their_own(tmp_path):
     catalog = load_catalog(mine)
     assert sorted(catalog.claims) == ["own.first", "stride_nd.h2_w2"]
     told = lines([verdict("one/plain-fp32", claims=("own.first",))], catalog.claims)
-    assert told == [f"{TARGET}: own: 1 of 1 claims hold, 0 differ, 0 not checked"]
+    assert told == [f"{TARGET}: own: 1 of 1 claims holds, 0 differ, 0 not checked"]
     write(tmp_path / "claims.toml", CLAIM + CLAIM.replace("first", "second"))
     assert 'no case checks the claim "own.second"' in refusal(mine)
 

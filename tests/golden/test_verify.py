@@ -210,7 +210,7 @@ def test_stale_print(root: Path) -> None:
 
 
 def test_nothing_printed(root: Path) -> None:
-    with pytest.raises(GoldenError, match="example/uniform-fp32: the document prints no values"):
+    with pytest.raises(GoldenError, match="example/uniform-fp32: the Cookbook prints no values"):
         read_documented(FP32, root)
 
 

@@ -64,14 +64,14 @@ def test_a_claim_of_another_version_is_not_counted_as_unchecked():
     count = claims.counts(document, TARGET, {GUIDE: "holds"}, registered)
     assert count == {"holds": 1, "open": 1, "unstated": 1}
     assert claims.lines([verdict(claims=(GUIDE,))], registered) == [
-        f"{TARGET}: guide: 1 of 2 claims hold, 0 differ, 1 not checked"
+        f"{TARGET}: guide: 1 of 2 claims holds, 0 differ, 1 not checked"
     ]
 
 
 def test_a_document_without_a_checked_claim_has_no_line():
     registered = {name: claim(name) for name in (GUIDE, "nvinfer_h.one", "stride_nd.h2_w2")}
     assert claims.lines([verdict(claims=("nvinfer_h.one",))], registered) == [
-        f"{TARGET}: nvinfer_h: 1 of 1 claims hold, 0 differ, 0 not checked"
+        f"{TARGET}: nvinfer_h: 1 of 1 claims holds, 0 differ, 0 not checked"
     ]
 
 

@@ -203,7 +203,7 @@ def test_the_command_lists_what_changed_most(runs, tmp_path):
     html, database = tmp_path / "history.html", tmp_path / "history.sqlite"
     done = CliRunner().invoke(app, ["history", str(runs), "--html", str(html), "--db", str(database)])
     assert done.exit_code == 0, done.output
-    assert "4 runs, 3 trends, 2 moved" in done.output
+    assert "4 runs, 3 trends, 2 changed" in done.output
     assert "run 3, 2026-03-01T00:00:00+00:00: driver 580.1 → 590.2" in done.output
     (line,) = (line for line in done.output.splitlines() if "latency (graph, warm)" in line)
     assert "50.0 µs ±<0.1 % (n=200)  60.0 µs ±<0.1 % (n=200)  +20.0 %" in line

@@ -101,7 +101,7 @@ def say(*records, catalog=CATALOG):
 def test_the_answer_comes_first():
     good = record(verdict(), verdict(claims=("stride_nd.h2_w1",)), verdict(claims=("example.values",)))
     assert say(good).tone == "pass"
-    assert say(good).text == f"No check fails: {TARGET} does what the document states in 3 of 3 claims."
+    assert say(good).text == f"No check fails: {TARGET} does what the Cookbook states in 3 of 3 claims."
     assert page(good).words.split("layer", 1)[1].startswith(f" ✓ {say(good).text}")
 
 
@@ -112,7 +112,7 @@ def test_the_answer_names_differences_known_ones_and_gaps():
     )
     assert say(run).tone == "fail"
     assert say(run).text == (
-        f"1 of 2 checks fails: {TARGET} does what the document states in 0 of 3 claims, differs in 1 "
+        f"1 of 2 checks fails: {TARGET} does what the Cookbook states in 0 of 3 claims, differs in 1 "
         "and has known differences in 1; 1 has no result."
     )
 

@@ -29,11 +29,11 @@ def rows_of(*verdicts):
 def test_a_run_for_latencies_begins_with_them_and_has_no_empty_claims():
     page = report_page(View((latencies(),), CATALOG))
     assert page.index('id="latency-title"') < page.index('id="targets-title"')
-    assert 'id="claims-title"' not in page and "claims of the document hold" not in page
+    assert 'id="claims-title"' not in page and "claims of the Cookbook hold" not in page
     assert page.count('id="latency-title"') == 1
     tested = report_page(view(*latencies().verdicts, verdict()))
     assert tested.index('id="latency-title"') > tested.index('id="targets-title"')
-    assert 'id="claims-title"' in tested and "claims of the document hold" not in tested  # several targets
+    assert 'id="claims-title"' in tested and "claims of the Cookbook hold" not in tested  # several targets
 
 
 def test_the_answer_counts_latencies_where_no_claim_was_checked():

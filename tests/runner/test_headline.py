@@ -36,7 +36,7 @@ def test_claims_are_counted_once():
 
 
 def test_the_headline_gives_the_reason_of_the_exit_code():
-    passed = f"{TARGET}: 1 of 2 claims hold, 0 differ"
+    passed = f"{TARGET}: 1 of 2 claims holds, 0 differ"
     claims = {name: claim(name) for name in (CLAIM, "other.claim")}
     assert headline([verdict()], claims, 0, []) == [passed, "exit code 0: no check failed"]
     assert headline([verdict()], claims, 1, ["a reason"])[-1] == "exit code 1: a reason"
@@ -45,7 +45,7 @@ def test_the_headline_gives_the_reason_of_the_exit_code():
     assert headline([verdict()], claims, 2, [])[-1] == "exit code 2: the run was interrupted"
     faults = [verdict(status="fail"), verdict(status="fail"), verdict(status="error")]
     assert headline(faults, claims, 1, []) == [
-        f"{TARGET}: 0 of 2 claims hold, 1 differ",
+        f"{TARGET}: 0 of 2 claims hold, 1 differs",
         "exit code 1: 2 checks failed, 1 check ended in an error",
     ]
 
@@ -55,8 +55,8 @@ def test_each_target_has_a_line_that_sums_the_documents_beside_the_cookbook():
     found = [verdict(claims=(CLAIM, "guide.one")), verdict(status="fail", claims=("nvinfer_h.one",))]
     others = verdict(target="other", claims=("guide.one",))
     assert headline([*found, others], claims, 1, [])[:-1] == [
-        "other: other documents: 1 of 2 claims hold, 0 differ",
-        f"{TARGET}: 1 of 1 claims hold, 0 differ; other documents: 1 of 3 claims hold, 1 differ",
+        "other: other documents: 1 of 2 claims holds, 0 differ",
+        f"{TARGET}: 1 of 1 claims holds, 0 differ; other documents: 1 of 3 claims holds, 1 differs",
     ]
 
 

@@ -126,4 +126,4 @@ def test_tensorrt_rtx_asks_for_a_gpu_to_build_an_engine_that_is_refitted() -> No
     if not target.name.endswith("aot"):
         pytest.skip("this machine has a GPU")
     verdict = check_build(Subject(suite_case("refit/both-fp32"), Engines(target), lambda case, index: None))  # type: ignore[arg-type,return-value]
-    assert (verdict.status, "asks for a GPU to build this" in verdict.message) == ("not run", True), verdict.message
+    assert (verdict.status, "needs a GPU to build this" in verdict.message) == ("not run", True), verdict.message

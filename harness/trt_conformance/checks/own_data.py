@@ -42,19 +42,19 @@ def _judged_reference(check: Callable[[Case], list[str]]) -> Callable[[Case], Ve
 
 @_judged_reference
 def check_printed_values(case: Case) -> list[str]:
-    """The document's printed values are within half a unit of their last digit of the reference, plus the bound.
+    """The Cookbook's printed values are within half a unit of their last digit of the reference, plus the bound.
 
-    The document's programs computed in float32, so a printed value may have the error that float32 allows.
+    The Cookbook's programs computed in float32, so a printed value may have the error that float32 allows.
     """
     printed = read_documented(case)
     result = reference(case)
     found = compare(printed.values, result.output, printed.tolerance + bound(case, result))
-    return [] if found.passed else mismatch(found, "the document's printed values")
+    return [] if found.passed else mismatch(found, "the Cookbook's printed values")
 
 
 @_judged_reference
 def check_ideal_values(case: Case) -> list[str]:
-    """The ideal digits that the document gives are exact in rational arithmetic."""
+    """The ideal digits that the Cookbook gives are exact in rational arithmetic."""
     assert case.expect.ideal is not None and case.expect.shape is not None
     ideal = np.asarray(case.expect.ideal.split()).reshape(case.expect.shape)
     result = exact(case)

@@ -1,4 +1,4 @@
-"""The output agrees with the values printed in the document, to their last printed digit."""
+"""The output agrees with the values printed in the Cookbook, to their last printed digit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trt_conformance.numerics.printed import Printed, parse
 
 @judged("compare", results=1)
 def check_printed(subject: Subject) -> Finding:
-    """The output agrees with the document's printed values to their last digit, widened by the GPU kernel's bound."""
+    """The output agrees with the Cookbook's printed values to their last digit, widened by the GPU kernel's bound."""
     case = subject.case
     assert case.expect.printed is not None and case.expect.shape is not None
     printed = parse(case.expect.printed, case.expect.shape)

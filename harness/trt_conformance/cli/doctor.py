@@ -90,7 +90,7 @@ def doctor(
         _print(target["family"], _state(target))
         if not target["usable"] and not brief:
             _print("", f"why: {target['why']}")
-            _print("", f"do:  {target['do']}")
+            _print("", f"fix: {target['do']}")
     if found["advice"]:
         typer.echo()
         _print("", found["advice"], label_width=0)
@@ -123,5 +123,5 @@ def _state(target: dict[str, Any]) -> str:
     if target["family"] == "numpy":
         return f"{target['name']}: the reference, run as a target"
     if "built_for" in target:
-        return f"{target['name']}: builds ahead of time for {target['built_for']}, runs nothing here"
+        return f"{target['name']}: builds ahead of time for {target['built_for']}, and cannot run engines here"
     return f"{target['name']}: ready"

@@ -63,7 +63,7 @@ def history(
     if as_json:
         print_json(found.to_json())
         return
-    typer.echo(f"{counted(len(found.runs), 'run')}, {counted(len(found.trends), 'trend')}, {len(found.moved)} moved")
+    typer.echo(f"{counted(len(found.runs), 'run')}, {counted(len(found.trends), 'trend')}, {len(found.moved)} changed")
     for run, change in found.changes():
         typer.echo(one_line(f"run {run.number}, {run.started}: {change}"))
     shown = found.moved[:top]

@@ -153,7 +153,7 @@ class Reject(Model):
 
 
 class Expect(Model):
-    """The result that the document, or another source, states."""
+    """The result that the Cookbook, or another source, states."""
 
     shape: Shape | None = None
     printed: str | None = None

@@ -140,8 +140,8 @@ def content(
 ) -> Float64:
     """Return a tensor of ``shape`` in float64, from literal values or a named fill. A fill is read-only.
 
-    Fills: ``tiled_1_to_9`` (the document's input: 1..9 tiled 3x3 over the last two dimensions),
-    ``powers_of_ten`` (the document's kernel: 10^4, 10^3, ... over the last two dimensions),
+    Fills: ``tiled_1_to_9`` (the Cookbook's input: 1..9 tiled 3x3 over the last two dimensions),
+    ``powers_of_ten`` (the Cookbook's kernel: 10^4, 10^3, ... over the last two dimensions),
     ``powers_of_ten_alternating`` (the same, sign alternating over the leading dimensions), ``zeros``,
     ``ones``, ``ramp`` (1, 2, 3, ...), ``uniform`` ([-1, 1)), ``exact_integers`` (-3..3), ``ternary`` (-1..1),
     ``sparse_ternary`` (the same, but 0 in 7 of 8 places), ``two_of_four`` (-3..3, but 0 in two of each four

@@ -1,6 +1,6 @@
 """The store of goldens: tensors with their provenance, of three kinds.
 
-documented: printed in the document. reference: computed by `numerics.reference`. observed: what a target gave.
+documented: printed in the Cookbook. reference: computed by `numerics.reference`. observed: what a target gave.
 """
 
 from __future__ import annotations

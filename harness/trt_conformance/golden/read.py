@@ -57,7 +57,7 @@ def read_reference(case: Case, run_index: int = 0, root: Path | None = None) -> 
 
 
 def read_documented(case: Case, root: Path | None = None) -> Printed:
-    """The stored values that the document prints for a case; the arrays are read-only.
+    """The stored values that the Cookbook prints for a case; the arrays are read-only.
 
     ``root`` is the store; by default that of the case's folder.
 
@@ -66,7 +66,7 @@ def read_documented(case: Case, root: Path | None = None) -> Printed:
             one the manifest lists.
     """
     if case.expect.printed is None:
-        raise GoldenError(f"{case.id}: the document prints no values for this case", "missing")
+        raise GoldenError(f"{case.id}: the Cookbook prints no values for this case", "missing")
     root = root or case.folder.golden
     with _explaining(case, "documented", root):
         node = _golden(case, "documented", root)[""]

@@ -25,6 +25,13 @@ WORDS = {
     "unstated": "not stated for this version",
 }
 """The states of a claim on a target."""
+_VERBS = {
+    "holds": ("holds", "hold"),
+    "differs": ("differs", "differ"),
+    "known": ("is a known difference", "are known differences"),
+    "built": ("is only built", "are only built"),
+    "fallback": ("holds in a wider precision", "hold in a wider precision"),
+}
 
 # The worst first: a claim has the first of the states that its verdicts give it.
 _ORDER = ("differs", "known", "holds", "built", "fallback", "not run", "unsupported")
@@ -119,10 +126,15 @@ def lines(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> list[
     return text
 
 
+def counted_state(number: int, state: str) -> str:
+    """How many claims are in a state: ``10 hold``, ``1 is a known difference``, ``3 not checked``."""
+    return f"{number} {_VERBS[state][number != 1] if state in _VERBS else WORDS[state]}"
+
+
 def brief_lines(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> dict[str, str]:
     """By target: how many claims of the cookbook hold or differ, and how many of all other documents.
 
-    A target none of whose checks is about a claim is left out.
+    A target without a check about a claim is left out.
     """
     text = {}
     for target, counted in _by_target(verdicts, registered).items():
@@ -136,7 +148,7 @@ def brief_lines(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) ->
 
 def _by_target(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> dict[str, dict[str, Counter[str]]]:
     """By target and document the number of claims in each state, where a claim of the document was checked."""
-    text: dict[str, dict[str, Counter[str]]] = {}
+    by_name: dict[str, dict[str, Counter[str]]] = {}
     for target in sorted({v.target for v in verdicts if v.claims}):
         found = states((v for v in verdicts if v.target == target), registered)
         counted = {
@@ -145,14 +157,19 @@ def _by_target(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> 
             if any(claim in found for claim in document.ids)
         }
         if counted:
-            text[target] = counted
-    return text
+            by_name[target] = counted
+    return by_name
 
 
 def _said(count: Counter[str]) -> str:
     built = f", {count['built']} built without a comparison of values" if count["built"] else ""
     total = count.total() - count["unstated"]
-    return f"{count['holds']} of {total} claims hold{built}, {_differing(count)} differ"
+    hold, differ = count["holds"], _differing(count)
+    return f"{hold} of {total} claims {_verb('hold', hold)}{built}, {differ} {_verb('differ', differ)}"
+
+
+def _verb(word: str, number: int) -> str:
+    return f"{word}s" if number == 1 else word
 
 
 def _differing(count: Counter[str]) -> int:

@@ -61,7 +61,7 @@ def _claims(view: View, column: Column) -> str:
     found, total = view.claim_counts(column), len(view.claim_ids)
     if not total or found["open"] == total:
         return ""
-    parts = [f"does what the document states in {found['holds']} of {counted(total, 'claim')}"]
+    parts = [f"does what the Cookbook states in {found['holds']} of {counted(total, 'claim')}"]
     if found["differs"]:
         parts.append(f"differs in {found['differs']}")
     if found["known"]:

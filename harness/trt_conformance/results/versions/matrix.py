@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -79,7 +79,9 @@ class Matrix:
                 Counter(states) for states in zip(*(row.cells for _, row in self.claims_of(document)), strict=True)
             ]
             found.append(
-                MatrixRow(document.name, tuple(_counts(count, claims.WORDS) for count in counts), document.title)
+                MatrixRow(
+                    document.name, tuple(_counts(count, claims.counted_state) for count in counts), document.title
+                )
             )
         return tuple(found)
 
@@ -191,7 +193,7 @@ def _size(find: Find) -> Size:
     return size
 
 
-def _counts(counts: Mapping[str, int], words: Mapping[str, str] | None = None) -> str:
+def _counts(counts: Mapping[str, int], text: Callable[[int, str], str] = "{} {}".format) -> str:
     """``12 pass, 3 known``: the most frequent first."""
     ordered = sorted(counts.items(), key=lambda one: -one[1])
-    return ", ".join(f"{n} {words[name] if words else name}" for name, n in ordered if name != "unstated")
+    return ", ".join(text(n, name) for name, n in ordered if name != "unstated")
