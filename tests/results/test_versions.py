@@ -21,6 +21,8 @@ from trt_conformance.cli import app, main
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import relative
 from trt_conformance.results.record.record import read_record, save_record
+from trt_conformance.results.record.schema import ListedFolder
+from trt_conformance.results.report import view_of
 from trt_conformance.results.report.matrix import matrix_page
 from trt_conformance.results.report.matrix_text import changed_claims
 from trt_conformance.results.versions.columns import neighbours, of_targets, versions
@@ -221,6 +223,16 @@ def test_runs_of_doubles_are_left_out_of_the_matrix_and_of_bisect(tmp_path):
         assert done.exit_code == 0, done.output
         assert "double is left out: its target is tests/x.py:Broken, not the registered one" in done.output
         assert NEW not in done.output
+
+
+def test_a_record_of_cases_that_are_not_here_takes_nothing_from_the_others(tmp_path):
+    """Without the case files, no condition of an expectation holds, and no case is the smallest."""
+    own = of("onnxruntime-1.32-cpu", ("net/conv-fp32", {}))
+    header = own.header.model_copy(update={"case_folders": [ListedFolder(path="not/here", golden="not/here/golden")]})
+    found = view_of([read_record(RTX_1_4), replace(own, header=header)]).catalog
+    assert found is not None
+    assert found.find("set_input/values-int8") is not None
+    assert view_of([replace(own, header=header)]).catalog is None
 
 
 def test_records_of_one_folder_are_all_read():

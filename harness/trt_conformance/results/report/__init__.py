@@ -36,10 +36,21 @@ def view_of(records: Sequence[Record], folders: Sequence[CaseFolder] = ()) -> Vi
         if not folder.path.is_dir():
             raise ConformanceError(f"{folder.name}: {'is a file' if folder.path.exists() else 'no such directory'}")
     folders = folders or tuple(dict.fromkeys(folder for record in records for folder in record.folders))
-    catalog: Catalog | None = None
-    with suppress(ConformanceError):
-        catalog = load_catalog(*folders, tier=None, linted=linted_files(users_cache()))
+    catalog = _catalog(folders)
     return View(tuple(records), catalog, _expectations((*folders, SUITE)), _profiles(catalog))
+
+
+def _catalog(folders: Sequence[CaseFolder]) -> Catalog | None:
+    """The cases of those folders that are here: records from elsewhere name folders that are not.
+
+    Where they cannot be read, the suite's own if it is among them; None if nothing can be read.
+    """
+    here = [folder for folder in folders if folder.path.is_dir()]
+    for chosen in (here, [folder for folder in here if folder == SUITE]):
+        if chosen:
+            with suppress(ConformanceError):
+                return load_catalog(*chosen, tier=None, linted=linted_files(users_cache()))
+    return None
 
 
 def _profiles(catalog: Catalog | None) -> tuple[Profile, ...]:
