@@ -36,6 +36,15 @@ def test_fault_of_a_whole_file(content: bytes, line: int, message: str, tmp_path
     assert any(fault[:2] == ("bad.toml", line) and message in fault[2] for fault in found), found
 
 
+def test_line_ends_of_windows_change_no_case_and_no_line_number(tmp_path: Path) -> None:
+    write(tmp_path, one=HEADER + CASE, two=HEADER + CASE + "set.stride_nd = [0, 2]\n")
+    before = faults(tmp_path)
+    assert before
+    for path in tmp_path.glob("*.toml"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert faults(tmp_path) == before
+
+
 def test_large_file_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "large.toml").open("wb") as file:
         file.truncate(10**13)

@@ -77,6 +77,15 @@ def test_missing_goldens_fail(catalog, example, monkeypatch, tmp_path):
     assert "example/values" in found.message
 
 
+def test_of_many_faults_of_a_store_the_first_are_told_and_the_others_counted(monkeypatch):
+    found = [f"fault {number}" for number in range(100)]
+    monkeypatch.setattr(data_checks, "verify", lambda catalog, **_: found)
+    lines = data_checks.check_store(Catalog((), {})).message.splitlines()
+    assert lines == [*found[:19], "and 81 more: `trt-conformance golden verify` lists them all"]
+    monkeypatch.setattr(data_checks, "verify", lambda catalog, **_: found[:20])
+    assert data_checks.check_store(Catalog((), {})).message.splitlines() == found[:20]
+
+
 def test_a_wrong_digit_of_the_ideal_values_fails(example):
     assert data_checks.check_ideal_values(example).status == "pass"
     ideal = example.expect.ideal.replace("12345.6789", "12345.6788", 1)

@@ -89,6 +89,11 @@ def test_hashes_are_written_and_right(root: Path) -> None:
     assert (root / FILE).stat().st_size < 120 * (1 + len(CASES))
 
 
+def test_hashes_with_line_ends_of_windows_are_read(root: Path) -> None:
+    (root / FILE).write_bytes((root / FILE).read_bytes().replace(b"\n", b"\r\n"))
+    assert verify(Catalog(CASES, {}), root) == []
+
+
 def test_chosen_hashes_are_verified_alone(root: Path) -> None:
     entries = hashes.read_hashes(root / FILE)
     del entries[INT8.id]

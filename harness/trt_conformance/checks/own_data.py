@@ -22,6 +22,8 @@ from trt_conformance.numerics.bounds.elementwise import bound, gamma
 from trt_conformance.numerics.compare import compare
 from trt_conformance.numerics.reference.result import exact, reference
 
+MOST_FAULTS = 20
+"""Lines of a verdict on a store."""
 UNCOMMITTED = "not committed; review it (`git diff`) and commit it"
 
 
@@ -88,7 +90,7 @@ def check_store(catalog: Catalog) -> Verdict:
     stored as hashes are not recomputed here, but in `check_golden` or when a generated case runs.
     """
     problems = (problem for part in catalog.parts() for problem in verify(part, recompute_hashed=False))
-    return _of_store("golden/store", list(map(str, problems)))
+    return _of_store("golden/store", list(map(str, problems)), "trt-conformance golden verify")
 
 
 def check_committed() -> Verdict:
@@ -104,9 +106,13 @@ def check_committed() -> Verdict:
     changed = git.uncommitted(GOLDEN)
     if changed is None:
         return Verdict(name, REFERENCE, "lint", "not run", message="this copy is not a git checkout")
-    return _of_store(name, [f"{file}: {UNCOMMITTED}" for file in changed])
+    return _of_store(name, [f"{file}: {UNCOMMITTED}" for file in changed], "trt-conformance cases lint --committed")
 
 
-def _of_store(name: str, faults: list[str]) -> Verdict:
+def _of_store(name: str, faults: list[str], lists_all: str) -> Verdict:
+    """The verdict on a store, with its first faults; the command ``lists_all`` of them."""
     status: Status = "fail" if faults else "pass"
-    return Verdict(name, REFERENCE, "lint", status, message="\n".join(faults))
+    told = faults if len(faults) <= MOST_FAULTS else faults[: MOST_FAULTS - 1]
+    if len(told) < len(faults):
+        told.append(f"and {len(faults) - len(told)} more: `{lists_all}` lists them all")
+    return Verdict(name, REFERENCE, "lint", status, message="\n".join(told))

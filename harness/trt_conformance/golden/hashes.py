@@ -114,7 +114,7 @@ def read_hashes(path: Path) -> HashEntries:
         GoldenError: the file cannot be read, or a line is not a valid golden or is the second one of its case.
     """
     try:
-        text = read_regular_file(path, _MAX_BYTES).decode("utf-8")
+        text = read_regular_file(path, _MAX_BYTES).decode("utf-8").replace("\r\n", "\n")  # of a checkout on Windows
     except FileNotFoundError:
         return {}
     except OSError as fault:
