@@ -62,7 +62,7 @@ def test_each_target_has_a_line_that_sums_the_documents_beside_the_cookbook():
 
 def test_a_target_without_claims_has_its_checks_counted():
     found = [verdict(claims=()), verdict(claims=(), status="unsupported"), verdict(claims=(), status="fail")]
-    assert headline(found, {}, 1, [])[:-1] == [f"{TARGET}: 1 of 3 checks pass, 1 differ"]
+    assert headline(found, {}, 1, [])[:-1] == [f"{TARGET}: 1 of 3 checks passes, 1 differs"]
 
 
 def test_the_headline_fits_the_terminal_except_for_the_reason():
@@ -95,7 +95,7 @@ def test_a_run_names_the_targets_that_cannot_run_here(tmp_path):
     options = ["-p", "broken", "cases/test_forward.py", "--case", "stride_nd/h2_w2", "--no-isolation", "-q"]
     ((code, output),) = run_pytest_often([[*options, f"--record-root={tmp_path}"]], path=[tmp_path])
     assert code == 0, output
-    (title,) = [number for number, line in enumerate(output.splitlines()) if line.startswith("claims of the cookbook")]
+    (title,) = [number for number, line in enumerate(output.splitlines()) if line.startswith("claims of the Cookbook")]
     assert output.splitlines()[title + 1].startswith("  numpy: 1 of ")
     reason = "torch does not load: OSError: libcudart.so.12: cannot open shared object file"
     (line,) = [line for line in output.splitlines() if line.startswith("  torch: ")]

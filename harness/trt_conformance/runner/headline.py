@@ -55,10 +55,11 @@ def headline(
 
 
 def _checks(verdicts: Sequence[Verdict]) -> str:
-    """What is said of a target of which no claim was checked."""
+    """The checks of a target without a check about a claim: ``1 of 3 checks passes, 2 differ``."""
     count = summary.counts(verdicts)
     differ = count["fail"] + count["error"] + count["known"]
-    return f"{count['pass']} of {counted(len(verdicts), 'check')} pass, {differ} differ"
+    of_all = f"{count['pass']} of {counted(len(verdicts), 'check')} {'passes' if count['pass'] == 1 else 'pass'}"
+    return f"{of_all}, {differ} {'differs' if differ == 1 else 'differ'}"
 
 
 def _folded(text: str, width: int | None) -> list[str]:
