@@ -109,6 +109,10 @@ def main() -> int:
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main(["-p", "no:cacheprovider", "--markers", "cases"])  # imports the suite as a run does
     importlib.import_module("trt_conformance.cli")
+    importlib.import_module("trt_conformance.golden")
+    page = importlib.import_module("trt_conformance.results.report.page")
+    for name in page.environment().list_templates(extensions=["j2"]):
+        page.environment().get_template(name)  # compiled once, here
     for line in sys.stdin:
         request: Request = json.loads(line)
         with warnings.catch_warnings():

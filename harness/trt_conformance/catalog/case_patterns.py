@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from trt_conformance.catalog.wildcards import one_of
 from trt_conformance.core.case import Case
 from trt_conformance.core.case_folder import CaseFolder
 
@@ -20,6 +20,7 @@ class CasePatterns:
 
     def __init__(self, given: Iterable[str]) -> None:
         self._globs = tuple(glob.removeprefix("./").rstrip("/") or glob for glob in given)
+        self._expression = one_of(self._globs)
         self._paths = tuple(os.path.realpath(glob) for glob in self._globs if _exists(glob))
         self._files: dict[tuple[str, CaseFolder], bool] = {}
 
@@ -36,8 +37,8 @@ class CasePatterns:
 
     def match_base(self, base_id: str) -> bool:
         """Whether an id without a precision matches; in a pattern with one, the precision does not count."""
-        globs = (name for glob in self._globs for name in (glob, glob.rpartition("-")[0]) if name)
-        return not self._globs or any(fnmatchcase(base_id, glob) for glob in globs)
+        globs = tuple(name for glob in self._globs for name in (glob, glob.rpartition("-")[0]) if name)
+        return not self._globs or one_of(globs).match(base_id) is not None
 
     def match_file(self, file: str, folder: CaseFolder) -> bool:
         """Whether a file matches, by its name in messages and the folder of cases that it belongs to."""
@@ -57,7 +58,7 @@ class CasePatterns:
         return any(path.is_relative_to(known) for known in self._paths)
 
     def _match_any(self, names: Iterable[str]) -> bool:
-        return any(fnmatchcase(name, glob) for name in names for glob in self._globs)
+        return any(map(self._expression.match, names))
 
 
 def _with_folders(file: PurePosixPath) -> list[str]:

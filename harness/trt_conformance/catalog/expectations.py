@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase, translate
-from functools import cache, cached_property
+from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +19,7 @@ from trt_conformance.catalog.conditions import Anywhere
 from trt_conformance.catalog.explain import explain
 from trt_conformance.catalog.patterns import pattern_fault
 from trt_conformance.catalog.source import CaseFileError, Fault, Source, read_sources, toml_files
+from trt_conformance.catalog.wildcards import matches_any, one_of
 from trt_conformance.core.case import Case
 from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.check_names import DATA_CHECKS, RENAMED_CHECKS, TARGET_CHECKS
@@ -116,15 +117,9 @@ class Expectation(Model):
         return self._covers((*self.always, *self.also), case, find)
 
     def _covers(self, patterns: tuple[str, ...], case: str, find: Find) -> bool:
-        if _one_of(patterns).match(case) is None:
+        if one_of(patterns).match(case) is None:
             return False
         return self.where is None or self.holds_for(find(case))
-
-
-@cache
-def _one_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """A regular expression for what one of the patterns with * and ? matches, as `fnmatchcase` does."""
-    return re.compile("|".join(map(translate, patterns)) or "(?!)")
 
 
 class Expectations:
@@ -265,6 +260,7 @@ def read_expectations(
         sources = read_sources(toml_files(root) if os.path.lexists(root) else [], faults)
     except CaseFileError as error:
         return [], list(error.faults)
+    known = None if ids is None else frozenset(ids)
     entries: list[Expectation] = []
     first: dict[str, str] = {}
     for source in sources:
@@ -276,8 +272,8 @@ def read_expectations(
             _check_names(source, path, entry)
             if root == SUITE.expectations:
                 _check_targets(source, path, entry)
-            if ids is not None:
-                _check_patterns(source, path, entry, ids)
+            if known is not None:
+                _check_patterns(source, path, entry, known)
             if cases is not None:
                 _check_conditions(source, path, entry, cases)
             entries.append(entry)
@@ -341,10 +337,10 @@ def _check_targets(source: Source, path: KeyPath, entry: Expectation) -> None:
             source.fault((*path, "targets", index), f"targets: unknown target {shown(pattern)}{hint}")
 
 
-def _check_patterns(source: Source, path: KeyPath, entry: Expectation, ids: Sequence[str]) -> None:
+def _check_patterns(source: Source, path: KeyPath, entry: Expectation, ids: Collection[str]) -> None:
     for key, patterns in (("cases", entry.cases), ("also", entry.also)):
         for index, pattern in enumerate(patterns):
-            if not any(fnmatchcase(case, pattern) for case in ids):
+            if not matches_any(pattern, ids):
                 source.fault((*path, key, index), f"{key}: {shown(pattern)} matches no case")
 
 
@@ -355,8 +351,8 @@ def _check_conditions(source: Source, path: KeyPath, entry: Expectation, cases: 
             source.fault(place, f"{dotted(place[2:])}: matches no case")
     if entry.where is None or not any(map(entry.holds_for, cases)):
         return
-    held = [case.id for case in cases if entry.holds_for(case)]
+    held = {case.id for case in cases if entry.holds_for(case)}
     for key, patterns in (("cases", entry.cases), ("also", entry.also)):
         for index, pattern in enumerate(patterns):
-            if not any(fnmatchcase(case, pattern) for case in held):
+            if not matches_any(pattern, held):
                 source.fault((*path, key, index), f"{key}: `where` matches no case of {shown(pattern)}")

@@ -116,11 +116,12 @@ def compare_page(
 
 def render(name: str, **content: Any) -> str:
     """A page from its template."""
-    return _environment().get_template(name).render(version=__version__, **content)
+    return environment().get_template(name).render(version=__version__, **content)
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of all pages, and what they use."""
     environment = Environment(
         loader=PackageLoader("trt_conformance.results.report", "templates"),
         autoescape=True,
