@@ -18,6 +18,7 @@ from trt_conformance.results.report.published import (
     commands_table,
     published,
     stale,
+    summaries,
     targets_table,
     updated,
 )
@@ -75,8 +76,21 @@ def test_the_table_of_commands_has_what_passed_on_registered_targets(tmp_path):
     assert row.endswith(" | [1 pass](../reports/published/good) |")
 
 
+def test_the_newest_version_of_each_flavor_has_its_summary(tmp_path):
+    save_record(tmp_path / "old", record(verdict(), verdict("a/b-fp32")))
+    save_record(tmp_path / "new", record(verdict(target="tensorrt-10.3.0-sm90"), arguments=ARGUMENTS))
+    lines = summaries(published(tmp_path))
+    assert [line for line in lines if "TensorRT" in line] == [
+        "TensorRT 10.3.0, H200, `pytest cases --target tensorrt --tier ci`:"
+    ]
+    assert "tensorrt-10.3.0-sm90" in lines
+    assert any(line.split()[:2] == ["compare", "1"] for line in lines)
+
+
 def test_an_unknown_table_is_an_error():
-    with pytest.raises(ConformanceError, match="nothing: there is no such table; there are targets, runs, commands"):
+    with pytest.raises(
+        ConformanceError, match="nothing: there is no such table; there are targets, runs, commands, summaries"
+    ):
         updated("<!-- published: nothing -->\n<!-- end -->\n", [])
 
 

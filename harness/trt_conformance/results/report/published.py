@@ -30,7 +30,7 @@ from trt_conformance.results.record.record import Record, read_record, record_pa
 from trt_conformance.results.report import view_of, write
 from trt_conformance.results.report.answer import counted
 from trt_conformance.results.report.compare_text import markdown_table
-from trt_conformance.results.summary import outcome
+from trt_conformance.results.summary import outcome, table
 from trt_conformance.results.versions.columns import explained, number
 from trt_conformance.results.versions.matrix import finding
 
@@ -52,6 +52,7 @@ class Published:
 
     ``latencies``: how many there are; those of the run's own checks, not those taken in passing. ``command``: what was
     run, without what only says where and how it is shown. ``seconds``: how long it took; None if it did not end.
+    ``phases``: the lines of the summary at the end of a run.
     """
 
     run: str
@@ -63,6 +64,7 @@ class Published:
     command: str = ""
     seconds: float | None = None
     is_double: bool = False
+    phases: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -97,22 +99,31 @@ def published(folder: Path = PUBLISHED, expectations: Expectations | None = None
             counts = Counter(map(outcome, checks))
             cases = len({v.case for v in mine})
             command, took = command_of(record), seconds_of(record)
-            found.append(Published(run.name, target, gpu, counts, cases, timed, command, took, bool(posing(record))))
+            found.append(
+                Published(
+                    run.name,
+                    target,
+                    gpu,
+                    counts,
+                    cases,
+                    timed,
+                    command,
+                    took,
+                    bool(posing(record)),
+                    tuple(table(checks)) if checks else (),
+                )
+            )
     return found
 
 
 def targets_table(entries: Sequence[Published]) -> list[str]:
     """For each target, the run with the most passing checks: where it ran, and its results."""
-    largest: dict[str, Published] = {}
-    for entry in sorted(entries, key=lambda entry: entry.counts.get("pass", 0)):
-        if entry.counts.get("pass"):
-            largest[entry.target] = entry
     rows = [
         (
             f"{entry.title}, {_where(entry)}",
             ", ".join(f"{n:,} {name}" for name in ("pass", "known", "fail", "error") if (n := entry.counts.get(name))),
         )
-        for entry in sorted(largest.values(), key=_order)
+        for entry in _largest(entries)
     ]
     return markdown_table(("target", "checks"), rows)
 
@@ -150,6 +161,15 @@ def commands_table(entries: Sequence[Published]) -> list[str]:
     return [line.replace("\\", "") for line in lines]
 
 
+def summaries(entries: Sequence[Published]) -> list[str]:
+    """For the newest version of each flavor the summary of the run in which most checks passed."""
+    newest = {TargetName.parse(entry.target).flavor: entry for entry in _largest(entries) if not entry.is_double}
+    lines = []
+    for entry in newest.values():
+        lines += ["", f"{entry.title}, {_where(entry)}, `{entry.command}`:", "", "```", *entry.phases, "```"]
+    return [*lines, ""]
+
+
 def command_of(record: Record) -> str:
     """The command of a run, without what says only where its files are and what it shows.
 
@@ -181,6 +201,7 @@ TABLES: Mapping[str, Callable[[Sequence[Published]], list[str]]] = {
     "targets": targets_table,
     "runs": runs_table,
     "commands": commands_table,
+    "summaries": summaries,
 }
 
 
@@ -191,13 +212,13 @@ def updated(text: str, entries: Sequence[Published]) -> str:
         ConformanceError: the page names a table that there is not.
     """
 
-    def table(match: re.Match[str]) -> str:
+    def made(match: re.Match[str]) -> str:
         begin, name, _, end = match.groups()
         if name not in TABLES:
             raise ConformanceError(f"published: {name}: there is no such table; there are {', '.join(TABLES)}")
         return begin + "\n".join(TABLES[name](entries)) + "\n" + end
 
-    return _TABLE.sub(table, text)
+    return _TABLE.sub(made, text)
 
 
 def stale(root: Path = ROOT) -> Iterator[tuple[Path, str]]:
@@ -227,6 +248,15 @@ def _results(counts: Mapping[str, int]) -> str:
     parts = [f"{counts.get('pass', 0):,} pass"]
     words = {"known": "known difference", "fallback": "fallback", "fail": "failure", "error": "error"}
     return ", ".join([*parts, *(counted(counts[name], word) for name, word in words.items() if counts.get(name))])
+
+
+def _largest(entries: Sequence[Published]) -> list[Published]:
+    """For each target the run in which most checks passed, by version."""
+    largest: dict[str, Published] = {}
+    for entry in sorted(entries, key=lambda entry: entry.counts.get("pass", 0)):
+        if entry.counts.get("pass"):
+            largest[entry.target] = entry
+    return sorted(largest.values(), key=_order)
 
 
 def _where(entry: Published) -> str:
