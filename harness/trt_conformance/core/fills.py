@@ -59,12 +59,12 @@ def _tiled(part: _Part) -> Float64:
 def _powers(part: _Part) -> Float64:
     window = math.prod(part.shape[-2:])
     powers = np.asarray([float(f"1e{4 - place}") for place in range(window)])
-    return powers[part.places % window]
+    return np.asarray(powers[part.places % window])
 
 
 def _powers_alternating(part: _Part) -> Float64:
     signs = np.where(part.places // math.prod(part.shape[-2:]) % 2 == 0, 1.0, -1.0)
-    return _powers(part) * signs
+    return np.asarray(_powers(part) * signs)
 
 
 def _uniform(part: _Part) -> Float64:
@@ -112,7 +112,7 @@ _FILLS: dict[Fill, Callable[[_Part], Float64]] = {
     "powers_of_ten_alternating": _powers_alternating,
     "zeros": lambda part: np.zeros(part.stop - part.start),
     "ones": lambda part: np.ones(part.stop - part.start),
-    "ramp": lambda part: np.arange(1.0 + part.start, 1.0 + part.stop),
+    "ramp": lambda part: np.asarray(np.arange(1.0 + part.start, 1.0 + part.stop), dtype=np.float64),
     "uniform": _uniform,
     "exact_integers": lambda part: _integers(part, -3, 3),
     "ternary": lambda part: _integers(part, -1, 1),

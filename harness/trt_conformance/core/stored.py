@@ -75,9 +75,10 @@ def _read(stored: Stored, shape: tuple[int, ...]) -> Float64:
 def _parsed(stored: Stored, content: bytes, shape: tuple[int, ...]) -> Float64:
     file = io.BytesIO(content)
     try:
-        version = npy.read_magic(file)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        declared, _, dtype = read_header(file)
+        if npy.read_magic(file) == (1, 0):
+            declared, _, dtype = npy.read_array_header_1_0(file)
+        else:
+            declared, _, dtype = npy.read_array_header_2_0(file)
     except (ValueError, SyntaxError, TypeError) as fault:
         raise _unusable(stored, f"is not in NumPy's format: {fault}") from None
     if dtype.name not in _TYPES:

@@ -32,11 +32,11 @@ Add = Callable[[Float64, Float64], Float64]
 
 
 def ties_away(scaled: Float64) -> Float64:
-    return np.copysign(np.floor(np.abs(scaled) + 0.5), scaled)
+    return np.asarray(np.copysign(np.floor(np.abs(scaled) + 0.5), scaled))
 
 
 def away(scaled: Float64) -> Float64:
-    return np.copysign(np.ceil(np.abs(scaled)), scaled)
+    return np.asarray(np.copysign(np.ceil(np.abs(scaled)), scaled))
 
 
 CUTS: dict[str, tuple[Cut, str]] = {

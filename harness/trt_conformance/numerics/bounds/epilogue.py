@@ -104,7 +104,9 @@ def _operand_error(case: Case, step: EpilogueOperation, given: Float64, operand:
     scale = scales(step.of_scale, operand.ndim)
     near = near_tie_step(given, scale, grid)
     limits = near + rescaled(operand, np.zeros_like(operand), scale, grid)
-    return limits + np.where(representable(operand, case) & (limits == 0), 0.0, _half(case, operand, limits))
+    return np.asarray(
+        limits + np.where(representable(operand, case) & (limits == 0), 0.0, _half(case, operand, limits))
+    )
 
 
 def _convolved(case: Case, layer: FurtherLayer, y: Float64, limits: Float64, output: Float64) -> Float64:

@@ -86,8 +86,8 @@ class Operands:
         found = np.zeros(len(self._channels()))
         for channels, part in self._parts():
             found[channels] = add(found[channels], part)
-        *batch, channels = self.data.input.shape[: -self.case.spatial_rank]
-        return found.reshape(math.prod(batch), channels)
+        *batch, count = self.data.input.shape[: -self.case.spatial_rank]
+        return found.reshape(math.prod(batch), count)
 
 
 def after_quantization(case: Case, operand: Operand, values: Float64) -> Float64:

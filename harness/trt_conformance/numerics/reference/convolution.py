@@ -47,11 +47,14 @@ def convolution(
     y: NDArray[Any] = np.zeros((*batch, num_output_maps, *(axis.size for axis in axes)), dtype=x.dtype)
 
     for k, *o in np.ndindex(*y.shape[len(batch) :]):
+        output: Any = (..., k, *o)
         group = k // maps_per_group
         for c, *f in np.ndindex(channels_per_group, *kernel_size):
             at = [i * axis.stride - axis.before + tap * axis.dilation for i, tap, axis in zip(o, f, axes, strict=True)]
             if all(0 <= place < size for place, size in zip(at, input_size, strict=True)):
-                y[(..., k, *o)] += x[(..., group * channels_per_group + c, *at)] * kernel[(k, c, *f)]
+                read: Any = (..., group * channels_per_group + c, *at)
+                weight: Any = (k, c, *f)
+                y[output] += x[read] * kernel[weight]
         if bias is not None:
-            y[(..., k, *o)] += bias[k]
+            y[output] += bias[k]
     return y
