@@ -147,7 +147,7 @@ def test_checks_of_cases_that_were_not_chosen_now_are_counted_and_not_worse(tmp_
     path = stored(tmp_path, 2)
     since = since_last(path, read_record(path), tmp_path / "none")
     assert since.regressions == 0
-    assert "2 checks of that run not in this one" in since.notes
+    assert "not in this run: 2 checks of that run" in since.notes
 
 
 def test_a_check_that_is_not_run_any_more_is_worse(tmp_path):

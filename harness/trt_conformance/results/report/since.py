@@ -62,7 +62,7 @@ class Since:
     @property
     def notes(self) -> list[str]:
         latency = [f"latency: {self.latency.summary}"] if self.latency.summary else []
-        left_out = [f"{counted(self.left_out, 'check')} of that run not in this one"] if self.left_out else []
+        left_out = [f"not in this run: {counted(self.left_out, 'check')} of that run"] if self.left_out else []
         return [*compare_text.notes(self.changes), *left_out, *latency, *self.costs.lines()]
 
     @property
