@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.support.runs import record, verdict
-from trt_conformance.cli import app, main
+from trt_conformance.cli import app
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.results.record.record import read_record, save_record
@@ -120,27 +120,6 @@ def test_the_worked_example_prints_what_it_says():
     for line in printed.splitlines():
         if line.strip() != "...":
             assert line in lines, line  # in this order
-
-
-def test_the_gate_prints_what_the_page_on_upgrading_says(tmp_path, monkeypatch, capfd):
-    (tmp_path / "reports").mkdir()
-    (tmp_path / "reports" / "published").symlink_to(PUBLISHED)
-    monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / "upgrade.md").read_text(encoding="utf-8").partition("### The gate on published")[2]
-    steps = [step for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL) for step in block.split("$ ")[1:]]
-    assert len(steps) == 5
-    for step in steps:
-        command, *printed, code = step.splitlines()
-        program, *arguments = shlex.split(command.removesuffix("; echo $?"))
-        assert program == "trt-conformance"
-        monkeypatch.setattr("sys.argv", [program, *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code == int(code), command
-        lines = iter("".join(capfd.readouterr()).splitlines())
-        for line in printed:
-            if line != "...":
-                assert line in lines, line
 
 
 def test_shared_checks_alone_are_no_gate():
