@@ -235,6 +235,13 @@ def test_a_record_of_cases_that_are_not_here_takes_nothing_from_the_others(tmp_p
     assert view_of([replace(own, header=header)]).catalog is None
 
 
+def test_without_a_record_the_suites_own_cases_are_in_view():
+    found = view_of(())
+    assert found.catalog is not None
+    assert found.catalog.find("set_input/values-int8") is not None
+    assert found.profiles
+
+
 def test_records_of_one_folder_are_all_read():
     assert list(read_runs([RTX_1_4, RTX_1_7]).records) == [relative(RTX_1_4), relative(RTX_1_7)]
 

@@ -27,7 +27,7 @@ FILE_NAME = "report.html"
 def view_of(records: Sequence[Record], folders: Sequence[CaseFolder] = ()) -> View:
     """Records with what the case files state of their cases; without it where they state nothing that can be read.
 
-    ``folders`` are those of the case files, by default the ones that the records name.
+    ``folders`` are those of the case files, by default the ones that the records name, or the suite's own.
 
     Raises:
         ConformanceError: a folder that was named is none.
@@ -35,7 +35,8 @@ def view_of(records: Sequence[Record], folders: Sequence[CaseFolder] = ()) -> Vi
     for folder in folders:
         if not folder.path.is_dir():
             raise ConformanceError(f"{folder.name}: {'is a file' if folder.path.exists() else 'no such directory'}")
-    folders = folders or tuple(dict.fromkeys(folder for record in records for folder in record.folders))
+    named = (folder for record in records for folder in record.folders)
+    folders = folders or tuple(dict.fromkeys(named)) or (SUITE,)
     catalog = _catalog(folders)
     return View(tuple(records), catalog, _expectations((*folders, SUITE)), _profiles(catalog))
 
