@@ -178,6 +178,11 @@ def test_parts_that_compared_with_other_goldens_are_not_merged():
     assert merge({"one": one, "old": good(goldens={})}).record.header.goldens == {}
 
 
+def test_one_part_of_a_changed_tree_is_enough():
+    changed = good(source=SOURCE | {"clean": False})
+    assert "the tree had uncommitted changes" in faults(merge({"one": good(), "changed": changed}).record)
+
+
 def test_a_chosen_part_is_no_fault_and_is_said():
     found = check(PATH, good(verdict(CASES[0]), arguments=["cases", "--case", "stride_nd/h2_w2"]), CHECKOUT)
     assert found.faults == ()

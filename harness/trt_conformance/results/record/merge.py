@@ -156,6 +156,8 @@ def _header(records: Mapping[str, Record], names: Mapping[str, Mapping[str, str]
             own_device = {k: device[k] for k in DEVICE if k in device} if name != target else {}
             facts.setdefault(name, record.header.environment.targets.get(target, {}) | own_device)
     shared = _shared([header.environment.to_json() for header in headers])
+    if any(header.environment.source.clean is False for header in headers):
+        shared.setdefault("source", {})["clean"] = False
     gpus = dict.fromkeys(str(header.environment.device.gpu) for header in headers)
     if len(gpus) > 1:
         shared.setdefault("device", {})["gpu"] = ", ".join(gpus)
