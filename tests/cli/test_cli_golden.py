@@ -124,6 +124,8 @@ def test_verify_of_chosen_cases(empty: Store) -> None:
     assert empty.run("verify", "one/padding") == "the goldens of these cases are present, listed and correct\n"
     assert "missing: one/stride-bf16: " in empty.run("verify", "one/padding", "one/stride-bf16", code=1)
     assert "no case matches 'one/paddin'" in empty.fails("verify", "one/paddin")
+    listed = f"no case matches 'zzz'; `trt-conformance cases list --cases {empty.cases}` lists them"
+    assert empty.fails("verify", "zzz") == listed
     assert "give no CASE with it" in empty.fails("verify", "one/padding", "--archive", "goldens.tar.gz")
 
 

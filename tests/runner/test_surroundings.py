@@ -234,6 +234,21 @@ def test_what_a_target_says_cannot_command_the_terminal(tmp_path, isolation):
         assert not [c for c in output if not c.isprintable() and c not in "\n\t"], output
 
 
+@pytest.mark.slow
+def test_two_runs_at_the_same_time_in_one_folder_have_a_record_each(tmp_path):
+    command = [sys.executable, "-m", "pytest", *numpy_run(), f"--record-root={tmp_path}/records", "-q"]
+    both = [
+        subprocess.Popen(command, cwd=ROOT, env=pytest_environment(), stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for run in both:
+        output, _ = run.communicate(timeout=600)
+        assert run.returncode == 0, output
+    found = [read_record(path) for path in tmp_path.glob("records/*/record.jsonl")]
+    assert [len(record.verdicts) for record in found] == [4, 4]
+    assert all(record.complete for record in found)
+
+
 def test_a_run_makes_no_folder_but_those_it_is_asked_for(tmp_path):
     """pytest-benchmark has one of its own, which a run gets if it stores latencies there."""
     arguments = ("-p", "no:cacheprovider", "-c", str(ROOT / "pytest.ini"), *numpy_run(), "--no-record", "-q")

@@ -89,8 +89,9 @@ def check_store(catalog: Catalog) -> Verdict:
     """Every golden is intact, belongs to a case and is listed in the manifest, and none is missing. Outputs that are
     stored as hashes are not recomputed here, but in `check_golden` or when a generated case runs.
     """
+    options = "".join(folder.options for folder in catalog.folders)
     problems = (problem for part in catalog.parts() for problem in verify(part, recompute_hashed=False))
-    return _of_store("golden/store", list(map(str, problems)), "trt-conformance golden verify")
+    return _of_store("golden/store", list(map(str, problems)), f"trt-conformance golden verify{options}")
 
 
 def check_committed() -> Verdict:

@@ -39,7 +39,8 @@ def select_cases(catalog: Catalog, patterns: Sequence[str]) -> tuple[Case, ...]:
     """
     for pattern in patterns:
         if not catalog.select([pattern]):
-            hint = _closest(pattern, catalog) or "; `trt-conformance cases list` lists them"
+            folders = "".join(folder.options_of_cases for folder in catalog.folders)
+            hint = _closest(pattern, catalog) or f"; `trt-conformance cases list{folders}` lists them"
             raise ConformanceError(f"no case matches {pattern!r}{hint}")
     return catalog.select(patterns)
 
