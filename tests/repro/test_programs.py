@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.support.helpers import make_case, sampled
+from tests.support.helpers import make_case, sampled, slow
 from tests.support.runs import record, verdict
 from tests.support.suite import suite_case, suite_catalog
 from trt_conformance.checks.build import check_build
@@ -670,3 +670,37 @@ def test_a_null_address_that_is_taken_is_shown(fault, code, tmp_path):
     text = program(case, failure_on(case, message, check="reject", phase="run"))
     assert 'context.set_tensor_address("input", 0)' in text
     assert run_program(text, tmp_path, fault=fault)[0] == code
+
+
+def failing(case: Case):
+    """A failure of a case, on a target of which the case states its refusal if it has one."""
+    if case.reject is None:
+        return failure_on(case)
+    target = next(iter([*case.reject.on, "tensorrt*"]))
+    target = (
+        target if target.count("-") == 2 else "tensorrt_rtx-1.7.1-aot" if "rtx" in target else "tensorrt-8.6.1-sm90"
+    )
+    target = target.replace("*", "")
+    rejection = case.rejection_on(target) or case.rejection_on("tensorrt-8.6.1-sm90")
+    if rejection is None:
+        return None
+    phase = "network" if rejection.phase == "set" else rejection.phase
+    message = f"accepted, but the case refuses in phase {rejection.phase} with /x/"
+    return failure_on(case, message, target=target, check="reject", phase=phase)
+
+
+@pytest.mark.parametrize("step", [40, slow(1)])
+def test_every_case_of_the_suite_has_a_program(step, monkeypatch):
+    """Whatever stands before and behind the layer; the bound, which takes most of the time, is left out."""
+    monkeypatch.setattr("trt_conformance.repro.program.allowed_error", lambda *_: Allowed())
+    refused = {}
+    for case in suite_catalog().cases[::step]:
+        try:
+            failure = failing(case)
+            if failure is not None and failure.expected is None and case.reject is not None:
+                continue  # it is refused by other targets
+            if failure is not None:
+                compile(program(case, failure), case.id, "exec")
+        except ConformanceError as reason:
+            refused[case.id] = str(reason)
+    assert set(refused) <= {"runs/other_type-fp32"}, refused
