@@ -223,7 +223,7 @@ def test_what_is_unsupported_may_be_stated_as_a_refusal_later(tmp_path):
 
 def test_that_a_version_lacks_something_is_remembered(tmp_path):
     kept = BuildCache(DiskCache(tmp_path, 2**20))
-    kept.keep_refusal("ab", Unsupported("no such format"))
+    kept.store_refusal("ab", Unsupported("no such format"))
     found = BuildCache(DiskCache(tmp_path, 2**20)).refusal("ab")
     assert isinstance(found, Unsupported) and found.remembered and str(found) == "no such format"
 
@@ -238,14 +238,14 @@ def test_that_a_version_lacks_something_is_remembered(tmp_path):
 )
 def test_a_refusal_whose_cause_may_pass_is_not_remembered(tmp_path, refusal):
     kept = BuildCache(DiskCache(tmp_path, 2**20))
-    kept.keep_refusal("ab", refusal)
+    kept.store_refusal("ab", refusal)
     assert kept.refusal("ab") is None and not kept.has_build("ab")
 
 
 def test_what_a_network_reported_is_stored_whole(tmp_path):
     kept = BuildCache(DiskCache(tmp_path, 2**20))
     facts = target().define(make_case(set={"stride_nd": [2, 1]}))
-    kept.keep_network("ab", facts)
+    kept.store_network("ab", facts)
     assert facts.attributes["stride_nd"] == [2, 1]
     assert kept.network("ab") == facts
 

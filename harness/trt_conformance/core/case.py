@@ -119,7 +119,7 @@ class Profile(Model):
 class Dynamic(Profile):
     """Run-time dimensions: ``shape`` with -1 if dynamic, the profile that is run, and the shapes to run.
 
-    ``profile``: "none" leaves the profile out. ``further_profiles``: added behind the profile that is run.
+    ``profile``: "none" leaves the profile out. ``further_profiles``: added after the profile that is run.
     """
 
     shape: Ints

@@ -47,7 +47,7 @@ class Quantize(Model):
     and DQ.
 
     ``only``: the operand that passes through Q and DQ, where the other does not. ``dequantize``: scales of the DQ
-    layers. ``stored``: the kernel is a constant of the quantized type, behind DQ alone. ``zero_point``: every Q and DQ
+    layers. ``stored``: the kernel is a constant of the quantized type, followed by DQ. ``zero_point``: every Q and DQ
     has a zero point of zeros, given so. ``between``: the type of the tensors around Q and DQ. ``dynamic_range``: the
     input's range (least, largest) of a network that is quantized implicitly, without Q and DQ; the scales are those
     that TensorRT then derives from the range and from the kernel.

@@ -62,7 +62,7 @@ NEAR: tuple[EpilogueName, ...] = ("tanh", "elu", "selu", "softsign")
 
 
 def operand_of_first_channel(op: EpilogueName) -> Network:
-    """Join the operand's first channel to every map behind the fourth."""
+    """Join the operand's first channel to every map after the fourth."""
 
     def network(case: Case, y: Array, x: Array) -> Array:
         axis = -case.spatial_rank - 1
@@ -125,7 +125,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *(
         Mutant(
             f"{op}_of_first_channel_behind_4",
-            f"the operand's first channel is joined to the maps behind the fourth ({op})",
+            f"the operand's first channel is joined to the maps after the fourth ({op})",
             both(conditions.followed_by(op), many_maps),
             epilogue=operand_of_first_channel(op),
         )

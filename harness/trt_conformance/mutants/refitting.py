@@ -42,7 +42,7 @@ def other_groups_old(kernel: Array, case: Case) -> Array:
 
 
 def tail_old(kernel: Array, case: Case) -> Array:
-    """A kernel of which the values behind whole blocks of 16 are old."""
+    """A kernel whose values after whole blocks of 16 are old."""
     whole = kernel.size // 16 * 16
     flat = np.concatenate([kernel.ravel()[:whole], built_with(case).kernel.ravel()[whole:]])
     return flat.reshape(kernel.shape)
@@ -65,7 +65,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "refit_in_blocks_of_16",
-        "refitting leaves the kernel's values behind whole blocks of 16",
+        "refitting leaves the kernel's values after whole blocks of 16 unchanged",
         refitted("kernel"),
         kernel=tail_old,
     ),

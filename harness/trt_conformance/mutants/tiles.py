@@ -20,7 +20,7 @@ Multiply = Callable[[Array, Array, Attributes, Case], Array]
 
 
 def pixel_behind(tile: int) -> Callable[[Array, Case], Array]:
-    """Leave the one element of each map behind whole tiles of ``tile`` zero."""
+    """Leave the one element of each map after whole tiles of ``tile`` zero."""
 
     def limited(y: Array, case: Case) -> Array:
         flat = y.reshape(*y.shape[: -case.spatial_rank], -1).copy()
@@ -104,7 +104,7 @@ FIRST_ROW = (..., slice(0, 1), slice(None))
 
 def _all() -> Iterator[Mutant]:
     yield Mutant(
-        "pixel_behind_tiles_of_128", "the one element behind whole tiles of 128 is zero", output=pixel_behind(128)
+        "pixel_behind_tiles_of_128", "the one element after whole tiles of 128 is zero", output=pixel_behind(128)
     )
     yield Mutant(
         "tile_of_256_across_images",

@@ -76,9 +76,9 @@ def weights_limit(case: Case, ran_in: Precision | None = None, rests_on: Basis =
         values = math.ceil(values * math.prod((tile + size - 1) / size for size in window))
     itemsize = max(_itemsize(case.precision), _itemsize(ran_in or case.precision))
     bias = 0 if case.bias == "none" and not case.epilogue else maps * NUMPY_TYPE["float32"].itemsize
-    constants = 2 if case.quantize is None else 8  # kernel and bias; scales before and behind input, kernel and output
-    behind = len(case.epilogue) * CONSTANTS_OF_EPILOGUE
-    return TIMES * (values * itemsize + bias * (1 + behind)) + (constants + behind) * CONSTANT_BYTES
+    constants = 2 if case.quantize is None else 8  # kernel and bias; scales before and after input, kernel and output
+    after = len(case.epilogue) * CONSTANTS_OF_EPILOGUE
+    return TIMES * (values * itemsize + bias * (1 + after)) + (constants + after) * CONSTANT_BYTES
 
 
 def code_limit(case: Case) -> int | None:

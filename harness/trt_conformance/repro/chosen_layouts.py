@@ -31,7 +31,7 @@ def layout_lines(case: Case) -> list[str]:
     """Define ``packed_as`` and ``unpacked_as`` where the case allows several layouts."""
     if not case.formats.also:
         return []
-    lines = ["LAYOUTS = {  # elements of a vector, the axis of the channels, and whether vectors are behind each other"]
+    lines = ["LAYOUTS = {  # elements of a vector, the axis of the channels, and whether each vector is a last axis"]
     for name in sorted({case.formats.input, case.formats.output, *case.formats.also}):
         if name == "LINEAR":
             lines.append('    "LINEAR": (0, 0, False),')

@@ -59,7 +59,7 @@ def issue_text(case: Case, failure: Failure, environment: Environment, files: Fi
             "",
             *_fenced([f"python {files.program}", *files.commands]),
             "",
-            f"`{files.program}` exits with 1 where {PRODUCT[failure.target.flavor]} differs from what is expected.",
+            f"`{files.program}` exits with 1 if {PRODUCT[failure.target.flavor]} differs from what is expected.",
             "",
             "**Have you tried [the latest release](https://developer.nvidia.com/tensorrt)?**: (please fill in)",
             "",

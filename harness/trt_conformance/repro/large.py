@@ -24,7 +24,7 @@ def not_large(case: Case) -> str | None:
     if _image_code(case) is None:
         return "its input is too large for a program, which cannot make it image by image"
     if case.prologue or any(step.op not in ALONE for step in case.epilogue):
-        return "its tensors are too large for a program, and an operation beside the layer reads more than one element"
+        return "its tensors are too large for a program, and an operation of the network reads several elements"
     return None
 
 
@@ -113,7 +113,7 @@ def _read(axis: Axis, index: int, size: int, window: int) -> tuple[str, str]:
 
 
 def _scaled(case: Case, code: str, of: Operand, k: int) -> str:
-    """An operand behind its Q and DQ; the kernel's scale is that of the map ``k``."""
+    """An operand after its Q and DQ; the kernel's scale is that of the map ``k``."""
     quantize = case.quantize
     if quantize is None or not quantize.passes(of):
         return code

@@ -146,7 +146,7 @@ class ScalingCode:
         return [f"zero = network.add_cast({floats}, {self._to}).get_output(0)"]
 
     def _dynamic(self, to: str) -> list[str]:
-        """Put dynamic quantization along the channels, and DQ by the scales that it gives, behind ``tensor``."""
+        """Append dynamic quantization along the channels, and DQ with the resulting scales, to ``tensor``."""
         scale, block = _DYNAMIC[to]
         axis = len(self._case.network_shape) - self._case.spatial_rank - 1
         arguments = f"tensor, {axis}, {block}, trt.DataType.{to}, trt.DataType.{scale}"

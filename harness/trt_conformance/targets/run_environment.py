@@ -17,7 +17,7 @@ from trt_conformance.targets.registry import target_facts
 
 
 def _without_folders(argument: str) -> str:
-    """An argument; of an absolute path, also one behind ``=``, only the last part, since records may be published."""
+    """An argument; of an absolute path, also one after ``=``, only the last part, since records may be published."""
     name, equals, value = argument.partition("=")
     if equals and Path(value).is_absolute():
         return f"{name}={Path(value).name}"

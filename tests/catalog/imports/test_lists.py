@@ -135,7 +135,7 @@ def test_options_of_benchdnn_are_fields_of_the_layer(options, tmp_path):
 
 
 NOT_EXPRESSIBLE = {
-    "--dir=BWD_D": "no forward convolution",
+    "--dir=BWD_D": "not a forward convolution",
     "--strides=1x1::1x1": "has benchdnn's option --strides",
     "--match=.*kh3.*": "has benchdnn's option --match",
     "--dt=u8:s8:s32": "no precision of TensorRT has these types",
@@ -147,7 +147,7 @@ NOT_EXPRESSIBLE = {
     "--dt=s8:s8:f32 --attr-scales=src:per_dim_1": "scales of src per_dim_1",
     "--dt=s8:s8:f32 --attr-zero-points=src:common:3*": "zero points are 0",
     "--dt=s8:s8:f32 --attr-zero-points=src:per_dim_1": "zero points are 0",
-    "--dt=s8:s8:s8 --attr-post-ops=relu": "behind post-ops",
+    "--dt=s8:s8:s8 --attr-post-ops=relu": "after post-ops",
     "--dt=s8:s8:f32 --stag=axb": "no layout of TensorRT for int8",
     "--stag=aBx16b": "no layout of TensorRT for fp32",
     "--attr-post-ops=sum:0.5": "without a scale",
@@ -155,15 +155,15 @@ NOT_EXPRESSIBLE = {
     "--attr-post-ops=sum+add:f32:per_tensor": "one second input",
     "--attr-post-ops=add:f32:per_oc": "the output's type (f32) and shape",
     "--attr-post-ops=add:s8:per_tensor": "the output's type (f32) and shape",
-    "--attr-post-ops=mul:f32:common": "no operation of a case",
-    "--attr-post-ops=relu:0:0:2.5": "a scale of its own",
-    "--attr-post-ops=relu:-2": "no operation of a case",
-    "--attr-post-ops=swish:2": "no operation of a case",
-    "--attr-post-ops=hardswish": "no operation of a case",
+    "--attr-post-ops=mul:f32:common": "a case has no such operation",
+    "--attr-post-ops=relu:0:0:2.5": "its own scale",
+    "--attr-post-ops=relu:-2": "a case has no such operation",
+    "--attr-post-ops=swish:2": "a case has no such operation",
+    "--attr-post-ops=hardswish": "a case has no such operation",
     "--dt=f16 --attr-post-ops=relu:0.1": "f16 does not have its constants",
-    "--attr-post-ops=mish": "no operation of a case",
-    "--attr-post-ops=dw:k3s1p1": "no operation of a case",
-    "--attr-post-ops=prelu:per_oc": "no operation of a case",
+    "--attr-post-ops=mish": "a case has no such operation",
+    "--attr-post-ops=dw:k3s1p1": "a case has no such operation",
+    "--attr-post-ops=prelu:per_oc": "a case has no such operation",
 }
 
 
@@ -184,7 +184,7 @@ def test_what_no_case_can_state_is_left_out_with_its_reason(options, tmp_path):
         ("--mb=two", "--mb=two: expected a number"),
         ("--attr-post-ops=rleu", "no post-op is called rleu"),
         ("--attr-post-ops=clip:a:b", "expected a number, not 'a'"),
-        ("--attr-post-ops=relu:1e99", "1e99 is no finite float32"),
+        ("--attr-post-ops=relu:1e99", "1e99 is not a finite float32"),
         (f"--mb={','.join('1' * 40)} --dt={','.join(['f32'] * 40)}", "1600 combinations of values"),
         ("--batch=../other", "expected the name of a list in the same folder"),
         ("--batch=other", "--batch=other: cannot be read: No such file"),

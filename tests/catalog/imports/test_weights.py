@@ -204,7 +204,7 @@ def test_lint_finds_a_changed_file(tmp_path):
     imported(conv(tmp_path, (1, 4, 9, 8), {"w": kernel(6, 4, 3, 3)}), mine)
     (mine / "net.weights" / "y.kernel.npy").write_bytes(b"changed")
     stored._read.cache_clear()  # another process has read nothing
-    with pytest.raises(CaseFileError, match=r"net\.toml:\d+: kernel\.stored: net\.weights/y\.kernel\.npy: is another"):
+    with pytest.raises(CaseFileError, match=r"net\.toml:\d+: kernel\.stored: net\.weights/y\.kernel\.npy: is not the"):
         load_catalog(CaseFolder.at(mine))
 
 

@@ -90,7 +90,7 @@ def changed(layer: ImportedLayer, options: Options) -> ImportedLayer:
         layer = replace(layer, input=(batch, *layer.input[1:]))
     steps = post_ops(options.get("--attr-post-ops", ""), output)
     if steps and layer.quantize is not None and layer.quantize.output is not None:
-        raise NotExpressible(f"its output is {output} behind post-ops: a case quantizes the output of the layer alone")
+        raise NotExpressible(f"its output is {output} after post-ops: a case quantizes only the output of the layer")
     if (step := unrepresentable(steps, layer.precision)) is not None:
         raise NotExpressible(f"post-op {step.op}: {output} does not have its constants")
     return replace(layer, epilogue=tuple(steps))
@@ -168,7 +168,7 @@ def _has_bias(options: Options, around: str) -> bool:
     """Whether there is a bias, whose type must be that of the tensors around it."""
     direction = options.get("--dir", "FWD_B")
     if direction.startswith("BWD"):
-        raise NotExpressible(f"--dir={direction}: no forward convolution")
+        raise NotExpressible(f"--dir={direction}: not a forward convolution")
     if direction not in ("FWD_B", "FWD_D", "FWD_I"):
         raise ValueError(f"--dir={direction}: expected FWD_B, FWD_D, FWD_I, or one that begins with BWD")
     stated = options.get("--bia-dt", options.get("--bia_dt"))

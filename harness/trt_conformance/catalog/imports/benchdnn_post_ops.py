@@ -34,12 +34,12 @@ def post_ops(text: str, output: str) -> list[EpilogueOperation]:
         output: benchdnn's name of the output's type, which a second operand must have.
 
     Raises:
-        NotExpressible: no operation of a case is one of them, or two of them read further tensors.
+        NotExpressible: a case has no such operation, or two of them read another tensor.
         ValueError: with what is wrong with the text.
     """
     steps = [_step(each, output) for each in _parts(text)]
     if sum(step.of == "addend" for step in steps) > 1:
-        raise NotExpressible(f"post-ops {text}: a network has one second input")
+        raise NotExpressible(f"post-ops {text}: a network has at most one second input")
     return steps
 
 
@@ -57,7 +57,7 @@ def _step(parts: Sequence[str], output: str) -> EpilogueOperation:
     if name in _JOINS:
         return _binary(whole, name, arguments, output)
     if name in _OTHER_BINARY or name == "prelu" or name.startswith("dw"):
-        raise NotExpressible(f"post-op {whole}: no operation of a case")
+        raise NotExpressible(f"post-op {whole}: a case has no such operation")
     return _eltwise(whole, name.removesuffix("_dst"), arguments)
 
 
@@ -82,7 +82,7 @@ def _eltwise(whole: str, name: str, arguments: Sequence[str]) -> EpilogueOperati
         for text, default in zip([*arguments, *("", "", "")[len(arguments) :]][:3], ("0", "0", "1"), strict=True)
     )
     if scale != 1.0:
-        raise NotExpressible(f"post-op {whole}: a scale of its own")
+        raise NotExpressible(f"post-op {whole}: it has its own scale")
     if name in _FIXED:
         return EpilogueOperation(op=_FIXED[name])
     make = _WITH_NUMBERS.get(name)
@@ -90,7 +90,7 @@ def _eltwise(whole: str, name: str, arguments: Sequence[str]) -> EpilogueOperati
         raise ValueError(f"post-op {whole}: no post-op is called {name}")
     step = None if make is None else make(alpha, beta)
     if step is None:
-        raise NotExpressible(f"post-op {whole}: no operation of a case")
+        raise NotExpressible(f"post-op {whole}: a case has no such operation")
     return step
 
 
@@ -157,5 +157,5 @@ def _number(text: str, whole: str) -> float:
     except (ValueError, OverflowError):
         raise ValueError(f"post-op {whole}: expected a number, not {text!r}") from None
     if not math.isfinite(value):
-        raise ValueError(f"post-op {whole}: {text} is no finite float32")
+        raise ValueError(f"post-op {whole}: {text} is not a finite float32")
     return value

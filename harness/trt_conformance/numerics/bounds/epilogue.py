@@ -98,7 +98,7 @@ def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
 
 
 def _operand_error(case: Case, step: EpilogueOperation, given: Float64, operand: Float64, grid: Grid) -> Float64:
-    """The error of an operand behind Q and DQ: a step where it is quantized near a tie, and that of dequantizing."""
+    """The error of an operand after Q and DQ: a step where it is quantized near a tie, and that of dequantizing."""
     if step.of_scale is None:
         return np.zeros_like(operand)
     scale = scales(step.of_scale, operand.ndim)

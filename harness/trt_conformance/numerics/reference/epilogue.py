@@ -1,6 +1,6 @@
 """The epilogue: the operations after the layer.
 
-A reference result, and a golden, is the output of the layer alone. These functions compute that of the network from it.
+A reference result and a golden are outputs of the layer alone. These functions compute the network's output from them.
 """
 
 from __future__ import annotations

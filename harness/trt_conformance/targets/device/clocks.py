@@ -24,7 +24,7 @@ def nvml_handle(nvml: Any) -> Any:
 def bus_id() -> str:
     """The PCI bus id of CUDA's first GPU, which nvidia-smi takes too. Raises CudaError if CUDA has no GPU."""
     bus = cuda.call("cudaDeviceGetPCIBusId", BUS_ID_BYTES, 0)
-    # CUDA ends the text with a zero byte, and leaves what is behind it in the buffer.
+    # CUDA ends the text with a zero byte, and leaves what follows it in the buffer.
     return (bus.decode(errors="replace") if isinstance(bus, bytes) else str(bus)).partition("\0")[0].strip()
 
 

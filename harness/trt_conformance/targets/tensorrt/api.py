@@ -41,7 +41,7 @@ _NO_DEVICE = re.compile(
 # Said at the end of a build, by 8.6 without the unit, by TensorRT-RTX of the largest layer's scratch memory.
 _MEMORY = re.compile(r"(?:Total|Max) (Weights|Activation|Scratch) Memory: (\d+)(?: bytes)?\s*$")
 _MEMORY_OF = {"Weights": STORED_WEIGHTS, "Activation": DEVICE_MEMORY, "Scratch": WORKSPACE}
-# Said of builds with the flag SPARSE_WEIGHTS, with the names of layers behind the colon.
+# Said of builds with the flag SPARSE_WEIGHTS, with the names of layers after the colon.
 _SPARSE = re.compile(r"\(Sparsity\) (?:(Layers eligible)|TRT inference plan picked sparse)[^:]*:\s*(.*)")
 # A warning of a build that cannot keep to the precision of a layer.
 _NOT_OBEYED = re.compile(r"obeys the requested constraints|[Nn]o conforming implementation")

@@ -30,7 +30,7 @@ class BuildCache:
         """The serialized engine, None if there is none; and what was wrong with it, if anything."""
         return self._get(key)
 
-    def keep_plan(self, key: str, content: bytes, cost: Mapping[str, Any]) -> str:
+    def store_plan(self, key: str, content: bytes, cost: Mapping[str, Any]) -> str:
         """Store an engine with the figures of its build. Returns why it could not be stored, if so."""
         return self._put(key, content) or self._say(_cost(key), cost)
 
@@ -47,7 +47,7 @@ class BuildCache:
             tuple(said["output_shape"]), said["attributes"], tuple(said["errors"]), tuple(said["warnings"])
         )
 
-    def keep_network(self, key: str, facts: NetworkFacts) -> None:
+    def store_network(self, key: str, facts: NetworkFacts) -> None:
         self._say(_network(key), asdict(facts))
 
     def refusal(self, key: str) -> Refused | Unsupported | None:
@@ -59,7 +59,7 @@ class BuildCache:
         refusal.remembered = True
         return refusal
 
-    def keep_refusal(self, key: str, refusal: Refused | Unsupported) -> None:
+    def store_refusal(self, key: str, refusal: Refused | Unsupported) -> None:
         """Keep it, unless it may have had a cause that passes."""
         phase = refusal.phase if isinstance(refusal, Refused) else None
         if phase != "run" and not _PASSING.search(str(refusal)):

@@ -274,7 +274,7 @@ class TensorRTEngine:
         offset: int = 0,
         is_null: bool = False,
     ) -> dict[str, Array]:
-        """``offset`` is how many bytes behind an aligned address the input lies; ``is_null``: it has a null address."""
+        """``offset`` is how many bytes after an aligned address the input is; ``is_null``: it has a null address."""
         lane = Lane(context, self._stream, feeds)
         x, shape = self._shaped(feeds, context)
         with self._quiet.running():

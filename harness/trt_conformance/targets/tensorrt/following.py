@@ -122,7 +122,7 @@ class Following:
         return made.get_output(0)
 
     def _rescaled(self, tensor: Any, scale: tuple[float, ...]) -> Any:
-        """The tensor behind a Q and a DQ."""
+        """The tensor after a Q and a DQ."""
         assert self._scaling is not None
         return self._scaling.dq(self._scaling.q(tensor, scale), scale)
 

@@ -253,7 +253,7 @@ class Plans:
         with self._refusals_cached(key):
             built = self._mine.build(definition, case)
         cost = _cost(started, built)
-        note = self._build_cache.keep_plan(key, built.content, cost) or note
+        note = self._build_cache.store_plan(key, built.content, cost) or note
         return self._plan(case, "built", built.content, cost | ({"cache": note} if note else {}))
 
     def _plan(self, case: Case, engine: str, content: bytes, known: Mapping[str, Any]) -> Plan:
@@ -268,7 +268,7 @@ class Plans:
     def _defined(self, case: Case, key: str) -> Definition:
         with self._refusals_cached(key):
             definition = self._mine.define(case)
-        self._build_cache.keep_network(key, definition.facts)
+        self._build_cache.store_network(key, definition.facts)
         return definition
 
     @contextmanager
@@ -276,7 +276,7 @@ class Plans:
         try:
             yield
         except (Refused, Unsupported) as refusal:
-            self._build_cache.keep_refusal(key, refusal)
+            self._build_cache.store_refusal(key, refusal)
             raise
 
     @property

@@ -115,7 +115,7 @@ class Scaling:
         return np.full(blocks, by[0])
 
     def _dynamic(self, tensor: Any, to: str) -> Any:
-        """A tensor behind dynamic quantization along its channels, and DQ with the scales that this gives."""
+        """A tensor after dynamic quantization along its channels and DQ with the resulting scales."""
         if not hasattr(self._network, "add_dynamic_quantize"):
             raise Unsupported(f"dynamic quantization does not exist in {self._api.flavor} {self._api.version}")
         scale, block = _DYNAMIC[to]

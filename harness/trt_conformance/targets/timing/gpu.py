@@ -5,7 +5,7 @@ around one enqueue, which reads about 10 microseconds too much on a small kernel
 device, enqueue, device to host; kernel: the durations of an enqueue's kernels as CUPTI records them in such a
 graph, without the time between them.
 A cold run writes twice the L2 cache between enqueues and subtracts the time of these writes. Where only the weights
-are to be cold, the input is written again behind that, and this time is subtracted too.
+are to be cold, the input is written again after that, and this time is subtracted too.
 
 Where tensors lie in memory decides how they share the caches: the same kernel at the same clock was up to 5 % faster
 or slower in another process, and steady within it. So graph and kernel time several copies of the engine, each placed
@@ -59,7 +59,7 @@ class _Setting:
     scope: ExitStack
     facts: dict[str, Any]
     afterwards: list[Callable[[], None]] = field(default_factory=list)
-    """What to measure behind the samples, when the GPU is as warm as it was for them."""
+    """What to measure after the samples, when the GPU is as warm as it was for them."""
 
     @property
     def stream(self) -> cuda.Stream:

@@ -23,7 +23,7 @@ UNSTEADY = 0.02
 class TimingPlan:
     """What to time, and when to stop: times in seconds, ``relative_error`` a fraction of the median.
 
-    ``cold_l2`` empties the caches before each sample; with ``warm_input``, the input is written again behind that, as
+    ``cold_l2`` empties the caches before each sample; with ``warm_input``, the input is written again after that, as
     another layer of a network would have done.
     Sampling takes ``min_samples`` and ``min_s`` at least, so that slow changes are seen, and ``limit_s`` at most.
     An engine that measures a quick latency in another way is told so by ``effort``.

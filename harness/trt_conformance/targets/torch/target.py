@@ -210,7 +210,7 @@ def _pooled(case: Case, x: Any, window: Any, kind: str = "max_pool") -> Any:
 
 
 def _followed(case: Case, y: Any, inputs: Mapping[str, Any]) -> Any:
-    """What stands behind the layer."""
+    """The operations after the layer."""
     import torch
 
     for step in case.epilogue:
