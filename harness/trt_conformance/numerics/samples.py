@@ -71,9 +71,10 @@ def summarise(samples: Sequence[float]) -> Summary:
         ValueError: there are no samples, one is not finite, or their median is not positive.
     """
     x = np.asarray(samples, dtype=np.float64)
-    if not x.size or not np.isfinite(x).all() or np.median(x) <= 0:
+    median = float(np.median(x)) if x.size and np.isfinite(x).all() else 0.0
+    if median <= 0:
         raise ValueError("latency samples must be finite, at least one, and have a positive median")
-    median, mean = float(np.median(x)), float(x.mean())
+    mean = float(x.mean())
     p1, p5, p25, p75, p95, p99 = (float(value) for value in np.percentile(x, PERCENTILES))
     return Summary(
         count=x.size,

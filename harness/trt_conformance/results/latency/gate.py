@@ -170,6 +170,8 @@ def _sums(
 ) -> list[Draft]:
     """The models that both sides have. Without repetitions of its own, a sum varies as a single layer does."""
     befores, afters = _gathered(bases, model_timings), _gathered(news, model_timings)
+    if not befores or not afters:
+        return []
     own = Thresholds(thresholds.typical, calibrate(*groups, of=model_medians).by_case)
     return [Draft.of(key, befores[key], key, afters[key], own, normalise) for key in befores if key in afters]
 

@@ -22,18 +22,22 @@ from trt_conformance.results.record.record import Record
 
 def model_timings(record: Record) -> dict[Key, Timing]:
     """The sums of a record's whole models, under the models' names with the numbers of their convolutions."""
+    models = whole(model_latencies(record.verdicts))
+    if not models:
+        return {}
     layers = timings(record)
-    found = {}
-    for model in whole(model_latencies(record.verdicts)):
-        key = model.key
-        place = TargetName.parse(key.target).flavor, key.mode, key.cache, key.effort
-        found[Key(model.title, *place)] = _sum(model, {case: layers[Key(case, *place)] for case in model.counts})
-    return found
+    return {_key(model): _sum(model, {case: layers[_key(model, case)] for case in model.counts}) for model in models}
 
 
 def model_medians(record: Record) -> dict[Key, float]:
     """The sums alone, in seconds."""
-    return {key: timing.summary.median for key, timing in model_timings(record).items()}
+    return {_key(model): model.seconds for model in whole(model_latencies(record.verdicts))}
+
+
+def _key(model: ModelLatency, case: str = "") -> Key:
+    """The key of a model, or of one of its layers."""
+    about = model.key
+    return Key(case or model.title, TargetName.parse(about.target).flavor, about.mode, about.cache, about.effort)
 
 
 def _sum(model: ModelLatency, layers: Mapping[str, Timing]) -> Timing:
