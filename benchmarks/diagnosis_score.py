@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.support.conditional import CONDITIONAL
 from trt_conformance.checks.forward import check_forward
+from trt_conformance.checks.message import Named
 from trt_conformance.checks.other_input import with_input
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.arrays import Array
@@ -51,6 +52,7 @@ KINDS = (
     "no name, but a place",
 )
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+"""Those of missing products are made for a verdict, and added then."""
 
 
 class Judged(NamedTuple):
@@ -62,6 +64,13 @@ class Judged(NamedTuple):
     names: Sequence[str]
     wrong: Sequence[str]
     seconds: float
+
+
+def noting(*given: Any) -> Sequence[Named]:
+    """The diagnosis, whose suspects are noted by name."""
+    found = diagnosis(*given)
+    BY_NAME.update((suspect.name, suspect) for suspect in found)
+    return found
 
 
 def golden(case: Case, index: int) -> Result:
@@ -91,7 +100,7 @@ def judged(mutant: Mutant, case: Case) -> Judged | None:
     """A failing verdict, and what its names are worth; None if the mutant passes."""
     engines = Engines(MutantTarget(mutant))
     started = time.process_time()
-    verdict = check_forward(Subject(case, engines, golden, diagnosis))
+    verdict = check_forward(Subject(case, engines, golden, noting))
     seconds = time.process_time() - started
     if verdict.status != "fail":
         return None

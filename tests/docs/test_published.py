@@ -50,6 +50,14 @@ def test_of_a_target_the_run_with_the_most_checks_counts(tmp_path):
     assert targets_table(published(tmp_path))[2:] == ["| TensorRT 8.6.1, H200 | 1 pass, 1 known |"]
 
 
+def test_a_search_is_no_run_of_cases(tmp_path):
+    search = record(verdict(), verdict("a/b-fp32"), arguments=["explore", "--target", "tensorrt", "--record-root", "x"])
+    save_record(tmp_path / "one", record(verdict()))
+    save_record(tmp_path / "two", search)
+    assert targets_table(published(tmp_path))[2:] == ["| TensorRT 8.6.1, H200 | 1 pass |"]
+    assert command_of(search) == "trt-conformance explore --target tensorrt"
+
+
 ARGUMENTS = ["cases", "-q", "--target", "tensorrt", "--record-root=x", "--tier", "ci"]
 
 

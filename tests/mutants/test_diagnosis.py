@@ -11,7 +11,8 @@ from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.message import as_if
 from trt_conformance.checks.second_input import check_inputs
 from trt_conformance.checks.subject import Subject
-from trt_conformance.core.tensors import OUTPUT, feeds_of
+from trt_conformance.core.case import TensorSpec
+from trt_conformance.core.tensors import OUTPUT, case_data, feeds_of
 from trt_conformance.golden.computed import computed_reference
 from trt_conformance.mutants import MUTANTS, UNMUTATED, Mutant, MutantTarget
 from trt_conformance.mutants.diagnosis import MOST_PRODUCTS, MOST_WORK, OTHERS, OVERHEAD, diagnosis
@@ -57,6 +58,63 @@ def test_how_an_implicitly_quantized_kernel_was_rounded_is_recognized(name):
     case = suite_catalog().find("precision/kernel_ties-int8")
     found = diagnosis(case, 0, output_of(case, name), reference(case))
     assert [mutant.name for mutant in found] == [name]
+
+
+EVERY = slice(None)
+
+
+def without(case, index, part=EVERY, sign=-1):
+    """The output without the products of some weights, or with these twice, in a part of it."""
+    kernel = case_data(case).kernel
+    some = np.zeros_like(kernel)
+    some[index] = kernel[index]
+    y = reference(case).output
+    more = reference(case.model_copy(update={"kernel": values_of(some), "bias": "none"})).output
+    y[part] += sign * more[part]
+    return y.astype(case_data(case).input.dtype)
+
+
+def values_of(tensor):
+    return TensorSpec(shape=tensor.shape, values=tuple(tensor.ravel().tolist()))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16", "bf16"])
+@pytest.mark.parametrize(
+    ("index", "part", "sign", "said"),
+    [
+        ((EVERY, 4), EVERY, -1, "channel 4 of each group are missing"),
+        ((EVERY, slice(5, None)), EVERY, 1, "channels 5 to 6 of each group count twice"),
+        ((..., 1), (..., 3), -1, "tap 1 along W are missing, in column 3"),
+        ((..., 0, EVERY), (EVERY, 2), -1, "tap 0 along H are missing, in output map 2"),
+        ((..., [0, 2], [1, 0]), EVERY, -1, "2 of 6 taps, the first at (0, 0, 1) are missing"),
+    ],
+)
+def test_products_that_are_missing_or_count_twice_are_named(precision, index, part, sign, said):
+    fields = {"input": {"shape": [2, 7, 9, 8], "fill": "exact_integers"}, "set": {"padding_nd": [1, 0]}}
+    case = make_case(precision=precision, kernel={"shape": [3, 7, 3, 2], "fill": "exact_integers"}, **fields)
+    found = diagnosis(case, 0, without(case, index, part, sign), reference(case))
+    assert f"the products of {said}" in [mutant.doc for mutant in found]
+    assert len(found) == 1
+
+
+def test_products_that_are_missing_in_one_input_only_are_not_named():
+    case = make_case(**FLOAT)
+    (named,) = diagnosis(case, 0, without(case, (..., 1)), reference(case))
+    assert named.name == "taps_missing"
+    x = case_data(case).input[..., ::-1]
+    other = case.model_copy(update={"input": values_of(x)})
+    assert diagnosis(other, 0, without(other, (..., 1)), reference(other), [named], x) == (named,)
+    assert diagnosis(other, 0, without(other, (..., 0)), reference(other), [named], x) == ()
+
+
+def test_a_part_that_is_zero_is_a_symptom():
+    case = make_case(**FLOAT)
+    wrong = reference(case).output.astype(np.float32)
+    wrong[:, 5:7] = 0
+    (found,) = diagnosis(case, 0, wrong, reference(case))
+    assert (found.symptom, found.doc) == (True, "the output is zero, in output maps 5 to 6")
+    wrong[0, 5, 0, 0] = 1
+    assert diagnosis(case, 0, wrong, reference(case)) == ()
 
 
 def test_what_is_right_but_for_rounding_is_no_mutant():

@@ -21,8 +21,10 @@ from trt_conformance.mutants import arithmetic, fp8, geometry, operands, scaling
 from trt_conformance.mutants import int8 as quantized
 from trt_conformance.mutants import network as epilogues
 from trt_conformance.mutants import outputs as results
+from trt_conformance.mutants import products as omissions
 from trt_conformance.mutants import prologue as prologues
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, multiply
+from trt_conformance.mutants.parts import zero_part
 from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import output_shape
@@ -87,6 +89,7 @@ def diagnosis(
     )
     if search.products(EVERY) <= MOST_PRODUCTS:
         suspects = chain(suspects, (m for m in OTHERS if m.applies(case) and search.explains(m, (EVERY,))))
+        return tuple(islice(suspects, MOST)) or tuple(islice(search.of_the_error(), MOST))
     return tuple(islice(suspects, MOST))
 
 
@@ -133,8 +136,27 @@ class _Search:
         found = self._wrong[images]
         if right is None or right.shape != found.shape:
             return False
-        rounding = self._summed() + TYPICAL * READ_OR_WRITTEN.get(self._case.precision, 0.0)
-        return _close(right, found, rounding * self._largest(right))
+        return _close(right, found, self._rounding(right))
+
+    def of_the_error(self) -> Iterator[Mutant]:
+        """Yield what the error shows: a part that is zero, or products that are missing or count twice."""
+        right = self._output(UNMUTATED, EVERY)
+        if right is None or right.shape != self._wrong.shape:
+            return
+        allowed = self._rounding(right)
+        with np.errstate(invalid="ignore"):
+            error = self._wrong - right
+        zero = zero_part(self._wrong, ~(np.abs(error) <= allowed))
+        if zero is not None and self.explains(zero, (EVERY,)):
+            yield zero
+            return
+        found = False
+        for is_coarse, alternatives in omissions.suspects(self._case, self._x, error, allowed):
+            if found and not is_coarse:
+                return
+            for mutant in islice(filter(lambda m: self.explains(m, (EVERY,)), alternatives), 1):
+                found = True
+                yield mutant
 
     def explains(self, mutant: Mutant, parts: Sequence[slice]) -> bool:
         """Whether a mutant gives every element of these images."""
@@ -157,6 +179,11 @@ class _Search:
         # What is left unexplained must be much smaller than the error that is explained.
         left, error = _distance(found, output), _distance(found, right)
         return bool(left.max() <= UNEXPLAINED * error.max()) or bool(left.max() == 0)
+
+    def _rounding(self, right: Float64) -> float:
+        """The error of a right element, at most: typical of the largest one."""
+        narrow = READ_OR_WRITTEN.get(self._case.precision, 0.0)
+        return (self._summed() + TYPICAL * narrow) * self._largest(right)
 
     def _summed(self) -> float:
         return TYPICAL * math.sqrt(self._terms) * FLOAT32_ROUNDOFF

@@ -52,6 +52,7 @@ class Published:
 
     ``latencies``: how many there are; those of the run's own checks, not those taken in passing. ``command``: what was
     run, without what only says where and how it is shown. ``seconds``: how long it took; None if it did not end.
+    ``is_search``: its cases were drawn, so that its checks say nothing of the suite's cases.
     ``phases``: the lines of the summary at the end of a run.
     """
 
@@ -64,6 +65,7 @@ class Published:
     command: str = ""
     seconds: float | None = None
     is_double: bool = False
+    is_search: bool = False
     phases: tuple[str, ...] = ()
 
     @property
@@ -110,6 +112,7 @@ def published(folder: Path = PUBLISHED, expectations: Expectations | None = None
                     command,
                     took,
                     bool(posing(record)),
+                    is_search(record),
                     tuple(table(checks)) if checks else (),
                 )
             )
@@ -117,7 +120,7 @@ def published(folder: Path = PUBLISHED, expectations: Expectations | None = None
 
 
 def targets_table(entries: Sequence[Published]) -> list[str]:
-    """For each target, the run with the most passing checks: where it ran, and its results."""
+    """For each target, the run of cases with the most passing checks: where it ran, and its results."""
     rows = [
         (
             f"{entry.title}, {_where(entry)}",
@@ -186,7 +189,14 @@ def command_of(record: Record) -> str:
             continue
         kept.append(word)
     shown = [f"--case {shlex.quote(case)}" for case in cases[:2]]
-    return " ".join(["pytest", *kept, *shown, *(["…"] if len(cases) > 2 else [])])
+    return " ".join(
+        ["trt-conformance" if is_search(record) else "pytest", *kept, *shown, *(["…"] if len(cases) > 2 else [])]
+    )
+
+
+def is_search(record: Record) -> bool:
+    """Whether `trt-conformance explore` wrote a record."""
+    return record.header.environment.arguments[:1] == ["explore"]
 
 
 def seconds_of(record: Record) -> float | None:
@@ -251,10 +261,10 @@ def _results(counts: Mapping[str, int]) -> str:
 
 
 def _largest(entries: Sequence[Published]) -> list[Published]:
-    """For each target the run in which most checks passed, by version."""
+    """For each target the run of cases in which most checks passed, by version."""
     largest: dict[str, Published] = {}
     for entry in sorted(entries, key=lambda entry: entry.counts.get("pass", 0)):
-        if entry.counts.get("pass"):
+        if entry.counts.get("pass") and not entry.is_search:
             largest[entry.target] = entry
     return sorted(largest.values(), key=_order)
 

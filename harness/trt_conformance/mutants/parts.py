@@ -1,0 +1,88 @@
+"""Parts of an output in which all its wrong elements are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trt_conformance.core.arrays import Array, Float64
+from trt_conformance.core.case import Case
+from trt_conformance.mutants.mutant import Mutant
+from trt_conformance.numerics.places import axis_names
+
+NAMES = {"n": "image", "k": "output map", "d": "slice", "h": "row", "w": "column"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some indices of each axis of an output; None for all of an axis."""
+
+    indices: tuple[NDArray[np.intp] | None, ...]
+
+    def of(self, y: Array) -> NDArray[np.bool_]:
+        """Return which elements of an output are in it."""
+        chosen = np.ones(y.shape, dtype=bool)
+        for axis, indices in enumerate(self.indices):
+            if indices is not None:
+                here = np.zeros(y.shape[axis], dtype=bool)
+                here[indices] = True
+                chosen &= here.reshape(-1, *(1,) * (y.ndim - axis - 1))
+        return chosen
+
+    def wider(self) -> tuple[Part, ...]:
+        """Return the whole, the parts with the indices of one axis alone, and this part."""
+        whole: tuple[NDArray[np.intp] | None, ...] = (None,) * len(self.indices)
+        named = [axis for axis, indices in enumerate(self.indices) if indices is not None]
+        single = [Part((*whole[:axis], self.indices[axis], *whole[axis + 1 :])) for axis in named]
+        return Part(whole), *single, *([self] if len(named) > 1 else [])
+
+    def text(self) -> str:
+        """Return the part in words; empty for the whole."""
+        names = axis_names(len(self.indices))
+        said = [
+            counted_indices(NAMES.get(name, f"place {name}"), indices)
+            for name, indices in zip(names, self.indices, strict=True)
+            if indices is not None
+        ]
+        return f", in {' and '.join(said)}" if said else ""
+
+
+def part_of(wrong: NDArray[np.bool_]) -> Part:
+    """Return the smallest part that has all wrong elements."""
+    found: list[NDArray[np.intp] | None] = []
+    for axis, size in enumerate(wrong.shape):
+        hit = np.flatnonzero(wrong.any(axis=tuple(other for other in range(wrong.ndim) if other != axis)))
+        found.append(hit if len(hit) < size else None)
+    return Part(tuple(found))
+
+
+def zero_part(actual: Float64, wrong: NDArray[np.bool_]) -> Mutant | None:
+    """Return the symptom that all of the part with the wrong elements is zero; None if one of these is not.
+
+    Args:
+        actual: the wrong output.
+        wrong: which of its elements are wrong: more than one, since one may be zero by chance.
+    """
+    if wrong.sum() < 2 or actual[wrong].any():
+        return None
+    part = part_of(wrong)
+
+    def written(y: Array, case: Case) -> Array:
+        return np.asarray(np.where(part.of(y), 0, y).astype(y.dtype))
+
+    return Mutant("part_zero", f"the output is zero{part.text()}", output=written, symptom=True)
+
+
+def counted_indices(word: str, indices: Sequence[int] | NDArray[np.intp]) -> str:
+    first, last = int(indices[0]), int(indices[-1])
+    if len(indices) == 1:
+        return f"{word} {first}"
+    if last - first + 1 == len(indices):
+        return f"{word}s {first} to {last}"
+    steps = set(np.diff(indices))
+    if len(steps) == 1:
+        return f"{word}s {first}, {int(indices[1])}, … {last}"
+    return f"{len(indices)} {word}s from {first} to {last}"
