@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from tests.numerics.test_reference import configurations
 from tests.support.helpers import PADDING_MODES, make_case
+from tests.support.suite import suite_case
 from tests.targets.test_targets_numpy import CONFIGURATIONS, PRECISIONS, layer
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
@@ -197,3 +198,11 @@ def test_a_wrong_output_is_seen(target):
     result = reference(case)
     outputs = target.build(case).run({INPUT: np.roll(case_data(case).input, 1)})
     assert not compare(outputs[OUTPUT], result.output, bound(case, result)).passed
+
+
+@pytest.mark.parametrize(("precision", "operators", "version"), [("fp16", {"Gelu"}, 20), ("fp32", {"Erf"}, 17)])
+def test_gelu_of_halves_is_one_operator_so_that_nothing_between_rounds(precision, operators, version):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(onnx_model(suite_case(f"fused_ranges/gelu-{precision}")))
+    assert {node.op_type for node in model.graph.node} & {"Gelu", "Erf"} == operators
+    assert model.opset_import[0].version == version
