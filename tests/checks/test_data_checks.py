@@ -92,7 +92,7 @@ def test_a_wrong_digit_of_the_ideal_values_fails(example):
     wrong = example.model_copy(update={"expect": example.expect.model_copy(update={"ideal": ideal})})
     found = data_checks.check_ideal_values(wrong)
     assert found.status == "fail"
-    assert "[0, 0, 0, 0]: 12345.6788, but exactly 123456789/10000" in found.message
+    assert "[0, 0, 0, 0]: 12345.6788 is printed, but the exact value is 123456789/10000" in found.message
 
 
 def test_a_wrong_reference_fails_against_prints_and_goldens(catalog, monkeypatch):

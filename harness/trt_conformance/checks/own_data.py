@@ -61,7 +61,7 @@ def check_ideal_values(case: Case) -> list[str]:
     ideal = np.asarray(case.expect.ideal.split()).reshape(case.expect.shape)
     result = exact(case)
     return [
-        f"{list(i)}: {ideal[i]}is printed, but the exact value is {result[i]}"
+        f"{list(i)}: {ideal[i]} is printed, but the exact value is {result[i]}"
         for i in np.ndindex(*ideal.shape)
         if Fraction(str(ideal[i])) != result[i]
     ]
