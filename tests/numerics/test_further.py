@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import brute_force, make_case
+from tests.support.suite import suite_catalog
+from trt_conformance.checks.engine_facts import further_basis
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.fills import content
 from trt_conformance.core.tensors import case_data, weights_bytes
+from trt_conformance.numerics.bounds.basis import bound_on
 from trt_conformance.numerics.bounds.epilogue import network_result
 from trt_conformance.numerics.bounds.transforms import winograd_growth
 from trt_conformance.numerics.compare import compare
@@ -18,6 +21,7 @@ from trt_conformance.numerics.reference.epilogue import apply, network_shape
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget
+from trt_conformance.targets.protocols import EngineFacts, LayerFacts
 
 LAYERS = {
     "pointwise": {"shape": [5, 4, 1, 1]},
@@ -134,3 +138,79 @@ def test_the_weights_of_further_layers_count():
     assert weights_bytes(make_case(kernel={"shape": [4, 3, 3, 3], "fill": "ones"})) == alone
     assert weights_bytes(case("window")) == alone + 4 * (5 * 4 * 9 + 5)
     assert weights_bytes(int8("pointwise", [1.0])) == 4 * 27 + 5 * 4
+
+
+def facts(*kernels, others=()):
+    """What an engine with layers of these kernels reports."""
+    layers = [LayerFacts(f"layer {n}", "CaskConvolution", name, (), ()) for n, name in enumerate(kernels)]
+    layers += [LayerFacts("another", name, "", (), ()) for name in others]
+    return EngineFacts(tuple(layers), layers[0], "fp16")
+
+
+DIRECT = "sm80_xmma_fprop_implicit_gemm_f16f32_f16f32_f16"
+HALF = "sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16"
+WINOGRAD = "sm80_xmma_fprop_wngd_f32f32_f32_f32"
+
+
+@pytest.mark.parametrize(
+    ("found", "wide"),
+    [
+        (facts(DIRECT, DIRECT), "fp32"),
+        (facts(DIRECT, HALF), "fp16"),
+        (facts(WINOGRAD, DIRECT, others=["Reformat"]), "winograd"),
+        (facts(DIRECT), None),
+        (facts(DIRECT, DIRECT, others=["ForeignNode"]), None),
+        (None, "fp32"),
+    ],
+)
+def test_the_widest_kernel_of_an_engine_counts_where_all_are_known(found, wide):
+    assert further_basis(case("window", "fp16"), found) == wide
+    assert further_basis(int8("window", [0.01]), found) is None
+
+
+def largest_bound(given, further):
+    result = reference(given)
+    return network_result(given, result, bound_on(given, result, "fp32"), given.run_shapes[0], further)[1].max()
+
+
+def test_kernels_that_are_known_have_narrower_bounds():
+    given = case("window", "fp16")
+    narrow, half, wide = (largest_bound(given, further) for further in ("fp32", "fp16", None))
+    assert narrow < half / 4 < wide / 4
+    assert largest_bound(given, "winograd") == wide
+
+
+@pytest.mark.parametrize("name", ["two_layers_ternary", "bottleneck_ternary"])
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16", "bf16"])
+def test_sums_that_every_accumulator_holds_have_no_error(name, precision):
+    given = suite_catalog().find(f"in_a_row/{name}-{precision}")
+    assert largest_bound(given, "fp16" if precision == "fp16" else "fp32") == 0
+    assert largest_bound(given, None) > 0 or precision == "bf16"
+
+
+def test_sums_beyond_the_accumulator_have_an_error():
+    given = suite_catalog().find("in_a_row/two_layers_ternary-fp16")
+    (step,) = given.epilogue
+    layer = step.layer.model_copy(update={"shape": (5, 8, 3, 3), "fill": "int8_full_range"})
+    wide = given.model_copy(update={"epilogue": (step.model_copy(update={"layer": layer}),)})
+    assert largest_bound(wide, "fp16") > largest_bound(given, "fp16")
+
+
+class OtherWeights(NumpyTarget):
+    """Computes the last further layer with other weights."""
+
+    def build(self, given):
+        step = given.epilogue[-2] if given.epilogue[-1].layer is None else given.epilogue[-1]
+        assert step.layer is not None
+        other = step.layer.model_copy(update={"seed": step.layer.seed + 1})
+        steps = tuple(one.model_copy(update={"layer": other}) if one is step else one for one in given.epilogue)
+        return super().build(given.model_copy(update={"epilogue": steps}))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_other_weights_of_the_last_layer_are_found(precision):
+    given = suite_catalog().find(f"in_a_row/bottleneck_ternary-{precision}")
+    verdict = check_forward(Subject(given, Engines(OtherWeights()), lambda c, index: reference(c)))
+    assert verdict.status == "fail"
+    right = check_forward(Subject(given, Engines(NumpyTarget()), lambda c, index: reference(c)))
+    assert (right.status, right.figures["further_bound_for"], right.figures["fraction"]) == ("pass", "fp32", 0)

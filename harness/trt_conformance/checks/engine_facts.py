@@ -21,6 +21,30 @@ def basis_of(case: Case, facts: EngineFacts | None) -> Basis:
     return basis(case, facts.convolution.kernel, facts.precision, facts.rounds_sums)
 
 
+WIDEST: tuple[Basis, ...] = ("winograd", "fft", "fp16", "fp32_rounded", "fp32")
+"""The bases of float kernels, the widest first."""
+# Types of layers in the inspector's report whose kernels are known by name: convolutions, and those that sum nothing.
+_CONVOLUTIONS = frozenset(("CaskConvolution", "CaskGemmConvolution", "CudnnConvolution"))
+_OTHERS = frozenset(("Reformat", "NoOp", "PointWise", "PointWiseV2", "ElementWise", "Constant"))
+
+
+def further_basis(case: Case, facts: EngineFacts | None) -> Basis | None:
+    """The widest basis of the GPU kernels of an engine, for the further layers; None where one is not known.
+
+    Quantized layers have None: their bound does not depend on it.
+    """
+    further = sum(step.layer is not None for step in case.epilogue)
+    if not further or case.quantize is not None:
+        return None
+    if facts is None:  # a target that reports nothing is judged as its first layer is
+        return basis(case)
+    kernels = [layer.kernel for layer in facts.layers if layer.type in _CONVOLUTIONS]
+    if len(kernels) <= further or any(layer.type not in _CONVOLUTIONS | _OTHERS for layer in facts.layers):
+        return None
+    found = {basis(case, kernel, facts.precision, facts.rounds_sums) for kernel in kernels}
+    return next((wide for wide in WIDEST if wide in found), None)
+
+
 def basis_on(case: Case, engine: Engine) -> Basis:
     """The assumptions of the bound for the GPU kernel that an engine runs, where the engine reports it."""
     return basis_of(case, describe(case, engine)[0])
@@ -33,7 +57,8 @@ def limits_of(case: Case, result: Result, engine: Engine) -> Float64:
 
 def output_limits(case: Case, result: Result, engine: Engine) -> Float64:
     """The bound around the network's output for the first run shape, of its shape, from the layer's result."""
-    return network_result(case, result, limits_of(case, result, engine), case.run_shapes[0])[1]
+    further = further_basis(case, describe(case, engine)[0])
+    return network_result(case, result, limits_of(case, result, engine), case.run_shapes[0], further)[1]
 
 
 def describe(case: Case, engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from trt_conformance.checks import message
-from trt_conformance.checks.engine_facts import basis_of, describe
+from trt_conformance.checks.engine_facts import basis_of, describe, further_basis
 from trt_conformance.checks.explanation import Explanation
 from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.in_pieces import WORKERS, compare_in_pieces
@@ -38,11 +38,14 @@ def check_forward(subject: Subject) -> Finding:
     case = subject.case
     facts, described = describe(case, subject.runnable(case))
     basis = basis_of(case, facts)
-    runs = _run_all(subject, basis)
+    further = further_basis(case, facts)
+    runs = _run_all(subject, basis, further)
     if runs.structure_faults:
         return _explain_structure(subject, facts, runs)
     assert runs.worst is not None
     figures = figures_of(runs.worst) | {"bound_for": basis} | described
+    if further:
+        figures["further_bound_for"] = further
     if runs.probed:
         figures["arithmetic"] = runs.probed
     if runs.worst.passed:
@@ -90,11 +93,12 @@ class _Run:
     limits: Float64 | None = None
 
 
-def _run_all(subject: Subject, basis: Basis) -> _Runs:
+def _run_all(subject: Subject, basis: Basis, further: Basis | None) -> _Runs:
     """Run the case on each of its run shapes and compare the outputs, until one is wrong."""
     case, runs, bits = subject.case, _Runs(), hashlib.sha256()
     for index, shape in enumerate(case.run_shapes):
-        run = (_run_whole if fits_whole(case, shape, subject.memory_limit) else _run_cut)(subject, index, basis)
+        is_whole = fits_whole(case, shape, subject.memory_limit)
+        run = _run_whole(subject, index, basis, further) if is_whole else _run_cut(subject, index, basis)
         runs.structure_faults = run.faults
         if runs.structure_faults:
             if OUTPUT in run.outputs and run.golden is not None:
@@ -116,12 +120,12 @@ def _run_all(subject: Subject, basis: Basis) -> _Runs:
     return runs
 
 
-def _run_whole(subject: Subject, index: int, basis: Basis) -> _Run:
+def _run_whole(subject: Subject, index: int, basis: Basis, further: Basis | None) -> _Run:
     """Run a case and compare its output with its golden."""
     case = subject.case
     golden = subject.golden(case, index)
     outputs = subject.run(case, index)
-    expected, limits = network_result(case, golden, bound_on(case, golden, basis), case.run_shapes[index])
+    expected, limits = network_result(case, golden, bound_on(case, golden, basis), case.run_shapes[index], further)
     faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
     found = None if faults else compare(outputs[OUTPUT], expected, limits)
     return _Run(outputs, faults, found, golden, expected, limits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from trt_conformance.checks import message
-from trt_conformance.checks.engine_facts import limits_of
+from trt_conformance.checks.engine_facts import describe, further_basis, limits_of
 from trt_conformance.checks.explanation import Explanation
 from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.other_input import other_input, with_input
@@ -28,7 +28,8 @@ def check_inputs(subject: Subject) -> Finding:
     first = subject.run(case, index)[OUTPUT]
     outputs = subject.feed(case, {INPUT: second})
     again = subject.run(case, index)[OUTPUT]
-    expected, limits = network_result(other, result, limits_of(other, result, engine), shape)
+    further = further_basis(other, describe(other, engine)[0])
+    expected, limits = network_result(other, result, limits_of(other, result, engine), shape, further)
     faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
     if faults:
         return Finding("fail", faults)

@@ -194,7 +194,8 @@ def allowed_error(case: Case, runs: Sequence[RunCode], failure: Failure) -> Allo
     limits = []
     for run in runs:
         result = reference(run.case)
-        expected, limit = network_result(run.case, result, bound_on(run.case, result, rests_on), run.shape)
+        limits_of_layer = bound_on(run.case, result, rests_on)
+        expected, limit = network_result(run.case, result, limits_of_layer, run.shape, figures.get("further_bound_for"))
         limits.append(_Limits(expected, limit, result.magnitude))
     most = max(float(found.limit.max(initial=0.0)) for found in limits)
     flat = Allowed(constant=most * UP)

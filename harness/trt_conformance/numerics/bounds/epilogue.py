@@ -12,14 +12,16 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case, TensorSpec
 from trt_conformance.core.epilogue_fields import JOINS, EpilogueOperation, FurtherLayer
 from trt_conformance.core.prologue import pooled
 from trt_conformance.core.tensors import CaseData, network_input, representable
-from trt_conformance.numerics.bounds.elementwise import EPILOGUE_STEPS, NARROWEST, arithmetic_of, gamma
-from trt_conformance.numerics.bounds.operands import Operands
+from trt_conformance.numerics.bounds.basis import Basis
+from trt_conformance.numerics.bounds.elementwise import EPILOGUE_STEPS, NARROWEST, Arithmetic, arithmetic_of, gamma
+from trt_conformance.numerics.bounds.operands import Operands, grain, significant_bits
 from trt_conformance.numerics.bounds.transforms import LARGEST_TILE, normwise_bound
 from trt_conformance.numerics.reference.activations import ACTIVATIONS
 from trt_conformance.numerics.reference.blocked import convolve
@@ -43,21 +45,31 @@ ROUNDING: dict[str, tuple[float, float]] = {
 }
 
 
-def network_result(case: Case, result: Result, limits: Float64, run_shape: Sequence[int]) -> tuple[Float64, Float64]:
-    """Return the network's output and its error bound, from the layer's result and its error bound ``limits``."""
+def network_result(
+    case: Case, result: Result, limits: Float64, run_shape: Sequence[int], further: Basis | None = None
+) -> tuple[Float64, Float64]:
+    """Return the network's output and its error bound, from the layer's result and its error bound ``limits``.
+
+    ``further`` is the widest basis of the GPU kernels that run further layers; None where they are not known.
+    """
     if not case.epilogue:
         return result.output, limits
-    return network_result_on(case, result, limits, network_input(case, run_shape))
+    return network_result_on(case, result, limits, network_input(case, run_shape), further)
 
 
-def network_result_on(case: Case, result: Result, limits: Float64, given: Array) -> tuple[Float64, Float64]:
+def network_result_on(
+    case: Case, result: Result, limits: Float64, given: Array, further: Basis | None = None
+) -> tuple[Float64, Float64]:
     """As `network_result`, for the network's input ``given``: the whole, or that of a piece of the output."""
     x = given.astype(np.float64)
-    return apply(case, result.output, x), spread(case, limits, result.output, x)
+    return apply(case, result.output, x), spread(case, limits, result.output, x, further)
 
 
-def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
-    """Return the error bound of the network's output, from the bound ``limits`` of the layer's output ``y``."""
+def spread(case: Case, limits: Float64, y: Float64, x: Float64, further: Basis | None = None) -> Float64:
+    """Return the error bound of the network's output, from the bound ``limits`` of the layer's output ``y``.
+
+    ``further`` is as in `network_result`.
+    """
     axis, setting = -case.spatial_rank - 1, setting_of(case)
     relative, tiny = ROUNDING[case.data_type]
     grid = setting.grid
@@ -76,7 +88,7 @@ def spread(case: Case, limits: Float64, y: Float64, x: Float64) -> Float64:
             limits = rescaled(given, limits, scales(step.scale or (1.0,), y.ndim), grid)
             limits = limits + np.where(representable(y, case) & (limits == 0), 0.0, _half(case, y, limits))
         elif step.layer is not None:
-            limits = _convolved(case, step.layer, given, limits, y)
+            limits = _convolved(case, step.layer, given, limits, y, further)
         elif step.op == "concat":
             limits = np.concatenate([limits, np.zeros_like(x)], axis=axis)
         elif step.op == "max_pool":
@@ -109,11 +121,13 @@ def _operand_error(case: Case, step: EpilogueOperation, given: Float64, operand:
     )
 
 
-def _convolved(case: Case, layer: FurtherLayer, y: Float64, limits: Float64, output: Float64) -> Float64:
+def _convolved(
+    case: Case, layer: FurtherLayer, y: Float64, limits: Float64, output: Float64, further: Basis | None
+) -> Float64:
     """The error of a further layer that reads ``y`` with an error of up to ``limits``, and gives ``output``.
 
-    The engine does not say which kernel runs it. So it may accumulate in the narrowest type of the precision, and a
-    kernel with a window may be one of Winograd's.
+    Where the GPU kernels of further layers are not known (``further`` is None), they may accumulate in the narrowest
+    type of the precision, and a kernel with a window may be one of Winograd's.
     """
     setting, attributes = setting_of(case), layer.attributes
     kernel, bias = further_operands(layer, setting)
@@ -124,16 +138,33 @@ def _convolved(case: Case, layer: FurtherLayer, y: Float64, limits: Float64, out
     size, largest = np.abs(y) + limits, np.abs(kernel) + near
     propagated = convolve(limits, largest, None, attributes) + convolve(np.abs(y), near, None, attributes)
     magnitude = convolve(size, largest, None if bias is None else np.abs(bias), attributes)
-    arithmetic = arithmetic_of(case, NARROWEST.get(case.precision, "fp32"))
+    narrow = further not in ("fp32", "fp32_rounded")
+    arithmetic = arithmetic_of(case, NARROWEST.get(case.precision, "fp32") if narrow else "fp32")
     terms = math.prod(layer.shape[1:]) + (bias is not None)
     steps = terms + (EPILOGUE_STEPS if case.quantize is not None else 0)
     relative = (1 + arithmetic.read) ** 2 * (1 + gamma(steps, arithmetic.step)) - 1
     tiny = terms * arithmetic.step_tiny * (1 + size.max(initial=0.0) + largest.max(initial=0.0))
     own = relative * magnitude + tiny
-    if math.prod(layer.shape[2:]) > 1 and case.precision in LARGEST_TILE and case.quantize is None:
+    may_transform = further in (None, "winograd", "fft") and case.precision in LARGEST_TILE and case.quantize is None
+    if may_transform and math.prod(layer.shape[2:]) > 1:
         own = np.maximum(own, _transformed(case, layer, size, magnitude))
+    elif case.quantize is None:
+        own = np.where(_sums_exactly(y, kernel, bias, magnitude, arithmetic) & (propagated == 0), 0.0, own)
     spread = propagated + own
-    return np.asarray(spread + arithmetic.write * (np.abs(output) + spread) + arithmetic.write_tiny)
+    written = arithmetic.write * (np.abs(output) + spread) + arithmetic.write_tiny
+    return np.asarray(spread + np.where((spread == 0) & representable(output, case), 0.0, written))
+
+
+def _sums_exactly(
+    y: Float64, kernel: Float64, bias: Float64 | None, magnitude: Float64, arithmetic: Arithmetic
+) -> NDArray[np.bool_]:
+    """Where a further layer rounds no sum: operands are read in full, and every partial sum fits the accumulator."""
+    grains = grain(y), grain(kernel)
+    unit = min(grains[0] * grains[1], math.inf if bias is None else grain(bias))
+    is_read = not arithmetic.read or max(significant_bits(y), significant_bits(kernel)) <= arithmetic.read_bits
+    if not is_read or min(unit, *grains) < arithmetic.step_tiny:
+        return np.zeros(magnitude.shape, dtype=bool)
+    return np.asarray(magnitude <= 2.0**arithmetic.step_bits * unit)
 
 
 def _transformed(case: Case, layer: FurtherLayer, size: Float64, magnitude: Float64) -> Float64:
