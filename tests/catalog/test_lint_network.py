@@ -41,6 +41,11 @@ BAD: dict[str, tuple[list[str], str]] = {
         "formats.input: DLA_LINEAR is for the DLA, and a GPU refuses it, so the case needs reject",
     ),
     # How the network is defined.
+    "a precision that is none": (["runs_in = []  # here"], "runs_in: unknown value []; expected one of fp32"),
+    "a table of precisions that is none": (
+        ['runs_in = { on."tensorrt*" = "fp99" }  # here'],
+        'runs_in.on.tensorrt*: expected an array, got "fp99"',
+    ),
     "a further input that is accepted": (["network.set_input = 3  # here"], "network.set_input: a further input is"),
     "a bias that is reset and stays": (
         ['network.bias_reset = "trt.Weights()"  # here', 'bias.fill = "ones"'],

@@ -247,6 +247,14 @@ def _validation_problems(error: ValidationError) -> Iterator[Problem]:
                 continue
             case ("bias", "BiasSpec", *rest):
                 path = ("bias", *rest)
+            case ("runs_in", "RunsIn") if not isinstance(detail["input"], dict):
+                continue  # it was to be a precision
+            case ("runs_in", "RunsIn", *rest):
+                path = ("runs_in", *rest)
+            case ("runs_in", _) if isinstance(detail["input"], dict):
+                continue  # it was to be a table
+            case ("runs_in", _):
+                path = ("runs_in",)
             case ("claims", _) if detail["type"] == "string_pattern_mismatch":
                 continue
             case _ if detail["type"] == "too_short" and detail["input"]:
