@@ -136,7 +136,8 @@ def test_looking_ahead_from_every_test_asks_each_test_once_what_it_needs(engine)
 
 
 def running(target, items, timing, builders=1):
-    run = Run(SimpleNamespace(), RunOptions(latency="full" if timing else "off"))
+    config = SimpleNamespace(getoption=lambda name, default=None: default)
+    run = Run(config, RunOptions(latency="full" if timing else "off"))
     run.lookahead = Lookahead(items, made)
     vars(run.builds)["for_targets"] = Options(builders=builders)
     return run
