@@ -31,7 +31,7 @@ def shapes(tmp_path: Path) -> Path:
 def test_it_says_what_became_cases_and_what_did_not(shapes, tmp_path):
     assert run(shapes, "-o", tmp_path / "mine").splitlines() == [
         f"shapes_net: 3 of 4 convolutions, as 2 cases in {tmp_path}/mine/shapes_net.toml",
-        "  left out: 1 (line 3): it has benchdnn's option --dir, which a case cannot express",
+        "  left out: 1 (line 3): --dir=BWD_D: not a forward convolution",
     ]
     assert 'id = "a"' in (tmp_path / "mine" / "shapes_net.toml").read_text()
 
