@@ -54,7 +54,7 @@ def entry(root: Path) -> hashes.HashEntry:
 
 
 def kinds(catalog: Catalog, root: Path, recompute: bool = True) -> list[tuple[str, str]]:
-    return [(problem.kind, problem.case) for problem in verify(catalog, root, recompute=recompute)]
+    return [(problem.kind, problem.case) for problem in verify(catalog, root, recompute_hashed=recompute)]
 
 
 def test_store_that_is_whole(catalog: Catalog, root: Path) -> None:
