@@ -36,6 +36,17 @@ class Stuck(Slow):
     pause_s = 3600.0
 
 
+class Halting(Slow):
+    """Target ``halting``: its runs after the first four outlast anybody's patience."""
+
+    name = "halting"
+    runs = 4
+
+    def build(self, case):
+        self.runs -= 1
+        return _Engine(NumpyTarget.build(self, case), self.pause_s if self.runs >= 0 else 3600.0)
+
+
 class Starting(Slow):
     """Target ``starting``: cold before `warm_up`, warm after it."""
 

@@ -27,9 +27,9 @@ CONTROL = re.compile(r"[^\x20-\x7e\n]")
 PATIENCE_S = 600
 
 
-def start(folder, *arguments, stdout, term="xterm"):
+def start(folder, *arguments, stdout, term="xterm", target="Slow"):
     command = [sys.executable, "-m", "pytest", "cases/test_forward.py", "-p", "no:cacheprovider"]
-    command += ["--case", "stride_nd/*", "--target", f"{SLOW}:Slow", "--record-root", str(folder), *arguments]
+    command += ["--case", "stride_nd/*", "--target", f"{SLOW}:{target}", "--record-root", str(folder), *arguments]
     environ = {name: value for name, value in os.environ.items() if name not in {"CI", "PYTEST_ADDOPTS", "COLUMNS"}}
     return subprocess.Popen(
         command,
@@ -47,7 +47,9 @@ def start(folder, *arguments, stdout, term="xterm"):
 def on_terminal(folder, *arguments, term="xterm", interrupt_at=None):
     """The exit code and all that a terminal got; Ctrl-C is pressed when it shows a text."""
     ours, theirs = pty.openpty()
-    process = start(folder, *arguments, stdout=theirs, term=term)
+    # What is to be interrupted does not end before, however long this process waits for its turn.
+    target = "Slow" if interrupt_at is None else "Halting"
+    process = start(folder, *arguments, stdout=theirs, term=term, target=target)
     os.close(theirs)
     shown = ""
     try:
@@ -131,7 +133,7 @@ def test_ctrl_c_on_a_terminal_with_two_workers(tmp_path):
 
 
 def test_ctrl_c_without_a_terminal(tmp_path):
-    process = start(tmp_path, stdout=subprocess.PIPE)
+    process = start(tmp_path, stdout=subprocess.PIPE, target="Halting")
     try:
         deadline = time.monotonic() + PATIENCE_S
         while sum(path.read_text().count("\n") for path in tmp_path.rglob("record.jsonl")) < 4:
