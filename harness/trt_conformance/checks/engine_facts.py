@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from trt_conformance.core.arrays import Float64
@@ -57,8 +58,16 @@ def limits_of(case: Case, result: Result, engine: Engine) -> Float64:
 
 def output_limits(case: Case, result: Result, engine: Engine) -> Float64:
     """The bound around the network's output for the first run shape, of its shape, from the layer's result."""
-    further = further_basis(case, describe(case, engine)[0])
-    return network_result(case, result, limits_of(case, result, engine), case.run_shapes[0], further)[1]
+    return network_result_on_engine(case, result, engine, case.run_shapes[0])[1]
+
+
+def network_result_on_engine(
+    case: Case, result: Result, engine: Engine, run_shape: Sequence[int]
+) -> tuple[Float64, Float64]:
+    """The network's output and its error bound, from the layer's result, for the GPU kernels that an engine runs."""
+    facts = describe(case, engine)[0]
+    limits = bound_on(case, result, basis_of(case, facts))
+    return network_result(case, result, limits, run_shape, further_basis(case, facts))
 
 
 def describe(case: Case, engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 
 from trt_conformance.checks import message
-from trt_conformance.checks.engine_facts import describe, further_basis, limits_of
+from trt_conformance.checks.engine_facts import network_result_on_engine
 from trt_conformance.checks.explanation import Explanation
 from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.other_input import other_input, with_input
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT
-from trt_conformance.numerics.bounds.epilogue import network_result
 from trt_conformance.numerics.compare import compare, same_bits, structure_faults
 from trt_conformance.numerics.reference.result import reference
 
@@ -28,8 +27,7 @@ def check_inputs(subject: Subject) -> Finding:
     first = subject.run(case, index)[OUTPUT]
     outputs = subject.feed(case, {INPUT: second})
     again = subject.run(case, index)[OUTPUT]
-    further = further_basis(other, describe(other, engine)[0])
-    expected, limits = network_result(other, result, limits_of(other, result, engine), shape, further)
+    expected, limits = network_result_on_engine(other, result, engine, shape)
     faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
     if faults:
         return Finding("fail", faults)
