@@ -138,6 +138,14 @@ def implicit(**fields: Any) -> list[str]:
     return [text for _, text in lint_quantization(case)]
 
 
+def test_a_dynamic_range_alone_makes_a_case_quantized_implicitly() -> None:
+    scales_only = {"input": 1.0, "kernel": [1.0]}
+    ranged = make_case(precision="int8", quantize=scales_only | {"dynamic_range": [-100.0, 127.0]})
+    assert ranged.is_quantized_implicitly
+    assert not make_case(precision="int8", quantize=scales_only).is_quantized_implicitly
+    assert not make_case().is_quantized_implicitly
+
+
 def test_scales_follow_from_the_range_and_the_kernel() -> None:
     assert implicit() == []
     assert implicit(input=2.0) == ["quantize.input: the range gives the scale 1, not 2"]

@@ -204,14 +204,9 @@ def _variant(entry: Entry, batch: Any, precision: Any) -> dict[str, Any]:
         # A file or an entry states once how to quantize, and its other precisions ignore that.
         data.pop("quantize", None)
     quantize = data.get("quantize")
-    if precision in QUANTIZED_PRECISIONS and quantize is not None and not _has_range(quantize):
+    if precision in QUANTIZED_PRECISIONS and isinstance(quantize, dict) and quantize.get("dynamic_range") is None:
         data.setdefault("weights", "set_input")  # Q/DQ needs the kernel as a tensor
     return data
-
-
-def _has_range(quantize: Any) -> bool:
-    """Whether a network is quantized by a dynamic range, so that TensorRT quantizes the weights of the layer itself."""
-    return isinstance(quantize, dict) and quantize.get("dynamic_range") is not None
 
 
 def _in_folder(tensor: Any, folder: str) -> Any:

@@ -294,6 +294,11 @@ class Case(Model):
         return self.quantized_type if io_quantization else self.data_type
 
     @property
+    def is_quantized_implicitly(self) -> bool:
+        """Whether the network is quantized by a dynamic range, without Q and DQ; it is then weakly typed."""
+        return self.quantize is not None and self.quantize.is_implicit
+
+    @property
     def spatial_rank(self) -> int:
         return len(self.kernel.shape) - 2
 

@@ -66,9 +66,14 @@ class Quantize(Model):
     wrong: Misquantize | None = None
 
     @property
+    def is_implicit(self) -> bool:
+        """Whether the network is quantized by a dynamic range, without Q and DQ."""
+        return self.dynamic_range is not None
+
+    @property
     def is_plain(self) -> bool:
         """Whether input and kernel both pass through a Q and a DQ of one scale."""
-        return self.only is None and self.dequantize == Dequantize() and self.dynamic_range is None
+        return self.only is None and self.dequantize == Dequantize() and not self.is_implicit
 
     @property
     def has_no_extras(self) -> bool:
@@ -82,7 +87,7 @@ class Quantize(Model):
 
     def rounds_up(self, operand: Operand) -> bool:
         """Whether ties of an operand are rounded towards plus infinity: of kernels that are quantized implicitly."""
-        return self.dynamic_range is not None and operand == "kernel"
+        return self.is_implicit and operand == "kernel"
 
     def passes(self, operand: Operand) -> bool:
         """Whether an operand passes through Q and DQ."""

@@ -237,7 +237,7 @@ class MutantTarget(NumpyTarget):
 
     def supports(self, case: Case) -> str | None:
         """Like the numpy target, except that a mutant acts as TensorRT for refitted engines and typed layers."""
-        plain = case.refit is None and (case.quantize is None or case.quantize.dynamic_range is None)
+        plain = case.refit is None and not case.is_quantized_implicitly
         return super().supports(case if plain else as_built(case))
 
     def build(self, case: Case) -> MutantEngine:  # type: ignore[override]

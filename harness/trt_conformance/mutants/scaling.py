@@ -34,7 +34,7 @@ def by_the_scale_of_dq(given: Quantize) -> Quantize:
 
 
 def implicit(case: Case) -> bool:
-    return case.quantize is not None and case.quantize.dynamic_range is not None
+    return case.is_quantized_implicitly
 
 
 def by_q_and_dq(given: Quantize) -> Quantize:

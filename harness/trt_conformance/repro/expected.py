@@ -133,7 +133,7 @@ def operand_lines(case: Case) -> list[str]:
     axes = len(case.kernel.shape)
     x = _operand(name, *(scale_code(scale) for scale in quantize.scales_of("input")))
     w = _operand("kernel", *(per_map_code(scale, axes) for scale in quantize.scales_of("kernel")))
-    if quantize.dynamic_range is not None:
+    if quantize.is_implicit:
         scale = per_map_code(quantize.kernel, axes)
         w = f"np.floor(kernel.astype(float) / {scale} + 0.5) * {scale}"
     x = x if quantize.passes("input") else f"{name}.astype(float)"

@@ -56,7 +56,7 @@ class Failure:
 
     def is_strongly_typed(self, case: Case) -> bool:
         """Whether the network was made strongly typed: as the case says, else wherever that exists."""
-        if case.quantize is not None and case.quantize.dynamic_range is not None:
+        if case.is_quantized_implicitly:
             return False
         has_strong_typing = self.is_rtx or self.version[:1] >= (9,)
         return has_strong_typing if case.typing is None else case.typing == "strong"

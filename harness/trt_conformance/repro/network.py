@@ -42,8 +42,8 @@ class NetworkCode:
     def __init__(self, case: Case, failure: Failure) -> None:
         self._case, self._failure = case, failure
         self._strong = failure.is_strongly_typed(case)
-        self._implicit = case.quantize is not None and case.quantize.dynamic_range is not None
-        self._scaling = None if case.quantize is None or self._implicit else ScalingCode(case, self._strong)
+        scaled = case.quantize is not None and not case.is_quantized_implicitly
+        self._scaling = ScalingCode(case, self._strong) if scaled else None
 
     def create(self) -> list[str]:
         """Create builder, network and the helpers that this network needs."""

@@ -237,7 +237,7 @@ class OnnxRuntimeTarget:
             return f"the CPU provider has no {case.precision} convolution"
         if "float8" in (case.input_type, case.output_type):
             return "its Python bindings do not support FP8 arrays"
-        if case.quantize is not None and case.quantize.dynamic_range is not None:
+        if case.is_quantized_implicitly:
             return "an ONNX model has no dynamic ranges"
         if case.quantize is not None and case.quantize.between == "bfloat16":
             return "the CPU provider has no bf16 convolution"

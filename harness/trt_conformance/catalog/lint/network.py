@@ -72,8 +72,7 @@ def _definition(case: Case) -> Iterator[Problem]:
         yield path, "network.activation_by_set_input: the other tensor is a float constant of the input's shape"
     if case.typing != "weak" and case.reject is None:
         for name in ("precision", "output_type"):
-            implicit = case.quantize is not None and case.quantize.dynamic_range is not None
-            if getattr(network, name) is not None and not implicit:
+            if getattr(network, name) is not None and not case.is_quantized_implicitly:
                 yield (
                     ("network", name),
                     f'network.{name}: needs typing = "weak", or reject, because other networks refuse it',

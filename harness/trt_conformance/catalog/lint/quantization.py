@@ -24,7 +24,7 @@ def lint_quantization(case: Case) -> Iterator[Problem]:
         return
     if case.precision not in QUANTIZED_PRECISIONS:
         yield ("quantize",), f"quantize is only for precision int8 and fp8, but the case also runs in {case.precision}"
-    elif case.weights != "set_input" and quantize.dynamic_range is None:
+    elif case.weights != "set_input" and not quantize.is_implicit:
         yield ("weights",), 'quantize needs weights = "set_input": Q/DQ applies only to a kernel that is a tensor'
     maps = case.kernel.shape[0]
     if len(quantize.kernel) not in (1, maps):

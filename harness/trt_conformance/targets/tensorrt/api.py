@@ -140,7 +140,7 @@ class Api:
 
     def is_strongly_typed(self, case: Case) -> bool:
         """Whether a case's network is made strongly typed: as it says, else wherever that exists (9 and later, RTX)."""
-        if _is_implicit(case):
+        if case.is_quantized_implicitly:
             return False
         return self._has_strong_typing if case.typing is None else case.typing == "strong"
 
@@ -150,7 +150,7 @@ class Api:
         needs = _needs_strong_typing(case)
         if (case.typing == "strong" or needs) and not self._has_strong_typing:
             return f"{version} has no strongly typed networks" + ("" if case.typing else f", which {needs} needs")
-        if (case.typing == "weak" or _is_implicit(case)) and not self._has_weak_typing:
+        if (case.typing == "weak" or case.is_quantized_implicitly) and not self._has_weak_typing:
             return f"{version} has no weakly typed networks"
         return None
 
@@ -179,11 +179,6 @@ class Api:
 def _has_flag(network: Any, flag: Any) -> bool:
     """Whether a network has a creation flag; one that cannot be asked has those that it was created with."""
     return hasattr(network, "get_flag") and bool(network.get_flag(flag))
-
-
-def _is_implicit(case: Case) -> bool:
-    """Whether a case is quantized by a dynamic range, which only a weakly typed network has."""
-    return case.quantize is not None and case.quantize.dynamic_range is not None
 
 
 def _needs_strong_typing(case: Case) -> str:

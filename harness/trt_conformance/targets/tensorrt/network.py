@@ -85,8 +85,8 @@ class _Draft:
         self.strong = api.is_strongly_typed(case)
         self.data = self._given(built_with(case))
         self.dtype = api.data_type(case.data_type)
-        implicit = case.quantize is not None and case.quantize.dynamic_range is not None
-        self.scaling = None if case.quantize is None or implicit else Scaling(api, case, network, self._constant)
+        scaled = case.quantize is not None and not case.is_quantized_implicitly
+        self.scaling = Scaling(api, case, network, self._constant) if scaled else None
         self.following = Following(api, case, network, self._weights, self.scaling)
         self.inputs: dict[str, Any] = {}
 
