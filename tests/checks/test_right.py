@@ -93,6 +93,7 @@ def test_kernels_with_bounds_of_their_own_pass_the_whole_suite(right):
 
 WINOGRAD = next(right for right in RIGHT if right.name == "Winograd F(2, 3)")
 HALF = next(right for right in RIGHT if right.name == "accumulator FP16")
+FFT = next(right for right in RIGHT if right.name == "FFT")
 
 
 class Unreported(Right):
@@ -142,6 +143,52 @@ def test_a_units_digit_may_be_that_of_any_result_within_the_bound():
     verdict = check_relation(Subject(direct, Engines(off), GOLDEN), relation, find)
     assert verdict.status == "fail"
     assert "units digit" in verdict.message
+
+
+QUANTIZED = {
+    "int8": {"quantize": {"input": 0.0625, "kernel": [0.03125, 0.0625, 0.125, 0.25]}},
+    "fp8": {"quantize": {"input": 0.0625, "kernel": [0.25]}},
+    "int8 between halves": {"quantize": {"input": 0.0625, "kernel": [0.03125], "between": "float16"}},
+    "int8, quantized output": {"quantize": {"input": 0.0625, "kernel": [0.03125], "output": 0.5}},
+}
+
+
+def without_a_channel(right: Right) -> Right:
+    """The same kernel, without the products of one channel for one map."""
+
+    def total(x, kernel, attributes, case):
+        fewer = kernel.copy()
+        fewer[2, 1] = 0
+        return right.mutant.multiply(x, fewer, attributes, case)
+
+    return Right("without", total, right.precisions, right.kernel, can=right.can)
+
+
+@pytest.mark.parametrize("right", [WINOGRAD, FFT], ids=lambda right: right.name)
+@pytest.mark.parametrize("given", QUANTIZED)
+def test_quantized_layers_allow_what_a_transform_does_and_no_more(right, given):
+    case = make_case(
+        precision=given[:4].strip(" ,"),
+        input={"shape": [2, 3, 9, 8], "fill": "uniform", "seed": 1},
+        kernel={"shape": [4, 3, 3, 3], "fill": "uniform", "seed": 2},
+        bias={"fill": "uniform", "seed": 3},
+        **QUANTIZED[given],
+    )
+    verdict = check_forward(Subject(case, Engines(right), computed_reference))
+    assert verdict.status == "pass", verdict.message
+    assert verdict.figures["bound_for"] in ("winograd", "fft")
+    assert check_forward(Subject(case, Engines(without_a_channel(right)), computed_reference)).status == "fail"
+
+
+def test_errors_of_a_transform_fail_where_no_quantized_kernel_declares_one():
+    case = make_case(
+        precision="int8",
+        input={"shape": [1, 16, 40, 40], "fill": "uniform", "seed": 1},
+        kernel={"shape": [4, 16, 3, 3], "fill": "uniform", "seed": 2},
+        quantize={"input": 0.0078125, "kernel": [0.0078125]},
+    )
+    assert check_forward(Subject(case, Engines(FFT), computed_reference)).status == "pass"
+    assert check_forward(Subject(case, Engines(Unreported(FFT)), computed_reference)).status == "fail"
 
 
 EXACT = {

@@ -224,10 +224,30 @@ def test_three_dimensions_grow_in_each():
     assert normwise_bound(deep, reference(deep)).max() > 50 * normwise_bound(flat, reference(flat)).max()
 
 
+@pytest.mark.parametrize("algorithm", ["winograd", "fft"])
+@pytest.mark.parametrize("operand", ["input", "kernel"])
+def test_a_value_that_is_quantized_near_a_tie_may_be_its_neighbor(algorithm, operand):
+    """2.5 steps of 0.1, the only value, is 2 steps or 3. The sums of either are within the bound, of 3.5 are not."""
+    scales = {"input": 0.1, "kernel": [0.1]}
+    near = float(np.float32(2.5) * np.float32(0.1))
+    fills = {name: {"values": [near if name == operand else 0.5] * 25} for name in scales}
+    layer = case(
+        precision="int8",
+        input={"shape": [1, 1, 5, 5], **fills["input"]},
+        kernel={"shape": [1, 1, 3, 3], "values": fills["kernel"]["values"][:9]},
+        bias="none",
+        quantize=scales,
+    )
+    result = reference(layer)
+    limits = normwise_bound(layer, result, algorithm)
+    per_step = 9 * 0.1 * 0.5
+    (steps,) = {round(float(v) / per_step) for v in result.output.ravel()}
+    assert steps in (2, 3)
+    outputs = [np.full_like(result.output, n * per_step).astype(np.float32) for n in (2, 3, 4)]
+    assert [compare(y, result.output, limits).passed for y in outputs] == [True, True, steps == 3]
+
+
 def test_refuses_what_no_such_kernel_does():
-    int8 = make_case(precision="int8")
-    with pytest.raises(ValueError, match="no quantized kernel"):
-        normwise_bound(int8, reference(int8))
     wide = make_case(input={"shape": [1, 1, 9, 9], "fill": "ones"}, kernel={"shape": [1, 1, 9, 9], "fill": "ones"})
     with pytest.raises(ValueError, match="no Winograd transform has a window of 9"):
         normwise_bound(wide, reference(wide))
@@ -249,10 +269,13 @@ def test_refuses_what_no_such_kernel_does():
         ("int8", "sm80_xmma_fprop_implicit_gemm_i8f32_i8i32_f32_nhwckrsc_nhwc", "int8", "int32"),
         ("int8", "sm80_xmma_fprop_implicit_gemm_f32f32_f32f32_f32", "fp32", "fp32"),
         ("int8", "", "", "fp32"),
+        ("int8", "fft2d_r2c_32x32", "int8", "fft"),
+        ("int8", "sm75_winograd_i8i8_i8i32", "int8", "winograd"),
+        ("fp8", "sm90_fft_e4m3", "fp8", "fft"),
     ],
 )
 def test_the_kernel_decides_the_bound(precision, kernel, ran, expected):
-    scale = {"quantize": {"input": 0.01, "kernel": [0.01]}} if precision == "int8" else {}
+    scale = {"quantize": {"input": 0.01, "kernel": [0.01]}} if precision in ("int8", "fp8") else {}
     layer = case(precision=precision, channels=2, outputs=4, **scale)
     result = reference(layer)
     if expected in ("winograd", "fft"):

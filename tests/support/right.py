@@ -32,6 +32,7 @@ Sums = Callable[[Array, Array], Array]
 NARROW = ("tf32", "fp16", "bf16")
 HALF = ("fp16", "bf16")
 FLOATS = ("fp32", *NARROW)
+QUANTIZED = ("int8", "fp8")
 
 
 def windows(x: Array, kernel: Array, attributes: Attributes) -> Iterator[tuple[Array, Array]]:
@@ -197,12 +198,7 @@ def fits_float16(case: Case) -> bool:
 def transformable(case: Case, window: int = 3) -> bool:
     a = case.attributes
     plain = all(s == 1 for s in a.stride) and all(d == 1 for d in a.dilation)
-    return (
-        case.kernel.shape[1] > 0
-        and plain
-        and case.precision in FLOATS
-        and all(f == window for f in case.kernel.shape[2:])
-    )
+    return case.kernel.shape[1] > 0 and plain and all(f == window for f in case.kernel.shape[2:])
 
 
 def winograd(tile: int) -> Multiply:
@@ -255,7 +251,7 @@ def winograd(tile: int) -> Multiply:
 
 def fft(x: Array, kernel: Array, attributes: Attributes, case: Case) -> Array:
     """By FFT over the whole padded image, the spectra in complex64."""
-    if any(d != 1 for d in attributes.dilation) or case.precision not in FLOATS:
+    if any(d != 1 for d in attributes.dilation):
         return multiply(x, kernel, attributes, case)
     rank, batch = kernel.ndim - 2, x.shape[: 1 - kernel.ndim]
     images = x.reshape(-1, *x.shape[-rank - 1 :]).astype(np.float32)
@@ -396,14 +392,14 @@ RIGHT: tuple[Right, ...] = (
         can=fits_float16,
     ),
     Right("sums rounded before the bias", multiply, HALF, "sm90_xmma_fprop_image_first_layer_f16f16_f32", True),
-    Right("Winograd F(2, 3)", winograd(2), FLOATS, WINOGRAD, can=transformable),
-    Right("Winograd F(4, 3)", winograd(4), ("fp32",), WINOGRAD, can=transformable),
-    Right("Winograd F(6, 3)", winograd(6), ("fp32",), WINOGRAD, can=transformable),
-    Right("FFT", fft, FLOATS, "fft2d_r2c_32x32", can=undilated),
+    Right("Winograd F(2, 3)", winograd(2), (*FLOATS, *QUANTIZED), WINOGRAD, can=transformable),
+    Right("Winograd F(4, 3)", winograd(4), ("fp32", *QUANTIZED), WINOGRAD, can=transformable),
+    Right("Winograd F(6, 3)", winograd(6), ("fp32", *QUANTIZED), WINOGRAD, can=transformable),
+    Right("FFT", fft, (*FLOATS, *QUANTIZED), "fft2d_r2c_32x32", can=undilated),
     Right(
         "quantized operands dequantized first",
         dequantized_first,
-        ("int8", "fp8"),
+        QUANTIZED,
         can=lambda case: case.runs_in is None,  # it computes in float32
     ),
 )

@@ -34,14 +34,14 @@ def basis(case: Case, kernel: str = "", ran: str = "", rounds_sums: bool = False
         rounds_sums: whether it rounds a sum before it adds the bias.
     """
     name = kernel.lower()
-    if case.precision == "int8":
-        return "int32" if ran == "int8" else "fp32"
-    if case.precision == "fp8":
-        return "fp22" if ran == "fp8" else "fp32"
     if "winograd" in name or "wngd" in name:
         return "winograd"
     if "fft" in name:
         return "fft"
+    if case.precision == "int8":
+        return "int32" if ran == "int8" else "fp32"
+    if case.precision == "fp8":
+        return "fp22" if ran == "fp8" else "fp32"
     if narrowest(case) == "fp16" and _HALF_ACCUMULATORS.search(name):
         return "fp16"
     rounds_sums = rounds_sums or _ROUNDS_SUMS in name

@@ -26,13 +26,16 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import representable
 from trt_conformance.core.types import Precision
 from trt_conformance.numerics.bounds.elementwise import (
+    EPILOGUE_STEPS,
     FLOAT32_ROUNDOFF,
     arithmetic_of,
     gamma,
     narrowest,
+    output_bound,
     runs_of,
 )
 from trt_conformance.numerics.bounds.operands import Operands, grain
+from trt_conformance.numerics.reference.quantization import grid_of, scales
 from trt_conformance.numerics.reference.result import Result
 
 Matrix = tuple[tuple[Fraction, ...], ...]
@@ -48,6 +51,9 @@ LARGEST_TILE: dict[Precision, int] = {"fp32": 6, "tf32": 2, "fp16": 2, "bf16": 2
 
 TRANSFORM_ROUNDOFF: dict[Precision, float] = {"fp32": 2.0**-24, "tf32": 2.0**-24, "fp16": 2.0**-11, "bf16": 2.0**-8}
 """Error of one step of a Winograd transform, in the type of its results. An FFT is computed in float32."""
+
+TRANSFORMED: dict[str | None, Precision] = {None: "fp32", "float16": "fp16", "bfloat16": "bf16"}
+"""The precision of transformed values in a quantized layer, by the type of the tensors between its Q and DQ layers."""
 
 
 class Transforms(NamedTuple):
@@ -122,6 +128,11 @@ def _steps(matrix: Matrix) -> int:
     return max(sum(entry != 0 for entry in row) for row in matrix) + inexact
 
 
+def transformed_in(case: Case) -> Precision:
+    """Return the precision of transformed operands: int8 and FP8 operands have sums that their type does not hold."""
+    return narrowest(case) if case.quantize is None else TRANSFORMED[case.quantize.between]
+
+
 def normwise_bound(
     case: Case,
     result: Result,
@@ -144,23 +155,23 @@ def normwise_bound(
         Non-negative float64 of the output's shape.
 
     Raises:
-        ValueError: the case is quantized, or its window is too large for a Winograd transform.
+        ValueError: the window is too large for a Winograd transform.
     """
-    if case.quantize is not None:
-        raise ValueError("no quantized kernel transforms its operands")
     arithmetic = arithmetic_of(case)
+    steps = case.kernel.shape[1] + 1 + (EPILOGUE_STEPS if case.quantize is not None else 0)
+    adding = (1 + arithmetic.read) ** 2 * (1 + gamma(steps, arithmetic.step))
     limits = []
     for operands in runs_of(case, result) if runs is None else runs:
+        read = _read(operands, near_tie=bool(result.slack.any()))
         if algorithm == "winograd":
-            size, error = _winograd(operands, case, tile or LARGEST_TILE[narrowest(case)])
+            size, error = _winograd(read, case, tile or LARGEST_TILE[transformed_in(case)])
         else:
-            size, error = _fft(operands, case)
-        adding = (1 + arithmetic.read) ** 2 * (1 + gamma(operands.kernel.shape[1] + 1, arithmetic.step))
+            size, error = _fft(read, case, operands.data.input.shape)
         b = operands.bias
         largest = size[images].reshape(*result.real.shape[: -case.spatial_rank - 1], *b.shape) + np.abs(b)
         limits.append(((1 + error) * adding - 1) * largest)
-    spread = np.max(limits, axis=0) + result.terms * arithmetic.step_tiny
-    return np.asarray(spread + arithmetic.write * (np.abs(result.real) + spread) + arithmetic.write_tiny)
+    spread = np.max(limits, axis=0) + result.slack + result.terms * arithmetic.step_tiny
+    return output_bound(case, result, spread, arithmetic)
 
 
 def nearly_exact_bound(
@@ -183,7 +194,7 @@ def nearly_exact_bound(
     """
     runs = runs_of(case, result) if runs is None else runs
     limits = normwise_bound(case, result, algorithm, runs=runs, images=images)
-    if algorithm == "fft":
+    if algorithm == "fft" or (case.quantize is not None and case.quantize.output is not None):
         return limits
     quarter = math.inf
     for operands in runs:
@@ -199,14 +210,14 @@ def nearly_exact_bound(
 
 def _transforms_exactly(operands: Operands, case: Case) -> bool:
     """Return whether Winograd tiles of the largest size round nothing: every value fits the type of the transforms."""
-    largest = LARGEST_TILE[narrowest(case)]
+    largest = LARGEST_TILE[transformed_in(case)]
     windows = [f for f in case.kernel.shape[2:] if f > 1]
     if any(f + largest - 2 > DYADIC_POINTS for f in windows):
         return False
     w, largest_x = operands.kernel, operands.largest.max(initial=0.0)
     of_x, of_w = operands.grain, grain(w)
     arithmetic = arithmetic_of(case)
-    bits = 1 / TRANSFORM_ROUNDOFF[narrowest(case)]
+    bits = 1 / TRANSFORM_ROUNDOFF[transformed_in(case)]
     read = min(bits, 2.0**arithmetic.read_bits) if arithmetic.read else bits
     high_x, high_w, unit, high = largest_x, np.abs(w).max(initial=0.0), of_w, 1.0
     for f in windows:
@@ -219,7 +230,36 @@ def _transforms_exactly(operands: Operands, case: Case) -> bool:
     return bool(high_x <= read * of_x and high_w <= read * unit and sums <= bits * unit * of_x)
 
 
-def _winograd(operands: Operands, case: Case, tile: int) -> tuple[Float64, float]:
+class _Read(NamedTuple):
+    """The operands as a kernel may read them: each input channel's largest value and its norm ``(N, C)``, the kernel.
+
+    The kernel has magnitudes, ``(K, C/groups, *window)``.
+    """
+
+    largest: Float64
+    norm: Float64
+    kernel: Float64
+
+
+def _read(operands: Operands, near_tie: bool) -> _Read:
+    """Return the operands; where some are quantized near a tie, every value may be one step of its type larger."""
+    case, w = operands.case, np.abs(operands.kernel)
+    largest, norm = operands.largest, operands.norm
+    if not near_tie or case.quantize is None:
+        return _Read(largest, norm, w)
+    grid = grid_of(case.precision)
+    if case.quantize.passes("input"):
+        scale = scales(case.quantize.scales_of("input")[1], largest.ndim)
+        step = grid.spacing(largest / scale) * scale
+        elements = math.prod(operands.data.input.shape[-case.spatial_rank :])
+        largest, norm = largest + step, norm + math.sqrt(elements) * step
+    if case.quantize.passes("kernel"):
+        scale = scales(case.quantize.scales_of("kernel")[1], w.ndim)
+        w = w + grid.spacing(w / scale) * scale
+    return _Read(largest, norm, w)
+
+
+def _winograd(operands: _Read, case: Case, tile: int) -> tuple[Float64, float]:
     """Return the largest transformed sum of each map, and the relative error of its transforms and products."""
     largest = [Growth(1.0, 0)]
     for window in case.kernel.shape[2:]:
@@ -229,18 +269,20 @@ def _winograd(operands: Operands, case: Case, tile: int) -> tuple[Float64, float
         options = [winograd_growth(m, window) for m in tiles]
         largest.append(Growth(max(g.factor for g in options), max(g.steps for g in options)))
     w = operands.kernel
-    size = _channel_sums(operands.largest, np.abs(w).max(axis=tuple(range(2, w.ndim)), initial=0.0), case)
-    error = gamma(1 + sum(g.steps for g in largest), TRANSFORM_ROUNDOFF[narrowest(case)])
+    size = _channel_sums(operands.largest, w.max(axis=tuple(range(2, w.ndim)), initial=0.0), case)
+    error = gamma(1 + sum(g.steps for g in largest), TRANSFORM_ROUNDOFF[transformed_in(case)])
     return size * math.prod(g.factor for g in largest), error
 
 
-def _fft(operands: Operands, case: Case) -> tuple[Float64, float]:
+def _fft(operands: _Read, case: Case, shape: Sequence[int]) -> tuple[Float64, float]:
     """Return the norm of the transformed sum of each map, and the relative error of three transforms and a product.
+
+    ``shape`` is that of the input.
 
     In the 2-norm a transform of N points scales by sqrt(N); so |x w| <= sqrt(N) |x| |w| after the inverse transform.
     """
     a, w = case.attributes, operands.kernel
-    sizes = operands.data.input.shape[-case.spatial_rank :]
+    sizes = shape[-case.spatial_rank :]
     spans = [
         size + 2 * max(pre, post) + d * f
         for size, pre, post, d, f in zip(sizes, a.pre, a.post, a.dilation, w.shape[2:], strict=True)
