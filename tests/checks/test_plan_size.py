@@ -77,7 +77,7 @@ def test_a_plan_with_too_much_beside_its_weights_fails():
     assert judged(odd(), plan_bytes=1000 + CODE_BYTES, stored_weights_bytes=1000).status == "pass"
     found = judged(odd(), plan_bytes=1001 + CODE_BYTES, stored_weights_bytes=1000)
     assert found.status == "fail"
-    assert "1,048,577 bytes beside weights; at most 1,048,576 are expected" in found.message
+    assert "1,048,577 bytes in addition to weights; at most 1,048,576 are expected" in found.message
 
 
 def test_where_the_engine_does_not_tell_its_weights_the_whole_plan_is_judged():

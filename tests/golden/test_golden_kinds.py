@@ -150,9 +150,9 @@ def test_a_multiple_is_taken_of_which_no_value_is_near_the_middle() -> None:
 
 def test_values_near_every_middle_and_infinite_ones_have_no_hash() -> None:
     exponent = int(digest(HASHED, 0, result_of(0.3)).hash.partition("@")[2])
-    with pytest.raises(GoldenError, match=r'near the middle .* state golden = "computed"'):
+    with pytest.raises(GoldenError, match=r'near the middle .* set golden = "computed"'):
         digest(HASHED, 0, result_of(*(2.0 ** (exponent + step - 1) for step in range(40))))
-    with pytest.raises(GoldenError, match=r'is not finite, .* state golden = "tensors"'):
+    with pytest.raises(GoldenError, match=r'is not finite, .* set golden = "tensors"'):
         digest(HASHED, 0, result_of(0.3, np.inf))
 
 

@@ -80,7 +80,7 @@ def test_equal_shape_faults_are_one_entry(run, parallel):
     assert count > 10
     assert output.count("FAILED in compare") == 1, output
     assert output.count("output.shape is") == 2, "once with its message, once in the short summary"
-    assert re.search(rf"{count} checks of {count} cases failed for this reason, also: ", output)
+    assert re.search(rf"{count} checks of {count} cases failed for this reason; the other cases: ", output)
     (short,) = re.findall(r"^FAILED .*", output, re.MULTILINE)
     assert re.fullmatch(
         rf"FAILED output\.shape is \(.*\), but should be \(.*\) \({count} checks, the first: "

@@ -1,4 +1,4 @@
-"""What users name cases by: an id with or without its precision, a file, a folder, or a pattern with * and ?."""
+"""How users select cases: by an id with or without its precision, a file, a folder, or a pattern with * and ?."""
 
 from __future__ import annotations
 

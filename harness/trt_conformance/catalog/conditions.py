@@ -2,8 +2,8 @@
 
     where = { precision = "int8", quantized_output = true, channels_per_group = "< 4" }
 
-All keys of a condition must hold. A key holds if one of its values does, and a property of several values, such as the
-stride along each axis, has the value that one of them has.
+All keys of a condition must hold. A key with a list of values holds if one of them matches. A property with one value
+for each axis, such as the stride, matches if it does on one axis.
 """
 
 from __future__ import annotations

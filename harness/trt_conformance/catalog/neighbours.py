@@ -1,4 +1,4 @@
-"""Checks that each refused case has an accepted neighbor that differs in one thing: only that can be refused."""
+"""Checks that each refused case has an accepted neighbor that differs in one thing, which must be what is refused."""
 
 from __future__ import annotations
 

@@ -97,12 +97,12 @@ def check_store(catalog: Catalog) -> Verdict:
 def check_committed() -> Verdict:
     """No golden of the suite differs from the last commit: changes to goldens are reviewed before they count.
 
-    Checked in CI alone, where everything is committed. Elsewhere, a golden that was just written would fail each run
-    until its commit.
+    This is checked in CI only, where everything is committed. Elsewhere, a golden that was just written would make
+    every run fail until it is committed.
     """
     name = "golden/committed"
     if os.environ.get("CI", "").lower() in ("", "0", "false"):
-        message = "checked where the environment variable CI is set, and by `trt-conformance cases lint --committed`"
+        message = "needs the environment variable CI; `trt-conformance cases lint --committed` checks the same"
         return Verdict(name, REFERENCE, "lint", "not run", message=message)
     changed = git.uncommitted(GOLDEN)
     if changed is None:

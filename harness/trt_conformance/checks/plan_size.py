@@ -44,7 +44,7 @@ def check_plan_size(subject: Subject) -> Finding:
         if stored > limit:
             lines.append(f"the plan holds {stored:,} bytes of weights; at most {limit:,} are expected")
         if code is not None and plan - stored > code:
-            lines.append(f"the plan has {plan - stored:,} bytes beside weights; at most {code:,} are expected")
+            lines.append(f"the plan has {plan - stored:,} bytes in addition to weights; at most {code:,} are expected")
     if not lines:
         return Finding("pass", figures=figures)
     lines.append(f"the case has {figures[WEIGHTS]:,} bytes of weights")

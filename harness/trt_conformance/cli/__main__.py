@@ -1,4 +1,4 @@
-"""main  ."""
+"""``python -m trt_conformance.cli``: the command without its entry point."""
 
 from __future__ import annotations
 

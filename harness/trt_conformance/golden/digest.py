@@ -73,7 +73,7 @@ def _exponent(case: Case, result: Result, like: str) -> int:
     if not np.isfinite(result.real).all() or not np.isfinite(spread).all():
         raise GoldenError(
             f"{case.id} ({case.location}): an expected value is not finite, so the output cannot be hashed: "
-            'state golden = "tensors"'
+            'set golden = "tensors"'
         )
     finest = int(np.frexp(spread.max())[1]) + _FINEST
     stated = re.search(r"@(-?\d+)", like)
@@ -87,7 +87,7 @@ def _exponent(case: Case, result: Result, like: str) -> int:
             return exponent
     raise GoldenError(
         f"{case.id} ({case.location}): some of its values are near the middle between two multiples of each power of "
-        'two, so that their hash would depend on the machine: state golden = "computed"'
+        'two, so that their hash would depend on the machine: set golden = "computed"'
     )
 
 

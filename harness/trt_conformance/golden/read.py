@@ -108,7 +108,7 @@ def _explaining(case: Case, source: Source, root: Path) -> Iterator[None]:
     """Name the case, its golden file, and what to do, in every GoldenError of the block."""
     if source not in sources_of(case):
         raise GoldenError(
-            f"{case.id}: the case is refused or not a valid convolution, or its golden is not kept as tensors",
+            f"{case.id}: the case is refused or not a valid convolution, or its golden is not stored as tensors",
             "missing",
         )
     try:

@@ -2,7 +2,7 @@
 
 The limit is twice the weights, in the layouts and transforms that TensorRT documents or names: channels and maps in
 vectors of up to 32 (`TensorFormat` CHW32), and tiles of Winograd's kernels. Each constant of the network may be
-aligned. Beside its weights a plan has code and metadata, which do not grow with the tensors.
+aligned. In addition to its weights, a plan has code and metadata, which do not grow with the tensors.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CONSTANT_BYTES = 512
 CONSTANTS_OF_EPILOGUE = 3
 """The most constants that an operation after the layer has: scale, shift and power."""
 CODE_BYTES = 2**20
-"""What a plan may have beside weights. Of 1,037 engines of TensorRT-RTX 1.7.1, none has more than 318,436 bytes."""
+"""What a plan may have in addition to weights. None of 1,037 plans of TensorRT-RTX 1.7.1 has more than 318,436 bytes."""
 PADDED_TO: dict[Precision, int] = {"fp16": 2, "bf16": 2, "int8": 4}
 """TensorRT-RTX 1.7.1 pads the input channels of a convolution to a multiple of this; none in other precisions."""
 PADDED_TO_ON_TURING: dict[Precision, int] = {"fp16": 8, "int8": 4}

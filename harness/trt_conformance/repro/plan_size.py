@@ -35,7 +35,7 @@ def size_lines(failure: Failure) -> list[str]:
     elif stored > limit:
         what, held = "weights in the plan", "logger.weights"
     else:
-        what, held, limit = "a plan beside its weights", "plan.nbytes - logger.weights", CODE_BYTES
+        what, held, limit = "a plan, not counting its weights", "plan.nbytes - logger.weights", CODE_BYTES
     return [
         "if plan is None:",
         '    print("no engine was built")',

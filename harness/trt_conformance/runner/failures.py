@@ -26,7 +26,7 @@ class _Group:
         """How many checks and cases have this cause, and which."""
         cases = dict.fromkeys(self.cases)
         said = f"{counted(len(self.cases), 'check')} of {counted(len(cases), 'case')} failed for this reason"
-        return f"{said}, also: {others(list(cases)[1:])}" if len(cases) > 1 else said
+        return f"{said}; the other cases: {others(list(cases)[1:])}" if len(cases) > 1 else said
 
 
 class Failures:

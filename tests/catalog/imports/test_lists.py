@@ -160,7 +160,7 @@ NOT_EXPRESSIBLE = {
     "--attr-post-ops=relu:-2": "a case has no such operation",
     "--attr-post-ops=swish:2": "a case has no such operation",
     "--attr-post-ops=hardswish": "a case has no such operation",
-    "--dt=f16 --attr-post-ops=relu:0.1": "f16 does not have its constants",
+    "--dt=f16 --attr-post-ops=relu:0.1": "f16 cannot represent its constants",
     "--attr-post-ops=mish": "a case has no such operation",
     "--attr-post-ops=dw:k3s1p1": "a case has no such operation",
     "--attr-post-ops=prelu:per_oc": "a case has no such operation",

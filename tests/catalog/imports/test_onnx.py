@@ -92,7 +92,7 @@ def test_an_epilogue_ends_before_constants_that_a_precision_does_not_have(tmp_pa
     assert 'op = "leaky_relu"' in case_file(listed, "m", Choices()).text
     text = case_file(listed, "m", Choices(precisions=("fp32", "fp16"))).text
     assert 'epilogue = [{ op = "relu" }]' in text
-    assert "(ends before leaky_relu, whose constants float16 does not have)" in text
+    assert "(ends before leaky_relu: float16 cannot represent its constants)" in text
 
 
 def test_the_input_is_added_or_concatenated(tmp_path):

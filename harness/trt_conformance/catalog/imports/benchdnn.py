@@ -1,8 +1,9 @@
 """Reads lists of convolutions in the syntax of oneDNN's benchdnn: ``mb1ic64ih56oc64oh56kh3ph1n"conv1"``.
 
-The rules are those of ``str2desc`` in oneDNN's ``tests/benchdnn/conv/conv_aux.cpp``: mb is 2 by default, and dilations
-count from 0; h alone is a square and d alone a cube; a missing padding is half of what the output needs, rounded down,
-and 0 without an output size. The far side has the same padding if that gives the stated output, and else what it needs.
+The rules are those of ``str2desc`` in oneDNN's ``tests/benchdnn/conv/conv_aux.cpp``. mb is 2 by default, and dilations
+count from 0. If only h is given, the image is a square; if only d is given, it is a cube. A missing padding is half of
+what the output needs, rounded down, or 0 if there is no output size. The post-padding equals the pre-padding if that
+gives the stated output; otherwise it is whatever the output needs.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def changed(layer: ImportedLayer, options: Options) -> ImportedLayer:
     if steps and layer.quantize is not None and layer.quantize.output is not None:
         raise NotExpressible(f"its output is {output} after post-ops: a case quantizes only the output of the layer")
     if (step := unrepresentable(steps, layer.precision)) is not None:
-        raise NotExpressible(f"post-op {step.op}: {output} does not have its constants")
+        raise NotExpressible(f"post-op {step.op}: {output} cannot represent its constants")
     return replace(layer, epilogue=tuple(steps))
 
 

@@ -199,7 +199,7 @@ def _with_representable(layer: ImportedLayer, precisions: Sequence[Precision]) -
     """The layer with the epilogue up to the first constant that a precision does not have; its text says so."""
     for precision in precisions:
         if (step := unrepresentable(layer.epilogue, precision)) is not None:
-            text = f"{layer.text} (ends before {step.op}, whose constants {DATA_TYPE[precision]} does not have)"
+            text = f"{layer.text} (ends before {step.op}: {DATA_TYPE[precision]} cannot represent its constants)"
             layer = replace(layer, epilogue=layer.epilogue[: layer.epilogue.index(step)], text=text)
     return layer
 

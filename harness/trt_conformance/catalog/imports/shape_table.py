@@ -41,7 +41,7 @@ def _read(given: Any, where: str) -> ImportedLayer | LeftOut:
     kind = given.get("type", "conv")
     for key in _TEXTS:
         if not isinstance(given.get(key, ""), str):
-            raise ValueError(f"{key}: expected a text, got {shown(given[key])}")
+            raise ValueError(f"{key}: expected a string, got {shown(given[key])}")
     if kind not in PRECISIONS:
         raise ValueError(choice("type:", kind, PRECISIONS))
     text = " ".join(f"{key}={shown(value)}" for key, value in given.items())

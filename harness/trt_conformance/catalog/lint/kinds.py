@@ -59,7 +59,7 @@ def lint_golden(case: Case) -> Iterator[Problem]:
         yield (
             ("golden",),
             f"golden: {sum(elements(case)):,} elements of inputs and outputs are too many for {shown(case.golden)}, "
-            f'which is computed as a whole: at most {MOST_HASHED:,}; state golden = "computed" or reduce them',
+            f'which is computed as a whole: at most {MOST_HASHED:,}; set golden = "computed", or reduce them',
         )
 
 
