@@ -27,7 +27,7 @@ CONSTANT_BYTES = 512
 CONSTANTS_OF_EPILOGUE = 3
 """The most constants that an operation after the layer has: scale, shift and power."""
 CODE_BYTES = 2**20
-"""What a plan may have in addition to weights. None of 1,037 plans of TensorRT-RTX 1.7.1 has more than 318,436 bytes."""
+"""What a plan may have besides weights. None of 1,037 plans of TensorRT-RTX 1.7.1 has more than 318,436 bytes."""
 PADDED_TO: dict[Precision, int] = {"fp16": 2, "bf16": 2, "int8": 4}
 """TensorRT-RTX 1.7.1 pads the input channels of a convolution to a multiple of this; none in other precisions."""
 PADDED_TO_ON_TURING: dict[Precision, int] = {"fp16": 8, "int8": 4}

@@ -1,8 +1,8 @@
 """Finds cases that cannot fail because the expected output is constant or almost all zeros, or hides what is wrong.
 
 The output of an exact case must have at least three different values. Fewer than half of them may be zero; after relu,
-fewer than three quarters. To find what a case would hide, wrong convolutions are tried (`perturbed`). This is not done for
-documented cases, whose data is the document's, and for special values.
+fewer than three quarters. To find what a case would hide, wrong convolutions are tried (`perturbed`). This is not done
+for documented cases, whose data is the document's, and for special values.
 """
 
 from __future__ import annotations
