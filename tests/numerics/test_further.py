@@ -8,13 +8,13 @@ import pytest
 
 from tests.support.helpers import brute_force, make_case
 from tests.support.suite import suite_catalog
-from trt_conformance.checks.engine_facts import further_basis
+from trt_conformance.checks.engine_facts import further_bases
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.fills import content
 from trt_conformance.core.tensors import case_data, weights_bytes
 from trt_conformance.numerics.bounds.basis import bound_on
-from trt_conformance.numerics.bounds.epilogue import network_result
+from trt_conformance.numerics.bounds.epilogue import network_result, spread
 from trt_conformance.numerics.bounds.transforms import winograd_growth
 from trt_conformance.numerics.compare import compare
 from trt_conformance.numerics.reference.epilogue import apply, network_shape
@@ -150,27 +150,90 @@ def facts(*kernels, others=()):
 DIRECT = "sm80_xmma_fprop_implicit_gemm_f16f32_f16f32_f16"
 HALF = "sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16"
 WINOGRAD = "sm80_xmma_fprop_wngd_f32f32_f32_f32"
+IMAGE_FIRST = "sm80_xmma_fprop_image_first_layer_f16f32_f32_f16_nhwckrsc_nhwc"
 
 
 @pytest.mark.parametrize(
-    ("found", "wide"),
+    ("found", "bases"),
     [
-        (facts(DIRECT, DIRECT), "fp32"),
-        (facts(DIRECT, HALF), "fp16"),
-        (facts(WINOGRAD, DIRECT, others=["Reformat"]), "winograd"),
+        (facts(DIRECT, DIRECT), ["fp32"]),
+        (facts(DIRECT, HALF), ["fp16"]),
+        (facts(HALF, DIRECT), ["fp32"]),
+        (facts(DIRECT, IMAGE_FIRST), ["fp32_rounded"]),
+        (facts(WINOGRAD, DIRECT, others=["Reformat"]), ["fp32"]),
+        (facts(HALF, DIRECT, DIRECT), ["fp16"]),
+        (facts(DIRECT, DIRECT, WINOGRAD, HALF), ["winograd"]),
         (facts(DIRECT), None),
         (facts(DIRECT, DIRECT, others=["ForeignNode"]), None),
-        (None, "fp32"),
+        (None, ["fp32"]),
     ],
 )
-def test_the_widest_kernel_of_an_engine_counts_where_all_are_known(found, wide):
-    assert further_basis(case("window", "fp16"), found) == wide
-    assert further_basis(int8("window", [0.01]), found) is None
+def test_each_layer_has_its_kernel_and_the_widest_where_there_are_more(found, bases):
+    assert further_bases(case("window", "fp16"), found) == (None if bases is None else tuple(bases))
+    assert further_bases(int8("window", [0.01]), found) is None
 
 
-def largest_bound(given, further):
+def test_several_further_layers_have_their_kernels_in_order():
+    given = suite_catalog().find("in_a_row/bottleneck-fp16")
+    assert further_bases(given, facts(HALF, DIRECT, IMAGE_FIRST)) == ("fp32", "fp32_rounded")
+    assert further_bases(given, facts(HALF, DIRECT, DIRECT, DIRECT)) == ("fp16", "fp16")
+
+
+def largest_bound(given, *further):
+    """The largest bound where the first layer accumulates in fp32, and further ones as given: all alike, if one is."""
+    bases = further * sum(step.layer is not None for step in given.epilogue) if len(further) == 1 else further
     result = reference(given)
-    return network_result(given, result, bound_on(given, result, "fp32"), given.run_shapes[0], further)[1].max()
+    bases = None if None in bases else bases
+    return network_result(given, result, bound_on(given, result, "fp32"), given.run_shapes[0], bases)[1].max()
+
+
+def test_the_bound_of_each_layer_is_that_of_its_kernel():
+    given = suite_catalog().find("in_a_row/bottleneck-fp16")
+    narrow, last, both = (largest_bound(given, *one) for one in (("fp32",), ("fp32", "fp16"), ("fp16",)))
+    assert narrow < last / 2 < both / 20
+    assert largest_bound(given, "fp16", "fp32") < both
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_a_further_sum_may_be_rounded_before_its_bias_where_its_kernel_does(precision):
+    """An image_first_layer kernel writes the sum as a half, adds the bias, and writes that: once more, and no more."""
+    given = case("window", precision)
+    y = np.random.default_rng(3).integers(0, 5, reference(given).output.shape).astype(np.float64)
+    none, x = np.zeros_like(y), case_data(given).input.astype(np.float64)
+    half = case_data(given).input.dtype
+    kernel, bias = (t.astype(half).astype(np.float64) for t in weights(given))
+    sums = brute_force(y, kernel, None, given.epilogue[1].layer.attributes).astype(np.float64)
+    bias = bias.reshape(1, -1, 1, 1)
+    rounded = (sums.astype(half).astype(np.float64) + bias).astype(half)
+    once, twice = (spread(given, none, y, x, [basis]) for basis in ("fp32", "fp32_rounded"))
+    assert not compare(rounded, sums + bias, once).passed
+    assert compare(rounded, sums + bias, twice).passed
+    assert not compare((rounded + np.sign(rounded - sums - bias) * twice).astype(half), sums + bias, twice).passed
+    assert (twice <= spread(given, none, y, x)).all()
+
+
+def test_sums_that_are_exact_are_rounded_before_the_bias_too():
+    given = case("pointwise", "fp16")
+    layer = given.epilogue[1].layer.model_copy(update={"bias": "ternary", "fill": "ones"})
+    given = given.model_copy(update={"epilogue": (given.epilogue[1].model_copy(update={"layer": layer}),)})
+    y = np.full((1, 4, 1, 1), 1023.0)  # the sum, 4092, needs 10 bits; 4 * 1023 + 1 needs 12
+    assert spread(given, np.zeros_like(y), y, y, ["fp32_rounded"]).max() == spread(given, 0 * y, y, y, ["fp32"]).max()
+    y[0, 0] = 1024.0  # 4093 is not a half
+    once, twice = (spread(given, np.zeros_like(y), y, y, [basis]).max() for basis in ("fp32", "fp32_rounded"))
+    assert 0 < once < twice
+
+
+@pytest.mark.parametrize("further", [None, "fft"])
+def test_a_window_too_wide_for_winograd_may_be_an_fft(further):
+    given = case("window")
+    layer = given.epilogue[1].layer.model_copy(update={"shape": (5, 4, 9, 9), "padding_nd": (4, 4)})
+    wide = given.model_copy(update={"epilogue": (given.epilogue[1].model_copy(update={"layer": layer}),)})
+    assert largest_bound(wide, further) > 2 * largest_bound(wide, "fp32")
+
+
+def test_floats_that_a_flag_lets_be_halves_may_be_summed_in_halves():
+    given = case("pointwise", builder={"flags": ["FP16"]}, typing="weak")
+    assert largest_bound(given, None) == largest_bound(given, "fp16") > 2 * largest_bound(given, "fp32")
 
 
 def test_kernels_that_are_known_have_narrower_bounds():
@@ -213,4 +276,4 @@ def test_other_weights_of_the_last_layer_are_found(precision):
     verdict = check_forward(Subject(given, Engines(OtherWeights()), lambda c, index: reference(c)))
     assert verdict.status == "fail"
     right = check_forward(Subject(given, Engines(NumpyTarget()), lambda c, index: reference(c)))
-    assert (right.status, right.figures["further_bound_for"], right.figures["fraction"]) == ("pass", "fp32", 0)
+    assert (right.status, right.figures["further_bound_for"], right.figures["fraction"]) == ("pass", ["fp32"] * 2, 0)

@@ -29,21 +29,23 @@ _CONVOLUTIONS = frozenset(("CaskConvolution", "CaskGemmConvolution", "CudnnConvo
 _OTHERS = frozenset(("Reformat", "NoOp", "PointWise", "PointWiseV2", "ElementWise", "Constant"))
 
 
-def further_basis(case: Case, facts: EngineFacts | None) -> Basis | None:
-    """The widest basis of the GPU kernels of an engine, for the further layers; None where one is not known.
+def further_bases(case: Case, facts: EngineFacts | None) -> tuple[Basis, ...] | None:
+    """The basis of each further layer by the GPU kernels of an engine; None where one of them is not known.
 
-    Quantized layers have None: their bound does not depend on it.
+    An engine lists its layers in the order in which it runs them, and each layer of a case reads what the one before it
+    gave. So where there are as many kernels as layers, they are those of the layers in order. Where there are more, the
+    widest basis of all applies to each layer. Quantized layers have None: their bound does not depend on it.
     """
     further = sum(step.layer is not None for step in case.epilogue)
     if not further or case.quantize is not None:
         return None
     if facts is None:  # a target that reports nothing is judged as its first layer is
-        return basis(case)
+        return (basis(case),) * further
     kernels = [layer.kernel for layer in facts.layers if layer.type in _CONVOLUTIONS]
     if len(kernels) <= further or any(layer.type not in _CONVOLUTIONS | _OTHERS for layer in facts.layers):
         return None
-    found = {basis(case, kernel, facts.precision, facts.rounds_sums) for kernel in kernels}
-    return next((wide for wide in WIDEST if wide in found), None)
+    found = [basis(case, kernel, facts.precision, facts.rounds_sums) for kernel in kernels]
+    return tuple(found[1:]) if len(found) == further + 1 else (min(found, key=WIDEST.index),) * further
 
 
 def basis_on(case: Case, engine: Engine) -> Basis:
@@ -67,7 +69,7 @@ def network_result_on_engine(
     """The network's output and its error bound, from the layer's result, for the GPU kernels that an engine runs."""
     facts = describe(case, engine)[0]
     limits = bound_on(case, result, basis_of(case, facts))
-    return network_result(case, result, limits, run_shape, further_basis(case, facts))
+    return network_result(case, result, limits, run_shape, further_bases(case, facts))
 
 
 def describe(case: Case, engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from trt_conformance.checks import message
-from trt_conformance.checks.engine_facts import basis_of, describe, further_basis
+from trt_conformance.checks.engine_facts import basis_of, describe, further_bases
 from trt_conformance.checks.explanation import Explanation
 from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.in_pieces import WORKERS, compare_in_pieces
@@ -38,14 +38,14 @@ def check_forward(subject: Subject) -> Finding:
     case = subject.case
     facts, described = describe(case, subject.runnable(case))
     basis = basis_of(case, facts)
-    further = further_basis(case, facts)
+    further = further_bases(case, facts)
     runs = _run_all(subject, basis, further)
     if runs.structure_faults:
         return _explain_structure(subject, facts, runs)
     assert runs.worst is not None
     figures = figures_of(runs.worst) | {"bound_for": basis} | described
     if further:
-        figures["further_bound_for"] = further
+        figures["further_bound_for"] = list(further)
     if runs.probed:
         figures["arithmetic"] = runs.probed
     if runs.worst.passed:
@@ -93,12 +93,12 @@ class _Run:
     limits: Float64 | None = None
 
 
-def _run_all(subject: Subject, basis: Basis, further: Basis | None) -> _Runs:
+def _run_all(subject: Subject, basis: Basis, further: Sequence[Basis] | None) -> _Runs:
     """Run the case on each of its run shapes and compare the outputs, until one is wrong."""
     case, runs, bits = subject.case, _Runs(), hashlib.sha256()
     for index, shape in enumerate(case.run_shapes):
         is_whole = fits_whole(case, shape, subject.memory_limit)
-        run = _run_whole(subject, index, basis, further) if is_whole else _run_cut(subject, index, basis)
+        run = _run_whole(subject, index, basis, further) if is_whole else _run_cut(subject, index, basis, further)
         runs.structure_faults = run.faults
         if runs.structure_faults:
             if OUTPUT in run.outputs and run.golden is not None:
@@ -120,7 +120,7 @@ def _run_all(subject: Subject, basis: Basis, further: Basis | None) -> _Runs:
     return runs
 
 
-def _run_whole(subject: Subject, index: int, basis: Basis, further: Basis | None) -> _Run:
+def _run_whole(subject: Subject, index: int, basis: Basis, further: Sequence[Basis] | None) -> _Run:
     """Run a case and compare its output with its golden."""
     case = subject.case
     golden = subject.golden(case, index)
@@ -131,7 +131,7 @@ def _run_whole(subject: Subject, index: int, basis: Basis, further: Basis | None
     return _Run(outputs, faults, found, golden, expected, limits)
 
 
-def _run_cut(subject: Subject, index: int, basis: Basis) -> _Run:
+def _run_cut(subject: Subject, index: int, basis: Basis, further: Sequence[Basis] | None) -> _Run:
     """Run a case whose reference would exceed the memory limit, and compare its output in pieces.
 
     Raises:
@@ -145,7 +145,7 @@ def _run_cut(subject: Subject, index: int, basis: Basis) -> _Run:
     outputs = subject.feed(case, {INPUT: data.input})
     expected = network_shape(case, layer_output(case, shape), shape)
     faults = structure_faults(outputs, OUTPUT, expected, NUMPY_TYPE[case.data_type])
-    found = None if faults else compare_in_pieces(case, data, outputs[OUTPUT], basis, cut, workers)
+    found = None if faults else compare_in_pieces(case, data, outputs[OUTPUT], basis, cut, workers, further)
     return _Run(outputs, faults, found)
 
 

@@ -20,7 +20,13 @@ WORKERS = os.cpu_count() or 1
 
 
 def compare_in_pieces(
-    case: Case, data: CaseData, actual: Array, rests_on: Basis, cut: Sequence[Piece], workers: int
+    case: Case,
+    data: CaseData,
+    actual: Array,
+    rests_on: Basis,
+    cut: Sequence[Piece],
+    workers: int,
+    further: Sequence[Basis] | None = None,
 ) -> Comparison:
     """Compare an output with the reference and its bound, as `compare` does with the whole of them.
 
@@ -31,6 +37,7 @@ def compare_in_pieces(
         rests_on: the basis of the bound.
         cut: pieces that make up the output.
         workers: how many pieces to compute at a time, each on one thread.
+        further: the basis of each further layer, as in `network_result`.
     """
     operands = Operands(case, data)
     tally = Tally(actual.shape, actual.dtype)
@@ -39,7 +46,7 @@ def compare_in_pieces(
         result = reference_of_piece(case, data, piece)
         expected, limits = result.output, bound_on(case, result, rests_on, [operands], piece.images)
         if case.epilogue:
-            expected, limits = network_result_on(case, result, limits, piece.of(data.input))
+            expected, limits = network_result_on(case, result, limits, piece.of(data.input), further)
         found = Tally(actual.shape, actual.dtype)
         found.add(piece.offset + (0,) * (actual.ndim - 3), piece.of(actual), expected, limits)
         return found

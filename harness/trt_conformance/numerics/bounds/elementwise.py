@@ -175,22 +175,22 @@ def _bound(
     if reading == 1 or arithmetic.read_bits == arithmetic.step_bits:
         spread = np.where(_exact(case, result, operands, arithmetic), 0.0, spread)
     if accumulation == "fp32_rounded" and case.bias != "none":
-        spread = _written(case, result.real - b, spread, arithmetic)
+        spread = written(case, result.real - b, spread, arithmetic)
     return output_bound(case, result, spread, arithmetic)
 
 
 def output_bound(case: Case, result: Result, spread: Float64, arithmetic: Arithmetic) -> Float64:
     """Return the error of a layer's output, whose sums have the error ``spread``: written, and quantized if it is."""
-    spread = _written(case, result.real, spread, arithmetic)
+    spread = written(case, result.real, spread, arithmetic)
     if case.quantize is None or case.quantize.output is None:
         return spread
     scale = scales(case.quantize.output, result.output.ndim)
     spread = rescaled(result.real, spread, scale, grid_of(case.precision))
-    return _written(case, result.output, spread, arithmetic)
+    return written(case, result.output, spread, arithmetic)
 
 
-def _written(case: Case, values: Float64, spread: Float64, arithmetic: Arithmetic) -> Float64:
-    """Return the error, in the output type, of values whose error is ``spread``."""
+def written(case: Case, values: Float64, spread: Float64, arithmetic: Arithmetic) -> Float64:
+    """Return the error, in the output type, of values whose error is ``spread``; 0 if they are written exactly."""
     rounded = (spread > 0) | ~representable(values, case)
     return np.asarray(spread + rounded * (arithmetic.write * (np.abs(values) + spread) + arithmetic.write_tiny))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,19 @@ from trt_conformance.core.epilogue_fields import JOINS, EpilogueOperation, Furth
 from trt_conformance.core.prologue import pooled
 from trt_conformance.core.tensors import CaseData, network_input, representable
 from trt_conformance.numerics.bounds.basis import Basis
-from trt_conformance.numerics.bounds.elementwise import EPILOGUE_STEPS, NARROWEST, Arithmetic, arithmetic_of, gamma
+from trt_conformance.numerics.bounds.elementwise import (
+    EPILOGUE_STEPS,
+    HALVES,
+    NARROWEST,
+    Accumulation,
+    Arithmetic,
+    arithmetic_of,
+    gamma,
+    narrowest,
+    written,
+)
 from trt_conformance.numerics.bounds.operands import Operands, grain, significant_bits
-from trt_conformance.numerics.bounds.transforms import LARGEST_TILE, normwise_bound
+from trt_conformance.numerics.bounds.transforms import LARGEST_TILE, WIDEST_WINDOW, normwise_bound
 from trt_conformance.numerics.reference.activations import ACTIVATIONS
 from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.epilogue import (
@@ -46,11 +57,11 @@ ROUNDING: dict[str, tuple[float, float]] = {
 
 
 def network_result(
-    case: Case, result: Result, limits: Float64, run_shape: Sequence[int], further: Basis | None = None
+    case: Case, result: Result, limits: Float64, run_shape: Sequence[int], further: Sequence[Basis] | None = None
 ) -> tuple[Float64, Float64]:
     """Return the network's output and its error bound, from the layer's result and its error bound ``limits``.
 
-    ``further`` is the widest basis of the GPU kernels that run further layers; None where they are not known.
+    ``further`` is the basis of each further layer, in order; None where the GPU kernels that run them are not known.
     """
     if not case.epilogue:
         return result.output, limits
@@ -58,21 +69,21 @@ def network_result(
 
 
 def network_result_on(
-    case: Case, result: Result, limits: Float64, given: Array, further: Basis | None = None
+    case: Case, result: Result, limits: Float64, given: Array, further: Sequence[Basis] | None = None
 ) -> tuple[Float64, Float64]:
     """As `network_result`, for the network's input ``given``: the whole, or that of a piece of the output."""
     x = given.astype(np.float64)
     return apply(case, result.output, x), spread(case, limits, result.output, x, further)
 
 
-def spread(case: Case, limits: Float64, y: Float64, x: Float64, further: Basis | None = None) -> Float64:
+def spread(case: Case, limits: Float64, y: Float64, x: Float64, further: Sequence[Basis] | None = None) -> Float64:
     """Return the error bound of the network's output, from the bound ``limits`` of the layer's output ``y``.
 
     ``further`` is as in `network_result`.
     """
     axis, setting = -case.spatial_rank - 1, setting_of(case)
     relative, tiny = ROUNDING[case.data_type]
-    grid = setting.grid
+    grid, bases = setting.grid, iter(further or ())
     for step in case.epilogue:
         given, operand = y, joined(step, x, setting).astype(np.float64)
         y = step_applied(step, y, operand, axis, setting)
@@ -88,7 +99,7 @@ def spread(case: Case, limits: Float64, y: Float64, x: Float64, further: Basis |
             limits = rescaled(given, limits, scales(step.scale or (1.0,), y.ndim), grid)
             limits = limits + np.where(representable(y, case) & (limits == 0), 0.0, _half(case, y, limits))
         elif step.layer is not None:
-            limits = _convolved(case, step.layer, given, limits, y, further)
+            limits = _convolved(case, step.layer, given, limits, y, next(bases, None))
         elif step.op == "concat":
             limits = np.concatenate([limits, np.zeros_like(x)], axis=axis)
         elif step.op == "max_pool":
@@ -122,12 +133,14 @@ def _operand_error(case: Case, step: EpilogueOperation, given: Float64, operand:
 
 
 def _convolved(
-    case: Case, layer: FurtherLayer, y: Float64, limits: Float64, output: Float64, further: Basis | None
+    case: Case, layer: FurtherLayer, y: Float64, limits: Float64, output: Float64, rests_on: Basis | None
 ) -> Float64:
     """The error of a further layer that reads ``y`` with an error of up to ``limits``, and gives ``output``.
 
-    Where the GPU kernels of further layers are not known (``further`` is None), they may accumulate in the narrowest
-    type of the precision, and a kernel with a window may be one of Winograd's.
+    It is that of `elementwise.bound`, or of a transform, on values of up to |y| + ``limits``: the GPU kernel sums what
+    the layer before it gave, and not the exact ``y``. Where the GPU kernel is not known (``rests_on`` is None), it may
+    accumulate in the narrowest type of the precision, and round a sum before it adds the bias; and a kernel with a
+    window may be one of Winograd's, or an FFT where the window is too wide for Winograd's.
     """
     setting, attributes = setting_of(case), layer.attributes
     kernel, bias = further_operands(layer, setting)
@@ -138,21 +151,30 @@ def _convolved(
     size, largest = np.abs(y) + limits, np.abs(kernel) + near
     propagated = convolve(limits, largest, None, attributes) + convolve(np.abs(y), near, None, attributes)
     magnitude = convolve(size, largest, None if bias is None else np.abs(bias), attributes)
-    narrow = further not in ("fp32", "fp32_rounded")
-    arithmetic = arithmetic_of(case, NARROWEST.get(case.precision, "fp32") if narrow else "fp32")
+    accumulation = _accumulation(case, rests_on)
+    arithmetic = arithmetic_of(case, accumulation)
     terms = math.prod(layer.shape[1:]) + (bias is not None)
     steps = terms + (EPILOGUE_STEPS if case.quantize is not None else 0)
     relative = (1 + arithmetic.read) ** 2 * (1 + gamma(steps, arithmetic.step)) - 1
     tiny = terms * arithmetic.step_tiny * (1 + size.max(initial=0.0) + largest.max(initial=0.0))
     own = relative * magnitude + tiny
-    may_transform = further in (None, "winograd", "fft") and case.precision in LARGEST_TILE and case.quantize is None
+    may_transform = rests_on in (None, "winograd", "fft") and case.precision in LARGEST_TILE and case.quantize is None
     if may_transform and math.prod(layer.shape[2:]) > 1:
-        own = np.maximum(own, _transformed(case, layer, size, magnitude))
+        own = np.maximum(own, _transformed(case, layer, size, magnitude, rests_on))
     elif case.quantize is None:
         own = np.where(_sums_exactly(y, kernel, bias, magnitude, arithmetic) & (propagated == 0), 0.0, own)
     spread = propagated + own
-    written = arithmetic.write * (np.abs(output) + spread) + arithmetic.write_tiny
-    return np.asarray(spread + np.where((spread == 0) & representable(output, case), 0.0, written))
+    if accumulation == "fp32_rounded" and bias is not None:
+        spread = written(case, output - bias.reshape(-1, *(1,) * case.spatial_rank), spread, arithmetic)
+    return written(case, output, spread, arithmetic)
+
+
+def _accumulation(case: Case, rests_on: Basis | None) -> Accumulation:
+    """The type in which a further layer's sums are accumulated: the narrowest that its GPU kernel may have."""
+    if rests_on in ("fp32", "fp32_rounded"):
+        return rests_on
+    precision = narrowest(case)
+    return NARROWEST.get(precision, "fp32_rounded" if rests_on is None and precision in HALVES else "fp32")
 
 
 def _sums_exactly(
@@ -167,14 +189,17 @@ def _sums_exactly(
     return np.asarray(magnitude <= 2.0**arithmetic.step_bits * unit)
 
 
-def _transformed(case: Case, layer: FurtherLayer, size: Float64, magnitude: Float64) -> Float64:
-    """The error of a Winograd kernel that runs a further layer on values of up to ``size``."""
+def _transformed(case: Case, layer: FurtherLayer, size: Float64, magnitude: Float64, rests_on: Basis | None) -> Float64:
+    """The error of a transforming kernel that runs a further layer on values of up to ``size``."""
+    algorithm: Literal["winograd", "fft"] = "winograd"
+    if rests_on == "fft" or max(layer.shape[2:]) > WIDEST_WINDOW:
+        algorithm = "fft"
     kernel, bias = further_operands(layer, setting_of(case))
     spec = TensorSpec(shape=layer.shape, fill=layer.fill, seed=layer.seed)
     alone = case.model_copy(update={"kernel": spec, "set": layer.assignments, "bias": "none", "epilogue": ()})
     zeros = np.zeros_like(magnitude)
     result = Result(zeros, zeros, magnitude, zeros, math.prod(layer.shape[1:]))
-    return normwise_bound(alone, result, runs=[Operands(alone, CaseData(kernel, bias, size))])
+    return normwise_bound(alone, result, algorithm, runs=[Operands(alone, CaseData(kernel, bias, size))])
 
 
 def _averaged(case: Case, window: Sequence[int], y: Float64, limits: Float64) -> Float64:

@@ -43,6 +43,9 @@ Matrix = tuple[tuple[Fraction, ...], ...]
 POINTS = tuple(map(Fraction, ("0", "1", "-1", "2", "-2", "1/2", "-1/2")))
 """The finite points at which Lavin and Gray evaluate (Fast algorithms for convolutional neural networks, CVPR 2016)."""
 
+WIDEST_WINDOW = len(POINTS) + 1
+"""The most taps along an axis for which there is a Winograd transform, of one output."""
+
 DYADIC_POINTS = 3
 """The first points, 0, 1 and -1, with which the entries of all matrices are sums of powers of two."""
 
@@ -263,7 +266,7 @@ def _winograd(operands: _Read, case: Case, tile: int) -> tuple[Float64, float]:
     """Return the largest transformed sum of each map, and the relative error of its transforms and products."""
     largest = [Growth(1.0, 0)]
     for window in case.kernel.shape[2:]:
-        tiles = range(1, min(tile, len(POINTS) + 2 - window) + 1)
+        tiles = range(1, min(tile, WIDEST_WINDOW + 1 - window) + 1)
         if not tiles:
             raise ValueError(f"no Winograd transform has a window of {window}")
         options = [winograd_growth(m, window) for m in tiles]

@@ -146,7 +146,7 @@ class Figures(EngineCost):
     ran_in: str | None = None
     arithmetic: str | None = None
     bound_for: str | None = None
-    further_bound_for: str | None = None
+    further_bound_for: list[str] | None = None
     kernel: str | None = None
     output_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     evidence: Evidence | None = None
