@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.suite import suite_catalog
-from trt_conformance.checks.special_values import check_special_values, propagation
+from trt_conformance.checks.special_values import check_special_values, impossible, propagation
 from trt_conformance.checks.subject import Subject
 from trt_conformance.mutants import Mutant, MutantTarget
 from trt_conformance.numerics.reference.result import reference
@@ -58,9 +58,37 @@ def test_a_wrong_finite_output_is_a_fault():
 
 
 def test_nan_everywhere_is_a_fault():
-    verdict = judged(CASES[0], output(lambda y: y * np.float32(np.nan)))
+    (one_image,) = (case for case in CASES if case.name == "three_d")
+    verdict = judged(one_image, output(lambda y: y * np.float32(np.nan)))
     assert verdict.status == "fail"
     assert "leaves no output finite" in verdict.message
+
+
+def in_second_image(y):
+    """As a tile of pixels does that begins in one image and ends in the next."""
+    leaked = y.copy()
+    leaked[1:, :, 0, 0] = np.where(np.isfinite(y[0]).all(), y[1:, :, 0, 0], NAN)
+    return leaked
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (in_second_image, "nan in the first image reaches 4 outputs of other images"),
+        (lambda y: np.nan_to_num(y, nan=np.inf, posinf=np.inf, neginf=-np.inf), "nan becomes an infinity in 36"),
+        (lambda y: np.where(np.isneginf(y), -y, y), "36 infinities have the wrong sign"),
+    ],
+    ids=["another_image", "nan_to_infinity", "sign"],
+)
+def test_what_no_sum_of_products_gives_is_a_fault(wrong, said):
+    verdict = judged(CASES[0], output(wrong))
+    assert verdict.status == "fail"
+    assert said in verdict.message
+
+
+def test_an_infinity_instead_of_nan_is_no_fault_where_infinities_may_cancel():
+    """inf - inf is NaN by the definition; a kernel that skips weights of 0 gives an infinity."""
+    assert impossible("inf", np.asarray([[np.inf]]), np.asarray([[NAN]])) is None
 
 
 @pytest.mark.parametrize(

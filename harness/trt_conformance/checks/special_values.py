@@ -4,6 +4,10 @@ NvInfer.h says of kSTRICT_NANS that without it identities such as 0 * x = 0 may 
 outputs a NaN reaches. So a special value that is lost, or that spreads, is a figure of the verdict and not a fault.
 Outputs that stay finite are checked: they must be within the bound of the sum without the special value. Some must
 stay finite, unless the GPU kernel is a transform, whose outputs depend on every element of a tile.
+
+Three more faults are those of no algorithm that adds multiples of the input's elements, transforms included. The output
+of one image does not depend on another image. NaN times a number, plus a number, is NaN, and never an infinity. Where a
+sum of infinities is one, all of them have its sign, and so has the weight of the element, which is their sum.
 """
 
 from __future__ import annotations
@@ -42,6 +46,24 @@ def propagation(given: Array, expected: Array) -> str:
     return ", ".join(text for count, text in ((lost, f"lost in {lost}"), (spread, f"spread to {spread}")) if count)
 
 
+def impossible(name: str, given: Array, expected: Array) -> str | None:
+    """What no sum of products gives, if one element of the first image is a special value; None if all is possible.
+
+    Args:
+        name: of the special value, a key of `SPECIAL`.
+        given: an output ``(N, K, *spatial)``.
+        expected: the definition's output.
+    """
+    others = ~np.isfinite(given[1:])
+    if others.any():
+        return f"{name} in the first image reaches {int(others.sum())} outputs of other images"
+    if name == "nan":
+        infinite = np.isinf(given)
+        return f"nan becomes an infinity in {int(infinite.sum())} outputs" if infinite.any() else None
+    signs = np.isinf(given) & np.isinf(expected) & (np.signbit(given) != np.signbit(expected))
+    return f"{int(signs.sum())} infinities have the wrong sign" if signs.any() else None
+
+
 @judged("compare", results=2)
 def check_special_values(subject: Subject) -> Finding:
     """Outputs that no special value reaches are right. Which outputs one reaches is recorded."""
@@ -64,8 +86,9 @@ def check_special_values(subject: Subject) -> Finding:
             observed[name] = propagation(actual, expected)
             both = np.isfinite(actual) & np.isfinite(expected)
             wrong = both & (np.abs(actual - expected) > limits)
-        if wrong.any():
-            fault = f"{int(wrong.sum())} outputs that {name} does not reach are wrong"
+        fault = f"{int(wrong.sum())} outputs that {name} does not reach are wrong" if wrong.any() else None
+        fault = fault or impossible(name, actual, expected)
+        if fault is not None:
             return Finding("fail", [fault], {"observed": observed})
         if not both.any() and not is_transform(rests_on):
             fault = f"{name} in one element of the input leaves no output finite"
