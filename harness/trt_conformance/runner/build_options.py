@@ -37,6 +37,8 @@ class BuildOptions:
             keeps=self.lasting_cache is not None,
             cache_limit=options.cache_limit,
             builders=builders if options.isolation else 0,
+            slow_builders=options.slow_builders,
+            sharers=pool.size_of(self._config),
             eager=self._runs_many,
         )
 

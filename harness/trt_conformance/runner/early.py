@@ -24,7 +24,8 @@ WITH_VALUE = frozenset(
     for name in (
         "builders", "cache-dir", "cache-limit", "case", "cases", "cold", "golden", "latency", "latency-limit",
         "latency-mode", "memory-limit",
-        "min-claims", "progress", "record-root", "shard", "tactic-sources", "tactics", "target", "tier", "time-limit",
+        "min-claims", "progress", "record-root", "shard", "slow-builders", "tactic-sources", "tactics", "target",
+        "tier", "time-limit",
     )
 )  # fmt: skip
 _KNOWN = pytest.StashKey[bool]()

@@ -19,6 +19,7 @@ from trt_conformance.runner.progress_choice import CHOICES
 from trt_conformance.runner.shard import Shard
 from trt_conformance.targets.isolation.proxy import TIME_LIMIT
 from trt_conformance.targets.options import CACHE_LIMIT, MOST_BUILDERS, TACTICS, Tactics
+from trt_conformance.targets.slow_builds import CPUS_EACH, MOST_PROCESSES
 from trt_conformance.targets.timing.measurement import TimingPlan
 
 
@@ -42,6 +43,7 @@ class RunOptions:
         tactics: how long TensorRT searches for GPU kernels.
         tactic_sources: names of the libraries that TensorRT takes GPU kernels from; none for its own choice.
         builders: engines built at the same time; None for the default.
+        slow_builders: processes that build what TensorRT compiles kernels for; None for the default.
         cache: use the build cache, which outlasts the run.
         cache_dir: the folder of the build cache; None for the default.
         cache_limit: bytes that built engines may take in the cache.
@@ -67,6 +69,7 @@ class RunOptions:
     tactics: Tactics = "default"
     tactic_sources: tuple[str, ...] = ()
     builders: int | None = None
+    slow_builders: int | None = None
     cache: bool = True
     cache_dir: Path | None = None
     cache_limit: int = CACHE_LIMIT
@@ -102,6 +105,7 @@ def read_options(config: pytest.Config) -> RunOptions:
         tactics=option("tactics"),
         tactic_sources=option("tactic_sources"),
         builders=option("builders"),
+        slow_builders=option("slow_builders"),
         cache=not option("no_cache"),
         cache_dir=Path(cache_dir) if cache_dir else None,
         cache_limit=round(option("cache_limit") * 2**30),
@@ -283,6 +287,14 @@ def _add_building(group: pytest.OptionGroup) -> None:
         metavar="N",
         help="engines to build at the same time, ahead of the tests; 0 builds each engine when its test runs "
         f"(default: one per CPU, at most {MOST_BUILDERS})",
+    )
+    group.addoption(
+        "--slow-builders",
+        type=_count("slow builders"),
+        metavar="N",
+        help="further processes for the builds for which TensorRT compiles kernels, if --builders is more than 1; 0 "
+        "gives these builds a thread instead "
+        f"(default: on a GPU one per {CPUS_EACH} CPUs, at most {MOST_PROCESSES}, fewer where memory is short)",
     )
     group.addoption("--no-cache", action="store_true", help="do not read or write the build cache")
     group.addoption(

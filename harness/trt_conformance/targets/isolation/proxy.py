@@ -30,6 +30,8 @@ from trt_conformance.targets.registry import resolve
 T = TypeVar("T")
 
 TIME_LIMIT = 300.0
+SLOW_LIMIT_S = 120.0
+"""The seconds of a build in a further process: short enough for the target to do it within its own limit afterwards."""
 CLOSE_S = 30.0
 MOST_REMEMBERED = 64
 
@@ -58,7 +60,16 @@ def start_target(spec: str, isolated: bool, time_limit: float, options: Options)
     """Start to open a target, which takes seconds; returns a function that waits for it and raises as `open_target`."""
     if not isolated or spec == "numpy":
         return lambda: resolve(spec, options)
-    worker = Worker(spec, options)
+    return _started(spec, time_limit, options)
+
+
+def start_elsewhere(spec: str, options: Options) -> Callable[[], IsolatedTarget]:
+    """As `start_target`, for a target's own builds in a further process."""
+    return _started(spec, SLOW_LIMIT_S, options)
+
+
+def _started(spec: str, time_limit: float, options: Options) -> Callable[[], IsolatedTarget]:
+    worker = Worker(spec, options, start_elsewhere)
     return lambda: IsolatedTarget(spec, time_limit, options, worker)
 
 
@@ -214,7 +225,7 @@ class IsolatedTarget:
         case = next((part.id for part in message if isinstance(part, Case)), self._last_case)
         self.settle(case)
         if self._worker is None:
-            self._worker = Worker(self.spec, self.options)
+            self._worker = Worker(self.spec, self.options, start_elsewhere)
             self._sent = {}
             self.generation += 1
         try:

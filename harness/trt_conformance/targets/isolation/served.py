@@ -9,8 +9,10 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from itertools import count
 from multiprocessing.connection import Connection
 from typing import Any
@@ -23,7 +25,7 @@ from trt_conformance.targets.isolation import answers, requests
 from trt_conformance.targets.isolation.answers import Answer, known_fault, text_of
 from trt_conformance.targets.isolation.channel import Channel
 from trt_conformance.targets.isolation.stacks import watch
-from trt_conformance.targets.options import Options
+from trt_conformance.targets.options import Elsewhere, Options
 from trt_conformance.targets.protocols import CAPABILITIES, Engine, EngineFacts, Target, offers
 from trt_conformance.targets.registry import resolve
 
@@ -35,9 +37,20 @@ FORK_S = 0.1
 PR_SET_PDEATHSIG = 1
 
 
-def serve(end: socket.socket, spec: str, options: Options, stacks: Connection) -> None:
-    """Open the target of a spec, then answer calls until the channel closes."""
+def serve(
+    end: socket.socket,
+    spec: str,
+    options: Options,
+    stacks: Connection,
+    start: Callable[[str, Options], Callable[[], Elsewhere]],
+) -> None:
+    """Open the target of a spec, then answer calls until the channel closes.
+
+    ``start`` starts to open the target of a spec in a process of this one.
+    """
     _end_with_parent()
+    multiprocessing.current_process().daemon = False  # a daemon may start no process
+    options = replace(options, elsewhere=partial(start, spec))
     if options.gpu is not None:  # before anything initializes CUDA
         os.environ[VISIBLE] = options.gpu
     watch(stacks)

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -20,12 +20,14 @@ from trt_conformance.targets.isolation.answers import Answer, Malformed
 from trt_conformance.targets.isolation.channel import Channel
 from trt_conformance.targets.isolation.served import serve
 from trt_conformance.targets.isolation.stacks import Stacks
-from trt_conformance.targets.options import Options
+from trt_conformance.targets.options import Elsewhere, Options
 
 HELLO = ("hello",)
 MOST_BYTES = 2**28
 """Bytes of arrays in an answer to a call that does not state how many it expects."""
 TELL_S = 10.0
+Start = Callable[[str, Options], Callable[[], Elsewhere]]
+"""Starts to open the target of a spec in a process, and returns a function that waits for it."""
 
 
 class Worker:
@@ -35,11 +37,12 @@ class Worker:
     is accepted only if it has the number of the call that waits for it.
     """
 
-    def __init__(self, spec: str, options: Options) -> None:
+    def __init__(self, spec: str, options: Options, start: Start) -> None:
+        """``start`` is for the target, which may build in further processes."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = socket.socketpair()
         self._stacks = Stacks(context)
-        arguments = (theirs, spec, options, self._stacks.theirs)
+        arguments = (theirs, spec, options, self._stacks.theirs, start)
         self._process: BaseProcess = context.Process(target=serve, args=arguments, daemon=True)
         self._process.start()
         self._channel = Channel(ours, self._process.is_alive)

@@ -7,8 +7,8 @@ import json
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.facts import asked_of
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.network import Definition
+from trt_conformance.targets.tensorrt.processes import BuildProcesses
 from trt_conformance.targets.tensorrt.quiet import Quiet
 from trt_conformance.targets.tensorrt.tactics import Forcing
 
@@ -85,10 +86,18 @@ class Plans:
         build_cache: BuildCache,
         identity: dict[str, Any],
         quiet: Quiet,
-        slow: bool = False,
+        slow: int = 0,
+        processes: BuildProcesses | None = None,
     ) -> None:
-        """``builders``: of the thread that asks, then of each that works ahead. With ``slow``, one of these builds the
-        cases that are slow to build, and no others. ``identity`` is all, but the case, that engines depend on.
+        """Start nothing yet.
+
+        Args:
+            builders: of the thread that asks, then of each that works ahead.
+            build_cache: where engines are stored.
+            identity: all, but the case, that engines depend on.
+            quiet: what a build waits for.
+            slow: how many of the threads build the cases that are slow to build, and no others.
+            processes: where these threads have such cases built; None if they build themselves.
         """
         self._builders, self._build_cache, self._identity = builders, build_cache, identity
         self._can_load = self._can_build = False
@@ -101,7 +110,8 @@ class Plans:
             self._own.builder = next(spare)
 
         self._ahead = Ahead(THREAD_NAME, len(others) - slow, begin)
-        self._slow = Ahead(f"slow {THREAD_NAME}", 1, begin) if slow else self._ahead
+        self._slow = Ahead(f"slow {THREAD_NAME}", slow, begin) if slow else self._ahead
+        self._processes, self._one_slow = processes, threading.Lock()
         self._at_low_level: dict[str, frozenset[Tactic]] = {}
         self._quiet = quiet
 
@@ -122,11 +132,14 @@ class Plans:
         wanted: dict[Ahead, dict[Hashable, Case]] = {self._ahead: {}, self._slow: {}}
         for case, key in self._keys.values():
             wanted[self._slow if is_slow_to_build(case) else self._ahead][key] = case
+        if self._processes is not None:  # they load TensorRT while this process does
+            self._processes.want(sum(not self._build_cache.has_build(str(key)) for key in wanted[self._slow]))
         unknown = [str(key) for threads, named in wanted.items() for key in threads.unknown(named)]
         with suppress(Exception):  # the first case that needs a builder reports why it could not be created
             self.prepare(to_build=not all(map(self._build_cache.has_build, unknown)))
         for threads, named in wanted.items():
-            threads.expect({key: partial(self._made_ahead, case, str(key)) for key, case in named.items()})
+            made = self._made_ahead if threads is self._ahead else self._made_slowly
+            threads.expect({key: partial(made, case, str(key)) for key, case in named.items()})
 
     def expect_tactics(self, asked: Sequence[tuple[Case, Tactic | None]]) -> None:
         """List tactics (None) or build with them ahead, as `expect` does."""
@@ -171,6 +184,8 @@ class Plans:
 
     def close(self) -> None:
         """End the builders, and let them save what they learnt."""
+        if self._processes is not None:
+            self._processes.close()
         for threads in {self._ahead, self._slow}:
             threads.close()
         for builder in self._builders:
@@ -197,6 +212,26 @@ class Plans:
             if found is None and self._can_build:
                 found = self._built(case, key, note)
             return found, note
+
+    def _made_slowly(self, case: Case, key: str) -> tuple[Plan | None, str]:
+        """As `_made_ahead`, by another process where there is one; else by one thread at a time."""
+        if self._processes is None:
+            return self._made_ahead(case, key)
+        origin = None
+        if not self._build_cache.has_build(key):
+            with self._quiet.waiting():
+                origin = self._processes.build(case)
+            if self._processes.is_closed:
+                return None, ""
+        with nullcontext() if self._build_cache.has_build(key) else self._one_slow:
+            try:
+                found, note = self._made_ahead(case, key)
+            except (Refused, Unsupported) as refusal:
+                refusal.remembered = refusal.remembered and (origin is None or origin["engine"] == "cached")
+                raise
+        if found is not None and origin is not None:  # "cached" in this process alone
+            found = replace(found, origin={**origin, **found.origin, "engine": origin.get("engine", "built")})
+        return found, note
 
     def _remembered_here(self, case: Case, key: str) -> tuple[Plan | None, str]:
         with self._quiet.running():

@@ -26,6 +26,15 @@ class Quiet:
             yield
 
     @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """In a builder's thread: wait for a process that builds. That process shares the GPU; this thread must not.
+
+        The process may wait for one that wants the GPU alone, and that one waits for every thread that shares it.
+        """
+        with self._gate.open():
+            yield
+
+    @contextmanager
     def running(self) -> Iterator[None]:
         """In the thread that asks: build or run, while others build and run."""
         with self._gpu.shared():

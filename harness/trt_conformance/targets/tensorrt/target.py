@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -19,6 +21,7 @@ from trt_conformance.targets.device.gpu_lock import GpuLock, lock_of_gpu
 from trt_conformance.targets.errors import Unsupported
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Configuration, NetworkFacts, Tactic, TacticChoices
+from trt_conformance.targets.slow_builds import slow_processes
 from trt_conformance.targets.tensorrt.ahead_of_time import AheadOfTimeEngine
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.build import PlanBuilder, check_sources
@@ -28,6 +31,7 @@ from trt_conformance.targets.tensorrt.execution import TensorRTEngine
 from trt_conformance.targets.tensorrt.host_memory import keep_freed
 from trt_conformance.targets.tensorrt.library import loaded_version
 from trt_conformance.targets.tensorrt.plans import Plan, Plans, timing_file
+from trt_conformance.targets.tensorrt.processes import BuildProcesses
 from trt_conformance.targets.tensorrt.quiet import Quiet
 from trt_conformance.targets.tensorrt.shapes import infer_shapes
 from trt_conformance.targets.tensorrt.timing_cache import TimingCache
@@ -72,11 +76,14 @@ class TensorRTTarget:
         self._identity |= self._sources
         self._timings = timing_file(options.cache, self._identity) if options.cache else None
         built = DiskCache(options.cache / "engines", options.cache_limit) if options.cache else None
-        slow = options.builders > 1  # slow builds hold each other up, so one more thread is enough for them
+        processes = self._build_processes()
+        # Slow builds hold each other up, so one more thread is enough for them where no processes do them.
+        slow = processes.size if processes is not None else int(options.builders > 1)
         apis = [self._api, *(Api(flavor, self._api.has_gpu) for _ in range(options.builders + slow))]
         identity = self._identity | {"name": self.name, "tactics": options.tactics}
         self._quiet = Quiet(lock_of_gpu() if gpu is not None else GpuLock(None))
-        self._plans = Plans([self._builder(api) for api in apis], BuildCache(built), identity, self._quiet, slow)
+        builders = [self._builder(api) for api in apis]
+        self._plans = Plans(builders, BuildCache(built), identity, self._quiet, slow, processes)
 
     def supports(self, case: Case) -> str | None:
         if case.reject is not None and case.rejection_on(self.name) is None:
@@ -191,6 +198,15 @@ class TensorRTTarget:
     def _builder(self, api: Api) -> PlanBuilder:
         timings = TimingCache(api, self._timings) if self._keeps_timings else None
         return PlanBuilder(api, None if self._gpu else AHEAD_OF_TIME, self._options, timings)
+
+    def _build_processes(self) -> BuildProcesses | None:
+        """The processes that build what is slow to build; None if a thread does."""
+        compiles_on = self._gpu.memory if self._gpu is not None and self._api.flavor == "tensorrt" else None
+        size = slow_processes(self._options, compiles_on)
+        if not size or self._options.elsewhere is None:
+            return None
+        theirs = replace(self._options, builders=0, slow_builders=0, elsewhere=None, eager=True)
+        return BuildProcesses(partial(self._options.elsewhere, theirs), size)
 
     def _check(self, case: Case) -> None:
         reason = self.supports(case)
