@@ -35,7 +35,7 @@ PATHS = [
     *(f"quantize.{key}" for key in ("input", "kernel", "output", "io_quantization")),
     *(f"dynamic.{key}" for key in ("shape", "min", "opt", "max", "run")),
     *(f"expect.{key}" for key in ("shape", "printed", "ideal", "attributes")),
-    *(f"reject.{key}" for key in ("phase", "error", "on", "neighbour", "constraint")),
+    *(f"reject.{key}" for key in ("phase", "error", "on", "neighbor", "constraint")),
     *(f"formats.{key}" for key in ("input", "output", "padding")),
     *(f"types.{key}" for key in ("input", "kernel", "bias")),
     *(f"shapes.{key}" for key in ("kernel", "bias")),

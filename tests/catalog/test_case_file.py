@@ -64,7 +64,7 @@ def test_source_of_the_file_is_for_cases_without_claims(tmp_path: Path) -> None:
 
 
 def test_refused_case_need_be_no_convolution(tmp_path: Path) -> None:
-    reject = 'reject = { phase = "network", error = "some error", neighbour = "one/good" }'
+    reject = 'reject = { phase = "network", error = "some error", neighbor = "one/good" }'
     text = (
         case("good")
         + case("rank", reject, "kernel.shape = [1, 1, 3]")

@@ -97,7 +97,7 @@ def test_case_that_names_neither_claim_nor_source(tmp_path: Path) -> None:
 
 
 def test_relation_to_a_refused_case(tmp_path: Path) -> None:
-    reject = 'reject = { phase = "build", error = "some error", neighbour = "one/c" }'
+    reject = 'reject = { phase = "build", error = "some error", neighbor = "one/c" }'
     refused = case("c") + case("b", "set.stride_nd = [2, 2]", reject)
     write(tmp_path, one=HEADER + refused + case("a", 'relations = [{ kind = "equal", to = "one/b" }]'))
     (fault,) = faults(tmp_path)

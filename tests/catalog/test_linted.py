@@ -53,7 +53,7 @@ def test_what_was_found_faultless_is_not_linted_again(root, known, linted):
 
 def test_files_that_fit_together_are_not_compared_again(root, known, monkeypatch):
     load_catalog(CaseFolder.at(root), linted=known)
-    for check in ("check_duplicates", "check_sweep_names", "check_relations", "check_neighbours"):
+    for check in ("check_duplicates", "check_sweep_names", "check_relations", "check_neighbors"):
         monkeypatch.setattr(catalog, check, lambda *_, check=check: pytest.fail(check))
     assert len(load_catalog(CaseFolder.at(root), linted=known).cases) == 1
 

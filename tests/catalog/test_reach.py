@@ -58,7 +58,7 @@ def test_more_pixels_than_16_bits_are_a_range_of_their_own() -> None:
     assert pixels(256) == {"> 65535"}
 
 
-def test_spans_join_neighbours() -> None:
+def test_spans_join_neighbors() -> None:
     names = ["1", "2", "7", "10..14", "15", "> 65535"]
     found = Reach(frozenset(("batch", name) for name in names), None)
     assert found.spans["batch"] == ["1..2", "7", "10..15", "> 65535"]

@@ -68,11 +68,11 @@ def test_of_many_terms_the_largest_are_kept_in_order():
 @pytest.mark.parametrize(
     "shape", [(1, 1, 4, 7), (1, 1, 1, 1), (8, 64, 1, 1), (1, 1, 300, 1), (1, 1, 1, 5000), (2, 3, 9, 40, 40), (5, 5)]
 )
-def test_a_crop_is_small_and_holds_its_centre(shape):
-    for centre in (tuple(0 for _ in shape), tuple(n - 1 for n in shape), tuple(n // 2 for n in shape)):
-        window = crop(shape, centre)
+def test_a_crop_is_small_and_holds_its_center(shape):
+    for center in (tuple(0 for _ in shape), tuple(n - 1 for n in shape), tuple(n // 2 for n in shape)):
+        window = crop(shape, center)
         assert math.prod(part.stop - part.start for part in window) <= MAX_ELEMENTS
-        for part, middle, size in zip(window, centre, shape, strict=True):
+        for part, middle, size in zip(window, center, shape, strict=True):
             assert 0 <= part.start <= middle < part.stop <= size
             assert part.stop - part.start <= EDGE
 

@@ -56,8 +56,8 @@ def test_a_setters_refusal_is_no_refusal_of_the_build(name: str) -> None:
 @pytest.mark.parametrize("name", RUNS)
 def test_what_is_beside_a_refused_run_passes(name: str) -> None:
     reject = CASES[name].reject
-    assert reject is not None and reject.neighbour is not None
-    beside = CASES[reject.neighbour]
+    assert reject is not None and reject.neighbor is not None
+    beside = CASES[reject.neighbor]
     assert check_forward(Subject(beside, Engines(target("Refuses")), computed_reference)).status == "pass"  # type: ignore[arg-type]
 
 

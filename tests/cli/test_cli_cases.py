@@ -44,7 +44,7 @@ id = "refused"
 doc = "a window that does not fit"
 kernel.shape = [1, 1, 7, 7]
 set = { stride_nd = [2, 2] }
-reject = { phase = "build", error = "image size is smaller", neighbour = "one/stride" }
+reject = { phase = "build", error = "image size is smaller", neighbor = "one/stride" }
 """
 )
 CLAIMS = """\

@@ -34,7 +34,7 @@ id = "refused"
 doc = "a window that does not fit"
 kernel.shape = [1, 1, 9, 9]
 set.padding_nd = [1, 1]
-reject = { phase = "build", error = "image size is smaller", neighbour = "one/padding" }
+reject = { phase = "build", error = "image size is smaller", neighbor = "one/padding" }
 """
 )
 FAILING = """\

@@ -63,7 +63,7 @@ def test_the_error_covers_the_true_median():
 
 
 def test_the_error_knows_of_dependence():
-    """Samples that follow their neighbours hold less: the batches tell, the order statistics do not."""
+    """Samples that follow their neighbors hold less: the batches tell, the order statistics do not."""
     covered, naive = 0, 0
     for seed in range(100):
         generator, level, x = np.random.default_rng(seed), 0.0, []

@@ -102,7 +102,7 @@ def test_nan_becomes_zero():
 
 def test_scale_is_the_float32_an_engine_holds():
     assert scales(0.1, 4).tolist() == [[[[float(np.float32(0.1))]]]]
-    # 0.35 / 0.1 is a tie in decimal, not between these float32 neighbours.
+    # 0.35 / 0.1 is a tie in decimal, not between these float32 neighbors.
     x = float(np.float32(0.35))
     assert Fraction(x) / Fraction(float(np.float32(0.1))) < Fraction(7, 2)
     assert quantized([x], 0.1) == [3]

@@ -50,7 +50,7 @@ def test_a_reference_rounded_to_nearest_is_right(precision):
 @pytest.mark.parametrize(
     ("cut", "fault"),
     [
-        (np.trunc, "rounding is towards 0"),
+        (np.trunc, "rounding is toward 0"),
         (lambda v: np.copysign(np.ceil(np.abs(v)), v), "rounding is away from 0"),
         (np.floor, "rounding is one-sided: outputs are too small"),
         (np.ceil, "rounding is one-sided: outputs are too large"),

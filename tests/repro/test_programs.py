@@ -115,7 +115,7 @@ def test_a_refusal_by_tensorrt_rtx_is_shown(case_id, engines, tmp_path):
 
 def stating(case_id: str, phase: str, error: str) -> Case:
     """A case with another refusal than it has."""
-    return suite_case(case_id).model_copy(update={"reject": Reject(phase=phase, error=error, neighbour="layers/plain")})
+    return suite_case(case_id).model_copy(update={"reject": Reject(phase=phase, error=error, neighbor="layers/plain")})
 
 
 NOT_REFUSED_SO = {
@@ -656,7 +656,7 @@ def test_wrong_weights_that_are_taken_are_shown(fault, code, tmp_path):
     message = "accepted, but should be refused in phase run with /weights/"
     programs = {}
     for case in cases:
-        stated = case.model_copy(update={"reject": Reject(phase="run", error="|weights", neighbour="refit/both")})
+        stated = case.model_copy(update={"reject": Reject(phase="run", error="|weights", neighbor="refit/both")})
         failure = failure_on(stated, message, check="reject", phase="run")
         programs[case.id] = program(stated, failure)
     assert exit_codes(programs, tmp_path, fault) == dict.fromkeys(programs, code)
@@ -665,7 +665,7 @@ def test_wrong_weights_that_are_taken_are_shown(fault, code, tmp_path):
 @pytest.mark.parametrize(("fault", "code"), [("", 0), ("lenient", 1)])
 def test_a_null_address_that_is_taken_is_shown(fault, code, tmp_path):
     case = suite_case("runs/empty_without_address-fp32")
-    case = case.model_copy(update={"reject": Reject(phase="run", error="|the address", neighbour="runs/empty")})
+    case = case.model_copy(update={"reject": Reject(phase="run", error="|the address", neighbor="runs/empty")})
     message = "accepted, but the case refuses in phase run with /address/"
     text = program(case, failure_on(case, message, check="reject", phase="run"))
     assert 'context.set_tensor_address("input", 0)' in text

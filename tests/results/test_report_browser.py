@@ -227,15 +227,15 @@ def test_controls_are_named_tables_have_headers_and_a_phone_needs_no_sideways_sc
 def test_texts_stand_out_from_their_background(look, options):
     seen = look(
         """
-      const light = colour => {
-        const parts = colour.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255)
+      const light = color => {
+        const parts = color.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255)
           .map(part => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
         return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
       };
       const behind = one => {
         for (; one; one = one.parentElement) {
-          const colour = getComputedStyle(one).backgroundColor;
-          if (colour.startsWith("rgb(")) return colour;
+          const color = getComputedStyle(one).backgroundColor;
+          if (color.startsWith("rgb(")) return color;
         }
       };
       seen.dark = matchMedia("(prefers-color-scheme: dark)").matches;

@@ -25,7 +25,7 @@ from trt_conformance.results.record.schema import ListedFolder
 from trt_conformance.results.report import view_of
 from trt_conformance.results.report.matrix import matrix_page
 from trt_conformance.results.report.matrix_text import changed_claims
-from trt_conformance.results.versions.columns import neighbours, of_targets, versions
+from trt_conformance.results.versions.columns import neighbors, of_targets, versions
 from trt_conformance.results.versions.events import step
 from trt_conformance.results.versions.matrix import matrix
 from trt_conformance.results.versions.runs import read_runs
@@ -57,7 +57,7 @@ def fault(message, **more):
 
 
 def events_of(before, now, size=lambda case: 0):
-    ((old, new),) = neighbours(versions([before, now]))
+    ((old, new),) = neighbors(versions([before, now]))
     return step(old, new, size).events
 
 
@@ -70,7 +70,7 @@ def test_versions_are_ordered_by_their_numbers_and_apart_for_each_gpu():
     runs = [of(name, ("a/b-fp32", {})) for name in (NEW, OLD, other, NEWER)]
     found = versions(runs)
     assert [version.target for version in found] == [other, OLD, NEWER, NEW]
-    assert [(old.label, new.label) for old, new in neighbours(found)] == [("8.6.1", "10.9.1"), ("10.9.1", "10.13.0")]
+    assert [(old.label, new.label) for old, new in neighbors(found)] == [("8.6.1", "10.9.1"), ("10.9.1", "10.13.0")]
 
 
 def test_runs_of_one_version_are_one_in_which_the_last_verdict_counts():

@@ -222,7 +222,7 @@ def test_compare_distinguishes_tactics(base, new, told):
     assert found == ([(base, new)] if told else [])
 
 
-def test_workers_of_one_run_get_neighbours(pytestconfig):
+def test_workers_of_one_run_get_neighbors(pytestconfig):
     from trt_conformance.runner import pool
 
     assert pytestconfig.stash.get(RUN, None) is not None

@@ -92,7 +92,7 @@ def left_on_screen(shown):
 
 
 def lines_of(shown):
-    """Every state that the line had, without colours."""
+    """Every state that the line had, without colors."""
     return [ESCAPE.sub("", part).strip() for part in re.split(r"[\r\n]", shown) if "/12" in part]
 
 

@@ -81,7 +81,7 @@ def failures(folder):
 
 
 def one_of_each_check(verdicts):
-    """A failure of each check; of neighbouring checks, one is of the one target and one of the other."""
+    """A failure of each check; of neighboring checks, one is of the one target and one of the other."""
     checks = list(dict.fromkeys(v["check"] for v in verdicts))
     targets = sorted({v["target"] for v in verdicts})
     wanted = ((check, targets[number % len(targets)]) for number, check in enumerate(checks))

@@ -40,7 +40,7 @@ def sequential(dtype, fused=False):
 
 
 def pairwise(dtype):
-    """Neighbours, then neighbours of neighbours."""
+    """Neighbors, then neighbors of neighbors."""
 
     def total(x, w):
         sums = (x * w).astype(dtype)

@@ -15,7 +15,7 @@ from trt_conformance.catalog.case_file import expand
 from trt_conformance.catalog.case_patterns import CasePatterns
 from trt_conformance.catalog.claims import Claim
 from trt_conformance.catalog.folder_files import FolderFiles, checked_claims
-from trt_conformance.catalog.neighbours import check_neighbours
+from trt_conformance.catalog.neighbors import check_neighbors
 from trt_conformance.catalog.references import check_duplicates, check_relations, check_sweep_names
 from trt_conformance.catalog.source import CaseFileError, Fault
 from trt_conformance.catalog.sweeps.expand import Expanded, expand_sweep
@@ -141,7 +141,7 @@ def load_catalog(
         check_duplicates(entries)
         check_sweep_names((source for files in read for source in files.case_files), (source for source, _ in sweeps))
         check_relations(cases, entries, unread)
-        check_neighbours(cases, entries, unread)
+        check_neighbors(cases, entries, unread)
 
     if faults := [fault for files in read for fault in files.all_faults()]:
         raise CaseFileError(faults)

@@ -44,7 +44,7 @@ class Reach:
 
     @property
     def spans(self) -> dict[str, list[str]]:
-        """The ranges of each number that cases reach, neighbours joined: ``1..129``, ``254..257``, ``> 65535``."""
+        """The ranges of each number that cases reach, neighbors joined: ``1..129``, ``254..257``, ``> 65535``."""
         return {
             number: _joined(names, {one for n, one in self.reached if n == number}) for number, names in ALL.items()
         }

@@ -141,14 +141,14 @@ class Rejection(Model):
 class Reject(Model):
     """A refusal that is expected: of every target (`phase`, `error`), or by target (`on`, a glob on its name).
 
-    ``neighbour`` is an accepted case that differs only in what is refused. ``constraint`` is the
+    ``neighbor`` is an accepted case that differs only in what is refused. ``constraint`` is the
     label of the constraint that the case violates, where the reference knows it.
     """
 
     phase: RejectPhase | None = None
     error: Annotated[str, Field(min_length=8)] | None = None
     on: dict[str, Rejection] = Field(default_factory=dict)
-    neighbour: str | None = None
+    neighbor: str | None = None
     constraint: Constraint | None = None
 
 

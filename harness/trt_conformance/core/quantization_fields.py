@@ -86,7 +86,7 @@ class Quantize(Model):
         return self.between or "float32"
 
     def rounds_up(self, operand: Operand) -> bool:
-        """Whether ties of an operand are rounded towards plus infinity: of kernels that are quantized implicitly."""
+        """Whether ties of an operand are rounded toward plus infinity: of kernels that are quantized implicitly."""
         return self.is_implicit and operand == "kernel"
 
     def passes(self, operand: Operand) -> bool:

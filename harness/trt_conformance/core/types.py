@@ -119,7 +119,7 @@ value for each axis. groups_divide_channels, groups_divide_maps: the groups divi
 kernel_fits_groups: the kernel has as many channels as a group. attributes_in_range: window, stride and dilation are at
 least 1, padding at least 0. input_is_not_empty: the SAME modes need an element on each axis. window_fits: the dilated
 window is not larger than the padded input. padded_input_is_addressable: the windows reach less than 2^31 elements along
-an axis. channels_are_static: the channels are not a run-time dimension.
+an axis. channels_are_static: the channels are not a dynamic dimension.
 """
 
 

@@ -32,7 +32,7 @@ FREE: tuple[Free, ...] = ("batch", "depth", "height", "width")
 class DrawnLayer:
     """The choices. ``channels`` and ``maps`` are those of one group.
 
-    ``padding_nd`` says which attributes set the padding. ``free`` are the run-time dimensions, and ``order`` the order
+    ``padding_nd`` says which attributes set the padding. ``free`` are the dynamic dimensions, and ``order`` the order
     of the runs: from the smaller to the larger shapes, or the other way. ``leading`` is the number of dimensions of 2
     before the batch. ``scales``: the kernel has one scale, or one for each map.
     """

@@ -220,7 +220,7 @@ def _epilogue(d: Drawing) -> None:
 
 
 def _dynamic(d: Drawing) -> None:
-    """Mostly one run-time dimension alone, in either order of the runs."""
+    """Mostly one dynamic dimension alone, in either order of the runs."""
     names = [name for name in FREE if name != "depth" or d.layer.rank == 3]
     count = 1 if d.rng.random() < 0.7 else len(names)
     d.change(free=tuple(d.rng.sample(names, count)), order=d.rng.choice(("up", "down")), epilogue=())

@@ -14,12 +14,12 @@ sums of mean square
 is as likely as any other, its variance is a twelfth of the unit squared, at most u^2 P^2 / 3. Products round likewise.
 So the error of an element has mean 0 and a variance of at most (N + 2) u^2 S / 3. Writing a narrower type adds an
 eighth of its unit squared, as if every other output were a tie. Tensor cores truncate: each addend loses up to
-2 u sqrt(S), always towards 0.
+2 u sqrt(S), always toward 0.
 
 With r = error / sqrt(variance), over n elements, 4 standard deviations (probability 6e-5 each):
 
     | sum r |           <= 4 sqrt(n)        else rounding is one-sided
-    | sum r sign(T) |   <= 4 sqrt(n)        else rounding is towards 0, or away from it
+    | sum r sign(T) |   <= 4 sqrt(n)        else rounding is toward 0, or away from it
     sum r^2             <= n + 4 sqrt(2 n)  else errors are larger than those of rounding
 
 where what truncation by tensor cores may add is allowed on top.
@@ -83,7 +83,7 @@ class Errors:
             side = "large" if self.mean > 0 else "small"
             found.append(f"rounding is one-sided: outputs are too {side} by {abs(self.mean):.3g} sigma")
         if abs(self.outward) > SIGMAS:
-            side = "away from 0" if self.outward > 0 else "towards 0"
+            side = "away from 0" if self.outward > 0 else "toward 0"
             found.append(f"rounding is {side}: by {abs(self.outward):.3g} sigma")
         return found
 

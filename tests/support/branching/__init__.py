@@ -1,4 +1,4 @@
-"""Convolutions that are wrong where kernels branch: tails, tiles, limits of indices, steps, types, run-time shapes.
+"""Convolutions that are wrong where kernels branch: tails, tiles, limits of indices, steps, types, dynamic shapes.
 
 They were written from how kernels branch, after the search and before the sweeps that reach for edges, without a look
 at the values of those. They measure what the tiers of the suite's own cases find. Each is right wherever its condition

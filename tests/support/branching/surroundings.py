@@ -1,4 +1,4 @@
-"""Wrong for some run-time dimensions, operations after the layer, types, and ways of the weights."""
+"""Wrong for some dynamic dimensions, operations after the layer, types, and ways of the weights."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 quantize(x) = the value of the type nearest to x / scale, ties to even, saturated at the ends of the type
 dequantize(q) = q * scale
 
-Kernels that TensorRT 8 quantizes implicitly round ties towards plus infinity (developer guide 8.6, 7.1.2 and 7.5).
+Kernels that TensorRT 8 quantizes implicitly round ties toward plus infinity (developer guide 8.6, 7.1.2 and 7.5).
 int8 has the integers of [-128, 127]. FP8 is E4M3FN (Micikevicius et al., FP8 formats for deep learning,
 arXiv:2209.05433): 4 bits of exponent, 3 of fraction, no infinities, and 448 as its largest value.
 """
@@ -75,7 +75,7 @@ def scales(values: Sequence[float] | float, rank: int, axis: int = 0) -> Float64
 
 
 def quantize(x: Float64, scale: Float64, grid: Grid = INT8, ties_up: bool = False) -> Float64:
-    """Return the nearest values of the grid, as float64; ties to even, or towards plus infinity. NaN becomes 0."""
+    """Return the nearest values of the grid, as float64; ties to even, or toward plus infinity. NaN becomes 0."""
     ratio = np.clip(x / scale, grid.low, grid.high)
     step = grid.spacing(ratio)
     steps = np.floor(ratio / step + 0.5) if ties_up else np.rint(ratio / step)

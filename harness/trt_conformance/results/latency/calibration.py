@@ -48,7 +48,7 @@ class Thresholds:
 
     Quick and full latencies of a mode are apart.
 
-    A few repetitions of a case estimate its own variance poorly, so it is shrunk towards the typical one as if that
+    A few repetitions of a case estimate its own variance poorly, so it is shrunk toward the typical one as if that
     had been observed in `PRIOR` further repetitions (Smyth, Statistical Applications in Genetics and Molecular
     Biology 3, 2004).
     """

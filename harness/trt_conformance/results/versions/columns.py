@@ -134,7 +134,7 @@ def only(record: Record, targets: Sequence[str]) -> Record:
     return replace(record, header=header, verdicts=tuple(v for v in record.verdicts if v.target in names))
 
 
-def neighbours(found: Sequence[Version]) -> list[tuple[Version, Version]]:
+def neighbors(found: Sequence[Version]) -> list[tuple[Version, Version]]:
     """Each version with the next one of the same flavor and GPU."""
     return [(old, new) for old, new in pairwise(found) if old.series == new.series]
 

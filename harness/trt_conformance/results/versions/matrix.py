@@ -19,7 +19,7 @@ from trt_conformance.results import claims
 from trt_conformance.results.claims import DocumentClaims
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.summary import outcome
-from trt_conformance.results.versions.columns import Version, neighbours, trait, versions
+from trt_conformance.results.versions.columns import Version, neighbors, trait, versions
 from trt_conformance.results.versions.events import Size, VersionStep, step
 
 UNEXPLAINED = "unexplained"
@@ -159,7 +159,7 @@ def matrix(
     find = finding(catalog)
     found = versions(records, Expectations(expectations, find))
     size = _size(find)
-    steps = tuple(step(before, now, size) for before, now in neighbours(found))
+    steps = tuple(step(before, now, size) for before, now in neighbors(found))
     return Matrix(found, steps, catalog, expectations)
 
 

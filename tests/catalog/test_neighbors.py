@@ -9,7 +9,7 @@ import pytest
 from tests.support.helpers import SMALL_FILE, make_case
 from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import load_catalog
-from trt_conformance.catalog.neighbours import differences
+from trt_conformance.catalog.neighbors import differences
 from trt_conformance.catalog.source import CaseFileError
 from trt_conformance.core.case_folder import CaseFolder
 
@@ -24,7 +24,7 @@ set.stride_nd = [1, 1]
 id = "refused_too"
 doc = "another refused case"
 set.stride_nd = [0, 1]
-reject = { phase = "set", error = "some error", neighbour = "one/good" }
+reject = { phase = "set", error = "some error", neighbor = "one/good" }
 [[case]]
 id = "half"
 doc = "an accepted case in another precision"
@@ -46,8 +46,8 @@ def faults(root: Path, *lines: str) -> list[str]:
     return []
 
 
-def reject(neighbour: str) -> str:
-    return f'reject = {{ phase = "set", error = "some error", neighbour = "one/{neighbour}" }}'
+def reject(neighbor: str) -> str:
+    return f'reject = {{ phase = "set", error = "some error", neighbor = "one/{neighbor}" }}'
 
 
 def test_one_difference_is_right(tmp_path: Path) -> None:
@@ -59,11 +59,11 @@ def test_one_difference_is_right(tmp_path: Path) -> None:
     [
         (
             ["set.stride_nd = [-1, 1]", 'reject = { phase = "set", error = "some error" }'],
-            'reject needs "neighbour": the id of an accepted case',
+            'reject needs "neighbor": the id of an accepted case',
         ),
-        (["set.stride_nd = [-1, 1]", reject("goood")], 'neighbour "one/goood": no such case; did you mean "one/good"?'),
-        (["set.stride_nd = [-1, 1]", reject("refused_too")], 'neighbour "one/refused_too": it is refused too'),
-        (["set.stride_nd = [-1, 1]", reject("half")], 'neighbour "one/half": it does not run in fp32'),
+        (["set.stride_nd = [-1, 1]", reject("goood")], 'neighbor "one/goood": no such case; did you mean "one/good"?'),
+        (["set.stride_nd = [-1, 1]", reject("refused_too")], 'neighbor "one/refused_too": it is refused too'),
+        (["set.stride_nd = [-1, 1]", reject("half")], 'neighbor "one/half": it does not run in fp32'),
         (["set.stride_nd = [1, 1]", reject("good")], "it must differ in exactly one thing, but differs in nothing"),
         (
             ["set.stride_nd = [-1, 1]", "set.dilation_nd = [2, 2]", reject("good")],
@@ -96,4 +96,4 @@ def test_shapes_and_contents_each_count_as_one() -> None:
 def test_every_refused_case_of_the_suite_has_one() -> None:
     refused = [case for case in suite_catalog().cases if case.reject is not None]
     assert len(refused) > 40
-    assert all(case.reject is not None and case.reject.neighbour for case in refused)
+    assert all(case.reject is not None and case.reject.neighbor for case in refused)

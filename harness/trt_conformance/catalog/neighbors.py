@@ -31,7 +31,7 @@ def differences(case: Case, other: Case) -> list[str]:
     return list(dict.fromkeys(_AS_ONE.get(name, name) for name in names))
 
 
-def check_neighbours(cases: Sequence[tuple[Entry, Case]], every: Iterable[Entry], unread: set[str]) -> None:
+def check_neighbors(cases: Sequence[tuple[Entry, Case]], every: Iterable[Entry], unread: set[str]) -> None:
     """Record a fault for each refused case whose neighbor does not exist, is refused too, or differs in several fields.
 
     Neighbors in the files ``unread`` (their stems), which have faults of their own, are not checked.
@@ -41,15 +41,15 @@ def check_neighbours(cases: Sequence[tuple[Entry, Case]], every: Iterable[Entry]
     for entry, case in cases:
         if case.reject is None:
             continue
-        wanted = case.reject.neighbour
+        wanted = case.reject.neighbor
         if wanted is None:
             entry.fault(
-                ("reject",), 'reject needs "neighbour": the id of an accepted case that differs in one thing only'
+                ("reject",), 'reject needs "neighbor": the id of an accepted case that differs in one thing only'
             )
             continue
         if wanted.partition("/")[0] in unread:
             continue
-        path, what = ("reject", "neighbour"), f"neighbour {shown(wanted)}:"
+        path, what = ("reject", "neighbor"), f"neighbor {shown(wanted)}:"
         other = by_id.get(f"{wanted}-{case.precision}")
         if other is None:
             why = f"it does not run in {case.precision}" if wanted in known else f"no such case{closest(wanted, known)}"
