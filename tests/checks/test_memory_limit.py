@@ -29,6 +29,7 @@ from trt_conformance.numerics.reference.pieces import Sizes
 from trt_conformance.runner.options import RunOptions
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget
+from trt_conformance.targets.protocols import EngineFacts, LayerFacts
 
 IMAGES = make_case(
     golden="computed",
@@ -48,7 +49,29 @@ EPILOGUES = [
     for steps in ([{"op": "relu"}], [{"op": "concat"}, {"op": "clip", "low": -0.5, "high": 0.5}])
 ]
 HALF = IMAGES.model_copy(update={"precision": "fp16"})
-CASES = {"images": IMAGES, "volume": VOLUME, "relu": EPILOGUES[0], "concat": EPILOGUES[1], "half": HALF}
+FURTHER = {"shape": [2, 3, 3, 3], "fill": "uniform", "seed": 6, "bias": "uniform", "padding_nd": [2, 2]}
+WHOLE_IMAGES = [
+    make_case(
+        golden="computed",
+        input={"shape": [5, 2, 17, 6], "fill": "uniform", "seed": 3},
+        kernel={"shape": [3, 2, 3, 3], "fill": "uniform", "seed": 4},
+        epilogue=steps,
+        precision="fp16",
+    )
+    for steps in (
+        [{"op": "max_pool", "window": [2, 2]}],
+        [{"op": "relu"}, {"op": "convolution", "layer": FURTHER}, {"op": "add"}],
+    )
+]
+CASES = {
+    "images": IMAGES,
+    "volume": VOLUME,
+    "relu": EPILOGUES[0],
+    "concat": EPILOGUES[1],
+    "half": HALF,
+    "pool": WHOLE_IMAGES[0],
+    "two layers": WHOLE_IMAGES[1],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +140,35 @@ def test_pieces_find_what_the_whole_finds(case: Case, wrong: str) -> None:
         found = judged(case, limit, altered(wrong))
         assert (found.status, figures(found)) == ("fail", figures(whole))
         assert found.message.splitlines()[:4] == whole.message.splitlines()[:4]
+
+
+class Described(NumpyTarget):
+    """Reports two GPU kernels, the second with ``accumulator``."""
+
+    def __init__(self, accumulator: str) -> None:
+        self.kernels = [f"sm80_xmma_fprop_implicit_gemm_f16{a}_f16{a}_f16" for a in ("f32", accumulator)]
+
+    def build(self, case: Case) -> Any:
+        engine: Any = super().build(case)
+        layers = tuple(LayerFacts("", "CaskConvolution", kernel, ("fp16",), ("fp16",)) for kernel in self.kernels)
+        engine.describe = lambda: EngineFacts(layers, layers[0], "fp16")
+        return engine
+
+
+def test_a_further_layer_has_the_bound_of_its_kernel_in_pieces_too() -> None:
+    case = WHOLE_IMAGES[1]
+    used = {}
+    for accumulator in ("f32", "f16"):
+        whole, cut = (judged(case, limit, Described(accumulator)) for limit in (None, least(case)))
+        assert whole == cut
+        used[accumulator] = cut.figures["fraction"]
+    assert used["f32"] > 3 * used["f16"] > 0
+
+
+def test_images_are_not_cut_where_an_operation_reads_several_rows() -> None:
+    for case in WHOLE_IMAGES:
+        found = pieces.pieces(case, case.input.shape, Sizes(case, case.input.shape).of_images(1))
+        assert found is not None and [piece.images for piece in found] == [slice(n, n + 1) for n in range(5)]
 
 
 def test_another_shape_fails_in_pieces_too() -> None:

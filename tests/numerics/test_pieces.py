@@ -13,6 +13,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import NUMPY_TYPE, case_data
 from trt_conformance.numerics.bounds import operands as operands_module
 from trt_conformance.numerics.bounds.basis import Basis, bound_on
+from trt_conformance.numerics.bounds.epilogue import network_result
 from trt_conformance.numerics.bounds.operands import Operands
 from trt_conformance.numerics.compare import Tally, compare
 from trt_conformance.numerics.reference import blocked
@@ -145,6 +146,26 @@ def test_without_channels_there_is_only_the_bias() -> None:
     given = layer([2, 0, 6, 6], [3, 0, 3, 3])
     assert Operands(given, case_data(given)).largest.shape == (2, 0)
     assert (bound_on(given, reference(given), "fp32") < 1e-6).all()
+
+
+@pytest.mark.parametrize("kernel", [[4, 16, 3, 3], [16, 16, 1, 1]])
+def test_an_image_with_a_further_layer_takes_no_more_than_is_estimated(kernel: list[int]) -> None:
+    """The layer's output is four times as large as the network's input, and up to four times as large as its output."""
+    further = {"shape": kernel, "fill": "uniform", "seed": 6, "padding_nd": [kernel[-1] // 2] * 2}
+    given = layer([1, 4, 256, 256], [16, 4, 3, 3], set={"padding_nd": [1, 1]}, precision="fp16")
+    steps = make_case(epilogue=[{"op": "convolution", "layer": further}]).epilogue
+    given = given.model_copy(update={"epilogue": steps})
+    data, sizes = case_data(given), Sizes(given, given.input.shape)
+    actual = np.zeros(sizes.output, NUMPY_TYPE[given.data_type])
+    tracemalloc.start()
+    try:
+        result = reference_of_piece(given, data, Piece(slice(0, 1), slice(0, 256), is_whole=True))
+        limits = bound_on(given, result, "fp32", [Operands(given, data)])
+        compare(actual, *network_result(given, result, limits, given.input.shape, None))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sizes.of_images(1) / 4 < peak < sizes.of_images(1)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])

@@ -26,9 +26,8 @@ def cut_to_fit(case: Case, shape: tuple[int, ...], limit: int, workers: int) -> 
         NotRun: not even one piece fits the limit.
     """
     sizes = Sizes(case, shape)
-    moved = any(step.window is not None or step.layer is not None for step in case.epilogue)
-    if case.prologue or case.addend is not None or moved:
-        text = "an operation before or after the layer reads more than one piece"
+    if case.prologue or case.addend is not None:
+        text = "an operation before the layer, or an addend, reads more than one piece"
         raise NotRun(f"{text}, so it is compared as a whole; {ADVICE.format(size_text(limit))}")
     room = limit - sizes.tensors
     for many in (workers, max(1, workers // 4), 1):

@@ -156,7 +156,8 @@ def _convolved(
     terms = math.prod(layer.shape[1:]) + (bias is not None)
     steps = terms + (EPILOGUE_STEPS if case.quantize is not None else 0)
     relative = (1 + arithmetic.read) ** 2 * (1 + gamma(steps, arithmetic.step)) - 1
-    tiny = terms * arithmetic.step_tiny * (1 + size.max(initial=0.0) + largest.max(initial=0.0))
+    of_image = size.max(axis=tuple(range(-case.spatial_rank - 1, 0)), keepdims=True, initial=0.0)
+    tiny = terms * arithmetic.step_tiny * (1 + of_image + largest.max(initial=0.0))
     own = relative * magnitude + tiny
     may_transform = rests_on in (None, "winograd", "fft") and case.precision in LARGEST_TILE and case.quantize is None
     if may_transform and math.prod(layer.shape[2:]) > 1:

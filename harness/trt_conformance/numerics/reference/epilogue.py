@@ -46,7 +46,13 @@ def network_shape(case: Case, layer: Sequence[int], source: Sequence[int]) -> tu
     Raises:
         InvalidConvolution: a further layer does not fit what it reads.
     """
+    return shapes_along(case, layer, source)[-1]
+
+
+def shapes_along(case: Case, layer: Sequence[int], source: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the shapes of the layer's output and of each operation's after it; raises as `network_shape` does."""
     shape, axis = list(layer), -case.spatial_rank - 1
+    found = [tuple(shape)]
     for step in case.epilogue:
         if step.op == "concat":
             shape[axis] += source[axis]
@@ -54,7 +60,8 @@ def network_shape(case: Case, layer: Sequence[int], source: Sequence[int]) -> tu
             shape[axis + 1 :] = (size // window for size, window in zip(shape[axis + 1 :], step.window, strict=True))
         elif step.layer is not None:
             shape = [*output_shape(shape, step.layer.shape, step.layer.attributes)]
-    return tuple(shape)
+        found.append(tuple(shape))
+    return found
 
 
 def apply(case: Case, y: Array, x: Array) -> Array:

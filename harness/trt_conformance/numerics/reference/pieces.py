@@ -1,6 +1,7 @@
 """The reference of a large case in pieces, each of which fits a given memory.
 
-A piece is some images, or some rows of one image along its first spatial axis. Its reference, computed from the part of
+A piece is some images, or some rows of one image along its first spatial axis. Where an operation after the layer reads
+several rows for one of its own, a piece has whole images. Its reference, computed from the part of
 the input that its windows read, has the bits of the whole. (Above `blocked.MANY_PRODUCTS` the whole is computed by
 several threads, which a BLAS may let add in another order.)
 """
@@ -15,7 +16,7 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import NUMPY_TYPE, CaseData
 from trt_conformance.numerics.reference.blocked import BLOCK, rows_at_once
-from trt_conformance.numerics.reference.epilogue import network_shape
+from trt_conformance.numerics.reference.epilogue import shapes_along
 from trt_conformance.numerics.reference.result import Result, reference_along
 from trt_conformance.numerics.reference.shape import Axis, layer_output, resolve
 
@@ -26,10 +27,14 @@ OF_BLOCK = 3
 
 @dataclass(frozen=True)
 class Piece:
-    """Images ``(first, end)`` of the batch, and rows of the output along its first spatial axis."""
+    """Images ``(first, end)`` of the batch, and rows of the layer's output along its first spatial axis.
+
+    ``is_whole``: the rows are all there are, also of the network's input and output where these have others.
+    """
 
     images: slice
     rows: slice
+    is_whole: bool = False
 
     @property
     def offset(self) -> tuple[int, int, int]:
@@ -37,8 +42,13 @@ class Piece:
         return self.images.start, 0, self.rows.start
 
     def of(self, tensor: Array) -> Array:
-        """The piece of an output ``(N, K, *spatial)``."""
-        return tensor[self.images, :, self.rows]
+        """The piece of an output ``(N, K, *spatial)``, or of an input that an operation after the layer joins."""
+        return tensor[self.images] if self.is_whole else tensor[self.images, :, self.rows]
+
+
+def needs_whole_images(case: Case) -> bool:
+    """Whether an operation after the layer reads several rows for one of its own: a further layer, or a window."""
+    return any(step.window is not None or step.layer is not None for step in case.epilogue)
 
 
 class Sizes:
@@ -49,7 +59,8 @@ class Sizes:
         self.case, self.shape = case, shape
         self.axes = resolve(case.layer_shape(shape), case.kernel.shape, case.attributes)
         self.layer = layer_output(case, shape)
-        self.output = network_shape(case, self.layer, shape)
+        self._stages = shapes_along(case, self.layer, shape)
+        self.output = self._stages[-1]
 
     @property
     def tensors(self) -> int:
@@ -72,7 +83,7 @@ class Sizes:
     @property
     def of_least(self) -> int:
         """Bytes that the smallest piece takes in addition to the tensors."""
-        return self.of_rows(self.rows_at_once)
+        return self.of_images(1) if needs_whole_images(self.case) else self.of_rows(self.rows_at_once)
 
     @property
     def rows_at_once(self) -> int:
@@ -86,12 +97,17 @@ class Sizes:
 
     @property
     def _windows_of_a_row(self) -> int:
-        terms = self.case.attributes.groups * math.prod(self.case.kernel.shape[1:])
-        return terms * math.prod(axis.size for axis in self.axes[1:])
+        """The most elements that the windows of one row of an output have, of the layer or of a further one."""
+        kernels = [(self.case.attributes.groups, self.case.kernel.shape, self.layer)]
+        for step, output in zip(self.case.epilogue, self._stages[1:], strict=True):
+            if step.layer is not None:
+                kernels.append((step.layer.attributes.groups, step.layer.shape, output))
+        rank = self.case.spatial_rank
+        return max(groups * math.prod(kernel[1:]) * math.prod(out[-rank + 1 :]) for groups, kernel, out in kernels)
 
     def _of_rows(self, rows: int) -> int:
-        rank = self.case.spatial_rank
-        outputs = self.output[-rank - 1] * rows * math.prod(self.output[-rank + 1 :])
+        rank, height = self.case.spatial_rank, max(1, self.axes[0].size)
+        outputs = -(-rows * max(math.prod(stage[-rank - 1 :]) for stage in self._stages) // height)
         read = self.axes[0]._replace(size=rows).reach(self.case.kernel.shape[2])
         padded = [
             max(axis.reach(f), size)
@@ -104,7 +120,7 @@ class Sizes:
 def pieces(case: Case, shape: tuple[int, ...], room: int) -> list[Piece] | None:
     """Cut the output of a run into pieces that take at most ``room`` bytes each; None if that is impossible.
 
-    Only outputs with one batch dimension are cut.
+    Only outputs with one batch dimension are cut, and images only where the operations after the layer allow it.
     """
     sizes = Sizes(case, shape)
     height = sizes.axes[0].size
@@ -113,9 +129,9 @@ def pieces(case: Case, shape: tuple[int, ...], room: int) -> list[Piece] | None:
     images = shape[0]
     if sizes.of_images(1) <= room:
         many = max(count for count in _halves(images) if sizes.of_images(count) <= room)
-        return [Piece(slice(n, min(n + many, images)), slice(0, height)) for n in range(0, images, many)]
+        return [Piece(slice(n, min(n + many, images)), slice(0, height), is_whole=True) for n in range(0, images, many)]
     step = sizes.rows_at_once
-    if sizes.of_least > room:
+    if needs_whole_images(case) or sizes.of_least > room:
         return None
     rows = max(count for count in _halves(-(-height // step)) if sizes.of_rows(count * step) <= room) * step
     return [
