@@ -8,11 +8,13 @@ import pytest
 from tests.support.helpers import make_case, run_pytest
 from tests.support.runs import TARGET, record, verdict
 from tests.support.suite import suite_catalog
+from trt_conformance.catalog.sweeps.expand import Expanded
 from trt_conformance.results.changes import between
 from trt_conformance.results.record.record import read_record
 from trt_conformance.runner.keys import RUN
 from trt_conformance.runner.lookahead import Lookahead, arranged
 from trt_conformance.runner.options import RunOptions
+from trt_conformance.runner.selection import Selection
 from trt_conformance.runner.session import Run
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.slow_builds import is_slow_to_build
@@ -52,11 +54,16 @@ def made(case_id):
     return make_case(id=case_id)
 
 
+def is_slow(case):
+    """A generated case says in its id that it is slow to build."""
+    return "slow" in case if isinstance(case, str) else is_slow_to_build(case)
+
+
 def test_the_next_cases_of_the_same_target():
     one, two = Target(), Target()
     items = [item(n, case, one) for n, case in enumerate(CASES)] + [item(9, CASES[0], two)]
-    assert [c.id for c in Lookahead(items, made).after(items[0], 3)] == IDS[:3]
-    assert [c.id for c in Lookahead(items, made).after(items[4], 3)] == IDS[4:]
+    assert [c.id for c in Lookahead(items, made, is_slow).after(items[0], 3)] == IDS[:3]
+    assert [c.id for c in Lookahead(items, made, is_slow).after(items[4], 3)] == IDS[4:]
 
 
 def slow(name):
@@ -67,14 +74,27 @@ def test_cases_that_are_slow_to_build_are_begun_long_before_their_tests():
     target, far = Target(), [slow("far"), slow("further")]
     cases = [slow("first"), *CASES, *far]
     items = [item(n, cases[n // 2], target) for n in range(2 * len(cases))]
-    lookahead = Lookahead(items, made)
+    lookahead = Lookahead(items, made, is_slow)
     assert [c.id for c in lookahead.after(items[0], 2, slow=1)] == [cases[0].id, IDS[0], far[0].id]
     assert [c.id for c in lookahead.after(items[3], 1, slow=9)] == [IDS[0], far[0].id, far[1].id]
     assert [c.id for c in lookahead.after(items[-1], 1, slow=9)] == [far[1].id]
 
 
+def test_generated_cases_that_are_slow_to_build_are_begun_as_early():
+    target, given = Target(), []
+    names = ["sweep/a-fp32", "sweep/b-fp32", "sweep/slow-fp32", "sweep/slower-fp32"]
+
+    def counted(case_id):
+        given.append(case_id)
+        return made(case_id)
+
+    items = [item(n, name, target) for n, name in enumerate(names)]
+    assert [c.id for c in Lookahead(items, counted, is_slow).after(items[0], 1, slow=1)] == [names[0], names[2]]
+    assert given == [names[0], names[2]]
+
+
 @pytest.mark.parametrize(
-    ("case_id", "is_slow"),
+    ("case_id", "expected"),
     [
         ("fused/silu-fp32", True),
         ("followed/clip-fp16", True),
@@ -86,8 +106,8 @@ def test_cases_that_are_slow_to_build_are_begun_long_before_their_tests():
         ("stride_nd/h2_w2-fp32", False),
     ],
 )
-def test_what_is_slow_to_build(case_id, is_slow):
-    assert is_slow_to_build(suite_catalog().find(case_id)) == is_slow
+def test_what_is_slow_to_build(case_id, expected):
+    assert is_slow_to_build(suite_catalog().find(case_id)) == expected
 
 
 def test_generated_cases_are_made_as_they_are_looked_ahead_to():
@@ -100,7 +120,7 @@ def test_generated_cases_are_made_as_they_are_looked_ahead_to():
         given.append(case_id)
         return made(case_id)
 
-    assert [c.id for c in Lookahead(items, counted).after(items[1], 2)] == names[:2]
+    assert [c.id for c in Lookahead(items, counted, is_slow).after(items[1], 2)] == names[:2]
     assert given == names[:2]
 
 
@@ -113,7 +133,7 @@ def test_what_builds_no_engine_or_is_timed_is_left_out():
         item(3, CASES[2], target, timed=True),
         item(4, CASES[3], target),
     ]
-    assert [c.id for c in Lookahead(items, made).after(items[0], 9)] == [IDS[0], IDS[3]]
+    assert [c.id for c in Lookahead(items, made, is_slow).after(items[0], 9)] == [IDS[0], IDS[3]]
 
 
 @pytest.mark.parametrize("engine", [True, False])
@@ -127,7 +147,7 @@ def test_looking_ahead_from_every_test_asks_each_test_once_what_it_needs(engine)
 
     target = Target()
     items = [counted(number) for number in range(100)]
-    lookahead = Lookahead(items, made)
+    lookahead = Lookahead(items, made, is_slow)
     for one in items:
         assert [case.id for case in lookahead.after(one, 1, slow=1)] == (
             [one.callspec.params["subject"][0].id] if engine else []
@@ -138,7 +158,7 @@ def test_looking_ahead_from_every_test_asks_each_test_once_what_it_needs(engine)
 def running(target, items, timing, builders=1):
     config = SimpleNamespace(getoption=lambda name, default=None: default)
     run = Run(config, RunOptions(latency="full" if timing else "off"))
-    run.lookahead = Lookahead(items, made)
+    run.lookahead = Lookahead(items, made, is_slow)
     vars(run.builds)["for_targets"] = Options(builders=builders)
     return run
 
@@ -263,8 +283,32 @@ def test_the_tests_of_a_case_are_together_and_those_that_stop_builders_at_the_en
     free = SimpleNamespace(nodeid="free", get_closest_marker=lambda name: None)
     checks = ("forward", "execution_modes", "inputs")
     items = [item(f"t.py::test_{check}[{n}-numpy]", CASES[n], target) for check in checks for n in range(2)]
-    assert [found.nodeid for found in arranged([*items, free])] == [
+    assert [found.nodeid for found in arranged([*items, free], is_slow)] == [
         "free",
         *(f"t.py::test_{check}[{n}-numpy]" for n in range(2) for check in ("forward", "inputs")),
         *(f"t.py::test_execution_modes[{n}-numpy]" for n in range(2)),
     ]
+
+
+def test_the_tests_of_cases_that_are_slow_to_build_come_after_others_of_their_phase():
+    builds_ahead, other = Target(), SimpleNamespace(name="other")
+    cases = [slow("first"), CASES[0], "sweep/slow-fp32", "sweep/a-fp32"]
+    checks = ("forward", "execution_modes")
+    names = {0: "first", 1: "plain", 2: "slow", 3: "swept"}
+    for target, order in ((builds_ahead, (1, 3, 0, 2)), (other, (0, 1, 2, 3))):
+        items = [item(f"t.py::test_{check}[{names[n]}]", cases[n], target) for check in checks for n in range(4)]
+        assert [found.nodeid for found in arranged(items, is_slow)] == [
+            f"t.py::test_{check}[{names[n]}]" for check in checks for n in order
+        ]
+
+
+def test_which_generated_cases_are_slow_to_build_is_known_without_making_the_others(monkeypatch):
+    made_ids = []
+    selection = Selection(suite_catalog(), RunOptions(tier="ci"))
+    make = Expanded.case
+    monkeypatch.setattr(Expanded, "case", lambda self, name: made_ids.append(name) or make(self, name))
+    found = [name for name in selection.generated if selection.is_slow_to_build(name)]
+    assert len(made_ids) < len(selection.generated) / 2
+    assert found == [n for n in selection.generated if is_slow_to_build(suite_catalog().find(n))]
+    assert any("_silu" in name or "/silu" in name for name in found)
+    assert not selection.is_slow_to_build("padding/unknown")

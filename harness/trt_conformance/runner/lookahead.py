@@ -12,8 +12,7 @@ import pytest
 
 from trt_conformance.core.case import Case
 from trt_conformance.runner.phases import comes_last
-from trt_conformance.targets.protocols import Target
-from trt_conformance.targets.slow_builds import is_slow_to_build
+from trt_conformance.targets.protocols import Target, offers
 
 Pair = tuple[Case | str, Target]
 
@@ -36,19 +35,22 @@ def builds(item: pytest.Item) -> bool:
     return item.get_closest_marker("no_engine") is None and "timing" not in getattr(item, "fixturenames", ())
 
 
-def arranged(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+def arranged(items: Sequence[pytest.Item], is_slow: Callable[[Case | str], bool]) -> list[pytest.Item]:
     """The tests in the order in which they run: first those without a case, then all of one case on one target.
 
-    So an engine is built once and soon released. Tests of the second phase, during which nothing may be built, come
-    after all others: their engines are then in the cache.
+    So an engine is built once and soon released. Cases that are slow to build come after others if the target builds
+    ahead: it begins with them at once, and needs them last. Tests of the second phase, during which nothing may be
+    built, come after all others: their engines are then in the cache.
     """
     subjects = [subject_of(item) for item in items]
     names = [None if subject is None else (subject[1].name, id_of(subject)) for subject in subjects]
+    named = {name: subject for name, subject in zip(names, subjects, strict=True) if name and subject}
+    waits = {name: offers(target, "expect") and is_slow(case) for name, (case, target) in named.items()}
     places = {name: place for place, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
 
-    def order(index: int) -> tuple[bool, int]:
+    def order(index: int) -> tuple[bool, bool, int]:
         name = names[index]
-        return (False, -1) if name is None else (comes_last(items[index].nodeid), places[name])
+        return (False, False, -1) if name is None else (comes_last(items[index].nodeid), waits[name], places[name])
 
     return [items[index] for index in sorted(range(len(items)), key=order)]
 
@@ -56,11 +58,13 @@ def arranged(items: Sequence[pytest.Item]) -> list[pytest.Item]:
 class Lookahead:
     """The cases of a run's tests, in the order of the tests, which holds in each worker of pytest-xdist too."""
 
-    def __init__(self, items: Sequence[pytest.Item], made: Callable[[str], Case]) -> None:
-        """``made`` returns a generated case by its id."""
-        self._items, self._made = items, made
+    def __init__(
+        self, items: Sequence[pytest.Item], made: Callable[[str], Case], is_slow: Callable[[Case | str], bool]
+    ) -> None:
+        """``made`` returns a generated case by its id; ``is_slow`` is whether one, or a case, is slow to build."""
+        self._items, self._made, self._is_slow = items, made, is_slow
         self._place = {item.nodeid: place for place, item in enumerate(items)}
-        self._slow: dict[str, list[tuple[int, Case]]] = {}
+        self._slow: dict[str, list[tuple[int, Pair]]] = {}
 
     def after(self, item: pytest.Item, count: int, slow: int = 0) -> list[Case]:
         """The cases whose engines are needed by this test and those after it on the same target.
@@ -68,7 +72,7 @@ class Lookahead:
         Args:
             item: the test.
             count: how many of them.
-            slow: how many more of those after them that are slow to build. Generated cases are not among these.
+            slow: how many more of those after them that are slow to build.
         """
         here = subject_of(item)
         if here is None:
@@ -76,16 +80,16 @@ class Lookahead:
         upcoming = list(islice(self._next(item), count))
         known = {case.id for case in upcoming}
         place = self._place[item.nodeid]
-        later = (case for first, case in self._slow_on(here[1]) if first > place and case.id not in known)
-        return [*upcoming, *islice(later, slow)]
+        later = (pair for first, pair in self._slow_on(here[1]) if first > place and id_of(pair) not in known)
+        return [*upcoming, *map(self._case, islice(later, slow))]
 
-    def _slow_on(self, target: Target) -> list[tuple[int, Case]]:
+    def _slow_on(self, target: Target) -> list[tuple[int, Pair]]:
         """The cases of a target that are slow to build, each with the place of its first test that needs its engine."""
         if target.name not in self._slow:
-            first: dict[str, tuple[int, Case]] = {}
-            for place, (case, on) in self._building:
-                if on is target and not isinstance(case, str) and case.id not in first and is_slow_to_build(case):
-                    first[case.id] = (place, case)
+            first: dict[str, tuple[int, Pair]] = {}
+            for place, pair in self._building:
+                if pair[1] is target and id_of(pair) not in first and self._is_slow(pair[0]):
+                    first[id_of(pair)] = (place, pair)
             self._slow[target.name] = list(first.values())
         return self._slow[target.name]
 
@@ -100,7 +104,10 @@ class Lookahead:
             name = id_of(pair)
             if name not in seen:
                 seen.add(name)
-                yield self._made(pair[0]) if isinstance(pair[0], str) else pair[0]
+                yield self._case(pair)
+
+    def _case(self, pair: Pair) -> Case:
+        return self._made(pair[0]) if isinstance(pair[0], str) else pair[0]
 
     @cached_property
     def _building(self) -> list[tuple[int, Pair]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property, lru_cache
 
 from trt_conformance.catalog.case_patterns import CasePatterns
@@ -15,6 +16,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Tier
 from trt_conformance.runner.options import RunOptions
+from trt_conformance.targets.slow_builds import AROUND, is_slow_to_build
 
 GENERATED_CASES_IN_MEMORY = 256
 
@@ -92,6 +94,21 @@ class Selection:
             return found
 
         return make
+
+    def is_slow_to_build(self, case: Case | str) -> bool:
+        """Whether the engine of a case takes many seconds. A generated case is given by its id."""
+        return case in self._slow_generated if isinstance(case, str) else is_slow_to_build(case)
+
+    @cached_property
+    def _slow_generated(self) -> frozenset[str]:
+        """The ids of those cases of sweeps. Only cases that state operations around the layer are made to know it."""
+        found = set()
+        for sweep in self.catalog.sweeps:
+            for name in sweep.matching(self.tier, self._patterns):
+                with suppress(ConformanceError):  # the test of an invalid case reports it
+                    if sweep.states(name, AROUND) and is_slow_to_build(sweep.case(name)):
+                        found.add(name)
+        return frozenset(found)
 
     def names(self, name: str) -> bool:
         """Whether the patterns match an id; every id where there are no patterns."""

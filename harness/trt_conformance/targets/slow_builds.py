@@ -10,6 +10,8 @@ from trt_conformance.targets.options import Options
 
 COMPILED = frozenset(ROUNDING) - {"scale", *POOLINGS} | {"clip"}
 """Operations after the layer that few of TensorRT's precompiled kernels include."""
+AROUND = frozenset({"epilogue", "prologue"})
+"""The fields of a case without which it is not slow to build."""
 MOST_PROCESSES = 4
 CPUS_EACH = 4
 """A process of several CPUs has enough left for the builders' threads and for what is compared meanwhile."""

@@ -102,6 +102,10 @@ class Expanded:
             why = explain(detail, detail["loc"], model)
             raise ConformanceError(f"{case_id} is not a valid case: {why}") from None
 
+    def states(self, case_id: str, fields: frozenset[str]) -> bool:
+        """Return whether the values of a case state one of these fields. The case is not made."""
+        return any(not fields.isdisjoint(part.fields) for part in self._parts(self.ids[case_id]))
+
     def cases(self, tier: Tier, source: Source, patterns: CasePatterns) -> Iterator[Case]:
         """Yield the cases of a tier that match. Those that are not valid become faults of the file."""
         for case_id in self.matching(tier, patterns):
