@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from trt_conformance.targets.tensorrt.ahead import IDLE
+from trt_conformance.targets.tensorrt.plans import THREAD_NAME
 
 SAMPLING_S = 0.2
 LEAST = 0.05
@@ -28,6 +29,7 @@ _CALLS = {
 }  # fmt: skip
 """Linux's numbers on x86-64 (arch/x86/entry/syscalls/syscall_64.tbl)."""
 _FUTEX = "futex"
+_BUILDERS = (THREAD_NAME, f"slow {THREAD_NAME}")
 _TIMEOUT = 4
 """The place of a futex call's time limit among the words of ``/proc/PID/syscall``; 0x0 is none."""
 
@@ -72,7 +74,7 @@ class Waiting:
             self._samples += 1
             for pid in family(self._pid):
                 with suppress(OSError):
-                    role = _role(Path(f"/proc/{pid}"))
+                    role = _role(pid)
                     for thread in Path(f"/proc/{pid}/task").iterdir():
                         with suppress(OSError):  # it may end meanwhile
                             self._look(role, pid, thread)
@@ -80,16 +82,23 @@ class Waiting:
     def _look(self, role: str, pid: int, thread: Path) -> None:
         name, state, user, system = _stat(thread)
         is_main = int(thread.name) == pid
-        kind = f"{role}, main thread" if is_main else f"{role}, {name if name == 'builder' else 'other threads'}"
+        kind = f"{role}, main thread" if is_main else f"{role}, {name if name in _BUILDERS else 'other threads'}"
         if name == IDLE:
             kind = f"{role}, builder"
         self._cpu[kind, pid, int(thread.name)] = user, system
         self._states[kind]["no work" if name == IDLE else "running" if state == "R" else _call(thread)] += 1
 
 
-def _role(process: Path) -> str:
-    command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
-    return "target" if b"spawn_main" in command else "pytest"
+def _role(pid: int) -> str:
+    """What a process is for; ``slow builder`` is one that a target has started to build."""
+    if not _is_spawned(pid):
+        return "pytest"
+    text = Path(f"/proc/{pid}/stat").read_text()
+    return "slow builder" if _is_spawned(int(text.rpartition(")")[2].split()[1])) else "target"
+
+
+def _is_spawned(pid: int) -> bool:
+    return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _stat(thread: Path) -> tuple[str, str, float, float]:

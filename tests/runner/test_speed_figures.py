@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import fast_runs
 from benchmarks.mps import COMMAND, LOGS, MPS_FOLDER, Mps
-from benchmarks.waiting import Waiting, lines_of
+from benchmarks.waiting import Waiting, _role, family, lines_of
 from trt_conformance.core.paths import ROOT
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="threads are seen through /proc")
@@ -105,6 +105,27 @@ sys.stdin.read()
     assert any(state.startswith("read") for state in main["threads"]), main
     assert "running" in other["threads"] or "futex with a time limit" in other["threads"], other
     assert any("pytest, main thread: " in line for line in lines_of(found))
+
+
+@linux
+def test_threads_are_told_apart_by_what_their_process_is_for():
+    """A target's process is spawned by pytest, and one that builds for it by the target's."""
+    program = """
+import subprocess, sys
+depth = int(sys.argv[1])
+if depth:
+    words = [sys.executable, "-c", sys.argv[2], str(depth - 1), sys.argv[2], "spawn" + "_main"]
+    subprocess.Popen(words, stdin=0).wait()
+else:
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+    words = [sys.executable, "-c", program, "2", program]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        roles = [_role(pid) for pid in family(process.pid)]
+        process.stdin.close()
+    assert roles == ["pytest", "target", "slow builder"]
 
 
 @pytest.mark.slow
