@@ -32,11 +32,12 @@ class BuildProcesses:
         self._starting: list[Callable[[], Elsewhere]] = []
         self._idle: list[Elsewhere] = []
         self._busy: list[Elsewhere] = []
+        self._ending: list[threading.Thread] = []
         self._opening = self._failed = self._wanted = 0
         self.is_closed = False
 
     def want(self, builds: int) -> None:
-        """Start processes for so many builds, or end those that are idle if there are no more builds."""
+        """Start processes for so many builds, or end those that are idle if there are no more builds. Wait for none."""
         if not builds:
             self._wanted = 0
             self._end_idle()
@@ -79,8 +80,10 @@ class BuildProcesses:
             busy = list(self._busy)
             self._starting.clear()  # they end once nothing holds their channels
         for target in busy:
-            _end(target)
+            self._begin_to_end(target.close)
         self._end_idle()
+        for thread in self._ending:
+            thread.join()
 
     def _may_start(self) -> bool:
         """Whether one more process is wanted. The lock is held."""
@@ -119,7 +122,7 @@ class BuildProcesses:
                 return target
             self._failed += 1
         if target is not None:
-            _end(target)
+            _done(target.close)
         elif fault is not None:
             self._report(fault)
         return None
@@ -131,14 +134,19 @@ class BuildProcesses:
                 self._idle.append(target)
                 return
             self._failed += 1
-        _end(target)
+        _done(target.close)
 
     def _end_idle(self) -> None:
         with self._lock:
             idle, self._idle = self._idle, []
         for target in idle:
-            with suppress(Exception):
-                target.finish()
+            self._begin_to_end(target.finish)
+
+    def _begin_to_end(self, action: Callable[[], None]) -> None:
+        """End a process in a thread: the system takes a while to release what a process has on a GPU."""
+        thread = threading.Thread(target=_done, args=(action,))
+        thread.start()
+        self._ending.append(thread)
 
     def _report(self, fault: Exception) -> None:
         if not self.is_closed:
@@ -146,7 +154,7 @@ class BuildProcesses:
             say(f"a process that builds slow cases failed, and its case is built again in this one: {said}")
 
 
-def _end(target: Elsewhere) -> None:
-    """End the process of a target at once."""
+def _done(action: Callable[[], None]) -> None:
+    """End a process. A fault has no consequence: it ends with this one at the latest."""
     with suppress(Exception):
-        target.close()
+        action()
