@@ -33,6 +33,7 @@ FAILS_AT_SOME = f"{ROOT / 'tests' / 'doubles' / 'slow_builder.py'}:FailsAtSome"
 WAIT_S, SOON_S = 60, 0.05
 SLOW = [make_case(id=f"example/{op}", epilogue=[{"op": op}]) for op in ("silu", "tanh", "sigmoid", "gelu", "softsign")]
 WRONG = make_case(id="example/wrong", kernel={"shape": [1, 1, 7, 3], "fill": "ones"}, epilogue=[{"op": "silu"}])
+KILLED = make_case(id="example/killed", epilogue=[{"op": "elu", "alpha": 0.5}])
 
 
 class Process:
@@ -293,13 +294,27 @@ def test_tensorrt_builds_in_two_other_processes(tmp_path, monkeypatch, fresh):
 def test_a_process_that_is_killed_in_a_build_costs_nothing_else(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("CACHE", str(tmp_path))
     target = rtx(tmp_path, FAILS_AT_SOME)
-    killed = make_case(id="example/killed", epilogue=[{"op": "elu", "alpha": 0.5}])
-    target.expect([killed, *SLOW, WRONG])
-    assert outcome(target, killed) == "built"
+    target.expect([KILLED, *SLOW, WRONG])
+    assert outcome(target, KILLED) == "built"
     assert [outcome(target, case) for case in SLOW] == ["built"] * len(SLOW)
     assert outcome(target, WRONG) == ("network", False)
     target.close()
     assert "the process died: SIGKILL" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_build_that_crashes_everywhere_is_an_error_of_its_own_case(tmp_path, monkeypatch):
+    open_target_or_skip()
+    monkeypatch.setenv("CACHE", str(tmp_path))
+    target = open_target(FAILS_AT_SOME.replace("FailsAtSome", "FailsHereAndThere"))
+    try:
+        target.expect([KILLED, *SLOW])
+        assert [outcome(target, case) for case in SLOW[:2]] == ["built", "built"]
+        with pytest.raises(TargetCrashed, match=r"SIGKILL.*in build example/killed"):
+            target.build(KILLED)
+        assert {outcome(target, case) for case in SLOW} <= {"built", "cached"}
+    finally:
+        target.close()
 
 
 @pytest.mark.slow
