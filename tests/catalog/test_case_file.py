@@ -110,7 +110,16 @@ BAD: dict[str, tuple[list[str], str]] = {
     "name given by number": (["id = 3  # here"], "id: expected a string, got 3"),
     "name in capitals": (
         ['id = "H2"  # here'],
-        'id: may have only lower-case letters, digits and underscores, got "H2"',
+        'id: may have only lower-case letters, digits and underscores, and no underscore at the beginning, got "H2"',
+    ),
+    "stored file elsewhere": (
+        [f'kernel.stored = {{ file = "../w.npy", sha256 = "{"0" * 64}" }}  # here'],
+        "kernel.stored.file: expected the path of a .npy file below the case file's folder, of letters, digits and "
+        '_ . - /, got "../w.npy"',
+    ),
+    "hash of another form": (
+        ['kernel.stored = { file = "w.npy", sha256 = "ABC" }  # here'],
+        'kernel.stored.sha256: expected a SHA-256, 64 hexadecimal digits in lower case, got "ABC"',
     ),
     "short doc": (['doc = "short"  # here'], "doc: needs at least 8 characters, got 5"),
     "long doc": ([f'doc = "{"x" * 161}"  # here'], "doc: needs at most 160 characters, got 161"),

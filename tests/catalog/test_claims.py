@@ -67,7 +67,8 @@ def test_source_of_the_file_is_for_cases_that_check_other_documents_too(tmp_path
         (
             '[[claim]]\nid = "ab"\nsection = "s"\nstatement = "says something"\n',
             2,
-            'like "section.statement", got "ab"',
+            'id: expected a section and a statement, like "stride_nd.h2_w2"; each may have only lower-case letters, '
+            'digits and underscores, got "ab"',
         ),
         ('[[claim]]\nid = []\nsection = "s"\nstatement = "says something"\n', 2, "id: expected a string, got []"),
         (CLAIMS + CLAIMS, 6, 'duplicate claim "stride_nd.h2_w2"'),

@@ -143,6 +143,19 @@ def test_fault_of_the_defaults_names_the_cases_that_inherit_it(root: Path) -> No
     )
 
 
+def test_fault_of_the_defaults_names_a_case_without_an_id(root: Path) -> None:
+    nameless = CASE.replace('id = "plain"\n', "")
+    assert nameless != CASE
+    (root / "small.toml").write_text(SMALL_FILE + "latency = 3\n" + nameless)
+    with pytest.raises(CaseFileError) as caught:
+        load_catalog(CaseFolder.at(root))
+    assert (
+        str(caught.value)
+        .splitlines()[0]
+        .endswith("/small.toml:6: latency: expected true or false, got 3 (from [defaults], in case small/(no id))")
+    )
+
+
 def test_very_long_id_is_cut_where_a_fault_of_the_defaults_names_it(root: Path) -> None:
     (root / "small.toml").write_text(SMALL_FILE + "set.stride_nd = 1\n" + CASE.replace("plain", "x" * 6000))
     with pytest.raises(CaseFileError) as caught:

@@ -63,7 +63,7 @@ def split(lines: list[str]) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("page", ["upgrade.md", slow("ci.md"), slow("own-cases.md")])
+@pytest.mark.parametrize("page", ["upgrade.md", slow("ci.md"), slow("contributing.md"), slow("own-cases.md")])
 def test_the_commands_of_a_page_print_what_it_says(page: str, tmp_path: Path) -> None:
     found = transcripts(page)
     assert found

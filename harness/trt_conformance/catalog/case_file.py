@@ -86,7 +86,8 @@ class Entry:
             if _has(self.own, path[:length]):
                 break
             if _has(self.defaults, path[:length]):
-                self.source.fault(("defaults", *path), message, case=self.base_id)
+                name = self.base_id if "id" in self.data else f"{self.base_id}(no id)"
+                self.source.fault(("defaults", *path), message, case=name)
                 return
         self.source.fault(("case", self.index, *path), message)
 

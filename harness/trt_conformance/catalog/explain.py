@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
+from trt_conformance.core.stored import FILE_PATTERN, SHA256_PATTERN
 from trt_conformance.core.toml import KeyPath
+from trt_conformance.core.types import CLAIM_PATTERN, NAME_PATTERN
 from trt_conformance.core.words import choice, counted, dotted, shown
 
 if TYPE_CHECKING:
@@ -32,6 +34,15 @@ _BOUNDS = {
     "less_than": ("less than", "lt"),
     "less_than_equal": ("at most", "le"),
 }
+_WORD = "may have only lower-case letters, digits and underscores"
+_FORMS = {
+    NAME_PATTERN: f"{_WORD}, and no underscore at the beginning",
+    "^[a-z]+$": "may have only lower-case letters",
+    CLAIM_PATTERN: f'expected a section and a statement, like "stride_nd.h2_w2"; each {_WORD}',
+    FILE_PATTERN: "expected the path of a .npy file below the case file's folder, of letters, digits and _ . - /",
+    SHA256_PATTERN: "expected a SHA-256, 64 hexadecimal digits in lower case",
+}
+"""What is expected of a string, by its pattern; `_WORD` for any other pattern."""
 _LENGTHS = {
     "string_too_short": ("at least", "min_length", "character"),
     "string_too_long": ("at most", "max_length", "character"),
@@ -64,8 +75,7 @@ def explain(detail: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
         words, limit, unit = _LENGTHS[kind]
         return f"{where}needs {words} {counted(limits[limit], unit)}, got {len(value)}"
     elif kind == "string_pattern_mismatch":
-        form = ', like "section.statement"' if r"\." in limits["pattern"] else ""
-        rule = f"may have only lower-case letters, digits and underscores{form}"
+        rule = _FORMS.get(limits["pattern"], _WORD)
     elif kind == "value_error":
         return f"{where}{limits['error']}"
     else:

@@ -29,6 +29,8 @@ CACHED = 4
 _TYPES = ("float16", "float32", "float64")
 
 _PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+FILE_PATTERN = rf"^({_PART}/)*{_PART}\.npy$"
+SHA256_PATTERN = "^[0-9a-f]{64}$"
 
 
 class Stored(Model):
@@ -37,8 +39,8 @@ class Stored(Model):
     ``folder`` is that folder, set by the loader.
     """
 
-    file: Annotated[str, Field(pattern=rf"^({_PART}/)*{_PART}\.npy$", max_length=200)]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    file: Annotated[str, Field(pattern=FILE_PATTERN, max_length=200)]
+    sha256: Annotated[str, Field(pattern=SHA256_PATTERN)]
     folder: Annotated[SkipJsonSchema[str], Field(exclude=True)] = ""
 
 

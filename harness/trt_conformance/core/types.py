@@ -93,9 +93,11 @@ Exponents = Annotated[
 Floats = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 AttributeValue = _Int | Ints | PaddingMode
-CaseName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=80)]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_]*$"
+CaseName = Annotated[str, Field(pattern=NAME_PATTERN, max_length=80)]
 ArithmeticName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-ClaimId = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")]
+CLAIM_PATTERN = r"^[a-z0-9_]+\.[a-z0-9_]+$"
+ClaimId = Annotated[str, Field(pattern=CLAIM_PATTERN)]
 
 
 Constraint = Literal[

@@ -65,7 +65,7 @@ def update(
         notify: shows a message.
 
     Raises:
-        ConformanceError: two cases would share a golden but differ, a generated case is not exact or proves little,
+        ConformanceError: two cases would share a golden but differ, a generated case is not exact or would let a wrong convolution pass,
             or the store cannot be written.
     """
     root = root or _store_of(catalog)

@@ -32,7 +32,7 @@ def update_hashes(catalog: Catalog, chosen: set[str] | None, root: Path, write: 
     Hashes that no case uses are removed if all cases are chosen.
 
     Raises:
-        ConformanceError: a generated case is not exact or proves little, or an output cannot be hashed, so that the
+        ConformanceError: a generated case is not exact or would let a wrong convolution pass, or an output cannot be hashed, so that the
             case gets no golden; or a file cannot be written.
     """
     wanted = hashes.hash_files(catalog)

@@ -135,7 +135,8 @@ def _load(path: Path, attribute: str) -> Target:
     factory = getattr(module, attribute, None)
     if factory is None:
         classes = [n for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == name]
-        raise ConformanceError(f"{where}: no {attribute} there (it has {', '.join(classes) or 'no class'})")
+        has = f"it has {', '.join(classes)}" if classes else "it has no class"
+        raise ConformanceError(f"{where}: the file has no class {attribute}; {has}")
     try:
         target = factory()
         missing = [part for part in ("name", "supports", "build") if not hasattr(target, part)]

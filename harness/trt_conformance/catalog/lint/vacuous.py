@@ -74,7 +74,7 @@ def vacuous(case: Case, outputs: Sequence[Shape]) -> Iterator[Problem]:
             drawn=source.values is None and not case.distinguishes,
         )
         if weakness:
-            yield ("dynamic", "run", index) if case.dynamic else (), f"proves little: {weakness}"
+            yield ("dynamic", "run", index) if case.dynamic else (), f"a wrong convolution could pass: {weakness}"
 
 
 def is_cheap_to_try(case: Case, output: Shape) -> bool:
