@@ -9,6 +9,7 @@ import typer
 
 from trt_conformance.cli import app
 from trt_conformance.core.paths import ROOT
+from trt_conformance.mutants import MUTANTS
 from trt_conformance.numerics.bounds.elementwise import ARITHMETIC
 from trt_conformance.runner import options
 
@@ -146,3 +147,8 @@ def test_an_option_of_another_command_is_found():
     wrong = ["trt-conformance golden observe --case x", "pytest cases --gate", 'make compare ARGS="--tier ci"']
     right = ["trt-conformance compare A B --gate", "pytest cases --tier ci", 'make compare ARGS="A --gate"']
     assert unknown_options("\n".join(["```", *wrong, *right, "```", ""])) == wrong
+
+
+def test_the_number_of_mutants_is_stated():
+    said = (ROOT / "docs" / "verdicts.md").read_text(encoding="utf-8")
+    assert f"`trt-conformance mutants` runs {len(MUTANTS)} wrong convolutions" in said
