@@ -13,9 +13,9 @@ from trt_conformance.checks.rebuilds.trial import Trial, try_build, try_tactic
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.golden import read_reference
 from trt_conformance.golden.computed import computed_reference
-from trt_conformance.targets.crew import Crew
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.protocols import Tactic, TacticChoices
+from trt_conformance.targets.worker_pool import WorkerPool
 
 CASE = make_case()
 
@@ -170,8 +170,8 @@ def test_a_target_whose_list_fails_has_an_error():
 def test_every_build_of_every_case_counts():
     cases = [CASE, make_case(id="example/other")]
     target = doubles.Fickle()
-    with Crew(lambda: target, 1) as crew:
-        found = list(RebuildRuns(cases, 4, judging(target), timed=False).run(crew))
+    with WorkerPool(lambda: target, 1) as pool:
+        found = list(RebuildRuns(cases, 4, judging(target), timed=False).run(pool))
     assert {verdict.case for verdict in found} == {case.id for case in cases}
     choices = [choice["count"] for verdict in found for choice in verdict.figures["rebuild"]["choices"]]
     assert sum(choices) == 8
@@ -180,8 +180,8 @@ def test_every_build_of_every_case_counts():
 
 def test_a_rare_wrong_build_fails_the_case_and_says_how_to_repeat_it():
     target = doubles.FickleAndWrong()
-    with Crew(lambda: target, 1) as crew:
-        (found,) = RebuildRuns([CASE], 8, judging(target), timed=False).run(crew)
+    with WorkerPool(lambda: target, 1) as pool:
+        (found,) = RebuildRuns([CASE], 8, judging(target), timed=False).run(pool)
     assert found.status == "fail"
     assert "2 of 8 builds wrong" in found.message
     assert found.figures["rerun"] == f"trt-conformance rebuild --case {CASE.id}"
@@ -192,8 +192,8 @@ def test_a_known_difference_marks_the_verdict_only_if_every_fault_is_known():
         return Verdict(**{**vars(verdict), "known": "as_reported"})
 
     target = doubles.FickleAndWrong()
-    with Crew(lambda: target, 1) as crew:
-        (found,) = RebuildRuns([CASE], 4, judging(target, known), timed=False).run(crew)
+    with WorkerPool(lambda: target, 1) as pool:
+        (found,) = RebuildRuns([CASE], 4, judging(target, known), timed=False).run(pool)
     assert (found.status, found.known) == ("fail", "as_reported")
 
 
@@ -201,9 +201,9 @@ def test_every_tactic_of_every_case_is_tried():
     cases = [CASE, make_case(id="example/other")]
     target = doubles.Tactics()
     work = EveryTactic(cases, judging(target))
-    with Crew(lambda: target, 2) as crew:
-        assert list(work.find_tactics(crew)) == []
-        found = list(work.run(crew))
+    with WorkerPool(lambda: target, 2) as pool:
+        assert list(work.find_tactics(pool)) == []
+        found = list(work.run(pool))
     assert (work.listed, work.ran, work.cases_listed) == (10, 6, 2)
     assert [verdict.status for verdict in found] == ["fail", "fail"]
     assert {verdict.check for verdict in found} == {"tactics"}
@@ -212,8 +212,8 @@ def test_every_tactic_of_every_case_is_tried():
 def test_a_case_that_is_listed_and_not_built_is_reported_so_and_its_tactics_are_tried():
     target = doubles.Unbuilt()
     work = EveryTactic([CASE], judging(target))
-    with Crew(lambda: target, 1) as crew:
-        (found,) = [*work.find_tactics(crew), *work.run(crew)]
+    with WorkerPool(lambda: target, 1) as pool:
+        (found,) = [*work.find_tactics(pool), *work.run(pool)]
     said = "Could not find any implementation for node convolution."
     assert found.status == "pass"
     assert f"with every tactic allowed, the builder built nothing: {said}" in found.message
@@ -234,13 +234,13 @@ def test_a_target_with_threads_is_told_what_comes_next():
             self.asked.append(asked)
 
     cases, target = [CASE, make_case(id="example/other")], Told()
-    with Crew(lambda: target, 1) as crew:
-        assert len(list(RebuildRuns(cases, 2, judging(target), timed=False, ahead=1).run(crew))) == 2
+    with WorkerPool(lambda: target, 1) as pool:
+        assert len(list(RebuildRuns(cases, 2, judging(target), timed=False, ahead=1).run(pool))) == 2
         assert target.expected[0] == [CASE.id, cases[1].id, CASE.id]
         work = EveryTactic(cases, judging(target), ahead=1)
-        assert list(work.find_tactics(crew)) == []
+        assert list(work.find_tactics(pool)) == []
         assert target.asked[0] == [(case, None) for case in cases]
-        list(work.run(crew))
+        list(work.run(pool))
         assert target.asked[-1] == [(cases[1], target.asked[-1][0][1])]
         assert isinstance(target.asked[-1][0][1], Tactic)
 
@@ -248,10 +248,10 @@ def test_a_target_with_threads_is_told_what_comes_next():
 def test_reasons_are_counted_over_all_cases():
     target = doubles.Tactics()
     work = EveryTactic([CASE, make_case(id="example/other")], judging(target))
-    with Crew(lambda: target, 1) as crew:
-        list(work.find_tactics(crew))
+    with WorkerPool(lambda: target, 1) as pool:
+        list(work.find_tactics(pool))
         assert work.reasons == {"the time limit was reached": 10}
-        list(work.run(crew))
+        list(work.run(pool))
     refused, another = "Could not find any implementation for node convolution.", "the builder chose another tactic"
     assert work.reasons == {refused: 2, another: 2}
     assert (work.tried, work.ran) == (10, 6)
@@ -260,13 +260,13 @@ def test_reasons_are_counted_over_all_cases():
 def test_no_time_leaves_a_verdict_for_each_case():
     target = doubles.Tactics()
     work = EveryTactic([CASE], judging(target))
-    with Crew(lambda: target, 1, budget_s=-1) as crew:
-        found = [*work.find_tactics(crew), *work.run(crew)]
+    with WorkerPool(lambda: target, 1, budget_s=-1) as pool:
+        found = [*work.find_tactics(pool), *work.run(pool)]
     assert [(verdict.status, verdict.message) for verdict in found] == [
         ("not run", "the time limit was reached before its tactics were listed")
     ]
-    with Crew(lambda: target, 1, budget_s=-1) as crew:
-        (built,) = RebuildRuns([CASE], 2, judging(target), timed=False).run(crew)
+    with WorkerPool(lambda: target, 1, budget_s=-1) as pool:
+        (built,) = RebuildRuns([CASE], 2, judging(target), timed=False).run(pool)
     assert built.status == "not run"
 
 
@@ -281,6 +281,6 @@ def test_an_expectation_of_the_check_itself_is_met():
 
     target = doubles.Tactics()
     work = EveryTactic([CASE], judging(target, known))
-    with Crew(lambda: target, 1) as crew:
-        found = [*work.find_tactics(crew), *work.run(crew)]
+    with WorkerPool(lambda: target, 1) as pool:
+        found = [*work.find_tactics(pool), *work.run(pool)]
     assert [(verdict.status, verdict.known) for verdict in found] == [("fail", "rare_kernel")]

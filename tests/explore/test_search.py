@@ -23,18 +23,18 @@ from trt_conformance.explore.search import Search
 from trt_conformance.explore.shrink import is_clean, shrunk, simpler, weight
 from trt_conformance.mutants import MUTANTS
 from trt_conformance.mutants.mutant import Mutant, MutantEngine, MutantTarget
-from trt_conformance.targets.crew import Crew
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import Refused, TargetCrashed, TargetHung
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.protocols import NetworkFacts
+from trt_conformance.targets.worker_pool import WorkerPool
 
 
 def searched(tmp_path, target, draws=None, numbers=range(40), judge=None):
     """The search and its outcomes."""
     search = Search(draws or Draws(1), judge or Judge(), tmp_path)
-    with Crew(lambda: target, 1) as crew:
-        return search, list(search.run(crew, numbers))
+    with WorkerPool(lambda: target, 1) as pool:
+        return search, list(search.run(pool, numbers))
 
 
 def strided_16(case):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.helpers import make_case
 from trt_conformance.checks.forward import check_forward
-from trt_conformance.checks.room import cut_to_fit
+from trt_conformance.checks.memory_limit import cut_to_fit
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import ADDEND, addend_of, case_data, feeds_of
 from trt_conformance.numerics.bounds.epilogue import network_result, spread

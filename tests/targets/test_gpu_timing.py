@@ -19,7 +19,7 @@ from trt_conformance.targets.tensorrt.execution import TensorRTEngine
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.plans import Plan
 from trt_conformance.targets.tensorrt.quiet import Quiet
-from trt_conformance.targets.timing import beside, gpu, quick
+from trt_conformance.targets.timing import gpu, kernel_durations, quick
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
 KERNEL_S, COLD_S = 5e-6, 20e-6
@@ -276,10 +276,10 @@ class Trace:
         return [Kernel(0.0, name, seconds) for name, seconds in (("xmma_fprop", 4e-6), ("copyPacked", 1e-6)) * 40]
 
 
-def test_cupti_stands_beside_a_quick_latency(monkeypatch):
+def test_cupti_adds_kernel_durations_to_a_quick_latency(monkeypatch):
     device = fake_gpu.install(monkeypatch)
-    monkeypatch.setattr(beside, "KernelTrace", Trace)
-    monkeypatch.setattr(quick, "_BESIDE", beside.Beside())
+    monkeypatch.setattr(kernel_durations, "KernelTrace", Trace)
+    monkeypatch.setattr(quick, "_DURATIONS", kernel_durations.KernelDurations())
     monkeypatch.setattr(quick, "graph_length", lambda *_: 40)
     timed, case, _ = engine(device)
     kernels = timed.measure(feeds_of(case), TimingPlan.quick("graph")).facts["kernels"]
@@ -290,19 +290,19 @@ def test_cupti_stands_beside_a_quick_latency(monkeypatch):
 
 
 def test_cupti_is_left_out_once_it_is_slow_or_fails(monkeypatch):
-    monkeypatch.setattr(beside, "KernelTrace", Trace)
+    monkeypatch.setattr(kernel_durations, "KernelTrace", Trace)
     times = iter([0.0, 9.0, 9.1, 9.2, 9.2, 9.2])
-    slow = beside.Beside(lambda: next(times))
+    slow = kernel_durations.KernelDurations(lambda: next(times))
     assert [bool(slow.facts(lambda: None, 40)) for _ in range(3)] == [True, True, False]
     monkeypatch.setattr(Trace, "fault", RuntimeError("in use"))
-    failing = beside.Beside()
+    failing = kernel_durations.KernelDurations()
     assert failing.facts(lambda: None, 40) == {"notes": ["CUPTI is not used any more: RuntimeError: in use"]}
     assert failing.facts(lambda: None, 40) == {}
 
 
 def test_a_trace_that_is_not_of_whole_enqueues_is_dropped(monkeypatch):
-    monkeypatch.setattr(beside, "KernelTrace", Trace)
-    assert beside.Beside().facts(lambda: None, 33) == {}
+    monkeypatch.setattr(kernel_durations, "KernelTrace", Trace)
+    assert kernel_durations.KernelDurations().facts(lambda: None, 33) == {}
 
 
 def test_an_idle_gpu_is_waited_for(monkeypatch):

@@ -17,8 +17,8 @@ from trt_conformance.checks.engine_facts import basis_of, describe, further_base
 from trt_conformance.checks.explanation import Explanation
 from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.in_pieces import WORKERS, compare_in_pieces
+from trt_conformance.checks.memory_limit import cut_to_fit, fits_whole
 from trt_conformance.checks.precision import UNKNOWN, arithmetic, judge_precision
-from trt_conformance.checks.room import cut_to_fit, fits_whole
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data

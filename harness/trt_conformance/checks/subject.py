@@ -10,8 +10,8 @@ from typing import Any, Concatenate, ParamSpec
 
 from trt_conformance.checks import message
 from trt_conformance.checks.finding import Finding
+from trt_conformance.checks.memory_limit import lack_of_memory
 from trt_conformance.checks.message import Named
-from trt_conformance.checks.room import lack_of_memory
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError

@@ -96,9 +96,9 @@ def explore(
     """
     from trt_conformance.cli.explore_run import SearchRun
     from trt_conformance.explore.resume import SETTINGS
-    from trt_conformance.targets.crew import Crew
     from trt_conformance.targets.options import Options
     from trt_conformance.targets.run_environment import described
+    from trt_conformance.targets.worker_pool import WorkerPool
 
     seconds = duration(for_time)
     earlier = _earlier(resume, seed, focus, near)
@@ -113,15 +113,15 @@ def explore(
     with (
         captured_stderr() as captured,
         sigterm_as_ctrl_c(),
-        Crew(opener(target, Options()), _size(jobs), seconds, HANG_S) as crew,
+        WorkerPool(opener(target, Options()), _size(jobs), seconds, HANG_S) as pool,
         _Second(against, judge) as second,
     ):
-        name, facts = crew.ask(described)
+        name, facts = pool.ask(described)
         if earlier is not None and name not in earlier.record.targets:
             raise ConformanceError(f"--resume: the record's target is {earlier.record.targets[0]}, not {name}")
         settings = {SETTINGS: {"seed": chosen.seed, "focus": focus, "near": near}}
         run = SearchRun(record_root, name, facts | settings, seconds, earlier, quiet=as_json)
-        run.search(chosen, judge, shlex.join(words), crew, draws, second.opinion)
+        run.search(chosen, judge, shlex.join(words), pool, draws, second.opinion)
         run.write_stderr(captured)
     if as_json:
         print_json([find.verdict.to_json() | {"file": find.case.location} for find in run.finds])

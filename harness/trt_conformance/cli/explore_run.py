@@ -27,7 +27,7 @@ from trt_conformance.explore.search import FOLDER, DrawOutcome, Search
 from trt_conformance.results.causes import reason
 from trt_conformance.results.record.record import RecordWriter
 from trt_conformance.results.summary import counts
-from trt_conformance.targets.crew import Crew
+from trt_conformance.targets.worker_pool import WorkerPool
 
 SecondOpinion = Callable[[Case], Verdict]
 """What a second target gives for the case of a find."""
@@ -81,7 +81,7 @@ class SearchRun:
         draws: Draws,
         judge: Judge,
         described: str,
-        crew: Crew,
+        pool: WorkerPool,
         most: int | None = None,
         second: SecondOpinion | None = None,
     ) -> None:
@@ -91,7 +91,7 @@ class SearchRun:
             draws: what is judged; those that the earlier search has done are left out.
             judge: how.
             described: the command, for the case files.
-            crew: the targets.
+            pool: the targets.
             most: the number of draws at most.
             second: judges each find, too.
         """
@@ -103,7 +103,7 @@ class SearchRun:
             self._search.reach(done)
             numbers = islice((number for number in count() if number not in done), most)
             try:
-                for outcome in self._search.run(crew, numbers):
+                for outcome in self._search.run(pool, numbers):
                     self._take(outcome, line)
             except KeyboardInterrupt:
                 self.is_stopped = True

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from trt_conformance.core.verdict import Verdict
     from trt_conformance.numerics.reference.result import Result
     from trt_conformance.results.record.record import RecordWriter
-    from trt_conformance.targets.crew import Crew
+    from trt_conformance.targets.worker_pool import WorkerPool
 
 TACTICS = ("fast", "default", "exhaustive")
 MOST_CASES, MOST_LAYERS = 100, 50
@@ -104,10 +104,10 @@ def rebuild(
 
     Exit code 1 if an output is beyond its bound or a build fails.
     """
-    from trt_conformance.targets.crew import Crew
     from trt_conformance.targets.device.sharing import gpus_of_one_kind
     from trt_conformance.targets.options import MOST_BUILDERS, Options
     from trt_conformance.targets.run_environment import described
+    from trt_conformance.targets.worker_pool import WorkerPool
 
     if tactics not in TACTICS:
         raise ConformanceError(f"--tactics: expected {', '.join(TACTICS)}, got {tactics!r}{closest(tactics, TACTICS)}")
@@ -116,19 +116,19 @@ def rebuild(
     jobs = jobs or (MOST_BUILDERS if every_tactic else 1)
     processes, builders = shared_out(jobs, gpus_of_one_kind(), MOST_BUILDERS)
     options = Options(tactics=tactics, fresh=True, builders=builders, eager=True)  # type: ignore[arg-type]
-    with sigterm_as_ctrl_c(), Crew(opener(target, options), processes, budget) as crew:
-        crew.open()
-        name, facts = crew.ask(described)
+    with sigterm_as_ctrl_c(), WorkerPool(opener(target, options), processes, budget) as pool:
+        pool.open()
+        name, facts = pool.ask(described)
         judging = _judging(catalog, name, _rerun(target, times, every_tactic, tactics, folders))
         chosen: Sequence[Case] = _select(catalog, case or (), judging)
         if not case:
-            chosen = crew.ask(lambda opened: [one for one in chosen if opened.supports(one) is None])
+            chosen = pool.ask(lambda opened: [one for one in chosen if opened.supports(one) is None])
         chosen = _spread(chosen, count or (MOST_LAYERS if every_tactic else MOST_CASES))
         run = _RebuildRun(record_root, name, facts, folders, quiet=as_json)
         if every_tactic:
-            run.every_tactic(_every_tactic(chosen, judging, builders), crew)
+            run.every_tactic(_every_tactic(chosen, judging, builders), pool)
         else:
-            run.rebuilds(_rebuilds(chosen, times, judging, jobs == 1, builders), crew)
+            run.rebuilds(_rebuilds(chosen, times, judging, jobs == 1, builders), pool)
     if as_json:
         print_json([verdict.to_json() for verdict in run.verdicts])
     raise typer.Exit(run.exit_code)
@@ -153,24 +153,24 @@ class _RebuildRun:
             return 128 + signal.SIGINT
         return int(any(verdict.status in FAULTS and not verdict.known for verdict in self.verdicts))
 
-    def rebuilds(self, work: RebuildRuns, crew: Crew) -> None:
+    def rebuilds(self, work: RebuildRuns, pool: WorkerPool) -> None:
         """Build everything; what Ctrl-C leaves is judged by the builds that it had."""
         with self._recorded():
             try:
-                self._take(work.run(crew))
+                self._take(work.run(pool))
             except KeyboardInterrupt:
                 self.is_stopped = True
                 self._take(work.rest())
 
-    def every_tactic(self, work: EveryTactic, crew: Crew) -> None:
+    def every_tactic(self, work: EveryTactic, pool: WorkerPool) -> None:
         """List the tactics, then build with each; as in `rebuilds`."""
         with self._recorded():
             try:
                 began = time.monotonic()
-                self._take(work.find_tactics(crew))
+                self._take(work.find_tactics(pool))
                 listed_s, began = time.monotonic() - began, time.monotonic()
                 note(f"{counted(work.listed, 'tactic')} of {counted(work.cases_listed, 'case')} in {listed_s:.1f} s")
-                self._take(work.run(crew))
+                self._take(work.run(pool))
                 note(f"{work.tried / (time.monotonic() - began):.1f} tactics tried a second")
             except KeyboardInterrupt:
                 self.is_stopped = True

@@ -18,8 +18,8 @@ from trt_conformance.explore.finds import Find, Finds, without, written
 from trt_conformance.explore.judge import Judge, summary
 from trt_conformance.explore.layer import DrawnLayer
 from trt_conformance.explore.shrink import REDRAWN, SECONDS, Try, shrunk
-from trt_conformance.targets.crew import Crew
 from trt_conformance.targets.protocols import Target
+from trt_conformance.targets.worker_pool import WorkerPool
 
 FOLDER = "finds"
 """The folder of the case files, in that of the record."""
@@ -62,7 +62,7 @@ def draw_number(case_id: str, seed: int) -> int | None:
 
 
 class Search:
-    """Judges the draws of a seed on the targets of a crew.
+    """Judges the draws of a seed on the targets of a pool.
 
     Attributes:
         finds: what has been found so far.
@@ -98,13 +98,13 @@ class Search:
         for number in numbers:
             self.reached.add(self._draws.layer(number))
 
-    def run(self, crew: Crew, numbers: Iterable[int]) -> Iterator[DrawOutcome]:
+    def run(self, pool: WorkerPool, numbers: Iterable[int]) -> Iterator[DrawOutcome]:
         """The outcome of each draw, as they end. A draw that was not finished when the time was up has none."""
 
         def work(target: Target, number: int) -> DrawOutcome | None:
-            return self.tried(target, number, lambda: crew.remaining)
+            return self.tried(target, number, lambda: pool.remaining)
 
-        for _, outcome in crew.each(numbers, work):
+        for _, outcome in pool.each(numbers, work):
             assert outcome is not None
             if outcome.is_judged:
                 self.reached.add(outcome.layer)

@@ -65,8 +65,8 @@ def update(
         notify: shows a message.
 
     Raises:
-        ConformanceError: two cases would share a golden but differ, a generated case is not exact or would let a wrong convolution pass,
-            or the store cannot be written.
+        ConformanceError: two cases would share a golden but differ, a generated case is not exact or could be passed
+            by a wrong convolution, or the store cannot be written.
     """
     root = root or _store_of(catalog)
     try:

@@ -32,8 +32,8 @@ def update_hashes(catalog: Catalog, chosen: set[str] | None, root: Path, write: 
     Hashes that no case uses are removed if all cases are chosen.
 
     Raises:
-        ConformanceError: a generated case is not exact or would let a wrong convolution pass, or an output cannot be hashed, so that the
-            case gets no golden; or a file cannot be written.
+        ConformanceError: a generated case is not exact or could be passed by a wrong convolution, or an output cannot
+            be hashed, so that the case gets no golden; or a file cannot be written.
     """
     wanted = hashes.hash_files(catalog)
     for file, needed in sorted(wanted.items()):

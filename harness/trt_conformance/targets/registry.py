@@ -14,10 +14,10 @@ from typing import Any
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import install_command
 from trt_conformance.core.target_name import TargetName
-from trt_conformance.targets.door import CheckedTarget, described
 from trt_conformance.targets.errors import TargetFault, TargetOptionError
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Target, offers
+from trt_conformance.targets.validation import CheckedTarget, described
 
 INSTALL = {
     "tensorrt": f"{install_command('tensorrt')} (or tensorrt10, tensorrt8), given an NVIDIA GPU",

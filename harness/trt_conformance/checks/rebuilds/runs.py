@@ -16,8 +16,8 @@ from trt_conformance.checks.rebuilds.verdicts import verdict_of
 from trt_conformance.checks.subject import Golden
 from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.targets.crew import Crew
 from trt_conformance.targets.protocols import Tactic, TacticChoices, Target, offers
+from trt_conformance.targets.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class RebuildRuns:
         self._ahead = ahead
         self._trials: dict[str, list[Trial]] = {case.id: [] for case in cases}
 
-    def run(self, crew: Crew) -> Iterator[Verdict]:
+    def run(self, pool: WorkerPool) -> Iterator[Verdict]:
         """The verdict of each case once its last build is done, then of those that the time did not suffice for."""
         judging = self._judging
 
@@ -55,7 +55,7 @@ class RebuildRuns:
             return try_build(case, target, judging.golden, judging.known, self._timed)
 
         builds = [case for _ in range(self._times) for case in self._cases]
-        for case, trial in crew.each(builds, work, _expect if self._ahead else None, self._ahead):
+        for case, trial in pool.each(builds, work, _expect if self._ahead else None, self._ahead):
             self._trials[case.id].append(trial)
             if len(self._trials[case.id]) == self._times:
                 yield self._verdict(case)
@@ -115,7 +115,7 @@ class EveryTactic:
         self._cases, self._judging, self._ahead = cases, judging, ahead
         self._listed: dict[str, _Listed | Finding] = {}
 
-    def find_tactics(self, crew: Crew) -> Iterator[Verdict]:
+    def find_tactics(self, pool: WorkerPool) -> Iterator[Verdict]:
         """List the tactics of all cases; gives the verdicts of the cases that have none."""
 
         def foresee(target: Target, cases: Sequence[Case]) -> None:
@@ -124,7 +124,7 @@ class EveryTactic:
         def work(target: Target, case: Case) -> TacticChoices | Finding:
             return list_tactics(case, target)
 
-        for case, found in crew.each(self._cases, work, foresee if self._ahead else None, self._ahead):
+        for case, found in pool.each(self._cases, work, foresee if self._ahead else None, self._ahead):
             if isinstance(found, Finding):
                 self._listed[case.id] = found
                 yield self._without(case, found)
@@ -159,7 +159,7 @@ class EveryTactic:
         """How many cases have tactics."""
         return len(self._with_tactics)
 
-    def run(self, crew: Crew) -> Iterator[Verdict]:
+    def run(self, pool: WorkerPool) -> Iterator[Verdict]:
         """The verdict of each case once its last tactic has run, then of those that the time did not suffice for."""
         judging = self._judging
 
@@ -167,7 +167,7 @@ class EveryTactic:
             return try_tactic(unit.case, target, unit.tactic, judging.golden, judging.known)
 
         foresee = _expect_tactics if self._ahead else None
-        for unit, trial in crew.each(self._units(), work, foresee, self._ahead):
+        for unit, trial in pool.each(self._units(), work, foresee, self._ahead):
             listed = self._listed[unit.case.id]
             assert isinstance(listed, _Listed)
             listed.trials[unit.tactic] = trial

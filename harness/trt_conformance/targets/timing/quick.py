@@ -19,8 +19,8 @@ from typing import Any, Protocol
 
 from trt_conformance.targets.device import cuda
 from trt_conformance.targets.device.clocks import Clocks
-from trt_conformance.targets.timing.beside import Beside
 from trt_conformance.targets.timing.gpu import sample_clocks
+from trt_conformance.targets.timing.kernel_durations import KernelDurations
 from trt_conformance.targets.timing.measurement import QUICK_S, Measurement, TimingPlan
 
 PLACES = 5
@@ -38,7 +38,7 @@ PROBE = 16
 LONG = 1e-4
 """The duration of an enqueue that can be timed roughly without a graph."""
 MAX_LENGTH = 200
-_BESIDE = Beside()
+_DURATIONS = KernelDurations()
 
 
 class Place(Protocol):
@@ -95,7 +95,7 @@ def measure(new_place: Callable[[], Place], plan: TimingPlan, unmoved: Sequence[
             graphs[0].launch()
             first.stream.synchronize()
 
-        traced = _BESIDE.facts(once, length)
+        traced = _DURATIONS.facts(once, length)
     low = [clock for _, clock in taken if clock is not None and clocks.is_too_low(clock)]
     facts: dict[str, Any] = {
         "transfers": False,

@@ -7,10 +7,10 @@ from tests.support.helpers import make_case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.tensors import feeds_of
 from trt_conformance.targets import registry
-from trt_conformance.targets.door import MOST_NAME, CheckedTarget, check_name
 from trt_conformance.targets.errors import Refused, TargetFault
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.protocols import offers
+from trt_conformance.targets.validation import MOST_NAME, CheckedTarget, check_name
 
 
 @pytest.mark.parametrize("name", ["numpy", "my_conv-1.0-sm90", "größe", "a+b(c)"])

@@ -8,9 +8,9 @@ import pytest
 from tests.support.helpers import make_case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
-from trt_conformance.targets.crew import AHEAD, Crew
 from trt_conformance.targets.isolation.proxy import IsolatedTarget
 from trt_conformance.targets.numpy import NumpyTarget
+from trt_conformance.targets.worker_pool import AHEAD, WorkerPool
 
 DOUBLES = ROOT / "tests" / "doubles" / "tactics.py"
 
@@ -28,16 +28,16 @@ def test_each_thread_opens_the_target_once():
             barrier.wait()  # so that both threads take part
         return unit * unit
 
-    with Crew(open_one, 2) as crew:
-        assert sorted(crew.each(range(6), work)) == [(unit, unit * unit) for unit in range(6)]
-        assert crew.ask(lambda target: target.name) == NumpyTarget().name
+    with WorkerPool(open_one, 2) as pool:
+        assert sorted(pool.each(range(6), work)) == [(unit, unit * unit) for unit in range(6)]
+        assert pool.ask(lambda target: target.name) == NumpyTarget().name
     assert len(opened) == len(set(opened)) == 2
 
 
 def test_nothing_is_started_once_the_time_is_up():
-    with Crew(NumpyTarget, 1, budget_s=-1) as crew:
-        assert list(crew.each([1, 2], lambda target, unit: unit)) == []
-        assert crew.remaining < 0
+    with WorkerPool(NumpyTarget, 1, budget_s=-1) as pool:
+        assert list(pool.each([1, 2], lambda target, unit: unit)) == []
+        assert pool.remaining < 0
 
 
 def test_endless_work_is_taken_until_the_time_is_up():
@@ -48,36 +48,36 @@ def test_endless_work_is_taken_until_the_time_is_up():
             taken.append(number)
             yield number
 
-    with Crew(NumpyTarget, 2) as crew:
-        done = list(islice(crew.each(numbers(), lambda target, unit: unit), 20))
+    with WorkerPool(NumpyTarget, 2) as pool:
+        done = list(islice(pool.each(numbers(), lambda target, unit: unit), 20))
     assert len(done) == 20
     assert len(taken) <= 20 + AHEAD * 2
-    with Crew(NumpyTarget, 1, budget_s=-1) as crew:
-        assert list(crew.each(numbers(), lambda target, unit: unit)) == []
+    with WorkerPool(NumpyTarget, 1, budget_s=-1) as pool:
+        assert list(pool.each(numbers(), lambda target, unit: unit)) == []
 
 
 def test_a_target_that_does_not_open_is_the_users_error():
     def broken():
         raise ConformanceError("--target nothing: no such target")
 
-    with Crew(broken, 1) as crew, pytest.raises(ConformanceError, match="no such target"):
-        crew.ask(lambda target: target.name)
+    with WorkerPool(broken, 1) as pool, pytest.raises(ConformanceError, match="no such target"):
+        pool.ask(lambda target: target.name)
 
 
 def test_calls_of_a_process_end_soon_after_the_time_is_up():
     case = make_case()
-    with Crew(lambda: IsolatedTarget(f"{DOUBLES}:Tactics"), 1, budget_s=50) as crew:
-        ((_, limit),) = crew.each([case], lambda target, unit: (target.supports(unit), target.time_limit)[1])
+    with WorkerPool(lambda: IsolatedTarget(f"{DOUBLES}:Tactics"), 1, budget_s=50) as pool:
+        ((_, limit),) = pool.each([case], lambda target, unit: (target.supports(unit), target.time_limit)[1])
         assert limit <= 60
-        target = crew.ask(lambda opened: opened)
+        target = pool.ask(lambda opened: opened)
         assert target.is_alive
     assert not target.is_alive
 
 
 def test_a_target_is_told_what_comes_next():
     told = []
-    with Crew(NumpyTarget, 1) as crew:
-        list(crew.each(range(6), lambda target, unit: unit, lambda target, units: told.append(tuple(units)), ahead=1))
+    with WorkerPool(NumpyTarget, 1) as pool:
+        list(pool.each(range(6), lambda target, unit: unit, lambda target, units: told.append(tuple(units)), ahead=1))
     assert [units[0] for units in told] == list(range(6))
     assert all(list(units) == list(range(units[0], units[-1] + 1)) for units in told)
     assert max(map(len, told)) == AHEAD + 1
@@ -96,8 +96,8 @@ def test_each_thread_is_told_of_its_own_units_only():
             barrier.wait()
         return unit
 
-    with Crew(NumpyTarget, 2) as crew:
-        assert len(list(crew.each(range(12), work, foresee, ahead=2))) == 12
+    with WorkerPool(NumpyTarget, 2) as pool:
+        assert len(list(pool.each(range(12), work, foresee, ahead=2))) == 12
     first, second = ({unit for units in each for unit in units} for each in told.values())
     assert not first & second
     assert first | second == set(range(12))
@@ -110,7 +110,7 @@ def test_targets_can_be_opened_before_there_is_work():
         opened.wait()
         return NumpyTarget()
 
-    with Crew(open_one, 2) as crew:
-        crew.open()
+    with WorkerPool(open_one, 2) as pool:
+        pool.open()
         opened.wait()
-        assert crew.ask(lambda target: target.name) == NumpyTarget().name
+        assert pool.ask(lambda target: target.name) == NumpyTarget().name

@@ -12,7 +12,7 @@ CHEAP_S = 3e-3
 """Seconds that a trace may take. The first one of a process, which loads CUPTI, does not count."""
 
 
-class Beside:
+class KernelDurations:
     """Traces one launch after each measurement of a process, until a trace fails or takes too long."""
 
     def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
@@ -31,7 +31,7 @@ class Beside:
             with KernelTrace() as trace:
                 launch()
                 kernels = trace.take()
-        except Exception as fault:  # what stands beside a latency must not cost it
+        except Exception as fault:  # a latency must not fail because of its trace
             self._is_over = True
             return {"notes": [f"CUPTI is not used any more: {type(fault).__name__}: {fault}"]}
         self._count += 1

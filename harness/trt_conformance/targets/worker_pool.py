@@ -24,10 +24,10 @@ GRACE_S = 10.0
 """How long a call may take after the time is up, before its process is killed."""
 
 
-class Crew:
+class WorkerPool:
     """Threads that each have the target in a process of its own.
 
-    A thread lives as long as the crew: the process that it started ends with it.
+    A thread lives as long as the pool: the process that it started ends with it.
     """
 
     def __init__(
@@ -43,14 +43,14 @@ class Crew:
         """
         self._open, self._limit = opened, time_limit
         self._deadline = None if budget_s is None else time.monotonic() + budget_s
-        # A pool for each thread: what waits for a thread is known, so that its target can work on it ahead.
-        self._pools = [ThreadPoolExecutor(1, f"crew-{number}") for number in range(size)]
+        # An executor for each thread: what waits for a thread is known, so that its target can work on it ahead.
+        self._threads = [ThreadPoolExecutor(1, f"worker-{number}") for number in range(size)]
         self._own = threading.local()
         self._lock = threading.Lock()
         self._targets: list[Target] = []
         self._is_stopped = False
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(
@@ -61,8 +61,8 @@ class Crew:
         for target in self._targets:
             if isinstance(target, IsolatedTarget):
                 target.close()
-        for pool in self._pools:
-            pool.shutdown(cancel_futures=True)
+        for thread in self._threads:
+            thread.shutdown(cancel_futures=True)
 
     @property
     def remaining(self) -> float:
@@ -71,12 +71,12 @@ class Crew:
 
     def ask(self, question: Callable[[Target], R]) -> R:
         """What one of the targets answers. Raises what opening it and the question raise."""
-        return self._pools[0].submit(lambda: question(self._target())).result()
+        return self._threads[0].submit(lambda: question(self._target())).result()
 
     def open(self) -> None:
         """Let every thread open its target now. What keeps it from opening is raised when it is needed."""
-        for pool in self._pools:
-            pool.submit(self._target)
+        for thread in self._threads:
+            thread.submit(self._target)
 
     def each(
         self,
@@ -97,7 +97,7 @@ class Crew:
             ahead: how many more units ``foresee`` gets than those that keep a thread busy.
         """
         source = iter(units)
-        lines: list[list[T]] = [[] for _ in self._pools]
+        lines: list[list[T]] = [[] for _ in self._threads]
         waiting: dict[Future[R | None], T] = {}
         while True:
             waiting |= self._dealt(source, lines, AHEAD + ahead, work, foresee)
@@ -120,14 +120,14 @@ class Crew:
         """Give each thread units from the source in turn, until so many wait for it; none once the time is up."""
         dealt: list[tuple[ThreadPoolExecutor, list[T], T]] = []
         for length in range(most):
-            for pool, line in zip(self._pools, lines, strict=True):
+            for thread, line in zip(self._threads, lines, strict=True):
                 with self._lock:
                     is_full = len(line) > length
                 for unit in () if is_full or self.remaining <= 0 else islice(source, 1):
                     with self._lock:
                         line.append(unit)
-                    dealt.append((pool, line, unit))
-        return {pool.submit(self._done, line, work, foresee): unit for pool, line, unit in dealt}
+                    dealt.append((thread, line, unit))
+        return {thread.submit(self._done, line, work, foresee): unit for thread, line, unit in dealt}
 
     def _done(self, line: list[T], work: Callable[[Target, T], R], foresee: Foresee[T] | None) -> R | None:
         """Do the first unit of a thread's line."""
