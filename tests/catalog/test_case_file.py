@@ -82,7 +82,7 @@ def test_dynamic_case_is_accepted(tmp_path: Path) -> None:
     assert found.run_shapes == ((1, 1, 3, 9), (1, 1, 6, 9))
 
 
-def test_cancelling_sums_are_accepted_where_a_relation_checks_them(tmp_path: Path) -> None:
+def test_canceling_sums_are_accepted_where_a_relation_checks_them(tmp_path: Path) -> None:
     relation = 'relations = [{ kind = "channel_sum", to = "one/plain" }]'
     assert loaded(tmp_path, CASE + case("a", 'kernel.fill = "zeros"', relation)).cases
 

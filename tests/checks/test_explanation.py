@@ -137,13 +137,13 @@ def test_a_signalling_nan_in_an_output_is_a_fail(check: Any, precision: str) -> 
     bits = {"fp32": (np.uint32, 0x7FA00000), "fp16": (np.uint16, 0x7D00), "bf16": (np.uint16, 0x7FA0)}
     unsigned, pattern = bits[precision]
 
-    def signalling(y: Array) -> Array:
+    def signaling(y: Array) -> Array:
         y.view(unsigned).flat[0] = pattern
         return y
 
     case = make_case(**LAYER, precision=precision)
     assert NUMPY_TYPE[case.data_type].itemsize == np.dtype(unsigned).itemsize
-    found = judged(check, case, signalling)
+    found = judged(check, case, signaling)
     assert (found.phase, found.status) == ("compare", "fail")
     assert "actual nan" in found.message
 

@@ -173,13 +173,13 @@ LABELS |= {"groups_divide_maps", "kernel_fits_groups", "window_fits"}
 
 
 def test_cases_and_the_numpy_target_name_the_same_constraints() -> None:
-    labelled = {name: case for name, case in CASES.items() if case.reject is not None and case.reject.constraint}
-    for case in labelled.values():
+    labeled = {name: case for name, case in CASES.items() if case.reject is not None and case.reject.constraint}
+    for case in labeled.values():
         with pytest.raises(Refused) as caught:
             NumpyTarget().build(case)
         assert case.reject is not None
         assert caught.value.constraint == case.reject.constraint
-    assert {case.reject.constraint for case in labelled.values() if case.reject is not None} == LABELS
+    assert {case.reject.constraint for case in labeled.values() if case.reject is not None} == LABELS
 
 
 class Lacking:

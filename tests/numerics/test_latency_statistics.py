@@ -12,7 +12,7 @@ from trt_conformance.numerics.samples import (
     error_by_batches,
     error_if_independent,
     standard_error,
-    summarise,
+    summarize,
 )
 from trt_conformance.results.latency.student_t import quantile, two_sided
 
@@ -22,7 +22,7 @@ def lognormal(generator, size, spread):
 
 
 def test_summary_of_known_samples():
-    found = summarise([value * 1e-6 for value in range(1, 102)])
+    found = summarize([value * 1e-6 for value in range(1, 102)])
     assert found.count == 101
     assert found.median == pytest.approx(51e-6)
     assert (found.minimum, found.maximum) == pytest.approx((1e-6, 101e-6))
@@ -80,11 +80,11 @@ def test_the_error_knows_of_dependence():
 @pytest.mark.parametrize("samples", [[], [math.nan], [1e-6, math.inf], [-1e-6], [0.0, 0.0]])
 def test_no_latency(samples):
     with pytest.raises(ValueError, match="latency"):
-        summarise(samples)
+        summarize(samples)
 
 
 def test_too_few_samples_have_no_error():
-    found = summarise([1e-6, 1.1e-6])
+    found = summarize([1e-6, 1.1e-6])
     assert found.error == math.inf
     assert found.text() == "1.05 µs ±? % (n=2)"
     assert found.to_json()["error"] == "inf"
@@ -92,7 +92,7 @@ def test_too_few_samples_have_no_error():
 
 def test_text():
     x = [67.1e-6] * 100 + [67.5e-6] * 100
-    assert summarise(x).text() == "67.3 µs ±0.2 % (n=200)"
+    assert summarize(x).text() == "67.3 µs ±0.2 % (n=200)"
 
 
 @pytest.mark.parametrize(

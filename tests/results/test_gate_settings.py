@@ -28,16 +28,16 @@ def test_without_a_file_the_defaults_hold():
 def test_a_file_is_read_and_its_records_lie_beside_it(written, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).touch()
-    path = written('[latency]\ntolerance = 0.05\nnormalise = true\ncalibration = ["a", "b"]\n')
+    path = written('[latency]\ntolerance = 0.05\nnormalize = true\ncalibration = ["a", "b"]\n')
     settings = read_gate_settings(path, {}).latency
-    assert (settings.tolerance, settings.normalise, settings.across_modes) == (0.05, True, False)
+    assert (settings.tolerance, settings.normalize, settings.across_modes) == (0.05, True, False)
     assert settings.calibration == (str(tmp_path / "a"), str(tmp_path / "b"))
 
 
 def test_options_go_over_the_file(written):
-    path = written("[latency]\ntolerance = 0.05\nnormalise = true\n")
-    settings = read_gate_settings(path, {"tolerance": 0.01, "normalise": False, "across_modes": None})
-    assert (settings.latency.tolerance, settings.latency.normalise) == (0.01, False)
+    path = written("[latency]\ntolerance = 0.05\nnormalize = true\n")
+    settings = read_gate_settings(path, {"tolerance": 0.01, "normalize": False, "across_modes": None})
+    assert (settings.latency.tolerance, settings.latency.normalize) == (0.01, False)
 
 
 def test_tolerances_of_engines_have_a_table_of_their_own(written):

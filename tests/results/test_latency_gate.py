@@ -216,8 +216,8 @@ def test_a_slower_device_is_no_regression():
     found = compare_latency(base, new, calibration)
     assert answers(found) == {"ambiguous": 5}
     assert "the reference kernel changed by +10.0 %" in found.lines()[1]
-    assert answers(compare_latency(base, new, calibration, normalise=True)) == {"same": 5}
-    unknown = compare_latency(base, run(9, everything, cases=5, between=0.001), calibration, normalise=True)
+    assert answers(compare_latency(base, new, calibration, normalize=True)) == {"same": 5}
+    unknown = compare_latency(base, run(9, everything, cases=5, between=0.001), calibration, normalize=True)
     assert "no reference kernel was timed: not normalized" in unknown.lines()[1]
 
 

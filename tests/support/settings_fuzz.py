@@ -20,7 +20,7 @@ GOOD = """\
 [latency]
 tolerance = 0.05
 calibration = ["run/record.jsonl", "run"]
-normalise = true
+normalize = true
 across_devices = false
 across_modes = false
 [engine]

@@ -15,7 +15,7 @@ from trt_conformance.core.types import Cold, Mode
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import cache_word, percent
 from trt_conformance.numerics.roofline import Floor, Work, floor, work
-from trt_conformance.numerics.samples import Summary, summarise
+from trt_conformance.numerics.samples import Summary, summarize
 from trt_conformance.targets.protocols import offers
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
@@ -55,7 +55,7 @@ def check_latency(
 def _timed(subject: Subject, forward: Verdict, found: Measurement) -> Finding:
     figures: dict[str, Any] = {key: forward.figures[key] for key in DESCRIBED if key in forward.figures}
     notes = [forward.message] * (forward.status == "fallback") + found.notes
-    summary, todo, facts = summarise(found.samples), work(subject.case), dict(found.facts)
+    summary, todo, facts = summarize(found.samples), work(subject.case), dict(found.facts)
     least = floor(todo, facts.get("ceilings", {}))
     figures |= {
         "mode": found.mode,

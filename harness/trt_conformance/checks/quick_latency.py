@@ -14,7 +14,7 @@ from trt_conformance.core.tensors import feeds_of
 from trt_conformance.core.verdict import Status, Verdict
 from trt_conformance.core.words import percent, seconds
 from trt_conformance.numerics.roofline import work
-from trt_conformance.numerics.samples import placing_error, summarise
+from trt_conformance.numerics.samples import placing_error, summarize
 from trt_conformance.targets.device.kernels import classify
 from trt_conformance.targets.errors import NotRun, TargetCrashed, TargetHung, TargetLost, Unsupported, named
 from trt_conformance.targets.isolation.proxy import limited
@@ -112,7 +112,7 @@ def _figures(found: Measurement, notes: list[str]) -> dict[str, Any]:
     """What was measured. ``uncertainty``: the larger one of what the samples and the places in memory leave."""
     facts = {key: value for key, value in found.facts.items() if key not in ("notes", "kernels")}
     kernels = {"kernels": found.facts["kernels"]} if found.facts.get("kernels") else {}
-    summary = summarise(found.samples)
+    summary = summarize(found.samples)
     placed = placing_error(facts.get("placements", ()), "weights" in facts.get("one_place", ()))
     return {
         "effort": "quick",

@@ -14,9 +14,7 @@ Case = Annotated[
 ]
 Over = Annotated[
     list[Path],
-    typer.Option(
-        "--over", metavar="RUN", help="A run's record, its folder, or a folder of such folders. Repeatable.", min=1
-    ),
+    typer.Option("--over", metavar="RUN", help="A run's record, its folder, or a folder of such folders. Repeatable."),
 ]
 More = Annotated[list[Path] | None, typer.Argument(metavar="[RUN...]", help="Further runs.")]
 

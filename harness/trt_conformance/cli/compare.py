@@ -71,9 +71,9 @@ class JudgingOptions:
             metavar="FRACTION", min=0.001, help="The largest tolerated change of a latency.", show_default="0.02"
         ),
     ] = None
-    normalise: Annotated[
+    normalize: Annotated[
         bool | None,
-        typer.Option("--normalise", help="Divide each latency by that of the reference kernel timed with it."),
+        typer.Option("--normalize", help="Divide each latency by that of the reference kernel timed with it."),
     ] = None
     across_devices: Annotated[
         bool | None, typer.Option("--across-devices", help="Compare latencies of different devices.")
@@ -188,7 +188,7 @@ def _compared(
         after,
         [read_record(Path(path)) for path in settings.calibration],
         tolerance=settings.tolerance,
-        normalise=settings.normalise,
+        normalize=settings.normalize,
         across_devices=settings.across_devices,
         across_modes=settings.across_modes,
     )

@@ -62,7 +62,7 @@ def advice(targets: list[dict[str, Any]]) -> str:
         rtx = "TensorRT-RTX" if has_rtx else f"TensorRT-RTX, once it is installed ({install_command('cpu')}),"
         return (
             f"TensorRT cannot run kernels here: {reason}. {rtx} still checks networks, shapes, rejections and builds, "
-            "ahead of time. To run kernels, use a machine with an NVIDIA GPU"
+            "ahead of time. To run kernels, use a machine with an NVIDIA GPU."
         )
     gpu = gpus[0]
     extra = "tensorrt10" if gpu.major == 7 else "tensorrt"

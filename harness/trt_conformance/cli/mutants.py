@@ -43,7 +43,7 @@ def mutants(
 ) -> None:
     """Run the suite's small cases on wrong convolutions.
 
-    Exit code 1 if no case kills one of them.
+    Exit code 1 if one of them passes every case.
     """
     from trt_conformance.mutants import check_unmutated, score
 

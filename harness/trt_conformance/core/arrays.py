@@ -12,6 +12,6 @@ Float64 = NDArray[np.float64]
 
 
 def widened(values: Array) -> Float64:
-    """The values in float64. NumPy warns of a signalling NaN in the conversion, which gives a quiet one."""
+    """The values in float64. NumPy warns of a signaling NaN in the conversion, which gives a quiet one."""
     with np.errstate(invalid="ignore"):
         return values.astype(np.float64)

@@ -64,7 +64,7 @@ class Summary:
         return {key: finite(value) for key, value in asdict(self).items()}
 
 
-def summarise(samples: Sequence[float]) -> Summary:
+def summarize(samples: Sequence[float]) -> Summary:
     """Summarize samples in seconds.
 
     Raises:

@@ -60,10 +60,10 @@ def bound_use(verdicts: Iterable[Verdict]) -> list[BoundUse]:
         used = fraction(verdict)
         if used is not None:
             found.setdefault((verdict.target, arithmetic(verdict) or "other"), []).append((used, verdict.case))
-    return [_summarised(*key, outputs) for key, outputs in sorted(found.items())]
+    return [_summarized(*key, outputs) for key, outputs in sorted(found.items())]
 
 
-def _summarised(target: str, arithmetic: str, outputs: Sequence[tuple[float, str]]) -> BoundUse:
+def _summarized(target: str, arithmetic: str, outputs: Sequence[tuple[float, str]]) -> BoundUse:
     inexact = [used for used, _ in outputs if used]
     largest, case = max(outputs)
     used = median(inexact) if inexact else None

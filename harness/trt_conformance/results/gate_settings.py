@@ -23,13 +23,13 @@ class LatencySettings(Model):
     """The table ``[latency]``.
 
     ``tolerance`` is the change, as a fraction, that is tolerated. ``calibration`` names records of repeated runs of
-    one thing, from which the gate learns how much latencies vary. ``normalise`` divides each latency by that of the
+    one thing, from which the gate learns how much latencies vary. ``normalize`` divides each latency by that of the
     yardstick; ``across_devices`` and ``across_modes`` allow comparisons that are refused otherwise.
     """
 
     tolerance: Tolerance = 0.02
     calibration: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    normalise: bool = False
+    normalize: bool = False
     across_devices: bool = False
     across_modes: bool = False
 

@@ -22,7 +22,7 @@ from trt_conformance.core.files import replacing
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import REFERENCE, Verdict
 from trt_conformance.core.words import cache_word
-from trt_conformance.numerics.samples import PERCENTILES, Summary, summarise
+from trt_conformance.numerics.samples import PERCENTILES, Summary, summarize
 from trt_conformance.results.engine_costs import EngineFigures, engine_costs
 from trt_conformance.results.latency.models import ModelLatency, model_latencies, whole
 from trt_conformance.results.latency.recorded import effort_of
@@ -126,7 +126,7 @@ def _insert(connection: sqlite3.Connection, number: int, series: str, verdict: V
     figures = verdict.figures
     key = (number, *map(_encodable, (verdict.case, verdict.target, series)))
     if verdict.phase == "latency" and verdict.status in ("pass", "fallback") and figures.get("samples"):
-        summary: Summary = summarise(figures["samples"])
+        summary: Summary = summarize(figures["samples"])
         values = [getattr(summary, name) for name in _COLUMNS]
         values[_COLUMNS.index("error")] = float(figures.get("uncertainty", summary.error))
         row = (*key, figures["mode"], cache_word(figures), effort_of(verdict), *values)

@@ -37,7 +37,7 @@ class Elsewhere(Protocol):
         ...
 
     def finish(self) -> None:
-        """Let the target save what it learnt, then end its process."""
+        """Let the target save what it learned, then end its process."""
         ...
 
     def close(self) -> None:

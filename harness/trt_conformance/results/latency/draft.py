@@ -41,7 +41,7 @@ class Draft:
         key: Key,
         after: Sequence[Timing],
         thresholds: Thresholds,
-        normalise: bool,
+        normalize: bool,
     ) -> Draft:
         between, freedom = thresholds.of(key, all(len(t.placements) > 1 for t in (*before, *after)))
         effect, variance, freedoms = 0.0, 0.0, []
@@ -59,9 +59,9 @@ class Draft:
         notes = [] if old == key else [f"base timed as {old.timing_mode}, new as {key.timing_mode}"]
         unknown = key.effort == "quick" and key.mode == "host" and not thresholds.knows(key)
         device: DeviceChange | None = DeviceChange.of(before, after)
-        if normalise and (device is None or device.moved is None):
+        if normalize and (device is None or device.moved is None):
             notes.append("no reference kernel was timed: not normalized")
-        elif normalise and device is not None and device.moved is not None:
+        elif normalize and device is not None and device.moved is not None:
             effect, device = effect - device.moved, None
         return cls(key, before, after, effect, math.sqrt(variance), min(freedoms), device, tuple(notes), unknown)
 

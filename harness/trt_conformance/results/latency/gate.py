@@ -124,7 +124,7 @@ def compare_latency(
     calibration: Sequence[Record] = (),
     *,
     tolerance: float = TOLERANCE,
-    normalise: bool = False,
+    normalize: bool = False,
     across_devices: bool = False,
     across_modes: bool = False,
 ) -> LatencyComparison:
@@ -133,7 +133,7 @@ def compare_latency(
     Args:
         calibration: further repeated runs of one thing. Where nothing at all is repeated, a spread is assumed.
         tolerance: the change, as a fraction, that is tolerated.
-        normalise: divide each latency by its yardstick, the fixed kernel that was timed beside it.
+        normalize: divide each latency by its yardstick, the fixed kernel that was timed beside it.
         across_devices, across_modes: compare what ran on another device, or was timed in another way.
 
     Raises:
@@ -150,14 +150,14 @@ def compare_latency(
     thresholds = calibrate(*groups)
     befores, afters = _gathered(bases, timings), _gathered(news, timings)
     pairs = list(_pairs(befores, afters, across_modes))
-    drafts = [Draft.of(old, befores[old], key, afters[key], thresholds, normalise) for old, key in pairs]
+    drafts = [Draft.of(old, befores[old], key, afters[key], thresholds, normalize) for old, key in pairs]
     return LatencyComparison(
         changes=_judged(drafts, tolerance),
         only_base=tuple(str(key) for key in befores if key not in {old for old, _ in pairs}),
         only_new=tuple(str(key) for key in afters if key not in {key for _, key in pairs}),
         tolerance=tolerance,
         calibrated=bool(thresholds.by_case),
-        models=_judged(_sums(bases, news, groups, thresholds, normalise), tolerance),
+        models=_judged(_sums(bases, news, groups, thresholds, normalize), tolerance),
     )
 
 
@@ -166,14 +166,14 @@ def _sums(
     news: Sequence[Record],
     groups: Sequence[Sequence[Record]],
     thresholds: Thresholds,
-    normalise: bool,
+    normalize: bool,
 ) -> list[Draft]:
     """The models that both sides have. Without repetitions of its own, a sum varies as a single layer does."""
     befores, afters = _gathered(bases, model_timings), _gathered(news, model_timings)
     if not befores or not afters:
         return []
     own = Thresholds(thresholds.typical, calibrate(*groups, of=model_medians).by_case)
-    return [Draft.of(key, befores[key], key, afters[key], own, normalise) for key in befores if key in afters]
+    return [Draft.of(key, befores[key], key, afters[key], own, normalize) for key in befores if key in afters]
 
 
 def _judged(drafts: Sequence[Draft], tolerance: float) -> tuple[LatencyChange, ...]:

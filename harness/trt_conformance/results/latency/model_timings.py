@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from trt_conformance.core.target_name import TargetName
-from trt_conformance.numerics.samples import summarise
+from trt_conformance.numerics.samples import summarize
 from trt_conformance.results.latency.models import ModelLatency, model_latencies, whole
 from trt_conformance.results.latency.recorded import Key, Timing, timings
 from trt_conformance.results.record.record import Record
@@ -50,7 +50,7 @@ def _sum(model: ModelLatency, layers: Mapping[str, Timing]) -> Timing:
         for case, timing in layers.items()
     ]
     summary = replace(
-        summarise([model.seconds]),
+        summarize([model.seconds]),
         count=min(timing.summary.count for timing in layers.values()),
         error=math.sqrt(sum(error**2 for error in errors)) / model.seconds,
     )

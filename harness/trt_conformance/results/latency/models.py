@@ -15,7 +15,7 @@ from trt_conformance.core.check_names import QUICK_LATENCY
 from trt_conformance.core.types import Effort, Mode
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import cache_word, counted
-from trt_conformance.numerics.samples import summarise
+from trt_conformance.numerics.samples import summarize
 from trt_conformance.results.bound_use import precision_of
 from trt_conformance.results.latency.recorded import effort_of
 
@@ -101,7 +101,7 @@ def model_latencies(verdicts: Iterable[Verdict]) -> list[ModelLatency]:
                 cache_word(figures),
                 effort_of(verdict),
             )
-            summary = summarise(figures["samples"])
+            summary = summarize(figures["samples"])
             found = sums.setdefault(key, _Sum())
             found.medians[verdict.case] = summary.median
             found.errors[verdict.case] = summary.median * float(figures.get("uncertainty", summary.error))

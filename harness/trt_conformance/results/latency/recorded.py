@@ -12,7 +12,7 @@ from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.types import Effort, Mode
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import cache_word
-from trt_conformance.numerics.samples import Summary, placing_error, summarise
+from trt_conformance.numerics.samples import Summary, placing_error, summarize
 from trt_conformance.results.record.record import Record
 
 SameKernels = Literal["same kernel", "other kernel", "unknown"]
@@ -112,7 +112,7 @@ def _timing(verdict: Verdict) -> Timing:
     kernels = {source: _names(figures.get(source), name) for source, name in _SOURCES.items()}
     return Timing(
         target=verdict.target,
-        summary=summarise(figures["samples"]),
+        summary=summarize(figures["samples"]),
         kernels={source: names for source, names in kernels.items() if names},
         yardstick=float(np.median(figures["yardstick"])) if figures.get("yardstick") else None,
         placements=tuple(facts.get("placements", ())),

@@ -10,7 +10,7 @@ from typing import Any
 from trt_conformance.core.types import Effort
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import cache_word, percent, seconds
-from trt_conformance.numerics.samples import Summary, summarise
+from trt_conformance.numerics.samples import Summary, summarize
 from trt_conformance.results.latency.models import ModelLatency, model_latencies
 from trt_conformance.results.latency.recorded import device_of, effort_of
 from trt_conformance.results.report.view import Column, View
@@ -32,7 +32,7 @@ class LatencyRow:
 
     @cached_property
     def summary(self) -> Summary:
-        return summarise(self.samples)
+        return summarize(self.samples)
 
     @property
     def samples(self) -> Sequence[float]:

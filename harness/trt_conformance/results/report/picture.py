@@ -60,7 +60,7 @@ class Cells:
     marked: tuple[int, ...] | None = None
 
     @property
-    def labelled(self) -> bool:
+    def labeled(self) -> bool:
         """Whether the cells are few enough to show their labels."""
         return self.shape[-1] <= LABELLED_COLUMNS and len(self.classes) <= LABELLED_CELLS
 
@@ -128,7 +128,7 @@ def sum_picture(evidence: dict[str, Any]) -> Picture | None:
         labels.append(f"{short(x, 5)} × {short(w, 5)}\n{short(value, 5)}")
     names = ("c", *axis_names(len(shape) + 1)[2:])
     cells = Cells(shape, (0,) * len(shape), names, classes, labels)
-    if not cells.in_one_row().labelled:
+    if not cells.in_one_row().labeled:
         return None
     total, bias = _sum(products), float(evidence["bias"])
     title = f"sum of x × w = {short(total)}" + (f", and bias {short(bias)}" if bias else "")
@@ -146,7 +146,7 @@ def draw(cells: Cells) -> GridDrawing:
     """Lay out cells with the last two axes as rows and columns, and the planes side by side."""
     cells = cells.in_one_row()
     rows, columns = cells.shape[-2:]
-    shown = cells.labelled
+    shown = cells.labeled
     wide, tall = _cell_size(cells.labels) if shown else (14.0, 14.0)
     planes = list(product(*map(range, cells.shape[:-2])))
     title = HEADER if len(planes) > 1 else 0

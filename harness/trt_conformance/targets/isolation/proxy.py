@@ -256,7 +256,7 @@ class IsolatedTarget:
             self._worker = None
 
     def finish(self) -> None:
-        """Let the target save what it learnt, then end the worker. Says so on stderr where that takes long."""
+        """Let the target save what it learned, then end the worker. Says so on stderr where that takes long."""
         if self._worker is not None:
             what = f"target {self.name} to close; its process is killed after {CLOSE_S:g} s"
             with announced(what):

@@ -183,7 +183,7 @@ class Plans:
         return facts
 
     def close(self) -> None:
-        """End the builders, and let them save what they learnt."""
+        """End the builders, and let them save what they learned."""
         if self._processes is not None:
             self._processes.close()
         for threads in {self._ahead, self._slow}:

@@ -74,7 +74,7 @@ class BuildProcesses:
         return origin
 
     def close(self) -> None:
-        """End all processes; what they build is lost. Those that are idle save what they learnt."""
+        """End all processes; what they build is lost. Those that are idle save what they learned."""
         self.is_closed = True
         with self._lock:
             busy = list(self._busy)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import install_command
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.numerics.samples import summarise
+from trt_conformance.numerics.samples import summarize
 from trt_conformance.results.bound_use import precision_of
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.report.view import Column, View
@@ -86,7 +86,7 @@ def _values(column: Column, record: Record, verdict: Verdict) -> dict[str, Any]:
     found = dict(verdict.figures) | verdict.to_json()
     samples = found.pop("samples", None)
     if samples:
-        summary = summarise(samples)
+        summary = summarize(samples)
         error = summary.median * float(found.get("uncertainty", summary.error))
         found |= {"samples": summary.count, "latency_s": summary.median, "latency_error_s": error}
     return found | {
