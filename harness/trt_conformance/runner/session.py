@@ -137,7 +137,7 @@ class Run:
         return self._engines.setdefault(target.name, Engines(target, limit))
 
     def close(self) -> None:
-        """Release every engine and end the targets' processes; those that were used may first save what they learned."""
+        """Release every engine and end the targets' processes; used ones may save what they learned first."""
         for engines in self._engines.values():
             engines.close()
             if isinstance(engines.target, IsolatedTarget):
