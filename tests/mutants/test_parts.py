@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.suite import suite_case, suite_catalog
 from trt_conformance.core.tensors import OUTPUT, feeds_of
-from trt_conformance.mutants import MUTANTS, Mutant, MutantTarget, activations, score, tiles
+from trt_conformance.mutants import MUTANTS, Mutant, MutantTarget, activations, edges, score, tiles
 from trt_conformance.targets.numpy import NumpyTarget
 
 SHOWN_BY = {
@@ -39,6 +39,30 @@ SHOWN_BY = {
     "int8_padding_of_one_beside_zero_points": "scales/zero_point_padded",
     "refit_other_groups_ignored": "refit/groups",
     "refit_in_blocks_of_16": "refit/kernel",
+    "last_slice_dropped_by_strides_of_d_and_w": "mutants/three_d_strides_of_d_and_w",
+    "padded_slices_repeated_window_1": "mutants/three_d_window_1_padded_in_depth",
+    "last_slice_dropped_of_wide_depthwise": "mutants/three_d_depthwise_17",
+    "depthwise_kernel_of_next_map_from_image_4": "mutants/depthwise_33_of_5_images",
+    "middle_tap_twice_of_one_channel": "mutants/one_channel_of_12_columns",
+    "window_of_255_columns": "mutants/window_257_along_w",
+    "window_of_255_rows": "mutants/window_257_along_h",
+    "dilation_in_8_bits": "mutants/dilation_257_along_h",
+    "fp32_kernel_in_two_bf16": "mutants/kernel_of_20_bits",
+    "fp32_input_in_two_bf16": "mutants/input_of_20_bits",
+    "tf32_bias_in_tf32_of_wide_layers": "mutants/bias_of_13_bits_67_maps",
+    "fp16_largest_infinite": "mutants/largest_float16",
+    "bf16_kernel_in_fp16_window_1": "mutants/beyond_float16",
+    "bf16_relu_in_fp16": "mutants/beyond_float16_relu",
+    "int8_sums_of_22_bits": "mutants/int8_sums_of_24_bits",
+    "int8_output_beyond_15_bits": "mutants/int8_output_beyond_int32",
+    "int8_output_beyond_31_bits": "mutants/int8_output_beyond_int32",
+    "int8_add_of_quantized_input": "mutants/int8_add_beyond_input",
+    "int8_concat_of_quantized_input": "mutants/int8_concat_beyond_input",
+    "leaky_relu_numbers_in_fp16": "fused_ranges/leaky_relu_of_20_bits",
+    "clip_numbers_in_fp16": "fused_ranges/clip_of_20_bits",
+    "scale_numbers_in_fp16": "fused_ranges/scale_of_20_bits",
+    "scale_of_64_maps": "fused_ranges/scale_of_67_maps",
+    "scale_after_shift": "fused_ranges/scale_of_67_maps",
     **{
         f"slice_before_{what}_of_{axis}_ignored": "preceded/slice_of_every_axis"
         for what in ("start", "stride")
@@ -52,7 +76,7 @@ def of_name(name: str) -> Mutant:
 
 
 def test_each_mutant_of_a_part_is_among_those_that_a_case_shows() -> None:
-    assert {mutant.name for mutant in (*tiles.MUTANTS, *activations.MUTANTS)} <= set(SHOWN_BY)
+    assert {mutant.name for mutant in (*tiles.MUTANTS, *activations.MUTANTS, *edges.MUTANTS)} <= set(SHOWN_BY)
 
 
 @pytest.mark.parametrize(("name", "case"), SHOWN_BY.items(), ids=SHOWN_BY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from trt_conformance.mutants import (
     activations,
     arithmetic,
+    edges,
     fp8,
     geometry,
     interactions,
@@ -35,6 +36,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *activations.MUTANTS,
     *results.MUTANTS,
     *tiles.MUTANTS,
+    *edges.MUTANTS,
     *refitting.MUTANTS,
     *refusals.MUTANTS,
     *interactions.MUTANTS,
