@@ -153,3 +153,25 @@ def test_a_finding_passes_unless_it_has_a_fault() -> None:
 
     assert finding([], a=1) == Finding("pass", [], {"a": 1})
     assert finding(["wrong"]).status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("zeros_too", "named"), [(False, []), (True, ["bias_skips_zeros"])], ids=["in_the_padding", "wherever"]
+)
+def test_a_name_also_holds_where_the_input_has_zeros(zeros_too: bool, named: list[str]) -> None:
+    """Without zeros in the input, sums of zero are those of the padding."""
+    case = make_case(
+        input={"shape": [1, 1, 5, 6], "fill": "tiled_1_to_9"},
+        kernel={"shape": [1, 1, 1, 1], "values": [2]},
+        bias={"values": [7]},
+        set={"padding_nd": [1, 1]},
+    )
+
+    def without_bias(y: Array) -> Array:
+        ring = np.ones(y.shape, bool)
+        ring[..., 1:-1, 1:-1] = False
+        return np.where((y == 7) & (ring | zeros_too), np.float32(0), y)
+
+    verdict = judged(check_forward, case, without_bias)
+    assert verdict.status == "fail"
+    assert verdict.figures["as_if"] == named
