@@ -10,11 +10,11 @@ OPTIONS = (
     "-q",
     "--no-record",
     "--case",
-    "stride_nd/*",
+    "stride_nd/h2*",
     "--case",
     "example/*",
     "--case",
-    "exact/*",
+    "exact_stride/*",
 )
 
 
