@@ -174,7 +174,7 @@ NOTHING_TO_WRITE = {
     ),
     "several runs": (
         [failed("one/stride-fp32", check="metamorphic")],
-        "`metamorphic` compares several runs; a program is written for network, build, plan_size, reject, forward",
+        "`metamorphic` compares several runs; a program is written for network, build, plan_size, reject, rounding",
     ),
     "precision alone": (
         [failed("one/stride-fp32", message="x\n  the values are right, but it ran in fp32, not in int8")],

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.support.helpers import make_case, sampled, slow
+from tests.support.programs import exit_codes, failure_on, run_program
 from tests.support.runs import record, verdict
 from tests.support.suite import suite_case, suite_catalog
 from trt_conformance.checks.build import check_build
@@ -25,7 +22,6 @@ from trt_conformance.core.case import Case, Expect, Reject
 from trt_conformance.core.epilogue_fields import EpilogueOperation
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.network_fields import LayerAttributes
-from trt_conformance.core.paths import ROOT
 from trt_conformance.core.stored import Stored, npy_bytes
 from trt_conformance.core.tensors import case_data
 from trt_conformance.numerics.bounds.elementwise import bound
@@ -39,22 +35,6 @@ from trt_conformance.repro.tensors import helpers, input_code, parameter_lines
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.tensorrt.target import TensorRTTarget
-
-FAKE = ROOT / "tests" / "doubles" / "fake_tensorrt"
-
-
-def run_program(text, folder, fault=None):
-    """Run a program, on the fake TensorRT with this fault, or the installed one. Returns exit code and output."""
-    path = folder / "repro.py"
-    path.write_text(text)
-    environment = dict(os.environ)
-    if fault is not None:
-        environment |= {"PYTHONPATH": os.pathsep.join([str(FAKE), str(ROOT / "harness")]), "FAKE_FAULT": fault}
-    done = subprocess.run(
-        [sys.executable, str(path)], capture_output=True, text=True, timeout=600, check=False, env=environment
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, done.stdout
 
 
 def accepted(case_id: str) -> Case:
@@ -393,45 +373,6 @@ VALUES = [
     "refit/quantized_kernel-int8",
 ]
 FLIPPED_ALIKE = {"int8_scales/quantised_output-int8", "reported/one_row_of_1000-fp32", "three_d/values-fp32"}
-DRIVER = """
-import json, runpy, sys
-codes = {}
-for path in sys.argv[1:]:
-    try:
-        runpy.run_path(path, run_name="__main__")
-    except SystemExit as end:
-        codes[path] = end.code
-print("\\n" + json.dumps(codes))
-"""
-
-
-def failure_on(case: Case, message="1/12 elements beyond the bound", *, target="", **fields):
-    """The failure of a value check: on TensorRT 8.6, or on 10 where the case needs strong typing."""
-    weak = case.precision in ("fp32", "tf32", "fp16", "int8") and case.typing != "strong"
-    target = target or ("tensorrt-8.6.1-sm90" if weak else "tensorrt-10.1.0-sm90")
-    given = {"status": "fail", "message": f"{case.id} FAILED\n  {message}"} | fields
-    found = verdict(case.id, target=target, **given)
-    return find_failure(record(found, targets={target: {"version": target.split("-")[1], "gpu": "NVIDIA H200"}}), case)
-
-
-def exit_codes(programs, folder, fault):
-    """The exit codes of programs on the fake TensorRT, which all run in one process."""
-    paths = {}
-    for name, text in programs.items():
-        paths[name] = folder / f"{name.replace('/', '_')}.py"
-        paths[name].write_text(text)
-    path = os.pathsep.join([str(FAKE), str(ROOT / "harness")])
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER, *map(str, paths.values())],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=os.environ | {"PYTHONPATH": path, "FAKE_FAULT": fault},
-    )
-    assert done.returncode == 0, done.stderr
-    codes = json.loads(done.stdout.splitlines()[-1])
-    return {name: codes[str(path)] for name, path in paths.items()}
 
 
 @pytest.mark.parametrize("fault", ["", "flipped", "refused"])
@@ -624,7 +565,7 @@ def test_stored_weights_too_many_for_a_program_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("case_id", "check", "reason"),
     [
-        ("engine_facts/linear-fp32", "engine", "does not read what a loaded engine reports about itself"),
+        ("engine_facts/linear-fp32", "repeats", "`repeats` compares several runs"),
         ("runs/other_type-fp32", "reject", "does not know the type of the data"),
     ],
 )

@@ -64,9 +64,7 @@ def _stated(stated: EngineReport, found: Mapping[str, Any]) -> Iterator[str]:
 
 def _shapes(case: Case, found: list[list[list[int]]]) -> Iterator[str]:
     """The differences of the shapes that a context says for each run shape."""
-    for shape, said in zip(case.run_shapes, found, strict=True):
-        output = network_shape(case, output_shape(shape, case.kernel.shape, case.attributes), shape)
-        wanted = [list(shape), list(output)]
+    for wanted, said in zip(expected_shapes(case), found, strict=True):
         if said != wanted:
             yield f"the context reports the shapes {said[0]} and {said[1]}, expected {wanted[0]} and {wanted[1]}"
 
@@ -76,8 +74,23 @@ def _parameters(case: Case, found: Mapping[str, Any]) -> Iterator[str]:
     if not found:
         yield "the inspector has no convolution with parameters"
         return
+    for name, value in defined_parameters(case).items():
+        if found.get(name) != value:
+            yield f"the inspector's {name} is {found.get(name)}, but should be {value}"
+
+
+def expected_shapes(case: Case) -> list[list[list[int]]]:
+    """Return the shapes of the network's input and output that a context has in each run of a case."""
+    outputs = [
+        network_shape(case, output_shape(shape, case.kernel.shape, case.attributes), shape) for shape in case.run_shapes
+    ]
+    return [[list(shape), list(output)] for shape, output in zip(case.run_shapes, outputs, strict=True)]
+
+
+def defined_parameters(case: Case) -> dict[str, Any]:
+    """Return the parameters of a case's layer under the names that TensorRT's inspector gives them."""
     attributes = case.attributes
-    wanted: dict[str, Any] = {
+    return {
         "Kernel": list(case.kernel.shape[2:]),
         "PaddingMode": f"k{attributes.mode}",
         "PrePadding": list(attributes.pre),
@@ -88,6 +101,3 @@ def _parameters(case: Case, found: Mapping[str, Any]) -> Iterator[str]:
         "Groups": attributes.groups,
         "Activation": "RELU" if [step.op for step in case.epilogue] == ["relu"] else "NONE",
     }
-    for name, value in wanted.items():
-        if found.get(name) != value:
-            yield f"the inspector's {name} is {found.get(name)}, but should be {value}"

@@ -16,14 +16,15 @@ from trt_conformance.repro.large import not_large
 from trt_conformance.results.record.record import Record
 from trt_conformance.targets.tensorrt.library import LIBRARY
 
-Shows = Literal["refusal", "acceptance", "facts", "values", "size"]
+Shows = Literal["refusal", "acceptance", "facts", "values", "size", "rounding", "report"]
 """What a program shows. refusal: something valid is refused. acceptance: something is accepted, or is refused with
 another error, that must be refused. facts: a shape or an attribute is wrong. values: an output is wrong. size: a plan
-is much larger than its weights."""
+is much larger than its weights. rounding: the errors of an output, taken together, are not those of rounding. report:
+an engine says something else about itself than the case states."""
 
 VALUE_CHECKS = ("forward", "inputs", "latency")
 """Checks whose wrong output one plain run shows."""
-SHOWN_CHECKS = ("network", "build", "plan_size", "reject", *VALUE_CHECKS)
+SHOWN_CHECKS = ("network", "build", "plan_size", "reject", "rounding", "engine", *VALUE_CHECKS)
 
 _REFUSED = "refused, but should be accepted"
 _ACCEPTED = "accepted, but "
@@ -121,15 +122,15 @@ def _shows(verdict: Verdict, case: Case) -> Shows:
         return "facts"
     if verdict.check == "plan_size" and verdict.status == "fail":
         return "size"
+    if verdict.check == "rounding" and verdict.status == "fail" and "rounding" in verdict.figures:
+        return "rounding"  # otherwise an element is beyond its bound
+    if verdict.check == "engine" and verdict.status == "fail":
+        return "report"
     return "refusal" if verdict.phase in ("network", "build") else "values"
 
 
 def _not_shown(verdict: Verdict, case: Case) -> str | None:
     """Why no program shows a failure; None if one does."""
-    if verdict.check == "rounding" and _REFUSED not in verdict.message:
-        return "each element is within its bound, and a program shows only elements that are not"
-    if verdict.check == "engine" and _REFUSED not in verdict.message:
-        return "the program does not read what a loaded engine reports about itself"
     if verdict.check not in SHOWN_CHECKS and not (_REFUSED in verdict.message or verdict.status == "error"):
         return f"`{verdict.check}` compares several runs; a program is written for {_listed(SHOWN_CHECKS)}"
     if _RIGHT_VALUES in verdict.message:

@@ -79,6 +79,8 @@ def _title(case: Case, failure: Failure, product: str) -> str:
         "facts": "Convolution has a wrong shape or attribute",
         "values": "Convolution gives a wrong output",
         "size": "Plan of a convolution is much larger than its weights",
+        "rounding": "Convolution does not round to nearest",
+        "report": "Engine of a convolution misreports itself",
     }[failure.shows]
     if failure.verdict.status == "error":
         what = "Convolution ends in an error"
@@ -108,6 +110,8 @@ def _expected(case: Case, failure: Failure) -> str:
         "refusal": f"the network is valid, so an engine is built{source}.",
         "facts": f"the inferred shape and the attributes that the documentation gives{source}.",
         "size": f"a plan whose weights are about as large as those of the layer{source}.",
+        "rounding": f"errors of rounding to nearest, which cancel over the output{source}.",
+        "report": f"an engine that reports its tensors, profiles and layer as they are{source}.",
     }.get(failure.shows, f"the sum that the documentation defines, up to rounding{source}.")
 
 

@@ -11,6 +11,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import as_built
 from trt_conformance.core.words import printable
 from trt_conformance.repro.engine import IMPORT_CUDA, call_lines, infer_lines, load_lines
+from trt_conformance.repro.engine_report import report_lines, report_logger
 from trt_conformance.repro.expected import (
     QDQ,
     allowed_error,
@@ -29,6 +30,7 @@ from trt_conformance.repro.network import BITS, NetworkCode
 from trt_conformance.repro.plan_size import PLAN_LOGGER, size_lines
 from trt_conformance.repro.prologue import addend_lines
 from trt_conformance.repro.refitting import HELD
+from trt_conformance.repro.rounding import compare_deviations_lines, deviation_lines
 from trt_conformance.repro.tensors import given_types, helpers, parameter_lines
 
 EXIT_DIFFERS, EXIT_CANNOT_RUN = 1, 2
@@ -43,6 +45,7 @@ def program(case: Case, failure: Failure) -> str:
     """
     code = NetworkCode(case, failure)
     data = [*parameter_lines(as_built(case)), *given_types(case), *further_data_lines(case), *addend_lines(case)]
+    built = [*code.create(), *code.define(), *code.build()]
     match failure.shows:
         case "facts":
             facts = expected_facts(declared_output_shape(case), expected_attributes(case))
@@ -51,13 +54,21 @@ def program(case: Case, failure: Failure) -> str:
         case "refusal":
             logger, body = _logger(failure), [*_attempt(code), "", *_EXPECT_ENGINE]
         case "size":
-            logger, body = PLAN_LOGGER, [*code.create(), *code.define(), *code.build(), "", *size_lines(failure)]
+            logger, body = PLAN_LOGGER, [*built, "", *size_lines(failure)]
         case "acceptance":
             logger, body = _logger(failure), [*_attempt(code), "", *_expect_refusal(case, failure)]
         case "values":
+            logger, body = _PLAIN_LOGGER, [*built, *_compare_values(case, failure)]
+        case "rounding":
+            logger, body = _PLAIN_LOGGER, [*built, *_compare_errors(case, failure)]
+        case "report":
+            assert case.expect.engine is not None
             logger, body = (
-                _PLAIN_LOGGER,
-                [*code.create(), *code.define(), *code.build(), *_compare_values(case, failure)],
+                report_logger(case.expect.engine),
+                [
+                    *built,
+                    *report_lines(case, EXIT_DIFFERS, EXIT_CANNOT_RUN),
+                ],
             )
     kept = ("keep", "bits(", "held(")
     keep = ["keep = []"] * any(word in line for word in kept for line in body)
@@ -103,7 +114,7 @@ def _needs_ml_dtypes(case: Case) -> bool:
 def _imports(failure: Failure, text: str) -> list[str]:
     alias = failure.target.flavor
     lines = [""]
-    lines += [f"import {name}" for name in ("math", "re") if f"{name}." in text]
+    lines += [f"import {name}" for name in ("json", "math", "re") if f"{name}." in text]
     lines += ["import sys", ""]
     lines += ["import ml_dtypes"] * ("ml_dtypes." in text)
     lines += ["import numpy as np", f"import {alias} as trt"]
@@ -204,9 +215,10 @@ def _compare_facts(facts: dict[str, Any]) -> list[str]:
     ]
 
 
-def _compare_values(case: Case, failure: Failure) -> list[str]:
+def _runnable(case: Case, failure: Failure) -> list[str]:
+    """Load the engine, and define ``infer``."""
     cuda_fails = EXIT_DIFFERS if failure.verdict.status == "error" else EXIT_CANNOT_RUN
-    run = [
+    return [
         "if plan is None:",
         '    print("no engine was built")',
         f"    sys.exit({EXIT_CANNOT_RUN})",
@@ -223,6 +235,10 @@ def _compare_values(case: Case, failure: Failure) -> list[str]:
         "",
         "",
     ]
+
+
+def _compare_values(case: Case, failure: Failure) -> list[str]:
+    run = _runnable(case, failure)
     if case.large:
         shape = failed_shape(case, failure)
         return [
@@ -231,6 +247,24 @@ def _compare_values(case: Case, failure: Failure) -> list[str]:
             *compare_element_lines(case, failure.verdict, shape, EXIT_DIFFERS),
         ]
     return [*run, *_compare_runs(case, failure)]
+
+
+def _compare_errors(case: Case, failure: Failure) -> list[str]:
+    """Judge the errors of the output together."""
+    (run,) = runs_of(case, failure)
+    return [
+        *_runnable(case, failure),
+        *convolve_lines(case),
+        "",
+        "",
+        *deviation_lines(case, failure),
+        "",
+        "",
+        "(inputs, pads, size), = [  # the input, the zeros around it, the output's size",
+        run_line(run),
+        "]",
+        *compare_deviations_lines(case, EXIT_DIFFERS),
+    ]
 
 
 def _compare_runs(case: Case, failure: Failure) -> list[str]:

@@ -1,8 +1,13 @@
-"""A TensorRT that computes networks with NumPy, for programs of `repro`. FAKE_FAULT names what it does wrong."""
+"""A TensorRT that computes networks with NumPy, for programs of `repro`. FAKE_FAULT names what it does wrong.
+
+refused, lenient, unrefitted: of runs and refits. flipped, shape, stale: of outputs. toward_zero: outputs are truncated
+to fewer bits than they have. misreported: an engine, its context and its inspector report something else.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import json
 import math
 import os
 from enum import IntEnum
@@ -22,7 +27,7 @@ TYPES = (np.float32, np.float16, ml_dtypes.bfloat16, np.int8, ml_dtypes.float8_e
 NUMPY = dict(zip(DataType, TYPES, strict=True))
 NetworkDefinitionCreationFlag = IntEnum("NetworkDefinitionCreationFlag", ["EXPLICIT_BATCH", "STRONGLY_TYPED"], start=0)
 FLAGS = ["TF32", "FP16", "BF16", "INT8", "PREFER_PRECISION_CONSTRAINTS", "OBEY_PRECISION_CONSTRAINTS", "STRICT_NANS"]
-FLAGS += ["REFIT"]
+FLAGS += ["REFIT", "SPARSE_WEIGHTS"]
 BuilderFlag = IntEnum("BuilderFlag", FLAGS)
 WeightsRole = IntEnum("WeightsRole", ["KERNEL", "BIAS", "SHIFT", "SCALE", "CONSTANT", "ANY"])
 MemoryPoolType = IntEnum("MemoryPoolType", ["WORKSPACE"])
@@ -36,6 +41,7 @@ KINDS += ["GELU_TANH", "ELU", "SELU", "SOFTSIGN", "SOFTPLUS"]
 ActivationType = IntEnum("ActivationType", KINDS)
 ElementWiseOperation = IntEnum("ElementWiseOperation", ["SUM", "PROD", "MIN", "MAX"])
 ScaleMode = IntEnum("ScaleMode", ["UNIFORM", "CHANNEL"])
+LayerInformationFormat = IntEnum("LayerInformationFormat", ["JSON"])
 PoolingType = IntEnum("PoolingType", ["MAX", "AVERAGE"])
 
 
@@ -44,13 +50,16 @@ class Dims(tuple):
 
 
 class ILogger:
-    Severity = IntEnum("Severity", ["INTERNAL_ERROR", "ERROR", "WARNING"], start=0)
+    Severity = IntEnum("Severity", ["INTERNAL_ERROR", "ERROR", "WARNING", "INFO"], start=0)
 
 
 class Logger:
     WARNING = 2
 
     def __init__(self, severity):
+        pass
+
+    def log(self, severity, message):
         pass
 
 
@@ -280,11 +289,14 @@ class Network:
 
 
 class Config:
-    refit = False
+    refit = sparse = prefers = False
+    profiles = 0
 
     def set_flag(self, flag):
         assert flag in BuilderFlag
         self.refit |= flag == BuilderFlag.REFIT
+        self.sparse |= flag == BuilderFlag.SPARSE_WEIGHTS
+        self.prefers |= flag == BuilderFlag.PREFER_PRECISION_CONSTRAINTS
 
     def clear_flag(self, flag):
         assert flag in BuilderFlag
@@ -296,7 +308,8 @@ class Config:
         return True
 
     def add_optimization_profile(self, profile):
-        return 0
+        self.profiles += 1
+        return self.profiles - 1
 
 
 class Profile:
@@ -309,7 +322,7 @@ BUILT = []
 
 class Builder:
     def __init__(self, logger):
-        pass
+        self.logger = logger
 
     def create_network(self, flags):
         return Network(flags)
@@ -321,7 +334,13 @@ class Builder:
         return Profile()
 
     def build_serialized_network(self, network, config):
-        network.refittable = config.refit
+        network.refittable, network.profiles = config.refit, max(1, config.profiles)
+        severity = ILogger.Severity
+        if config.sparse:
+            names = "" if FAULT == "misreported" else " convolution"
+            self.logger.log(severity.INFO, f"(Sparsity) Layers eligible for sparse math:{names}")
+        if config.prefers and FAULT != "misreported":
+            self.logger.log(severity.WARNING, "No implementation of layer convolution obeys the requested constraints")
         BUILT.append(network)
         return str(len(BUILT) - 1).encode()
 
@@ -378,11 +397,69 @@ class Engine:
     def __init__(self, network):
         self.network = network
 
+    @property
+    def num_optimization_profiles(self):
+        return self.network.profiles + (FAULT == "misreported")
+
+    @property
+    def refittable(self):
+        return self.network.refittable != (FAULT == "misreported")
+
+    def _layout(self, name):
+        return LAYOUTS.get(layout(self.network.source if name == "input" else self.network.output))
+
     def get_tensor_format(self, name):
+        if FAULT == "misreported":
+            return TensorFormat.DHWC8
         return TensorFormat[layout(self.network.source if name == "input" else self.network.output)]
+
+    def get_tensor_dtype(self, name):
+        if FAULT == "misreported":
+            return DataType.UINT8
+        return DataType(self.network.source.dtype if name == "input" else Context(self.network).written_type)
+
+    def get_tensor_shape(self, name):
+        if name == "input":
+            return Dims(self.network.source.declared)
+        given = [32 if size == -1 else size for size in self.network.source.declared]
+        fixed = np.shape(self.network.output.compute(self.network.feeds(np.zeros(given))))
+        dynamic = zip(fixed, self.network.source.declared, strict=True)
+        return Dims(-1 if given == -1 else size for size, given in dynamic)
+
+    def get_tensor_vectorized_dim(self, name):
+        found = self._layout(name)
+        return -1 if found is None else len(self.network.source.declared) - found.rank - 1
+
+    def get_tensor_components_per_element(self, name):
+        found = self._layout(name)
+        return -1 if found is None else found.vector
 
     def create_execution_context(self):
         return Context(self.network)
+
+    def create_engine_inspector(self):
+        return Inspector(self.network)
+
+
+class Inspector:
+    def __init__(self, network):
+        self.network = network
+
+    def get_engine_information(self, kind):
+        layer, other = self.network.convolution, FAULT == "misreported"
+        entry = {
+            "ParameterType": "Convolution",
+            "Kernel": [*layer.kernel_size_nd],
+            "PaddingMode": f"k{PaddingMode(layer.padding_mode).name}",
+            "PrePadding": [*layer.pre_padding],
+            "PostPadding": [*layer.post_padding],
+            "Stride": [*layer.stride_nd],
+            "Dilation": [*layer.dilation_nd],
+            "OutMaps": layer.num_output_maps + other,
+            "Groups": layer.num_groups,
+            "Activation": "RELU",
+        }
+        return json.dumps({"Layers": ["a reformat", entry]})
 
 
 class Context:
@@ -394,6 +471,8 @@ class Context:
         return FAULT != "refused" and name == "input"
 
     def get_tensor_shape(self, name):
+        if name == "input":
+            return Dims((*self.shape[:-1], self.shape[-1] + (FAULT == "misreported")))
         return np.shape(self.network.output.compute(self.network.feeds(np.zeros(self.shape))))
 
     def set_tensor_address(self, name, address):
@@ -414,6 +493,10 @@ class Context:
         y = self.first if FAULT == "stale" else y
         written = NUMPY[self.written_type]
         memory = self._memory("output", packed_shape(y.shape, layout(output)), written)
+        if FAULT == "toward_zero":
+            mantissa, exponent = np.frexp(y)
+            bits = {DataType.FLOAT: 12, DataType.HALF: 9, DataType.BF16: 6}[self.written_type]
+            y = np.ldexp(np.trunc(np.ldexp(mantissa, bits)), exponent - bits)
         memory[...] = pack(y.astype(written), layout(output))
         return True
 

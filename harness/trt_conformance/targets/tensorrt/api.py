@@ -42,9 +42,9 @@ _NO_DEVICE = re.compile(
 _MEMORY = re.compile(r"(?:Total|Max) (Weights|Activation|Scratch) Memory: (\d+)(?: bytes)?\s*$")
 _MEMORY_OF = {"Weights": STORED_WEIGHTS, "Activation": DEVICE_MEMORY, "Scratch": WORKSPACE}
 # Said of builds with the flag SPARSE_WEIGHTS, with the names of layers after the colon.
-_SPARSE = re.compile(r"\(Sparsity\) (?:(Layers eligible)|TRT inference plan picked sparse)[^:]*:\s*(.*)")
+SPARSITY_MESSAGE = re.compile(r"\(Sparsity\) (?:(Layers eligible)|TRT inference plan picked sparse)[^:]*:\s*(.*)")
 # A warning of a build that cannot keep to the precision of a layer.
-_NOT_OBEYED = re.compile(r"obeys the requested constraints|[Nn]o conforming implementation")
+NOT_OBEYED_WARNING = re.compile(r"obeys the requested constraints|[Nn]o conforming implementation")
 # A warning, not an error, as kernels are left out that need more memory than the GPU has left.
 _SHORTAGE = "insufficient memory"
 
@@ -201,12 +201,12 @@ def _make_logger(trt: Any, flavor: str, has_gpu: bool) -> Any:
         def log(self, severity: Any, message: str) -> None:
             if severity == trt.ILogger.Severity.INFO and (found := _MEMORY.match(message)):
                 _LOGGED.memory[_MEMORY_OF[found[1]]] = int(found[2])
-            elif severity == trt.ILogger.Severity.INFO and (found := _SPARSE.match(message)):
+            elif severity == trt.ILogger.Severity.INFO and (found := SPARSITY_MESSAGE.match(message)):
                 names = [name for name in found[2].split(", ") if name.strip()]
                 _LOGGED.memory[SPARSE_ELIGIBLE if found[1] else SPARSE] = len(names)
             if severity == trt.ILogger.Severity.WARNING and _SHORTAGE in message:
                 _LOGGED.shortage = message.strip()
-            if severity == trt.ILogger.Severity.WARNING and _NOT_OBEYED.search(message):
+            if severity == trt.ILogger.Severity.WARNING and NOT_OBEYED_WARNING.search(message):
                 _LOGGED.memory[NOT_OBEYED] = 1
             if severity not in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
                 return

@@ -1,0 +1,70 @@
+"""Runs the programs of `repro`: on the fake TensorRT, which computes with NumPy, or on the installed one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from tests.support.runs import record, verdict
+from trt_conformance.core.case import Case
+from trt_conformance.core.paths import ROOT
+from trt_conformance.repro.failure import find_failure
+
+FAKE = ROOT / "tests" / "doubles" / "fake_tensorrt"
+
+
+def run_program(text, folder, fault=None):
+    """Run a program, on the fake TensorRT with this fault, or the installed one. Returns exit code and output."""
+    path = folder / "repro.py"
+    path.write_text(text)
+    environment = dict(os.environ)
+    if fault is not None:
+        environment |= {"PYTHONPATH": os.pathsep.join([str(FAKE), str(ROOT / "harness")]), "FAKE_FAULT": fault}
+    done = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=600, check=False, env=environment
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout
+
+
+DRIVER = """
+import json, runpy, sys
+codes = {}
+for path in sys.argv[1:]:
+    try:
+        runpy.run_path(path, run_name="__main__")
+    except SystemExit as end:
+        codes[path] = end.code
+print("\\n" + json.dumps(codes))
+"""
+
+
+def failure_on(case: Case, message="1/12 elements beyond the bound", *, target="", **fields):
+    """The failure of a value check: on TensorRT 8.6, or on 10 where the case needs strong typing."""
+    weak = case.precision in ("fp32", "tf32", "fp16", "int8") and case.typing != "strong"
+    target = target or ("tensorrt-8.6.1-sm90" if weak else "tensorrt-10.1.0-sm90")
+    given = {"status": "fail", "message": f"{case.id} FAILED\n  {message}"} | fields
+    found = verdict(case.id, target=target, **given)
+    return find_failure(record(found, targets={target: {"version": target.split("-")[1], "gpu": "NVIDIA H200"}}), case)
+
+
+def exit_codes(programs, folder, fault):
+    """The exit codes of programs on the fake TensorRT, which all run in one process."""
+    paths = {}
+    for name, text in programs.items():
+        paths[name] = folder / f"{name.replace('/', '_')}.py"
+        paths[name].write_text(text)
+    path = os.pathsep.join([str(FAKE), str(ROOT / "harness")])
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, *map(str, paths.values())],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=os.environ | {"PYTHONPATH": path, "FAKE_FAULT": fault},
+    )
+    assert done.returncode == 0, done.stderr
+    codes = json.loads(done.stdout.splitlines()[-1])
+    return {name: codes[str(path)] for name, path in paths.items()}
