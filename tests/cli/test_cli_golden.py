@@ -187,6 +187,18 @@ def test_every_command_takes_the_same_patterns(filled: Store, command: str, patt
     filled.run(command, pattern)
 
 
+def test_verify_of_chosen_cases_generates_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Any] = []
+    monkeypatch.setattr(
+        "trt_conformance.golden.verify", lambda catalog, cases, show: read.append((catalog, cases)) or []
+    )
+    assert CliRunner().invoke(app, ["verify", "stride_nd/h2_w2", "modes/*-fp32"]).exit_code == 0
+    ((catalog, chosen),) = read
+    generated = {case.id for case in catalog.cases if case.tier is not None}
+    assert generated and all(case_id.startswith("modes/") and case_id.endswith("-fp32") for case_id in generated)
+    assert {case.id for case in chosen} == {"stride_nd/h2_w2-fp32", "stride_nd/h2_w2-tf32", *generated}
+
+
 def test_a_folder_of_cases_is_a_pattern(filled: Store) -> None:
     folder = filled.cases / "family"
     for name in (f"{folder}", f"{folder}/", f"{folder}/one.toml"):

@@ -72,7 +72,7 @@ def verify(
             raise ConformanceError("--archive compares whole stores: give no CASE with it")
         _verify_archive(archive, folders_of(cases, golden), as_json)
         return
-    catalog = read_catalog(folders_of(cases, golden))
+    catalog = read_catalog(folders_of(cases, golden), patterns=case or ())
     with ProgressLine() as line:
         problems = [
             problem
