@@ -9,6 +9,9 @@ from tests.support.helpers import make_case, run_pytest
 from tests.support.runs import TARGET, record, verdict
 from tests.support.suite import suite_catalog
 from trt_conformance.catalog.sweeps.expand import Expanded
+from trt_conformance.checks import metamorphic
+from trt_conformance.checks.metamorphic import RELATIONS, check_metamorphic, choose
+from trt_conformance.checks.subject import Subject
 from trt_conformance.results.changes import between
 from trt_conformance.results.record.record import read_record
 from trt_conformance.runner.keys import RUN
@@ -16,6 +19,8 @@ from trt_conformance.runner.lookahead import Lookahead, arranged
 from trt_conformance.runner.options import RunOptions
 from trt_conformance.runner.selection import Selection
 from trt_conformance.runner.session import Run
+from trt_conformance.targets.engines import Engines
+from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.slow_builds import is_slow_to_build
 
@@ -36,12 +41,13 @@ class Target:
         self.told.append([case.id for case in cases])
 
 
-def item(number, case, target, timed=False, engine=True):
+def item(number, case, target, timed=False, engine=True, selection="all", **params):
+    marks = {"cases": pytest.mark.cases(selection).mark} | ({} if engine else {"no_engine": pytest.mark.no_engine.mark})
     return SimpleNamespace(
         nodeid=str(number),
-        callspec=SimpleNamespace(params={"subject": (case, target)}),
+        callspec=SimpleNamespace(params={"subject": (case, target), **params}),
         fixturenames=["timing"] if timed else [],
-        get_closest_marker=lambda name: None if engine else name,
+        get_closest_marker=marks.get,
     )
 
 
@@ -108,6 +114,41 @@ def test_generated_cases_that_are_slow_to_build_are_begun_as_early():
 )
 def test_what_is_slow_to_build(case_id, expected):
     assert is_slow_to_build(suite_catalog().find(case_id)) == expected
+
+
+def test_cases_that_a_relation_derives_are_built_ahead():
+    target, case = Target(), suite_catalog().find("exact_groups/two-fp16")
+    items = [item(0, case, target), item(1, case, target, relation="groups_as_slices"), item(2, CASES[0], target)]
+    found = [c.id for c in Lookahead(items, made, is_slow).after(items[0], 9)]
+    assert found == [case.id, "exact_groups/two_group_0-fp16", "exact_groups/two_group_1-fp16", IDS[0]]
+    assert found[:3] != [c.id for c in Lookahead(items[::2], made, is_slow).after(items[0], 9)]
+
+
+def test_cases_that_a_stated_relation_derives_are_built_ahead():
+    target, case = Target(), suite_catalog().find("num_groups/values-tf32")
+    assert "group_slices" in {relation.kind for relation in case.relations}
+    judging, comparing = item(0, case, target, selection="related"), item(1, case, target)
+    ids = [c.id for c in Lookahead([judging], made, is_slow).after(judging, 9)]
+    assert ids[1:] == [f"num_groups/values_group_{n}-tf32" for n in range(case.attributes.groups)]
+    assert [c.id for c in Lookahead([comparing], made, is_slow).after(comparing, 9)] == [case.id]
+
+
+def test_derived_cases_are_derived_once_for_a_test():
+    target, case = Target(), suite_catalog().find("exact_groups/two-fp16")
+    items = [item(0, CASES[0], target), item(1, case, target, relation="groups_as_slices")]
+    lookahead = Lookahead(items, made, is_slow)
+    first, second = (lookahead.after(each, 9)[-2:] for each in items)
+    assert [id(part) for part in first] == [id(part) for part in second]
+
+
+@pytest.mark.parametrize("name", sorted(RELATIONS))
+def test_what_is_built_ahead_for_a_relation_is_what_its_check_builds(name):
+    case = dict(choose(suite_catalog().cases))[name]
+    target, built = NumpyTarget(), []
+    engines = Engines(target)
+    build, target.build = target.build, lambda case: (built.append(case.id), build(case))[1]
+    assert check_metamorphic(Subject(case, engines, None), name).status == "pass"
+    assert built == list(dict.fromkeys(part.id for part in metamorphic.builds_of(name, case)))
 
 
 def test_generated_cases_are_made_as_they_are_looked_ahead_to():

@@ -275,6 +275,12 @@ RELATIONS: dict[str, Derive] = {
 }
 
 
+def builds_of(name: str, case: Case) -> list[Case]:
+    """The cases that the check of a relation builds, in its order. A relation that does not apply builds none."""
+    derivation = RELATIONS[name](case)
+    return [] if derivation is None else [step.case for step in derivation.steps]
+
+
 @judged("compare", results=2)
 def check_metamorphic(subject: Subject, name: str) -> Finding:
     """A relation holds between the target's own outputs, without any error but that of transforms.

@@ -54,6 +54,12 @@ def check_relation(subject: Subject, relation: Relation, find: Find) -> Finding:
     return replace(found, figures={"relation": relation.kind})
 
 
+def builds_of(case: Case) -> list[Case]:
+    """The cases that the checks of a case's relations derive from it and build, in their order."""
+    wanted = any(relation.kind == "group_slices" for relation in case.relations)
+    return group_slices(case, sample(case.attributes.groups)) if wanted else []
+
+
 def _output(subject: Subject, case: Case) -> Array:
     return subject.run(case)[OUTPUT]
 

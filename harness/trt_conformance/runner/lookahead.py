@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from operator import itemgetter
 
 import pytest
 
+from trt_conformance.checks import metamorphic, relations
 from trt_conformance.core.case import Case
 from trt_conformance.runner.phases import comes_last
 from trt_conformance.targets.protocols import Target, offers
 
 Pair = tuple[Case | str, Target]
+MOST_DERIVED = 256
+"""Tests whose derived cases are remembered. Most have none; others are asked for them until they have run."""
 
 
 def subject_of(item: pytest.Item) -> Pair | None:
@@ -28,6 +31,17 @@ def id_of(pair: Pair) -> str:
     """The id of the case in a pair."""
     case = pair[0]
     return case if isinstance(case, str) else case.id
+
+
+def derived(item: pytest.Item) -> tuple[Case, ...]:
+    """The cases that a test derives from its own, and builds too: those of relations between outputs."""
+    subject, marker = subject_of(item), item.get_closest_marker("cases")
+    if subject is None or isinstance(subject[0], str) or marker is None:
+        return ()
+    name = getattr(item, "callspec").params.get("relation")  # noqa: B009 - as in subject_of
+    if name is not None:
+        return tuple(metamorphic.builds_of(name, subject[0]))
+    return tuple(relations.builds_of(subject[0])) if "related" in marker.args else ()
 
 
 def builds(item: pytest.Item) -> bool:
@@ -65,6 +79,7 @@ class Lookahead:
         self._items, self._made, self._is_slow = items, made, is_slow
         self._place = {item.nodeid: place for place, item in enumerate(items)}
         self._slow: dict[str, list[tuple[int, Pair]]] = {}
+        self._derived = lru_cache(maxsize=MOST_DERIVED)(lambda place: derived(items[place]))
 
     def after(self, item: pytest.Item, count: int, slow: int = 0) -> list[Case]:
         """The cases whose engines are needed by this test and those after it on the same target.
@@ -101,10 +116,13 @@ class Lookahead:
             there, pair = self._building[index]
             if there >= end:
                 return
-            name = id_of(pair)
-            if name not in seen:
-                seen.add(name)
+            if id_of(pair) not in seen:
+                seen.add(id_of(pair))
                 yield self._case(pair)
+            for case in self._derived(there):
+                if case.id not in seen:
+                    seen.add(case.id)
+                    yield case
 
     def _case(self, pair: Pair) -> Case:
         return self._made(pair[0]) if isinstance(pair[0], str) else pair[0]
