@@ -33,7 +33,7 @@ def name_of(record: Record) -> str:
         ConformanceError: the run has no target, or one whose name cannot be part of a folder's name.
     """
     if not record.targets:
-        raise ConformanceError("the run has no target, so it cannot be a baseline")
+        raise ConformanceError("the run has no target, so it cannot be a baseline: run the suite with --target")
     for target in record.targets:
         if not _AS_A_FOLDER.fullmatch(target):
             raise ConformanceError(f"target {shown(target)}: this name cannot be part of a folder's name")
@@ -47,9 +47,9 @@ def accept(record: Record, folder: Path) -> Path:
         ConformanceError: the run did not finish, or compared nothing.
     """
     if record.end is None or record.end.stopped:
-        raise ConformanceError("the run did not finish, so it cannot be a baseline")
+        raise ConformanceError("the run did not finish, so it cannot be a baseline: run it again, to its end")
     if not any(verdict.status == "pass" and verdict.target in record.targets for verdict in record.verdicts):
-        raise ConformanceError("nothing passed in the run, so it cannot be a baseline")
+        raise ConformanceError("nothing passed in the run, so it cannot be a baseline: see its report")
     return save_record(folder / name_of(record), record, compressed=True)
 
 

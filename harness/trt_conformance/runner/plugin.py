@@ -100,7 +100,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     The tests and cases exist until the run ends, so the garbage collector need not visit them again.
     """
     run = session.config.stash[RUN]
-    run.lookahead = Lookahead(session.items, run.generated_case, run.selection.is_slow_to_build)
+    if run.fault is None:  # bad input may leave no cases to select from
+        run.lookahead = Lookahead(session.items, run.generated_case, run.selection.is_slow_to_build)
     gc.collect()
     gc.freeze()
 
