@@ -22,6 +22,7 @@ from trt_conformance.explore.layer import DrawnLayer, differing
 from trt_conformance.explore.search import Search
 from trt_conformance.explore.shrink import is_clean, shrunk, simpler, weight
 from trt_conformance.mutants import MUTANTS
+from trt_conformance.mutants.diagnosis import diagnosis
 from trt_conformance.mutants.mutant import Mutant, MutantEngine, MutantTarget
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import Refused, TargetCrashed, TargetHung
@@ -135,6 +136,23 @@ def test_a_known_difference_is_no_find(tmp_path):
     search, outcomes = searched(tmp_path, WrongIf(strided_16), Draws(1, "stride"), STRIDED, Judge(known))
     assert not search.finds.known
     assert any(outcome.verdict.known for outcome in outcomes)
+
+
+def test_a_known_difference_that_is_told_by_its_diagnosis_is_no_find(tmp_path):
+    def known(verdict: Verdict, case):
+        return Verdict(**(vars(verdict) | {"known": "flipped"})) if "as if" in verdict.message else verdict
+
+    def fits(verdict, case):
+        return verdict.check == "forward"
+
+    target = MutantTarget(next(mutant for mutant in MUTANTS if mutant.name == "kernel_flipped"))
+    (tmp_path / "known").mkdir()
+    search, outcomes = searched(tmp_path / "known", target, numbers=range(9), judge=Judge(known, fits, diagnosis))
+    assert not search.finds.known
+    assert any(outcome.verdict.known == "flipped" for outcome in outcomes)
+    (tmp_path / "other").mkdir()
+    search, _ = searched(tmp_path / "other", target, numbers=range(9), judge=Judge(known, diagnose=diagnosis))
+    assert search.finds.known
 
 
 class EachSixth(MutantEngine):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trt_conformance.core.case_folder import CaseFolder
     from trt_conformance.core.verdict import Verdict
     from trt_conformance.explore.draw import Draws
-    from trt_conformance.explore.judge import Judge, Known
+    from trt_conformance.explore.judge import Judge, Known, MayBeKnown
     from trt_conformance.explore.resume import Earlier
     from trt_conformance.targets.protocols import Target
 
@@ -194,11 +194,12 @@ def _judge(folders: Sequence[CaseFolder]) -> Judge:
     from trt_conformance.explore.judge import Judge
     from trt_conformance.mutants.diagnosis import diagnosis
 
-    return Judge(known=_known(folders), diagnose=diagnosis)
+    known, may_be_known = _known(folders)
+    return Judge(known=known, may_be_known=may_be_known, diagnose=diagnosis)
 
 
-def _known(folders: Sequence[CaseFolder]) -> Known:
-    """Marks the faults that expectations explain by what a case is: the suite's, and those of folders of cases."""
+def _known(folders: Sequence[CaseFolder]) -> tuple[Known, MayBeKnown]:
+    """What marks the faults that expectations explain by what a case is: the suite's, and those of folders of cases."""
     from trt_conformance.catalog.expectations import Expectation, Expectations, by_condition, read_expectations
     from trt_conformance.catalog.source import CaseFileError
 
@@ -212,4 +213,7 @@ def _known(folders: Sequence[CaseFolder]) -> Known:
     def known(verdict: Verdict, case: Case) -> Verdict:
         return Expectations(general, lambda case_id: case).apply(verdict) if verdict.is_fault else verdict
 
-    return known
+    def may_be_known(verdict: Verdict, case: Case) -> bool:
+        return Expectations(general, lambda case_id: case).may_differ(verdict.target, verdict.case, verdict.check)
+
+    return known, may_be_known

@@ -29,6 +29,7 @@ from trt_conformance.targets.protocols import Target, offers
 Check = Callable[[Subject], Verdict]
 Known = Callable[[Verdict, Case], Verdict]
 """Marks a verdict on a case that meets an expectation."""
+MayBeKnown = Callable[[Verdict, Case], bool]
 
 COMPUTED = ("pass", "fallback")
 """The statuses after which a case's further checks of values are run."""
@@ -46,10 +47,13 @@ class Judge:
 
     Attributes:
         known: marks the verdicts that meet an expectation: they are no finds.
+        may_be_known: whether an expectation is about the check and the case of a verdict, whatever it describes. It may
+            describe a diagnosis.
         diagnose: explains the wrong outputs of finds.
     """
 
     known: Known = lambda verdict, case: verdict
+    may_be_known: MayBeKnown = lambda verdict, case: False
     diagnose: Diagnose = undiagnosed
 
     def __call__(
@@ -62,16 +66,24 @@ class Judge:
             case: the case.
             relation: which of the relations that apply is checked: its name, or its number, counted round.
             only: the one check that is run; all that apply where it is empty.
-            explained: whether wrong outputs are diagnosed, which may take seconds.
+            explained: whether wrong outputs are diagnosed, which may take seconds. They are diagnosed anyway where
+                an expectation may describe the diagnosis.
         """
         engines, golden = Engines(target), _goldens()
-        diagnose = self.diagnose if explained else undiagnosed
         verdicts: list[Verdict] = []
+
+        def judged(name: str, check: Check, diagnose: Diagnose) -> Verdict:
+            with np.errstate(all="ignore"):  # wrong values overflow, and some are NaN
+                found = check(Subject(case, engines, golden, diagnose))
+            return self.known(replace(found, check=name), case)
+
         try:
             for name, check in checks(target, case, relation, only):
-                with np.errstate(all="ignore"):  # wrong values overflow, and some are NaN
-                    verdict = replace(check(Subject(case, engines, golden, diagnose)), check=name)
-                verdicts.append(self.known(verdict, case))
+                verdict = judged(name, check, self.diagnose if explained else undiagnosed)
+                if verdict.is_fault and not verdict.known and not explained and self.may_be_known(verdict, case):
+                    diagnosed = judged(name, check, self.diagnose)
+                    verdict = diagnosed if diagnosed.known else verdict
+                verdicts.append(verdict)
                 if verdict.is_fault or (name == "forward" and verdict.status not in COMPUTED):
                     break
         finally:
