@@ -53,7 +53,6 @@ def subject(case: Case, target: object) -> Subject:
         ("tf32_operands_floored", "small_onto_large-tf32"),
         ("tf32_kernel_floored", "wide_range-tf32"),
         ("tf32_operands_outward", "one_sign-tf32"),
-        ("fp16_products_rounded", "near_overflow_float16-fp16"),
         ("fp32_bias_in_tf32", "zeros-fp32"),
     ],
 )

@@ -17,7 +17,7 @@ from tests.support.arithmetic import (
 )
 from tests.support.helpers import make_case
 from trt_conformance.core.tensors import NUMPY_TYPE, case_data
-from trt_conformance.numerics.bounds.elementwise import bound, gamma
+from trt_conformance.numerics.bounds.elementwise import bound, gamma, sum_error
 from trt_conformance.numerics.bounds.operands import SAMPLE, grain
 from trt_conformance.numerics.compare import compare
 from trt_conformance.numerics.reference.quantization import scales
@@ -195,8 +195,73 @@ def test_a_bias_is_one_more_term():
     plain, biased = dots(9, "fp32"), dots(9, "fp32", bias={"values": [0.3]})
     with_bias, without = reference(biased), reference(plain)
     assert with_bias.terms == without.terms + 1
-    expected = gamma(10, 2.0**-24) * (without.magnitude + float(np.float32(0.3)))
+    magnitude = without.magnitude + float(np.float32(0.3))
+    expected = sum_error(magnitude, np.abs(without.output + float(np.float32(0.3))), 10, 2.0**-24)
     np.testing.assert_allclose(bound(biased, with_bias), expected, rtol=1e-6)
+
+
+def added_in_a_tree(terms, u, rng, choose):
+    """A sum of terms in a random order of pairs, in which each product and each addition errs by ``choose`` u."""
+    rest = [t * (1 + u * choose(rng, t)) for t in terms]
+    while len(rest) > 1:
+        a = rest.pop(int(rng.integers(len(rest))))
+        b = rest.pop(int(rng.integers(len(rest))))
+        rest.append((a + b) * (1 + u * choose(rng, a + b)))
+    return rest[0]
+
+
+ERRORS = {
+    "at random": lambda rng, value: rng.uniform(-1, 1),
+    "upward": lambda rng, value: math.copysign(1, value),
+    "downward": lambda rng, value: -math.copysign(1, value),
+    "outward": lambda rng, value: 1,
+    "toward 0": lambda rng, value: -1,
+}
+
+
+@pytest.mark.parametrize("errs", ERRORS)
+@pytest.mark.parametrize("signs", ["of both signs", "of one sign", "one of the other sign", "that cancel"])
+def test_sums_in_any_order_are_within_the_bound_of_sums(errs, signs):
+    rng, u = np.random.default_rng(5), 2.0**-6
+    for terms in (1, 2, 3, 10, 40):
+        values = rng.uniform(0.1, 1, terms)
+        if signs == "of both signs":
+            values *= rng.choice([-1, 1], terms)
+        elif signs == "one of the other sign":
+            values[0] *= -1
+        elif signs == "that cancel":
+            values = np.concatenate([values, -values])
+        size, total = np.abs(values).sum(), values.sum()
+        allowed = float(sum_error(size, abs(total), len(values), u))
+        for _ in range(20):
+            assert abs(added_in_a_tree(values, u, rng, ERRORS[errs]) - total) <= allowed * (1 + 1e-12)
+
+
+def test_the_bound_of_sums_is_nearly_reached_and_excludes_what_is_beyond():
+    """All positive values first, then all others: the largest partial sums, each rounded upward."""
+    u, half = 2.0**-24, np.full(500, 1.0)
+    values = np.concatenate([half, -half])
+    total = 0.0
+    for value in values:
+        total = (total + value) * (1 + u)
+    allowed = float(sum_error(np.float64(1000), np.float64(0), 1000, u))
+    assert allowed / 2.1 < total < allowed < gamma(1000, u) * 1000 / 1.9
+    case = make_case(
+        input={"shape": [1, 1000, 1, 1], "values": values.tolist()},
+        kernel={"shape": [1, 1000, 1, 1], "values": [1 + 2.0**-23] * 1000},
+    )
+    result = reference(case)
+    beyond = gamma(1000, u) * 1000 * 0.6  # within a bound by sum |x||w| alone
+    assert judge(case, [total]).passed
+    assert not judge(case, [result.output.item() + beyond]).passed
+
+
+def test_the_bound_of_sums_is_never_above_that_by_their_magnitude():
+    size = np.array([1.0, 1.0, 1.0])
+    for reading in (1.0, (1 + 2.0**-10) ** 2):
+        found = sum_error(size, np.array([0.0, 0.5, 1.0]), 100, 2.0**-10, reading)
+        assert (np.diff(found) > 0).all()
+        assert found[-1] == reading * (1 + gamma(100, 2.0**-10)) - 1
 
 
 def integers(terms, precision, **fields):

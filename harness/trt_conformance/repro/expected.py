@@ -12,8 +12,8 @@ from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case, TensorSpec
 from trt_conformance.core.tensors import case_data
 from trt_conformance.core.types import QUANTIZED_PRECISIONS
-from trt_conformance.numerics.bounds.basis import basis, bound_on
-from trt_conformance.numerics.bounds.elementwise import arithmetic_of
+from trt_conformance.numerics.bounds.basis import Basis, basis, bound_on, is_transform
+from trt_conformance.numerics.bounds.elementwise import arithmetic_of, gamma
 from trt_conformance.numerics.bounds.epilogue import network_result
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.numerics.reference.shape import resolve
@@ -190,16 +190,16 @@ def allowed_error(case: Case, runs: Sequence[RunCode], failure: Failure) -> Allo
     """The bound by which the record's verdict was reached, in a form that a short program can compute."""
     figures = failure.verdict.figures
     rests_on = figures.get("bound_for") or basis(case)
-    write = 0.0 if case.precision in QUANTIZED_PRECISIONS else arithmetic_of(case).write
-    limits = []
+    limits, of_output = [], 0.0
     for run in runs:
         result = reference(run.case)
         limits_of_layer = bound_on(run.case, result, rests_on)
         expected, limit = network_result(run.case, result, limits_of_layer, run.shape, figures.get("further_bound_for"))
         limits.append(_Limits(expected, limit, result.magnitude))
+        of_output = max(of_output, _of_output(case, result.terms, rests_on))
     most = max(float(found.limit.max(initial=0.0)) for found in limits)
     flat = Allowed(constant=most * UP)
-    forms = [flat] if most == 0 or case.epilogue else [_scaled(limits, write), flat]
+    forms = [flat] if most == 0 or case.epilogue else [_scaled(limits, of_output), flat]
     worst, error = tuple(figures.get("worst", ())), figures.get("error")
     if not worst or not isinstance(error, float | int):  # the record does not say, or the output is not finite
         return forms[0]
@@ -220,12 +220,20 @@ class _Limits:
         return of_sum + form.of_output * abs(float(self.expected[at])) + form.constant
 
 
-def _scaled(limits: Sequence[_Limits], write: float) -> Allowed:
-    """The smallest multiple of sum |x||w| + |b| that is nowhere below the bound."""
+def _of_output(case: Case, terms: int, rests_on: Basis) -> float:
+    """The part of a bound that grows with the output: of writing it, and of adding it up (`elementwise.sum_error`)."""
+    if case.precision in QUANTIZED_PRECISIONS:
+        return 0.0
+    arithmetic = arithmetic_of(case, "fp16" if rests_on == "fp16" else "fp32")
+    return arithmetic.write + (0.0 if is_transform(rests_on) else gamma(terms, arithmetic.step) / 2)
+
+
+def _scaled(limits: Sequence[_Limits], of_output: float) -> Allowed:
+    """The smallest multiple of sum |x||w| + |b|, beside that of the output, which is nowhere below the bound."""
     of_sum = constant = 0.0
     for found in limits:
         has_sum = found.magnitude > 0
-        rest = (found.limit - write * np.abs(found.expected))[has_sum] / found.magnitude[has_sum]
+        rest = (found.limit - of_output * np.abs(found.expected))[has_sum] / found.magnitude[has_sum]
         of_sum = max(of_sum, float(rest.max(initial=0.0)))
         constant = max(constant, float(found.limit[~has_sum].max(initial=0.0)))
-    return Allowed(of_sum * UP, write * UP, constant * UP)
+    return Allowed(of_sum * UP, of_output * UP, constant * UP)

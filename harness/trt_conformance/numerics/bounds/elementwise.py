@@ -121,6 +121,33 @@ def gamma(n: int, u: float) -> float:
     return math.expm1(n * math.log1p(u))
 
 
+def sum_error(size: Float64, total: Float64, steps: int, step: float, reading: float = 1.0) -> Float64:
+    """Return how far a sum of rounded products, added in any order, fused or not, is from the exact one.
+
+    Let M be the sum of the absolute products, T the exact sum, P the sum of the positive products and N that of the
+    others, without sign. Then P + N = M and P - N = +-|T|, so that every sum of some of the products has a magnitude of
+    at most H = max(P, N) = (M + |T|) / 2. Rounding the products adds at most u M. Each addition rounds such a partial
+    sum, and what errors were made before it. If the parts of a sum have p and q roundings behind them, with errors of
+    at most ((1 + u)^p - 1) H and ((1 + u)^q - 1) H, that of the sum is at most
+
+        (1 + u) ((1 + u)^p + (1 + u)^q - 2) H + u H <= ((1 + u)^(p + q + 1) - 1) H
+
+    because (x - 1)(y - 1) >= 0 for x, y >= 1. So for any order of n steps, |computed - T| <= u M + ((1 + u)^n - 1)
+    (H + u M). (Higham, as above, section 4.2, sums the partial sums of one order; here they are bounded for all.)
+
+    Args:
+        size: M of each element, float64.
+        total: |T| of each element.
+        steps: n, the products and additions of an element.
+        step: u.
+        reading: the factor by which the reading of its operands may enlarge a product.
+    """
+    rounded = (reading * (1 + step) - 1) * size
+    return np.minimum(
+        rounded + gamma(steps, step) * ((size + total) / 2 + rounded), (reading * (1 + gamma(steps, step)) - 1) * size
+    )
+
+
 def bound(
     case: Case, result: Result, accumulation: Accumulation = "fp32", runs: Sequence[Operands] | None = None
 ) -> Float64:
@@ -166,11 +193,11 @@ def _bound(
     bits = (operands.bits, significant_bits(w)) if arithmetic.read else ()
     rounded = sum(one > arithmetic.read_bits for one in bits)
     reading = (1 + arithmetic.read) ** rounded
-    relative = reading * (1 + gamma(steps, arithmetic.step)) - 1
     # Operands below the normal range may be flushed as well as sums.
     tiny = result.terms * arithmetic.step_tiny * (1 + operands.largest.max(initial=0.0) + np.abs(w).max(initial=0.0))
     own = gamma(result.terms, REFERENCE_ROUNDOFF) * result.magnitude
-    spread = relative * (size + result.slack) + result.slack + own + tiny
+    sums = sum_error(size + result.slack, np.abs(result.real) + result.slack, steps, arithmetic.step, reading)
+    spread = sums + result.slack + own + tiny
 
     if reading == 1 or arithmetic.read_bits == arithmetic.step_bits:
         spread = np.where(_exact(case, result, operands, arithmetic), 0.0, spread)

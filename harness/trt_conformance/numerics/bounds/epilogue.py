@@ -30,6 +30,7 @@ from trt_conformance.numerics.bounds.elementwise import (
     arithmetic_of,
     gamma,
     narrowest,
+    sum_error,
     written,
 )
 from trt_conformance.numerics.bounds.operands import Operands, grain, significant_bits
@@ -155,10 +156,10 @@ def _convolved(
     arithmetic = arithmetic_of(case, accumulation)
     terms = math.prod(layer.shape[1:]) + (bias is not None)
     steps = terms + (EPILOGUE_STEPS if case.quantize is not None else 0)
-    relative = (1 + arithmetic.read) ** 2 * (1 + gamma(steps, arithmetic.step)) - 1
     of_image = size.max(axis=tuple(range(-case.spatial_rank - 1, 0)), keepdims=True, initial=0.0)
     tiny = terms * arithmetic.step_tiny * (1 + of_image + largest.max(initial=0.0))
-    own = relative * magnitude + tiny
+    reading = (1 + arithmetic.read) ** 2
+    own = sum_error(magnitude, np.abs(output) + propagated, steps, arithmetic.step, reading) + tiny
     may_transform = rests_on in (None, "winograd", "fft") and case.precision in LARGEST_TILE and case.quantize is None
     if may_transform and math.prod(layer.shape[2:]) > 1:
         own = np.maximum(own, _transformed(case, layer, size, magnitude, rests_on))
