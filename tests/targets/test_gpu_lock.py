@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from trt_conformance.targets.device.gpu_lock import DOOR, ROOM, GpuLock, lock_of_gpu
+from trt_conformance.targets.device.gpu_lock import ENTRANCE, GPU, GpuLock, lock_of_gpu
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes on Windows share no lock")
 
@@ -113,7 +113,7 @@ def test_one_that_waits_to_be_alone_is_let_in_before_those_that_come_later(holde
     assert first.entered.wait(WAIT_S)
     alone = holder("alone")
     with ThreadPoolExecutor(1) as pool:
-        # It has closed the door once nobody else can pass it.
+        # It holds the entrance once nobody else can enter.
         while pool.submit(_can_pass, tmp_path / "gpu").result():
             assert alone.process.poll() is None
     late = entered(tmp_path / "gpu", "shared")
@@ -129,7 +129,7 @@ def test_one_that_waits_to_be_alone_is_let_in_before_those_that_come_later(holde
 def _can_pass(path):
     import fcntl
 
-    descriptor = os.open(path.with_name(path.name + DOOR), os.O_RDONLY | os.O_CREAT)
+    descriptor = os.open(path.with_name(path.name + ENTRANCE), os.O_RDONLY | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -167,7 +167,7 @@ def test_a_failure_releases_the_lock(tmp_path):
         with pytest.raises(ZeroDivisionError), how():
             raise ZeroDivisionError
     assert entered(tmp_path / "gpu", "alone").wait(WAIT_S)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"gpu{DOOR}", f"gpu{ROOM}"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"gpu{ENTRANCE}", f"gpu{GPU}"]
 
 
 def test_files_that_cannot_be_made_lock_nothing(tmp_path):

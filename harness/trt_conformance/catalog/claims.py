@@ -24,7 +24,7 @@ network: the definition of a network. build: a build. run: a run on a GPU. dla: 
 
 
 class Versions(Model):
-    """The versions for which a claim is stated, by flavor: ranges like ``>=8.5,<10``. A flavor without one: none."""
+    """The versions for which a claim is stated: a range for each flavor, like ``>=8.5,<10``; for others, none."""
 
     tensorrt: str | None = None
     tensorrt_rtx: str | None = None
@@ -60,7 +60,7 @@ class Claim(Model):
         return document_of(self.id)
 
     def stated_for(self, target: str) -> bool:
-        """Whether the document states the claim for a target's version. Any claim concerns other implementations."""
+        """Whether the document states the claim for a target's version; always for other implementations."""
         name = TargetName.parse(target)
         if self.versions is None or name.flavor not in Versions.model_fields:
             return True

@@ -75,9 +75,9 @@ class Expectation(Model):
 
     @property
     def by_condition(self) -> Expectation | None:
-        """The same for cases of other folders: what it says by condition alone. None if it names cases by their ids.
+        """The expectation for cases of other folders, which only its condition can select; None if it names ids.
 
-        There, what always differs here may differ: nobody who has such a case can change this expectation.
+        A case that must differ in this folder may also pass in another: its author cannot change this expectation.
         """
         patterns = (*self.cases, *self.also)
         if self.where is None or (patterns and "*" not in patterns):

@@ -73,9 +73,9 @@ def network_result_on_engine(
 
 
 def describe(case: Case, engine: Any) -> tuple[EngineFacts | None, dict[str, Any]]:
-    """What a case's engine reports, None if it reports nothing, and the same and its cost as figures of a verdict.
+    """What a case's engine reports (None if nothing), and the figures of a verdict: that report, and the engine's cost.
 
-    An engine with a plan has the bytes of the case's weights beside it.
+    If the engine has a plan, the figures also have the bytes of the case's weights.
     """
     origin = {k: v for k, v in engine.origin.items() if k != "cache"} if offers(engine, "origin") else {}
     if PLAN in origin:

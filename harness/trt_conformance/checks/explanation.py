@@ -100,8 +100,8 @@ def _confirmed(
 ) -> Sequence[message.Named]:
     """The suspects that explain the output of a second input, too; every third element of that is zero.
 
-    Where that is the same though it should be another, many wrong convolutions give it, such as all those whose windows
-    read padding alone: it is reported as a symptom.
+    If that output equals the first one although it should not, many wrong convolutions would give it, such as all those
+    whose windows read only padding. It is then reported as a symptom.
     """
     if result.output.size * result.terms > MOST_PRODUCTS:
         return ()

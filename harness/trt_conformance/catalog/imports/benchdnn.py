@@ -31,7 +31,7 @@ _COUNT = re.compile(r"\*([1-9]\d{0,5})$")
 _QUOTES = "\"'"
 
 Found = tuple[int, ImportedLayer | LeftOut | str]
-"""A line's number, and its layer, why it can be none, or what is wrong with it."""
+"""A line's number, and its layer, the reason why no case can state it, or what is wrong with it."""
 
 
 def is_descriptor(text: str) -> bool:
@@ -40,7 +40,9 @@ def is_descriptor(text: str) -> bool:
 
 
 def read_lines(lines: Iterator[tuple[int, str]], prefix: str = "", folder: Path | None = None) -> Iterator[Found]:
-    """Yield the layers of each line, why it can be none, or what is wrong with it. Comments and empty lines yield none.
+    """Yield for each line its layers, the reason why no case can state it, or what is wrong with it.
+
+    Comments and empty lines yield nothing.
 
     An option such as ``--dt=f16`` applies to all descriptors after it, until ``--reset``. Of several values, such as
     ``--dt=f32,f16``, each gives a layer. ``--batch`` reads another list with the options before it.

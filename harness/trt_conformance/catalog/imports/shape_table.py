@@ -18,7 +18,7 @@ _KEYS = (*_SIZES, "size", "window", *_AXES, "groups", "count", "out", "strided",
 
 
 def read_objects(document: Any) -> Iterator[tuple[int, ImportedLayer | LeftOut | str]]:
-    """Yield, with its number from 1, each object's layer, why it can be none, or what is wrong with it."""
+    """Yield each object's number, from 1, and its layer, the reason why no case can state it, or what is wrong."""
     if not isinstance(document, list):
         yield 1, f"expected a list of convolutions, got {shown(document)}"
         return

@@ -69,7 +69,7 @@ def _json(path: Path, text: str) -> Any:
 
 
 def _listing(path: Path, kind: str, found: Iterable[tuple[int, ImportedLayer | LeftOut | str]]) -> Listing:
-    """Sort what was found in a file into layers, what can be none, and faults.
+    """Sort what was found in a file into layers, convolutions that no case can state, and faults.
 
     Raises:
         CaseFileError: with the faults.

@@ -25,12 +25,12 @@ FILE_NAME = "report.html"
 
 
 def view_of(records: Sequence[Record], folders: Sequence[CaseFolder] = ()) -> View:
-    """Records with what the case files state of their cases; without it where they state nothing that can be read.
+    """The view of records, with what the case files say about their cases, if the files can be read.
 
     ``folders`` are those of the case files, by default the ones that the records name, or the suite's own.
 
     Raises:
-        ConformanceError: a folder that was named is none.
+        ConformanceError: one of ``folders`` is not a folder.
     """
     for folder in folders:
         if not folder.path.is_dir():
@@ -42,9 +42,9 @@ def view_of(records: Sequence[Record], folders: Sequence[CaseFolder] = ()) -> Vi
 
 
 def _catalog(folders: Sequence[CaseFolder]) -> Catalog | None:
-    """The cases of those folders that are here: records from elsewhere name folders that are not.
+    """The cases of the folders that exist here; records from other machines may name folders that do not.
 
-    Where they cannot be read, the suite's own if it is among them; None if nothing can be read.
+    If these cannot be read, only the suite's own cases, if they are among them. None if nothing can be read.
     """
     here = [folder for folder in folders if folder.path.is_dir()]
     for chosen in (here, [folder for folder in here if folder == SUITE]):

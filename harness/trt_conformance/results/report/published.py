@@ -50,9 +50,9 @@ _NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX", "torch": "PyTo
 class Published:
     """What one published run says about one target: the outcomes of its checks, and of how many cases.
 
-    ``latencies``: how many there are; those of the run's own checks, not those taken in passing. ``command``: what was
-    run, without what only says where and how it is shown. ``seconds``: how long it took; None if it did not end.
-    ``is_search``: its cases were drawn, so that its checks say nothing of the suite's cases.
+    ``latencies``: the number of full latencies. ``command``: without the options that only name folders or change what
+    is printed. ``seconds``: how long it took; None if it did not end. ``is_search``: its cases were drawn by a search,
+    so its checks say nothing about the suite's cases.
     ``phases``: the lines of the summary at the end of a run.
     """
 
@@ -149,10 +149,7 @@ def runs_table(entries: Sequence[Published]) -> list[str]:
 
 
 def commands_table(entries: Sequence[Published]) -> list[str]:
-    """For each published run in which checks of a target passed the command, how long it took, and the results.
-
-    Doubles are left out.
-    """
+    """The command, the duration and the results of each published run in which a check passed, without test doubles."""
     rows = []
     for entry in sorted(entries, key=_order):
         if entry.is_double or not entry.counts.get("pass"):
@@ -165,7 +162,7 @@ def commands_table(entries: Sequence[Published]) -> list[str]:
 
 
 def summaries(entries: Sequence[Published]) -> list[str]:
-    """For the newest version of each flavor the summary of the run in which most checks passed."""
+    """The summary of one run of the newest version of each flavor: the run in which most checks passed."""
     newest = {TargetName.parse(entry.target).flavor: entry for entry in _largest(entries) if not entry.is_double}
     lines = []
     for entry in newest.values():
@@ -174,9 +171,9 @@ def summaries(entries: Sequence[Published]) -> list[str]:
 
 
 def command_of(record: Record) -> str:
-    """The command of a run, without what says only where its files are and what it shows.
+    """The command of a run, without options that only name folders or change what is printed.
 
-    Of many patterns of cases it has the first two.
+    Of many patterns of cases, only the first two are given.
     """
     words, cases, kept = iter(record.header.environment.arguments), [], []
     for word in words:
@@ -219,7 +216,7 @@ def updated(text: str, entries: Sequence[Published]) -> str:
     """A page with its tables written from the records.
 
     Raises:
-        ConformanceError: the page names a table that there is not.
+        ConformanceError: the page names a table that does not exist.
     """
 
     def made(match: re.Match[str]) -> str:

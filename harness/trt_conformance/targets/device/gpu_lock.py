@@ -17,17 +17,17 @@ from trt_conformance.targets.device.clocks import bus_id
 if sys.platform != "win32":
     import fcntl
 
-DOOR, ROOM = ".door", ".room"
+ENTRANCE, GPU = ".entrance", ".gpu"
 
 
 class GpuLock:
     """A lock of one GPU that many threads and processes share, or that one thread of one process has alone.
 
-    It is held by ``flock`` on two files, so that the system releases what a killed process held. Whoever comes in
-    passes the door; whoever wants to be alone closes the door and waits until the room is empty. So those who share
-    the GPU cannot keep out those who want it alone.
+    It is held by ``flock`` on two files, so that the system releases what a killed process held. Every process first
+    takes the lock of the entrance, and then that of the GPU. Who shares the GPU releases the entrance at once; who
+    wants it alone keeps the entrance, so nobody can enter while it waits for the others to leave.
 
-    What a thread holds, it holds once: within `shared` and `alone`, a further `shared` changes nothing.
+    Within `shared` and `alone`, a further `shared` of the same thread changes nothing.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -41,9 +41,9 @@ class GpuLock:
         if self._path is None or self._held:
             yield
             return
-        with _Locked(self._path, DOOR, alone=False):
-            room = _Locked(self._path, ROOM, alone=False)
-        with room, self._as("shared"):
+        with _Locked(self._path, ENTRANCE, alone=False):
+            gpu = _Locked(self._path, GPU, alone=False)
+        with gpu, self._as("shared"):
             yield
 
     @contextmanager
@@ -54,7 +54,7 @@ class GpuLock:
         if self._path is None or self._held:
             yield
             return
-        with _Locked(self._path, DOOR, alone=True), _Locked(self._path, ROOM, alone=True), self._as("alone"):
+        with _Locked(self._path, ENTRANCE, alone=True), _Locked(self._path, GPU, alone=True), self._as("alone"):
             yield
 
     @property

@@ -18,7 +18,7 @@ LOOK_S = 1.0
 
 
 class Channel:
-    """Sends and receives bytes until a deadline on the clock of `time.monotonic`; None waits for ever.
+    """Sends and receives bytes until a deadline on the clock of `time.monotonic`; None waits forever.
 
     ``is_alive`` reports whether the process at the other end still runs: a process that it forked may keep the socket
     open after it has died. Every transfer raises TimeoutError at its deadline, and OSError or EOFError where the

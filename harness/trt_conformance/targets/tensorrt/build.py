@@ -15,11 +15,11 @@ from trt_conformance.targets.options import Options, Tactics
 from trt_conformance.targets.protocols import TacticChoices
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.configuration import capabilities, configure
+from trt_conformance.targets.tensorrt.keyed_lock import KeyedLock
 from trt_conformance.targets.tensorrt.loading import Loaded, load
 from trt_conformance.targets.tensorrt.network import Definition, define
 from trt_conformance.targets.tensorrt.tactics import Forcing, Selector, TacticListing, TacticSelection
 from trt_conformance.targets.tensorrt.timing_cache import TimingCache
-from trt_conformance.targets.tensorrt.turns import Turns
 
 # Preferred, not obeyed: where TensorRT has no kernel of the precision it falls back, and the verdict says so.
 OBEY, PREFER = "OBEY_PRECISION_CONSTRAINTS", "PREFER_PRECISION_CONSTRAINTS"
@@ -46,7 +46,7 @@ class Built(NamedTuple):
     memory: dict[str, int]
 
 
-_COMPUTE_CAPABILITIES = Turns()
+_COMPUTE_CAPABILITIES = KeyedLock()
 
 
 class PlanBuilder:

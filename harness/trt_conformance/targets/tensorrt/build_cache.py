@@ -60,7 +60,7 @@ class BuildCache:
         return refusal
 
     def store_refusal(self, key: str, refusal: Refused | Unsupported) -> None:
-        """Keep it, unless it may have had a cause that passes."""
+        """Store it, unless its cause may be temporary."""
         phase = refusal.phase if isinstance(refusal, Refused) else None
         if phase != "run" and not _PASSING.search(str(refusal)):
             self._say(_refusal(key), {"phase": phase, "message": str(refusal)})

@@ -2,16 +2,16 @@
 
 import threading
 
-from trt_conformance.targets.tensorrt.turns import Turns
+from trt_conformance.targets.tensorrt.keyed_lock import KeyedLock
 
 WAIT = 20
 
 
 def test_one_thing_is_worked_on_together():
-    turns, together = Turns(), threading.Barrier(2)
+    lock, together = KeyedLock(), threading.Barrier(2)
 
     def work():
-        with turns.on("sm120"):
+        with lock.on("sm120"):
             together.wait(WAIT)  # breaks if the other does not come in
 
     other = threading.Thread(target=work)
@@ -22,15 +22,15 @@ def test_one_thing_is_worked_on_together():
 
 
 def test_another_thing_waits_until_no_thread_works():
-    turns, inside, entered = Turns(), threading.Event(), threading.Event()
+    lock, inside, entered = KeyedLock(), threading.Event(), threading.Event()
 
     def work():
         inside.set()
-        with turns.on("sm75"):
+        with lock.on("sm75"):
             entered.set()
 
     other = threading.Thread(target=work)
-    with turns.on("sm120"):
+    with lock.on("sm120"):
         other.start()
         inside.wait(WAIT)
         assert not entered.wait(0.05)
@@ -39,16 +39,16 @@ def test_another_thing_waits_until_no_thread_works():
 
 
 def test_a_failure_ends_the_turn():
-    turns = Turns()
+    lock = KeyedLock()
     try:
-        with turns.on("sm75"):
+        with lock.on("sm75"):
             raise ValueError
     except ValueError:
         pass
     entered = threading.Event()
 
     def work():
-        with turns.on("sm80"):
+        with lock.on("sm80"):
             entered.set()
 
     threading.Thread(target=work).start()

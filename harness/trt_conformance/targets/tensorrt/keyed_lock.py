@@ -7,10 +7,10 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
 
-class Turns:
+class KeyedLock:
     """Lets threads work at the same time only if they work for the same key; others wait.
 
-    TensorRT-RTX 1.7.1 mixes up the compute capabilities of builds at the same time: one for 7.5 beside one for 8.0 ends
+    TensorRT-RTX 1.7.1 mixes up the compute capabilities of builds at the same time: one for 7.5 and one for 8.0 end
     in "Target SM 80 is not found in the accelerator list".
     """
 
