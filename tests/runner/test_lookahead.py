@@ -226,6 +226,28 @@ def test_a_target_is_asked_to_build_ahead_once_a_case_and_never_without_builders
     assert silent.told == []
 
 
+def test_the_first_engines_are_built_while_tests_without_a_case_run():
+    target = Target()
+    table = item("table", None, target)
+    table.callspec.params = {"table": ()}
+    items = [table, item(0, CASES[0], target), item(1, CASES[1], target)]
+    run = running(target, items, timing=False)
+    run.foresee_first(items)
+    run.foresee(items[1])
+    assert target.told == [IDS[:2]]
+    run.foresee_first([table])
+    assert target.told == [IDS[:2]]
+
+
+def test_a_worker_does_not_build_before_it_has_a_test():
+    target = Target()
+    items = [item(0, CASES[0], target)]
+    run = running(target, items, timing=False)
+    run.config.workerinput = {"workercount": 2}
+    run.foresee_first(items)
+    assert target.told == []
+
+
 TOLD = """
 from pathlib import Path
 from trt_conformance.targets.numpy import NumpyTarget
@@ -247,6 +269,14 @@ def test_what_is_looked_ahead_to_is_what_is_left_to_run(tmp_path):
     assert done.returncode == 0, done.stdout
     names = ["stride_nd/h2_w2-fp32", "stride_nd/h2_w1-fp32"]
     assert [line.split() for line in (tmp_path / "told.txt").read_text().splitlines()] == [names, names[1:]]
+
+
+def test_nothing_is_built_where_tests_are_only_listed(tmp_path):
+    (tmp_path / "told.py").write_text(TOLD)
+    options = ["--target", f"{tmp_path}/told.py:Told", "--builders", "2", "--no-record", "-q", "--case", "stride_nd/*"]
+    done = run_pytest("cases/test_forward.py::test_forward", *options, "--collect-only")
+    assert done.returncode == 0, done.stdout
+    assert not (tmp_path / "told.txt").exists()
 
 
 BREAKS = """

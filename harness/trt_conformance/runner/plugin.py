@@ -106,6 +106,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Let the first engines be built while tests without a case run."""
+    run = session.config.stash[RUN]
+    if run.fault is None and not session.config.option.collectonly and not session.testsfailed:
+        run.foresee_first(session.items)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield

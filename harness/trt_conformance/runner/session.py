@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.golden.sums import short_sums
 from trt_conformance.results.record.record import RecordWriter
+from trt_conformance.runner import pool
 from trt_conformance.runner.build_options import BuildOptions
 from trt_conformance.runner.lookahead import Lookahead, builds, subject_of
 from trt_conformance.runner.open_targets import OpenTargets
@@ -116,6 +118,15 @@ class Run:
     @cached_property
     def _targets_by_spec(self) -> dict[str, Target]:
         return self._open_targets.open()
+
+    def foresee_first(self, items: Sequence[pytest.Item]) -> None:
+        """Let the target of the first test with a case build, while tests without a case run before it.
+
+        A worker of pytest-xdist may run none of these tests.
+        """
+        first = next((item for item in items if subject_of(item) is not None), None)
+        if first is not None and pool.size_of(self.config) == 1:
+            self.foresee(first)
 
     def foresee(self, item: pytest.Item) -> None:
         """Let the target of a test build what later tests need; nothing is built while a test is timed."""
