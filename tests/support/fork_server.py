@@ -1,7 +1,8 @@
 """Runs pytest and the command in processes forked from this one, which has imported what they import.
 
-A run that starts from nothing spends over a second of processor time on imports, which is most of what a small run
-takes. A forked run has its own memory, environment, folder and streams, and ends as ``python -m MODULE`` does.
+A run that starts from nothing spends two seconds of processor time on imports and on reading the suite's case files,
+which is most of what a small run takes. A forked run has its own memory, environment, folder and streams, and ends as
+``python -m MODULE`` does.
 
 Reads one `Request` a line from stdin, in JSON, and answers each with the exit code.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -23,11 +25,17 @@ import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Timer
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pytest
 
-from trt_conformance.core.paths import ROOT
+from trt_conformance.catalog import catalog
+from trt_conformance.catalog.expectations import load_expectations
+from trt_conformance.checks.padding import sample
+from trt_conformance.checks.padding.tiers import tier_of
+from trt_conformance.core.case_folder import SUITE, CaseFolder
+from trt_conformance.core.paths import ROOT, users_cache
+from trt_conformance.core.types import Tier
 
 PATIENCE_S = 600
 
@@ -113,6 +121,7 @@ def main() -> int:
     page = importlib.import_module("trt_conformance.results.report.page")
     for name in page.environment().list_templates(extensions=["j2"]):
         page.environment().get_template(name)  # compiled once, here
+    share_suite()
     for line in sys.stdin:
         request: Request = json.loads(line)
         with warnings.catch_warnings():
@@ -123,6 +132,23 @@ def main() -> int:
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
     return 0
+
+
+def share_suite() -> None:
+    """Read the suite's own cases here, for all runs that ask for them as pytest does; others read for themselves."""
+    load = catalog.load_catalog
+    shared = load(tier=None, linted=catalog.linted_files(users_cache()))
+    load_expectations(shared, sample.ids(tier_of(None, "")))  # the configurations without a case file are made once
+
+    def load_shared(*folders: CaseFolder, tier: Tier | None = "nightly", **others: Any) -> catalog.Catalog:
+        is_shared = folders in ((), (SUITE,)) and tier is None and not others.get("generated")
+        return shared if is_shared else load(*folders, tier=tier, **others)
+
+    for module in list(sys.modules.values()):
+        if getattr(module, "load_catalog", None) is load:
+            setattr(module, "load_catalog", load_shared)  # noqa: B010 - modules declare no such attribute
+    gc.collect()
+    gc.freeze()
 
 
 def _run(request: Request) -> int:
