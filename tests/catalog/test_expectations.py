@@ -1,14 +1,24 @@
 """A known difference is accepted where it is stated and as it is stated, and nowhere else."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from tests.support.suite import suite_case, suite_catalog
 from trt_conformance.catalog.expectations import Expectation, Expectations, read_expectations
+from trt_conformance.checks.forward import check_forward
+from trt_conformance.checks.subject import Subject
+from trt_conformance.core.case import Case
 from trt_conformance.core.check_names import DATA_CHECKS, QUICK_LATENCY, RENAMED_CHECKS, TARGET_CHECKS
 from trt_conformance.core.paths import CASES
+from trt_conformance.core.tensors import OUTPUT
 from trt_conformance.core.verdict import Verdict
+from trt_conformance.numerics.reference.result import reference
+from trt_conformance.targets.engines import Engines
+from trt_conformance.targets.numpy import NumpyTarget
 
 KNOWN = Expectation.model_validate(
     {
@@ -155,3 +165,32 @@ def test_every_check_of_a_target_may_be_expected(tmp_path):
 def test_a_check_of_the_suites_own_data_cannot_be_expected(check, tmp_path):
     _, (fault,) = with_checks(tmp_path, check)
     assert fault.endswith(f'checks: the check "{check}" is about the suite\'s own data, not about a target')
+
+
+class Off(NumpyTarget):
+    """Gets one element wrong: by as much as TensorRT 8.6 did on an H200, or more."""
+
+    def __init__(self, times: float) -> None:
+        self.times = times
+
+    def build(self, case: Case) -> Any:
+        engine = super().build(case)
+        run = engine.run
+
+        def wrong(feeds: Any) -> dict[str, Any]:
+            outputs = run(feeds)
+            outputs[OUTPUT][1, 3, 0, 0] += 5.7625e-6 * self.times
+            return outputs
+
+        engine.run = wrong  # type: ignore[method-assign]
+        return engine
+
+
+@pytest.mark.parametrize(("times", "known"), [(1, "tanh_of_a_hundred_units"), (20, ""), (10**6, "")])
+def test_a_tanh_that_is_off_by_a_hundred_units_is_known_and_a_wrong_one_is_not(times: float, known: str) -> None:
+    case = suite_case("fused/tanh-fp32")
+    found = check_forward(Subject(case, Engines(Off(times)), lambda c, index: reference(c)))
+    assert found.status == "fail"
+    on_target = replace(found, target="tensorrt-8.6.0-sm90", check="forward")
+    stated, _ = read_expectations(CASES / "expectations", None)
+    assert Expectations(stated, suite_catalog().find).apply(on_target).known == known
