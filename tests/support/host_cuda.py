@@ -16,10 +16,10 @@ from trt_conformance.numerics.reference.shape import output_shape
 from trt_conformance.targets.device import blocks, cuda
 from trt_conformance.targets.device.gpu_lock import GpuLock
 from trt_conformance.targets.numpy import NumpyTarget
+from trt_conformance.targets.tensorrt.exclusion import Exclusion
 from trt_conformance.targets.tensorrt.execution import TensorRTEngine
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.plans import Plan
-from trt_conformance.targets.tensorrt.quiet import Quiet
 
 
 class HostCuda(FakeGpu):
@@ -103,4 +103,4 @@ def engine(
     made = SimpleNamespace(create_execution_context=lambda: Context(device, case, later), device_memory_size=0)
     plan = Plan(b"", {}, Loaded(made, Context(device, case, first), None, {}))
     api = SimpleNamespace(take_errors=lambda: ())
-    return TensorRTEngine(api, plan, case, dict, Quiet(GpuLock(None))), device
+    return TensorRTEngine(api, plan, case, dict, Exclusion(GpuLock(None))), device

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.helpers import make_case
+from tests.targets.test_exclusion import entered
 from tests.targets.test_isolation import alive
 from tests.targets.test_plans import Builder
-from tests.targets.test_quiet import entered
 from trt_conformance.core.disk_cache import DiskCache
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
@@ -25,9 +25,9 @@ from trt_conformance.targets.slow_builds import is_slow_to_build, slow_processes
 from trt_conformance.targets.tensorrt import TensorRTTarget
 from trt_conformance.targets.tensorrt.build import PlanBuilder
 from trt_conformance.targets.tensorrt.build_cache import BuildCache
+from trt_conformance.targets.tensorrt.exclusion import Exclusion
 from trt_conformance.targets.tensorrt.plans import Plans
 from trt_conformance.targets.tensorrt.processes import SPARE, BuildProcesses
-from trt_conformance.targets.tensorrt.quiet import Quiet
 
 FAILS_AT_SOME = f"{ROOT / 'tests' / 'doubles' / 'slow_builder.py'}:FailsAtSome"
 WAIT_S, SOON_S = 60, 0.05
@@ -60,12 +60,12 @@ def cached(folder):
 
 def held(folder, processes, log=None, slow=2):
     builders = [Builder([] if log is None else log) for _ in range(2 + slow)]
-    return Plans(builders, cached(folder), {"version": "1"}, Quiet(GpuLock(None)), slow, processes)
+    return Plans(builders, cached(folder), {"version": "1"}, Exclusion(GpuLock(None)), slow, processes)
 
 
 def building_into(folder, log):
     """What a process builds with: plans of its own, and the same cache."""
-    own = Plans([Builder(log)], cached(folder), {"version": "1"}, Quiet(GpuLock(None)))
+    own = Plans([Builder(log)], cached(folder), {"version": "1"}, Exclusion(GpuLock(None)))
 
     class Engine:
         def __init__(self, plan):
@@ -130,7 +130,7 @@ def test_what_a_process_fails_at_is_built_here_one_at_a_time(tmp_path, fault, ca
         return lambda: started[-1]
 
     plans = Plans(
-        [Alone(log) for _ in range(6)], cached(tmp_path), {}, Quiet(GpuLock(None)), 4, BuildProcesses(start, 4)
+        [Alone(log) for _ in range(6)], cached(tmp_path), {}, Exclusion(GpuLock(None)), 4, BuildProcesses(start, 4)
     )
     plans.expect(SLOW)
     assert [plans.get(case).origin["engine"] for case in SLOW] == ["built"] * len(SLOW)
@@ -203,7 +203,7 @@ def test_what_is_timed_waits_for_another_process_whose_thread_holds_no_lock(tmp_
     """A process that builds shares the GPU itself. Were its thread to share it as well, both could wait for ever."""
     begun, go = threading.Event(), threading.Event()
     build = building_into(tmp_path / "cache", [])
-    here, other = Quiet(GpuLock(tmp_path / "gpu")), Quiet(GpuLock(tmp_path / "gpu"))
+    here, other = Exclusion(GpuLock(tmp_path / "gpu")), Exclusion(GpuLock(tmp_path / "gpu"))
 
     def slowly(case):
         begun.set()

@@ -20,9 +20,9 @@ from trt_conformance.targets.options import Options
 from trt_conformance.targets.tensorrt import TensorRTTarget
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.build_cache import BuildCache
+from trt_conformance.targets.tensorrt.exclusion import Exclusion
 from trt_conformance.targets.tensorrt.loading import Loaded, device_memory, load
 from trt_conformance.targets.tensorrt.plans import Plans
-from trt_conformance.targets.tensorrt.quiet import Quiet
 
 LOGGED = {"stored_weights_bytes", "device_memory_bytes", "workspace_bytes"}
 
@@ -127,7 +127,7 @@ def test_what_the_loaded_engine_says_goes_before_what_was_logged(tmp_path):
         def load(self, content, case):
             return Loaded(None, None, None, {"workspace_bytes": 7, "device_memory_bytes": 9})
 
-    held = Plans([Loading([])], BuildCache(DiskCache(tmp_path, 2**20)), {}, Quiet(GpuLock(None)))
+    held = Plans([Loading([])], BuildCache(DiskCache(tmp_path, 2**20)), {}, Exclusion(GpuLock(None)))
     for engine in ("built", "cached"):
         origin = held.get(make_case()).origin
         assert (origin["engine"], origin["workspace_bytes"], origin["device_memory_bytes"]) == (engine, 7, 9)

@@ -15,10 +15,10 @@ from trt_conformance.targets.device.gpu_lock import GpuLock
 from trt_conformance.targets.device.kernels import Kernel
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.tensorrt import placing
+from trt_conformance.targets.tensorrt.exclusion import Exclusion
 from trt_conformance.targets.tensorrt.execution import TensorRTEngine
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.plans import Plan
-from trt_conformance.targets.tensorrt.quiet import Quiet
 from trt_conformance.targets.timing import gpu, kernel_durations, quick
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 
@@ -172,7 +172,7 @@ def engine(device, device_memory_size=4096):
     api = SimpleNamespace(take_errors=lambda: ("TensorRT said why",))
     plan = Plan(b"", {}, Loaded(made, Context(device), None, {}))
     case = make_case()
-    return TensorRTEngine(api, plan, case, dict, Quiet(GpuLock(None))), case, second
+    return TensorRTEngine(api, plan, case, dict, Exclusion(GpuLock(None))), case, second
 
 
 def test_a_quick_latency_of_an_engine(monkeypatch):

@@ -21,9 +21,9 @@ from trt_conformance.targets.registry import resolve
 from trt_conformance.targets.tensorrt import TensorRTTarget, build
 from trt_conformance.targets.tensorrt.build import LEVELS, Built, choose_sources, choose_tactics
 from trt_conformance.targets.tensorrt.build_cache import BuildCache
+from trt_conformance.targets.tensorrt.exclusion import Exclusion, Gate
 from trt_conformance.targets.tensorrt.network import Definition
 from trt_conformance.targets.tensorrt.plans import Plans
-from trt_conformance.targets.tensorrt.quiet import Gate, Quiet
 
 
 def target(**options):
@@ -62,7 +62,10 @@ class Builder:
 
 def plans(log, builders=0, cached=None, delay=0.0):
     return Plans(
-        [Builder(log, delay) for _ in range(1 + builders)], BuildCache(cached), {"version": "1"}, Quiet(GpuLock(None))
+        [Builder(log, delay) for _ in range(1 + builders)],
+        BuildCache(cached),
+        {"version": "1"},
+        Exclusion(GpuLock(None)),
     )
 
 
@@ -82,7 +85,7 @@ def test_the_cache_serves_the_second_run(tmp_path):
 def test_cases_that_are_slow_to_build_leave_the_other_threads_to_other_cases():
     log: list[tuple[str, str, str]] = []
     slow = [make_case(id=f"example/slow_{n}", epilogue=[{"op": op}]) for n, op in enumerate(("silu", "tanh"))]
-    held = Plans([Builder(log, 0.01) for _ in range(4)], BuildCache(None), {}, Quiet(GpuLock(None)), slow=True)
+    held = Plans([Builder(log, 0.01) for _ in range(4)], BuildCache(None), {}, Exclusion(GpuLock(None)), slow=True)
     held.expect([*slow, case(1), case(2)])
     assert {each.id: held.get(each).origin["engine"] for each in (*slow, case(1))} == dict.fromkeys(
         [*(each.id for each in slow), case(1).id], "built"
@@ -113,7 +116,7 @@ def test_a_cached_engine_that_does_not_load_is_rebuilt_and_reported(tmp_path):
 
     plans([], cached=DiskCache(tmp_path, 2**20)).get(case(1))
     log: list[tuple[str, str, str]] = []
-    held = Plans([Another(log)], BuildCache(DiskCache(tmp_path, 2**20)), {"version": "1"}, Quiet(GpuLock(None)))
+    held = Plans([Another(log)], BuildCache(DiskCache(tmp_path, 2**20)), {"version": "1"}, Exclusion(GpuLock(None)))
     found = held.get(case(1))
     assert found.origin["engine"] == "built"
     assert "does not load; rebuilding it: the version of the library" in found.origin["cache"]
@@ -159,7 +162,7 @@ def test_what_keeps_a_builder_from_being_created_is_reported_to_the_caller():
         def prepare(self, to_build):
             raise RuntimeError("no builder")
 
-    held = Plans([Broken([]), Broken([])], BuildCache(None), {}, Quiet(GpuLock(None)))
+    held = Plans([Broken([]), Broken([])], BuildCache(None), {}, Exclusion(GpuLock(None)))
     held.expect([case(1)])
     for ask in (held.get, held.define):
         with pytest.raises(RuntimeError, match="no builder"):
@@ -181,7 +184,7 @@ def test_nothing_is_inside_while_builders_are_made():
             done.set()
             return Built(b"", {})
 
-    held = Plans([Careful([]), Careful([])], BuildCache(None), {}, Quiet(GpuLock(None)))
+    held = Plans([Careful([]), Careful([])], BuildCache(None), {}, Exclusion(GpuLock(None)))
     held.expect([case(1)])
     assert inside.wait(5)
     held._can_build = False
@@ -314,7 +317,7 @@ def test_the_order_of_assignments_and_the_target_count():
     one, two = {"padding_nd": [1, 1], "pre_padding": [2, 2]}, {"pre_padding": [2, 2], "padding_nd": [1, 1]}
     held = plans([])
     assert held.key(make_case(set=one)) != held.key(make_case(set=two))
-    other = Plans([Builder([])], BuildCache(None), {"version": "2"}, Quiet(GpuLock(None)))
+    other = Plans([Builder([])], BuildCache(None), {"version": "2"}, Exclusion(GpuLock(None)))
     assert held.key(case(1)) != other.key(case(1))
 
 
@@ -364,7 +367,7 @@ def test_nothing_is_built_while_something_is_timed():
     log: list[tuple[str, str, str]] = []
     held = plans(log, builders=2, delay=0.05)
     held.expect([case(number) for number in range(1, 9)])
-    with held._quiet.alone():
+    with held._exclusion.alone():
         before = list(log)
         time.sleep(0.2)
         assert log == before

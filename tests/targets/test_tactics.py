@@ -18,9 +18,9 @@ from trt_conformance.targets.registry import resolve
 from trt_conformance.targets.tensorrt import build
 from trt_conformance.targets.tensorrt.build import PlanBuilder
 from trt_conformance.targets.tensorrt.build_cache import BuildCache
+from trt_conformance.targets.tensorrt.exclusion import Exclusion
 from trt_conformance.targets.tensorrt.network import Definition
 from trt_conformance.targets.tensorrt.plans import Plans
-from trt_conformance.targets.tensorrt.quiet import Quiet
 from trt_conformance.targets.tensorrt.tactics import Forcing, is_convolution, is_same_kernel
 
 DOUBLES = ROOT / "tests" / "doubles" / "tactics.py"
@@ -293,7 +293,7 @@ def leveled(**options):
     builder.define = lambda case: DEFINITION
     builder.load = lambda content, case: None
     builder.prepare = lambda to_build: None
-    plans = Plans([builder], BuildCache(None), {}, Quiet(GpuLock(None)))
+    plans = Plans([builder], BuildCache(None), {}, Exclusion(GpuLock(None)))
     return plans, builder._api.builder
 
 
@@ -328,7 +328,7 @@ def test_tactics_are_listed_and_built_ahead_by_threads():
             return None
 
     builders = [Noted(api(Builder(CHOICES)), None, Options(), None) for _ in range(3)]
-    plans, case = Plans(builders, BuildCache(None), {}, Quiet(GpuLock(None))), make_case()
+    plans, case = Plans(builders, BuildCache(None), {}, Exclusion(GpuLock(None))), make_case()
     plans.expect_tactics([(case, None)])
     first, second, third = plans.tactics(case).offered
     plans.expect_tactics([(case, first), (case, second)])

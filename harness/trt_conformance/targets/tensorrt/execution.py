@@ -21,13 +21,13 @@ from trt_conformance.targets.errors import Refused, Unsupported
 from trt_conformance.targets.io_quantization import dequantized, quantized
 from trt_conformance.targets.protocols import OTHER_OUTPUT, EngineFacts
 from trt_conformance.targets.tensorrt.api import Api
+from trt_conformance.targets.tensorrt.exclusion import Exclusion
 from trt_conformance.targets.tensorrt.lanes import OTHERS, TOGETHER, Lane, hold
 from trt_conformance.targets.tensorrt.layouts import pack, packed_shape, unpack
 from trt_conformance.targets.tensorrt.loading import device_memory, load, made
 from trt_conformance.targets.tensorrt.network import WARNINGS
 from trt_conformance.targets.tensorrt.placing import Places, give_scratch
 from trt_conformance.targets.tensorrt.plans import Plan
-from trt_conformance.targets.tensorrt.quiet import Quiet
 from trt_conformance.targets.tensorrt.reporting import laid_out, reported
 from trt_conformance.targets.tensorrt.shapes import further_profile
 from trt_conformance.targets.timing import gpu, quick
@@ -52,14 +52,13 @@ class TensorRTEngine:
         plan: Plan,
         case: Case,
         ceilings: Callable[[], dict[str, float]],
-        quiet: Quiet,
+        exclusion: Exclusion,
     ) -> None:
-        """``ceilings`` gives what the GPU can do at most, asked for when the engine is timed; ``quiet`` keeps others
-        from the GPU.
+        """``ceilings`` gives what the GPU can do at most, when the engine is timed; ``exclusion`` keeps others from it.
 
         Raises Refused in phase run where TensorRT does not load its own plan.
         """
-        self._api, self._ceilings, self._quiet = api, ceilings, quiet
+        self._api, self._ceilings, self._exclusion = api, ceilings, exclusion
         self.origin = plan.origin
         self._case = case
         self._resources = ExitStack()
@@ -116,7 +115,7 @@ class TensorRTEngine:
             context = made(self._api, self._engine.create_execution_context())
             lanes = [Lane(self._context, self._stream, feeds), Lane(context, second, others, OTHERS)]
             given = [self._shaped(lane.feeds, lane.context) for lane in lanes]
-            with self._quiet.running():
+            with self._exclusion.running():
                 targets = [self._loaded(lane, *x_and_shape) for lane, x_and_shape in zip(lanes, given, strict=True)]
                 hold([lane.stream for lane in lanes], gate, scope)
                 for _ in range(TOGETHER):
@@ -148,7 +147,7 @@ class TensorRTEngine:
 
     def measure(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
         """Time the engine on these inputs, alone on the GPU; seconds for one enqueue. Raises as `run` does."""
-        with self._quiet.alone():
+        with self._exclusion.alone():
             return self._measured(feeds, plan)
 
     def _measured(self, feeds: Mapping[str, Array], plan: TimingPlan) -> Measurement:
@@ -187,7 +186,7 @@ class TensorRTEngine:
     def _copy(self) -> TensorRTEngine:
         """The same engine once more, in memory of its own."""
         plan = Plan(bytes(self._engine.serialize()))
-        return type(self)(self._api, plan, self._case, self._ceilings, self._quiet)
+        return type(self)(self._api, plan, self._case, self._ceilings, self._exclusion)
 
     def enqueue(self) -> None:
         """Enqueue once more what `run` has run. Raises Refused if TensorRT does not."""
@@ -248,14 +247,14 @@ class TensorRTEngine:
                 stream.synchronize()
 
         # While a stream is captured, no thread may wait for the whole device, as a builder does.
-        with self._quiet.unbuilt():
+        with self._exclusion.unbuilt():
             return self._run(feeds, self._context, launch)
 
     def _by_bindings(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """As TensorRT 8's own documents do: binding indices and `execute_async_v2`, deprecated as they are."""
         context, engine = self._context, self._engine
         # The lock of the GPU first: a builder that has it may wait for that of warnings.
-        with self._quiet.running(), WARNINGS, warnings.catch_warnings():
+        with self._exclusion.running(), WARNINGS, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             names = [engine.get_binding_name(i) for i in range(engine.num_bindings)]
 
@@ -277,7 +276,7 @@ class TensorRTEngine:
         """``offset`` is how many bytes after an aligned address the input is; ``is_null``: it has a null address."""
         lane = Lane(context, self._stream, feeds)
         x, shape = self._shaped(feeds, context)
-        with self._quiet.running():
+        with self._exclusion.running():
             target = self._loaded(lane, x, shape, offset, is_null)
             launch(lambda: self._enqueued(context.execute_async_v3(self._stream.handle)))
             guarded = target.download_guarded(self._stream)

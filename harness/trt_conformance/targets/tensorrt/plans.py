@@ -22,11 +22,11 @@ from trt_conformance.targets.slow_builds import is_slow_to_build
 from trt_conformance.targets.tensorrt.ahead import Ahead
 from trt_conformance.targets.tensorrt.build import LOW_LEVEL, Built, PlanBuilder
 from trt_conformance.targets.tensorrt.build_cache import BuildCache
+from trt_conformance.targets.tensorrt.exclusion import Exclusion
 from trt_conformance.targets.tensorrt.facts import asked_of
 from trt_conformance.targets.tensorrt.loading import Loaded
 from trt_conformance.targets.tensorrt.network import Definition
 from trt_conformance.targets.tensorrt.processes import BuildProcesses
-from trt_conformance.targets.tensorrt.quiet import Quiet
 from trt_conformance.targets.tensorrt.tactics import Forcing
 
 # What a case says that no network depends on. All else that a case says, now or later, is part of an engine's key.
@@ -85,7 +85,7 @@ class Plans:
         builders: Sequence[PlanBuilder],
         build_cache: BuildCache,
         identity: dict[str, Any],
-        quiet: Quiet,
+        exclusion: Exclusion,
         slow: int = 0,
         processes: BuildProcesses | None = None,
     ) -> None:
@@ -95,7 +95,7 @@ class Plans:
             builders: of the thread that asks, then of each that works ahead.
             build_cache: where engines are stored.
             identity: all, but the case, that engines depend on.
-            quiet: what a build waits for.
+            exclusion: what a build waits for.
             slow: how many of the threads build the cases that are slow to build, and no others.
             processes: where these threads have such cases built; None if they build themselves.
         """
@@ -113,13 +113,13 @@ class Plans:
         self._slow = Ahead(f"slow {THREAD_NAME}", slow, begin) if slow else self._ahead
         self._processes, self._one_slow = processes, threading.Lock()
         self._at_low_level: dict[str, frozenset[Tactic]] = {}
-        self._quiet = quiet
+        self._exclusion = exclusion
 
     def prepare(self, to_build: bool = True) -> None:
         """Make what engines are loaded with and, if need be, built with. The latter takes TensorRT 8.6 seconds."""
         if self._can_build or (self._can_load and not to_build):
             return
-        with self._quiet.unbuilt(), self._quiet.running():
+        with self._exclusion.unbuilt(), self._exclusion.running():
             for builder in self._builders:
                 builder.prepare(to_build)
         self._can_load, self._can_build = True, to_build
@@ -156,19 +156,19 @@ class Plans:
         found, note = threads.take(key, lambda: self._remembered_here(case, key))
         if found is None:
             self.prepare()
-            with self._quiet.running():
+            with self._exclusion.running():
                 found = self._built(case, key, note)
         return found
 
     def tactics(self, case: Case) -> TacticChoices:
         """What the builder can choose from for a case's convolution. Raises what `PlanBuilder.tactics` raises."""
         self.prepare()
-        return self._ahead.take((self._key(case), None), lambda: self._listed(case, self._quiet.running))
+        return self._ahead.take((self._key(case), None), lambda: self._listed(case, self._exclusion.running))
 
     def get_with(self, case: Case, tactic: Tactic) -> Plan:
         """A case's plan with one tactic, not cached. Raises what `PlanBuilder.build_with` and `load` raise."""
         self.prepare()
-        return self._ahead.take((self._key(case), tactic), lambda: self._forced(case, tactic, self._quiet.running))
+        return self._ahead.take((self._key(case), tactic), lambda: self._forced(case, tactic, self._exclusion.running))
 
     def define(self, case: Case) -> NetworkFacts:
         """What TensorRT says of a case's network. Raises what `PlanBuilder.define` raises."""
@@ -207,7 +207,7 @@ class Plans:
 
     def _made_ahead(self, case: Case, key: str) -> tuple[Plan | None, str]:
         """A plan made in a builder's thread; None if it cannot build yet, which only the asking thread changes."""
-        with self._quiet.building():
+        with self._exclusion.building():
             found, note = self._remembered(case, key)
             if found is None and self._can_build:
                 found = self._built(case, key, note)
@@ -219,7 +219,7 @@ class Plans:
             return self._made_ahead(case, key)
         origin = None
         if not self._build_cache.has_build(key):
-            with self._quiet.waiting():
+            with self._exclusion.waiting():
                 origin = self._processes.build(case)
             if self._processes.is_closed:
                 return None, ""
@@ -234,14 +234,14 @@ class Plans:
         return found, note
 
     def _remembered_here(self, case: Case, key: str) -> tuple[Plan | None, str]:
-        with self._quiet.running():
+        with self._exclusion.running():
             return self._remembered(case, key)
 
     def _asked(self, case: Case, tactic: Tactic | None) -> TacticChoices | Plan:
         """What `tactics` or `get_with` gives, made in a builder's thread."""
         if tactic is None:
-            return self._listed(case, self._quiet.building)
-        return self._forced(case, tactic, self._quiet.building)
+            return self._listed(case, self._exclusion.building)
+        return self._forced(case, tactic, self._exclusion.building)
 
     def _listed(self, case: Case, entered: Entered) -> TacticChoices:
         with entered():

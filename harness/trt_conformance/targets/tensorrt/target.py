@@ -27,12 +27,12 @@ from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.build import PlanBuilder, check_sources
 from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.ceilings import PRODUCT_FLOP, large_product
+from trt_conformance.targets.tensorrt.exclusion import Exclusion
 from trt_conformance.targets.tensorrt.execution import TensorRTEngine
 from trt_conformance.targets.tensorrt.host_memory import keep_freed
 from trt_conformance.targets.tensorrt.library import loaded_version
 from trt_conformance.targets.tensorrt.plans import Plan, Plans, timing_file
 from trt_conformance.targets.tensorrt.processes import BuildProcesses
-from trt_conformance.targets.tensorrt.quiet import Quiet
 from trt_conformance.targets.tensorrt.shapes import infer_shapes
 from trt_conformance.targets.tensorrt.timing_cache import TimingCache
 from trt_conformance.targets.timing.measurement import TimingPlan
@@ -81,9 +81,9 @@ class TensorRTTarget:
         slow = processes.size if processes is not None else int(options.builders > 1)
         apis = [self._api, *(Api(flavor, self._api.has_gpu) for _ in range(options.builders + slow))]
         identity = self._identity | {"name": self.name, "tactics": options.tactics}
-        self._quiet = Quiet(lock_of_gpu() if gpu is not None else GpuLock(None))
+        self._exclusion = Exclusion(lock_of_gpu() if gpu is not None else GpuLock(None))
         builders = [self._builder(api) for api in apis]
-        self._plans = Plans(builders, BuildCache(built), identity, self._quiet, slow, processes)
+        self._plans = Plans(builders, BuildCache(built), identity, self._exclusion, slow, processes)
 
     def supports(self, case: Case) -> str | None:
         if case.reject is not None and case.rejection_on(self.name) is None:
@@ -142,7 +142,7 @@ class TensorRTTarget:
     def _engine(self, plan: Plan, case: Case) -> TensorRTEngine | AheadOfTimeEngine:
         if self._gpu is None:
             return AheadOfTimeEngine(plan, f"built ahead of time for {AHEAD_OF_TIME}: {self._no_gpu}")
-        return self.engine_type(self._api, plan, case, lambda: self.ceilings(case.precision), self._quiet)
+        return self.engine_type(self._api, plan, case, lambda: self.ceilings(case.precision), self._exclusion)
 
     def close(self) -> None:
         """End the builders."""
@@ -154,7 +154,7 @@ class TensorRTTarget:
             self._ceilings["memory"] = copy_rate()
         if precision not in self._ceilings:
             case = large_product(precision)
-            engine = TensorRTEngine(self._api, self._plans.get(case), case, dict, self._quiet)
+            engine = TensorRTEngine(self._api, self._plans.get(case), case, dict, self._exclusion)
             try:
                 samples = engine.measure({INPUT: case_data(case).input}, TimingPlan("graph", limit_s=2.0)).samples
             finally:

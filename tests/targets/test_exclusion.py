@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from trt_conformance.targets.device.gpu_lock import GpuLock
-from trt_conformance.targets.tensorrt.quiet import Quiet
+from trt_conformance.targets.tensorrt.exclusion import Exclusion
 
 WAIT_S, SOON_S = 30, 0.05
 
@@ -13,7 +13,7 @@ WAIT_S, SOON_S = 30, 0.05
 @pytest.fixture
 def processes(tmp_path):
     """Two processes on one GPU, as far as a lock of files can tell them from two objects of one process."""
-    return Quiet(GpuLock(tmp_path / "gpu")), Quiet(GpuLock(tmp_path / "gpu"))
+    return Exclusion(GpuLock(tmp_path / "gpu")), Exclusion(GpuLock(tmp_path / "gpu"))
 
 
 def entered(enter):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from trt_conformance.targets.device.gpu_lock import GpuLock
 
 
-class Quiet:
+class Exclusion:
     """Lets many build and run at once, or one have the process, or the GPU, to itself.
 
     Each thread first passes the gate of its process, then the lock of the GPU. A thread that holds the lock must not
@@ -54,7 +54,7 @@ class Quiet:
 
 
 class Gate:
-    """Lets many build at once, or one have quiet."""
+    """Lets many build at once, or one build or run alone."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
