@@ -243,3 +243,4 @@ def test_observe_goes_on_after_a_failure(filled: Store, tmp_path: Path) -> None:
 
 def test_observe_on_no_target(filled: Store) -> None:
     assert "no such target" in filled.fails("observe", "--target", "numpi")
+    assert "no such target" in filled.fails("observe", "--target", "numpi", "no/such"), "cases are read later"

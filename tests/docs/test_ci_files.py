@@ -17,6 +17,7 @@ import yaml
 
 from tests.support.helpers import sampled
 from tests.support.runs import record, verdict
+from tests.support.suite import know_as_linted
 from trt_conformance.core.paths import ROOT
 from trt_conformance.results.accepted import accept
 from trt_conformance.results.record.record import save_record
@@ -142,6 +143,7 @@ def test_the_options_of_the_suite_exist(command: Command) -> None:
 def test_a_nightly_job_builds_again_and_keeps_the_record(file: str, tmp_path: Path) -> None:
     (command,) = {command for command in REBUILDS if command.file == file}
     line = recipe(command.text).replace("--target tensorrt --times 20", "--target numpy --times 2")
+    know_as_linted(tmp_path / ".cache" / "trt-conformance")
     done = run(f"{line} --case stride_nd/h2_w2-fp32", tmp_path, tmp_path / "summary.md")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 builds" in done.stdout

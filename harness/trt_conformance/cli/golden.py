@@ -197,9 +197,9 @@ def observe(
     """
     from trt_conformance.targets.isolation.proxy import IsolatedTarget, open_target
 
-    chosen = select_cases(read_catalog(folders_of(cases, golden), patterns=case or ()), case or ())
-    implementation = open_target(target)
+    implementation = open_target(target)  # a wrong name is refused before thousands of cases are made
     try:
+        chosen = select_cases(read_catalog(folders_of(cases, golden), patterns=case or ()), case or ())
         facts = _environment(implementation)
         outcomes = [_observe(implementation, one, facts) for one in chosen]
     finally:

@@ -74,15 +74,15 @@ def _headline(one: Submission) -> str:
 
 
 def _checkout() -> Checkout:
-    from trt_conformance.catalog.catalog import load_catalog
     from trt_conformance.catalog.profiles import load_profiles
+    from trt_conformance.cli.selection import read_catalog
     from trt_conformance.core.git import files_at, has_commit, is_same_at
     from trt_conformance.core.paths import CASES, GOLDEN
     from trt_conformance.golden.sums import short_sums, short_sums_of
     from trt_conformance.results.profiles import profile_results
     from trt_conformance.results.submission import Checkout
 
-    catalog = load_catalog(tier=None)
+    catalog = read_catalog((), tier=None)
 
     @cache
     def cases(choice: RunChoice) -> Sequence[str]:
