@@ -215,7 +215,7 @@ def test_figures_of_a_latency():
     assert figures["facts"]["clocks"] == {"median_mhz": 1755}
     assert figures["notes"] == ["enqueue-bound", "a fixed kernel varied by 5.0% meanwhile: unsteady clocks"]
     assert found.message.startswith("graph, warm cache: 2.05 µs ±")
-    assert "18 % of the floor (memory), enqueue-bound" in found.message
+    assert "18 % of the roofline (memory), enqueue-bound" in found.message
     json.dumps(found.to_json(), allow_nan=False)
 
 

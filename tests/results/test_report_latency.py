@@ -50,7 +50,7 @@ def test_the_numbers_keep_quick_and_full_apart():
     assert told["slowest of quick latencies"] == ("5.00 µs", "stride_nd/h2_w2-fp32")
     assert told["median standard error of quick latencies"] == ("5.0 %", "")
     assert all(tile.error for tile in tiles(found, in_full=True) if tile.label.startswith("slowest"))
-    assert set(told) >= {"median standard error", "of the floor, median"}
+    assert set(told) >= {"median standard error", "of the roofline, median"}
     assert [tile.label for tile in tiles(found, in_full=False)] == ["latencies", "quick latencies"]
 
 

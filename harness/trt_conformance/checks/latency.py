@@ -85,8 +85,8 @@ def place_in_model(case: Case) -> dict[str, int]:
 
 
 def _line(summary: Summary, todo: Work, least: Floor | None, notes: list[str]) -> str:
-    """``67.1 µs ±0.3 % (n=200), 110 TFLOP/s, 62 % of the floor (compute)``."""
+    """``67.1 µs ±0.3 % (n=200), 110 TFLOP/s, 62 % of the roofline (compute)``."""
     parts = [summary.text(), f"{todo.flops / summary.median / 1e12:.3g} TFLOP/s"]
     if least is not None:
-        parts.append(f"{percent(least.fraction(summary.median))} of the floor ({least.bound})")
+        parts.append(f"{percent(least.fraction(summary.median))} of the roofline ({least.bound})")
     return ", ".join([*parts, *notes])

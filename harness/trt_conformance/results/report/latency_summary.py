@@ -47,7 +47,7 @@ def _details(mine: Sequence[LatencyRow], effort: str) -> Iterator[Tile]:
         yield Tile(f"median standard error{which}", percent(median(errors)))
     shares = [row.floor[0] for row in mine if row.floor]
     if shares:
-        yield Tile(f"of the floor, median{which}", percent(median(shares)))
+        yield Tile(f"of the roofline, median{which}", percent(median(shares)))
     slowest = max(mine, key=lambda row: row.summary.median)
     yield Tile(f"slowest{which}", seconds(slowest.summary.median), slowest.case, slowest.error)
     unstable = sum("unstable" in row.notes for row in mine)
