@@ -533,6 +533,15 @@ def test_the_allowed_error_is_never_below_the_suites_and_shows_the_recorded_fail
     assert (form >= limits).all()
 
 
+def test_further_layers_allow_what_their_kernels_may_err():
+    case = suite_case("in_a_row/bottleneck-fp16")
+    allowed = {}
+    for name, stated in {"unknown": None, "each": ["fp32", "fp32"], "all": "fp32", "halves": ["fp16", "fp16"]}.items():
+        failure = failure_on(case, figures={} if stated is None else {"further_bound_for": stated})
+        allowed[name] = allowed_error(case, runs_of(case, failure), failure).constant
+    assert allowed["each"] == allowed["all"] < allowed["halves"] / 10 < allowed["unknown"] / 30
+
+
 def test_an_exact_case_allows_no_error():
     case = suite_case("exact_dilation/h2_w3-fp16")
     failure = failure_on(case)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -194,7 +195,7 @@ def allowed_error(case: Case, runs: Sequence[RunCode], failure: Failure) -> Allo
     for run in runs:
         result = reference(run.case)
         limits_of_layer = bound_on(run.case, result, rests_on)
-        expected, limit = network_result(run.case, result, limits_of_layer, run.shape, figures.get("further_bound_for"))
+        expected, limit = network_result(run.case, result, limits_of_layer, run.shape, _further_bases(case, figures))
         limits.append(_Limits(expected, limit, result.magnitude))
         of_output = max(of_output, _of_output(case, result.terms, rests_on))
     most = max(float(found.limit.max(initial=0.0)) for found in limits)
@@ -218,6 +219,12 @@ class _Limits:
     def allowed(self, form: Allowed, at: tuple[int, ...]) -> float:
         of_sum = form.of_sum * float(self.magnitude[at]) if form.of_sum else 0.0
         return of_sum + form.of_output * abs(float(self.expected[at])) + form.constant
+
+
+def _further_bases(case: Case, figures: Mapping[str, Any]) -> Sequence[Basis] | None:
+    """The basis of each further layer that a record states; some records have one for all."""
+    found = figures.get("further_bound_for")
+    return [found] * len(case.epilogue) if isinstance(found, str) else found  # type: ignore[list-item]
 
 
 def _of_output(case: Case, terms: int, rests_on: Basis) -> float:

@@ -129,6 +129,8 @@ class Figures(EngineCost):
     median as a fraction of it, with the part that places in memory leave; ``cost_s``, the seconds it took; and
     ``reformat_share``, the fraction of the engine's layers that copy from one layout to another.
 
+    ``bound_for`` is the basis of the layer's bound; ``further_bound_for`` has those of further layers, or one for all.
+
     Of a layer of a model, ``occurrences`` says how often it occurs, and ``batch`` in which batch size it is timed.
     """
 
@@ -146,7 +148,7 @@ class Figures(EngineCost):
     ran_in: str | None = None
     arithmetic: str | None = None
     bound_for: str | None = None
-    further_bound_for: list[str] | None = None
+    further_bound_for: list[str] | str | None = None
     kernel: str | None = None
     output_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     evidence: Evidence | None = None
