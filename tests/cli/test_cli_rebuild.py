@@ -94,6 +94,15 @@ def test_the_cases_of_an_own_folder(tmp_path, monkeypatch, golden):
     assert recorded(tmp_path / "again").verdicts[0].message == verdict.message
 
 
+def test_the_timed_cases_of_an_own_folder_are_built(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalog_module, "load_catalog", load_catalog)
+    folder = tmp_path / "imported"
+    folder.mkdir()
+    (folder / "nets.toml").write_text(OWN.replace("exact_integers", "uniform") + "latency = true\n")
+    done = invoke(tmp_path, "--target", "fickle", "--times", 1, "--cases", folder)
+    assert [verdict.case for verdict in recorded(tmp_path).verdicts] == ["nets/stem-fp32"], done.output
+
+
 def test_the_cases_are_spread_over_those_that_the_target_supports(tmp_path):
     done = invoke(tmp_path, "--target", "fickle", "--times", 1, "--count", 6)
     assert done.exit_code in (0, 1), done.output  # some of the cases demand a precision that this target does not have

@@ -5,7 +5,9 @@ from typer.testing import CliRunner
 from tests.support.helpers import run_pytest_often
 from tests.support.onnx_models import kernel, node, save_model
 from trt_conformance.cli import app
+from trt_conformance.core.check_names import QUICK_LATENCY
 from trt_conformance.core.paths import ROOT
+from trt_conformance.results.latency.models import model_latencies
 from trt_conformance.results.record.record import read_record
 
 
@@ -29,11 +31,26 @@ def test_imported_cases_run(tmp_path):
     assert compared == {"net/y_n2-fp32": "pass", "net/u_n2-fp32": "pass"}
 
 
+def test_timed_cases_run_for_their_values_and_in_passing(tmp_path):
+    """Without ``--latency full``: alone, in two processes, and with quick latencies, of which a model's is the sum."""
+    imported(tmp_path)
+    tests = [str(ROOT / "cases"), "--target", "onnxruntime", "--cases", "mine", "--record-root"]
+    runs = [[*tests, "off", "--latency", "off", "-n", "2"], [*tests, "quick", "--latency", "quick"]]
+    for (code, output), name in zip(run_pytest_often(runs, tmp_path), ("off", "quick"), strict=True):
+        assert code == 0, output
+        (record,) = (read_record(path) for path in (tmp_path / name).iterdir())
+        judged = ("forward", QUICK_LATENCY)
+        found = {(v.case, v.check): v.status for v in record.verdicts if v.check in judged}
+        names = ["net/y_n2-fp32", "net/u_n2-fp32"]
+        checks = {"off": ["forward"], "quick": ["forward", QUICK_LATENCY]}[name]
+        assert found == {(case, check): "pass" for case in names for check in checks}
+        sums = [found.title for found in model_latencies(record.verdicts)]
+        assert sums == {"off": [], "quick": ["net_n2-fp32 (2 convolutions)"]}[name]
+
+
 def test_what_keeps_imported_cases_from_running_is_said(tmp_path):
     imported(tmp_path)
     tests = [str(ROOT / "cases"), "--target", "numpy", "--no-isolation", "--no-record", "--cases", "mine"]
-    ((code, output),) = run_pytest_often([tests], tmp_path)
-    assert (code, "all cases are timed; add --latency to run them" in output) == (2, True), output
     (tmp_path / "mine" / "net.weights" / "y.kernel.npy").write_bytes(b"changed")
     ((code, output),) = run_pytest_often([[*tests, "--latency"]], tmp_path)
     # it costs only its own case

@@ -3,6 +3,8 @@
 import pytest
 
 from tests.support.suite import suite_catalog
+from trt_conformance.catalog.catalog import Catalog
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.runner.options import RunOptions
 from trt_conformance.runner.selection import Selection
@@ -23,10 +25,31 @@ def test_a_pattern_that_matches_only_timed_cases_leaves_the_other_patterns_in_fo
     assert select(TIMED, "padding/2d_same_upper").cases == ()
 
 
-def test_timed_cases_alone_point_to_their_option():
-    with pytest.raises(ConformanceError, match="only timed cases match; add --latency"):
-        _ = select(TIMED).cases
-    assert [case.id for case in select(TIMED, latency="full").cases] == [TIMED]
+@pytest.mark.parametrize(
+    ("case_id", "values"),
+    [
+        ("resnet50/stem_n1-fp32", ", or --tier ci to check only their values"),
+        ("unet3d/level3_n1-fp32", ", or --tier nightly to check only their values"),
+        ("resnet50/stem_n8-fp32", ""),
+    ],
+)
+def test_timed_cases_alone_point_to_their_option(case_id, values):
+    for latency in (None, "off", "quick"):
+        with pytest.raises(ConformanceError) as raised:
+            _ = select(case_id, latency=latency).cases
+        found = f"--case {case_id}: only timed cases match; add --latency full to time them{values}"
+        assert str(raised.value) == found
+    assert [case.id for case in select(case_id, latency="full").cases] == [case_id]
+
+
+def test_timed_cases_of_a_folder_of_ones_own_run_for_their_values(tmp_path):
+    """Whatever their batch and size: whoever names the folder wants them."""
+    folder = CaseFolder.at(tmp_path)
+    own = [case.model_copy(update={"folder": folder}) for case in suite_catalog().cases if case.latency]
+    assert {case.batch for case in own} == {1, 8, 32}
+    for latency in (None, "off", "quick", "full"):
+        selection = Selection(Catalog(tuple(own), {}, (), (folder,)), RunOptions(latency=latency))
+        assert selection.cases == tuple(own)
 
 
 def test_a_pattern_that_matches_nothing():

@@ -27,7 +27,7 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
     "repeated": lambda case: case.reject is None and not case.large,
     "stored": lambda case: case.reject is None and golden_kind(case) in ("tensors", "hash"),
     "special": lambda case: case.special_values,
-    "quick": lambda case: case.reject is None and not case.latency and not case.large,
+    "quick": lambda case: case.reject is None and not case.large,
     "timed": lambda case: case.latency,
     "rejected": lambda case: case.reject is not None,
     "printed": lambda case: case.reject is None and case.expect.printed is not None,
@@ -42,7 +42,7 @@ SELECTIONS: dict[str, Callable[[Case], bool]] = {
 }
 GENERATED = "generated"
 MOST_PRODUCTS: dict[Tier, float] = {"smoke": 0, "ci": 3e8, "nightly": math.inf}
-"""Timed cases with at most this many products are also run for their values, by tier."""
+"""The suite's timed cases with at most this many products are also run for their values, by tier."""
 NEEDS: dict[str, Callable[[Target], bool]] = {
     "nothing": lambda target: True,
     "networks": lambda target: offers(target, "define"),
@@ -51,9 +51,14 @@ NEEDS: dict[str, Callable[[Target], bool]] = {
 }
 
 
-def judged_by_values(case: Case, tier: Tier) -> bool:
-    """Whether a timed case also runs without being timed: a layer at batch 1, small enough for the tier."""
-    if not case.latency or (case.batch or math.prod(case.input.shape[: -case.spatial_rank - 1])) != 1:
+def is_judged(case: Case, tier: Tier) -> bool:
+    """Whether a case runs for its values where no full latencies are measured.
+
+    All do, except some of the suite's own timed cases: those above batch 1, and those too large for the tier.
+    """
+    if not case.latency or not case.folder.is_suite:
+        return True
+    if (case.batch or math.prod(case.input.shape[: -case.spatial_rank - 1])) != 1:
         return False
     outputs = (math.prod(layer_output(case, shape)) for shape in case.run_shapes)
     return math.prod(case.kernel.shape[1:]) * sum(outputs) <= MOST_PRODUCTS[tier]

@@ -66,7 +66,7 @@ Latency = Annotated[
     bool,
     typer.Option(
         "--latency/--no-latency",
-        help="Timed cases, which run only with --latency, or cases that every run checks.",
+        help="Whether `--latency full` measures the cases; every run checks their values.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace case files that exist.")]

@@ -9,7 +9,7 @@ from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.edges import EVERY
 from trt_conformance.catalog.reach import reach_of
 from trt_conformance.catalog.sweeps.model import TIERS
-from trt_conformance.checks.selection import judged_by_values
+from trt_conformance.checks.selection import is_judged
 from trt_conformance.core.case import Case
 from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.types import Tier
@@ -35,7 +35,7 @@ def facts_of_ranges(catalog: Catalog, folder: CaseFolder, tier: Tier) -> dict[st
 
 def _runs(case: Case, tier: Tier) -> bool:
     """Whether a run of a tier has a case, without further options."""
-    return not case.large and (not case.latency or judged_by_values(case, tier))
+    return not case.large and is_judged(case, tier)
 
 
 def breaks_promise(found: dict[str, Any]) -> bool:

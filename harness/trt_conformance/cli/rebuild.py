@@ -233,10 +233,12 @@ def _every_tactic(cases: Sequence[Case], judging: Judging, builders: int) -> Eve
 
 
 def _select(catalog: Catalog, globs: Sequence[str], judging: Judging) -> list[Case]:
-    """The cases to build: all that are accepted, untimed and without a known difference, unless others are selected."""
+    """The cases to build: those named, else all accepted ones without a known difference but the suite's timed ones."""
     chosen = [case for case in select_cases(catalog, globs) if case.reject is None and not case.large]
     if not globs:
-        chosen = [case for case in chosen if not case.latency and not judging.may_differ(case)]
+        chosen = [
+            case for case in chosen if not (case.latency and case.folder.is_suite) and not judging.may_differ(case)
+        ]
     if not chosen:
         raise ConformanceError("all selected cases must be refused, or are large: there is nothing to build")
     return chosen

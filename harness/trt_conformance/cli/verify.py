@@ -75,6 +75,7 @@ def _headline(one: Submission) -> str:
 
 def _checkout() -> Checkout:
     from trt_conformance.catalog.profiles import load_profiles
+    from trt_conformance.checks.selection import is_judged
     from trt_conformance.cli.selection import read_catalog
     from trt_conformance.core.git import files_at, has_commit, is_same_at
     from trt_conformance.core.paths import CASES, GOLDEN
@@ -87,7 +88,9 @@ def _checkout() -> Checkout:
     @cache
     def cases(choice: RunChoice) -> Sequence[str]:
         own = (
-            case.id for case in catalog.cases if (choice.timed or not case.latency) and (choice.large or not case.large)
+            case.id
+            for case in catalog.cases
+            if (choice.timed or is_judged(case, choice.tier)) and (choice.large or not case.large)
         )
         return (*own, *(name for sweep in catalog.sweeps for name in sweep.names(choice.tier)))
 

@@ -236,8 +236,9 @@ def _add_latency(group: pytest.OptionGroup) -> None:
         const="full",
         type=_latency,
         metavar="off|quick|full",
-        help="quick times each case in about 10 ms after its values are judged; full also runs the timed cases, and "
-        "measures their latency until it is precise; --latency alone means full "
+        help="quick times each case in about 10 ms after its values are judged; full measures only the timed "
+        "cases, until their latency is precise, and also runs those of the suite that no other run checks; "
+        "--latency alone means full "
         "(default: quick if a target runs on a GPU, else off)",
     )
     group.addoption(

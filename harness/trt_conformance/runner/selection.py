@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache
 
 from trt_conformance.catalog.case_patterns import CasePatterns
 from trt_conformance.catalog.catalog import Catalog
-from trt_conformance.catalog.sweeps.model import Sweep
+from trt_conformance.catalog.sweeps.model import TIERS, Sweep
 from trt_conformance.checks.padding import sample as padding_sample
 from trt_conformance.checks.padding.tiers import PaddingTier, tier_of
-from trt_conformance.checks.selection import judged_by_values
+from trt_conformance.checks.selection import is_judged
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Tier
@@ -47,21 +47,27 @@ class Selection:
         globs, options = self.options.cases, self.options
         matching = self.catalog.select(globs) if globs else self.catalog.cases
         timed, large = options.full_latency, options.large
-        chosen = tuple(
-            case
-            for case in matching
-            if (timed or not case.latency or judged_by_values(case, self.tier)) and (large or not case.large)
-        )
+        chosen = tuple(case for case in matching if (timed or is_judged(case, self.tier)) and (large or not case.large))
         if chosen or self.generated or any(self.names(name) for name in self.unfiled):
             return chosen
         asked = f"--case {' '.join(globs)}"
         if matching:
-            kind, option = ("large", "--large") if all(case.large for case in matching) else ("timed", "--latency")
+            kind, option = self._what_runs(matching)
             found = f"{asked}: only {kind} cases match" if globs else f"all cases are {kind}"
-            raise ConformanceError(f"{found}; add {option} to run them")
+            raise ConformanceError(f"{found}; add {option}")
         self._point_to_tier(asked)
         listing = "".join(folder.options_of_cases for folder in self.catalog.folders)
         raise ConformanceError(f"{asked}: no case matches; see `trt-conformance cases list{listing}`")
+
+    @staticmethod
+    def _what_runs(cases: Sequence[Case]) -> tuple[str, str]:
+        """What cases are that do not run, and the option with which they would."""
+        if all(case.large for case in cases):
+            return "large", "--large to run them"
+        timed = [case for case in cases if not case.large]
+        judging = next((tier for tier in TIERS if any(is_judged(case, tier) for case in timed)), None)
+        values = f", or --tier {judging} to check only their values" if judging else ""
+        return "timed", f"--latency full to time them{values}"
 
     @cached_property
     def generated(self) -> tuple[str, ...]:
