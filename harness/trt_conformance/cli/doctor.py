@@ -61,7 +61,7 @@ def advice(targets: list[dict[str, Any]]) -> str:
         has_rtx = any(t["usable"] and t["family"] == "tensorrt_rtx" for t in targets)
         rtx = "TensorRT-RTX" if has_rtx else f"TensorRT-RTX, once it is installed ({install_command('cpu')}),"
         return (
-            f"TensorRT cannot run kernels here: {reason}. {rtx} still checks networks, shapes, rejections and builds, "
+            f"TensorRT cannot run kernels here: {reason}. {rtx} still checks networks, shapes, refusals and builds, "
             "ahead of time. To run kernels, use a machine with an NVIDIA GPU."
         )
     gpu = gpus[0]
