@@ -66,7 +66,7 @@ PROBED_FILES = {"tactics.py": 'hasattr(api.trt, "IAlgorithmSelector")'}
 
 # Attributes of the harness's own objects and of NumPy's arrays that go by the same names.
 OWN = {
-    "engine": {"run", "close", "measure", "enqueue", "serialize", "_stream", "_buffers"},
+    "engine": {"run", "close", "measure", "enqueue", "serialize", "origin", "_stream", "_buffers"},
     "builder": {"model_dump", "prepare", "close", "define", "build", "build_with", "tactics", "load"},
     "cache": {"get", "put", "has"},
     "layer": {"reads", "type", "name", "kernel", "shape", "assignments"},
