@@ -1,4 +1,4 @@
-"""Foreign text is made safe for a terminal, and a misspelt word leads to the most similar one."""
+"""Foreign text is made safe for a terminal, and a misspelled word leads to the most similar one."""
 
 from __future__ import annotations
 
