@@ -54,6 +54,11 @@ def test_the_numbers_keep_quick_and_full_apart():
     assert [tile.label for tile in tiles(found, in_full=False)] == ["latencies", "quick latencies"]
 
 
+def test_a_median_error_counts_those_that_are_unknown():
+    short = [quick(f"vgg/{name}-fp32", figures={"uncertainty": "inf"}) for name in "ab"]
+    assert "median standard error of quick latencies" not in {t.label for t in tiles(rows_of(quick(), *short), True)}
+
+
 def test_unstable_ones_are_counted():
     found = rows_of(timed(), timed(mode="enqueue", figures={"stopped": "limit"}))
     assert ("unstable", "1") in [tile[:2] for tile in tiles(found, in_full=True)]

@@ -1,5 +1,6 @@
 """Which targets are timed in passing, of what, and what a run says of the cost."""
 
+import math
 import re
 
 import pytest
@@ -97,6 +98,11 @@ def test_what_it_cost():
     assert timing(verdicts, 40.0) == {"taken": 3, "not_taken": 1, "seconds": 2.0, "run_s": 40.0}
     said = "quick latencies: 3 in 2.0 s, 5.0 % of this run; 1 not taken; median standard error 2.0 %"
     assert timing_lines(verdicts, 40.0) == [said]
+    errors = (0.5, math.inf, math.inf, math.inf)
+    wide = [verdict(check=QUICK_LATENCY, figures={"uncertainty": error}) for error in errors]
+    # Those without a known error are not left out, which would make the others' median that of all.
+    assert "median standard error 3.0 %" in timing_lines([*mine, *wide[:2]], 40.0)[0]
+    assert "standard error" not in timing_lines([*mine[:3], *wide], 40.0)[0]
     assert timing([verdict()], 40.0) == {}
     assert timing_lines([verdict()], 40.0) == []
 

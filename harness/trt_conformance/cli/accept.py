@@ -18,8 +18,8 @@ def accept(run: Run, folder: Folder = ACCEPTED) -> None:
 
     It replaces the earlier baseline of the same targets. Commit it, so that CI can read it.
     """
-    from trt_conformance.core.paths import relative
+    from trt_conformance.core.paths import from_here
     from trt_conformance.results.accepted import accept as store
     from trt_conformance.results.record.record import read_record
 
-    typer.echo(f"accepted: {relative(store(read_record(run), folder))}")
+    typer.echo(f"accepted: {from_here(store(read_record(run), folder))}")

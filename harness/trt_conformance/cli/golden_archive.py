@@ -21,13 +21,13 @@ def pack(output: PackedFile, golden: Store = None) -> None:
     It has the SHA-256 of every file. Equal goldens give equal bytes. FILE.sha256 is written beside it, for
     `sha256sum --check`.
     """
-    from trt_conformance.core.paths import GOLDEN, relative
+    from trt_conformance.core.paths import GOLDEN, from_here
     from trt_conformance.golden.archive import pack as write_archive
     from trt_conformance.results.report import write
 
     digest = write_archive(golden or GOLDEN, output)
     write(output.with_name(f"{output.name}.sha256"), f"{digest}  {output.name}\n")
-    typer.echo(f"{relative(output)}: {output.stat().st_size:,} bytes, SHA-256 {digest}")
+    typer.echo(f"{from_here(output)}: {output.stat().st_size:,} bytes, SHA-256 {digest}")
 
 
 def unpack(archive: Archive, output: Folder) -> None:
@@ -35,8 +35,8 @@ def unpack(archive: Archive, output: Folder) -> None:
 
     Nothing is written if a file is damaged.
     """
-    from trt_conformance.core.paths import relative
+    from trt_conformance.core.paths import from_here
     from trt_conformance.core.words import counted
     from trt_conformance.golden.archive import unpack as write_files
 
-    typer.echo(f"{relative(output)}: {counted(write_files(archive, output), 'file')}")
+    typer.echo(f"{from_here(output)}: {counted(write_files(archive, output), 'file')}")

@@ -47,7 +47,7 @@ def history(
     Latencies are listed with the standard error of their median, and with
     the version and device changes at their largest step.
     """
-    from trt_conformance.core.paths import relative
+    from trt_conformance.core.paths import from_here
     from trt_conformance.results import history as histories
     from trt_conformance.results import report as reports
     from trt_conformance.results.report.answer import counted
@@ -86,4 +86,4 @@ def history(
             ],
         )
     for path in filter(None, (db, html)):
-        typer.echo(relative(path))
+        typer.echo(from_here(path))

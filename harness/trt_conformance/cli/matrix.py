@@ -34,7 +34,7 @@ def matrix(runs: Runs, output: Output = None, target: Only = "*", as_json: AsJso
     one line: what began or ended, became slower or faster, larger or smaller;
     its cause, and its smallest case. Several runs of one version count as one.
     """
-    from trt_conformance.core.paths import relative
+    from trt_conformance.core.paths import from_here
     from trt_conformance.core.words import one_line
     from trt_conformance.results import report as reports
     from trt_conformance.results.report import matrix_text
@@ -55,6 +55,6 @@ def matrix(runs: Runs, output: Output = None, target: Only = "*", as_json: AsJso
     if as_json:
         print_json(found.to_json())
     elif output is not None:
-        typer.echo(relative(output))
+        typer.echo(from_here(output))
     else:
         typer.echo(matrix_text.terminal(found))

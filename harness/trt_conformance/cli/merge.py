@@ -22,7 +22,7 @@ def merge(records: Records, output: Output, partial: Partial = False) -> None:
     incomplete run has no closing line, like the record of an interrupted run.
     """
     from trt_conformance.core.errors import ConformanceError
-    from trt_conformance.core.paths import relative
+    from trt_conformance.core.paths import from_here, relative
     from trt_conformance.results.record import merge as merging
     from trt_conformance.results.record.record import read_record, save_record
 
@@ -34,4 +34,4 @@ def merge(records: Records, output: Output, partial: Partial = False) -> None:
         typer.echo(one_line(f"warning: {line}"), err=True)
     path = save_record(output, merged.record)
     verdicts, parts = counted(len(merged.record.verdicts), "verdict"), counted(len(records), "record")
-    typer.echo(f"{relative(path)}: {verdicts} of {parts}")
+    typer.echo(f"{from_here(path)}: {verdicts} of {parts}")

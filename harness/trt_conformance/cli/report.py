@@ -24,7 +24,7 @@ def report(runs: Runs, output: Output = None, cases: Cases = None) -> None:
     The report of one run also shows what changed since the previous run of its
     targets in the same folder, or since the accepted one.
     """
-    from trt_conformance.core.paths import ACCEPTED, relative
+    from trt_conformance.core.paths import ACCEPTED, from_here
     from trt_conformance.results import report as reports
     from trt_conformance.results.record.record import read_record, record_path
     from trt_conformance.results.report.page import report_page
@@ -37,4 +37,4 @@ def report(runs: Runs, output: Output = None, cases: Cases = None) -> None:
     since = since_last(record, records[0], ACCEPTED) if len(runs) == 1 else None
     view = reports.view_of(records, folders_of(cases) if cases else ())
     reports.write(path, report_page(view, since))
-    typer.echo(relative(path))
+    typer.echo(from_here(path))

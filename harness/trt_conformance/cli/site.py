@@ -26,7 +26,7 @@ def site(runs: Runs, output: Output) -> None:
     It needs no server and loads nothing from other sites. An existing folder
     is replaced completely, and only if it is such a site.
     """
-    from trt_conformance.core.paths import relative
+    from trt_conformance.core.paths import from_here
     from trt_conformance.core.words import counted, one_line
     from trt_conformance.results.site.build import build_site
 
@@ -34,4 +34,4 @@ def site(runs: Runs, output: Output) -> None:
     for line in found.notes:
         note(one_line(line))
     runs_of, versions = counted(len(found.records), "run"), counted(len(found.matrix.versions), "version")
-    typer.echo(f"{relative(output / 'index.html')}: {versions} of {runs_of}")
+    typer.echo(f"{from_here(output / 'index.html')}: {versions} of {runs_of}")

@@ -49,6 +49,12 @@ def display(path: Path) -> str:
     return path.as_posix()
 
 
+def from_here(path: Path) -> str:
+    """The path of a written file, as a command in the working directory takes it: absolute unless it is below that."""
+    resolved = path.resolve()
+    return resolved.relative_to(Path.cwd()).as_posix() if resolved.is_relative_to(Path.cwd()) else str(resolved)
+
+
 def relative(path: Path) -> str:
     """The path relative to the suite, or else to the working directory; unchanged outside both."""
     try:

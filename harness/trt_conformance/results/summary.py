@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -85,7 +86,8 @@ def timing_lines(verdicts: Sequence[Verdict], run_s: float) -> list[str]:
     line = f"quick latencies: {cost['taken']} in {cost['seconds']:.1f} s, {share} of this run"
     if cost["not_taken"]:
         line += f"; {cost['not_taken']} not taken"
-    return [f"{line}; median standard error {percent(median(known))}" if known else line]
+    error = median(known) if known else math.inf  # a series too short for an error counts as infinitely wide
+    return [f"{line}; median standard error {percent(error)}" if math.isfinite(error) else line]
 
 
 def bounds(verdicts: Sequence[Verdict]) -> list[str]:

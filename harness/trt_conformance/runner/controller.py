@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 import pytest
 
-from trt_conformance.core.paths import relative
+from trt_conformance.core.paths import from_here
 from trt_conformance.core.signals import uninterrupted
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import one_line, printable
@@ -127,7 +127,7 @@ class Controller:
             write(reason, red=True)
         if run.recorder.path is not None:
             write("")
-            write(f"record: {relative(run.recorder.path)}")
+            write(f"record: {from_here(run.recorder.path)}")
 
     def _say_nothing_was_to_run(self, terminal: pytest.TerminalReporter) -> None:
         shard = self.run.options.shard
@@ -135,7 +135,7 @@ class Controller:
         terminal.section("conformance")
         terminal.write_line(f"shard {shard.index}/{shard.of} has no test: there are fewer cases than shards")
         if self.run.recorder.path is not None:
-            path = printable(relative(self.run.recorder.path))
+            path = printable(from_here(self.run.recorder.path))
             terminal.write_line(f"its record is empty, and `trt-conformance merge` needs it: {path}")
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
@@ -148,7 +148,7 @@ class Controller:
                 from trt_conformance.results.report import write_beside
 
                 path = write_beside(run.recorder.path, run.catalog, run.expectations.entries)
-                terminal.write_line(one_line(f"report: {relative(path)}"))
+                terminal.write_line(one_line(f"report: {from_here(path)}"))
             except Exception as fault:  # whatever prevents the report, the run's result is valid
                 terminal.write_line(one_line(f"report: not written: {type(fault).__name__}: {fault}".splitlines()[0]))
         reasons = [*(f"expectation {name!r} matched nothing" for name in self.unmatched), *self.untested]

@@ -42,9 +42,9 @@ def tiles(timed: Sequence[LatencyRow], in_full: bool) -> tuple[Tile, ...]:
 
 def _details(mine: Sequence[LatencyRow], effort: str) -> Iterator[Tile]:
     which = " of quick latencies" if effort == "quick" else ""
-    errors = [row.relative_error for row in mine if math.isfinite(row.relative_error)]
-    if errors:
-        yield Tile(f"median standard error{which}", percent(median(errors)))
+    error = median(row.relative_error for row in mine)
+    if math.isfinite(error):
+        yield Tile(f"median standard error{which}", percent(error))
     shares = [row.floor[0] for row in mine if row.floor]
     if shares:
         yield Tile(f"of the roofline, median{which}", percent(median(shares)))
