@@ -168,4 +168,4 @@ def test_constants_of_a_scale_end_the_epilogue_where_the_precision_does_not_have
     scale = EpilogueOperation(op="scale", scale=(0.1,), shift=(0.0,))
     (case,) = cases_of(made(replace(SMALL, epilogue=(scale,)), latency=False), tmp_path).values()
     assert case.epilogue == ()
-    assert "ends before scale, whose constants float32 does not have" in case.doc
+    assert "ends before scale: float32 cannot represent its constants" in case.doc
