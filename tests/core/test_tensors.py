@@ -12,7 +12,7 @@ import pytest
 from tests.support.helpers import make_case
 from trt_conformance.core import tensors
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.fills import content, parts
+from trt_conformance.core.fills import CACHED_ELEMENTS, content, forget_last, parts
 from trt_conformance.core.tensors import case_data
 from trt_conformance.core.types import OCTAVES, Fill
 
@@ -161,11 +161,24 @@ def test_a_fill_made_in_parts_is_the_fill(fill):
         assert found.tobytes() == whole.tobytes()
 
 
+def test_the_last_input_of_medium_size_is_kept_until_it_is_forgotten():
+    shape = (3, CACHED_ELEMENTS)
+    first = content(shape, "ternary", seed=1)
+    assert content(shape, "ternary", seed=1) is first
+    forget_last()
+    again = content(shape, "ternary", seed=1)
+    assert again is not first
+    assert again.tobytes() == first.tobytes()
+    content(shape, "ternary", seed=2)
+    assert content(shape, "ternary", seed=1) is not again
+
+
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_a_large_input_is_made_in_parts(monkeypatch, precision):
     given = make_case(precision=precision, input={"shape": [2, 3, 8, 9], "fill": "uniform", "seed": 5})
     whole = case_data(given).input
     monkeypatch.setattr(tensors, "PART", 100)
+    monkeypatch.setattr(tensors, "MEDIUM_ELEMENTS", 200)
     monkeypatch.setattr(tensors, "content", lambda *given: content(*given) if given[0] != (2, 3, 8, 9) else 1 / 0)
     made = case_data(given).input
     assert (made.dtype, made.shape, made.tobytes()) == (whole.dtype, whole.shape, whole.tobytes())

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.types import Fill
 
-# The run, the reference and the bound of a case need the same tensors, so the last few small ones are cached.
+# The run, the reference and the bound of a case need the same tensors, so the last few small ones are cached, and the
+# last one of medium size.
 CACHED = 16
 CACHED_ELEMENTS = 2**17
+MEDIUM_ELEMENTS = 2**23
 PART = 2**22
 """Elements that are drawn at once of a large tensor: 32 MiB in float64."""
 
@@ -161,7 +163,8 @@ def content(
         return np.asarray(values, dtype=np.float64).reshape(tuple(shape))
     if fill is None:
         raise ValueError("either fill or values must be given")
-    draw = _cached if math.prod(shape) <= CACHED_ELEMENTS else _drawn
+    elements = math.prod(shape)
+    draw = _cached if elements <= CACHED_ELEMENTS else _last if elements <= MEDIUM_ELEMENTS else _drawn
     return draw(fill, tuple(shape), seed, exponents)
 
 
@@ -184,4 +187,10 @@ def _drawn(fill: Fill, shape: tuple[int, ...], seed: int, exponents: tuple[int, 
     return drawn
 
 
+def forget_last() -> None:
+    """Release the cached tensor of medium size, at most 64 MiB, for a case that needs the memory."""
+    _last.cache_clear()
+
+
 _cached = lru_cache(CACHED)(_drawn)
+_last = lru_cache(1)(_drawn)

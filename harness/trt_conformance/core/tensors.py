@@ -15,7 +15,7 @@ from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import BiasSpec, Case, TensorSpec
 from trt_conformance.core.epilogue_fields import FurtherLayer
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.fills import PART, content, parts
+from trt_conformance.core.fills import MEDIUM_ELEMENTS, PART, content, parts
 from trt_conformance.core.prologue import layer_input
 from trt_conformance.core.refit_fields import Filled
 from trt_conformance.core.stored import read_stored
@@ -111,7 +111,7 @@ def network_input(case: Case, run_shape: Sequence[int] | None = None) -> Array:
     """Return the network's input in ``run_shape``, by default in the first. Raises ConformanceError as `case_data`."""
     shape = case.run_shapes[0] if run_shape is None else run_shape
     values = case.input.values if tuple(shape) == case.input.shape else None
-    if values is None and case.input.fill is not None and math.prod(shape) > PART:
+    if values is None and case.input.fill is not None and math.prod(shape) > MEDIUM_ELEMENTS:
         return _rounded_by_parts(case, shape, case.input.fill)
     given = content(shape, case.input.fill, values, case.input.seed, exponents_of(case.input))
     return _rounded(case, "input", given)

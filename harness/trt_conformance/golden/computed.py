@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trt_conformance.core.case import Case
+from trt_conformance.core.fills import forget_last
 from trt_conformance.numerics.reference.result import Result, reference
 
 
@@ -16,8 +17,9 @@ def computed_reference(case: Case, index: int) -> Result:
 
 
 def forget() -> None:
-    """Release the cached reference, for a case that needs the memory."""
+    """Release the cached reference and input, for a case that needs the memory."""
     _LAST.clear()
+    forget_last()
 
 
 _LAST: dict[tuple[str, int], Result] = {}

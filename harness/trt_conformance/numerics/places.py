@@ -45,6 +45,8 @@ class Pattern:
             is_finite: which of them are finite; of the same shape.
         """
         self._elements += wrong.size
+        if not wrong.any():
+            return
         self._count += int(wrong.sum())
         self._odd += int((wrong & ~is_finite).sum())
         inner = wrong

@@ -48,7 +48,11 @@ class Possible:
         found = self._known.get(relevant)
         if found is None:
             self._steps = 0
-            found = self._known[relevant] = self.complete(dict(relevant)) is not None
+            row = self.complete(dict(relevant))
+            found = self._known[relevant] = row is not None
+            if row is not None:  # every other combination of its values is possible, too
+                pairs = tuple((axis, row[axis]) for axis in self._domains if axis in self._axes)
+                self._known |= dict.fromkeys(combinations(pairs, len(relevant)), True)
         return found
 
     def complete(self, values: dict[str, str]) -> dict[str, str] | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -25,6 +25,7 @@ from trt_conformance.core.types import Precision, Tier
 from trt_conformance.core.words import shown
 
 MAX_DOC = 160
+LAST = 4
 
 
 class _Part(NamedTuple):
@@ -92,6 +93,14 @@ class Expanded:
 
     def case(self, case_id: str) -> Case:
         """Return the case of an id. Raises ConformanceError if its values do not make a valid case."""
+        return self._last_cases(case_id)
+
+    @cached_property
+    def _last_cases(self) -> Callable[[str], Case]:
+        """The last few cases, which a run asks for again: for their verdicts, for instance."""
+        return lru_cache(LAST)(self._made)
+
+    def _made(self, case_id: str) -> Case:
         row = self.ids[case_id]
         tier, line = self.rows[row]
         try:

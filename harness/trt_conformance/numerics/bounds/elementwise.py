@@ -195,12 +195,14 @@ def _bound(
     reading = (1 + arithmetic.read) ** rounded
     # Operands below the normal range may be flushed as well as sums.
     tiny = result.terms * arithmetic.step_tiny * (1 + operands.largest.max(initial=0.0) + np.abs(w).max(initial=0.0))
-    own = gamma(result.terms, REFERENCE_ROUNDOFF) * result.magnitude
-    sums = sum_error(size + result.slack, np.abs(result.real) + result.slack, steps, arithmetic.step, reading)
-    spread = sums + result.slack + own + tiny
-
-    if reading == 1 or arithmetic.read_bits == arithmetic.step_bits:
-        spread = np.where(_exact(case, result, operands, arithmetic), 0.0, spread)
+    reads_in_full = reading == 1 or arithmetic.read_bits == arithmetic.step_bits
+    exact = _exact(case, result, operands, arithmetic) if reads_in_full else np.asarray(False)
+    if exact.all():
+        spread = np.zeros(result.magnitude.shape)
+    else:
+        own = gamma(result.terms, REFERENCE_ROUNDOFF) * result.magnitude
+        sums = sum_error(size + result.slack, np.abs(result.real) + result.slack, steps, arithmetic.step, reading)
+        spread = np.where(exact, 0.0, sums + result.slack + own + tiny)
     if accumulation == "fp32_rounded" and case.bias != "none":
         spread = written(case, result.real - b, spread, arithmetic)
     return output_bound(case, result, spread, arithmetic)
