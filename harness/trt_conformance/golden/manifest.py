@@ -56,7 +56,7 @@ def golden_of(key: str) -> str:
 
 def lines_of(file: str, lines: Mapping[str, str]) -> Entries:
     """The lines about one file."""
-    return {key: line for key, line in lines.items() if file_of(key) == file}
+    return {key: line for key, line in lines.items() if _is_about(file, key)}
 
 
 def listed_hash(file: str, lines: Mapping[str, str]) -> str:
@@ -66,8 +66,13 @@ def listed_hash(file: str, lines: Mapping[str, str]) -> str:
 
 def listed_types(file: str, lines: Mapping[str, str]) -> dict[str, str]:
     """The type and shape that the manifest lists for each dataset of a file, by path: ``float32[1,1,6,9]``."""
-    about = ((key.partition(":")[2], listed_type(line)) for key, line in lines.items() if file_of(key) == file)
+    about = ((key.partition(":")[2], listed_type(line)) for key, line in lines.items() if _is_about(file, key))
     return {path: found for path, found in about if found}
+
+
+def _is_about(file: str, key: str) -> bool:
+    """Whether a line is about a file. A manifest has thousands of lines, and each is asked about for each file."""
+    return key.startswith(file) and (len(key) == len(file) or key[len(file)] == ":")
 
 
 def listed_type(line: str) -> str:
