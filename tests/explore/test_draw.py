@@ -19,17 +19,21 @@ from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.reference.shape import output_shape
 
 MANY = 600
-DRAWN = [Draws(3).layer(number) for number in range(MANY)]
 
 
-def test_a_draw_depends_on_seed_and_number_alone():
+@pytest.fixture(scope="module")
+def layers():
+    return [Draws(3).layer(number) for number in range(MANY)]
+
+
+def test_a_draw_depends_on_seed_and_number_alone(layers):
     again = Draws(3)
-    assert [again.layer(number) for number in (417, 5, 6)] == [DRAWN[number] for number in (417, 5, 6)]
-    assert Draws(4).layer(5) != DRAWN[5]
+    assert [again.layer(number) for number in (417, 5, 6)] == [layers[number] for number in (417, 5, 6)]
+    assert Draws(4).layer(5) != layers[5]
 
 
-def test_every_draw_is_a_valid_case_within_the_largest_budget():
-    for number, layer in enumerate(DRAWN):
+def test_every_draw_is_a_valid_case_within_the_largest_budget(layers):
+    for number, layer in enumerate(layers):
         case = layer.case(f"drawn/n{number}")
         for shape in case.run_shapes:
             assert 0 not in output_shape(shape, case.kernel.shape, case.attributes)
@@ -39,14 +43,14 @@ def test_every_draw_is_a_valid_case_within_the_largest_budget():
         assert fitted(layer) == layer
 
 
-def test_exact_draws_round_nothing():
-    small = [layer for layer in DRAWN if layer.content != "uniform" and within(layer, SMALL)]
+def test_exact_draws_round_nothing(layers):
+    small = [layer for layer in layers if layer.content != "uniform" and within(layer, SMALL)]
     rounded = [layer for layer in small[:150] if inexact(layer.case("drawn/n")) is not None]
     assert len(rounded) <= 8, [differing(layer) for layer in rounded]
 
 
-def test_draws_vary_in_every_choice():
-    seen = {name: {getattr(layer, name) for layer in DRAWN} for name in DrawnLayer.__dataclass_fields__}
+def test_draws_vary_in_every_choice(layers):
+    seen = {name: {getattr(layer, name) for layer in layers} for name in DrawnLayer.__dataclass_fields__}
     assert seen["precision"] == set(PRECISIONS)
     assert all(len(values) > 1 for values in seen.values())
     followed = [Draws(1, "epilogue").layer(number).epilogue for number in range(200)]
@@ -95,8 +99,8 @@ def test_long_sums_of_a_large_window_have_a_channel():
         lambda layer: layer.input_format != "LINEAR",
     ],
 )
-def test_the_edges_are_drawn(holds):
-    assert any(map(holds, DRAWN))
+def test_the_edges_are_drawn(layers, holds):
+    assert any(map(holds, layers))
 
 
 def test_each_turn_begins_once_with_each_theme():
@@ -169,12 +173,12 @@ def test_the_range_of_a_number():
     ]
 
 
-def test_reached_ranges_grow_with_the_draws():
+def test_reached_ranges_grow_with_the_draws(layers):
     reached = Reached()
-    for layer in DRAWN[:20]:
+    for layer in layers[:20]:
         reached.add(layer)
     few = reached.share
-    for layer in DRAWN:
+    for layer in layers:
         reached.add(layer)
     assert 0 < few < reached.share < 1
     assert ("stride W", "16") not in {(name, one) for name, ranges in reached.missing().items() for one in ranges}

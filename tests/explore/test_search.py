@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -42,8 +44,10 @@ def strided_16(case):
     return 16 in case.attributes.stride
 
 
-STRIDED = [number for number in range(300) if 16 in Draws(1, "stride").layer(number).stride][:3]
-"""Draws that begin with strides and have one of 16."""
+@cache
+def strided():
+    """The numbers of draws that begin with strides and have one of 16."""
+    return [number for number in range(300) if 16 in Draws(1, "stride").layer(number).stride][:3]
 
 
 def test_a_right_target_has_no_finds(tmp_path):
@@ -74,7 +78,7 @@ def test_right_but_different_convolutions_have_no_finds(tmp_path, right):
 
 
 def test_a_find_is_the_smallest_case_and_its_file_fails_in_the_same_way(tmp_path):
-    search, _ = searched(tmp_path, WrongIf(strided_16), Draws(1, "stride"), STRIDED)
+    search, _ = searched(tmp_path, WrongIf(strided_16), Draws(1, "stride"), strided())
     find = search.finds.known[0]
     assert find.layer.stride.count(16) == 1
     assert find.layer.precision == "fp32"
@@ -133,7 +137,7 @@ def test_a_known_difference_is_no_find(tmp_path):
     def known(verdict: Verdict, case):
         return Verdict(**(vars(verdict) | {"known": "strides"}))
 
-    search, outcomes = searched(tmp_path, WrongIf(strided_16), Draws(1, "stride"), STRIDED, Judge(known))
+    search, outcomes = searched(tmp_path, WrongIf(strided_16), Draws(1, "stride"), strided(), Judge(known))
     assert not search.finds.known
     assert any(outcome.verdict.known for outcome in outcomes)
 
@@ -212,7 +216,7 @@ def test_a_fault_at_the_end_of_the_time_is_made_small_for_a_moment(tmp_path, mon
     given = []
     monkeypatch.setattr(searching, "shrunk", lambda *arguments: given.append(arguments[-1]) or shrunk(*arguments))
     search = Search(Draws(1, "stride"), Judge(), tmp_path)
-    search.tried(WrongIf(strided_16), STRIDED[0], lambda: -3.0)
+    search.tried(WrongIf(strided_16), strided()[0], lambda: -3.0)
     assert given == [searching.LEAST_S]
 
 

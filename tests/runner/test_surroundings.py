@@ -155,6 +155,11 @@ def test_plain_progress_without_conformance_tests():
     assert "passed" in done.stdout
 
 
+def test_runs_without_conformance_tests_read_no_cases():
+    done = run_pytest("tests/core/test_table.py", "-q", "--cases", "absent", "--no-record")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 NAMED = """
 from trt_conformance.targets.numpy import NumpyTarget
 

@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = run.without_values | (set() if run.options.full_latency else {item.nodeid for item in timing})
     items[:] = [item for item in items if item.nodeid not in left_out]
 
-    items[:] = arranged(items, run.selection.is_slow_to_build)
+    items[:] = arranged(items, run.is_slow_to_build)
     shard = run.options.shard
     if shard is not None:
         items[:], others = shard.choose(items, run.selection.ids)
@@ -101,7 +101,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """
     run = session.config.stash[RUN]
     if run.fault is None:  # bad input may leave no cases to select from
-        run.lookahead = Lookahead(session.items, run.generated_case, run.selection.is_slow_to_build)
+        run.lookahead = Lookahead(session.items, run.generated_case, run.is_slow_to_build)
     gc.collect()
     gc.freeze()
 

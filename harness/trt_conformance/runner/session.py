@@ -80,6 +80,10 @@ class Run:
         """A generated case of the catalog, which is only read if there is one."""
         return self.selection.make_generated(case_id)
 
+    def is_slow_to_build(self, case: Case | str) -> bool:
+        """Whether a case, or a generated one by its id, is slow to build. Runs of other tests read no cases."""
+        return self.selection.is_slow_to_build(case)
+
     @cached_property
     def expectations(self) -> ExpectationsByFolder:
         """The known differences of targets."""
