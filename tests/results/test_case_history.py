@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from tests.results.test_engine_costs import built
 from tests.results.test_history import CASE, run
-from tests.results.test_report import Page
+from tests.support.pages import Page
 from tests.support.runs import timed, verdict
 from trt_conformance.cli import app
 from trt_conformance.core.errors import ConformanceError

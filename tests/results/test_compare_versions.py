@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.results.test_latency_gate import run as timed
-from tests.results.test_report import Page
+from tests.support.pages import Page
 from tests.support.runs import record
 from trt_conformance.cli import app, main
 from trt_conformance.results.changes import REGRESSIONS, between

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from tests.results.test_report import CATALOG, Page
+from tests.support.pages import CATALOG, Page
 from tests.support.runs import TARGET, record, verdict
 from trt_conformance.cli import app
 from trt_conformance.core.words import memory

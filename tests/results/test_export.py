@@ -27,7 +27,7 @@ from junitparser import JUnitXml
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
-from tests.results.test_report import CATALOG
+from tests.support.pages import CATALOG
 from tests.support.runs import TARGET, flipped, record, timed, verdict
 from trt_conformance.cli import app
 from trt_conformance.cli.export import Format

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from tests.results.test_report import Page
+from tests.support.pages import Page
 from tests.support.runs import record, timed, verdict
 from trt_conformance.cli import app, main
 from trt_conformance.core.errors import ConformanceError

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typer.testing import CliRunner
 
 from tests.results.test_latency_gate import run
-from tests.results.test_report import Page
+from tests.support.pages import Page
 from trt_conformance.cli import app
 from trt_conformance.results.changes import between
 from trt_conformance.results.latency.gate import compare_latency

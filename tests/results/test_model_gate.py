@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tests.results.test_report import Page
+from tests.support.pages import Page
 from tests.support.runs import record, timed, verdict
 from trt_conformance.cli import app
 from trt_conformance.results.changes import between

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from tests.results.test_history import run
-from tests.results.test_report import CATALOG, Page
+from tests.support.pages import CATALOG, Page
 from tests.support.runs import record, timed, verdict
 from trt_conformance.checks.latency import place_in_model
 from trt_conformance.core.case import Case

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.results.test_report import CLAIMS, Page
 from tests.support.helpers import make_case
+from tests.support.pages import CLAIMS, Page
 from tests.support.runs import TARGET, record, timed, verdict
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.claims import Claim, Versions

@@ -3,99 +3,23 @@
 from __future__ import annotations
 
 import re
-import sys
-from html.parser import HTMLParser
 
 import pytest
-from typer.testing import CliRunner
 
-from tests.support.helpers import make_case, run_pytest
-from tests.support.runs import TARGET, flipped, record, timed, verdict
+from tests.support.helpers import make_case
+from tests.support.pages import CATALOG, KNOWN, Page, latencies, page, say
+from tests.support.runs import TARGET, flipped, record, verdict
 from tests.support.suite import suite_catalog
 from tests.support.work import calls_in
 from trt_conformance.catalog.catalog import Catalog
-from trt_conformance.catalog.claims import Claim
-from trt_conformance.catalog.expectations import Expectation
-from trt_conformance.cli import app, main
-from trt_conformance.core.errors import ConformanceError
-from trt_conformance.results import report as reports
 from trt_conformance.results.bound_use import share
-from trt_conformance.results.record.record import read_record, save_record
+from trt_conformance.results.record.record import save_record
 from trt_conformance.results.report import document, write_beside
-from trt_conformance.results.report.answer import answer
 from trt_conformance.results.report.bound_plot import plot
 from trt_conformance.results.report.document import section_title
-from trt_conformance.results.report.latency_rows import latency_rows
 from trt_conformance.results.report.page import report_page, rerun
 from trt_conformance.results.report.picture import pictures, sum_picture
-from trt_conformance.results.report.roofline import rooflines
-from trt_conformance.results.report.strip_plot import MOST_LANES, strip_plot
 from trt_conformance.results.report.view import View
-from trt_conformance.runner import plugin
-
-CLAIMS = {
-    name: Claim(id=name, section="stride_nd", statement=f"the document states {name}")
-    for name in ("stride_nd.h2_w2", "stride_nd.h2_w1", "example.values")
-}
-CATALOG = Catalog((make_case(id="stride_nd/h2_w2", set={"stride_nd": [2, 2]}), make_case()), CLAIMS)
-KNOWN = Expectation(
-    id="wildcard",
-    cause="bug",
-    doc="The target accepts it.",
-    link="https://example.org/1",
-    targets=("tensorrt-*",),
-    cases=("*",),
-    checks=("forward",),
-    phase="compare",
-    difference="differs",
-)
-VOID = {"meta", "link", "br", "input", "hr", "img"}
-
-
-class Page(HTMLParser):
-    """Tags balance; collects ids, links, text, and whatever would load something."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open, self.ids, self.links, self.loads, self.text = [], [], [], [], []
-        self.feed(html)
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        if tag not in VOID:
-            self.open.append(tag)
-        if "id" in given:
-            self.ids.append(given["id"])
-        if tag == "a":
-            self.links.append(given["href"])
-        elif tag == "link":
-            self.loads.append(given["href"])
-        self.loads += [given[name] for name in ("src", "srcset", "data", "action") if name in given]
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, f"</{tag}> closes something else"
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "script"):
-            self.text.append(data)
-
-    @property
-    def words(self) -> str:
-        return " ".join(" ".join(self.text).split())
-
-
-def page(*records, catalog=CATALOG, expectations=()):
-    return Page(report_page(View(records, catalog, expectations)))
-
-
-def say(*records, catalog=CATALOG):
-    return answer(View(records, catalog))
 
 
 def test_the_answer_comes_first():
@@ -329,89 +253,6 @@ def test_fractions_are_plotted_and_listed():
     assert "1 of 5 cases have no error at all" in found.words
 
 
-CEILINGS = {"memory": 4e12, "fp16": 7e14}
-TRACED = [
-    {"name": "sm90_fprop", "seconds": 15e-6, "class": "convolution"},
-    {"name": "nchwToNhwc", "seconds": 5e-6, "class": "reformat"},
-]
-
-
-def latencies():
-    """A case on two targets, as a GPU's run records it, and one as a CPU's does."""
-    return record(
-        timed(ceilings=CEILINGS, figures={"kernels": TRACED}),
-        timed(target="torch", median=60e-6, mode="enqueue", figures={"kernels": TRACED, "stopped": "limit"}),
-        timed("vgg/conv-fp32", target="numpy", median=2e-3, mode="host", figures={"cold_l2": True, "notes": ["alone"]}),
-    )
-
-
-def test_latencies_are_shown_with_their_dispersion():
-    found = page(latencies())
-    rows = found.words.partition("How the samples spread")[0]
-    assert f"resnet50/conv1_n1-fp16 {TARGET} graph warm 50.0 µs ±<0.1 % 49.7 µs to 50.3 µs 200 40 ±<0.1 %" in rows
-    assert "80 ±<0.1 % 5.7 % ±<0.1 %, compute 25 % sm90_fprop" in rows
-    assert "torch enqueue warm 60.0 µs" in rows
-    assert "25 % sm90_fprop enqueue-bound; unstable" in rows
-    assert "vgg/conv-fp32 numpy host cold 2.00 ms ±<0.1 %" in rows
-    assert "alone" in rows
-    numbers = re.findall(r"[\d.]+ [mµn]s(?! to| ±)", rows)
-    assert len(numbers) == 3  # the upper ends of the three spreads, and no median alone
-
-
-def test_the_roofline_shows_peers_beside_each_other_under_the_measured_ceilings():
-    fp16, fp32 = rooflines(latency_rows(View((latencies(),))))
-    assert [point.row.column.name for point in fp16.points] == [TARGET, "torch"]
-    assert len({point.x for point in fp16.points}) == len(fp16.links) == 1
-    memory, compute = fp16.roofs
-    assert (memory.name, compute.name) == ("memory", "fp16 compute")
-    assert (memory.x2, memory.y2) == (compute.x1, compute.y1)  # they meet in the ridge
-    assert all(compute.y1 < point.high <= point.y <= point.low <= fp16.bottom for point in fp16.points)
-    assert fp32.roofs == ()
-    assert "no ceiling was measured" in page(latencies()).words
-
-
-def test_the_strip_plot_shows_every_latency_and_survives_one_sample():
-    run = latencies()
-    lone = timed("a/lone-fp16", figures={"samples": [1e-3]})
-    found = latency_rows(View((record(*run.verdicts, lone),)))
-    plot = strip_plot(found)
-    assert len(plot.strips) == len(found) == 4
-    for strip in plot.strips:
-        assert plot.left <= strip.time[0] <= strip.time[1] <= strip.time[2] <= plot.right
-        assert list(strip.spread) == sorted(strip.spread)
-        assert "M" in strip.dots
-    assert "1.00 ms ±? %" in page(record(lone)).words
-
-
-def test_samples_that_are_differences_may_be_negative():
-    run = record(timed(figures={"samples": [5e-6, 5e-6, 5e-6, -1e-6, 0.0, 6e-6]}))
-    (roofline,) = rooflines(latency_rows(View((run,))))
-    assert roofline.points[0].high < roofline.points[0].y < roofline.points[0].low
-    assert "5.00 µs" in page(run).words
-
-
-def test_a_report_of_many_latencies_draws_the_first_and_lists_all():
-    found = page(record(*(timed(f"a/case_{n}-fp16") for n in range(MOST_LANES + 5))))
-    assert "the table has 5 more" in found.words
-    assert f"{MOST_LANES + 5} rows" in found.words
-
-
-@pytest.mark.parametrize(
-    "figures",
-    [
-        {"samples": "many"},
-        {"samples": [0.0]},
-        {"samples": [None]},
-        {"floor": {"bound": "memory"}},
-        {"work": [1]},
-        {"facts": {"ceilings": {"memory": "x"}}},
-    ],
-)
-def test_latencies_of_other_programs_are_refused_when_they_are_read(tmp_path, figures):
-    with pytest.raises(ConformanceError, match=r"record\.jsonl:2: figures"):
-        read_record(save_record(tmp_path, record(timed(figures=figures))))
-
-
 def test_the_document_is_named_with_its_license_and_english_titles():
     found = page(record(verdict()))
     assert "NVIDIA TensorRT Cookbook, chapter ConvolutionNd" in found.words
@@ -425,12 +266,6 @@ def test_every_section_of_the_document_has_an_english_title():
     for section in sections:
         assert section_title(section).partition(" (")[0].isascii(), section
     assert section_title("初始示例代码") == "Initial example (初始示例代码)"
-
-
-def test_a_report_without_latencies_has_nothing_of_them():
-    html = report_page(View((record(verdict()),), CATALOG))
-    assert "latencies" not in html
-    assert "table.sorted" not in html
 
 
 def test_kernels_and_precisions_that_ran():
@@ -512,77 +347,6 @@ def test_the_size_and_the_work_of_a_report_grow_with_its_verdicts(tmp_path):
 def test_a_report_of_many_verdicts_is_small(tmp_path):
     path = save_record(tmp_path, record(*many(10_000)))
     assert write_beside(path, Catalog((), {}), ()).stat().st_size < 8e6
-
-
-def test_the_command_writes_next_to_the_record_or_where_requested(tmp_path):
-    path = save_record(tmp_path / "run", record(verdict()))
-    done = CliRunner().invoke(app, ["report", str(path)])
-    assert done.exit_code == 0, done.output
-    assert str(tmp_path / "run" / "report.html") in done.output
-    other = tmp_path / "other.html"
-    assert CliRunner().invoke(app, ["report", str(path.parent), str(path), "-o", str(other)]).exit_code == 0
-    assert "(run 2)" in other.read_text(encoding="utf-8")
-
-
-def test_no_record_ends_the_command_with_2(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["trt-conformance", "report", str(tmp_path / "nothing")])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    assert "no such file or folder" in capsys.readouterr().err
-
-
-def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
-    with pytest.raises(ConformanceError, match="cannot be written"):
-        reports.write(tmp_path / "no" / "folder.html", "text")
-
-
-class Terminal:
-    isatty = False
-
-    def __init__(self):
-        self.lines = []
-
-    def write_line(self, line):
-        self.lines.append(line)
-
-
-class Config:
-    """What the controller asks of pytest's config."""
-
-    def __init__(self, terminal):
-        self.pluginmanager = self
-        self.terminal = terminal
-
-    def get_plugin(self, name):
-        return self.terminal
-
-
-def test_a_report_that_cannot_be_made_fails_no_run(tmp_path, monkeypatch):
-    def broken(*_):
-        raise OSError("disk full\nsecond line")
-
-    monkeypatch.setattr(reports, "write_beside", broken)
-    path = save_record(tmp_path, record(verdict()))
-
-    class Run:
-        recorder = type("Recorder", (), {"path": path, "verdicts": [verdict()]})
-        catalog = CATALOG
-        expectations = type("Expectations", (), {"entries": ()})
-
-    terminal = Terminal()
-    plugin.Controller(Run()).pytest_unconfigure(Config(terminal))
-    assert terminal.lines[0] == "report: not written: OSError: disk full"
-
-
-def test_a_run_ends_with_its_report(tmp_path):
-    done = run_pytest(
-        "cases/test_forward.py", "-q", "--target", "numpy", "--case", "stride_nd/h2_w2-*", f"--record-root={tmp_path}"
-    )
-    assert done.returncode == 0, done.stdout
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("report: ")]
-    html = (tmp_path / line.removeprefix("report: ")).read_text(encoding="utf-8")
-    assert "stride_nd/h2_w2" in Page(html).words
 
 
 @pytest.mark.parametrize(

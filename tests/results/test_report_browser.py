@@ -13,8 +13,8 @@ import axe_core_python
 import pytest
 
 from tests.results.test_engine_costs import built
-from tests.results.test_report import CATALOG, latencies
 from tests.results.test_since import changed
+from tests.support.pages import CATALOG, latencies
 from tests.support.runs import TARGET, flipped, record, verdict
 from trt_conformance.results.changes import between
 from trt_conformance.results.history import history

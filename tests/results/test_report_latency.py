@@ -1,14 +1,21 @@
 """Latencies in the report: first in a run for them, next to each case's verdict, quick apart from full ones."""
 
+from __future__ import annotations
+
+import re
+
 import pytest
 
-from tests.results.test_report import CATALOG, CEILINGS, latencies
+from tests.support.pages import CATALOG, CEILINGS, latencies, page
 from tests.support.runs import TARGET, record, timed, verdict
+from trt_conformance.core.errors import ConformanceError
+from trt_conformance.results.record.record import read_record, save_record
 from trt_conformance.results.report.answer import answer
 from trt_conformance.results.report.latency_rows import latency_rows
 from trt_conformance.results.report.latency_summary import beside_cases, is_latency_run, tiles
 from trt_conformance.results.report.page import report_page
 from trt_conformance.results.report.roofline import rooflines
+from trt_conformance.results.report.strip_plot import MOST_LANES, strip_plot
 from trt_conformance.results.report.view import View
 
 QUICK = {"effort": "quick", "uncertainty": 0.05, "cost_s": 0.02}
@@ -126,3 +133,76 @@ def test_a_quick_latency_is_not_linked_to_a_full_one_of_its_case():
     assert all(not roof.links for roof in rooflines(rows_of(timed(case), quick(case))))
     (roof,) = rooflines(rows_of(quick(case), quick(case, target="torch", median=80e-6)))
     assert len(roof.links) == 1
+
+
+def test_latencies_are_shown_with_their_dispersion():
+    found = page(latencies())
+    rows = found.words.partition("How the samples spread")[0]
+    assert f"resnet50/conv1_n1-fp16 {TARGET} graph warm 50.0 µs ±<0.1 % 49.7 µs to 50.3 µs 200 40 ±<0.1 %" in rows
+    assert "80 ±<0.1 % 5.7 % ±<0.1 %, compute 25 % sm90_fprop" in rows
+    assert "torch enqueue warm 60.0 µs" in rows
+    assert "25 % sm90_fprop enqueue-bound; unstable" in rows
+    assert "vgg/conv-fp32 numpy host cold 2.00 ms ±<0.1 %" in rows
+    assert "alone" in rows
+    numbers = re.findall(r"[\d.]+ [mµn]s(?! to| ±)", rows)
+    assert len(numbers) == 3  # the upper ends of the three spreads, and no median alone
+
+
+def test_the_roofline_shows_peers_beside_each_other_under_the_measured_ceilings():
+    fp16, fp32 = rooflines(latency_rows(View((latencies(),))))
+    assert [point.row.column.name for point in fp16.points] == [TARGET, "torch"]
+    assert len({point.x for point in fp16.points}) == len(fp16.links) == 1
+    memory, compute = fp16.roofs
+    assert (memory.name, compute.name) == ("memory", "fp16 compute")
+    assert (memory.x2, memory.y2) == (compute.x1, compute.y1)  # they meet in the ridge
+    assert all(compute.y1 < point.high <= point.y <= point.low <= fp16.bottom for point in fp16.points)
+    assert fp32.roofs == ()
+    assert "no ceiling was measured" in page(latencies()).words
+
+
+def test_the_strip_plot_shows_every_latency_and_survives_one_sample():
+    run = latencies()
+    lone = timed("a/lone-fp16", figures={"samples": [1e-3]})
+    found = latency_rows(View((record(*run.verdicts, lone),)))
+    plot = strip_plot(found)
+    assert len(plot.strips) == len(found) == 4
+    for strip in plot.strips:
+        assert plot.left <= strip.time[0] <= strip.time[1] <= strip.time[2] <= plot.right
+        assert list(strip.spread) == sorted(strip.spread)
+        assert "M" in strip.dots
+    assert "1.00 ms ±? %" in page(record(lone)).words
+
+
+def test_samples_that_are_differences_may_be_negative():
+    run = record(timed(figures={"samples": [5e-6, 5e-6, 5e-6, -1e-6, 0.0, 6e-6]}))
+    (roofline,) = rooflines(latency_rows(View((run,))))
+    assert roofline.points[0].high < roofline.points[0].y < roofline.points[0].low
+    assert "5.00 µs" in page(run).words
+
+
+def test_a_report_of_many_latencies_draws_the_first_and_lists_all():
+    found = page(record(*(timed(f"a/case_{n}-fp16") for n in range(MOST_LANES + 5))))
+    assert "the table has 5 more" in found.words
+    assert f"{MOST_LANES + 5} rows" in found.words
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"samples": "many"},
+        {"samples": [0.0]},
+        {"samples": [None]},
+        {"floor": {"bound": "memory"}},
+        {"work": [1]},
+        {"facts": {"ceilings": {"memory": "x"}}},
+    ],
+)
+def test_latencies_of_other_programs_are_refused_when_they_are_read(tmp_path, figures):
+    with pytest.raises(ConformanceError, match=r"record\.jsonl:2: figures"):
+        read_record(save_record(tmp_path, record(timed(figures=figures))))
+
+
+def test_a_report_without_latencies_has_nothing_of_them():
+    html = report_page(View((record(verdict()),), CATALOG))
+    assert "latencies" not in html
+    assert "table.sorted" not in html

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.results.test_engine_costs import built
-from tests.results.test_report import CATALOG, Page
+from tests.support.pages import CATALOG, Page
 from tests.support.runs import TARGET, record, timed, verdict
 from trt_conformance.cli import app
 from trt_conformance.core.errors import ConformanceError

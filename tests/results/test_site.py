@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from tests.results.test_report import CATALOG, KNOWN, Page
+from tests.support.pages import CATALOG, KNOWN, Page
 from tests.support.runs import TARGET, record, timed, verdict
 from trt_conformance.cli import app
 from trt_conformance.core.errors import ConformanceError

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from tests.results.test_engine_costs import built
 from tests.results.test_latency_gate import run as timed
-from tests.results.test_report import Page
 from tests.support.helpers import make_case
+from tests.support.pages import Page
 from tests.support.runs import record, verdict
 from trt_conformance.catalog.expectations import Expectation, Expectations
 from trt_conformance.cli import app, main
