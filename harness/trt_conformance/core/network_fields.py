@@ -10,6 +10,8 @@ from trt_conformance.core.types import Ints, Model, PaddingMode, _Int, _Size
 
 Runtime = Literal["kernel", "bias"]
 LayerType = Literal["FLOAT", "HALF", "INT8"]
+LayerOutputType = Literal["FLOAT", "HALF"]
+"""An output of INT8 would need a dynamic range of its own."""
 
 
 class Network(Model):
@@ -27,7 +29,7 @@ class Network(Model):
     bias_reset: Literal["trt.Weights()", "trt.Weights(FLOAT)"] | None = None
     runtime: Annotated[tuple[Runtime, ...], Field(strict=False)] = ()
     precision: LayerType | None = None
-    output_type: LayerType | None = None
+    output_type: LayerOutputType | None = None
 
 
 class LayerAttributes(Model):
