@@ -162,6 +162,29 @@ def test_plans_that_grew_are_a_line_that_says_which_part_grew():
     ]
 
 
+def test_costs_that_changed_are_lines_that_compare_the_kernels_and_the_memory():
+    def engine(case, target, plan, kernels, **figures):
+        layers = [{"name": "layer", "type": "conv", "kernel": name} for name in kernels]
+        return built(case, target=target, plan=plan, layers=layers, stored_weights_bytes=None, **figures)
+
+    memory = {"device_memory_bytes": 4096, "workspace_bytes": 1024}
+    before = [engine(f"a/{name}-fp32", OLD, 40_000, ["x", "y"], **memory) for name in "bcde"]
+    now = [
+        engine("a/b-fp32", NEW, 60_000, ["y", "x"], **memory),
+        engine("a/c-fp32", NEW, 60_000, ["z"], device_memory_bytes=8192, workspace_bytes=5120),
+        engine("a/d-fp32", NEW, 20_000, ["x", ""], device_memory_bytes=1024, workspace_bytes=1024),
+        engine("a/e-fp32", NEW, 40_000, ["x", "y"], device_memory_bytes=8192, workspace_bytes=None),
+    ]
+    assert [event.text().partition(" case")[0] for event in events_of(record(*before), record(*now))] == [
+        "larger: device memory: scratch memory, other kernels: 1",
+        "larger: device memory: the same kernels: 1",
+        "larger: plan: other kernels: 1",
+        "larger: plan: the same kernels: 1",
+        "smaller: device memory: tensors between layers: 1",
+        "smaller: plan: the engines report no cause: 1",
+    ]
+
+
 def test_a_fault_of_an_old_run_has_the_cause_that_is_known_today():
     entry = {
         "id": "late", "cause": "deviation", "doc": "found later", "targets": ["tensorrt-*"], "cases": ["a/b-*"],

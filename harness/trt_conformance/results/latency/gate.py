@@ -97,8 +97,9 @@ class LatencyComparison:
         if full or not quick:
             parts.append(f"{_counted(full)} (tolerance {self.tolerance:.1%}{assumed.format(UNCALIBRATED)})")
         if quick:
-            within = f"known to within {percent(float(np.median([change.within for change in quick])))}"
-            parts.append(f"of quick latencies {_counted(quick)} ({within}{of_quick})")
+            within = float(np.median([change.within for change in quick]))
+            within_text = "known to within " + percent(within) if within < 1 else "too imprecise to compare"
+            parts.append(f"of quick latencies {_counted(quick)} ({within_text}{of_quick})")
         return "; ".join(parts)
 
     def lines(self) -> list[str]:

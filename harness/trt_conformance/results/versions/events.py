@@ -130,12 +130,15 @@ def _latencies(latency: LatencyComparison, size: Size) -> Iterator[VersionEvent]
 def _costs(
     changes: Sequence[CostChange], old: Sequence[Verdict], new: Sequence[Verdict], size: Size
 ) -> Iterator[VersionEvent]:
-    """Plans and device memory that changed by more than is noise, by what of the plan changed."""
+    """Plans and device memory that changed by more than is noise, by the part that changed and by the GPU kernels."""
     before, now = ({one.case: one for one in engine_costs(side)} for side in (old, new))
+    kernels_before, kernels_now = _kernels(old), _kernels(new)
     groups: dict[tuple[Change, str, str], list[CostChange]] = {}
     for one in changes:
         change: Change = "larger" if one.ratio > 1 else "smaller"
-        cause = _part(before[one.case], now[one.case]) if one.figure == "plan" else "the engine's activations"
+        part = (_part_of_plan if one.figure == "plan" else _part_of_memory)(before[one.case], now[one.case])
+        kernels = _compared(kernels_before.get(one.case), kernels_now.get(one.case))
+        cause = ", ".join(filter(None, (part, kernels))) or "the engines report no cause"
         groups.setdefault((change, one.figure, cause), []).append(one)
     for (change, figure, cause), mine in sorted(groups.items(), key=lambda one: (one[0][:2], -len(one[1]), one[0][2])):
         total = sum(one.now for one in mine) / max(1.0, sum(one.before for one in mine))
@@ -143,12 +146,38 @@ def _costs(
         yield VersionEvent(change, figure, cause, cases, len(mine), f"{signed(total)} in all")
 
 
-def _part(before: EngineFigures, now: EngineFigures) -> str:
-    """Which part of a plan changed most: its weights, or what is beside them."""
+def _part_of_plan(before: EngineFigures, now: EngineFigures) -> str:
+    """Which part of a plan changed most: its weights, or what is beside them. Empty if the engines do not report it."""
     if before.stored is None or now.stored is None or before.beside is None or now.beside is None:
-        return "not reported by the engines"
+        return ""
     weights, beside = abs(now.stored - before.stored), abs(now.beside - before.beside)
     return "weights as stored" if weights > beside else "code and metadata"
+
+
+def _part_of_memory(before: EngineFigures, now: EngineFigures) -> str:
+    """Which part of the device memory changed most: the scratch memory of layers, or tensors. Empty if unknown."""
+    if None in (before.device_memory, now.device_memory, before.workspace, now.workspace):
+        return ""
+    scratch = (now.workspace or 0) - (before.workspace or 0)
+    tensors = (now.device_memory or 0) - (before.device_memory or 0) - scratch
+    return "scratch memory" if abs(scratch) > abs(tensors) else "tensors between layers"
+
+
+def _kernels(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
+    """The GPU kernels of the engine of each case, if all its layers name one."""
+    found = {}
+    for verdict in verdicts:
+        layers = verdict.figures.get("layers") or ()
+        names = sorted(str(layer["kernel"]) for layer in layers if layer.get("kernel"))
+        if names and len(names) == len(layers):
+            found[verdict.case] = names
+    return found
+
+
+def _compared(before: Sequence[str] | None, now: Sequence[str] | None) -> str:
+    if before is None or now is None:
+        return ""
+    return "the same kernels" if before == now else "other kernels"
 
 
 def _smallest_first(cases: Iterator[str] | Sequence[str], size: Size) -> tuple[str, ...]:
