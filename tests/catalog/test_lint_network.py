@@ -21,6 +21,30 @@ BAD: dict[str, tuple[list[str], str]] = {
         ['typing = "weak"', 'epilogue = [{ op = "relu" }]', 'builder.flags = ["BF16"]  # here'],
         "builder.flags: with FP16 or BF16 there is a bound only if the layer is alone",
     ),
+    "constraints that are obeyed and preferred": (
+        ['builder.flags = ["OBEY_PRECISION_CONSTRAINTS", "PREFER_PRECISION_CONSTRAINTS"]  # here'],
+        "builder.flags: OBEY_ and PREFER_PRECISION_CONSTRAINTS exclude each other",
+    ),
+    "a stripped plan that is not refitted": (
+        ['builder.flags = ["STRIP_PLAN"]  # here'],
+        "builder.flags: an engine of STRIP_PLAN has no weights, so the case needs refit",
+    ),
+    "a budget of weights that are not streamed": (
+        ["builder.weight_streaming_budget = 0  # here"],
+        'builder.weight_streaming_budget: needs flags = ["WEIGHT_STREAMING"]',
+    ),
+    "a timed case with an option of its own": (
+        ["builder.workspace = 1  # here", "latency = true"],
+        "builder: not allowed in a timed case",
+    ),
+    "a layer of INT8 in a network of floats": (
+        ['network.precision = "INT8"  # here', 'typing = "weak"'],
+        "network.precision: INT8 needs quantize.dynamic_range",
+    ),
+    "an output of INT8": (
+        ['network.output_type = "INT8"  # here', 'typing = "weak"'],
+        'network.output_type: unknown value "INT8"; expected one of FLOAT, HALF',
+    ),
     "a level beyond 5": (
         ["builder.builder_optimization_level = 6  # here"],
         "builder.builder_optimization_level: must be at most 5, got 6",
@@ -39,6 +63,39 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a layout of the DLA that is accepted": (
         ['formats.input = "DLA_LINEAR"  # here', 'precision = "fp16"'],
         "formats.input: DLA_LINEAR is for the DLA, and a GPU refuses it, so the case needs reject",
+    ),
+    # What the engine reports.
+    "a sparse layer without the flag": (
+        ["expect.engine.sparse_eligible = true  # here"],
+        'expect.engine.sparse_eligible: the builder says it only with flags = ["SPARSE_WEIGHTS"]',
+    ),
+    "constraints without a flag": (
+        ["expect.engine.constraints_obeyed = false  # here"],
+        "expect.engine.constraints_obeyed: needs builder.flags with OBEY_PRECISION_CONSTRAINTS or PREFER_",
+    ),
+    "a refittable engine without the flag": (
+        ["expect.engine.refittable = true  # here"],
+        "expect.engine.refittable: with these builder.flags it is false",
+    ),
+    "an engine of REFIT that is not refittable": (
+        ["expect.engine.refittable = false  # here", 'builder.flags = ["REFIT"]'],
+        "expect.engine.refittable: with these builder.flags it is true",
+    ),
+    "more profiles than the case has": (
+        ["expect.engine.num_optimization_profiles = 2  # here", *FLAT_DYNAMIC],
+        "expect.engine.num_optimization_profiles: the case has 1",
+    ),
+    "another layout than that of the case": (
+        ['expect.engine.input.format = "HWC8"  # here', 'precision = "fp16"'],
+        "expect.engine.input.format: formats.input is LINEAR",
+    ),
+    "another type than that of the case": (
+        ['expect.engine.output.dtype = "FLOAT"  # here', 'precision = "fp16"'],
+        "expect.engine.output.dtype: the network's output is HALF",
+    ),
+    "another shape than that of the case": (
+        ["expect.engine.input.shape = [1, 1, 9, 6]  # here"],
+        "expect.engine.input.shape: the network declares [1, 1, 6, 9]",
     ),
     # How the network is defined.
     "a precision that is none": (["runs_in = []  # here"], "runs_in: unknown value []; expected one of fp32"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.catalog.lint.data import lint_data
+from trt_conformance.catalog.lint.engine_report import lint_engine_report
 from trt_conformance.catalog.lint.epilogue import lint_epilogue, lint_joined
 from trt_conformance.catalog.lint.expectation import (
     lint_distinguishes,
@@ -47,7 +48,7 @@ def lint_case(case: Case) -> Iterator[Problem]:
     ]
     parts += [*lint_timed(case), *lint_large(case), *lint_constraint(case)]
     if not refused:
-        parts += [*lint_network(case), *lint_epilogue(case), *lint_refit(case)]
+        parts += [*lint_network(case), *lint_epilogue(case), *lint_refit(case), *lint_engine_report(case)]
     shapes = [*lint_sizes(case, refused), *lint_ranks(case, refused), *lint_dynamic(case)]
     if not shapes and not refused:
         shapes += lint_prologue(case)

@@ -55,6 +55,10 @@ def _options(case: Case) -> Iterator[Problem]:
             yield path, 'builder.flags: FP16 and BF16 are for fp32 with typing = "weak"; other precisions set their own'
         if case.prologue or case.epilogue:
             yield path, "builder.flags: with FP16 or BF16 there is a bound only if the layer is alone"
+    if {"OBEY_PRECISION_CONSTRAINTS", "PREFER_PRECISION_CONSTRAINTS"} <= set(case.builder.flags):
+        yield ("builder", "flags"), "builder.flags: OBEY_ and PREFER_PRECISION_CONSTRAINTS exclude each other"
+    if "STRIP_PLAN" in case.builder.flags and case.refit is None and case.reject is None:
+        yield ("builder", "flags"), "builder.flags: an engine of STRIP_PLAN has no weights, so the case needs refit"
     if case.builder.weight_streaming_budget is not None and "WEIGHT_STREAMING" not in case.builder.flags:
         path = ("builder", "weight_streaming_budget")
         yield path, 'builder.weight_streaming_budget: needs flags = ["WEIGHT_STREAMING"]'
@@ -77,6 +81,8 @@ def _definition(case: Case) -> Iterator[Problem]:
                     ("network", name),
                     f'network.{name}: needs typing = "weak", or reject, because other networks refuse it',
                 )
+    if network.precision == "INT8" and not case.is_quantized_implicitly and case.reject is None:
+        yield ("network", "precision"), "network.precision: INT8 needs quantize.dynamic_range"
     if network.bias_reset is not None and case.bias != "none":
         yield (
             ("network", "bias_reset"),
