@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.support.helpers import make_case, run_command, run_pytest, slow
 from tests.support.suite import suite_catalog
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.checks.other_input import other_input
+from trt_conformance.checks.selection import SELECTIONS
 from trt_conformance.cli import app
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
@@ -165,6 +167,22 @@ def test_what_is_wrong_in_one_run_of_eight_dies_of_repeated_runs(catalog: Catalo
     seldom = replace(eighth, applies=lambda case: case.id == cases[0].id)
     (outcome,) = score([seldom], catalog, cases[:1])
     assert [fault.check for fault in outcome.faults] == ["repeats"]
+
+
+def test_a_long_sum_that_is_seldom_wrong_dies_of_repeated_runs_of_a_sweep_alone() -> None:
+    def is_long(case: Case) -> bool:
+        return math.prod(case.kernel.shape[1:]) > 8000
+
+    (eighth,) = (mutant for mutant in CONDITIONAL if mutant.name == "run_8")
+    seldom = replace(eighth, applies=is_long)
+    again = [case for case in suite_catalog().cases if case.tier is None and SELECTIONS["run_again"](case)]
+    assert again
+    assert not list(filter(is_long, again))
+    (terms,) = (sweep for sweep in suite_catalog().sweeps if sweep.sweep.name == "terms")
+    cases = tuple(filter(is_long, map(terms.case, terms.names("ci"))))
+    assert len({case.precision for case in cases}) >= 2
+    (outcome,) = score([seldom], Catalog(cases, {}), cases, every=True)
+    assert [fault.check for fault in outcome.faults] == ["repeats"] * len(cases)
 
 
 def new_case(**fields: Any) -> Case:

@@ -15,11 +15,17 @@ MOST_RUN_AGAIN = 2**17
 """Elements of a case's inputs and outputs up to which it is run repeatedly."""
 
 
+LONG_SUM = 2**12
+"""Terms from which a generated case is run repeatedly: kernels split such sums, and add the parts in any order."""
+
+
 def _is_run_again(case: Case) -> bool:
-    """Small cases of this suite's own data: exact sums, and those in which the order of additions shows."""
-    if case.reject is not None or case.large or case.latency or case.tier is not None:
+    """Small cases: exact sums, those in which the order of additions shows, and long sums of sweeps."""
+    if case.reject is not None or case.large or case.latency or sum(elements(case)) > MOST_RUN_AGAIN:
         return False
-    return (case.exact or case.rounding or bool(case.distinguishes)) and sum(elements(case)) <= MOST_RUN_AGAIN
+    if case.tier is not None:
+        return math.prod(case.kernel.shape[1:]) >= LONG_SUM
+    return case.exact or case.rounding or bool(case.distinguishes)
 
 
 SELECTIONS: dict[str, Callable[[Case], bool]] = {
