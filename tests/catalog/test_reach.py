@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.catalog.test_sweeps import HEAD, MATRIX, expanded
 from tests.support.helpers import make_case
+from tests.support.sweeps import HEAD, MATRIX, expanded
 from trt_conformance.catalog.edges import EVERY, around, cell, numbers_of, ranges
 from trt_conformance.catalog.reach import ALL, Reach, reach_of, read_unreached
 from trt_conformance.catalog.source import CaseFileError

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.catalog.test_sweeps import HEAD, MATRIX, expanded
 from tests.support.helpers import make_case
 from tests.support.suite import suite_catalog
+from tests.support.sweeps import HEAD, MATRIX, expanded
 from trt_conformance.catalog.catalog import Catalog, load_catalog
 from trt_conformance.core.case import Case
 from trt_conformance.core.case_folder import CaseFolder

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.catalog.test_sweeps import EXCLUDE, HEAD, MATRIX, expanded
 from tests.support.runs import TARGET, record, verdict
+from tests.support.sweeps import EXCLUDE, HEAD, MATRIX, expanded
 from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.catalog.sweeps.coverage import impossible
 from trt_conformance.core.case_folder import CaseFolder

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from tests.support.runs import record, verdict
+from tests.support.suite import suite_case
 from trt_conformance.core.case import Case
 from trt_conformance.core.paths import ROOT
 from trt_conformance.repro.failure import find_failure
@@ -68,3 +69,8 @@ def exit_codes(programs, folder, fault):
     assert done.returncode == 0, done.stderr
     codes = json.loads(done.stdout.splitlines()[-1])
     return {name: codes[str(path)] for name, path in paths.items()}
+
+
+def accepted(case_id: str) -> Case:
+    """A case that must be refused, as if it were valid."""
+    return suite_case(case_id).model_copy(update={"reject": None})
