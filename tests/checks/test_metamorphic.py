@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.helpers import make_case
 from tests.support.suite import suite_catalog
-from trt_conformance.checks.metamorphic import FLOATS, QUANTIZED, RELATIONS, check_metamorphic, choose
+from trt_conformance.checks.metamorphic import RELATIONS, check_metamorphic
+from trt_conformance.checks.metamorphic_cases import FLOATS, QUANTIZED, choose
 from trt_conformance.checks.relations import MOST_PARTS, sample
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.tensors import INPUT, OUTPUT

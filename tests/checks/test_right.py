@@ -12,7 +12,8 @@ from tests.support.helpers import make_case, slow
 from tests.support.right import RIGHT, Right
 from tests.support.suite import suite_catalog
 from trt_conformance.checks.forward import check_forward
-from trt_conformance.checks.metamorphic import check_metamorphic, choose
+from trt_conformance.checks.metamorphic import check_metamorphic
+from trt_conformance.checks.metamorphic_cases import choose
 from trt_conformance.checks.printed import check_printed
 from trt_conformance.checks.relations import check_relation
 from trt_conformance.checks.second_input import check_inputs

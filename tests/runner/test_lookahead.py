@@ -10,7 +10,8 @@ from tests.support.runs import TARGET, record, verdict
 from tests.support.suite import suite_catalog
 from trt_conformance.catalog.sweeps.expand import Expanded
 from trt_conformance.checks import metamorphic
-from trt_conformance.checks.metamorphic import RELATIONS, check_metamorphic, choose
+from trt_conformance.checks.metamorphic import RELATIONS, check_metamorphic
+from trt_conformance.checks.metamorphic_cases import choose
 from trt_conformance.checks.subject import Subject
 from trt_conformance.results.changes import between
 from trt_conformance.results.record.record import read_record

@@ -7,9 +7,8 @@ they must be equal to the bit, since nothing is rounded in any order of summatio
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,9 @@ from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.relations import group_slices, maps_of, sample, sampling
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.arrays import Array, Float64, widened
-from trt_conformance.core.builder_fields import Builder
-from trt_conformance.core.case import Case, Dynamic, Formats, TensorSpec
-from trt_conformance.core.network_fields import Network
+from trt_conformance.core.case import Case, Dynamic, TensorSpec
 from trt_conformance.core.tensors import INPUT, NUMPY_TYPE, OUTPUT, case_data
-from trt_conformance.core.types import QUANTIZED_PRECISIONS, AttributeValue
+from trt_conformance.core.types import AttributeValue
 from trt_conformance.numerics.bounds.basis import is_transform
 from trt_conformance.numerics.compare import Comparison, compare, structure_faults
 from trt_conformance.numerics.exactness import inexact
@@ -36,8 +33,6 @@ from trt_conformance.targets.protocols import Engine
 Index = tuple[Any, ...]
 
 ALL: Index = (...,)
-FLOATS, QUANTIZED = 12, 2
-"""Cases for each relation: of all float precisions together, and of each quantized one. A build takes up to 1 s."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,8 @@ def _first(outputs: Sequence[Float64]) -> Float64:
     return outputs[0]
 
 
-def _input(case: Case) -> Array:
+def given_input(case: Case) -> Array:
+    """The input that a case states, in the type of the network."""
     return case_data(case, case.input.shape).input
 
 
@@ -98,7 +94,7 @@ def _named(case: Case, suffix: str, **changes: Any) -> Case:
 
 def identical_rows(case: Case) -> Derivation | None:
     """In a batch of identical images, every image gives what the first one gives in a batch of different images."""
-    x = _input(case)
+    x = given_input(case)
     if len(x) < 2:
         return None
     repeated = np.ascontiguousarray(np.broadcast_to(x[:1], x.shape))
@@ -107,7 +103,7 @@ def identical_rows(case: Case) -> Derivation | None:
 
 def batch_of_one(case: Case) -> Derivation | None:
     """A batch gives what each of its images gives separately."""
-    x = _input(case)
+    x = given_input(case)
     if len(x) < 2:
         return None
     alone = _named(case, "batch_of_one", input=case.input.model_copy(update={"shape": (1, *x.shape[1:])}))
@@ -136,13 +132,13 @@ def _profile(case: Case, wide: bool) -> Dynamic:
 
 def static_as_dynamic(case: Case) -> Derivation | None:
     """A static shape gives what the same shape gives under a wide dynamic profile."""
-    x = _input(case)
+    x = given_input(case)
     return Derivation(Step(case, x), (Step(_named(case, "wide", dynamic=_profile(case, wide=True)), x),), _first)
 
 
 def narrow_as_wide_profile(case: Case) -> Derivation | None:
     """A profile of a single shape gives what a wide profile gives."""
-    x = _input(case)
+    x = given_input(case)
     narrow, wide = (_named(case, word, dynamic=_profile(case, word == "wide")) for word in ("narrow", "wide"))
     return Derivation(Step(narrow, x), (Step(wide, x),), _first)
 
@@ -154,8 +150,8 @@ def groups_as_slices(case: Case) -> Derivation | None:
     groups = case.attributes.groups
     taken = sample(groups)
     return Derivation(
-        Step(case, _input(case)),
-        tuple(Step(part, _input(part)) for part in group_slices(case, taken)),
+        Step(case, given_input(case)),
+        tuple(Step(part, given_input(part)) for part in group_slices(case, taken)),
         lambda outputs: np.concatenate(outputs, axis=1),
         ALL if len(taken) == groups else (slice(None), maps_of(case, taken)),
         sampling(taken, groups, "groups"),
@@ -173,13 +169,13 @@ def mode_as_explicit_padding(case: Case) -> Derivation | None:
     pads = [max(0, end - axis.before - size) for end, axis, size in zip(reach, axes, sizes, strict=True)]
     others = {name: value for name, value in case.set.items() if "padding" not in name}
     assignments = others | {"pre_padding": tuple(axis.before for axis in axes), "post_padding": tuple(pads)}
-    x = _input(case)
+    x = given_input(case)
     return Derivation(Step(case, x), (Step(_named(case, "explicit", set=assignments), x),), _first)
 
 
 def depth_1_as_slices(case: Case) -> Derivation | None:
     """A 3D convolution with a kernel of depth 1 gives the 2D convolution of each slice."""
-    x = _input(case)
+    x = given_input(case)
     if case.spatial_rank != 2 or len(x) < 2:
         return None
     slices = (x, np.roll(x, 1, axis=0))
@@ -205,7 +201,7 @@ def _weights_given_by(how: str) -> Derive:
     def derive(case: Case) -> Derivation | None:
         if case.weights != "constructor":
             return None
-        x = _input(case)
+        x = given_input(case)
         return Derivation(Step(case, x), (Step(_named(case, how, weights=how), x),), _first)
 
     return derive
@@ -226,7 +222,7 @@ def multiple_of_input(case: Case) -> Derivation | None:
     """f(-2x) - b = -2 (f(x) - b): the layer without its bias is linear."""
     if case.quantize:
         return None
-    half, b = _halves(_input(case))[0], _bias(case)
+    half, b = _halves(given_input(case))[0], _bias(case)
     return Derivation(
         Step(case, (-2 * half).astype(half.dtype)), (Step(case, half),), lambda outputs: -2 * (outputs[0] - b) + b
     )
@@ -236,14 +232,14 @@ def sum_of_inputs(case: Case) -> Derivation | None:
     """f(x + y) = f(x) + f(y) - b: the layer without its bias is additive."""
     if case.quantize:
         return None
-    x, b = _input(case), _bias(case)
+    x, b = given_input(case), _bias(case)
     parts = tuple(Step(case, half) for half in _halves(x))
     return Derivation(Step(case, x), parts, lambda outputs: outputs[0] + outputs[1] - b)
 
 
 def shifted_input(case: Case) -> Derivation | None:
     """An input shifted by the stride shifts the output by one, where no window reads what was shifted out."""
-    x = _input(case)
+    x = given_input(case)
     axes = resolve(x.shape, case.kernel.shape, case.attributes)
     moved, ends = np.zeros_like(x), []
     for axis, size, f in zip(axes, x.shape[2:], case.kernel.shape[2:], strict=True):
@@ -335,71 +331,3 @@ def _mismatch(found: Comparison, name: str, derivation: Derivation, shape: tuple
     place = tuple(int(i) for i in np.unravel_index(int(numbers[found.worst]), shape)) if found.elements else ()
     where = "" if derivation.sampled else found.where
     return message.mismatch(replace(found, worst=place, where=where), f"by the relation {name}")
-
-
-def choose(cases: Sequence[Case]) -> list[tuple[str, Case]]:
-    """Relations with cases that they apply to: a few of each, from as many files and precisions as there are."""
-    floats = list(_spread(case for case in cases if not case.quantize))
-    quantized = [
-        list(_spread(case for case in cases if case.precision == precision)) for precision in QUANTIZED_PRECISIONS
-    ]
-    return [
-        (name, case)
-        for turn, name in enumerate(RELATIONS)
-        for bases, limit in ((floats, FLOATS), *((group, QUANTIZED) for group in quantized))
-        for case in _fitting(name, bases[turn:] + bases[:turn], limit)
-    ]
-
-
-def _fitting(name: str, bases: Sequence[Sequence[Case]], limit: int) -> list[Case]:
-    """The first case that the relation applies to, in all its precisions; each later case in one precision in turn."""
-    chosen: list[Case] = []
-    for base in bases:
-        wanted = [base[len(chosen) % len(base)]] if chosen else base
-        chosen += [case for case in wanted if fits(name, case, is_linted=True)]
-        if len(chosen) >= limit:
-            break
-    return chosen
-
-
-def fits(name: str, case: Case, is_linted: bool = False) -> bool:
-    """Whether a relation applies to a case, and no step of it rounds anything.
-
-    A case that ``is_linted`` rounds nothing itself if it says so.
-    """
-    if case.dynamic or case.deprecated or len(case.input.shape) != case.spatial_rank + 2:
-        return False
-    # Relations change the layer's shapes and weights: it must be alone, its bias a weight, its tensors linear.
-    if case.network != Network() or case.builder != Builder() or case.expect.builder is not None:
-        return False
-    if math.prod(case.kernel.shape) == 0 or case.refit is not None:
-        return False
-    if case.quantize is not None and not (case.quantize.is_plain and case.quantize.has_no_extras):
-        return False
-    if (
-        case.prologue
-        or case.epilogue
-        or case.bias_by_set_input
-        or case.formats != Formats()
-        or case.declared_first
-        or case.typing
-    ):
-        return False
-    derivation = RELATIONS[name](case)
-    if derivation is None:
-        return False
-    known = _input(case) if is_linted and case.exact else None
-    return all(
-        (step.case is case and known is not None and np.array_equal(step.input, known)) or step.is_exact
-        for step in derivation.steps
-    )
-
-
-def _spread(cases: Iterable[Case]) -> Iterator[list[Case]]:
-    """Exact cases, each in all its precisions, taken from the files in turn."""
-    files: dict[str, dict[str, list[Case]]] = {}
-    for case in cases:
-        if case.exact and case.reject is None:
-            files.setdefault(case.file, {}).setdefault(case.base_id, []).append(case)
-    for row in zip_longest(*(bases.values() for bases in files.values())):
-        yield from (base for base in row if base is not None)

@@ -12,7 +12,8 @@ import numpy as np
 from trt_conformance.checks.build import check_build
 from trt_conformance.checks.execution_modes import check_execution_modes
 from trt_conformance.checks.forward import check_forward
-from trt_conformance.checks.metamorphic import RELATIONS, check_metamorphic, fits
+from trt_conformance.checks.metamorphic import RELATIONS, check_metamorphic
+from trt_conformance.checks.metamorphic_cases import fits
 from trt_conformance.checks.network import check_network
 from trt_conformance.checks.repeats import check_repeats
 from trt_conformance.checks.rounding import check_rounding

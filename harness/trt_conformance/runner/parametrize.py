@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from trt_conformance.checks.metamorphic import choose
+from trt_conformance.checks.metamorphic_cases import choose
 from trt_conformance.checks.padding.sample import edges, sample
 from trt_conformance.checks.padding.tiers import MODES, RANKS, PaddingTier, table_id, tier_of
 from trt_conformance.checks.selection import GENERATED, NEEDS, SELECTIONS
