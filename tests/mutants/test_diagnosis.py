@@ -107,6 +107,34 @@ def test_products_that_are_missing_in_one_input_only_are_not_named():
     assert diagnosis(other, 0, without(other, (..., 0)), reference(other), [named], x) == ()
 
 
+@pytest.mark.parametrize(
+    ("index", "part"),
+    [((slice(None), slice(3, None)), ", in output maps 3 to 7"), ((..., slice(1, None, 2)), ", in columns 1, 3")],
+    ids=["maps", "columns"],
+)
+@pytest.mark.parametrize("name", ["bias_dropped", "bias_twice", "input_channels_reversed"])
+def test_a_known_fault_in_a_part_of_the_output_is_named_with_the_part(index, part, name):
+    case = make_case(**FLOAT)
+    result = reference(case)
+    known = BY_NAME[name]
+    actual = result.output.astype(np.float32)
+    actual[index] = MutantTarget(known).build(case).run(feeds_of(case))[OUTPUT][index]
+    said = {named.name: named.doc for named in diagnosis(case, 0, actual, result)}
+    assert all(doc.partition(", in ")[2] for doc in said.values())
+    assert said[f"{name}_in_part"].startswith(known.doc + part)
+
+
+def test_a_part_of_two_wrong_elements_is_named_after_no_known_fault():
+    case = make_case(**FLOAT)
+    result = reference(case)
+    actual = result.output.astype(np.float32)
+    wrong = MutantTarget(BY_NAME["bias_subtracted"]).build(case).run(feeds_of(case))[OUTPUT]
+    actual[0, 1, 0, :2] = wrong[0, 1, 0, :2]
+    assert diagnosis(case, 0, actual, result) == ()
+    actual[0, 1, 0, :3] = wrong[0, 1, 0, :3]
+    assert [one.name for one in diagnosis(case, 0, actual, result)] == ["bias_subtracted_in_part"]
+
+
 def test_a_part_that_is_zero_is_a_symptom():
     case = make_case(**FLOAT)
     wrong = reference(case).output.astype(np.float32)

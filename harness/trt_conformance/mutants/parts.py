@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
-from trt_conformance.mutants.mutant import Mutant
+from trt_conformance.core.tensors import OUTPUT
+from trt_conformance.mutants.mutant import UNMUTATED, Mutant, MutantEngine
 from trt_conformance.numerics.places import axis_names
 
 NAMES = {"n": "image", "k": "output map", "d": "slice", "h": "row", "w": "column"}
@@ -57,6 +58,29 @@ def part_of(wrong: NDArray[np.bool_]) -> Part:
         hit = np.flatnonzero(wrong.any(axis=tuple(other for other in range(wrong.ndim) if other != axis)))
         found.append(hit if len(hit) < size else None)
     return Part(tuple(found))
+
+
+def within(mutant: Mutant, part: Part) -> Mutant:
+    """Return a convolution that is wrong as a mutant is, in a part of the output, and right elsewhere."""
+
+    class Partly(MutantEngine):
+        """Runs the mutant and the correct convolution."""
+
+        def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+            right = UNMUTATED.on(self.case).run(feeds)
+            wrong = mutant.on(self.case).run(feeds)[OUTPUT]
+            if wrong.shape != right[OUTPUT].shape:
+                return {OUTPUT: wrong}
+            return right | {OUTPUT: np.where(part.of(wrong), wrong, right[OUTPUT])}
+
+    return Mutant(
+        f"{mutant.name}_in_part",
+        mutant.doc + part.text(),
+        mutant.applies,
+        engine=Partly,
+        multiply=mutant.multiply,
+        passes=lambda case: mutant.passes(case) + 1,
+    )
 
 
 def zero_part(actual: Float64, wrong: NDArray[np.bool_]) -> Mutant | None:
