@@ -94,6 +94,19 @@ def test_changes_of_versions_and_devices_are_marked(runs):
     ]
 
 
+def test_another_choice_of_kernels_is_marked(tmp_path):
+    """By the same version: what the builder chose explains the step. An engine without names of kernels has no mark."""
+    chosen = (["x", "y"], ["y", "x"], ["z"], ["z", ""])
+    for index, kernels in enumerate(chosen):
+        layers = [{"name": "layer", "type": "conv", "kernel": kernel} for kernel in kernels]
+        save_record(
+            tmp_path / f"run{index}", run(index, timed(CASE, 50e-6 if index < 2 else 70e-6, figures={"layers": layers}))
+        )
+    (trend,) = history([tmp_path]).of("latency")
+    assert [point.changed for point in trend.points] == [(), (), ("other kernels",), ()]
+    assert trend.step_text == "run 3: other kernels"
+
+
 def test_noise_from_run_to_run_is_no_change(tmp_path):
     for index, median in enumerate((50e-6, 51e-6, 50e-6, 51e-6, 50e-6, 51e-6)):
         save_record(tmp_path / str(index), run(index, timed(CASE, median)))

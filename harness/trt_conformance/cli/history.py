@@ -45,7 +45,7 @@ def history(
     This covers latencies, error fractions, and sizes of engines.
 
     Latencies are listed with the standard error of their median, and with
-    the version and device changes at their largest step.
+    the changes of version, device and kernels at their largest step.
     """
     from trt_conformance.core.paths import from_here
     from trt_conformance.results import history as histories

@@ -38,9 +38,9 @@ create table run (id integer primary key, path text not null, started text not n
 create table fact (run integer not null references run, target text not null, name text not null, value text not null,
     primary key (run, target, name)) without rowid;
 create table latency (run integer not null references run, case_id text not null, target text not null,
-    series text not null, mode text not null, cache text not null, effort text not null, count integer not null,
-    median real not null, error real, p1 real not null, p5 real not null, p25 real not null, p75 real not null,
-    p95 real not null, p99 real not null, primary key (run, case_id, target, mode, cache, effort));
+    series text not null, mode text not null, cache text not null, effort text not null, kernels text,
+    count integer not null, median real not null, error real, p1 real not null, p5 real not null, p25 real not null,
+    p75 real not null, p95 real not null, p99 real not null, primary key (run, case_id, target, mode, cache, effort));
 create table fraction (run integer not null references run, case_id text not null, target text not null,
     series text not null, fraction real not null, primary key (run, case_id, target));
 create table size (run integer not null references run, case_id text not null, target text not null,
@@ -129,12 +129,18 @@ def _insert(connection: sqlite3.Connection, number: int, series: str, verdict: V
         summary: Summary = summarize(figures["samples"])
         values = [getattr(summary, name) for name in _COLUMNS]
         values[_COLUMNS.index("error")] = float(figures.get("uncertainty", summary.error))
-        row = (*key, figures["mode"], cache_word(figures), effort_of(verdict), *values)
+        row = (*key, figures["mode"], cache_word(figures), effort_of(verdict), _kernels(verdict), *values)
         connection.execute(f"insert or replace into latency values ({', '.join('?' * len(row))})", row)  # noqa: S608
     elif verdict.check == "forward" and figures.get("fraction") is not None:
         fraction = float(figures["fraction"])
         row = (*key, math.inf if math.isnan(fraction) else fraction)
         connection.execute("insert or replace into fraction values (?, ?, ?, ?, ?)", row)
+
+
+def _kernels(verdict: Verdict) -> str | None:
+    """The GPU kernels of the engine's layers in one text; None if a layer names none."""
+    names = [str(layer.get("kernel") or "") for layer in verdict.figures.get("layers") or ()]
+    return _encodable(" + ".join(sorted(names))) if names and all(names) else None
 
 
 def _insert_sizes(connection: sqlite3.Connection, number: int, series: str, cost: EngineFigures) -> None:
@@ -155,7 +161,7 @@ def _insert_model(connection: sqlite3.Connection, number: int, series: str, mode
     spread = {f"p{p}": max(0.0, model.seconds + NormalDist().inv_cdf(p / 100) * error) for p in PERCENTILES}
     values = {"count": model.convolutions, "median": model.seconds, "error": model.error, **spread}
     place = (number, *map(_encodable, (model.title, key.target, series)), key.mode, key.cache, key.effort)
-    row = (*place, *(values[column] for column in _COLUMNS))
+    row = (*place, None, *(values[column] for column in _COLUMNS))
     connection.execute(f"insert or replace into latency values ({', '.join('?' * len(row))})", row)  # noqa: S608
 
 
@@ -198,7 +204,7 @@ _Facts = Mapping[int, Mapping[tuple[str, str], str]]
 def _latencies(connection: sqlite3.Connection, facts: _Facts) -> Iterator[Trend]:
     groups: dict[tuple[str, str, str], list[TrendPoint]] = {}
     rows = connection.execute(
-        "select case_id, series, mode, cache, effort, run, target, median, p5, p95, error, count "
+        "select case_id, series, mode, cache, effort, run, target, median, p5, p95, error, count, kernels "
         "from latency order by run"
     )
     for case, series, mode, cache, effort, *point in rows:
@@ -231,5 +237,7 @@ def _marked(points: Sequence[TrendPoint], facts: _Facts) -> tuple[TrendPoint, ..
     found = [points[0]]
     for before, now in pairwise(points):
         changed = _changed(facts.get(before.run, {}), facts.get(now.run, {}), (before.target, now.target))
+        if before.kernels and now.kernels and before.kernels != now.kernels:
+            changed += ("other kernels",)
         found.append(replace(now, changed=changed))
     return tuple(found)

@@ -43,7 +43,8 @@ class TrendPoint:
     """A value in one run: seconds of a latency, a fraction of a bound, or bytes.
 
     ``low`` and ``high`` are percentiles 5 and 95 of a latency's samples, and ``error`` is the standard error of its
-    median as a fraction. Other quantities are single numbers without these.
+    median as a fraction. Other quantities are single numbers without these. ``kernels`` are the GPU kernels of a
+    latency's engine, if they are known. ``changed`` says what else changed since the previous point.
     """
 
     run: int
@@ -53,6 +54,7 @@ class TrendPoint:
     high: float
     error: float
     count: int
+    kernels: str | None = None
     changed: tuple[str, ...] = ()
 
 
@@ -120,7 +122,7 @@ class Trend:
 
     @property
     def step_text(self) -> str:
-        """The run of the largest step, and the versions and devices that changed in it."""
+        """The run of the largest step, and the versions, devices and kernels that changed in it."""
         return ": ".join(filter(None, (f"run {self.step.run}", "; ".join(self.step.changed)))) if self.step else ""
 
     def text(self, point: TrendPoint) -> str:
