@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.results.test_latency_gate import run as timed
+from tests.support.latency_runs import run as timed
 from tests.support.pages import Page
 from tests.support.runs import record
 from trt_conformance.cli import app, main

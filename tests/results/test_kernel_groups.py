@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from typer.testing import CliRunner
 
-from tests.results.test_latency_gate import run
+from tests.support.latency_runs import run
 from tests.support.pages import Page
 from trt_conformance.cli import app
 from trt_conformance.results.changes import between

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.results.test_engine_costs import built
-from tests.results.test_latency_gate import run as timed
 from tests.support.helpers import make_case
+from tests.support.latency_runs import run as timed
 from tests.support.pages import Page
 from tests.support.runs import record, verdict
 from trt_conformance.catalog.expectations import Expectation, Expectations
