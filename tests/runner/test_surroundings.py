@@ -139,10 +139,10 @@ def test_a_record_that_cannot_be_written_ends_the_run(tmp_path):
     "folder", ["cases/networks", *map(slow, ("cases/convolution", "cases/expectations", "cases/sweeps"))]
 )
 def test_an_unreadable_folder_is_named(tmp_path, monkeypatch, folder):
-    """A run without its cases must not pass."""
+    """A run without its cases must not pass. With a path of its own it starts from nothing, and reads them itself."""
     monkeypatch.setenv("UNREADABLE", folder)
-    suite = (FORWARD, "--case", "stride_nd/h2_w2", "--target", "numpy")
-    done = run_pytest("-p", "tests.support.unreadable", *suite, f"--record-root={tmp_path}/records")
+    suite = (FORWARD, "--case", "stride_nd/h2_w2", "--target", "numpy", f"--record-root={tmp_path}/records")
+    done = run_pytest("-p", "tests.support.unreadable", *suite, path=[ROOT])
     assert done.returncode == 2, done.stdout
     assert f"{folder}:1: cannot be read: Permission denied" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

@@ -108,7 +108,7 @@ def run_pytest(*arguments: str, root: Path = ROOT, path: Sequence[Path] = ()) ->
     """Run pytest in a process of its own, in a folder, as if no other pytest were running.
 
     In another checkout, or with ``path`` before the harness on Python's path, the process starts from nothing. Else it
-    is forked from one that has imported the suite, which is quicker.
+    is forked from one that has imported the suite and read its cases, which is quicker.
     """
     is_checkout = not root.is_relative_to(ROOT) and (root / "harness").is_dir()
     packages = (root / "harness",) if is_checkout else (*path, ROOT / "harness")
