@@ -145,6 +145,86 @@ def test_a_part_that_is_zero_is_a_symptom():
     assert diagnosis(case, 0, wrong, reference(case)) == ()
 
 
+def changed(case, stage, change):
+    """The output of a convolution of which one stage is changed."""
+    engine = Mutant("unknown", "unknown", **{stage: lambda y, case: change(y.copy())}).on(case)
+    return engine.run(feeds_of(case))[OUTPUT]
+
+
+def assigned(target, source):
+    """A change that writes one part of a tensor, or zero, to another."""
+
+    def change(y):
+        y[target] = 0 if source is None else y[source].copy()
+        return y
+
+    return change
+
+
+@pytest.mark.parametrize("epilogue", [[], [{"op": "relu"}], [{"op": "add", "of": "addend"}], [{"op": "concat"}]])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_a_part_without_any_product_is_named_where_the_bias_and_the_operations_after_the_layer_are_there(
+    precision, epilogue
+):
+    fields = {"epilogue": epilogue}
+    if epilogue and epilogue[0].get("of"):
+        fields["addend"] = {"shape": [2, 5, 7, 9], "fill": "uniform", "seed": 4}
+    if precision == "int8":
+        fields["quantize"] = {"input": 0.013, "kernel": [0.007]}
+    case = make_case(
+        precision=precision,
+        input={"shape": [2, 3, 7, 9], "fill": "uniform", "seed": 1},
+        kernel={"shape": [5, 3, 3, 3], "fill": "uniform", "seed": 2},
+        bias={"fill": "uniform", "seed": 3},
+        set={"padding_nd": [1, 1]},
+        **fields,
+    )
+    wrong = changed(case, "sums", assigned((..., 8), None))
+    (found,) = diagnosis(case, 0, wrong, reference(case))
+    assert (found.name, found.doc) == ("products_missing", "all products are missing, in column 8")
+    wrong[0, 0, 2, 8] += 1
+    assert diagnosis(case, 0, wrong, reference(case)) == ()
+
+
+COPIED = [
+    ("output", (..., 6), (..., 4), "column 6 is a copy of column 4"),
+    ("output", (slice(2, 3),), (slice(0, 1),), "image 2 is a copy of image 0"),
+    ("output", (EVERY, EVERY, [2, 4]), (EVERY, EVERY, [1, 3]), "rows 2 and 4 are copies of rows 1 and 3"),
+    ("output", (..., [2, 4, 5], EVERY), (..., [0, 0, 0], EVERY), "3 rows from 2 to 5 are copies of row 0"),
+    ("output", (EVERY, [1, 3]), (EVERY, [3, 1]), "output maps 1 and 3 are exchanged"),
+    ("sums", (EVERY, 2), (EVERY, 0), "output map 2 is a copy of output map 0 before the bias is added"),
+]
+
+
+@pytest.mark.parametrize(("stage", "target", "source", "said"), COPIED, ids=[said for *_, said in COPIED])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_copied_part_is_named(precision, stage, target, source, said):
+    case = make_case(
+        precision=precision,
+        input={"shape": [3, 4, 8, 9], "fill": "exact_integers", "seed": 1},
+        kernel={"shape": [4, 4, 3, 2], "fill": "exact_integers", "seed": 2},
+        bias={"values": [1.0, 3.0, 7.0, -5.0]},
+    )
+    wrong = changed(case, stage, assigned(target, source))
+    assert [found.doc for found in diagnosis(case, 0, wrong, reference(case))] == [said]
+    place = tuple(int(index) for index in np.argwhere(wrong != reference(case).output)[0])
+    wrong[place] += 4
+    assert diagnosis(case, 0, wrong, reference(case)) == ()
+
+
+def test_a_copy_of_one_of_two_equal_rows_has_no_name():
+    """Nothing tells which of the rows it is a copy of."""
+    rows = np.random.default_rng(0).integers(-3, 4, (1, 1, 5, 6)).astype(np.float32)
+    rows[..., 3, :] = rows[..., 1, :]
+    case = make_case(input=values_of(rows), kernel={"shape": [1, 1, 1, 2], "values": [1.0, 2.0]}, bias="none")
+    wrong = reference(case).output.astype(np.float32)
+    wrong[..., 4, :] = wrong[..., 0, :]
+    (found,) = diagnosis(case, 0, wrong, reference(case))
+    assert found.doc == "row 4 is a copy of row 0"
+    wrong[..., 4, :] = wrong[..., 1, :]
+    assert diagnosis(case, 0, wrong, reference(case)) == ()
+
+
 def test_what_is_right_but_for_rounding_is_no_mutant():
     case = make_case(**FLOAT)
     right = reference(case).output

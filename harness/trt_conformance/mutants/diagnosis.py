@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain, islice
@@ -24,6 +24,7 @@ from trt_conformance.mutants import network as epilogues
 from trt_conformance.mutants import outputs as results
 from trt_conformance.mutants import products as omissions
 from trt_conformance.mutants import prologue as prologues
+from trt_conformance.mutants.copies import copies, without_products
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, multiply
 from trt_conformance.mutants.parts import part_of, within, zero_part
 from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF
@@ -146,7 +147,9 @@ class _Search:
         return _close(right, found, self._rounding(right))
 
     def of_the_error(self) -> Iterator[Mutant]:
-        """Yield what the error shows: a part that is zero, or products that are missing or count twice."""
+        """Yield what the error shows: a part that is zero, or without any product, or a copy of another; or products
+        that are missing or count twice.
+        """
         right = self._output(UNMUTATED, EVERY)
         if right is None or right.shape != self._wrong.shape:
             return
@@ -156,6 +159,12 @@ class _Search:
         zero = zero_part(self._wrong, ~(np.abs(error) <= allowed))
         if zero is not None and self.explains(zero, (EVERY,)):
             yield zero
+            return
+        wrong = ~(np.abs(error) <= allowed)
+        named = list(islice(self._explaining(without_products(wrong)), 1))
+        named = named or list(self._explaining(copies(self._case, self._wrong, right, wrong, allowed)))
+        if named:
+            yield from named
             return
         found = False
         for is_coarse, alternatives in omissions.suspects(self._case, self._x, error, allowed):
@@ -189,6 +198,9 @@ class _Search:
         left, error = _distance(found.ravel()[at], output.ravel()[at]), _distance(found.ravel()[at], right.ravel()[at])
         if len(at) and (left <= UNEXPLAINED * error).all():
             self._alike.append(mutant)
+
+    def _explaining(self, mutants: Iterable[Mutant]) -> Iterator[Mutant]:
+        return (mutant for mutant in mutants if self.explains(mutant, (EVERY,)))
 
     def explains(self, mutant: Mutant, parts: Sequence[slice]) -> bool:
         """Whether a mutant gives every element of these images."""

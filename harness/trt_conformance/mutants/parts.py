@@ -106,6 +106,8 @@ def counted_indices(word: str, indices: Sequence[int] | NDArray[np.intp]) -> str
         return f"{word} {first}"
     if last - first + 1 == len(indices):
         return f"{word}s {first} to {last}"
+    if len(indices) == 2:
+        return f"{word}s {first} and {last}"
     steps = set(np.diff(indices))
     if len(steps) == 1:
         return f"{word}s {first}, {int(indices[1])}, … {last}"
