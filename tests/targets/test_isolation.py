@@ -225,7 +225,7 @@ def alive(pid):
         ("tensorflow", "no such target"),
         ("tensort", "did you mean tensorrt"),
         ("numpy-1", "this machine has numpy"),
-        (f"{MISBEHAVING}:Nothing", "no Nothing there"),
+        (f"{MISBEHAVING}:Nothing", "has no class Nothing"),
         ("nowhere.py:Target", "there is no file nowhere.py"),
         (f"{Path(__file__)}:alive", "raised TypeError"),
     ],
