@@ -152,6 +152,7 @@ class Controller:
             except Exception as fault:  # whatever prevents the report, the run's result is valid
                 terminal.write_line(one_line(f"report: not written: {type(fault).__name__}: {fault}".splitlines()[0]))
         reasons = [*(f"expectation {name!r} matched nothing" for name in self.unmatched), *self.untested]
-        width = shutil.get_terminal_size().columns if terminal.isatty else None
+        # A terminal without a size has 0 columns in Python 3.10.
+        width = (shutil.get_terminal_size().columns or None) if terminal.isatty else None
         for line in headline(run.recorder.verdicts, run.catalog.claims, self.exit, reasons, width):
             terminal.write_line(line)
