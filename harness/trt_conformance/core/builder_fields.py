@@ -27,6 +27,10 @@ ComputeCapability = Literal["SM75", "SM80", "SM86", "SM89", "SM120", "SM121"]
 TacticSource = Literal["CUBLAS", "CUBLAS_LT", "CUDNN", "EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS"]
 
 
+OBEY, PREFER = "OBEY_PRECISION_CONSTRAINTS", "PREFER_PRECISION_CONSTRAINTS"
+"""The flags that make a builder keep to the precisions of layers; at most one of them is set."""
+
+
 class Builder(Model):
     """Options of the builder's configuration, under TensorRT's names; None leaves what the suite sets.
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.catalog.lint.refit import ANY_WEIGHTS, SAME_WEIGHTS
+from trt_conformance.core.builder_fields import OBEY, PREFER
 from trt_conformance.core.case import Case
 from trt_conformance.core.engine_fields import TensorReport
 from trt_conformance.core.types import DataType, Format
 
-_CONSTRAINTS = ("OBEY_PRECISION_CONSTRAINTS", "PREFER_PRECISION_CONSTRAINTS")
 _REPORTED: dict[DataType, str] = {
     "float32": "FLOAT",
     "float16": "HALF",
@@ -27,8 +27,8 @@ def lint_engine_report(case: Case) -> Iterator[Problem]:
         return
     if stated.sparse_eligible is not None and "SPARSE_WEIGHTS" not in flags:
         yield _problem("sparse_eligible", 'the builder says it only with flags = ["SPARSE_WEIGHTS"]')
-    if stated.constraints_obeyed is not None and not any(flag in flags for flag in _CONSTRAINTS):
-        yield _problem("constraints_obeyed", f"needs builder.flags with {' or '.join(_CONSTRAINTS)}")
+    if stated.constraints_obeyed is not None and not {OBEY, PREFER} & set(flags):
+        yield _problem("constraints_obeyed", f"needs builder.flags with {OBEY} or {PREFER}")
     is_refittable = any(flag in flags for flag in (*ANY_WEIGHTS, *SAME_WEIGHTS))
     if stated.refittable not in (None, is_refittable):
         yield _problem("refittable", f"with these builder.flags it is {str(is_refittable).lower()}")

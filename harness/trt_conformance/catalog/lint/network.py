@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trt_conformance.catalog.explain import Problem
-from trt_conformance.core.builder_fields import Builder
+from trt_conformance.core.builder_fields import OBEY, PREFER, Builder
 from trt_conformance.core.case import Case, Shapes, Types
 from trt_conformance.core.layouts import LAYOUTS
 from trt_conformance.core.words import dotted
@@ -55,7 +55,7 @@ def _options(case: Case) -> Iterator[Problem]:
             yield path, 'builder.flags: FP16 and BF16 are for fp32 with typing = "weak"; other precisions set their own'
         if case.prologue or case.epilogue:
             yield path, "builder.flags: with FP16 or BF16 there is a bound only if the layer is alone"
-    if {"OBEY_PRECISION_CONSTRAINTS", "PREFER_PRECISION_CONSTRAINTS"} <= set(case.builder.flags):
+    if {OBEY, PREFER} <= set(case.builder.flags):
         yield ("builder", "flags"), "builder.flags: OBEY_ and PREFER_PRECISION_CONSTRAINTS exclude each other"
     if "STRIP_PLAN" in case.builder.flags and case.refit is None and case.reject is None:
         yield ("builder", "flags"), "builder.flags: an engine of STRIP_PLAN has no weights, so the case needs refit"

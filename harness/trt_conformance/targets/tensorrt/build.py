@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from trt_conformance.core.builder_fields import OBEY, PREFER
 from trt_conformance.core.case import Case, Profile
 from trt_conformance.core.tensors import INPUT
 from trt_conformance.targets.device import cuda
@@ -22,7 +23,6 @@ from trt_conformance.targets.tensorrt.tactics import Forcing, Selector, TacticLi
 from trt_conformance.targets.tensorrt.timing_cache import TimingCache
 
 # Preferred, not obeyed: where TensorRT has no kernel of the precision it falls back, and the verdict says so.
-OBEY, PREFER = "OBEY_PRECISION_CONSTRAINTS", "PREFER_PRECISION_CONSTRAINTS"
 WEAK_FLAGS = {"fp16": ("FP16", PREFER), "bf16": ("BF16",), "int8": ("INT8",)}
 
 # Versions differ in the types that a memory layout holds; a case that is to be refused so says it.
