@@ -30,11 +30,11 @@ conformance: $(STAMP) ## run every case on every target that works on this machi
 	@$(RUN) trt_conformance.cli doctor --brief
 	@$(RUN) pytest cases $(ARGS)
 
-test: $(STAMP)-test ## run the harness's quick tests, and the suite on this machine's targets
-	@$(RUN) pytest -n auto -m "not slow" $(ARGS)
+test: $(STAMP)-test ## run the harness's own tests, except the slow ones
+	@$(RUN) pytest tests -n auto -m "not slow" $(ARGS)
 
-test-all: $(STAMP)-test ## run all tests, the slow ones included
-	@$(RUN) pytest -n auto $(ARGS)
+test-all: $(STAMP)-test ## run all of the harness's own tests
+	@$(RUN) pytest tests -n auto $(ARGS)
 
 gpu: $(STAMP) ## run every case; fail if there is no GPU
 	@$(RUN) pytest cases --require-gpu $(ARGS)

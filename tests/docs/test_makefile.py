@@ -42,8 +42,8 @@ def test_one_environment_per_extra_and_python(tmp_path, extra, environment, extr
 
 
 def test_test_leaves_out_the_slow_tests_and_test_all_does_not():
-    assert make("--dry-run", "test").stdout.splitlines()[-1].rstrip().endswith('-m pytest -n auto -m "not slow"')
-    assert make("--dry-run", "test-all").stdout.splitlines()[-1].rstrip().endswith("-m pytest -n auto")
+    assert make("--dry-run", "test").stdout.splitlines()[-1].rstrip().endswith('-m pytest tests -n auto -m "not slow"')
+    assert make("--dry-run", "test-all").stdout.splitlines()[-1].rstrip().endswith("-m pytest tests -n auto")
 
 
 def test_the_default_environment():
