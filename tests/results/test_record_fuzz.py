@@ -71,6 +71,7 @@ def test_the_published_schema_refuses_what_the_reader_refuses(tmp_path):
         "date",
         "day ",
         "valid integer",
+        "unicode string",
     )
     agreed = 0
     for line in record_fuzz.damaged_lines(400, 5):

@@ -45,6 +45,7 @@ MAX_SHARDS = 10_000
 
 RULES = (
     "integers are written without a decimal point, and no key is repeated in an object",
+    "text is Unicode: a key or value has no surrogate without its pair",
     f"a line is nested at most {MAX_DEPTH} levels deep",
     "times are dates that exist",
     f"the median of samples is at least {SHORTEST:g} s",
