@@ -129,12 +129,15 @@ class TensorRTEngine:
 
     def run_misaligned(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run with the input's address one element past an aligned one. Raises as `run` does."""
-        context = made(self._api, self._engine.create_execution_context())
-        return self._run(feeds, context, offset=NUMPY_TYPE[self._case.input_type].itemsize)
+        return self._run(feeds, self._context_for_misuse(), offset=NUMPY_TYPE[self._case.input_type].itemsize)
 
     def run_with_null_address(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run with a null address of the input. Raises as `run` does."""
-        return self._run(feeds, made(self._api, self._engine.create_execution_context()), is_null=True)
+        return self._run(feeds, self._context_for_misuse(), is_null=True)
+
+    def _context_for_misuse(self) -> Any:
+        """A context of its own; the engine's where no second one would get the profile."""
+        return made(self._api, self._engine.create_execution_context()) if self._serves_contexts else self._context
 
     def describe(self) -> EngineFacts | None:
         return self._facts
