@@ -23,6 +23,56 @@ BAD: dict[str, tuple[list[str], str]] = {
         ['epilogue = [{ op = "leaky_relu", alpha = inf }]  # here'],
         "leaky_relu needs alpha, a slope other than 1",
     ),
+    "a clip of nothing but a point": (
+        ['epilogue = [{ op = "clip", low = 2.0, high = 2.0 }]  # here'],
+        "clip needs finite low and high, and low < high",
+    ),
+    **{
+        f"a clip without a finite end ({ends})": (
+            [f'epilogue = [{{ op = "clip", {ends} }}]  # here'],
+            "clip needs finite low and high, and low < high",
+        )
+        for ends in (
+            "low = nan, high = 2.0",
+            "low = -2.0, high = nan",
+            "low = -inf, high = 2.0",
+            "low = -2.0, high = inf",
+        )
+    },
+    "a clip of everything": (
+        ["# here", 'epilogue = [{ op = "clip", low = -3.4028234663852886e38, high = 3.4028234663852886e38 }]'],
+        "a wrong convolution could pass: ",
+    ),
+    "a clip that ends beyond float32": (
+        ['epilogue = [{ op = "clip", low = -1e39, high = 2.0 }]  # here'],
+        "low: -1e+39 is not exactly representable in float32",
+    ),
+    "a clip that ends between two float32": (
+        ['epilogue = [{ op = "clip", low = -2.0, high = 0.1 }]  # here'],
+        "high: 0.1 is not exactly representable in float32",
+    ),
+    "a clip that ends beyond float16": (
+        ['precision = "fp16"', 'epilogue = [{ op = "clip", low = -2.0, high = 65536.0 }]  # here'],
+        "high: 65536 is not exactly representable in float16",
+    ),
+    "a leaky ReLU whose slope is no float32": (
+        ['epilogue = [{ op = "leaky_relu", alpha = 0.1 }]  # here'],
+        "alpha: 0.1 is not exactly representable in float32",
+    ),
+    **{
+        f"a leaky ReLU whose slope is {alpha}": (
+            [f'epilogue = [{{ op = "leaky_relu", alpha = {alpha} }}]  # here'],
+            "leaky_relu needs alpha, a slope other than 1",
+        )
+        for alpha in ("nan", "-inf")
+    },
+    **{
+        f"a scale by {factor}": (
+            [f'epilogue = [{{ op = "scale", scale = [{factor}] }}]  # here'],
+            "scale: expected finite values",
+        )
+        for factor in ("nan", "inf")
+    },
     "a scale of nothing": (['epilogue = [{ op = "scale" }]  # here'], "scale needs scale or shift"),
     "a scale of other maps": (
         ['epilogue = [{ op = "scale", scale = [1.0, 2.0] }]  # here'],

@@ -55,6 +55,8 @@ ROUNDING: tuple[EpilogueName, ...] = (
     "average_pool",
 )
 """Operations that round even if their operands are exact."""
+NO_LIMIT = 3.4028234663852886e38
+"""The largest float32, and with its sign changed the lowest: as an end of a clip, it limits nothing in any type."""
 
 
 class FurtherLayer(Model):

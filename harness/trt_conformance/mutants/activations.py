@@ -8,11 +8,11 @@ import numpy as np
 
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
-from trt_conformance.core.epilogue_fields import EpilogueName, EpilogueOperation
+from trt_conformance.core.epilogue_fields import NO_LIMIT, EpilogueName, EpilogueOperation
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.conditions import both
 from trt_conformance.mutants.mutant import Mutant
-from trt_conformance.mutants.network import Network, any_further, further
+from trt_conformance.mutants.network import Network, any_further, further, rewritten, without
 from trt_conformance.numerics.reference.activations import ACTIVATIONS
 from trt_conformance.numerics.reference.epilogue import applied, joined, setting_of, step_applied
 
@@ -90,6 +90,11 @@ def many_maps(case: Case) -> bool:
     return case.kernel.shape[0] > 4
 
 
+def clip_with(holds: Callable[[EpilogueOperation], bool]) -> Callable[[Case], bool]:
+    """Whether a clip of this kind comes after the layer."""
+    return lambda case: any(step.op == "clip" and holds(step) for step in case.epilogue)
+
+
 MUTANTS: tuple[Mutant, ...] = (
     *(
         Mutant(
@@ -121,6 +126,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "the leaky ReLU after the layer is the larger of its two lines",
         conditions.followed_by("leaky_relu"),
         epilogue=computed("leaky_relu", lambda step, y: np.maximum(y, (step.alpha or 0.0) * y)),
+    ),
+    Mutant(
+        "leaky_relu_of_0_with_usual_slope",
+        "a leaky ReLU whose slope is 0 has the usual slope, 0.01",
+        lambda case: any(step.alpha == 0 for step in case.epilogue),
+        epilogue=rewritten(lambda steps: [s.model_copy(update={"alpha": s.alpha or 0.01}) for s in steps]),
+    ),
+    *(
+        Mutant(f"clip_ignored_{name}", f"a clip {words} is ignored", applies, epilogue=without("clip"))
+        for name, words, applies in (
+            ("without_low", "from the lowest float32", clip_with(lambda step: step.low == -NO_LIMIT)),
+            ("without_high", "to the largest float32", clip_with(lambda step: step.high == NO_LIMIT)),
+            ("in_3d", "after a 3D layer", both(conditions.followed_by("clip"), conditions.three_d)),
+        )
     ),
     *(
         Mutant(

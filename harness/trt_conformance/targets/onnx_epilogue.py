@@ -57,7 +57,8 @@ def _nodes(case: Case, step: EpilogueOperation, source: str, result: str, consta
     from onnx.helper import make_node
 
     def constant(name: str, value: Any) -> str:
-        constants[f"{result}_{name}"] = np.asarray(value, dtype=NUMPY_TYPE[case.data_type])
+        with np.errstate(over="ignore"):  # the end of a clip that is beyond the type is no limit
+            constants[f"{result}_{name}"] = np.asarray(value).astype(NUMPY_TYPE[case.data_type])
         return f"{result}_{name}"
 
     if (operator := _operator(case, step)) is not None:

@@ -9,7 +9,14 @@ import numpy as np
 
 from trt_conformance.catalog.explain import Problem
 from trt_conformance.core.case import Case
-from trt_conformance.core.epilogue_fields import JOINS, ROUNDING, EpilogueName, EpilogueOperation, FurtherLayer
+from trt_conformance.core.epilogue_fields import (
+    JOINS,
+    NO_LIMIT,
+    ROUNDING,
+    EpilogueName,
+    EpilogueOperation,
+    FurtherLayer,
+)
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.tensors import NUMPY_TYPE
 from trt_conformance.core.words import counted, dotted
@@ -117,8 +124,8 @@ def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
                 (name,),
                 f"{name}: only {' and '.join(owners)} {'has' if len(owners) == 1 else 'have'} it, not {step.op}",
             )
-    if step.op == "clip" and (step.low is None or step.high is None or not step.low < step.high):
-        yield (), "clip needs low and high, and low < high"
+    if step.op == "clip" and (step.low is None or step.high is None or not -math.inf < step.low < step.high < math.inf):
+        yield (), "clip needs finite low and high, and low < high"
         return
     if step.op == "leaky_relu" and (step.alpha is None or step.alpha == 1 or not math.isfinite(step.alpha)):
         yield (), "leaky_relu needs alpha, a slope other than 1"
@@ -135,11 +142,19 @@ def _step(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
     if step.op in ROUNDING and case.exact:
         yield ("op",), f"op: {step.op} rounds, so the case cannot be exact"
     for name in keys:
-        given = getattr(step, name)
-        values = given if isinstance(given, tuple) else () if given is None else (given,)
-        if name in ("scale", "shift") and len(values) not in (0, 1, case.kernel.shape[0]):
-            maps = case.kernel.shape[0]
-            yield (name,), f"{name} has {len(values)} values, expected 1, or one for each output map ({maps})"
+        yield from _numbers(case, step, name)
+
+
+def _numbers(case: Case, step: EpilogueOperation, name: str) -> Iterator[Problem]:
+    """The problems of one field of an operation that has a number, or several."""
+    given = getattr(step, name)
+    values = given if isinstance(given, tuple) else () if given is None else (given,)
+    if name in ("scale", "shift") and len(values) not in (0, 1, case.kernel.shape[0]):
+        maps = case.kernel.shape[0]
+        yield (name,), f"{name} has {len(values)} values, expected 1, or one for each output map ({maps})"
+    if not all(map(math.isfinite, values)):
+        yield (name,), f"{name}: expected finite values"
+    elif step.op != "clip" or abs(values[0]) != NO_LIMIT:
         yield from _unrepresentable(case, name, values)
 
 

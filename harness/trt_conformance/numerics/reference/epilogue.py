@@ -123,8 +123,9 @@ def step_applied(step: EpilogueOperation, y: Array, operand: Array, axis: int, s
         case "relu":
             return np.maximum(y, np.zeros((), y.dtype))
         case "clip":  # numpy.clip widens bfloat16.
-            raised = np.maximum(y, np.asarray(step.low, y.dtype))
-            return np.asarray(np.minimum(raised, np.asarray(step.high, y.dtype)))
+            with np.errstate(over="ignore"):  # an end beyond the type is no limit
+                low, high = np.asarray(step.low).astype(y.dtype), np.asarray(step.high).astype(y.dtype)
+            return np.asarray(np.minimum(np.maximum(y, low), high))
         case "add":
             return np.asarray(y + operand)
         case "min":

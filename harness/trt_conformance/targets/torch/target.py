@@ -219,7 +219,8 @@ def _followed(case: Case, y: Any, inputs: Mapping[str, Any]) -> Any:
             case "relu":
                 y = torch.relu(y)
             case "clip":
-                y = torch.clamp(y, step.low, step.high)
+                most = torch.finfo(y.dtype).max  # an end beyond the type is refused, and is no limit
+                y = torch.clamp(y, *(end if abs(end) <= most else None for end in (step.low or 0.0, step.high or 0.0)))
             case "add":
                 y = y + x
             case "min":
