@@ -90,5 +90,5 @@ def test_a_type_that_a_version_lacks_is_unsupported():
     except ImportError as fault:
         pytest.skip(str(fault))
     api.trt = Without(api.trt, "int64")
-    with pytest.raises(Unsupported, match="int64 does not exist in tensorrt_rtx"):
+    with pytest.raises(Unsupported, match="`int64` does not exist in tensorrt_rtx"):
         define(api, case)

@@ -1,142 +1,201 @@
-"""Every name of TensorRT's that the adapter uses exists in each version whose names are known, or is probed for.
+"""Every name of TensorRT's that the adapter uses exists in each version whose names are known, or is asked for first.
 
-TensorRT 10 and 11 need NVIDIA's own index, so that no test imports them. TensorRT-RTX has the API of 10 and later and
-is imported. The names of 10.13 are those of its type stubs, those of later versions of their bindings
-(`tests/support/api_names.py`).
+mypy checks the adapter against ``stubs/tensorrt``, and these tests check the stubs. TensorRT 10 and 11 need NVIDIA's
+own index, so that no test imports them. TensorRT-RTX has the API of 10 and later and is imported. The names of 10.13
+are those of its type stubs, those of later versions of their bindings (`tests/support/api_names.py`).
 """
 
 import ast
+import re
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from tests.support.api_names import api_of, listed, names_of
 from trt_conformance.core.paths import ROOT
+from trt_conformance.targets.tensorrt.module import EnumName, Module
 
 ADAPTER = ROOT / "harness" / "trt_conformance" / "targets" / "tensorrt"
+STUBS = ROOT / "stubs" / "tensorrt" / "__init__.pyi"
 
-# What the adapter calls the objects of TensorRT, and of which classes they are.
-OBJECTS = {
-    "trt": (),
-    "builder": ("Builder",),
-    "runtime": ("Runtime",),
-    "network": ("INetworkDefinition",),
-    "layer": (
-        "IConvolutionLayer", "ILayer", "IQuantizeLayer", "IDequantizeLayer", "IConcatenationLayer", "IActivationLayer",
-        "IElementWiseLayer", "IScaleLayer", "IPoolingLayer",
-    ),
-    "tensor": ("ITensor",),
-    "output": ("ITensor",),
-    "config": ("IBuilderConfig",),
-    "profile": ("IOptimizationProfile",),
-    "engine": ("ICudaEngine",),
-    "context": ("IExecutionContext", "IAlgorithmContext"),
-    "inspector": ("EngineInspector",),
-    "cache": ("ITimingCache",),
-    "choice": ("IAlgorithm",),
-    "variant": ("IAlgorithmVariant",),
-    "info": ("IAlgorithmIOInfo",),
-}  # fmt: skip
-
-# Names that some versions lack, and what in the same file asks for them first.
+_BINDINGS = ("execution.py", 'hasattr(self._context, "execute_async_v2")')
+_SELECTOR = ("tactics.py", 'hasattr(api.trt, "IAlgorithmSelector")')
+_WEAKLY_TYPED = ("network.py", 'if not self.strong and self.case.precision == "fp16"')
+# Names that some versions lack, and the file and the code that asks for them first.
 PROBED = {
-    "num_compute_capabilities": "self._ahead_for is not None",
-    "set_compute_capability": "self._ahead_for is not None",
-    "get_engine_stat": 'api.member("EngineStat", "TOTAL_WEIGHTS_SIZE")',
-    "execute_async_v2": 'hasattr(self._context, "execute_async_v2")',
-    "get_binding_name": 'hasattr(self._context, "execute_async_v2")',
-    "num_bindings": 'hasattr(self._context, "execute_async_v2")',
-    "set_binding_shape": 'hasattr(self._context, "execute_async_v2")',
-    "create_execution_context_without_device_memory": 'hasattr(self._engine, "create_execution_context_without',
-    "set_device_memory": 'hasattr(context, "set_device_memory")',
-    "device_memory": 'hasattr(context, "set_device_memory")',
-    "builder_optimization_level": 'hasattr(config, "builder_optimization_level")',
-    "set_tactic_sources": "FAST_SOURCES",
-    "TacticSource": 'getattr(api.trt, "TacticSource", None)',
-    "num_ranks": "except AttributeError as fault",
-    "precision": "not self.strong",
-    "set_dynamic_range": 'require_attribute(tensor, "set_dynamic_range")',
-    "block_shape": 'IQuantizeLayer, "block_shape")',
-    "set_output_type": "not self.strong",
-}
-# Files that serve only versions which have a class.
-PROBED_FILES = {"tactics.py": 'hasattr(api.trt, "IAlgorithmSelector")'}
-
-# Attributes of the harness's own objects and of NumPy's arrays that go by the same names.
-OWN = {
-    "engine": {"run", "close", "measure", "enqueue", "serialize", "origin", "_stream", "_buffers"},
-    "builder": {"model_dump", "prepare", "close", "define", "build", "build_with", "tactics", "load"},
-    "cache": {"get", "put", "has"},
-    "layer": {"reads", "type", "name", "kernel", "shape", "assignments"},
-    "tensor": {"get", "ndim", "shape", "dtype"},
-    "trt": {"__version__"},
-    "context": {"name"},
-}
+    "ComputeCapability": ("target.py", 'hasattr(self._api.trt, "ComputeCapability")'),
+    "EngineStat": ("loading.py", 'api.member("EngineStat", "TOTAL_WEIGHTS_SIZE")'),
+    "IAlgorithm": _SELECTOR,
+    "IAlgorithmContext": _SELECTOR,
+    "IAlgorithmIOInfo": _SELECTOR,
+    "IAlgorithmSelector": _SELECTOR,
+    "IAlgorithmVariant": _SELECTOR,
+    "IBuilderConfig.algorithm_selector": _SELECTOR,
+    "IBuilderConfig.num_compute_capabilities": ("build.py", "if chosen:"),
+    "IBuilderConfig.set_compute_capability": ("build.py", "in enumerate(chosen)"),
+    "ICudaEngine.create_execution_context_without_device_memory": (
+        "execution.py", 'hasattr(self._engine, "create_execution_context_without_device_memory")',
+    ),
+    "ICudaEngine.device_memory_size": ("loading.py", 'hasattr(engine, "device_memory_size_v2")'),
+    "ICudaEngine.get_binding_name": _BINDINGS,
+    "ICudaEngine.get_engine_stat": ("loading.py", 'api.member("EngineStat", "TOTAL_WEIGHTS_SIZE")'),
+    "ICudaEngine.num_bindings": _BINDINGS,
+    "ICudaEngine.weight_streaming_budget": ("loading.py", "if hasattr(api.trt.ICudaEngine, name)"),
+    "IDequantizeLayer.block_shape": ("scaling.py", 'hasattr(self._api.trt.IQuantizeLayer, "block_shape")'),
+    "IExecutionContext.device_memory": ("placing.py", 'hasattr(context, "set_device_memory")'),
+    "IExecutionContext.execute_async_v2": _BINDINGS,
+    "IExecutionContext.set_binding_shape": _BINDINGS,
+    "ILayer.num_ranks": ("facts.py", "except AttributeError as fault"),
+    "ILayer.precision": _WEAKLY_TYPED,
+    "ILayer.set_output_type": _WEAKLY_TYPED,
+    "IQuantizeLayer.block_shape": ("scaling.py", 'hasattr(self._api.trt.IQuantizeLayer, "block_shape")'),
+    "ITensor.set_dynamic_range": ("network.py", 'require_attribute(tensor, "set_dynamic_range")'),
+}  # fmt: skip
+# Classes that the lists of names leave out, because the adapter uses nothing of their own.
+NOT_LISTED = {
+    "ComputeCapability", "DeviceType", "ICastLayer", "IDynamicQuantizeLayer", "IPaddingLayer", "ISliceLayer",
+    "LayerType",
+}  # fmt: skip
 LISTS = sorted((ROOT / "tests" / "data").glob("tensorrt_api_*.txt"))
 
 
-def names_of_rtx():
+def classes_of(stubs: str) -> dict[str, ast.ClassDef]:
+    """The public classes of the stubs."""
+    found = (node for node in ast.parse(stubs).body if isinstance(node, ast.ClassDef))
+    return {node.name: node for node in found if not node.name.startswith("_")}
+
+
+def members_of(node: ast.ClassDef) -> set[str]:
+    """The public names of a class's own, with those of the classes in it, as bindings export an enumeration's."""
+    found = set()
+    for one in node.body:
+        if isinstance(one, ast.FunctionDef):
+            found.add(one.name)
+        elif isinstance(one, ast.AnnAssign):
+            found.add(one.target.id)
+        elif isinstance(one, ast.ClassDef):
+            found |= members_of(one)
+    return {name for name in found if not name.startswith("_")}
+
+
+def missing(stubs: str, api: dict[str, set[str]], left_out: set[str]) -> set[str]:
+    """The classes, and the members as ``Class.member``, that the stubs state and a version lacks."""
+    found = set()
+    for name, node in classes_of(stubs).items():
+        if name not in api:
+            found |= {name} - left_out
+        else:
+            found |= {f"{name}.{member}" for member in members_of(node) - api[name]}
+    return found
+
+
+def names_of_rtx() -> dict[str, set[str]]:
     trt = pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
     return {name: set(dir(getattr(trt, name))) for name in dir(trt) if isinstance(getattr(trt, name), type)}
 
 
+def adapter() -> dict[str, str]:
+    return {path.name: path.read_text() for path in sorted(Path(ADAPTER).glob("*.py"))}
+
+
 every_version = pytest.mark.parametrize(
-    "names",
-    [*(lambda path=path: names_of(path.read_text()) for path in LISTS), names_of_rtx],
+    ("names", "left_out"),
+    [*((lambda path=path: names_of(path.read_text()), NOT_LISTED) for path in LISTS), (names_of_rtx, set())],
     ids=[*(path.stem.removeprefix("tensorrt_api_").replace("_", ".") for path in LISTS), "rtx"],
 )
 
 
-def unknown(sources, api):
-    """``(file, object, name)`` of each name that the sources use, a version lacks, and nothing probes for."""
-    missing = set()
-    for file, text in sources.items():
-        if file in PROBED_FILES and PROBED_FILES[file] in text:
-            continue
-        for node in ast.walk(ast.parse(text)):
-            if not isinstance(node, ast.Attribute):
-                continue
-            owner = getattr(node.value, "id", getattr(node.value, "attr", "")).lstrip("_")
-            of_case = ast.unparse(node.value).endswith(("case.network", "case.builder"))
-            if of_case or owner not in OBJECTS or node.attr in OWN.get(owner, ()):
-                continue
-            there = set(api) if owner == "trt" else set().union(*(api.get(name, ()) for name in OBJECTS[owner]))
-            probe = PROBED.get(node.attr)
-            if node.attr not in there and (probe is None or probe not in text):
-                missing.add((file, owner, node.attr))
-    return missing
-
-
-def adapter():
-    return {path.name: path.read_text() for path in sorted(Path(ADAPTER).glob("*.py"))}
-
-
 @every_version
-def test_every_name_exists_or_is_probed_for(names):
-    assert not unknown(adapter(), names())
+def test_every_name_exists_or_is_asked_for_first(names, left_out):
+    assert missing(STUBS.read_text(), names(), left_out) <= PROBED.keys()
 
 
 @every_version
 @pytest.mark.parametrize(
-    ("source", "found"),
+    ("stubs", "found"),
     [
-        ("builder.max_workspace_size = 1", ("a.py", "builder", "max_workspace_size")),
-        ("self._network.add_convolution(x)", ("a.py", "network", "add_convolution")),
-        ("context.execute_async_v2([])", ("a.py", "context", "execute_async_v2")),
-        ("api.trt.IInt8Nothing()", ("a.py", "trt", "IInt8Nothing")),
+        ("class Builder:\n    max_workspace_size: int", {"Builder.max_workspace_size"}),
+        ("class INetworkDefinition:\n    def add_convolution(self, x: int) -> None: ...",
+         {"INetworkDefinition.add_convolution"}),
+        ("class IExecutionContext:\n    def execute_v1(self) -> bool: ...", {"IExecutionContext.execute_v1"}),
+        ("class ILogger:\n    class Severity:\n        FATAL: int", {"ILogger.FATAL"}),
+        ("class IInt8Nothing: ...", {"IInt8Nothing"}),
+        ("class ITensor:\n    shape: int", set()),
     ],
-)
-def test_a_name_that_a_version_lacks_is_found(names, source, found):
-    assert unknown({"a.py": source}, names()) == {found}
+)  # fmt: skip
+def test_a_name_that_a_version_lacks_is_found(names, left_out, stubs, found):
+    assert missing(stubs, names(), left_out) == found
 
 
 def test_no_probe_is_left_over():
-    text = "\n".join(adapter().values())
-    used = {node.attr for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)}
-    assert not {name for name, probe in PROBED.items() if probe not in text or name not in used}
-    assert not {file for file, probe in PROBED_FILES.items() if probe not in adapter()[file]}
+    lacking = set().union(*(missing(STUBS.read_text(), names_of(path.read_text()), set()) for path in LISTS))
+    assert PROBED.keys() <= lacking
+    assert not {name for name, (file, probe) in PROBED.items() if probe not in adapter()[file]}
+    assert not any(NOT_LISTED & names_of(path.read_text()).keys() for path in LISTS)
+
+
+def test_the_stubs_state_nothing_that_the_adapter_does_not_use():
+    used = set(get_args(EnumName)) | Module.__annotations__.keys()
+    for text in adapter().values():
+        nodes = list(ast.walk(ast.parse(text)))
+        used |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        used |= {node.value for node in nodes if isinstance(node, ast.Constant)}
+        used |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}  # what TensorRT calls
+    stubs = STUBS.read_text()
+    given = {node.id for node in ast.walk(ast.parse(stubs)) if isinstance(node, ast.Name)}
+    classes = classes_of(stubs)
+    assert not classes.keys() - used - given
+    left_over = set().union(*map(members_of, classes.values())) - used
+    assert not left_over
+
+
+def test_the_module_has_only_classes_that_the_stubs_state():
+    assert set(get_args(EnumName)) | Module.__annotations__.keys() <= classes_of(STUBS.read_text()).keys() | {
+        "__version__"
+    }
+
+
+def test_the_arguments_have_the_names_of_tensorrt_rtx():
+    trt = pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
+    checked = 0
+    for name, node in classes_of(STUBS.read_text()).items():
+        for method in (one for one in node.body if isinstance(one, ast.FunctionDef) and not one.decorator_list):
+            bound = getattr(getattr(trt, name, None), method.name, None)
+            signatures = re.findall(rf"\b{method.name}\(self: [^,)]+(.*)\) -> ", getattr(bound, "__doc__", None) or "")
+            stated = [argument.arg for argument in method.args.args[1:]]
+            given = [re.findall(r", (\w+): ", signature) for signature in signatures]
+            assert not given or any(one[: len(stated)] == stated for one in given), (name, method.name, given)
+            checked += bool(given)
+    assert checked > 60
+
+
+MISTAKES = {
+    "api.trt.Builder(api.logger).create_builder_konfig()": "attr-defined",
+    "api.builder.create_builder_config().profile_streams = 1": "attr-defined",
+    "api.create_network().add_slice(tensor, (1,), (1,))": "call-arg",
+    "api.create_network().add_activation(tensor, api.trt.PoolingType.MAX)": "arg-type",
+    "api.trt.PoolingType.MAXIMUM": "attr-defined",
+    'api.required_member("PoolingKind", "MAX")': "arg-type",
+    'api.create_network().add_input("x", api.data_type("int8"), (1,)).name': "union-attr",
+    "api.create_network().mark_output(tensor)": "",
+}
+
+
+def test_mypy_finds_each_mistake_in_the_use_of_tensorrt(tmp_path):
+    pytest.importorskip("mypy", reason="mypy is not installed")
+    head = "import tensorrt\nfrom trt_conformance.targets.tensorrt.api import Api\n\n"
+    body = "".join(f"    {source}\n" for source in MISTAKES)
+    program = tmp_path / "program.py"
+    program.write_text(f"{head}def use(api: Api, tensor: tensorrt.ITensor) -> None:\n{body}")
+    command = [sys.executable, "-m", "mypy", "--follow-imports=silent", f"--cache-dir={tmp_path}", str(program)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    found = dict(re.findall(r"^.*program\.py:(\d+): error: .*\[([\w-]+)\]$", said, re.MULTILINE))
+    assert found == {str(line): code for line, code in enumerate(MISTAKES.values(), start=5) if code}, said
 
 
 def test_the_lists_are_those_of_several_versions():

@@ -20,7 +20,7 @@
     │   ├── TargetFault              targets.errors: an exception outside the target protocol
     │   │   └── TargetLost           targets.errors: a CUDA error that the worker cannot recover from
     │   ├── CudaError                targets.device.cuda: a CUDA call failed
-    │   └── OutOfBounds              targets.tensorrt.execution: an engine wrote outside its output
+    │   └── OutOfBounds              targets.tensorrt.guards: an engine    wrote outside its output
     ├── Unsupported                  targets.errors: the target does not have the feature
     ├── NotRun                       targets.errors: the target cannot run it on this machine
     ├── Refused                      targets.errors: the target refused the configuration

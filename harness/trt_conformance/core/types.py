@@ -74,6 +74,16 @@ DATA_TYPE: dict[Precision, DataType] = {
     "fp8": "float32",
 }
 
+TYPE_NAME: dict[DataType, str] = {
+    "float32": "FLOAT",
+    "float16": "HALF",
+    "bfloat16": "BF16",
+    "int8": "INT8",
+    "float8": "FP8",
+    "uint8": "UINT8",
+}
+"""The members of TensorRT's DataType."""
+
 # Precisions that compute between Q and DQ.
 QUANTIZED_PRECISIONS: tuple[Precision, ...] = ("int8", "fp8")
 

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from trt_conformance.core.case import Case
 from trt_conformance.core.network_fields import Runtime
 from trt_conformance.core.tensors import INPUT, OUTPUT
-from trt_conformance.core.types import DataType
+from trt_conformance.core.types import TYPE_NAME, DataType
 from trt_conformance.repro.epilogue import followed_lines
 from trt_conformance.repro.failure import Failure
 from trt_conformance.repro.options import capability_lines, option_lines, profile_lines
 from trt_conformance.repro.prologue import preceding_lines, second_input_lines
 from trt_conformance.repro.refitting import name_lines
 from trt_conformance.repro.scaling import ScalingCode
-from trt_conformance.targets.tensorrt.api import TYPE_NAME
 from trt_conformance.targets.tensorrt.build import FAST_SOURCES, LEVELS, weak_flags
 from trt_conformance.targets.tensorrt.network import WIDE
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from trt_conformance.core.case import Case
 from trt_conformance.core.prologue_fields import PrologueOperation
 from trt_conformance.core.tensors import ADDEND
+from trt_conformance.core.types import TYPE_NAME
 from trt_conformance.repro.tensors import content_code, rounded_code
-from trt_conformance.targets.tensorrt.api import TYPE_NAME
 
 
 def layer_input_name(case: Case) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from trt_conformance.core.case import Case
 from trt_conformance.core.refit_fields import Misrefit, Refit
-from trt_conformance.targets.tensorrt.refitting import BIAS, INPUT_SCALE, KERNEL, Slot, slots
-
-NUMPY = {"FLOAT": "np.float32", "HALF": "np.float16", "INT8": "np.int8", "INT32": "np.int32"}
+from trt_conformance.targets.tensorrt.refitting import BIAS, INPUT_SCALE, KERNEL, WRONG_TYPES, Slot, slots
 
 # TensorRT 8 wants contexts made after refitting.
 _REFIT = [
@@ -61,7 +59,7 @@ def _wrong(case: Case, refit: Refit, wrong: Misrefit) -> tuple[Slot, str]:
     elif wrong.layer == "another":
         slot = Slot("another", "another", slot.role)
     if wrong.type is not None:
-        values = f"{values}.astype({NUMPY[wrong.type]})"
+        values = f"{values}.astype(np.{WRONG_TYPES[wrong.type].__name__})"
     if wrong.count is not None:
         values = f"np.resize({values}, {wrong.count})"
     return Slot(slot.name, slot.layer, wrong.role or slot.role), values

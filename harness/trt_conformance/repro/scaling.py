@@ -8,8 +8,8 @@ import numpy as np
 
 from trt_conformance.core.case import Case
 from trt_conformance.core.quantization_fields import Misquantize, Operand
+from trt_conformance.core.types import TYPE_NAME
 from trt_conformance.repro.tensors import number
-from trt_conformance.targets.tensorrt.api import TYPE_NAME
 from trt_conformance.targets.tensorrt.refitting import INPUT_SCALE
 
 TYPED = [

@@ -9,15 +9,7 @@ from trt_conformance.catalog.lint.refit import ANY_WEIGHTS, SAME_WEIGHTS
 from trt_conformance.core.builder_fields import OBEY, PREFER
 from trt_conformance.core.case import Case
 from trt_conformance.core.engine_fields import TensorReport
-from trt_conformance.core.types import DataType, Format
-
-_REPORTED: dict[DataType, str] = {
-    "float32": "FLOAT",
-    "float16": "HALF",
-    "bfloat16": "BF16",
-    "int8": "INT8",
-    "float8": "FP8",
-}
+from trt_conformance.core.types import TYPE_NAME, DataType, Format
 
 
 def lint_engine_report(case: Case) -> Iterator[Problem]:
@@ -44,9 +36,8 @@ def lint_engine_report(case: Case) -> Iterator[Problem]:
 def _tensor(case: Case, side: str, stated: TensorReport, layout: Format, type_: DataType) -> Iterator[Problem]:
     if stated.format not in (None, layout, *case.formats.also):
         yield _problem(f"{side}.format", f"formats.{side} is {layout}")
-    reported = _REPORTED.get(type_)
-    if reported is not None and stated.dtype not in (None, reported):
-        yield _problem(f"{side}.dtype", f"the network's {side} is {reported}")
+    if stated.dtype not in (None, TYPE_NAME[type_]):
+        yield _problem(f"{side}.dtype", f"the network's {side} is {TYPE_NAME[type_]}")
 
 
 def _problem(field: str, reason: str) -> Problem:

@@ -6,7 +6,7 @@ import re
 import threading
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
@@ -19,17 +19,12 @@ from trt_conformance.core.engine_cost import (
     WORKSPACE,
 )
 from trt_conformance.core.tensors import NUMPY_TYPE
-from trt_conformance.core.types import DataType
+from trt_conformance.core.types import TYPE_NAME, DataType
 from trt_conformance.targets.errors import Unsupported
+from trt_conformance.targets.tensorrt.module import EnumName, Module
 
-TYPE_NAME: dict[DataType, str] = {
-    "float32": "FLOAT",
-    "float16": "HALF",
-    "bfloat16": "BF16",
-    "int8": "INT8",
-    "float8": "FP8",
-    "uint8": "UINT8",
-}
+if TYPE_CHECKING:
+    import tensorrt
 
 # Types that the bindings do not know of NumPy's.
 _NO_NUMPY: dict[Any, DataType] = {NUMPY_TYPE[name]: name for name in ("bfloat16", "float8")}
@@ -74,23 +69,23 @@ class Api:
         """Raises ImportError if the flavor is not installed."""
         self.flavor = flavor
         self.has_gpu = has_gpu
-        self.trt = import_module(flavor)
+        self.trt = cast("Module", import_module(flavor))
         self.version: str = self.trt.__version__
         self.release = tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
         self.logger = _make_logger(self.trt, flavor, has_gpu)
         _LOGGED.errors.setdefault(flavor, [])  # from now on this thread's errors are collected separately
-        self._builder: Any = None
-        self._runtime: Any = None
+        self._builder: tensorrt.Builder | None = None
+        self._runtime: tensorrt.Runtime | None = None
 
     @property
-    def builder(self) -> Any:
+    def builder(self) -> tensorrt.Builder:
         """The first one of a process takes 10 to 14 seconds in TensorRT 8.6: it loads 1.2 GB."""
         if self._builder is None:
             self._builder = self.trt.Builder(self.logger)
         return self._builder
 
     @property
-    def runtime(self) -> Any:
+    def runtime(self) -> tensorrt.Runtime:
         if self._runtime is None:
             self._runtime = self.trt.Runtime(self.logger)
         return self._runtime
@@ -113,11 +108,11 @@ class Api:
         found, _LOGGED.memory = _LOGGED.memory, {}
         return found
 
-    def member(self, enum: str, name: str) -> Any | None:
+    def member(self, enum: EnumName, name: str) -> Any | None:
         """A member of an enumeration, or None if this version does not have it."""
         return getattr(getattr(self.trt, enum, None), name, None)
 
-    def required_member(self, enum: str, name: str) -> Any:
+    def required_member(self, enum: EnumName, name: str) -> Any:
         """A member of an enumeration. Raises Unsupported if this version does not have it."""
         member = self.member(enum, name)
         if member is None:
@@ -129,10 +124,12 @@ class Api:
         if not hasattr(owner, name):
             raise Unsupported(f"`{name}` does not exist in {self.flavor} {self.version}")
 
-    def data_type(self, name: DataType) -> Any | None:
-        return self.member("DataType", TYPE_NAME[name])
+    def data_type(self, name: DataType) -> tensorrt.DataType:
+        """Raises Unsupported if this version does not have the type."""
+        found: tensorrt.DataType = self.required_member("DataType", TYPE_NAME[name])
+        return found
 
-    def weights(self, array: Array) -> Any:
+    def weights(self, array: Array) -> tensorrt.Weights:
         """A contiguous array as TensorRT's weights, which read its memory."""
         if array.dtype in _NO_NUMPY:
             return self.trt.Weights(self.data_type(_NO_NUMPY[array.dtype]), array.ctypes.data, array.size)
@@ -166,7 +163,7 @@ class Api:
         strong = self.member("NetworkDefinitionCreationFlag", "STRONGLY_TYPED")
         return strong is None or not _has_flag(self.create_network(strongly_typed=False), strong)
 
-    def create_network(self, strongly_typed: bool = True) -> Any:
+    def create_network(self, strongly_typed: bool = True) -> tensorrt.INetworkDefinition:
         """An empty network, strongly typed where that is wanted and exists."""
         flags = 0
         for name in ("EXPLICIT_BATCH", *(["STRONGLY_TYPED"] if strongly_typed else [])):
@@ -176,7 +173,7 @@ class Api:
         return self.builder.create_network(flags)
 
 
-def _has_flag(network: Any, flag: Any) -> bool:
+def _has_flag(network: tensorrt.INetworkDefinition, flag: tensorrt.NetworkDefinitionCreationFlag) -> bool:
     """Whether a network has a creation flag; one that cannot be asked has those that it was created with."""
     return hasattr(network, "get_flag") and bool(network.get_flag(flag))
 
@@ -190,15 +187,15 @@ def _needs_strong_typing(case: Case) -> str:
     return "a quantized constant" if case.quantize is not None and case.quantize.stored else ""
 
 
-def _make_logger(trt: Any, flavor: str, has_gpu: bool) -> Any:
-    class Logger(trt.ILogger):  # type: ignore[misc]
+def _make_logger(trt: Module, flavor: str, has_gpu: bool) -> Any:
+    class Logger(trt.ILogger):  # type: ignore[misc, name-defined]  # the class of the flavor
         """Keeps errors, which TensorRT reports here and nowhere else, and the memory that an engine takes."""
 
         def __init__(self) -> None:
             super().__init__()
             self.errors: list[str] = []
 
-        def log(self, severity: Any, message: str) -> None:
+        def log(self, severity: tensorrt.ILogger.Severity, message: str) -> None:
             if severity == trt.ILogger.Severity.INFO and (found := _MEMORY.match(message)):
                 _LOGGED.memory[_MEMORY_OF[found[1]]] = int(found[2])
             elif severity == trt.ILogger.Severity.INFO and (found := SPARSITY_MESSAGE.match(message)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from trt_conformance.core.builder_fields import OBEY, PREFER
 from trt_conformance.core.case import Case, Profile
@@ -19,8 +19,12 @@ from trt_conformance.targets.tensorrt.configuration import capabilities, configu
 from trt_conformance.targets.tensorrt.keyed_lock import KeyedLock
 from trt_conformance.targets.tensorrt.loading import Loaded, load
 from trt_conformance.targets.tensorrt.network import Definition, define
+from trt_conformance.targets.tensorrt.refusal import refusal
 from trt_conformance.targets.tensorrt.tactics import Forcing, Selector, TacticListing, TacticSelection
 from trt_conformance.targets.tensorrt.timing_cache import TimingCache
+
+if TYPE_CHECKING:
+    import tensorrt
 
 # Preferred, not obeyed: where TensorRT has no kernel of the precision it falls back, and the verdict says so.
 WEAK_FLAGS = {"fp16": ("FP16", PREFER), "bf16": ("BF16",), "int8": ("INT8",)}
@@ -168,12 +172,12 @@ class PlanBuilder:
             profile = builder.create_optimization_profile()
             profile.set_shape(INPUT, shapes.min, shapes.opt, shapes.max)
             if config.add_optimization_profile(profile) < 0:
-                raise Refused("build", "\n".join(api.take_errors()) or "the optimization profile was refused")
+                raise refusal(api, "build", "the optimization profile was refused")
         with _COMPUTE_CAPABILITIES.on(tuple(map(int, chosen))):
             plan = builder.build_serialized_network(definition.network, config)
         return Built(self._content(plan, case), api.take_memory())
 
-    def _content(self, plan: Any, case: Case) -> bytes:
+    def _content(self, plan: tensorrt.IHostMemory | None, case: Case) -> bytes:
         """The serialized engine that a build gave. Raises as `build` does where it gave None."""
         api = self._api
         errors = api.take_errors()
@@ -188,7 +192,7 @@ class PlanBuilder:
             raise Refused("build", "\n".join([said, *api.take_shortages()]))
         return bytes(plan)
 
-    def _set_flag(self, config: Any, name: str, on: bool) -> None:
+    def _set_flag(self, config: tensorrt.IBuilderConfig, name: str, on: bool) -> None:
         flag = self._api.member("BuilderFlag", name)
         if flag is None:
             if on:
@@ -221,7 +225,7 @@ def _profiles(case: Case) -> tuple[Profile, ...]:
     return (*([case.dynamic] if case.dynamic.profile == "first" else []), *case.dynamic.further_profiles)
 
 
-def choose_tactics(api: Api, config: Any, tactics: Tactics) -> None:
+def choose_tactics(api: Api, config: tensorrt.IBuilderConfig, tactics: Tactics) -> None:
     """Set how long a build searches for GPU kernels."""
     if tactics == "default":
         return
@@ -233,15 +237,14 @@ def choose_tactics(api: Api, config: Any, tactics: Tactics) -> None:
     config.set_tactic_sources(_mask(api, [name for name in names if name in sources]))
 
 
-def choose_sources(api: Api, config: Any, names: Sequence[str]) -> None:
+def choose_sources(api: Api, config: tensorrt.IBuilderConfig, names: Sequence[str]) -> None:
     """Limit a build to these tactic sources; none leaves what `choose_tactics` set.
 
     Raises:
         Refused: TensorRT does not accept the combination.
     """
     if names and not config.set_tactic_sources(_mask(api, names)):
-        said = "\n".join(api.take_errors())
-        raise Refused("build", said or f"the tactic sources {', '.join(names)} were refused, and nothing was logged")
+        raise refusal(api, "build", f"the tactic sources {', '.join(names)} were refused")
 
 
 def check_sources(api: Api, names: Sequence[str]) -> None:

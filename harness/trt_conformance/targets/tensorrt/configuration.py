@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trt_conformance.core.builder_fields import Builder
 from trt_conformance.core.case import Case
-from trt_conformance.targets.errors import NotRun, Refused, Unsupported
+from trt_conformance.targets.errors import NotRun, Unsupported
 from trt_conformance.targets.tensorrt.api import Api
+from trt_conformance.targets.tensorrt.refusal import made, refusal
+
+if TYPE_CHECKING:
+    import tensorrt
 
 
-def configure(api: Api, config: Any, case: Case) -> None:
+def configure(api: Api, config: tensorrt.IBuilderConfig, case: Case) -> None:
     """Set the case's options, except the compute capabilities, which `capabilities` gives.
 
     Raises:
@@ -24,7 +28,7 @@ def configure(api: Api, config: Any, case: Case) -> None:
     if options.tactic_sources is not None:
         sources = sum(1 << int(api.required_member("TacticSource", name)) for name in options.tactic_sources)
         if not config.set_tactic_sources(sources):
-            raise Refused("build", "\n".join(api.take_errors()) or "the tactic sources were refused")
+            raise refusal(api, "build", "the tactic sources were refused")
     if options.builder_optimization_level is not None:
         _assign(api, config, "builder_optimization_level", options.builder_optimization_level)
     if options.tiling_optimization_level is not None:
@@ -38,7 +42,8 @@ def configure(api: Api, config: Any, case: Case) -> None:
     if options.workspace is not None:
         config.set_memory_pool_limit(api.required_member("MemoryPoolType", "WORKSPACE"), options.workspace)
     if options.timing_cache:
-        config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
+        cache = made(api, config.create_timing_cache(b""), "build", "an empty timing cache was refused")
+        config.set_timing_cache(cache, ignore_mismatch=False)
     if options.default_device_type is not None:
         if not api.builder.num_DLA_cores:
             raise NotRun(f"{api.flavor} {api.version} finds no DLA on this machine")
@@ -46,7 +51,7 @@ def configure(api: Api, config: Any, case: Case) -> None:
         config.DLA_core = 0
 
 
-def capabilities(api: Api, options: Builder, ahead_for: str | None) -> list[Any]:
+def capabilities(api: Api, options: Builder, ahead_for: str | None) -> list[tensorrt.ComputeCapability]:
     """The compute capabilities to build for; none for TensorRT's own choice.
 
     Args:
@@ -64,7 +69,7 @@ def capabilities(api: Api, options: Builder, ahead_for: str | None) -> list[Any]
     return [api.required_member("ComputeCapability", name) for name in chosen]
 
 
-def builder_facts(api: Api, case: Case, layer: Any) -> dict[str, Any]:
+def builder_facts(api: Api, case: Case, layer: tensorrt.IConvolutionLayer) -> dict[str, Any]:
     """What the case states of builder and configuration, as it is, under the names of `BuilderFacts`."""
     stated = case.expect.builder
     if stated is None:
@@ -82,6 +87,6 @@ def builder_facts(api: Api, case: Case, layer: Any) -> dict[str, Any]:
     return found
 
 
-def _assign(api: Api, config: Any, name: str, value: Any) -> None:
+def _assign(api: Api, config: tensorrt.IBuilderConfig, name: str, value: Any) -> None:
     api.require_attribute(config, name)
     setattr(config, name, value)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,25 +22,26 @@ from trt_conformance.targets.io_quantization import dequantized, quantized
 from trt_conformance.targets.protocols import OTHER_OUTPUT, EngineFacts
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.exclusion import Exclusion
+from trt_conformance.targets.tensorrt.guards import unwrapped
 from trt_conformance.targets.tensorrt.lanes import OTHERS, TOGETHER, Lane, hold
 from trt_conformance.targets.tensorrt.layouts import pack, packed_shape, unpack
-from trt_conformance.targets.tensorrt.loading import device_memory, load, made
+from trt_conformance.targets.tensorrt.loading import device_memory, load, loaded
 from trt_conformance.targets.tensorrt.network import WARNINGS
 from trt_conformance.targets.tensorrt.placing import Places, give_scratch
 from trt_conformance.targets.tensorrt.plans import Plan
+from trt_conformance.targets.tensorrt.refusal import refusal
 from trt_conformance.targets.tensorrt.reporting import laid_out, reported
 from trt_conformance.targets.tensorrt.shapes import further_profile
 from trt_conformance.targets.timing import gpu, quick
 from trt_conformance.targets.timing.measurement import Measurement, TimingPlan
 from trt_conformance.targets.timing.yardstick import spin_seconds
 
+if TYPE_CHECKING:
+    import tensorrt
+
 Launch = Callable[[Callable[[], None]], None]
 POISONED = "second_context_with_poisoned_workspace"
 """The execution mode in a context whose scratch memory the harness provides."""
-
-
-class OutOfBounds(RuntimeError):
-    """A kernel wrote outside of its output."""
 
 
 class TensorRTEngine:
@@ -112,7 +113,7 @@ class TensorRTEngine:
             raise Unsupported("the profile of a dynamic engine serves one context at a time")
         with ExitStack() as scope:
             second, gate = (scope.enter_context(closing(cuda.Stream())) for _ in range(2))
-            context = made(self._api, self._engine.create_execution_context())
+            context = self._new_context()
             lanes = [Lane(self._context, self._stream, feeds), Lane(context, second, others, OTHERS)]
             given = [self._shaped(lane.feeds, lane.context) for lane in lanes]
             with self._exclusion.running():
@@ -135,9 +136,12 @@ class TensorRTEngine:
         """Run with a null address of the input. Raises as `run` does."""
         return self._run(feeds, self._context_for_misuse(), is_null=True)
 
-    def _context_for_misuse(self) -> Any:
+    def _new_context(self) -> tensorrt.IExecutionContext:
+        return loaded(self._api, self._engine.create_execution_context())
+
+    def _context_for_misuse(self) -> tensorrt.IExecutionContext:
         """A context of its own; the engine's where no second one would get the profile."""
-        return made(self._api, self._engine.create_execution_context()) if self._serves_contexts else self._context
+        return self._new_context() if self._serves_contexts else self._context
 
     def describe(self) -> EngineFacts | None:
         return self._facts
@@ -176,7 +180,7 @@ class TensorRTEngine:
         own = ["scratch memory"] * (scratch < device_memory(self._engine))
         return quick.measure(places.new, plan, ["weights", *own])
 
-    def _without_memory(self) -> tuple[Any, int]:
+    def _without_memory(self) -> tuple[tensorrt.IExecutionContext, int]:
         """A context without scratch memory, and how many bytes it needs; the engine's own where it needs none.
 
         Also the engine's own where this version lets no second context serve the engine.
@@ -184,7 +188,7 @@ class TensorRTEngine:
         size = device_memory(self._engine)
         if not size or POISONED not in self._execution_modes:
             return self._context, 0
-        return made(self._api, self._engine.create_execution_context_without_device_memory()), size
+        return loaded(self._api, self._engine.create_execution_context_without_device_memory()), size
 
     def _copy(self) -> TensorRTEngine:
         """The same engine once more, in memory of its own."""
@@ -196,21 +200,21 @@ class TensorRTEngine:
         self._enqueued(self._context.execute_async_v3(self._stream.handle))
 
     def close(self) -> None:
-        if self._context is not None:
+        if hasattr(self, "_context"):
             self._stream.synchronize()  # the buffers' memory serves others next
-        # TensorRT wants the context gone before its engine, and both before the stream.
-        self._execution_modes.clear()
-        self._context = self._engine = None
+            # TensorRT wants the context gone before its engine, and both before the stream.
+            self._execution_modes.clear()
+            del self._context, self._engine
         self._resources.close()
 
     def _in_second_context(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        return self._run(feeds, made(self._api, self._engine.create_execution_context()))
+        return self._run(feeds, self._new_context())
 
     def _in_profile(self, index: int, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """In a second context, which another profile of the engine serves."""
-        context = made(self._api, self._engine.create_execution_context())
+        context = self._new_context()
         if not context.set_optimization_profile_async(index, self._stream.handle):
-            raise Refused("run", self._errors(f"profile {index} was refused"))
+            raise self._refusal(f"profile {index} was refused")
         self._stream.synchronize()
         return self._run(feeds, context)
 
@@ -223,7 +227,7 @@ class TensorRTEngine:
     def _in_poisoned_workspace(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """In a second context, its scratch memory full of NaN: a kernel that reads what it did not write shows it."""
         size = device_memory(self._engine)
-        context = made(self._api, self._engine.create_execution_context_without_device_memory())
+        context = loaded(self._api, self._engine.create_execution_context_without_device_memory())
         with ExitStack() as scope:
             workspace = cuda.Buffer(max(size, 1))
             scope.callback(workspace.close)
@@ -271,7 +275,7 @@ class TensorRTEngine:
     def _run(
         self,
         feeds: Mapping[str, Array],
-        context: Any,
+        context: tensorrt.IExecutionContext,
         launch: Launch = lambda enqueue: enqueue(),
         offset: int = 0,
         is_null: bool = False,
@@ -295,7 +299,7 @@ class TensorRTEngine:
         read = 0 if is_null else source.address + offset
         for tensor, address in ((INPUT, read), (OUTPUT, target.address)):
             if not lane.context.set_tensor_address(tensor, address):
-                raise Refused("run", self._errors(f"the address of {tensor!r} was refused"))
+                raise self._refusal(f"the address of {tensor!r} was refused")
         source.upload(x, lane.stream, offset)
         self._upload_parameters(lane)
         target.poison(lane.stream)
@@ -303,15 +307,15 @@ class TensorRTEngine:
 
     def _unpacked(self, guarded: Array, shape: tuple[int, ...]) -> Array:
         """The output of this shape from its bytes with the guards around them. Raises OutOfBounds."""
-        y = unpack(_unwrapped(guarded, NUMPY_TYPE[self._case.output_type]), self._formats.output, shape)
+        y = unpack(unwrapped(guarded, NUMPY_TYPE[self._case.output_type]), self._formats.output, shape)
         return dequantized(self._case, y)
 
-    def _shaped(self, feeds: Mapping[str, Array], context: Any) -> tuple[Array, tuple[int, ...]]:
+    def _shaped(self, feeds: Mapping[str, Array], context: tensorrt.IExecutionContext) -> tuple[Array, tuple[int, ...]]:
         """Set the input's shape. Returns the input as it lies in memory, and the shape of the output."""
         name, given = next(iter(feeds.items()))  # a kernel and a bias may follow; their shapes are fixed
         self._api.take_errors()
         if not context.set_input_shape(name, given.shape):
-            raise Refused("run", self._errors(f"input {name!r} of shape {given.shape} was refused"))
+            raise self._refusal(f"input {name!r} of shape {given.shape} was refused")
         dtype = NUMPY_TYPE[self._case.data_type]
         if given.dtype != dtype:  # TensorRT is given an address, and cannot see what lies there
             raise Refused("run", f"the input is {given.dtype}, but the engine reads {dtype}")
@@ -322,7 +326,7 @@ class TensorRTEngine:
         for tensor, values in list(lane.feeds.items())[1:]:
             held = self._buffer(lane.name + tensor, values.nbytes)
             if not lane.context.set_tensor_address(tensor, held.address):
-                raise Refused("run", self._errors(f"the address of {tensor!r} was refused"))
+                raise self._refusal(f"the address of {tensor!r} was refused")
             held.upload(values, lane.stream)
 
     def _output_bytes(self, shape: tuple[int, ...]) -> int:
@@ -346,10 +350,10 @@ class TensorRTEngine:
 
     def _enqueued(self, success: bool) -> None:
         if not success:
-            raise Refused("run", self._errors("the enqueue failed"))
+            raise self._refusal("the enqueue failed")
 
-    def _errors(self, otherwise: str) -> str:
-        return "\n".join(self._api.take_errors()) or f"{otherwise}, and nothing was logged"
+    def _refusal(self, what: str) -> Refused:
+        return refusal(self._api, "run", what)
 
 
 class _Timed:
@@ -381,17 +385,3 @@ class _Timed:
         self._values.close()
         self._x.close()
         self._host.close()
-
-
-def _unwrapped(guarded: Array, dtype: np.dtype[Any]) -> Array:
-    """The tensor between two intact guards. Raises OutOfBounds, saying where the nearest foreign byte lies."""
-    inner = slice(cuda.GUARD_BYTES, guarded.size - cuda.GUARD_BYTES)
-    before = np.flatnonzero(guarded[: inner.start] != cuda.GUARD_PATTERN)
-    after = np.flatnonzero(guarded[inner.stop :] != cuda.GUARD_PATTERN)
-    for touched, side, nearest in (
-        (before, "before", cuda.GUARD_BYTES - int(before[-1]) if before.size else 0),
-        (after, "after", int(after[0]) + 1 if after.size else 0),
-    ):
-        if touched.size:
-            raise OutOfBounds(f"{touched.size} bytes {side} the output were written, the nearest {nearest} from it")
-    return guarded[inner].view(dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import Parameters
 from trt_conformance.targets.errors import Unsupported
+
+if TYPE_CHECKING:
+    import tensorrt
 
 READ_BACK = (
     "num_output_maps",
@@ -26,7 +29,7 @@ READ_BACK = (
 """The attributes that are read of every layer."""
 
 # What a case may ask for beside them, and how it is read.
-_ASKED: dict[str, Callable[[Any], Any]] = {
+_ASKED: dict[str, Callable[[tensorrt.IConvolutionLayer], Any]] = {
     "type": lambda layer: layer.type.name,
     "name": lambda layer: layer.name,
     "metadata": lambda layer: layer.metadata,
@@ -40,7 +43,7 @@ _ASKED: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def read_facts(case: Case, layer: Any, given: Parameters) -> dict[str, Any]:
+def read_facts(case: Case, layer: tensorrt.IConvolutionLayer, given: Parameters) -> dict[str, Any]:
     """The layer's attributes as JSON values, and what the case states of it otherwise.
 
     Args:
@@ -73,7 +76,7 @@ def asked_of(case: Case) -> list[str]:
     return sorted(names) + ([] if builder is None else [f"builder {builder.model_dump(exclude_none=True)}"])
 
 
-def _weights(held: Any, given: Array | None) -> str:
+def _weights(held: tensorrt.Weights | Array, given: Array | None) -> str:
     """How weights that are read back compare with those that were given."""
     if getattr(held, "size", 0) == 0:
         return "empty"

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trt_conformance.targets.protocols import EngineFacts, LayerFacts
+from trt_conformance.targets.tensorrt.api import Api
+
+if TYPE_CHECKING:
+    import tensorrt
 
 # How the inspector spells types, with or without a format: "Float", "FP32", "Row major linear FP32".
 _TYPES = (
@@ -28,7 +32,7 @@ _KERNEL_TYPES = (
 _CONVOLUTIONS = ("convolution", "conv", "correlation", "fprop")
 
 
-def engine_facts(api: Any, engine: Any) -> EngineFacts | None:
+def engine_facts(api: Api, engine: tensorrt.ICudaEngine) -> EngineFacts | None:
     """The layers of an engine built with detailed verbosity; None if the version has no inspector."""
     create = getattr(engine, "create_engine_inspector", None)
     if create is None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.targets.device import cuda
+
+if TYPE_CHECKING:
+    import tensorrt
 
 OTHERS = "other "
 """Before the names of the buffers of a second lane."""
@@ -20,7 +23,7 @@ HOLD_BYTES, HOLD_FILLS = 2**25, 12
 class Lane(NamedTuple):
     """A context with the stream and the inputs of one run. Its buffers have ``name`` before those of their tensors."""
 
-    context: Any
+    context: tensorrt.IExecutionContext
     stream: cuda.Stream
     feeds: Mapping[str, Array]
     name: str = ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -25,8 +25,13 @@ from trt_conformance.targets.tensorrt.configuration import builder_facts
 from trt_conformance.targets.tensorrt.facts import asked_of, plain, read_facts
 from trt_conformance.targets.tensorrt.following import Following
 from trt_conformance.targets.tensorrt.preceding import precede
+from trt_conformance.targets.tensorrt.refusal import made, refusal
 from trt_conformance.targets.tensorrt.scaling import Scaling
 
+if TYPE_CHECKING:
+    import tensorrt
+
+T = TypeVar("T")
 LAYER_NAME = "convolution"
 WIDE = 127.0 * 127.0
 """The dynamic range of an output of floats, which nothing quantizes by it."""
@@ -38,10 +43,10 @@ WARNINGS = threading.Lock()
 class Definition:
     """A defined network. ``keep`` holds the weights' memory, which TensorRT reads until the build ends."""
 
-    network: Any
-    layer: Any
+    network: tensorrt.INetworkDefinition
+    layer: tensorrt.IConvolutionLayer
     facts: NetworkFacts
-    keep: list[Any] = field(default_factory=list)
+    keep: list[Array] = field(default_factory=list)
 
 
 def define(api: Api, case: Case) -> Definition:
@@ -78,9 +83,9 @@ def define(api: Api, case: Case) -> Definition:
 
 
 class _Draft:
-    def __init__(self, api: Api, case: Case, network: Any) -> None:
+    def __init__(self, api: Api, case: Case, network: tensorrt.INetworkDefinition) -> None:
         self.api, self.case, self.network = api, case, network
-        self.keep: list[Any] = []
+        self.keep: list[Array] = []
         self.errors: list[str] = []
         self.strong = api.is_strongly_typed(case)
         self.data = self._given(built_with(case))
@@ -88,30 +93,27 @@ class _Draft:
         scaled = case.quantize is not None and not case.is_quantized_implicitly
         self.scaling = Scaling(api, case, network, self._constant) if scaled else None
         self.following = Following(api, case, network, self._weights, self.scaling)
-        self.inputs: dict[str, Any] = {}
+        self.inputs: dict[str, tensorrt.ITensor] = {}
 
-    def convolution(self) -> Any:
+    def convolution(self) -> tensorrt.IConvolutionLayer:
         case, data = self.case, self.data
         given = case.types.input
-        dtype = getattr(self.api.trt, given, None) if given is not None else self.api.data_type(case.input_type)
-        if dtype is None:
-            raise Unsupported(f"{given or case.input_type} does not exist in {self.api.flavor} {self.api.version}")
+        if given is not None:
+            self.api.require_attribute(self.api.trt, given)
+        dtype = self.api.data_type(case.input_type) if given is None else getattr(self.api.trt, given)
         with self._binding_errors():
             x = self.network.add_input(INPUT, dtype, case.declared_first or case.network_shape)
-        if x is None:
-            self._refuse("the input was refused")
-        self.inputs[INPUT] = x
+        x = self.inputs[INPUT] = self._made(x, "the input was refused")
         self._lay_out(x, case.formats.input)
         if case.addend is not None:
-            self.inputs[ADDEND] = self.network.add_input(ADDEND, self.dtype, case.addend.shape)
+            addend = self.network.add_input(ADDEND, self.dtype, case.addend.shape)
+            self.inputs[ADDEND] = self._made(addend, "the input was refused")
         x = precede(self.api, case, self.network, self.inputs)
         if self.scaling is not None:
             x = self.scaling.input(x)
         inputs = self._tensor_inputs()
         other = self._another_tensor() if case.network.activation_by_set_input else None
-        layer = self._layer(x if other is None else other)
-        if layer is None:
-            self._refuse("the layer was refused")
+        layer = self._made(self._layer(x if other is None else other), "the layer was refused")
         if other is not None:
             inputs[0] = x
         if case.network.set_input is not None:
@@ -145,14 +147,14 @@ class _Draft:
             if values is None:
                 continue
             if named and not self.network.set_weights_name(self._weights(values), name):
-                self._refuse(f"the name of the {name} was refused")
+                raise refusal(self.api, "network", f"the name of the {name} was refused")
             if individual and getattr(refit, name) is not None:
                 if not hasattr(self.network, "mark_weights_refittable"):
                     raise Unsupported(f"weights cannot be marked in {self.api.flavor} {self.api.version}")
                 if not self.network.mark_weights_refittable(name):
-                    self._refuse(f"the {name} was not marked as refittable")
+                    raise refusal(self.api, "network", f"the {name} was not marked as refittable")
 
-    def _another_tensor(self) -> Any:
+    def _another_tensor(self) -> tensorrt.ITensor:
         """A tensor of the input's type and shape that is not the input."""
         return self._constant(np.zeros(self.case.network_shape, dtype=self.data.kernel.dtype))
 
@@ -161,14 +163,14 @@ class _Draft:
         if self.case.network.set_input is not None and (errors := self.api.take_errors()):
             raise Refused("set", "\n".join(errors))
 
-    def _tensor_inputs(self) -> dict[int, Any]:
+    def _tensor_inputs(self) -> dict[int, tensorrt.ITensor]:
         """The kernel (1) and the bias (2) where they are inputs of the layer.
 
         They are added before the layer: TensorRT 8.5 infers shapes whenever a Q/DQ layer is added, and reports a
         convolution whose weights are still empty.
         """
         case, data = self.case, self.data
-        inputs: dict[int, Any] = {}
+        inputs: dict[int, tensorrt.ITensor] = {}
         if case.weights == "set_input":
             add = partial(self._tensor, "kernel", data.kernel)
             inputs[1] = add() if self.scaling is None else self.scaling.kernel(add, data.kernel)
@@ -176,15 +178,15 @@ class _Draft:
             inputs[2] = self._tensor("bias", data.bias)
         return inputs
 
-    def _tensor(self, name: Runtime, array: Array) -> Any:
+    def _tensor(self, name: Runtime, array: Array) -> tensorrt.ITensor:
         """The kernel or the bias as a constant, or as an input of the network."""
         if name in self.case.network.runtime:
-            return self.network.add_input(name, self.dtype, array.shape)
+            return self._made(self.network.add_input(name, self.dtype, array.shape), "the input was refused")
         return self._constant(array, name)
 
-    def _constant(self, array: Array, name: str | None = None) -> Any:
+    def _constant(self, array: Array, name: str | None = None) -> tensorrt.ITensor:
         """A constant; the layer has a name where a refitter needs it."""
-        layer = self.network.add_constant(array.shape, self._weights(array))
+        layer = self._made(self.network.add_constant(array.shape, self._weights(array)), "a constant was refused")
         if name is not None and self.case.refit is not None:
             layer.name = name
         return layer.get_output(0)
@@ -196,9 +198,10 @@ class _Draft:
         bias = None if data.bias is None else _changed(data.bias, types.bias, shapes.bias)
         return replace(data, kernel=kernel, bias=bias)
 
-    def _layer(self, x: Any) -> Any:
+    def _layer(self, x: tensorrt.ITensor) -> tensorrt.IConvolutionLayer | None:
         case, data = self.case, self.data
-        add = getattr(self.network, self._name("add_convolution_nd"), None)
+        name = self._name("add_convolution_nd")
+        add: Callable[..., tensorrt.IConvolutionLayer | None] | None = getattr(self.network, name, None)
         if add is None:
             raise Unsupported(f"add_convolution does not exist in {self.api.flavor} {self.api.version}")
         maps, window = case.kernel.shape[0], case.kernel.shape[2:]
@@ -220,18 +223,18 @@ class _Draft:
         with self._binding_errors():
             return add(*arguments)
 
-    def _empty(self, data: Parameters) -> Any:
+    def _empty(self, data: Parameters) -> tensorrt.Weights | Array:
         if self.case.empty_weights == "np.array([])":
             return np.array([], dtype=data.kernel.dtype)
         if self.case.empty_weights == "the kernel":
             return self._weights(data.kernel)
         return self.api.trt.Weights()
 
-    def _no_weights(self, how: str) -> Any:
+    def _no_weights(self, how: str) -> tensorrt.Weights:
         trt = self.api.trt
         return trt.Weights() if how == "trt.Weights()" else trt.Weights(trt.DataType.FLOAT)
 
-    def _set_ranges(self, output: Any) -> None:
+    def _set_ranges(self, output: tensorrt.ITensor) -> None:
         """Give input and output dynamic ranges where the network is quantized implicitly; the output has any."""
         quantize = self.case.quantize
         if quantize is None or quantize.dynamic_range is None:
@@ -239,9 +242,9 @@ class _Draft:
         for tensor, ends in ((self.inputs[INPUT], quantize.dynamic_range), (output, (-WIDE, WIDE))):
             self.api.require_attribute(tensor, "set_dynamic_range")
             if not tensor.set_dynamic_range(*ends):
-                self._refuse(f"the dynamic range {ends} was refused")
+                raise refusal(self.api, "network", f"the dynamic range {ends} was refused")
 
-    def output(self, layer: Any) -> Any:
+    def output(self, layer: tensorrt.IConvolutionLayer) -> tensorrt.ITensor:
         output = layer.get_output(0)
         self._set_ranges(output)
         if self.scaling is not None:
@@ -258,20 +261,20 @@ class _Draft:
         self._lay_out(output, self.case.formats.output)
         return output
 
-    def _lay_out(self, tensor: Any, name: Format) -> None:
+    def _lay_out(self, tensor: tensorrt.ITensor, name: Format) -> None:
         names = (name, *self.case.formats.also)
         if names == ("LINEAR",):
             return
         layouts = [self.api.required_member("TensorFormat", each) for each in names]
         tensor.allowed_formats = sum(1 << int(layout) for layout in layouts)
 
-    def _assign(self, layer: Any, name: str, value: Any) -> None:
+    def _assign(self, layer: tensorrt.IConvolutionLayer, name: str, value: Any) -> None:
         self.api.require_attribute(layer, name)
         if name == "padding_mode":
             value = self.api.required_member("PaddingMode", value)
         self._set(layer, name, value)
 
-    def _set(self, layer: Any, name: str, value: Any) -> None:
+    def _set(self, layer: tensorrt.IConvolutionLayer, name: str, value: Any) -> None:
         """Set an attribute. TensorRT refuses by logging an error and keeping the value it has."""
         self.errors += self.api.take_errors()
         before = _comparable(getattr(layer, name))
@@ -286,7 +289,7 @@ class _Draft:
             raise Refused("network", "\n".join([changed, *errors]))
         raise Refused("set", "\n".join(errors))
 
-    def _type(self, layer: Any) -> None:
+    def _type(self, layer: tensorrt.IConvolutionLayer) -> None:
         """Set the layer's precision in a weakly typed network. In a strongly typed one it follows from the types."""
         stated = self.case.network
         if stated.precision is not None:
@@ -311,12 +314,12 @@ class _Draft:
         self.keep.append(held)
         return held
 
-    def _weights(self, array: Array) -> Any:
+    def _weights(self, array: Array) -> tensorrt.Weights:
         with self._binding_errors():
             return self.api.weights(self._hold(array))
 
-    def _refuse(self, what: str) -> None:
-        raise Refused("network", "\n".join(self.api.take_errors()) or f"{what}, and nothing was logged")
+    def _made(self, thing: T | None, what: str) -> T:
+        return made(self.api, thing, "network", what)
 
     @contextmanager
     def _binding_errors(self) -> Iterator[None]:
@@ -332,7 +335,7 @@ def _comparable(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else plain(value)
 
 
-def _shape(tensor: Any) -> tuple[int, ...] | None:
+def _shape(tensor: tensorrt.ITensor) -> tuple[int, ...] | None:
     """A tensor's inferred shape, None if inference failed: the bindings then raise, or give no axis at all."""
     try:
         return tuple(int(n) for n in tensor.shape) or None

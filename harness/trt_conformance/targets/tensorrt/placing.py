@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.tensors import INPUT, OUTPUT
 from trt_conformance.targets.device import cuda
 
+if TYPE_CHECKING:
+    import tensorrt
 
-def give_scratch(context: Any, address: int, size: int) -> None:
+
+def give_scratch(context: tensorrt.IExecutionContext, address: int, size: int) -> None:
     """Let a context that was made without device memory use this memory, with the call that its version has."""
     if hasattr(context, "set_device_memory"):
         context.set_device_memory(address, size)
@@ -28,7 +31,7 @@ class Places:
     the context keeps its own. ``accepted`` raises what TensorRT says where it is given False.
     """
 
-    context: Any
+    context: tensorrt.IExecutionContext
     stream: cuda.Stream
     x: Array
     output_bytes: int

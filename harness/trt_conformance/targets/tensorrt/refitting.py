@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +14,16 @@ from trt_conformance.core.tensors import parameters
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.tensorrt.api import Api
 from trt_conformance.targets.tensorrt.network import LAYER_NAME
+from trt_conformance.targets.tensorrt.refusal import refusal
+
+if TYPE_CHECKING:
+    import tensorrt
 
 KERNEL, BIAS, INPUT_SCALE = "kernel", "bias", "input_scale"
 """The names of weights, and of the constant layers that hold them where they are tensors."""
 
-_TYPES = {"FLOAT": np.float32, "HALF": np.float16, "INT8": np.int8, "INT32": np.int32}
+WRONG_TYPES = {"FLOAT": np.float32, "HALF": np.float16, "INT8": np.int8, "INT32": np.int32}
+"""The types of weights that a mistake may name."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ def slots(case: Case) -> dict[str, Slot]:
     return found
 
 
-def refit(api: Api, engine: Any, case: Case) -> None:
+def refit(api: Api, engine: tensorrt.ICudaEngine, case: Case) -> None:
     """Give an engine the weights that the case says are refitted, and those that TensorRT then misses.
 
     Raises:
@@ -61,13 +66,13 @@ def refit(api: Api, engine: Any, case: Case) -> None:
         for name in missing:
             refitting.give(name)
     if not refitting.refits():
-        refitting.refuse("the engine was not refitted")
+        raise refitting.refusal("the engine was not refitted")
 
 
 class _Refitting:
     """A refitter of one engine, and the weights that it was given, whose memory it reads until it refits."""
 
-    def __init__(self, api: Api, engine: Any, case: Case) -> None:
+    def __init__(self, api: Api, engine: tensorrt.ICudaEngine, case: Case) -> None:
         assert case.refit is not None
         self._api, self._case, self._by_name = api, case, case.refit.by == "set_named_weights"
         self._slots, self._keep = slots(case), list[Array]()
@@ -75,14 +80,13 @@ class _Refitting:
         try:
             self._refitter = api.trt.Refitter(engine, api.logger)
         except (TypeError, ValueError, RuntimeError) as fault:  # the bindings' answer to a constructor that failed
-            self.refuse(f"no refitter was made: {fault}")
+            raise self.refusal(f"no refitter was made: {fault}") from None
 
     def give(self, name: str) -> None:
         """Give the case's own weights of this name. Raises Refused."""
         slot = self._slots.get(name)
         if slot is None:
-            self.refuse(f"weights that the network does not have are missing: {name}")
-        assert slot is not None
+            raise self.refusal(f"weights that the network does not have are missing: {name}")
         self._set(slot, self._values(name))
 
     def give_wrong(self, wrong: Misrefit) -> None:
@@ -96,7 +100,7 @@ class _Refitting:
             values = np.asarray([2 * self._case.quantize.input], dtype=np.float32)
         layer = "another" if wrong.layer == "another" else slot.layer
         if wrong.type is not None:
-            values = values.astype(_TYPES[wrong.type])
+            values = values.astype(WRONG_TYPES[wrong.type])
         if wrong.count is not None:
             values = np.resize(values, wrong.count)
         self._set(Slot("another" if wrong.layer == "another" else slot.name, layer, wrong.role or slot.role), values)
@@ -113,9 +117,9 @@ class _Refitting:
         """Whether TensorRT refits the engine with what it was given."""
         return bool(self._refitter.refit_cuda_engine())
 
-    def refuse(self, otherwise: str) -> None:
-        """Raise Refused in phase run."""
-        raise Refused("run", "\n".join(self._api.take_errors()) or f"{otherwise}, and nothing was logged")
+    def refusal(self, what: str) -> Refused:
+        """A refusal in phase run."""
+        return refusal(self._api, "run", what)
 
     def _set(self, slot: Slot, values: Array) -> None:
         held = np.ascontiguousarray(values)
@@ -127,7 +131,7 @@ class _Refitting:
             role = self._api.required_member("WeightsRole", slot.role)
             taken = self._refitter.set_weights(slot.layer, role, weights)
         if not taken:
-            self.refuse(f"weights for {slot.role} of {slot.layer} were refused")
+            raise self.refusal(f"weights for {slot.role} of {slot.layer} were refused")
 
     def _values(self, name: str) -> Array:
         given = parameters(self._case)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,14 +13,19 @@ from trt_conformance.core.tensors import INPUT
 from trt_conformance.core.types import PaddingMode
 from trt_conformance.targets.protocols import Configuration
 from trt_conformance.targets.tensorrt.api import Api
+from trt_conformance.targets.tensorrt.refusal import made
+
+if TYPE_CHECKING:
+    import tensorrt
 
 
 def infer_shapes(api: Api, configurations: Iterable[Configuration]) -> Iterator[tuple[int, ...] | None]:
     """The spatial output shape of each configuration, None if TensorRT refuses it.
 
-    Every call starts with new networks. Raises Unsupported if a padding mode does not exist.
+    Every call starts with new networks. Raises Unsupported if a padding mode does not exist, and Refused if TensorRT
+    adds no convolution of a window.
     """
-    modes: dict[PaddingMode, Any] = {}
+    modes: dict[PaddingMode, tensorrt.PaddingMode] = {}
     probes: dict[tuple[int, ...], _Probe] = {}
     for configuration in configurations:
         mode = modes.get(configuration.mode)
@@ -52,11 +57,13 @@ class _Probe:
         self._api = api
         self._network = api.create_network()
         self._weights = np.zeros(math.prod(first.window), dtype=np.float32)
-        self._input = self._network.add_input(INPUT, api.data_type("float32"), (1, 1, *first.size))
-        self._layer = self._network.add_convolution_nd(self._input, 1, first.window, api.trt.Weights(self._weights))
+        x = self._network.add_input(INPUT, api.data_type("float32"), (1, 1, *first.size))
+        self._input = made(api, x, "network", "the input was refused")
+        layer = self._network.add_convolution_nd(self._input, 1, first.window, api.trt.Weights(self._weights))
+        self._layer = made(api, layer, "network", "the layer was refused")
         self._output = self._layer.get_output(0)
 
-    def shape(self, wanted: Configuration, mode: Any) -> tuple[int, ...] | None:
+    def shape(self, wanted: Configuration, mode: tensorrt.PaddingMode) -> tuple[int, ...] | None:
         layer = self._layer
         self._input.shape = (1, 1, *wanted.size)
         layer.stride_nd = wanted.stride

@@ -8,12 +8,16 @@ it made. A layer is the builder's own: it may join several layers of the network
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from trt_conformance.targets.errors import NotRun, Unsupported
 from trt_conformance.targets.protocols import Tactic, TacticChoices
 from trt_conformance.targets.tensorrt.api import Api
+from trt_conformance.targets.tensorrt.module import Module
 from trt_conformance.targets.tensorrt.network import LAYER_NAME
+
+if TYPE_CHECKING:
+    import tensorrt
 
 # Layers of the builder that only reorder a tensor; their names contain that of the layer before or after them.
 REORDERS = "Reformatting CopyNode"
@@ -22,11 +26,11 @@ REORDERS = "Reformatting CopyNode"
 class TacticSelection(Protocol):
     """Decides for a selector. ``choices`` are TensorRT's objects, valid only during the call."""
 
-    def select(self, context: Any, choices: Sequence[Any]) -> list[int]:
+    def select(self, context: tensorrt.IAlgorithmContext, choices: Sequence[tensorrt.IAlgorithm]) -> list[int]:
         """The indices of the choices that the builder may use for a layer; none leaves the choice to it."""
         ...
 
-    def report(self, contexts: Sequence[Any], choices: Sequence[Any]) -> None:
+    def report(self, contexts: Sequence[tensorrt.IAlgorithmContext], choices: Sequence[tensorrt.IAlgorithm]) -> None:
         """The choice that the builder made for each layer."""
         ...
 
@@ -38,12 +42,12 @@ class TacticListing:
         self._offered: dict[Tactic, None] = {}
         self._chosen: list[Tactic] = []
 
-    def select(self, context: Any, choices: Sequence[Any]) -> list[int]:
+    def select(self, context: tensorrt.IAlgorithmContext, choices: Sequence[tensorrt.IAlgorithm]) -> list[int]:
         if is_convolution(context.name):
             self._offered |= dict.fromkeys(tactic_of(context, choice) for choice in choices)
         return list(range(len(choices)))
 
-    def report(self, contexts: Sequence[Any], choices: Sequence[Any]) -> None:
+    def report(self, contexts: Sequence[tensorrt.IAlgorithmContext], choices: Sequence[tensorrt.IAlgorithm]) -> None:
         self._chosen = _reported(contexts, choices)
 
     @property
@@ -69,7 +73,7 @@ class Forcing:
         """All tactics that the builder offered for the layer."""
         self._chosen: list[Tactic] = []
 
-    def select(self, context: Any, choices: Sequence[Any]) -> list[int]:
+    def select(self, context: tensorrt.IAlgorithmContext, choices: Sequence[tensorrt.IAlgorithm]) -> list[int]:
         if context.name == self._wanted.layer:
             offered = [tactic_of(context, choice) for choice in choices]
             self.offered |= frozenset(offered)
@@ -77,7 +81,7 @@ class Forcing:
                 return [index for index, tactic in enumerate(offered) if tactic == self._wanted]
         return list(range(len(choices)))
 
-    def report(self, contexts: Sequence[Any], choices: Sequence[Any]) -> None:
+    def report(self, contexts: Sequence[tensorrt.IAlgorithmContext], choices: Sequence[tensorrt.IAlgorithm]) -> None:
         self._chosen = _reported(contexts, choices)
 
     def check(self) -> None:
@@ -100,7 +104,7 @@ class Selector:
         self.instance = _make_selector(api.trt, selection, self._faults)
         """The object for ``IBuilderConfig.algorithm_selector``."""
 
-    def attach(self, api: Api, config: Any) -> None:
+    def attach(self, api: Api, config: tensorrt.IBuilderConfig) -> None:
         """Let a build ask. The timing cache is off, as TensorRT advises: it would offer one tactic of many."""
         config.algorithm_selector = self.instance
         config.set_flag(api.trt.BuilderFlag.DISABLE_TIMING_CACHE)
@@ -111,19 +115,23 @@ class Selector:
             raise self._faults[0]
 
 
-def _make_selector(trt: Any, selection: TacticSelection, faults: list[Exception]) -> Any:
-    class Instance(trt.IAlgorithmSelector):  # type: ignore[misc]
+def _make_selector(trt: Module, selection: TacticSelection, faults: list[Exception]) -> tensorrt.IAlgorithmSelector:
+    class Instance(trt.IAlgorithmSelector):  # type: ignore[misc, name-defined]  # the class of the flavor
         def __init__(self) -> None:
             trt.IAlgorithmSelector.__init__(self)  # pybind11 needs this call, and not one of `super`
 
-        def select_algorithms(self, context: Any, choices: Sequence[Any]) -> list[int]:
+        def select_algorithms(
+            self, context: tensorrt.IAlgorithmContext, choices: Sequence[tensorrt.IAlgorithm]
+        ) -> list[int]:
             try:
                 return selection.select(context, choices)
             except Exception as fault:
                 faults.append(fault)
                 return list(range(len(choices)))
 
-        def report_algorithms(self, contexts: Sequence[Any], choices: Sequence[Any]) -> None:
+        def report_algorithms(
+            self, contexts: Sequence[tensorrt.IAlgorithmContext], choices: Sequence[tensorrt.IAlgorithm]
+        ) -> None:
             try:
                 selection.report(contexts, choices)
             except Exception as fault:
@@ -142,7 +150,7 @@ def is_same_kernel(one: Tactic, other: Tactic) -> bool:
     return (one.layer, one.implementation, one.tactic) == (other.layer, other.implementation, other.tactic)
 
 
-def tactic_of(context: Any, choice: Any) -> Tactic:
+def tactic_of(context: tensorrt.IAlgorithmContext, choice: tensorrt.IAlgorithm) -> Tactic:
     """A choice for a layer as plain values, which outlast the call."""
     variant = choice.algorithm_variant
     count = context.num_inputs + context.num_outputs
@@ -155,7 +163,7 @@ def tactic_of(context: Any, choice: Any) -> Tactic:
     )
 
 
-def _reported(contexts: Sequence[Any], choices: Sequence[Any]) -> list[Tactic]:
+def _reported(contexts: Sequence[tensorrt.IAlgorithmContext], choices: Sequence[tensorrt.IAlgorithm]) -> list[Tactic]:
     pairs = zip(contexts, choices, strict=True)
     return [tactic_of(context, choice) for context, choice in pairs if is_convolution(context.name)]
 
@@ -165,7 +173,7 @@ def _hexadecimal(number: int) -> str:
     return f"0x{int(number) & (2**64 - 1):016x}"
 
 
-def _tensor(info: Any) -> str:
+def _tensor(info: tensorrt.IAlgorithmIOInfo) -> str:
     """Type, strides and vectors of a tensor: ``HALF 200704:1:3584:64``, ``INT8 50176:3136:56:1 4 of axis 1``."""
     try:
         strides = ":".join(str(int(stride)) for stride in info.strides)

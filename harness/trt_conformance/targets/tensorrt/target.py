@@ -14,7 +14,7 @@ from trt_conformance.core.disk_cache import DiskCache
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.tensors import INPUT, case_data
-from trt_conformance.core.types import Precision
+from trt_conformance.core.types import TYPE_NAME, Precision
 from trt_conformance.targets.device import cuda
 from trt_conformance.targets.device import machine as environment
 from trt_conformance.targets.device.gpu_lock import GpuLock, lock_of_gpu
@@ -94,7 +94,7 @@ class TensorRTTarget:
         if case.precision == "fp8" and self._gpu is not None and (self._gpu.major, self._gpu.minor) < (8, 9):
             return f"FP8 needs a GPU of SM 8.9 or newer, and {self._gpu.name} has {self._gpu.sm.upper()}"
         missing = self.missing_name(case)
-        if missing is None and self._api.data_type(case.data_type) is None:
+        if missing is None and self._api.member("DataType", TYPE_NAME[case.data_type]) is None:
             missing = case.data_type
         return f"`{missing}` does not exist in {self._api.flavor} {self._api.version}" if missing else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -13,6 +13,10 @@ from trt_conformance.core.disk_cache import pack, unpack
 from trt_conformance.core.errors import CorruptEntry
 from trt_conformance.core.files import replacing
 from trt_conformance.targets.tensorrt.api import Api
+from trt_conformance.targets.tensorrt.refusal import made
+
+if TYPE_CHECKING:
+    import tensorrt
 
 SAVE_EVERY_S = 20.0
 LOCK_S = 10.0
@@ -27,11 +31,11 @@ class TimingCache:
     def __init__(self, api: Api, path: Path | None) -> None:
         """``path`` names the file to share; None to keep the cache in memory."""
         self._api, self._path = api, path
-        self._cache: Any = None
-        self._config: Any = None
+        self._cache: tensorrt.ITimingCache | None = None
+        self._config: tensorrt.IBuilderConfig | None = None
         self._saved = time.monotonic()
 
-    def attach(self, config: Any) -> None:
+    def attach(self, config: tensorrt.IBuilderConfig) -> None:
         """Let a build read and extend the cache; from time to time save what earlier builds have added.
 
         What is logged meanwhile concerns no build: 8.6 logs an error of Myelin's for a cache without graphs of its.
@@ -47,7 +51,7 @@ class TimingCache:
     def save(self) -> None:
         """Merge the cache into the file, and the entries of others into the cache. A failure only costs time."""
         self._saved = time.monotonic()
-        if self._path is None or self._config is None:
+        if self._path is None or self._cache is None or self._config is None:
             return
         with suppress(OSError, Timeout):
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,9 +72,9 @@ class TimingCache:
         except (OSError, CorruptEntry):
             return b""
 
-    def _made(self, config: Any, content: bytes) -> Any:
+    def _made(self, config: tensorrt.IBuilderConfig, content: bytes) -> tensorrt.ITimingCache:
         """A timing cache of some content; an empty one where TensorRT does not take it (another version's)."""
-        made = config.create_timing_cache(content)
-        if made is None or not config.set_timing_cache(made, ignore_mismatch=False):
-            made = config.create_timing_cache(b"")
-        return made
+        found = config.create_timing_cache(content)
+        if found is None or not config.set_timing_cache(found, ignore_mismatch=False):
+            return made(self._api, config.create_timing_cache(b""), "build", "an empty timing cache was refused")
+        return found
