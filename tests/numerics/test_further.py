@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ml_dtypes
 import numpy as np
 import pytest
 
 from tests.support.helpers import brute_force, make_case
+from tests.support.right import winograd
 from tests.support.suite import suite_catalog
 from trt_conformance.checks.engine_facts import further_bases
 from trt_conformance.checks.forward import check_forward
@@ -17,7 +20,7 @@ from trt_conformance.numerics.bounds.basis import bound_on
 from trt_conformance.numerics.bounds.epilogue import network_result, spread
 from trt_conformance.numerics.bounds.transforms import winograd_growth
 from trt_conformance.numerics.compare import compare
-from trt_conformance.numerics.reference.epilogue import apply, network_shape
+from trt_conformance.numerics.reference.epilogue import apply, further_operands, network_shape, setting_of
 from trt_conformance.numerics.reference.result import reference
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget
@@ -150,6 +153,7 @@ def facts(*kernels, others=()):
 DIRECT = "sm80_xmma_fprop_implicit_gemm_f16f32_f16f32_f16"
 HALF = "sm80_xmma_fprop_implicit_gemm_f16f16_f16f16_f16"
 WINOGRAD = "sm80_xmma_fprop_wngd_f32f32_f32_f32"
+INTEGER = "sm80_xmma_fprop_implicit_gemm_interleaved_i8i8_i8i32_f32"
 IMAGE_FIRST = "sm80_xmma_fprop_image_first_layer_f16f32_f32_f16_nhwckrsc_nhwc"
 
 
@@ -170,7 +174,21 @@ IMAGE_FIRST = "sm80_xmma_fprop_image_first_layer_f16f32_f32_f16_nhwckrsc_nhwc"
 )
 def test_each_layer_has_its_kernel_and_the_widest_where_there_are_more(found, bases):
     assert further_bases(case("window", "fp16"), found) == (None if bases is None else tuple(bases))
-    assert further_bases(int8("window", [0.01]), found) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "bases"),
+    [
+        (facts(INTEGER, WINOGRAD), ("winograd",)),
+        (facts(INTEGER, INTEGER, WINOGRAD), ("winograd",)),
+        (facts(WINOGRAD, INTEGER), ("int32",)),
+        (facts(INTEGER, WINOGRAD, others=["ForeignNode"]), None),
+        (facts(INTEGER), None),
+    ],
+)
+def test_a_quantized_layer_has_the_transform_of_its_kernel(found, bases):
+    found = None if found is None else replace(found, precision="int8")
+    assert further_bases(int8("window", [0.01]), found) == bases
 
 
 def test_several_further_layers_have_their_kernels_in_order():
@@ -257,6 +275,75 @@ def test_sums_beyond_the_accumulator_have_an_error():
     layer = step.layer.model_copy(update={"shape": (5, 8, 3, 3), "fill": "int8_full_range"})
     wide = given.model_copy(update={"epilogue": (step.model_copy(update={"layer": layer}),)})
     assert largest_bound(wide, "fp16") > largest_bound(given, "fp16")
+
+
+def quantized(precision):
+    """A case with a further layer between Q and DQ, and values that it reads: one of them large, none on a grid.
+
+    Where a tap of 0 reads the large value, the products are small, and a transform still adds and subtracts it.
+    """
+    scales = {"input": 0.0078125, "kernel": [0.0078125]}
+    given = case("window", precision, [0.01], quantize=scales, weights="set_input")
+    further = given.epilogue[1]
+    sparse = further.layer.model_copy(update={"fill": "sparse_ternary"})
+    given = given.model_copy(update={"epilogue": (further.model_copy(update={"layer": sparse}),)})
+    y = np.random.default_rng(5).standard_normal((2, 4, 8, 8)).astype(np.float32)
+    y[0, 1, 3, 3] = 1000.0
+    return given, y
+
+
+def transformed(given, y, tile, kernel=lambda kernel: kernel, bias=1.0):
+    """The further layer by Winograd's F(tile, 3) in float32, with a changed kernel or bias."""
+    weights, biases = further_operands(given.epilogue[0].layer, setting_of(given))
+    padded = np.pad(y.astype(np.float32), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    sums = winograd(tile)(padded, kernel(weights).astype(np.float32), given.epilogue[0].layer.attributes, given)
+    return sums + (bias * biases).astype(np.float32).reshape(-1, 1, 1)
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp8"])
+@pytest.mark.parametrize("tile", [2, 4, 6])
+def test_a_quantized_layer_may_be_transformed_where_its_kernel_says_so(precision, tile):
+    """Near a large value a transform errs where its own products are small: beyond the bound of any other kernel."""
+    given, y = quantized(precision)
+    exact, none = y.astype(np.float64), np.zeros(y.shape)
+    expected = apply(given, exact, exact)
+    allowed = {basis: spread(given, none, exact, exact, basis and [basis]) for basis in ("winograd", "int32", None)}
+    right = transformed(given, y, tile)
+    assert compare(right, expected, allowed["winograd"]).passed
+    assert np.array_equal(allowed["int32"], allowed[None])
+    if precision == "int8":
+        assert not compare(right, expected, allowed[None]).passed
+    for wrong in (
+        transformed(given, y, tile, kernel=lambda w: np.roll(w, 1, axis=-1)),
+        transformed(given, y, tile, kernel=lambda w: w * (np.arange(3) < 2)),
+        transformed(given, y, tile, kernel=lambda w: w * (np.arange(4) < 3).reshape(-1, 1, 1)),
+        transformed(given, y, tile, bias=0.0),
+    ):
+        assert not compare(wrong, expected, allowed["winograd"]).passed
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp8"])
+def test_a_transformed_layer_reads_the_error_of_the_layer_before_it(precision):
+    given, y = quantized(precision)
+    exact = y.astype(np.float64)
+    limits = 0.1 * (1 + np.abs(exact))
+    expected, allowed = apply(given, exact, exact), spread(given, limits, exact, exact, ["winograd"])
+    for sign in (-1, 1):
+        assert compare(transformed(given, y + 0.9 * sign * limits, 2), expected, allowed).passed
+    without = spread(given, 0 * limits, exact, exact, ["winograd"])
+    assert not compare(transformed(given, y + 0.9 * limits, 2), expected, without).passed
+
+
+def test_the_type_between_q_and_dq_is_that_of_the_transform():
+    given, y = quantized("int8")
+    exact, none = y.astype(np.float64), np.zeros(y.shape)
+    sizes = {}
+    for between in (None, "float16"):
+        changed = given.model_copy(update={"quantize": given.quantize.model_copy(update={"between": between})})
+        sizes[between] = spread(changed, none, exact, exact, ["winograd"]).max()
+    # Roundings of 2^-11, in tiles of two; in float32 of 2^-24, in tiles of six.
+    growth = (winograd_growth(2, 3).factor / winograd_growth(6, 3).factor) ** 2
+    assert sizes["float16"] > 1000 * growth * sizes[None]
 
 
 class OtherWeights(NumpyTarget):

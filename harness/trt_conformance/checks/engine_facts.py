@@ -22,8 +22,8 @@ def basis_of(case: Case, facts: EngineFacts | None) -> Basis:
     return basis(case, facts.convolution.kernel, facts.precision, facts.rounds_sums)
 
 
-WIDEST: tuple[Basis, ...] = ("winograd", "fft", "fp16", "fp32_rounded", "fp32")
-"""The bases of float kernels, the widest first."""
+WIDEST: tuple[Basis, ...] = ("winograd", "fft", "fp16", "fp22", "fp32_rounded", "fp32", "int32")
+"""The bases of GPU kernels, the widest first."""
 # Types of layers in the inspector's report whose kernels are known by name: convolutions, and those that sum nothing.
 _CONVOLUTIONS = frozenset(("CaskConvolution", "CaskGemmConvolution", "CudnnConvolution"))
 _OTHERS = frozenset(("Reformat", "NoOp", "PointWise", "PointWiseV2", "ElementWise", "Constant"))
@@ -34,10 +34,10 @@ def further_bases(case: Case, facts: EngineFacts | None) -> tuple[Basis, ...] | 
 
     An engine lists its layers in the order in which it runs them, and each layer of a case reads what the one before it
     gave. So where there are as many kernels as layers, they are those of the layers in order. Where there are more, the
-    widest basis of all applies to each layer. Quantized layers have None: their bound does not depend on it.
+    widest basis of all applies to each layer. Of a quantized layer only a transform changes the bound.
     """
     further = sum(step.layer is not None for step in case.epilogue)
-    if not further or case.quantize is not None:
+    if not further:
         return None
     if facts is None:  # a target that reports nothing is judged as its first layer is
         return (basis(case),) * further

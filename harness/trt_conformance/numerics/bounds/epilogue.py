@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_conformance.core.arrays import Array, Float64
-from trt_conformance.core.case import Case, TensorSpec
+from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import JOINS, EpilogueOperation, FurtherLayer
 from trt_conformance.core.prologue import pooled
-from trt_conformance.core.tensors import CaseData, network_input, representable
+from trt_conformance.core.tensors import network_input, representable
 from trt_conformance.numerics.bounds.basis import Basis
 from trt_conformance.numerics.bounds.elementwise import (
     EPILOGUE_STEPS,
@@ -33,8 +33,8 @@ from trt_conformance.numerics.bounds.elementwise import (
     sum_error,
     written,
 )
-from trt_conformance.numerics.bounds.operands import Operands, grain, significant_bits
-from trt_conformance.numerics.bounds.transforms import LARGEST_TILE, WIDEST_WINDOW, normwise_bound
+from trt_conformance.numerics.bounds.operands import grain, significant_bits
+from trt_conformance.numerics.bounds.transforms import WIDEST_WINDOW, Read, transform_error
 from trt_conformance.numerics.reference.activations import ACTIVATIONS
 from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.epilogue import (
@@ -141,7 +141,8 @@ def _convolved(
     It is that of `elementwise.bound`, or of a transform, on values of up to |y| + ``limits``: the GPU kernel sums what
     the layer before it gave, and not the exact ``y``. Where the GPU kernel is not known (``rests_on`` is None), it may
     accumulate in the narrowest type of the precision, and round a sum before it adds the bias; and a kernel with a
-    window may be one of Winograd's, or an FFT where the window is too wide for Winograd's.
+    window may be one of Winograd's, or an FFT where the window is too wide for Winograd's. Q and DQ allow for the
+    widest accumulation whatever the basis, and for a transform only where the GPU kernel is known to have one.
     """
     setting, attributes = setting_of(case), layer.attributes
     kernel, bias = further_operands(layer, setting)
@@ -160,9 +161,9 @@ def _convolved(
     tiny = terms * arithmetic.step_tiny * (1 + of_image + largest.max(initial=0.0))
     reading = (1 + arithmetic.read) ** 2
     own = sum_error(magnitude, np.abs(output) + propagated, steps, arithmetic.step, reading) + tiny
-    may_transform = rests_on in (None, "winograd", "fft") and case.precision in LARGEST_TILE and case.quantize is None
+    may_transform = rests_on in ("winograd", "fft") or (rests_on is None and case.quantize is None)
     if may_transform and math.prod(layer.shape[2:]) > 1:
-        own = np.maximum(own, _transformed(case, layer, size, magnitude, rests_on))
+        own = np.maximum(own, _transformed(case, layer, size, largest, bias, rests_on) + tiny)
     elif case.quantize is None:
         own = np.where(_sums_exactly(y, kernel, bias, magnitude, arithmetic) & (propagated == 0), 0.0, own)
     spread = propagated + own
@@ -173,7 +174,7 @@ def _convolved(
 
 def _accumulation(case: Case, rests_on: Basis | None) -> Accumulation:
     """The type in which a further layer's sums are accumulated: the narrowest that its GPU kernel may have."""
-    if rests_on in ("fp32", "fp32_rounded"):
+    if rests_on in ("fp32", "fp32_rounded") and case.quantize is None:
         return rests_on
     precision = narrowest(case)
     return NARROWEST.get(precision, "fp32_rounded" if rests_on is None and precision in HALVES else "fp32")
@@ -191,17 +192,30 @@ def _sums_exactly(
     return np.asarray(magnitude <= 2.0**arithmetic.step_bits * unit)
 
 
-def _transformed(case: Case, layer: FurtherLayer, size: Float64, magnitude: Float64, rests_on: Basis | None) -> Float64:
-    """The error of a transforming kernel that runs a further layer on values of up to ``size``."""
+def _transformed(
+    case: Case, layer: FurtherLayer, size: Float64, kernel: Float64, bias: Float64 | None, rests_on: Basis | None
+) -> Float64:
+    """The error of a transforming GPU kernel that runs a further layer on values of up to ``size``, before it writes.
+
+    ``kernel`` has the largest magnitudes of its kernel; ``(N, K, 1, 1)``, or one axis more.
+    """
     algorithm: Literal["winograd", "fft"] = "winograd"
     if rests_on == "fft" or max(layer.shape[2:]) > WIDEST_WINDOW:
         algorithm = "fft"
-    kernel, bias = further_operands(layer, setting_of(case))
-    spec = TensorSpec(shape=layer.shape, fill=layer.fill, seed=layer.seed)
-    alone = case.model_copy(update={"kernel": spec, "set": layer.assignments, "bias": "none", "epilogue": ()})
-    zeros = np.zeros_like(magnitude)
-    result = Result(zeros, zeros, magnitude, zeros, math.prod(layer.shape[1:]))
-    return normwise_bound(alone, result, algorithm, runs=[Operands(alone, CaseData(kernel, bias, size))])
+    rank = case.spatial_rank
+    axes = tuple(range(-rank, 0))
+    channels = math.prod(size.shape[: -rank - 1]), size.shape[-rank - 1]
+    b = np.zeros(len(kernel)) if bias is None else np.abs(bias)
+    read = Read(
+        largest=size.max(axis=axes, initial=0.0).reshape(channels),
+        norm=np.sqrt((size**2).sum(axis=axes)).reshape(channels),
+        kernel=kernel,
+        bias=b.reshape(-1, *(1,) * rank),
+        sizes=size.shape[-rank:],
+        attributes=layer.attributes,
+    )
+    found = transform_error(case, read, algorithm)
+    return found.reshape(*size.shape[: -rank - 1], *found.shape[1:])
 
 
 def _averaged(case: Case, window: Sequence[int], y: Float64, limits: Float64) -> Float64:

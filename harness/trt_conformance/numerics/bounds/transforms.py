@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from trt_conformance.core.arrays import Float64
+from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import representable
 from trt_conformance.core.types import Precision
@@ -161,20 +162,32 @@ def normwise_bound(
         ValueError: the window is too large for a Winograd transform.
     """
     arithmetic = arithmetic_of(case)
-    steps = case.kernel.shape[1] + 1 + (EPILOGUE_STEPS if case.quantize is not None else 0)
-    adding = (1 + arithmetic.read) ** 2 * (1 + gamma(steps, arithmetic.step))
     limits = []
     for operands in runs_of(case, result) if runs is None else runs:
-        read = _read(operands, near_tie=bool(result.slack.any()))
-        if algorithm == "winograd":
-            size, error = _winograd(read, case, tile or LARGEST_TILE[transformed_in(case)])
-        else:
-            size, error = _fft(read, case, operands.data.input.shape)
-        b = operands.bias
-        largest = size[images].reshape(*result.real.shape[: -case.spatial_rank - 1], *b.shape) + np.abs(b)
-        limits.append(((1 + error) * adding - 1) * largest)
+        found = transform_error(case, _read(operands, near_tie=bool(result.slack.any())), algorithm, tile)
+        limits.append(found[images].reshape(*result.real.shape[: -case.spatial_rank - 1], *operands.bias.shape))
     spread = np.max(limits, axis=0) + result.slack + result.terms * arithmetic.step_tiny
     return output_bound(case, result, spread, arithmetic)
+
+
+def transform_error(case: Case, read: Read, algorithm: Literal["winograd", "fft"], tile: int | None = None) -> Float64:
+    """Return the largest error of a transformed sum before it is written; ``(N, K, 1, 1)``, or one axis more.
+
+    Args:
+        case: determines the arithmetic alone, so that it may be another layer's than that of the operands.
+        read: the operands.
+        algorithm: as in `normwise_bound`.
+        tile: as in `normwise_bound`.
+
+    Raises:
+        ValueError: as `normwise_bound` does.
+    """
+    arithmetic = arithmetic_of(case)
+    steps = read.kernel.shape[1] + 1 + (EPILOGUE_STEPS if case.quantize is not None else 0)
+    adding = (1 + arithmetic.read) ** 2 * (1 + gamma(steps, arithmetic.step))
+    size, error = _winograd(read, case, tile) if algorithm == "winograd" else _fft(read)
+    largest = size.reshape(*size.shape, *(1,) * len(read.sizes)) + read.bias
+    return np.asarray(((1 + error) * adding - 1) * largest)
 
 
 def nearly_exact_bound(
@@ -233,62 +246,61 @@ def _transforms_exactly(operands: Operands, case: Case) -> bool:
     return bool(high_x <= read * of_x and high_w <= read * unit and sums <= bits * unit * of_x)
 
 
-class _Read(NamedTuple):
-    """The operands as a kernel may read them: each input channel's largest value and its norm ``(N, C)``, the kernel.
+class Read(NamedTuple):
+    """The operands of a layer as a kernel may read them, all in magnitude.
 
-    The kernel has magnitudes, ``(K, C/groups, *window)``.
+    ``largest`` and ``norm``: of each image and channel of the input, ``(N, C)``; ``sizes`` are its spatial sizes.
+    ``kernel``: ``(K, C/groups, *window)``. ``bias``: ``(K, 1, 1)``, or one axis more.
     """
 
     largest: Float64
     norm: Float64
     kernel: Float64
+    bias: Float64
+    sizes: tuple[int, ...]
+    attributes: Attributes
 
 
-def _read(operands: Operands, near_tie: bool) -> _Read:
+def _read(operands: Operands, near_tie: bool) -> Read:
     """Return the operands; where some are quantized near a tie, every value may be one step of its type larger."""
     case, w = operands.case, np.abs(operands.kernel)
-    largest, norm = operands.largest, operands.norm
-    if not near_tie or case.quantize is None:
-        return _Read(largest, norm, w)
-    grid = grid_of(case.precision)
-    if case.quantize.passes("input"):
-        scale = scales(case.quantize.scales_of("input")[1], largest.ndim)
-        step = grid.spacing(largest / scale) * scale
-        elements = math.prod(operands.data.input.shape[-case.spatial_rank :])
-        largest, norm = largest + step, norm + math.sqrt(elements) * step
-    if case.quantize.passes("kernel"):
-        scale = scales(case.quantize.scales_of("kernel")[1], w.ndim)
-        w = w + grid.spacing(w / scale) * scale
-    return _Read(largest, norm, w)
+    largest, norm, sizes = operands.largest, operands.norm, operands.data.input.shape[-case.spatial_rank :]
+    if near_tie and case.quantize is not None:
+        grid = grid_of(case.precision)
+        if case.quantize.passes("input"):
+            scale = scales(case.quantize.scales_of("input")[1], largest.ndim)
+            step = grid.spacing(largest / scale) * scale
+            largest, norm = largest + step, norm + math.sqrt(math.prod(sizes)) * step
+        if case.quantize.passes("kernel"):
+            scale = scales(case.quantize.scales_of("kernel")[1], w.ndim)
+            w = w + grid.spacing(w / scale) * scale
+    return Read(largest, norm, w, np.abs(operands.bias), sizes, case.attributes)
 
 
-def _winograd(operands: _Read, case: Case, tile: int) -> tuple[Float64, float]:
+def _winograd(read: Read, case: Case, tile: int | None) -> tuple[Float64, float]:
     """Return the largest transformed sum of each map, and the relative error of its transforms and products."""
-    largest = [Growth(1.0, 0)]
-    for window in case.kernel.shape[2:]:
-        tiles = range(1, min(tile, WIDEST_WINDOW + 1 - window) + 1)
+    largest, precision = [Growth(1.0, 0)], transformed_in(case)
+    for window in read.kernel.shape[2:]:
+        tiles = range(1, min(tile or LARGEST_TILE[precision], WIDEST_WINDOW + 1 - window) + 1)
         if not tiles:
             raise ValueError(f"no Winograd transform has a window of {window}")
         options = [winograd_growth(m, window) for m in tiles]
         largest.append(Growth(max(g.factor for g in options), max(g.steps for g in options)))
-    w = operands.kernel
-    size = _channel_sums(operands.largest, w.max(axis=tuple(range(2, w.ndim)), initial=0.0), case)
-    error = gamma(1 + sum(g.steps for g in largest), TRANSFORM_ROUNDOFF[transformed_in(case)])
+    w = read.kernel
+    size = _channel_sums(read, read.largest, w.max(axis=tuple(range(2, w.ndim)), initial=0.0))
+    error = gamma(1 + sum(g.steps for g in largest), TRANSFORM_ROUNDOFF[precision])
     return size * math.prod(g.factor for g in largest), error
 
 
-def _fft(operands: _Read, case: Case, shape: Sequence[int]) -> tuple[Float64, float]:
+def _fft(read: Read) -> tuple[Float64, float]:
     """Return the norm of the transformed sum of each map, and the relative error of three transforms and a product.
-
-    ``shape`` is that of the input.
 
     In the 2-norm a transform of N points scales by sqrt(N); so |x w| <= sqrt(N) |x| |w| after the inverse transform.
     """
-    a, w = case.attributes, operands.kernel
-    sizes = shape[-case.spatial_rank :]
+    a, w = read.attributes, read.kernel
     spans = [
         size + 2 * max(pre, post) + d * f
-        for size, pre, post, d, f in zip(sizes, a.pre, a.post, a.dilation, w.shape[2:], strict=True)
+        for size, pre, post, d, f in zip(read.sizes, a.pre, a.post, a.dilation, w.shape[2:], strict=True)
     ]
     levels = sum(math.ceil(math.log2(span)) for span in spans)
     roundoff = FLOAT32_ROUNDOFF
@@ -296,13 +308,13 @@ def _fft(operands: _Read, case: Case, shape: Sequence[int]) -> tuple[Float64, fl
     transform = gamma(levels, butterfly)
     product = 1 + math.sqrt(2) * gamma(2, roundoff)
     norm_of_kernel = np.sqrt((w**2).sum(axis=tuple(range(2, w.ndim))))
-    size = 2.0 ** (levels / 2) * _channel_sums(operands.norm, norm_of_kernel, case)
+    size = 2.0 ** (levels / 2) * _channel_sums(read, read.norm, norm_of_kernel)
     return size, (1 + transform) ** 3 * product - 1
 
 
-def _channel_sums(x: Float64, w: Float64, case: Case) -> Float64:
+def _channel_sums(read: Read, x: Float64, w: Float64) -> Float64:
     """Return ``(N, K)``: for each image and map, the sum over the channels of the group of image times kernel."""
-    groups = case.attributes.groups
+    groups = read.attributes.groups
     images = x.reshape(len(x), groups, 1, w.shape[1])
     maps = w.reshape(1, groups, len(w) // groups, w.shape[1])
     return np.asarray((images * maps).sum(axis=-1).reshape(len(x), len(w)))
