@@ -187,7 +187,7 @@ def test_the_expectation_names_the_smallest_cases():
     assert not faults
     (entry,) = [entry for entry in entries if entry.id == "plan_with_padded_channels"]
     for case in CASES:
-        named = entry.concerns("tensorrt_rtx-1.7.1-aot", case.id, "plan_size", catalog.find)
-        assert named == bool(paddings(case)), case.id
-    assert not entry.concerns("tensorrt_rtx-1.8-aot", CASES[0].id, "plan_size", catalog.find)
-    assert not entry.concerns("tensorrt-8.6.1-sm90", CASES[0].id, "plan_size", catalog.find)
+        assert entry.always_covers(case.id, catalog.find) == bool(paddings(case)), case.id
+    assert entry.is_about("tensorrt_rtx-1.7.1-aot", "plan_size")
+    assert not entry.is_about("tensorrt_rtx-1.8-aot", "plan_size")
+    assert not entry.is_about("tensorrt-8.6.1-sm90", "plan_size")

@@ -89,14 +89,6 @@ class Expectation(Model):
         """The patterns of the cases that always differ, so far as ``where`` holds."""
         return self.cases if self.cases or self.also else ("*",)
 
-    def concerns(self, target: str, case: str, check: str, find: Find) -> bool:
-        """Whether this check of this case always differs on this target; ``find`` gives the case of an id."""
-        return self.is_about(target, check) and self.always_covers(case, find)
-
-    def allows(self, target: str, case: str, check: str, find: Find) -> bool:
-        """Whether this check of this case may differ on this target; ``find`` gives the case of an id."""
-        return self.is_about(target, check) and self.may_cover(case, find)
-
     def is_about(self, target: str, check: str) -> bool:
         """Whether this check of some case may differ on this target."""
         if check not in self.checks or not any(fnmatchcase(target, pattern) for pattern in self.targets):
@@ -163,11 +155,12 @@ class Expectations:
         """Return the expectations that cover a check that ran, but match no verdict."""
         met = {verdict.known for verdict in verdicts}
         ran = [v for v in verdicts if v.status in ("pass", "fail", "error", "fallback")]
-        return [
-            entry
-            for entry in self.entries
-            if entry.id not in met and any(entry.concerns(v.target, v.case, v.check, self._find) for v in ran)
-        ]
+        unmet: set[int] = set()
+        for verdict in ran:  # case by case, since finding a case may mean making it
+            for entry in self._entries_about(verdict.target, verdict.check):
+                if entry.id not in met and id(entry) not in unmet and entry.always_covers(verdict.case, self._find):
+                    unmet.add(id(entry))
+        return [entry for entry in self.entries if id(entry) in unmet]
 
 
 class ExpectationsByFolder:

@@ -176,8 +176,8 @@ def _rounded(case: Case, name: str, values: Float64) -> Array:
     dtype = NUMPY_TYPE[case.data_type]
     with np.errstate(over="ignore"):
         rounded = values.astype(dtype)
-    overflowed = np.isinf(rounded) & np.isfinite(values)
-    if overflowed.any():
+    is_infinite = np.isinf(rounded)
+    if is_infinite.any() and (overflowed := is_infinite & np.isfinite(values)).any():
         value = values[overflowed][0]
         raise ConformanceError(f"{case.location}: {case.id}: {value:g} in the {name} overflows {case.data_type}")
     return rounded

@@ -17,10 +17,9 @@ import numpy as np
 
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
-from trt_conformance.core.tensors import case_data
 from trt_conformance.golden.content import GoldenError
 from trt_conformance.numerics.bounds.elementwise import gamma
-from trt_conformance.numerics.bounds.operands import Operands, grain
+from trt_conformance.numerics.bounds.operands import grain, operands_of
 from trt_conformance.numerics.reference.result import Result
 
 DIGITS = 10
@@ -61,8 +60,8 @@ def digest(case: Case, run_index: int, result: Result, like: str = "") -> Digest
 
 def _is_exact(case: Case, run_index: int, result: Result) -> bool:
     """Whether float64 rounds no sum, in whatever order it is added."""
-    operands = Operands(case, case_data(case, case.run_shapes[run_index]))
-    unit = min(operands.grain * grain(operands.kernel), grain(operands.bias))
+    operands = operands_of(case, case.run_shapes[run_index])
+    unit = min(operands.grain * operands.kernel_grain, grain(operands.bias))
     return not math.isfinite(unit) or bool(result.magnitude.max(initial=0.0) <= 2.0**_FLOAT64_BITS * unit)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from trt_conformance.catalog.case_patterns import CasePatterns
 from trt_conformance.catalog.catalog import Catalog
@@ -17,8 +17,6 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.types import Tier
 from trt_conformance.runner.options import RunOptions
 from trt_conformance.targets.slow_builds import AROUND, is_slow_to_build
-
-GENERATED_CASES_IN_MEMORY = 256
 
 
 class Selection:
@@ -89,17 +87,11 @@ class Selection:
         """The ids of the chosen cases, generated ones included."""
         return [*(case.id for case in self.cases), *self.generated]
 
-    @cached_property
-    def make_generated(self) -> Callable[[str], Case]:
-        """Makes a generated case from its id. The latest ones are remembered, since looking ahead asks repeatedly."""
-
-        @lru_cache(GENERATED_CASES_IN_MEMORY)
-        def make(case_id: str) -> Case:
-            found = self.catalog.find(case_id)
-            assert found is not None
-            return found
-
-        return make
+    def make_generated(self, case_id: str) -> Case:
+        """A generated case from its id."""
+        found = self.catalog.find(case_id)
+        assert found is not None
+        return found
 
     def is_slow_to_build(self, case: Case | str) -> bool:
         """Whether the engine of a case takes many seconds. A generated case is given by its id."""

@@ -25,7 +25,8 @@ from trt_conformance.core.types import Precision, Tier
 from trt_conformance.core.words import shown
 
 MAX_DOC = 160
-LAST = 4
+IN_MEMORY = 1024
+"""Cases of a sweep that are remembered, about 10 KB each: all that a run of tier ci takes."""
 
 
 class _Part(NamedTuple):
@@ -97,8 +98,8 @@ class Expanded:
 
     @cached_property
     def _last_cases(self) -> Callable[[str], Case]:
-        """The last few cases, which a run asks for again: for their verdicts, for instance."""
-        return lru_cache(LAST)(self._made)
+        """The last cases, which a run asks for again: to look ahead, for their verdicts, and for its report."""
+        return lru_cache(IN_MEMORY)(self._made)
 
     def _made(self, case_id: str) -> Case:
         row = self.ids[case_id]

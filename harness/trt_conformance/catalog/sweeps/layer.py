@@ -291,4 +291,5 @@ def _bias(layer: Layer, data: _Data, seed: int) -> dict[str, Any]:
     if layer.data == "uniform":
         return {"fill": "uniform_20_bits", "seed": seed + 2}
     unit = data.output_scale if layer.quantize_output else 1.0
-    return {"values": tuple(unit * (1 + k % 7) * (-1) ** k for k in range(layer.all_maps))}
+    period = tuple(unit * (1 + k % 7) * (-1) ** k for k in range(14))
+    return {"values": (period * (1 + layer.all_maps // 14))[: layer.all_maps]}

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
-from trt_conformance.core.tensors import case_data, representable
+from trt_conformance.core.tensors import representable
 from trt_conformance.core.types import Precision
-from trt_conformance.numerics.bounds.operands import Operands, grain, significant_bits
+from trt_conformance.numerics.bounds.operands import Operands, grain, operands_of, significant_bits
 from trt_conformance.numerics.reference.quantization import grid_of, rescaled, scales
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import layer_output
@@ -170,7 +170,7 @@ def bound(
     arithmetic = arithmetic_of(case, accumulation)
     runs = runs_of(case, result) if runs is None else runs
     limits = [_bound(case, result, operands, arithmetic, accumulation) for operands in runs]
-    return np.asarray(np.max(limits, axis=0))
+    return limits[0] if len(limits) == 1 else np.asarray(np.max(limits, axis=0))
 
 
 def runs_of(case: Case, result: Result) -> list[Operands]:
@@ -178,7 +178,7 @@ def runs_of(case: Case, result: Result) -> list[Operands]:
     same = [s for s in case.run_shapes if layer_output(case, s) == result.output.shape]
     if not same:
         raise ValueError(f"no run shape of {case.id} gives an output of shape {result.output.shape}")
-    return [Operands(case, case_data(case, shape)) for shape in same]
+    return [operands_of(case, shape) for shape in same]
 
 
 def _bound(
@@ -193,14 +193,14 @@ def _bound(
     bits = (operands.bits, significant_bits(w)) if arithmetic.read else ()
     rounded = sum(one > arithmetic.read_bits for one in bits)
     reading = (1 + arithmetic.read) ** rounded
-    # Operands below the normal range may be flushed as well as sums.
-    tiny = result.terms * arithmetic.step_tiny * (1 + operands.largest.max(initial=0.0) + np.abs(w).max(initial=0.0))
     reads_in_full = reading == 1 or arithmetic.read_bits == arithmetic.step_bits
     exact = _exact(case, result, operands, arithmetic) if reads_in_full else np.asarray(False)
     if exact.all():
         spread = np.zeros(result.magnitude.shape)
     else:
         own = gamma(result.terms, REFERENCE_ROUNDOFF) * result.magnitude
+        largest = operands.largest.max(initial=0.0) + np.abs(w).max(initial=0.0)
+        tiny = result.terms * arithmetic.step_tiny * (1 + largest)  # operands may be flushed as well as sums
         sums = sum_error(size + result.slack, np.abs(result.real) + result.slack, steps, arithmetic.step, reading)
         spread = np.where(exact, 0.0, sums + result.slack + own + tiny)
     if accumulation == "fp32_rounded" and case.bias != "none":
@@ -236,7 +236,7 @@ def _exact(case: Case, result: Result, operands: Operands, arithmetic: Arithmeti
     if case.precision == "int8" and case.quantize is not None and case.quantize.only is None:
         of_x, of_w = grain(scales(of_input, 1)), grain(scales(of_kernel, 1))
     else:  # the layer runs in floats, on the operands themselves
-        of_x, of_w = operands.grain, grain(operands.kernel)
+        of_x, of_w = operands.grain, operands.kernel_grain
     unit = min(of_x * of_w, grain(operands.bias))
     if min(unit, of_x, of_w) < arithmetic.step_tiny:
         return np.zeros(result.magnitude.shape, dtype=bool)

@@ -7,7 +7,7 @@ bits, whether an output is then compared as a whole or in pieces.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,11 +16,14 @@ import numpy as np
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.case import Case
 from trt_conformance.core.quantization_fields import Operand
-from trt_conformance.core.tensors import CaseData
+from trt_conformance.core.tensors import CaseData, case_data
 from trt_conformance.numerics.reference.quantization import grid_of, through
 
 PART = 2**20
 """Elements of the input that are in float64 at a time: 8 MiB."""
+
+REMEMBERED = 2**20
+"""Elements of the operands of a run that are remembered: 8 MiB in float64."""
 
 FLOAT64_BITS = 53
 SAMPLE = 256
@@ -62,6 +65,11 @@ class Operands:
         return min((grain(part) for _, part in self._parts()), default=math.inf)
 
     @cached_property
+    def kernel_grain(self) -> float:
+        """As `grain`, of the kernel."""
+        return grain(self.kernel)
+
+    @cached_property
     def bits(self) -> int:
         """The most significant bits that a value of the input has."""
         return max((significant_bits(part) for _, part in self._parts()), default=0)
@@ -72,8 +80,16 @@ class Operands:
         leading = math.prod(x.shape[: -self.case.spatial_rank])
         return x.reshape(leading, math.prod(x.shape[-self.case.spatial_rank :]))
 
-    def _parts(self) -> Iterator[tuple[slice, Float64]]:
+    def _parts(self) -> Iterable[tuple[slice, Float64]]:
         """Parts of whole channels, or of one where it is larger than a part; with the range of their channels."""
+        return self._small_parts if self.data.input.size <= PART else self._made_parts()
+
+    @cached_property
+    def _small_parts(self) -> list[tuple[slice, Float64]]:
+        """The parts of a small input, of which each figure needs all."""
+        return list(self._made_parts())
+
+    def _made_parts(self) -> Iterator[tuple[slice, Float64]]:
         channels = self._channels()
         count, size = channels.shape
         many = max(1, PART // max(1, size))
@@ -88,6 +104,27 @@ class Operands:
             found[channels] = add(found[channels], part)
         *batch, count = self.data.input.shape[: -self.case.spatial_rank]
         return found.reshape(math.prod(batch), count)
+
+
+def operands_of(case: Case, run_shape: Sequence[int]) -> Operands:
+    """The operands of a run of a case. Those of the last run are remembered, if small, with the figures found so far.
+
+    Raises:
+        ConformanceError: as `case_data`.
+    """
+    shape = tuple(run_shape)
+    known = _LAST.get(shape)
+    if known is not None and known.case is case:
+        return known
+    found = Operands(case, case_data(case, shape))
+    _LAST.clear()
+    if found.data.input.size + found.data.kernel.size <= REMEMBERED:
+        _LAST[shape] = found
+    return found
+
+
+_LAST: dict[tuple[int, ...], Operands] = {}
+"""By the run's shape, which the layer's input may not have where something is before the layer."""
 
 
 def after_quantization(case: Case, operand: Operand, values: Float64) -> Float64:

@@ -216,7 +216,7 @@ def nearly_exact_bound(
     for operands in runs:
         if not _transforms_exactly(operands, case):
             return limits
-        quarter = min(quarter, operands.grain * grain(operands.kernel) / 4, grain(operands.bias) / 4)
+        quarter = min(quarter, operands.grain * operands.kernel_grain / 4, grain(operands.bias) / 4)
     arithmetic = arithmetic_of(case)
     write = arithmetic.write * (np.abs(result.real) + quarter) + arithmetic.write_tiny
     # Where the output type is as coarse as the grain, writing restores a representable result.
