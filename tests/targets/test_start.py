@@ -1,6 +1,7 @@
 """Targets start while cases are read, and make ready to build where many tests will run."""
 
-from types import SimpleNamespace
+import sys
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -46,6 +47,16 @@ def test_what_keeps_a_target_from_opening_is_reported_when_it_is_opened():
     started = start_target(f"{SLOW}:Missing", True, TIME_LIMIT, Options())
     with pytest.raises(ConformanceError, match="the file has no class Missing; it has "):
         started()
+
+
+def test_a_target_is_started_from_a_script_that_does_not_guard_its_main_part(tmp_path, monkeypatch):
+    """The target's process must not run the script again, nor import pytest where that is the main module."""
+    main = ModuleType("__main__")
+    main.__file__ = str(tmp_path / "script.py")
+    (tmp_path / "script.py").write_text("raise SystemExit('run again')")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    start_target(f"{SLOW}:Starting", True, TIME_LIMIT, Options())().close()
+    assert sys.modules["__main__"] is main
 
 
 @pytest.mark.parametrize(

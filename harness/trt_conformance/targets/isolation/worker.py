@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
+from threading import Lock
+from types import ModuleType
 from typing import Any
 
 from trt_conformance.core.case import Case
@@ -26,6 +28,7 @@ HELLO = ("hello",)
 MOST_BYTES = 2**28
 """Bytes of arrays in an answer to a call that does not state how many it expects."""
 TELL_S = 10.0
+_STARTING = Lock()
 Start = Callable[[str, Options], Callable[[], Elsewhere]]
 """Starts to open the target of a spec in a process, and returns a function that waits for it."""
 
@@ -44,7 +47,7 @@ class Worker:
         self._stacks = Stacks(context)
         arguments = (theirs, spec, options, self._stacks.theirs, start)
         self._process: BaseProcess = context.Process(target=serve, args=arguments, daemon=True)
-        self._process.start()
+        _start(self._process)
         self._channel = Channel(ours, self._process.is_alive)
         theirs.close()
         self._stacks.theirs.close()
@@ -140,6 +143,17 @@ class Worker:
         self._process.kill()
         self._process.join(timeout=10)
         self._stacks.close()
+
+
+def _start(process: BaseProcess) -> None:
+    """Start a process that does not import this one's main module, such as pytest, for which it has no use."""
+    with _STARTING:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            process.start()
+        finally:
+            sys.modules["__main__"] = main
 
 
 def _label(message: tuple[Any, ...]) -> str:
