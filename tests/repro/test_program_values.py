@@ -155,10 +155,10 @@ def test_a_program_is_a_program_of_its_own(tmp_path):
     case = suite_case("stride_nd/h2_w1-fp32")
     text = program(case, failure_on(case))
     assert "trt_conformance" not in text
-    code, output = run_program(text, tmp_path, fault="flipped")
+    code, output = run_program(text, tmp_path, fault="flipped", forked=False)
     assert code == 1
     assert "expected: 12345.6789\nactual:" in output
-    assert run_program(text, tmp_path, fault="")[0] == 0
+    assert run_program(text, tmp_path, fault="", forked=False)[0] == 0
 
 
 LARGE = [

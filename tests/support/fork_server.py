@@ -41,7 +41,7 @@ PATIENCE_S = 600
 
 
 class Request(TypedDict):
-    """A run of a module: its arguments, folder and environment, and files for what it writes to stdout and stderr."""
+    """A run of a module or of a file of Python: its arguments, folder and environment, and files for its streams."""
 
     module: str
     arguments: list[str]
@@ -61,7 +61,7 @@ class ForkServer:
     def run(
         self, module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        """Run a module, such as ``pytest``, in a folder.
+        """Run a module, such as ``pytest``, or a file of Python, in a folder.
 
         Raises:
             TimeoutExpired: the run took longer than `PATIENCE_S`. It is killed, with the server.
@@ -164,9 +164,14 @@ def _run(request: Request) -> int:
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     tempfile.tempdir = None
-    sys.argv = [request["module"], *request["arguments"]]
+    module = request["module"]
+    sys.argv = [module, *request["arguments"]]
+    sys.path[:0] = filter(None, request["environment"].get("PYTHONPATH", "").split(os.pathsep))
     try:
-        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+        if module.endswith(".py"):
+            runpy.run_path(module, run_name="__main__")
+        else:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         return int(ended.code or 0)
     return 0

@@ -137,6 +137,15 @@ def run_command(*arguments: str | Path, **environment: str) -> subprocess.Comple
     return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=600, check=False)
 
 
+def run_file(path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a file of Python in a process of its own, with these variables of the environment."""
+    given = os.environ | environment
+    if hasattr(os, "fork"):
+        return _fork_server().run(str(path), arguments, ROOT, given)
+    command = [sys.executable, str(path), *arguments]
+    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=600, check=False)
+
+
 def pytest_environment() -> dict[str, str]:
     """The environment for a pytest that a test starts: without what the outer pytest put there for itself."""
     outer = ("PYTEST_XDIST", "PYTEST_CURRENT_TEST", "PYTEST_ADDOPTS")

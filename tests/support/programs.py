@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+from tests.support.helpers import run_file
 from tests.support.runs import record, verdict
 from tests.support.suite import suite_case
 from trt_conformance.core.case import Case
@@ -16,18 +17,27 @@ from trt_conformance.repro.failure import find_failure
 FAKE = ROOT / "tests" / "doubles" / "fake_tensorrt"
 
 
-def run_program(text, folder, fault=None):
-    """Run a program, on the fake TensorRT with this fault, or the installed one. Returns exit code and output."""
+def run_program(text, folder, fault=None, *, forked=True):
+    """Run a program, on the fake TensorRT with this fault, or the installed one. Returns exit code and output.
+
+    Its process is forked from one that has imported what most programs import, or starts from nothing.
+    """
     path = folder / "repro.py"
     path.write_text(text)
-    environment = dict(os.environ)
-    if fault is not None:
-        environment |= {"PYTHONPATH": os.pathsep.join([str(FAKE), str(ROOT / "harness")]), "FAKE_FAULT": fault}
-    done = subprocess.run(
-        [sys.executable, str(path)], capture_output=True, text=True, timeout=600, check=False, env=environment
-    )
+    if forked:
+        done = run_file(path, **fake(fault))
+    else:
+        command = [sys.executable, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | fake(fault))
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
+
+
+def fake(fault):
+    """The variables with which a program finds the fake TensorRT with a fault; with None, the installed one."""
+    if fault is None:
+        return {}
+    return {"PYTHONPATH": os.pathsep.join([str(FAKE), str(ROOT / "harness")]), "FAKE_FAULT": fault}
 
 
 DRIVER = """
@@ -51,21 +61,15 @@ def failure_on(case: Case, message="1/12 elements beyond the bound", *, target="
     return find_failure(record(found, targets={target: {"version": target.split("-")[1], "gpu": "NVIDIA H200"}}), case)
 
 
-def exit_codes(programs, folder, fault):
-    """The exit codes of programs on the fake TensorRT, which all run in one process."""
+def exit_codes(programs, folder, fault=None):
+    """The exit codes of programs, which all run in one process; see `run_program`."""
     paths = {}
     for name, text in programs.items():
         paths[name] = folder / f"{name.replace('/', '_')}.py"
         paths[name].write_text(text)
-    path = os.pathsep.join([str(FAKE), str(ROOT / "harness")])
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER, *map(str, paths.values())],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=os.environ | {"PYTHONPATH": path, "FAKE_FAULT": fault},
-    )
+    driver = folder / "driver.py"
+    driver.write_text(DRIVER)
+    done = run_file(driver, *map(str, paths.values()), **fake(fault))
     assert done.returncode == 0, done.stderr
     codes = json.loads(done.stdout.splitlines()[-1])
     return {name: codes[str(path)] for name, path in paths.items()}
