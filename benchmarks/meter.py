@@ -30,22 +30,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    ask = Worker.ask
+    post, collect = Worker.post, Worker.collect
     ready: set[int] = set()
 
-    def timed(self: Any, message: tuple[Any, ...], *limits: Any) -> Any:
-        name = str(message[{"target": 1, "engine": 2}.get(message[0], 0)])
+    def posted(self: Any, message: tuple[Any, ...], *limits: Any) -> None:
+        started = time.perf_counter()
+        post(self, message, *limits)
+        CALLS[name_of(message)] += time.perf_counter() - started
+
+    def collected(self: Any, message: tuple[Any, ...], *limits: Any) -> Any:
+        name = name_of(message)
         if message != HELLO and id(self) not in ready:  # it waits for what the target loads before it answers
             ready.add(id(self))
             name = "start"
         started = time.perf_counter()
         try:
-            return ask(self, message, *limits)
+            return collect(self, message, *limits)
         finally:
             CALLS[name] += time.perf_counter() - started
             COUNTS[name] += 1
 
-    Worker.ask = timed  # type: ignore[method-assign]
+    Worker.post, Worker.collect = posted, collected  # type: ignore[method-assign]
+
+
+def name_of(message: tuple[Any, ...]) -> str:
+    """The method that a message calls."""
+    return str(message[{"target": 1, "engine": 2}.get(message[0], 0)])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,10 +20,13 @@ from tests.doubles.misbehaving import (
     Sticky,
 )
 from tests.support.helpers import make_case, run_pytest
+from trt_conformance.checks.subject import Subject
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.core.tensors import feeds_of
-from trt_conformance.targets.errors import Refused, TargetCrashed, TargetFault, TargetHung
+from trt_conformance.golden import expected_result
+from trt_conformance.targets.engines import Engines
+from trt_conformance.targets.errors import Refused, TargetCrashed, TargetFault, TargetHung, TargetLost
 from trt_conformance.targets.isolation.proxy import MOST_REMEMBERED, IsolatedTarget, open_target
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Target, offers
@@ -134,6 +137,51 @@ def test_a_crash_beside_a_network_is_not_blamed_on_it():
         target.expect([make_case().model_copy(update={"id": VICTIM})])
         assert target.define(make_case()).output_shape == (1, 1, 4, 7)
         assert target.generation == 1
+    finally:
+        target.close()
+
+
+def test_a_run_that_has_begun_is_repeated_if_a_build_ahead_crashes():
+    target = open_target(f"{MISBEHAVING}:CrashesAhead")
+    try:
+        case = make_case()
+        engine = target.build(case)
+        target.expect([case.model_copy(update={"id": VICTIM})])
+        outputs = engine.begin_run(feeds_of(case))
+        time.sleep(0.5)
+        assert np.array_equal(outputs()["output"], engine.run(feeds_of(case))["output"])
+        with pytest.raises(TargetCrashed, match="SIGSEGV"):
+            target.build(case.model_copy(update={"id": VICTIM}))
+    finally:
+        target.close()
+
+
+@pytest.mark.parametrize(("broken", "kind"), [("Segfaults", TargetCrashed), ("Sticky", TargetLost)])
+def test_a_run_that_has_begun_and_breaks_is_reported_when_it_is_waited_for(broken, kind):
+    target = open_target(f"{MISBEHAVING}:{broken}")
+    try:
+        case, victim = make_case(), make_case().model_copy(update={"id": VICTIM})
+        outputs = target.build(victim).begin_run(feeds_of(victim))
+        with pytest.raises(kind):
+            outputs()
+        assert target.build(case).run(feeds_of(case))["output"].shape == (1, 1, 4, 7)
+    finally:
+        target.close()
+
+
+def test_what_breaks_beside_a_run_leaves_no_answer_behind():
+    target = open_target(f"{MISBEHAVING}:Segfaults")
+    try:
+        case = make_case()
+        subject = Subject(case, Engines(target), expected_result)
+
+        def work():
+            raise ValueError("no golden")
+
+        with pytest.raises(ValueError, match="no golden"):
+            subject.run_beside(case, 0, work)
+        outputs, found = subject.run_beside(case, 0, lambda: "done")
+        assert (outputs["output"].shape, found, target.generation) == ((1, 1, 4, 7), "done", 0)
     finally:
         target.close()
 

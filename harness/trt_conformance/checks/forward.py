@@ -123,9 +123,13 @@ def _run_all(subject: Subject, basis: Basis, further: Sequence[Basis] | None) ->
 def _run_whole(subject: Subject, index: int, basis: Basis, further: Sequence[Basis] | None) -> _Run:
     """Run a case and compare its output with its golden."""
     case = subject.case
-    golden = subject.golden(case, index)
-    outputs = subject.run(case, index)
-    expected, limits = network_result(case, golden, bound_on(case, golden, basis), case.run_shapes[index], further)
+
+    def expect() -> tuple[Result, Float64, Float64]:
+        golden = subject.golden(case, index)
+        limits = bound_on(case, golden, basis)
+        return golden, *network_result(case, golden, limits, case.run_shapes[index], further)
+
+    outputs, (golden, expected, limits) = subject.run_beside(case, index, expect)
     faults = structure_faults(outputs, OUTPUT, expected.shape, NUMPY_TYPE[case.data_type])
     found = None if faults else compare(outputs[OUTPUT], expected, limits)
     return _Run(outputs, faults, found, golden, expected, limits)

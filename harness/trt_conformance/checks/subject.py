@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from trt_conformance.checks import message
 from trt_conformance.checks.finding import Finding
@@ -21,9 +21,10 @@ from trt_conformance.core.verdict import FAULTS, Verdict, verdict
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import NotRun, Refused, TargetCrashed, TargetHung, Unsupported, named
-from trt_conformance.targets.protocols import Engine, offers
+from trt_conformance.targets.protocols import Engine, RunsElsewhere, offers
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 Golden = Callable[[Case, int], Result]
 """Gives the reference of a case's run, by the index of its run shape."""
@@ -87,6 +88,26 @@ class Subject:
         engine = self.engine(case)
         with self.running(case):
             return engine.run(feeds | runtime_feeds(case))
+
+    def run_beside(self, case: Case, index: int, work: Callable[[], T]) -> tuple[dict[str, Array], T]:
+        """As `run`, and what ``work`` gives, which is done meanwhile if the target runs in another process.
+
+        What ``work`` raises goes before what the target does; it must not call the target.
+        """
+        engine = self.runnable(case)
+        if not isinstance(engine, RunsElsewhere):
+            found = work()
+            return self.run(case, index), found
+        with self.running(case):
+            outputs = engine.begin_run(feeds_of(case, index))
+        try:
+            found = work()
+        except BaseException:
+            with suppress(Exception), self.running(case):
+                outputs()  # else a later call would receive them
+            raise
+        with self.running(case):
+            return outputs(), found
 
     @contextmanager
     def running(self, case: Case) -> Iterator[None]:

@@ -7,7 +7,7 @@ it needs, and reports "unsupported" where they are missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
@@ -110,6 +110,15 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Release everything the engine holds; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class RunsElsewhere(Protocol):
+    """An engine that runs in another process, so that this one can do something else meanwhile."""
+
+    def begin_run(self, feeds: Mapping[str, Array]) -> Callable[[], dict[str, Array]]:
+        """Begin to run, and return a function that waits for the outputs. No other call may be made before that."""
         ...
 
 

@@ -228,14 +228,31 @@ class IsolatedTarget:
             self._worker = Worker(self.spec, self.options, start_elsewhere)
             self._sent = {}
             self.generation += 1
+        worker = self._worker
+        return self._answered(message, lambda: worker.ask(message, self.time_limit, most_bytes))
+
+    def begin(self, *message: Any, most_bytes: int = MOST_BYTES) -> Callable[[], Any]:
+        """Call a worker that is there, and wait for the answer in the function that is returned; raises as `call`.
+
+        No other call may be made before that.
+        """
+        worker = self._worker
+        assert worker is not None
+        self._answered(message, lambda: worker.post(message, self.time_limit))
+        return lambda: self._answered(message, lambda: worker.collect(message, self.time_limit, most_bytes))
+
+    def _answered(self, message: tuple[Any, ...], transfer: Callable[[], answers.Answer | None]) -> Any:
+        """What a transfer to or from the worker gives. Raises as `call`."""
         try:
-            answer = self._worker.ask(message, self.time_limit, most_bytes)
+            answer = transfer()
         except (TargetCrashed, TargetHung):
             self._worker = None
             raise
         except KeyboardInterrupt:  # the answer is still to come, and no later call may receive it
             self.close()
             raise
+        if answer is None:
+            return None
         if answer.kind == "sticky":
             self.close()
             raise TargetLost(answers.text_of(answer.value))
@@ -294,14 +311,23 @@ class IsolatedEngine:
         outputs: dict[str, Array] = self.call("engine", "run", dict(feeds))
         return outputs
 
-    def call(self, kind: str, method: str, *arguments: Any) -> Any:
-        return self._target.guarded(lambda: self._call(kind, method, *arguments))
+    def begin_run(self, feeds: Mapping[str, Array]) -> Callable[[], dict[str, Array]]:
+        """As `run`, which the function that is returned waits for. No other call may be made before that."""
+        begun = [self._target.guarded(lambda: self._call(self._target.begin, "engine", "run", dict(feeds)))]
 
-    def _call(self, kind: str, method: str, *arguments: Any) -> Any:
+        def attempt() -> Any:
+            return begun.pop()() if begun else self._call(self._target.call, "engine", "run", dict(feeds))
+
+        return lambda: self._target.guarded(attempt)
+
+    def call(self, kind: str, method: str, *arguments: Any) -> Any:
+        return self._target.guarded(lambda: self._call(self._target.call, kind, method, *arguments))
+
+    def _call(self, call: Callable[..., Any], kind: str, method: str, *arguments: Any) -> Any:
         self._target.settle(self._case.id)
         if not self._is_here:
             self._build()
-        return self._target.call(kind, self._number, method, *arguments, most_bytes=largest_answer(self._case))
+        return call(kind, self._number, method, *arguments, most_bytes=largest_answer(self._case))
 
     def close(self) -> None:
         if self._is_here and not self._closed:

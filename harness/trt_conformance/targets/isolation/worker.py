@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from threading import Lock
 from types import ModuleType
@@ -62,14 +62,29 @@ class Worker:
             TargetHung: the answer was not complete within ``time_limit`` seconds; the process was killed.
             TargetCrashed: the process died, or sent something else than an answer and was killed.
         """
-        deadline = time.monotonic() + time_limit
         if self._greeting is None:
-            self._greeting = self._exchanged(HELLO, None, deadline, time_limit, most_bytes)
+            self._greeting = self.collect(HELLO, time_limit, most_bytes)
         if message == HELLO or self._greeting.kind != "result":
             return self._greeting
+        self.post(message, time_limit)
+        return self.collect(message, time_limit, most_bytes)
+
+    def post(self, message: tuple[Any, ...], time_limit: float) -> None:
+        """Send a call whose answer is the next to `collect`; the process has answered `ask` before. Raises as `ask`."""
         self._number += 1
-        deadline = time.monotonic() + time_limit
-        return self._exchanged(message, requests.encode(self._number, message), deadline, time_limit, most_bytes)
+        with self._attributing(message, time_limit), suppress(BrokenPipeError, ConnectionResetError):
+            # What it sent before it died is still received.
+            self._channel.send(requests.encode(self._number, message), time.monotonic() + time_limit)
+
+    def collect(self, message: tuple[Any, ...], time_limit: float, most_bytes: int = MOST_BYTES) -> Answer:
+        """The answer to what was sent last, within ``time_limit`` seconds from now. Otherwise as `ask`."""
+        with self._attributing(message, time_limit):
+            answer = answers.receive(self._channel, time.monotonic() + time_limit, most_bytes)
+            if answer.number != self._number:
+                raise Malformed(f"it answered call {answer.number} when call {self._number} was made")
+            if self._channel.has_data():
+                raise Malformed("it sent more than one answer to a call")
+            return answer
 
     def tell(self, message: tuple[Any, ...]) -> None:
         """Send a message that has no answer, or whose answer is received later.
@@ -88,24 +103,11 @@ class Worker:
         """Whether there is something to receive although no call waits for an answer."""
         return self._greeting is not None and self._channel.has_data()
 
-    def _exchanged(
-        self,
-        message: tuple[Any, ...],
-        request: Sequence[bytes | memoryview] | None,
-        deadline: float,
-        limit: float,
-        most: int,
-    ) -> Answer:
+    @contextmanager
+    def _attributing(self, message: tuple[Any, ...], limit: float) -> Iterator[None]:
+        """Turn what goes wrong in a transfer into what has become of the process, and end it."""
         try:
-            if request is not None:
-                with suppress(BrokenPipeError, ConnectionResetError):  # what was sent before it died is still received
-                    self._channel.send(request, deadline)
-            answer = answers.receive(self._channel, deadline, most)
-            if answer.number != self._number:
-                raise Malformed(f"it answered call {answer.number} when call {self._number} was made")
-            if self._channel.has_data():
-                raise Malformed("it sent more than one answer to a call")
-            return answer
+            yield
         except TimeoutError:
             raise self._hung(message, limit) from None
         except (EOFError, OSError):
