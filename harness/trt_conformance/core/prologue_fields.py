@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 from trt_conformance.core.types import Ints, Model
 
 PrologueName = Literal["cast", "relu", "pad", "slice", "max_pool", "concat"]
-PROLOGUES: tuple[PrologueName, ...] = get_args(PrologueName)
 
 
 class PrologueOperation(Model):

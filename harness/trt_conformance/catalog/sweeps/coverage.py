@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import combinations
 from typing import Literal
 
 from trt_conformance.catalog.sweeps.covering import Combination, Possible, all_combinations, combinations_of
@@ -52,13 +51,6 @@ class Coverage:
     @cached_property
     def pairs(self) -> dict[Combination, State | None]:
         return self.combinations(2)
-
-    def by_axes(self) -> dict[tuple[str, str], Counter[State | None]]:
-        """Return how many possible pairs of values of each two axes have each state."""
-        found = {pair: Counter[State | None]() for pair in combinations(self.sweep.axes, 2)}
-        for ((first, _), (second, _)), state in self.pairs.items():
-            found[first, second][state] += 1
-        return found
 
 
 def impossible(sweep: Sweep) -> dict[Combination, str]:
