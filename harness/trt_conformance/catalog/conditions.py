@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import EpilogueName
 from trt_conformance.core.errors import InvalidConvolution
-from trt_conformance.core.types import Constraint, Format, Model, PaddingMode, Precision
+from trt_conformance.core.types import Constraint, Format, Misuse, Model, PaddingMode, Precision, WeightsBy
 from trt_conformance.core.words import shown
 from trt_conformance.numerics.reference.shape import layer_output
 
@@ -83,9 +83,9 @@ class Where(Model):
     input_format: OneOrMore[Format] | None = None
     output_format: OneOrMore[Format] | None = None
     format_padding: OneOrMore[Literal["zeros", "nan"]] | None = None
-    weights: OneOrMore[Literal["constructor", "setters", "set_input"]] | None = None
+    weights: OneOrMore[WeightsBy] | None = None
     epilogue: OneOrMore[EpilogueName] | None = None
-    misuse: OneOrMore[Literal["other_name", "other_type", "other_shape", "misaligned", "null_address"]] | None = None
+    misuse: OneOrMore[Misuse] | None = None
     constraint: OneOrMore[Constraint] | None = None
 
     def holds(self, case: Case) -> bool:

@@ -24,7 +24,7 @@ def arithmetic(case: Case, output: Array) -> str | None:
 
 
 # Precisions that a target is asked for, and may silently not use. TF32 is only ever permitted.
-NARROW: dict[Precision, str] = {"fp16": "fp16", "bf16": "bf16", "int8": "int8", "fp8": "fp8"}
+NARROW: tuple[Precision, ...] = ("fp16", "bf16", "int8", "fp8")
 
 
 def judge_precision(
@@ -35,7 +35,7 @@ def judge_precision(
     ``target``: the name of the target, on which the precisions that the case allows may depend.
     """
     must = demanded(case.runs_in, target)
-    allowed = must or ((NARROW[case.precision],) if case.precision in NARROW else ())
+    allowed = must or ((case.precision,) if case.precision in NARROW else ())
     reported = (probed, facts.precision if facts is not None else None)
     other = [ran for ran in reported if ran in get_args(Precision) and ran not in allowed]
     if not allowed or not other:

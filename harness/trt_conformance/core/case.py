@@ -42,12 +42,14 @@ from trt_conformance.core.types import (
     Format,
     GoldenKind,
     Ints,
+    Misuse,
     Model,
     Precision,
     RejectPhase,
     Shape,
     Texts,
     Tier,
+    WeightsBy,
     _Positive,
     _Size,
 )
@@ -227,7 +229,7 @@ class Case(Model):
     latency: bool = False
     large: bool = False
     golden: GoldenKind | None = None
-    weights: Literal["constructor", "setters", "set_input"] = "constructor"
+    weights: WeightsBy = "constructor"
     bias_by_set_input: bool = False
     empty_weights: Literal["trt.Weights()", "np.array([])", "the kernel", "the bias"] = "trt.Weights()"
     quantize: Quantize | None = None
@@ -243,7 +245,7 @@ class Case(Model):
     addend: TensorSpec | None = None
     dynamic: Dynamic | None = None
     declared_first: Shape | None = None
-    misuse: Literal["other_name", "other_type", "other_shape", "misaligned", "null_address"] | None = None
+    misuse: Misuse | None = None
     runs_in: Precision | RunsIn | None = None
     exact: bool = False
     rounding: bool = False

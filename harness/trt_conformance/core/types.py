@@ -6,12 +6,16 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PHASES = ("lint", "network", "build", "run", "compare", "latency")
 Phase = Literal["lint", "network", "build", "run", "compare", "latency"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
 RejectPhase = Literal["set", "network", "build", "run"]
 Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8", "fp8"]
 DataType = Literal["float32", "float16", "bfloat16", "int8", "float8", "uint8"]
 Tier = Literal["smoke", "ci", "nightly"]
+WeightsBy = Literal["constructor", "setters", "set_input"]
+"""How the layer gets its kernel."""
+Misuse = Literal["other_name", "other_type", "other_shape", "misaligned", "null_address"]
+"""What is wrong with the input of a run that must be refused."""
 GoldenKind = Literal["tensors", "hash", "computed"]
 """How an expected output is stored: as tensors, as a hash with which the computed output is compared, or not at all."""
 PaddingMode = Literal[

@@ -17,7 +17,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import JOINS, POOLINGS, ROUNDING, EpilogueName
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.layouts import LAYOUTS
-from trt_conformance.core.types import QUANTIZED_PRECISIONS, AttributeValue, Format, PaddingMode, Precision
+from trt_conformance.core.types import QUANTIZED_PRECISIONS, AttributeValue, Format, PaddingMode, Precision, WeightsBy
 from trt_conformance.explore import data
 from trt_conformance.numerics.reference.shape import extent, output_shape, resolve_axis
 from trt_conformance.numerics.rounding import unsuited
@@ -52,7 +52,7 @@ class DrawnLayer:
     content: Literal["exact", "wide", "uniform"] = "exact"
     bias: bool = False
     bias_by_set_input: bool = False
-    weights: Literal["constructor", "setters", "set_input"] = "constructor"
+    weights: WeightsBy = "constructor"
     scales: Literal["one", "each"] = "one"
     quantize_output: bool = False
     io_quantization: bool = False

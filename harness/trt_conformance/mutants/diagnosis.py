@@ -27,6 +27,7 @@ from trt_conformance.mutants import prologue as prologues
 from trt_conformance.mutants.copies import copies, without_products
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, multiply
 from trt_conformance.mutants.parts import part_of, within, zero_part
+from trt_conformance.mutants.rounding import BITS, TF32_BITS
 from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF
 from trt_conformance.numerics.reference.result import Result
 from trt_conformance.numerics.reference.shape import output_shape
@@ -57,7 +58,8 @@ MOST_SAMPLED = 64
 """Wrong elements at which a mutant is tried that may explain a part."""
 UNEXPLAINED = 0.25
 """The largest part of an error that a mutant may leave unexplained."""
-READ_OR_WRITTEN: dict[Precision, float] = {"tf32": 2.0**-11, "fp16": 2.0**-11, "bf16": 2.0**-8}
+READ_OR_WRITTEN: dict[Precision, float] = {"tf32": 2.0**-TF32_BITS, **{half: 2.0**-bits for half, bits in BITS.items()}}
+"""The error of rounding an operand or the output, relative."""
 
 
 def diagnosis(

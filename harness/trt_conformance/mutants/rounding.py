@@ -14,17 +14,19 @@ import numpy as np
 from trt_conformance.core.arrays import Array, Float64
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
-from trt_conformance.core.types import Precision
+from trt_conformance.core.types import DATA_TYPE, Precision
 from trt_conformance.mutants import conditions
 from trt_conformance.mutants.arithmetic import products_of, rounding, terms_of
 from trt_conformance.mutants.mutant import Mutant, per_map
+from trt_conformance.numerics.bounds.elementwise import HALVES
+from trt_conformance.numerics.compare import FORMATS
 from trt_conformance.numerics.reference.shape import resolve
 
 FLOAT32_BITS, TF32_BITS = 24, 11
 GUARD_BITS = 2
 """Bits that an adder without sticky bits keeps below the last place."""
-BITS: dict[Precision, int] = {"fp16": 11, "bf16": 8}
-SMALLEST_NORMAL: dict[Precision, float] = {"fp16": 2.0**-14, "bf16": 2.0**-126}
+BITS: dict[Precision, int] = {half: FORMATS[DATA_TYPE[half]][0] for half in HALVES}
+SMALLEST_NORMAL: dict[Precision, float] = {half: 2.0 ** (FORMATS[DATA_TYPE[half]][1] - 1) for half in HALVES}
 
 Cut = Callable[[Float64], Float64]
 """Makes integers of scaled significands."""

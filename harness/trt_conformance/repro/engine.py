@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trt_conformance.core.case import Case
 from trt_conformance.core.layouts import LAYOUTS
-from trt_conformance.core.tensors import ADDEND, INPUT, OUTPUT
+from trt_conformance.core.tensors import ADDEND, INPUT, NUMPY_TYPE, OUTPUT
 from trt_conformance.core.types import DataType, Format
 from trt_conformance.repro.chosen_layouts import layout_lines
 from trt_conformance.repro.refitting import refit_lines, stream_lines
@@ -57,7 +57,7 @@ def load_lines(case: Case) -> list[str]:
 def infer_lines(case: Case) -> list[str]:
     """Define ``infer``, which runs the engine on ``x`` and returns its output, or None if TensorRT refuses."""
     name = "another" if case.misuse == "other_name" else INPUT
-    offset = f" + {_item_bytes(case.input_type)}" if case.misuse == "misaligned" else ""
+    offset = f" + {NUMPY_TYPE[case.input_type].itemsize}" if case.misuse == "misaligned" else ""
     size = f"packed.nbytes{offset}"
     address = "0" if case.misuse == "null_address" else f"int(source){offset}"
     return [
@@ -96,10 +96,6 @@ def _further_input_lines(case: Case) -> list[str]:
         '        cuda("cudaMemcpy", address, held.ctypes.data, held.nbytes, copy)',
         "        context.set_tensor_address(name, int(address))",
     ]
-
-
-def _item_bytes(data_type: DataType) -> int:
-    return {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1, "float8": 1, "uint8": 1}[data_type]
 
 
 def _read(case: Case) -> str:

@@ -11,7 +11,7 @@ from trt_conformance.numerics.reference.activations import SELU_ALPHA, SELU_LAMB
 from trt_conformance.repro.further import expected_layer_line, further_layer_lines, layer_number
 from trt_conformance.repro.prologue import pooled_lines
 from trt_conformance.repro.scaling import ScalingCode, scale_code
-from trt_conformance.repro.tensors import number
+from trt_conformance.repro.tensors import number, weights_code
 from trt_conformance.targets.tensorrt.following import ACTIVATIONS, ELEMENTWISE, PARAMETERS, POOLINGS
 
 # As one would write them: a sixth has no short decimal.
@@ -103,14 +103,12 @@ def _scale_lines(case: Case, step: EpilogueOperation, axis: int) -> list[str]:
     factors, shifts = step.scale or (1.0,), step.shift or (0.0,)
     count = max(len(factors), len(shifts))
     dtype = "np.float16" if case.data_type == "float16" else "np.float32"
-    weights = "bits(values)" if case.data_type == "bfloat16" else "trt.Weights(values)"
     mode = "CHANNEL" if count > 1 else "UNIFORM"
     ones = _array((1.0,) * count)
     return [
         f"scale = [np.resize({_array(shifts)}, {count}), np.resize({_array(factors)}, {count}), {ones}]",
         f"keep += [values.astype({dtype}) for values in scale]",
-        f"shift, scale, power = ({weights} for values in keep[-3:])" if weights.startswith("trt") else
-        "shift, scale, power = [bits(values) for values in keep[-3:]]",
+        f"shift, scale, power = [{weights_code(case, 'values')} for values in keep[-3:]]",
         f"tensor = network.add_scale_nd(tensor, trt.ScaleMode.{mode}, shift, scale, power, {axis}).get_output(0)",
     ]  # fmt: skip
 

@@ -110,10 +110,10 @@ def _is_on(verdict: Verdict, target: str | None) -> bool:
 def _failure(record: Record, verdict: Verdict, case: Case) -> Failure:
     expected = case.rejection_on(verdict.target) if verdict.check == "reject" else None
     facts = record.header.environment.targets.get(verdict.target, {})
-    return Failure(verdict, TargetName.parse(verdict.target), dict(facts), _shows(verdict, case), expected)
+    return Failure(verdict, TargetName.parse(verdict.target), dict(facts), _shows(verdict), expected)
 
 
-def _shows(verdict: Verdict, case: Case) -> Shows:
+def _shows(verdict: Verdict) -> Shows:
     if verdict.check == "reject":
         return "acceptance"
     if _REFUSED in verdict.message:
@@ -135,7 +135,7 @@ def _not_shown(verdict: Verdict, case: Case) -> str | None:
         return f"`{verdict.check}` compares several runs; a program is written for {_listed(SHOWN_CHECKS)}"
     if _RIGHT_VALUES in verdict.message:
         return "its values are right; only the precision in which it ran differs"
-    if case.large and _shows(verdict, case) == "values" and (reason := not_large(case)) is not None:
+    if case.large and _shows(verdict) == "values" and (reason := not_large(case)) is not None:
         return reason
     if case.misuse == "other_type":
         return "an engine gets an address, and does not know the type of the data"

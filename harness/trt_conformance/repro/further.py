@@ -5,7 +5,7 @@ from __future__ import annotations
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import FurtherLayer
 from trt_conformance.repro.scaling import ScalingCode, per_map_code
-from trt_conformance.repro.tensors import fill_code, rounded_code
+from trt_conformance.repro.tensors import fill_code, rounded_code, weights_code
 
 FURTHER = [
     "def further(y, w, b, stride, padding, dilation, groups):  # a layer that reads y, in float64",
@@ -39,12 +39,12 @@ def further_layer_lines(
     case: Case, n: int, layer: FurtherLayer, scaling: ScalingCode | None, strong: bool
 ) -> list[str]:
     """Add the further layer with the number ``n`` after ``tensor``."""
-    lines, kernel, name = [], _weights(case, f"kernel_{n}"), f"layer_{n}"
+    lines, kernel, name = [], weights_code(case, f"kernel_{n}"), f"layer_{n}"
     if layer.scale is not None:
         assert scaling is not None
         lines += [f"weights = constant(kernel_{n}.shape, kernel_{n})", *scaling.rescaled("weights", layer.scale)]
         kernel = "trt.Weights()"
-    bias = "" if layer.bias is None else f", {_weights(case, f'bias_{n}')}"
+    bias = "" if layer.bias is None else f", {weights_code(case, f'bias_{n}')}"
     maps, window = layer.shape[0], layer.shape[2:]
     lines.append(f"{name} = network.add_convolution_nd(tensor, {maps}, {window}, {kernel}{bias})")
     lines += [f"{name}.set_input(1, weights)"] * (layer.scale is not None)
@@ -61,7 +61,3 @@ def expected_layer_line(n: int, layer: FurtherLayer) -> str:
         kernel = f"qdq({kernel}.astype(float), {per_map_code(layer.scale, len(layer.shape))})"
     bias = "None" if layer.bias is None else f"bias_{n}"
     return f"expected = further(expected, {kernel}, {bias}, {a.stride}, {a.pre}, {a.dilation}, {a.groups})"
-
-
-def _weights(case: Case, name: str) -> str:
-    return f"bits({name})" if case.data_type == "bfloat16" else f"trt.Weights({name})"

@@ -14,6 +14,7 @@ from trt_conformance.repro.options import capability_lines, option_lines, profil
 from trt_conformance.repro.prologue import preceding_lines, second_input_lines
 from trt_conformance.repro.refitting import name_lines
 from trt_conformance.repro.scaling import ScalingCode
+from trt_conformance.repro.tensors import weights_code
 from trt_conformance.targets.tensorrt.build import FAST_SOURCES, LEVELS, weak_flags
 from trt_conformance.targets.tensorrt.network import WIDE
 
@@ -54,7 +55,7 @@ class NetworkCode:
         bits = " | ".join(f"1 << int(trt.NetworkDefinitionCreationFlag.{flag})" for flag in flags) or "0"
         lines = ["builder = trt.Builder(logger)", f"network = builder.create_network({bits})"]
         if self._has_constants:
-            weights = self._weights("keep[-1]")
+            weights = weights_code(self._case, "keep[-1]")
             constant = CONSTANT if self._case.refit is None else NAMED_CONSTANT
             lines += ["", "", *(line.format(weights=weights) for line in constant)]
         if self._scaling is not None:
@@ -136,17 +137,17 @@ class NetworkCode:
         maps, window = case.kernel.shape[0], case.kernel.shape[2:]
         add = f"layer = network.{self._name('add_convolution_nd')}"
         has_bias = case.bias != "none" and (not case.bias_by_set_input or case.empty_weights == "the bias")
-        bias = f", {self._weights('bias')}" if has_bias else ""
+        bias = f", {weights_code(self._case, 'bias')}" if has_bias else ""
         lines, tensor = [], "tensor"
         if case.network.activation_by_set_input:
             lines.append(f"other = constant({case.network_shape}, np.zeros({case.network_shape}, kernel.dtype))")
             tensor = "other"
         if case.network.bias_reset is not None:
             lines.append(f"ones = np.ones({maps}, kernel.dtype)")
-            bias = f", {self._weights('ones')}"
+            bias = f", {weights_code(self._case, 'ones')}"
         if case.weights == "setters":
             lines.append("placeholder = np.zeros(1, kernel.dtype)  # the setters below give the weights")
-            lines.append(f"{add}({tensor}, 1, {(1,) * case.spatial_rank}, {self._weights('placeholder')})")
+            lines.append(f"{add}({tensor}, 1, {(1,) * case.spatial_rank}, {weights_code(self._case, 'placeholder')})")
         else:
             lines.append(f"{add}({tensor}, {maps}, {window}, {self._kernel()}{bias})")
         if case.network.activation_by_set_input:
@@ -160,8 +161,8 @@ class NetworkCode:
         if case.weights == "setters":
             lines.append(f"layer.num_output_maps = {maps}")
             lines.append(f"layer.{self._name('kernel_size_nd')} = {window}")
-            lines.append(f"layer.kernel = {self._weights('kernel')}")
-            lines += [f"layer.bias = {self._weights('bias')}"] if case.bias != "none" else []
+            lines.append(f"layer.kernel = {weights_code(self._case, 'kernel')}")
+            lines += [f"layer.bias = {weights_code(self._case, 'bias')}"] if case.bias != "none" else []
         for name, value in case.set.items():
             text = f"trt.PaddingMode.{value}" if name == "padding_mode" else value
             lines.append(f"layer.{name} = {text}")
@@ -183,19 +184,14 @@ class NetworkCode:
 
     def _kernel(self) -> str:
         if self._case.weights != "set_input":
-            return self._weights("kernel")
+            return weights_code(self._case, "kernel")
         match self._case.empty_weights:
             case "np.array([])":
                 return "np.array([], kernel.dtype)"
             case "the kernel":
-                return self._weights("kernel")
+                return weights_code(self._case, "kernel")
             case _:
                 return "trt.Weights()"
-
-    def _weights(self, name: str) -> str:
-        if self._case.data_type != "bfloat16":
-            return f"trt.Weights({name})"
-        return f"bits({name})"
 
     def _outputs(self) -> list[str]:
         case, lines = self._case, ["tensor = layer.get_output(0)"]
@@ -224,13 +220,6 @@ class NetworkCode:
     def _name(self, new: str) -> str:
         deprecated = self._case.deprecated
         return deprecated.name if deprecated is not None and deprecated.new == new else new
-
-
-BITS = [
-    "def bits(values):  # bfloat16 is the upper half of float32",
-    "    keep.append((values.view(np.uint32) >> np.uint32(16)).astype(np.uint16))",
-    "    return trt.Weights(trt.DataType.BF16, keep[-1].ctypes.data, keep[-1].size)",
-]
 
 
 def _type(name: DataType) -> str:

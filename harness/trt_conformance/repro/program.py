@@ -26,12 +26,12 @@ from trt_conformance.repro.facts import WEIGHTS_SAID, expected_facts, fact_lines
 from trt_conformance.repro.failure import Failure
 from trt_conformance.repro.further import FURTHER, further_data_lines
 from trt_conformance.repro.large import compare_element_lines, large_input_lines
-from trt_conformance.repro.network import BITS, NetworkCode
+from trt_conformance.repro.network import NetworkCode
 from trt_conformance.repro.plan_size import PLAN_LOGGER, size_lines
 from trt_conformance.repro.prologue import addend_lines
 from trt_conformance.repro.refitting import HELD
 from trt_conformance.repro.rounding import compare_deviations_lines, deviation_lines
-from trt_conformance.repro.tensors import given_types, helpers, parameter_lines
+from trt_conformance.repro.tensors import BITS, given_types, helpers, parameter_lines
 
 EXIT_DIFFERS, EXIT_CANNOT_RUN = 1, 2
 

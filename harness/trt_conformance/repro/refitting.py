@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trt_conformance.core.case import Case
 from trt_conformance.core.refit_fields import Misrefit, Refit
+from trt_conformance.repro.tensors import weights_code
 from trt_conformance.targets.tensorrt.refitting import BIAS, INPUT_SCALE, KERNEL, WRONG_TYPES, Slot, slots
 
 # TensorRT 8 wants contexts made after refitting.
@@ -89,13 +90,9 @@ def name_lines(case: Case) -> list[str]:
     individual = "REFIT_INDIVIDUAL" in case.builder.flags
     if individual or case.refit.by == "set_named_weights":
         names = [KERNEL, *[BIAS] * (case.bias != "none")]
-        lines += [f'network.set_weights_name({_weights(case, name)}, "{name}")' for name in names]
+        lines += [f'network.set_weights_name({weights_code(case, name)}, "{name}")' for name in names]
         if individual:
             lines += [
                 f'network.mark_weights_refittable("{name}")' for name in names if getattr(case.refit, name) is not None
             ]
     return lines
-
-
-def _weights(case: Case, name: str) -> str:
-    return f"bits({name})" if case.data_type == "bfloat16" else f"trt.Weights({name})"

@@ -34,6 +34,12 @@ OCTAVES_CODE = [
     "    size = np.ldexp(1 + (drawn >> np.uint64(12)) * 2.0**-52, exponent.astype(int) + low)",
     "    return np.where(drawn & np.uint64(1), -size, size)",
 ]
+BITS = [
+    "def bits(values):  # bfloat16 is the upper half of float32",
+    "    keep.append((values.view(np.uint32) >> np.uint32(16)).astype(np.uint16))",
+    "    return trt.Weights(trt.DataType.BF16, keep[-1].ctypes.data, keep[-1].size)",
+]
+"""Weights of bfloat16, which NumPy does not have."""
 BFLOAT16 = [
     "def bfloat16(values):  # rounded to nearest, ties to even, as float32",
     "    bits = np.asarray(values, np.float32).view(np.uint32)",
@@ -161,6 +167,11 @@ def parameter_lines(case: Case) -> list[str]:
         bias = content_code(case.bias, case.kernel.shape[:1], case.bias.values)
         lines.append(f"bias = {rounded_code(bias, case.data_type)}")
     return lines
+
+
+def weights_code(case: Case, name: str) -> str:
+    """A tensor of the case's type as TensorRT's weights."""
+    return f"bits({name})" if case.data_type == "bfloat16" else f"trt.Weights({name})"
 
 
 def helpers(code: Sequence[str]) -> list[str]:

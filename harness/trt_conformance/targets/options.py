@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
+from trt_conformance.core.builder_fields import TacticSource
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 
 Tactics = Literal["fast", "default", "exhaustive"]
 TACTICS: tuple[Tactics, ...] = get_args(Tactics)
-TACTIC_SOURCES = ("CUBLAS", "CUBLAS_LT", "CUDNN", "EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS")
-"""Every ``TacticSource`` of NvInfer.h from 8.5 to 10; a version may lack some."""
+TACTIC_SOURCES: tuple[TacticSource, ...] = get_args(TacticSource)
 CACHE_LIMIT = 4 * 2**30
 MOST_BUILDERS = 4
 """Threads of a process that build. Four are 3.4 times as fast as one on TensorRT 8.6; more gain nothing."""

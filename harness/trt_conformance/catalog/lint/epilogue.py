@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from trt_conformance.catalog.explain import Problem
+from trt_conformance.catalog.lint.quantization import scale_fault
 from trt_conformance.core.case import Case
 from trt_conformance.core.epilogue_fields import (
     JOINS,
@@ -75,8 +76,8 @@ def _further(case: Case, layer: FurtherLayer | None) -> Iterator[Problem]:
         given = counted(len(layer.scale), "value")
         yield ("layer", "scale"), f"scale has {given}, expected 1, or one for each output map ({maps})"
     for scale in layer.scale or ():
-        if not 2.0**-126 <= scale < 2.0**128:
-            yield ("layer", "scale"), f"scale: a scale must be a positive float32, got {scale:g}"
+        if fault := scale_fault(scale):
+            yield ("layer", "scale"), f"scale: {fault}"
 
 
 def _scales(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
@@ -97,8 +98,8 @@ def _scales(case: Case, step: EpilogueOperation) -> Iterator[Problem]:
                 (name,),
                 f"{name}: Q and DQ are only for precision int8 and fp8, but the case also runs in {case.precision}",
             )
-        elif not 2.0**-126 <= given[0] < 2.0**128:
-            yield (name,), f"{name}: a scale must be a positive float32, got {given[0]:g}"
+        elif fault := scale_fault(given[0]):
+            yield (name,), f"{name}: {fault}"
         elif case.data_type != "float32":
             yield from _unrepresentable(case, name, given)
 

@@ -15,6 +15,11 @@ from trt_conformance.core.words import counted
 from trt_conformance.numerics.reference.quantization import INT8
 
 
+def scale_fault(scale: float) -> str | None:
+    """Why a number is no scale of Q and DQ, which engines store in float32; None if it is one."""
+    return None if 2.0**-126 <= scale < 2.0**128 else f"a scale must be a positive float32, got {scale:g}"
+
+
 def lint_quantization(case: Case) -> Iterator[Problem]:
     """Yield the problems of ``quantize``: its scales, and what it may be combined with."""
     quantize = case.quantize
@@ -35,9 +40,8 @@ def lint_quantization(case: Case) -> Iterator[Problem]:
         )
     for name, scales in (("input", (quantize.input,)), ("kernel", quantize.kernel), ("output", (quantize.output,))):
         for scale in scales:
-            # Engines store scales in float32.
-            if scale is not None and not 2.0**-126 <= scale < 2.0**128:
-                yield ("quantize", name), f"quantize.{name}: a scale must be a positive float32, got {scale:g}"
+            if scale is not None and (fault := scale_fault(scale)):
+                yield ("quantize", name), f"quantize.{name}: {fault}"
     yield from _variants(case, quantize)
     if quantize.io_quantization and case.epilogue:
         yield (
@@ -64,7 +68,7 @@ def _variants(case: Case, quantize: Quantize) -> Iterator[Problem]:
     if quantize.dynamic_range is not None:
         yield from _implicit(case, quantize, quantize.dynamic_range)
     if quantize.between is not None:
-        yield from _between(case, quantize)
+        yield from _between(quantize)
     if quantize.is_plain:
         return
     if quantize.output is not None or quantize.io_quantization:
@@ -81,7 +85,7 @@ def _variants(case: Case, quantize: Quantize) -> Iterator[Problem]:
         yield (*path, "only"), "quantize.only: the input has no DQ to scale"
 
 
-def _between(case: Case, quantize: Quantize) -> Iterator[Problem]:
+def _between(quantize: Quantize) -> Iterator[Problem]:
     """The problems of Q and DQ between half tensors: their scales are of the same type."""
     if quantize.io_quantization:
         yield (

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 from trt_conformance.catalog.sweeps.covering import Combination, Possible, all_combinations, combinations_of
 from trt_conformance.catalog.sweeps.expand import Expanded
@@ -14,7 +14,7 @@ from trt_conformance.catalog.sweeps.model import TIERS, Row, Sweep
 from trt_conformance.core.types import Tier
 
 State = Literal["fail", "known", "pass", "fallback", "built", "never"]
-STATES: tuple[State, ...] = ("fail", "known", "pass", "fallback", "built", "never")
+STATES: tuple[State, ...] = get_args(State)
 """The state of a combination is the first of these that one of its cases has: a failure outweighs passes."""
 
 NEVER: State = "never"

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from trt_conformance.core.arrays import Float64
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import representable
-from trt_conformance.core.types import Precision
+from trt_conformance.core.types import DATA_TYPE, DataType, Precision
 from trt_conformance.numerics.bounds.operands import Operands, grain, operands_of, significant_bits
 from trt_conformance.numerics.reference.quantization import grid_of, rescaled, scales
 from trt_conformance.numerics.reference.result import Result
@@ -80,6 +80,12 @@ ARITHMETIC: dict[tuple[Precision, Accumulation], Arithmetic] = {
     ("fp8", "fp22"): Arithmetic(step=2.0**-13, step_bits=14),
 }
 ARITHMETIC |= {(half, "fp32_rounded"): ARITHMETIC[half, "fp32"] for half in HALVES}
+
+ROUNDING: dict[DataType, tuple[float, float]] = {
+    "float32": (FLOAT32_ROUNDOFF, FLOAT32_MIN_NORMAL),
+    **{DATA_TYPE[half]: (ARITHMETIC[half, "fp32"].write, ARITHMETIC[half, "fp32"].write_tiny) for half in HALVES},
+}
+"""Half a unit in the last place: relative, and absolute below the normal range, where values may be flushed to zero."""
 
 
 FLAGS: dict[str, Precision] = {"BF16": "bf16", "FP16": "fp16"}

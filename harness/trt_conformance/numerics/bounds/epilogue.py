@@ -25,6 +25,7 @@ from trt_conformance.numerics.bounds.elementwise import (
     EPILOGUE_STEPS,
     HALVES,
     NARROWEST,
+    ROUNDING,
     Accumulation,
     Arithmetic,
     arithmetic_of,
@@ -48,13 +49,6 @@ from trt_conformance.numerics.reference.epilogue import (
 )
 from trt_conformance.numerics.reference.quantization import Grid, near_tie_step, rescaled, scales
 from trt_conformance.numerics.reference.result import Result
-
-# Half a unit in the last place: relative, and absolute below the normal range, where a value may be flushed to zero.
-ROUNDING: dict[str, tuple[float, float]] = {
-    "float32": (2.0**-24, 2.0**-126),
-    "float16": (2.0**-11, 2.0**-25),
-    "bfloat16": (2.0**-8, 2.0**-126),
-}
 
 
 def network_result(

@@ -25,10 +25,11 @@ from trt_conformance.core.arrays import Float64
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
 from trt_conformance.core.tensors import representable
-from trt_conformance.core.types import Precision
+from trt_conformance.core.types import DATA_TYPE, Precision
 from trt_conformance.numerics.bounds.elementwise import (
     EPILOGUE_STEPS,
     FLOAT32_ROUNDOFF,
+    ROUNDING,
     arithmetic_of,
     gamma,
     narrowest,
@@ -53,7 +54,9 @@ DYADIC_POINTS = 3
 # With a window of three, the points allow tiles of up to six. In less than float32, tiles above two lose every digit.
 LARGEST_TILE: dict[Precision, int] = {"fp32": 6, "tf32": 2, "fp16": 2, "bf16": 2}
 
-TRANSFORM_ROUNDOFF: dict[Precision, float] = {"fp32": 2.0**-24, "tf32": 2.0**-24, "fp16": 2.0**-11, "bf16": 2.0**-8}
+TRANSFORM_ROUNDOFF: dict[Precision, float] = {
+    precision: ROUNDING[DATA_TYPE[precision]][0] for precision in LARGEST_TILE
+}
 """Error of one step of a Winograd transform, in the type of its results. An FFT is computed in float32."""
 
 TRANSFORMED: dict[str | None, Precision] = {None: "fp32", "float16": "fp16", "bfloat16": "bf16"}
