@@ -188,3 +188,19 @@ class CountsQuestions(NumpyTarget):
     def supports(self, case):
         self.asked += 1
         return f"question {self.asked - 1}"
+
+
+class KnowsItsCases(NumpyTarget):
+    """Says of a network whether its case is the very one that it was told to expect."""
+
+    name = "knows_its_cases"
+    expected = ()
+
+    def expect(self, cases):
+        self.expected = cases
+
+    def define(self, case):
+        shape = output_shape(case.input.shape, case.kernel.shape, case.attributes)
+        return NetworkFacts(
+            shape, warnings=("expected" if any(case is one for one in self.expected) else "not expected",)
+        )

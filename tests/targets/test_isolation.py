@@ -204,6 +204,21 @@ def test_what_a_hanging_worker_does_not_read_is_not_sent_for_ever(what):
         target.close()
 
 
+def test_a_case_that_is_expected_is_sent_once():
+    """Where another case has its id, that one is sent."""
+    target = open_target(f"{MISBEHAVING}:KnowsItsCases")
+    try:
+        case = make_case()
+        other = case.model_copy(update={"doc": "another case of the same name"})
+        target.expect([case])
+        assert target.define(case).warnings == ("expected",)
+        assert target.define(other).warnings == ("not expected",)
+        target.close()
+        assert target.define(case).warnings == ("not expected",)
+    finally:
+        target.close()
+
+
 def test_a_new_worker_is_sent_what_the_old_one_was_sent():
     target = open_target(f"{MISBEHAVING}:SegfaultsExpecting")
     try:

@@ -21,6 +21,7 @@ from trt_conformance.numerics.reference.epilogue import network_shape
 from trt_conformance.numerics.reference.shape import layer_output
 from trt_conformance.targets.errors import TargetCrashed, TargetHung, TargetLost
 from trt_conformance.targets.isolation import answers
+from trt_conformance.targets.isolation.requests import Expected
 from trt_conformance.targets.isolation.waiting import announced, say
 from trt_conformance.targets.isolation.worker import HELLO, MOST_BYTES, Worker
 from trt_conformance.targets.options import Options
@@ -228,8 +229,12 @@ class IsolatedTarget:
             self._worker = Worker(self.spec, self.options, start_elsewhere)
             self._sent = {}
             self.generation += 1
-        worker = self._worker
-        return self._answered(message, lambda: worker.ask(message, self.time_limit, most_bytes))
+        worker, sent = self._worker, tuple(map(self._as_sent, message))
+        return self._answered(message, lambda: worker.ask(sent, self.time_limit, most_bytes))
+
+    def _as_sent(self, part: Any) -> Any:
+        """A part of a message: in place of a case that the worker expects, only its id."""
+        return Expected(part.id) if isinstance(part, Case) and self._sent.get(part.id) is part else part
 
     def begin(self, *message: Any, most_bytes: int = MOST_BYTES) -> Callable[[], Any]:
         """Call a worker that is there, and wait for the answer in the function that is returned; raises as `call`.

@@ -7,9 +7,18 @@ from __future__ import annotations
 
 import pickle
 import struct
+from dataclasses import dataclass
 from typing import Any
 
 from trt_conformance.targets.isolation.channel import Channel
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Stands for the case of this id that the worker was told to expect: it has it, with what it knows of it."""
+
+    id: str
+
 
 _HEADER = struct.Struct("!QI")
 _SIZE = struct.Struct("!Q")

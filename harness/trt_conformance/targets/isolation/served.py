@@ -24,6 +24,7 @@ from trt_conformance.targets.errors import named
 from trt_conformance.targets.isolation import answers, requests
 from trt_conformance.targets.isolation.answers import Answer, known_fault, text_of
 from trt_conformance.targets.isolation.channel import Channel
+from trt_conformance.targets.isolation.requests import Expected
 from trt_conformance.targets.isolation.stacks import watch
 from trt_conformance.targets.options import Elsewhere, Options
 from trt_conformance.targets.protocols import CAPABILITIES, Engine, EngineFacts, Target, offers
@@ -181,6 +182,7 @@ class Served:
         if self._late is not None:
             late, self._late = self._late, None
             raise late
+        arguments = tuple(self._expected[one.id] if isinstance(one, Expected) else one for one in arguments)
         if kind == "hello":
             return self.target.name, [name for name in CAPABILITIES if offers(self.target, name)]
         if kind == "target":

@@ -20,6 +20,7 @@ from trt_conformance.targets.errors import TargetCrashed, TargetHung
 from trt_conformance.targets.isolation import answers, requests
 from trt_conformance.targets.isolation.answers import Answer, Malformed
 from trt_conformance.targets.isolation.channel import Channel
+from trt_conformance.targets.isolation.requests import Expected
 from trt_conformance.targets.isolation.served import serve
 from trt_conformance.targets.isolation.stacks import Stacks
 from trt_conformance.targets.options import Elsewhere, Options
@@ -160,5 +161,5 @@ def _start(process: BaseProcess) -> None:
 
 def _label(message: tuple[Any, ...]) -> str:
     words = [part for part in message if isinstance(part, str)]
-    case = next((part.id for part in message if isinstance(part, Case)), "")
+    case = next((part.id for part in message if isinstance(part, (Case, Expected))), "")
     return " ".join(["in", *words[-1:], case]).strip()
