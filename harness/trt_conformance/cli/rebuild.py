@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from trt_conformance.results.record.record import RecordWriter
     from trt_conformance.targets.worker_pool import WorkerPool
 
-TACTICS = ("fast", "default", "exhaustive")
 MOST_CASES, MOST_LAYERS = 100, 50
 MOST_JOBS = 32
 # Builds that are requested ahead for each thread that builds: one in progress and one that waits.
@@ -105,7 +104,7 @@ def rebuild(
     Exit code 1 if an output is beyond its bound or a build fails.
     """
     from trt_conformance.targets.device.sharing import gpus_of_one_kind
-    from trt_conformance.targets.options import MOST_BUILDERS, Options
+    from trt_conformance.targets.options import MOST_BUILDERS, TACTICS, Options
     from trt_conformance.targets.run_environment import described
     from trt_conformance.targets.worker_pool import WorkerPool
 
@@ -115,7 +114,7 @@ def rebuild(
     catalog = read_catalog(folders, tier=None)
     jobs = jobs or (MOST_BUILDERS if every_tactic else 1)
     processes, builders = shared_out(jobs, gpus_of_one_kind(), MOST_BUILDERS)
-    options = Options(tactics=tactics, fresh=True, builders=builders, eager=True)  # type: ignore[arg-type]
+    options = Options(tactics=tactics, fresh=True, builders=builders, eager=True)
     with sigterm_as_ctrl_c(), WorkerPool(opener(target, options), processes, budget) as pool:
         pool.open()
         name, facts = pool.ask(described)

@@ -11,9 +11,8 @@ from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.profiles import LEVELS, Level, Profile
 from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Verdict
-from trt_conformance.results.summary import case_outcome
+from trt_conformance.results.summary import DIFFERS, case_outcome
 
-_FAILS = ("error", "fail", "known")
 _PASSES = ("pass", "fallback")
 
 
@@ -36,7 +35,7 @@ class ProfileResult:
 
     @property
     def fails(self) -> int:
-        return sum(self.counts[name] for name in _FAILS)
+        return sum(self.counts[name] for name in DIFFERS)
 
     @property
     def ran(self) -> bool:
@@ -68,7 +67,7 @@ class ProfileResult:
     @property
     def failing(self) -> tuple[str, ...]:
         """The cases that fail."""
-        return tuple(case for case, name in self.outcomes.items() if name in _FAILS)
+        return tuple(case for case, name in self.outcomes.items() if name in DIFFERS)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""

@@ -17,6 +17,8 @@ from trt_conformance.results.claims import DECISIVE_CHECKS
 
 WORST_FIRST = ("error", "fail", "known", "fallback", "not run", "unsupported", "pass")
 """Outcomes from worst to best: the worst outcome of a case is its result."""
+DIFFERS = (*FAULTS, "known")
+"""Outcomes of a target that does not do what the case states."""
 COLUMNS = ("pass", "fail", "error", "fallback", "known", "unsupported", "not run")
 
 
@@ -28,7 +30,7 @@ def outcome(verdict: Verdict) -> str:
 def case_outcome(verdicts: Sequence[Verdict]) -> str:
     """The worst fault of a case's checks; without a fault, the outcome of the decisive ones."""
     every = {outcome(verdict) for verdict in verdicts}
-    for name in (*FAULTS, "known"):
+    for name in DIFFERS:
         if name in every:
             return name
     decisive = {outcome(v) for v in verdicts if v.check in ("forward", *DECISIVE_CHECKS)} or every

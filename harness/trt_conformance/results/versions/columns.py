@@ -21,7 +21,7 @@ from trt_conformance.core.words import shown
 from trt_conformance.results.causes import cause, way
 from trt_conformance.results.record.keys import keyed
 from trt_conformance.results.record.record import Record
-from trt_conformance.results.summary import outcome
+from trt_conformance.results.summary import DIFFERS, outcome
 
 Key = tuple[str, str, int]
 """Case, check, and number, since a check may judge a case twice."""
@@ -72,7 +72,7 @@ class Trait:
     @property
     def state(self) -> str:
         """The outcome; ``differs`` of a failure, an error, and a known difference."""
-        return "differs" if self.outcome in ("fail", "error", "known") else self.outcome
+        return "differs" if self.outcome in DIFFERS else self.outcome
 
 
 def trait(verdict: Verdict) -> Trait | None:

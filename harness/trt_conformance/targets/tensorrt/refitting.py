@@ -9,7 +9,7 @@ import numpy as np
 
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
-from trt_conformance.core.refit_fields import Misrefit
+from trt_conformance.core.refit_fields import Misrefit, RefitType
 from trt_conformance.core.tensors import parameters
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.tensorrt.api import Api
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 KERNEL, BIAS, INPUT_SCALE = "kernel", "bias", "input_scale"
 """The names of weights, and of the constant layers that hold them where they are tensors."""
 
-WRONG_TYPES = {"FLOAT": np.float32, "HALF": np.float16, "INT8": np.int8, "INT32": np.int32}
+WRONG_TYPES: dict[RefitType, type[np.generic]] = {
+    "FLOAT": np.float32,
+    "HALF": np.float16,
+    "INT8": np.int8,
+    "INT32": np.int32,
+}
 """The types of weights that a mistake may name."""
 
 
