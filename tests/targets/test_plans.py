@@ -1,76 +1,21 @@
 """Engines from the cache and from builders that work ahead are those that a build on the spot gives."""
 
-import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import pytest
 
 from tests.support.helpers import make_case
+from tests.support.plans import Builder, case, plans, target
 from tests.support.suite import suite_catalog
-from trt_conformance.core.case import Case
 from trt_conformance.core.disk_cache import DiskCache
-from trt_conformance.core.errors import ConformanceError
 from trt_conformance.targets.device.gpu_lock import GpuLock
-from trt_conformance.targets.errors import Refused, TargetOptionError, Unsupported
-from trt_conformance.targets.options import Options
-from trt_conformance.targets.protocols import NetworkFacts
-from trt_conformance.targets.registry import resolve
-from trt_conformance.targets.tensorrt import TensorRTTarget, build
-from trt_conformance.targets.tensorrt.build import LEVELS, Built, choose_sources, choose_tactics
+from trt_conformance.targets.errors import Refused, Unsupported
+from trt_conformance.targets.tensorrt.build import Built
 from trt_conformance.targets.tensorrt.build_cache import BuildCache
 from trt_conformance.targets.tensorrt.exclusion import Exclusion, Gate
-from trt_conformance.targets.tensorrt.network import Definition
 from trt_conformance.targets.tensorrt.plans import Plans
-
-
-def target(**options):
-    try:
-        return TensorRTTarget("tensorrt_rtx", Options(**options))
-    except ConformanceError as fault:  # no TensorRT-RTX for this platform
-        pytest.skip(str(fault))
-
-
-class Builder:
-    """Stands for TensorRT where only the order of builds counts; says when it builds."""
-
-    def __init__(self, log, delay=0.0):
-        self.log, self.delay = log, delay
-
-    def prepare(self, to_build):
-        self.log.append((f"ready to {'build' if to_build else 'load'}", "", threading.current_thread().name))
-
-    def define(self, case):
-        return Definition(None, None, NetworkFacts((1, 1, 4, case.kernel.shape[2])))
-
-    def build(self, definition, case):
-        self.log.append(("begin", case.id, threading.current_thread().name))
-        time.sleep(self.delay)
-        if case.kernel.shape[2] > 5:
-            raise Refused("build", f"no implementation for {case.id}")
-        self.log.append(("end", case.id, threading.current_thread().name))
-        return Built(case.id.encode(), {"workspace_bytes": 64})
-
-    def load(self, content, case):
-        return None
-
-    def close(self):
-        self.log.append(("closed", "", threading.current_thread().name))
-
-
-def plans(log, builders=0, cached=None, delay=0.0):
-    return Plans(
-        [Builder(log, delay) for _ in range(1 + builders)],
-        BuildCache(cached),
-        {"version": "1"},
-        Exclusion(GpuLock(None)),
-    )
-
-
-def case(number):
-    return make_case(id=f"example/case_{number}", set={"dilation_nd": [1, number]})
 
 
 def test_the_cache_serves_the_second_run(tmp_path):
@@ -273,61 +218,6 @@ def test_a_shortage_of_an_earlier_build_is_not_part_of_a_refusal():
     assert "insufficient" not in refusal.value.message
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"precision": "fp16"},
-        {"weights": "setters"},
-        {"set": {"stride_nd": [2, 2]}},
-        {"bias": {"fill": "ones"}},
-        {"input": {"shape": [1, 1, 6, 10], "fill": "tiled_1_to_9"}},
-        {"kernel": {"shape": [1, 1, 3, 3], "fill": "uniform", "seed": 1}},
-        {"dynamic": {"shape": [-1, 1, 6, 9], "min": [1, 1, 6, 9], "opt": [1, 1, 6, 9], "max": [2, 1, 6, 9],
-                     "run": [[1, 1, 6, 9]]}},
-        {"empty_weights": "np.array([])"},
-        {"deprecated": {"name": "stride", "new": "stride_nd", "warning": "x"}},
-    ],
-)  # fmt: skip
-def test_what_changes_the_network_changes_the_key(change):
-    held = plans([])
-    assert held.key(make_case(**change)) != held.key(make_case())
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"id": "example/another", "doc": "another sentence", "line": 99, "claims": ["example.values"]},
-        {"input": {"shape": [1, 1, 6, 9], "fill": "uniform", "seed": 5}},
-        {"exact": True, "source": "elsewhere", "expect": {"shape": [1, 1, 4, 7]}},
-    ],
-)
-def test_names_and_inputs_do_not(change):
-    held = plans([])
-    assert held.key(make_case(**change)) == held.key(make_case())
-
-
-def test_every_part_of_a_case_is_decided_on():
-    """A part that the model gains tells engines apart until it is put among those that do not."""
-    from trt_conformance.targets.tensorrt.plans import _NOT_OF_THE_NETWORK
-
-    assert set(Case.model_fields) >= _NOT_OF_THE_NETWORK
-
-
-def test_the_order_of_assignments_and_the_target_count():
-    one, two = {"padding_nd": [1, 1], "pre_padding": [2, 2]}, {"pre_padding": [2, 2], "padding_nd": [1, 1]}
-    held = plans([])
-    assert held.key(make_case(set=one)) != held.key(make_case(set=two))
-    other = Plans([Builder([])], BuildCache(None), {"version": "2"}, Exclusion(GpuLock(None)))
-    assert held.key(case(1)) != other.key(case(1))
-
-
-def test_what_keeps_libraries_from_tf32_counts(monkeypatch):
-    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
-    plain = target()._plans.key(case(1))
-    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
-    assert target()._plans.key(case(1)) != plain
-
-
 def test_builds_ahead_in_other_threads_and_drops_what_is_not_expected():
     log: list[tuple[str, str, str]] = []
     held = plans(log, builders=2, delay=0.05)
@@ -438,77 +328,3 @@ def test_an_error_logged_by_the_first_logger_belongs_to_the_thread_that_caused_i
     with ThreadPoolExecutor(1) as pool:  # a thread of TensorRT's own
         pool.submit(first.logger.log, severity, "of nobody").result()
     assert first.take_errors() == ("of nobody",)
-
-
-def test_tactics_set_the_level():
-    held = target()
-    for tactics, level in LEVELS.items():
-        config = held._api.builder.create_builder_config()
-        choose_tactics(held._api, config, tactics)
-        assert config.builder_optimization_level == level
-    config = held._api.builder.create_builder_config()
-    default = config.builder_optimization_level
-    choose_tactics(held._api, config, "default")
-    assert config.builder_optimization_level == default
-
-
-def test_tactics_and_caches_are_stated(tmp_path):
-    assert target().environment()["cache"] == "none"
-    said = target(tactics="fast", cache=tmp_path).environment()
-    assert (said["tactics"], said["cache"]) == ("fast", "engines")
-    fast, plain = target(tactics="fast"), target()
-    assert fast._plans.key(case(1)) != plain._plans.key(case(1))
-
-
-def test_tactic_sources_limit_a_build():
-    held = target()
-    sources = held._api.trt.TacticSource
-    config = held._api.builder.create_builder_config()
-    default = config.get_tactic_sources()
-    choose_sources(held._api, config, ())
-    assert config.get_tactic_sources() == default
-    choose_sources(held._api, config, ["JIT_CONVOLUTIONS", "JIT_CONVOLUTIONS"])
-    assert config.get_tactic_sources() == 1 << int(sources.JIT_CONVOLUTIONS)
-
-
-def test_tactic_sources_reach_the_build(monkeypatch):
-    seen = []
-    monkeypatch.setattr(build, "choose_sources", lambda api, config, names: seen.append(names))
-    target(tactic_sources=("JIT_CONVOLUTIONS",)).build(make_case())
-    assert seen == [("JIT_CONVOLUTIONS",)]
-
-
-def test_tactic_sources_that_are_refused():
-    held = target()
-    config = SimpleNamespace(set_tactic_sources=lambda mask: False)
-    with pytest.raises(
-        Refused, match="the tactic sources JIT_CONVOLUTIONS were refused, and nothing was logged"
-    ) as refusal:
-        choose_sources(held._api, config, ["JIT_CONVOLUTIONS"])
-    assert refusal.value.phase == "build"
-
-
-def test_tactic_sources_are_part_of_the_key_the_timings_and_the_facts(tmp_path):
-    plain, both, reordered = (
-        target(tactic_sources=names, cache=tmp_path)
-        for names in (
-            (),
-            ("JIT_CONVOLUTIONS", "EDGE_MASK_CONVOLUTIONS"),
-            ("EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS"),
-        )
-    )
-    assert "tactic_sources" not in plain.environment()
-    assert both.environment()["tactic_sources"] == "EDGE_MASK_CONVOLUTIONS,JIT_CONVOLUTIONS"
-    assert plain._plans.key(case(1)) != both._plans.key(case(1)) == reordered._plans.key(case(1))
-    assert plain._timings != both._timings == reordered._timings
-
-
-def test_a_tactic_source_that_this_version_lacks():
-    target()  # skips where there is no TensorRT-RTX
-    with pytest.raises(TargetOptionError) as fault:
-        resolve("tensorrt_rtx", Options(tactic_sources=("CUDNN",)))
-    assert re.fullmatch(
-        r"--tactic-sources: tensorrt_rtx [0-9.]+ does not have CUDNN "
-        r"\(it has EDGE_MASK_CONVOLUTIONS, JIT_CONVOLUTIONS\)",
-        str(fault.value),
-    )
