@@ -12,13 +12,22 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args, get_origin
 
 import pytest
 
 from tests.support.api_names import api_of, listed, names_of
+from trt_conformance.core.builder_fields import Builder, BuilderFacts, ComputeCapability, TacticSource
+from trt_conformance.core.network_fields import LayerOutputType, LayerType
 from trt_conformance.core.paths import ROOT
+from trt_conformance.core.quantization_fields import Misquantize
+from trt_conformance.core.refit_fields import RefitRole, RefitType
+from trt_conformance.core.types import TYPE_NAME, Format, PaddingMode
+from trt_conformance.targets.tensorrt.build import FAST_SOURCES, WEAK_FLAGS
+from trt_conformance.targets.tensorrt.following import ACTIVATIONS, ELEMENTWISE, POOLINGS
 from trt_conformance.targets.tensorrt.module import EnumName, Module
+from trt_conformance.targets.tensorrt.scaling import _DYNAMIC
+from trt_conformance.targets.tensorrt.target import AHEAD_OF_TIME
 
 ADAPTER = ROOT / "harness" / "trt_conformance" / "targets" / "tensorrt"
 STUBS = ROOT / "stubs" / "tensorrt" / "__init__.pyi"
@@ -158,6 +167,50 @@ def test_the_module_has_only_classes_that_the_stubs_state():
     assert set(get_args(EnumName)) | Module.__annotations__.keys() <= classes_of(STUBS.read_text()).keys() | {
         "__version__"
     }
+
+
+def literals(annotation: object) -> set[str]:
+    """The texts that an annotation allows."""
+    if get_origin(annotation) is Literal:
+        return {one for one in get_args(annotation) if isinstance(one, str)}
+    return set().union(*map(literals, get_args(annotation)))
+
+
+# The members of enumerations that cases and the adapter name by text. Where a version lacks one, a case is unsupported;
+# so would it be for a name that no version has.
+MEMBERS = {
+    "ActivationType": set(ACTIVATIONS.values()),
+    "BuilderFlag": literals(BuilderFacts.model_fields["flags"].annotation) | {*sum(WEAK_FLAGS.values(), ())},
+    "ComputeCapability": literals(ComputeCapability) | {AHEAD_OF_TIME},
+    "DataType": {*TYPE_NAME.values(), *_DYNAMIC, *(name for name, _ in _DYNAMIC.values())}
+    | literals(RefitType | LayerType | LayerOutputType)
+    | literals(Misquantize.model_fields["kernel_type"].annotation),
+    "DeviceType": literals(Builder.model_fields["default_device_type"].annotation),
+    "ElementWiseOperation": {*ELEMENTWISE.values(), "PROD"},
+    "HardwareCompatibilityLevel": literals(Builder.model_fields["hardware_compatibility_level"].annotation),
+    "PaddingMode": literals(PaddingMode),
+    "PoolingType": set(POOLINGS.values()),
+    "TacticSource": literals(TacticSource) | {*FAST_SOURCES},
+    "TensorFormat": literals(Format),
+    "TilingOptimizationLevel": literals(Builder.model_fields["tiling_optimization_level"].annotation),
+    "WeightsRole": literals(RefitRole),
+}  # fmt: skip
+# Members that only versions before 10 have.
+OLDER = {"CAFFE_ROUND_DOWN", "CAFFE_ROUND_UP"}
+
+
+@pytest.mark.parametrize("enum", MEMBERS)
+def test_every_member_that_is_named_exists_in_a_version(enum):
+    found = set().union(*(names_of(path.read_text()).get(enum, set()) for path in LISTS))
+    if not found or enum in NOT_LISTED:
+        found |= names_of_rtx()[enum]
+    assert MEMBERS[enum]
+    assert MEMBERS[enum] - found == (OLDER if enum == "PaddingMode" else set())
+
+
+def test_the_members_of_every_enumeration_that_is_asked_by_name_are_checked():
+    stated = {"EngineStat", "MemoryPoolType", "NetworkDefinitionCreationFlag"}  # whose members the adapter writes out
+    assert set(get_args(EnumName)) - stated <= MEMBERS.keys()
 
 
 def test_the_arguments_have_the_names_of_tensorrt_rtx():
