@@ -65,11 +65,16 @@ class Possible:
             raise ConformanceError("the exclusions are too complex to decide which combinations are possible")
         undecided = None
         for where in self._exclusions:
-            if all(values[axis] in listed for axis, listed in where.items() if axis in values):
-                free = [axis for axis in where if axis not in values]
-                if not free:
+            free = None
+            for axis, listed in where.items():
+                if axis not in values:
+                    free = free or axis
+                elif values[axis] not in listed:
+                    break
+            else:
+                if free is None:
                     return None
-                undecided = undecided or free[0]
+                undecided = undecided or free
         if undecided is None:
             return {axis: values.get(axis, domain[0]) for axis, domain in self._domains.items()}
         tried = (self.complete(values | {undecided: value}) for value in self._domains[undecided])

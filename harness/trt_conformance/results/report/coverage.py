@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -78,7 +78,7 @@ def coverage(view: View, columns: tuple[Column, ...]) -> tuple[Attribute, ...]:
     """Every attribute value that the case files or TensorRT's API name, on each target; empty without case files."""
     if not view.cases:
         return ()
-    counts: dict[tuple[str, str], dict[Column, Counter[str]]] = {}
+    counts: defaultdict[tuple[str, str], defaultdict[Column, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     stated = Counter[tuple[str, str]]()
     found: dict[str, list[str]] = {name: list(values) for name, values in DOMAINS.items()}
     found |= {name: ["default"] for name in ASSIGNED if name not in found}
@@ -89,8 +89,9 @@ def coverage(view: View, columns: tuple[Column, ...]) -> tuple[Attribute, ...]:
             if value not in found.setdefault(name, []):
                 found[name].append(value)
     for row in view.rows:
+        status = row.status
         for pair in settings.get(row.case, ()):
-            counts.setdefault(pair, {}).setdefault(row.column, Counter())[row.status] += 1
+            counts[pair][row.column][status] += 1
     return tuple(
         Attribute(
             name,
@@ -130,6 +131,8 @@ def _settings(case: Case) -> Iterator[tuple[str, str]]:
 
 def _dynamic(case: Case) -> str:
     """The names of the dynamic dimensions; dimensions before N are *."""
+    if case.dynamic is None:
+        return "none"
     names = ("*",) * (len(case.network_shape) - case.spatial_rank - 2) + ("N", "C", *"DHW"[-case.spatial_rank :])
     return " ".join(name for name, n in zip(names, case.network_shape, strict=False) if n == -1) or "none"
 
