@@ -2,78 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.helpers import DYNAMIC_CASE, SMALL_FILE, run_command, slow
+from tests.support.commands import CASES, CLAIMS, run, written
 from trt_conformance import __version__
 from trt_conformance.cli import main
-from trt_conformance.cli.output import print_table
 from trt_conformance.core import git
 from trt_conformance.core.paths import ROOT
-
-CASES = (
-    SMALL_FILE
-    + """\
-[[case]]
-id = "stride"
-doc = "stride 2 on H and W [sic]"
-claims = ["stride_nd.h2_w2"]
-precision = ["fp32", "fp16"]
-set.stride_nd = [2, 2]
-expect.printed = \"\"\"
-12345.679 31264.598 23156.49 12345.679
-78912.34  97831.27  89723.16 78912.34
-\"\"\"
-"""
-    + DYNAMIC_CASE
-    + """\
-[[case]]
-id = "refused"
-doc = "a window that does not fit"
-kernel.shape = [1, 1, 7, 7]
-set = { stride_nd = [2, 2] }
-reject = { phase = "build", error = "image size is smaller", neighbor = "one/stride" }
-"""
-)
-CLAIMS = """\
-[[claim]]
-id = "stride_nd.h2_w2"
-section = "stride_nd (步长)"
-statement = "Stride 2 – 步长 – halves H and W."
-"""
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    (tmp_path / "one.toml").write_text(CASES, encoding="utf-8")
-    (tmp_path / "claims.toml").write_text(CLAIMS, encoding="utf-8")
-    return tmp_path
-
-
-def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command as people start it, with its output captured. Variables of the environment need a new Python."""
-    if environment:
-        command = [sys.executable, "-m", "trt_conformance.cli", *map(str, arguments)]
-        given = {**os.environ, "COLUMNS": "80", **environment}
-        result = subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="replace", cwd=ROOT, env=given, check=False
-        )
-    else:
-        result = run_command(*arguments, COLUMNS="80")
-    assert "Traceback" not in result.stderr + result.stdout, result.stderr
-    return result
+    return written(tmp_path)
 
 
 def test_list_prints_one_plain_line_a_case(root: Path) -> None:
@@ -320,115 +267,6 @@ def test_completion_of_a_shell() -> None:
 def test_help_names_the_commands() -> None:
     assert "cases" in run("--help").stdout
     assert all(word in run("cases", "--help").stdout for word in ("list", "lint", "show"))
-
-
-def test_output_survives_an_encoding_that_lacks_its_characters(root: Path) -> None:
-    result = run("cases", "show", "one/stride-fp32", "--cases", root, PYTHONIOENCODING="latin-1")
-    assert result.returncode == 0, result.stderr
-    assert r"\u6b65\u957f" in result.stdout
-
-
-def test_reader_that_leaves_early_is_no_error(root: Path) -> None:
-    many = "".join(f'[[case]]\nid = "c{i}"\ndoc = "case number {i} of many"\n' for i in range(3000))
-    (root / "many.toml").write_text(CASES.partition("[[case]]")[0] + many, encoding="utf-8")
-    command = [sys.executable, "-m", "trt_conformance.cli", "cases", "list", "--cases", str(root)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.readline()
-        process.stdout.close()
-        assert process.stderr.read() == b""
-
-
-def test_a_reader_that_leaves_is_not_a_regression(root: Path) -> None:
-    read, write = os.pipe()
-    os.close(read)
-    command = [sys.executable, "-m", "trt_conformance.cli", "cases", "list", "--cases", str(root)]
-    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, cwd=ROOT, check=False)
-    os.close(write)
-    assert (done.returncode, done.stderr) == (141, b"")
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_disk_under_stdout_is_one_line(root: Path, unbuffered: str) -> None:
-    command = [sys.executable, "-m", "trt_conformance.cli", "cases", "list", "--cases", str(root)]
-    with open("/dev/full", "wb") as full:
-        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=ROOT, env=environment, check=False)
-    assert done.returncode == 74
-    assert done.stderr.startswith(b"the output cannot be written: ")
-    assert done.stderr.count(b"\n") == 1
-
-
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize(("case", "code"), [("one/*", 0), ("two/*", 2)])
-def test_closed_streams_change_nothing_but_what_is_printed(root: Path, closed: str, case: str, code: int) -> None:
-    command = f'exec "$0" -m trt_conformance.cli cases list --cases "$1" --case "$2" {closed}'
-    done = subprocess.run(["sh", "-c", command, sys.executable, root, case], capture_output=True, cwd=ROOT, check=False)
-    assert done.returncode == code
-    assert b"Traceback" not in done.stderr
-    assert bool(done.stdout) == (code == 0 and ">&-" not in closed.replace("2>&-", ""))
-
-
-def test_a_file_does_not_take_the_place_of_a_closed_stdout(root: Path, tmp_path: Path) -> None:
-    code = (
-        "import sys; from trt_conformance.cli.streams import open_closed_streams; open_closed_streams(); "
-        "file = open(sys.argv[1], 'w'); print('printed'); sys.stdout.flush(); file.write('written')"
-    )
-    target = tmp_path / "file"
-    subprocess.run(["sh", "-c", 'exec "$0" -c "$1" "$2" >&-', sys.executable, code, target], cwd=ROOT, check=True)
-    assert target.read_text() == "written"
-
-
-@pytest.mark.parametrize(
-    "command", [["cases", "list"], slow(["cases", "lint"]), slow(["cases", "show", "one/stride-fp32"])]
-)
-def test_a_bare_environment_is_enough(root: Path, command: list[str]) -> None:
-    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    done = subprocess.run(
-        [sys.executable, "-m", "trt_conformance.cli", *command, "--cases", root],
-        env={**environment, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        cwd=ROOT,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-
-
-def on_a_terminal(columns: int, *arguments: str | Path) -> list[str]:
-    """The lines that a command prints on a terminal of a width."""
-    ours, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    command = [sys.executable, "-m", "trt_conformance.cli", *map(str, arguments)]
-    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, cwd=ROOT, env=environment | {"TERM": "dumb"}):
-        os.close(its)
-        printed = b""
-        try:
-            while part := os.read(ours, 4096):
-                printed += part
-        except OSError:  # Linux reports the end of a terminal's output as an error
-            pass
-    os.close(ours)
-    return printed.decode().splitlines()
-
-
-def test_a_table_fits_the_terminal(root: Path) -> None:
-    name = "a" * 80
-    (root / "two.toml").write_text(CASES.replace('"runs"', f'"{name}"').replace("stride", "step", 1), encoding="utf-8")
-    lines = on_a_terminal(80, "cases", "list", "--cases", root, "--case", "two/*")
-    assert any("aaaa" in line for line in lines), lines
-    assert max(map(len, lines)) <= 80
-
-
-def test_one_long_cell_does_not_widen_every_line(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(["id", "doc"], [("a" * 300, "long"), ("b", "short")])
-    assert capsys.readouterr().out.splitlines() == [
-        "id".ljust(40) + "  doc",
-        "a" * 300 + "  long",
-        "b".ljust(40) + "  short",
-    ]
 
 
 LintCommitted = Callable[..., tuple[int, str, str]]
