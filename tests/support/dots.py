@@ -31,3 +31,13 @@ def judge(case, sums, accumulation="fp32"):
     result = reference(case)
     actual = np.asarray(sums).astype(NUMPY_TYPE[case.data_type]).reshape(result.output.shape)
     return compare(actual, result.output, bound(case, result, accumulation))
+
+
+def worst(precision, x, w):
+    count = len(w)
+    return dots(
+        count,
+        precision,
+        input={"shape": [1, count, 1, 1], "values": x},
+        kernel={"shape": [1, count, 1, 1], "values": w},
+    )
