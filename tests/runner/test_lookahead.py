@@ -19,7 +19,7 @@ from trt_conformance.runner.keys import RUN
 from trt_conformance.runner.lookahead import Lookahead, arranged
 from trt_conformance.runner.options import RunOptions
 from trt_conformance.runner.selection import Selection
-from trt_conformance.runner.session import Run
+from trt_conformance.runner.session import ENOUGH, Run
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.options import Options
@@ -225,6 +225,20 @@ def test_a_target_is_asked_to_build_ahead_once_a_case_and_never_without_builders
     items = [item(0, CASES[0], silent)]
     running(silent, items, timing=False, builders=0).foresee(items[0])
     assert silent.told == []
+
+
+def test_a_target_is_asked_again_once_less_than_enough_is_left():
+    target, cases = Target(), [make_case(id=f"example/case_{n}") for n in range(9)]
+    slow = [make_case(id=f"example/slow_{n}", epilogue=[{"op": "silu"}]) for n in range(9)]
+    items = [item(n, case, target) for n, case in enumerate([*cases, *slow])]
+    run = running(target, items, timing=False, builders=2)
+    for one in items[:9]:
+        run.foresee(one)
+        told = [name for name in target.told[-1] if name.startswith("example/case")]
+        assert one.callspec.params["subject"][0].id in told
+        later = told[told.index(one.callspec.params["subject"][0].id) + 1 :]
+        assert len(later) >= min(ENOUGH * 2, 8 - int(one.nodeid))
+    assert len(target.told) == 3
 
 
 def test_the_first_engines_are_built_while_tests_without_a_case_run():

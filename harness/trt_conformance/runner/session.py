@@ -19,7 +19,7 @@ from trt_conformance.golden.sums import short_sums
 from trt_conformance.results.record.record import RecordWriter
 from trt_conformance.runner import pool
 from trt_conformance.runner.build_options import BuildOptions
-from trt_conformance.runner.lookahead import Lookahead, builds, subject_of
+from trt_conformance.runner.lookahead import Lookahead, builds, id_of, subject_of
 from trt_conformance.runner.open_targets import OpenTargets
 from trt_conformance.runner.options import RunOptions
 from trt_conformance.runner.quick_latencies import QuickLatencies
@@ -32,8 +32,10 @@ from trt_conformance.targets.protocols import Target, offers
 
 # Engines of timed cases hold large buffers.
 LIVE_TIMED_ENGINES = 8
-# Cases to look ahead for each builder: one being built and one waiting, so that no builder is idle.
-AHEAD = 2
+# Cases to look ahead for each builder at least: one being built and one waiting, so that no builder is idle.
+ENOUGH = 2
+# And at most. Looking ahead takes time, and is not done again before less than enough cases are left.
+AHEAD = 3
 # Cases that are slow to build, and have a thread of their own.
 SLOW_AHEAD = 16
 
@@ -140,11 +142,22 @@ class Run:
             return
         target = found[1]
         count = 1 + AHEAD * builders
+        if builds(item) and self._foreseen_after(id_of(found), target, count) >= ENOUGH * builders:
+            return
         slow = SLOW_AHEAD if builders > 1 else 0
         upcoming = self.lookahead.after(item, count, slow) if builds(item) or not self.options.full_latency else []
         if (target.name, upcoming) != self._foreseen:
             self._foreseen = (target.name, upcoming)
             self.engines(target).expect(upcoming)
+
+    def _foreseen_after(self, case_id: str, target: Target, count: int) -> int:
+        """How many of the first cases that the target was last told to expect are after this one; 0 without this one.
+
+        Behind the first ``count`` there are only cases that are slow to build.
+        """
+        name, cases = self._foreseen
+        ids = [case.id for case in cases[:count]] if name == target.name else []
+        return len(ids) - 1 - ids.index(case_id) if case_id in ids else 0
 
     def engines(self, target: Target) -> Engines:
         """The target's engines."""
