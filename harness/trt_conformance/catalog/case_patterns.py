@@ -22,14 +22,14 @@ class CasePatterns:
         self._globs = tuple(glob.removeprefix("./").rstrip("/") or glob for glob in given)
         self._expression = one_of(self._globs)
         self._paths = tuple(os.path.realpath(glob) for glob in self._globs if _exists(glob))
-        self._files: dict[tuple[str, CaseFolder], bool] = {}
+        self._files: dict[tuple[str, str], bool] = {}
 
     def __bool__(self) -> bool:
         return bool(self._globs)
 
     def match(self, case: Case) -> bool:
         """Whether a case matches."""
-        return self.match_id(case.id) or self.match_file(case.file, case.folder)
+        return self.match_file(case.file, case.folder) or self.match_id(case.id)
 
     def match_id(self, case_id: str) -> bool:
         """Whether a full id matches, with its precision or without it."""
@@ -44,7 +44,7 @@ class CasePatterns:
         """Whether a file matches, by its name in messages and the folder of cases that it belongs to."""
         if not self._globs:
             return True
-        key = file, folder
+        key = file, folder.name
         if key not in self._files:
             self._files[key] = self._match_file(PurePosixPath(file), folder)
         return self._files[key]
@@ -54,6 +54,8 @@ class CasePatterns:
         names = {*_with_folders(file), *_with_folders(within)}
         if self._match_any(names):
             return True
+        if not self._paths:
+            return False
         path = Path(os.path.realpath(folder.path / within))
         return any(path.is_relative_to(known) for known in self._paths)
 

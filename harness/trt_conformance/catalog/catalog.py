@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -183,5 +183,9 @@ class _Linted:
 
 def _linted_as(paths: Iterable[Path]) -> str:
     """Return a hash of all that linting depends on: the files, this package's code, and what computes."""
-    code = sorted(PACKAGE.rglob("*.py"))
-    return content_hash((*paths, *code), sys.version, np.__version__)
+    return content_hash(paths, _hash_of_code(), sys.version, np.__version__)
+
+
+@cache
+def _hash_of_code() -> str:
+    return content_hash(sorted(PACKAGE.rglob("*.py")))
