@@ -111,7 +111,7 @@ def test_another_project_is_left_alone(tmp_path):
     (project / "conftest.py").write_text("def pytest_addoption(parser):\n    parser.addoption('--target')\n")
     (project / "test_foreign.py").write_text(FOREIGN)
     arguments = ["--target", "theirs", "-p", "no:benchmark", "-p", "no:hypothesispytest"]
-    ((code, output),) = run_pytest_often([arguments], root=project, path=[path])
+    ((code, output),) = run_pytest_often([arguments], root=project, path=[path], fresh=True)
     assert code == 0, output
     assert "1 passed" in output
     assert "conformance" not in output

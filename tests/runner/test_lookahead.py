@@ -142,9 +142,14 @@ def test_derived_cases_are_derived_once_for_a_test():
     assert [id(part) for part in first] == [id(part) for part in second]
 
 
+@pytest.fixture(scope="module")
+def case_of_relation():
+    return dict(choose(suite_catalog().cases))
+
+
 @pytest.mark.parametrize("name", sorted(RELATIONS))
-def test_what_is_built_ahead_for_a_relation_is_what_its_check_builds(name):
-    case = dict(choose(suite_catalog().cases))[name]
+def test_what_is_built_ahead_for_a_relation_is_what_its_check_builds(name, case_of_relation):
+    case = case_of_relation[name]
     target, built = NumpyTarget(), []
     engines = Engines(target)
     build, target.build = target.build, lambda case: (built.append(case.id), build(case))[1]

@@ -123,7 +123,7 @@ CHECKS = {
             {"latency"},
             ".",
         ),
-        (["../cases/test_forward.py", "--case", "stride_nd/h2_w2"], {"forward"}, "tests"),
+        (["../cases/test_forward.py", "--case", "stride_nd/h2_w2-fp32"], {"forward"}, "tests"),
     ],
     ids=["checks", "sweep", "latency", "folder"],
 )

@@ -7,6 +7,7 @@ import pytest
 from xdist.scheduler import worksteal
 
 from tests.support.helpers import ROOT, run_pytest
+from tests.support.suite import small_cases
 from trt_conformance.results.record.record import read_record
 from trt_conformance.runner.phases import LAST, comes_last
 from trt_conformance.runner.scheduling import TwoPhases
@@ -149,6 +150,7 @@ def test_workers_on_a_gpu_time_each_case_once_its_values_are_judged(tmp_path):
 
 
 def test_workers_without_a_gpu_cannot_take_turns():
-    done = run_pytest("cases/test_quick_latency.py", "--target", "numpy", "--latency", "quick", "-n", "2")
+    options = ("--cases", small_cases(), "--target", "numpy", "--latency", "quick", "-n", "2")
+    done = run_pytest("cases/test_quick_latency.py", *options)
     assert done.returncode == 2
     assert "--latency=quick cannot be combined with -n on numpy" in done.stdout

@@ -6,7 +6,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.helpers import pytest_environment, run_pytest, run_pytest_often, slow
+from tests.support.helpers import pytest_environment, run_pytest, run_pytest_often, run_python, slow
 from tests.support.suite import small_cases
 from trt_conformance.cli import app
 from trt_conformance.core.paths import ROOT
@@ -63,10 +63,10 @@ def test_a_closed_stream_changes_nothing(tmp_path, closed, more):
 def test_caches_that_cannot_be_written_change_nothing(tmp_path, monkeypatch):
     """As in a checkout that is read-only: a file is where pytest, Python and the suite would make their folders."""
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "file"))
+    monkeypatch.setenv("BYTECODE_IN", str(tmp_path / "file"))
     written = (f"--cache-dir={tmp_path}/file/cache", f"--record-root={tmp_path}/records")
     own = ("-o", f"cache_dir={tmp_path}/file/pytest")
-    done = started(sys.executable, "-m", "pytest", *numpy_run(), *written, *own)
+    done = run_python("pytest", "-p", "tests.support.bytecode", *numpy_run(), *written, *own)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout
     assert "warning" not in done.stdout.lower()
@@ -139,10 +139,10 @@ def test_a_record_that_cannot_be_written_ends_the_run(tmp_path):
     "folder", ["cases/networks", *map(slow, ("cases/convolution", "cases/expectations", "cases/sweeps"))]
 )
 def test_an_unreadable_folder_is_named(tmp_path, monkeypatch, folder):
-    """A run without its cases must not pass. With a path of its own it starts from nothing, and reads them itself."""
+    """A run without its cases must not pass. A fresh one reads them itself."""
     monkeypatch.setenv("UNREADABLE", folder)
     suite = (FORWARD, "--case", "stride_nd/h2_w2", "--target", "numpy", f"--record-root={tmp_path}/records")
-    done = run_pytest("-p", "tests.support.unreadable", *suite, path=[ROOT])
+    done = run_pytest("-p", "tests.support.unreadable", *suite, fresh=True)
     assert done.returncode == 2, done.stdout
     assert f"{folder}:1: cannot be read: Permission denied" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

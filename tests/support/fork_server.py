@@ -29,13 +29,17 @@ from typing import Any, NoReturn, TypedDict
 
 import pytest
 
-from trt_conformance.catalog import catalog
-from trt_conformance.catalog.expectations import load_expectations
+from trt_conformance.catalog import catalog, expectations
+from trt_conformance.catalog.source import Fault
 from trt_conformance.checks.padding import sample
 from trt_conformance.checks.padding.tiers import tier_of
+from trt_conformance.core.case import Case
 from trt_conformance.core.case_folder import SUITE, CaseFolder
-from trt_conformance.core.paths import ROOT, users_cache
+from trt_conformance.core.paths import GOLDEN, ROOT, users_cache
 from trt_conformance.core.types import Tier
+from trt_conformance.golden import manifest
+from trt_conformance.golden.loaded import Version, manifest_lines
+from trt_conformance.targets.device import cuda
 
 PATIENCE_S = 600
 
@@ -114,17 +118,8 @@ class ForkServer:
 
 def main() -> int:
     """Serve until stdin ends."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        pytest.main(["-p", "no:cacheprovider", "--markers", "cases"])  # imports the suite as a run does
-    importlib.import_module("trt_conformance.cli")
-    importlib.import_module("trt_conformance.golden")
-    page = importlib.import_module("trt_conformance.results.report.page")
-    for name in page.environment().list_templates(extensions=["j2"]):
-        page.environment().get_template(name)  # compiled once, here
+    import_ahead()
     share_suite()
-    benchmark = importlib.import_module("pytest_benchmark.plugin")
-    tag = benchmark.get_tag()  # asks git seven times
-    setattr(benchmark, "get_tag", lambda: tag)  # noqa: B010 - the module declares no type of it
     for line in sys.stdin:
         request: Request = json.loads(line)
         with warnings.catch_warnings():
@@ -137,16 +132,42 @@ def main() -> int:
     return 0
 
 
+def import_ahead() -> None:
+    """Import and prepare what most runs need."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main(["-p", "no:cacheprovider", "--markers", "cases"])  # imports the suite as a run does
+    for name in ("cli", "golden", "mutants.diagnosis"):
+        importlib.import_module(f"trt_conformance.{name}")
+    page = importlib.import_module("trt_conformance.results.report.page")
+    for name in page.environment().list_templates(extensions=["j2"]):
+        page.environment().get_template(name)  # compiled once, here
+    benchmark = importlib.import_module("pytest_benchmark.plugin")
+    tag = benchmark.get_tag()  # asks git seven times
+    setattr(benchmark, "get_tag", lambda: tag)  # noqa: B010 - the module declares no type of it
+    with contextlib.suppress(ImportError):
+        cuda.runtime()
+
+
 def share_suite() -> None:
     """Read the suite's own cases here, for all runs that ask for them as pytest does; others read for themselves."""
     load = catalog.load_catalog
     shared = load(tier=None, linted=catalog.linted_files(users_cache()))
-    load_expectations(shared, sample.ids(tier_of(None, "")))  # the configurations without a case file are made once
+    # the configurations without a case file are made once
+    expectations.load_expectations(shared, sample.ids(tier_of(None, "")))
+    read = expectations.read_expectations
+    stated = read(SUITE.expectations, None)
+    manifest_lines(Version.of(GOLDEN / manifest.NAME))
 
     def load_shared(*folders: CaseFolder, tier: Tier | None = "nightly", **others: Any) -> catalog.Catalog:
         is_shared = folders in ((), (SUITE,)) and tier is None and not others.get("generated")
         return shared if is_shared else load(*folders, tier=tier, **others)
 
+    def read_shared(
+        root: Path, ids: Sequence[str] | None, *cases: Sequence[Case]
+    ) -> tuple[list[expectations.Expectation], list[Fault]]:
+        return stated if root == SUITE.expectations and not cases else read(root, ids, *cases)
+
+    setattr(expectations, "read_expectations", read_shared)  # noqa: B010
     for module in list(sys.modules.values()):
         if getattr(module, "load_catalog", None) is load:
             setattr(module, "load_catalog", load_shared)  # noqa: B010 - modules declare no such attribute
@@ -169,6 +190,8 @@ def _run(request: Request) -> int:
     sys.path[:0] = filter(None, request["environment"].get("PYTHONPATH", "").split(os.pathsep))
     try:
         if module.endswith(".py"):
+            for name in [name for name in sys.modules if name.partition(".")[0] == "cuda"]:
+                del sys.modules[name]  # a program may find another on its path
             runpy.run_path(module, run_name="__main__")
         else:
             runpy.run_module(module, run_name="__main__", alter_sys=True)

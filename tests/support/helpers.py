@@ -104,17 +104,19 @@ def table_axis(size: int, window: int, stride: int, pre: int, post: int, dilatio
     return math.ceil(Fraction(size, stride)), before if padding > 0 else 0
 
 
-def run_pytest(*arguments: str, root: Path = ROOT, path: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
+def run_pytest(
+    *arguments: str, root: Path = ROOT, path: Sequence[Path] = (), fresh: bool = False
+) -> subprocess.CompletedProcess[str]:
     """Run pytest in a process of its own, in a folder, as if no other pytest were running.
 
-    In another checkout, or with ``path`` before the harness on Python's path, the process starts from nothing. Else it
-    is forked from one that has imported the suite and read its cases, which is quicker.
+    ``path`` comes before the harness on Python's path. In another checkout, or if it is to be ``fresh``, the process
+    starts from nothing. Else it is forked from one that has imported the suite and read its cases, which is quicker.
     """
     is_checkout = not root.is_relative_to(ROOT) and (root / "harness").is_dir()
     packages = (root / "harness",) if is_checkout else (*path, ROOT / "harness")
     environment = pytest_environment() | {"PYTHONPATH": os.pathsep.join(map(str, packages))}
     given = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments)
-    if hasattr(os, "fork") and not path and not is_checkout:
+    if hasattr(os, "fork") and not fresh and not is_checkout:
         return _fork_server().run("pytest", given, root, environment)
     return subprocess.run(
         [sys.executable, "-m", "pytest", *given],
@@ -129,20 +131,15 @@ def run_pytest(*arguments: str, root: Path = ROOT, path: Sequence[Path] = ()) ->
 
 def run_command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``trt-conformance`` in a process of its own, in the checkout, with these variables of the environment."""
-    given = pytest_environment() | {"PYTHONPATH": str(ROOT / "harness")} | environment
-    words = [str(argument) for argument in arguments]
-    if hasattr(os, "fork"):
-        return _fork_server().run("trt_conformance.cli", words, ROOT, given)
-    command = [sys.executable, "-m", "trt_conformance.cli", *words]
-    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=600, check=False)
+    return run_python("trt_conformance.cli", *map(str, arguments), PYTHONPATH=str(ROOT / "harness"), **environment)
 
 
-def run_file(path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a file of Python in a process of its own, with these variables of the environment."""
-    given = os.environ | environment
+def run_python(what: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a module, or a file of Python, in a process of its own, with these variables of the environment."""
+    given = pytest_environment() | environment
     if hasattr(os, "fork"):
-        return _fork_server().run(str(path), arguments, ROOT, given)
-    command = [sys.executable, str(path), *arguments]
+        return _fork_server().run(what, arguments, ROOT, given)
+    command = [sys.executable, *(() if what.endswith(".py") else ("-m",)), what, *arguments]
     return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=600, check=False)
 
 
@@ -158,10 +155,10 @@ def _fork_server() -> ForkServer:
 
 
 def run_pytest_often(
-    runs: Sequence[Sequence[str]], root: Path = ROOT, path: Sequence[Path] = ()
+    runs: Sequence[Sequence[str]], root: Path = ROOT, path: Sequence[Path] = (), fresh: bool = False
 ) -> list[tuple[int, str]]:
     """As `run_pytest`, once for each list of arguments. Returns exit codes, and stdout followed by stderr."""
-    found = (run_pytest(*arguments, root=root, path=path) for arguments in runs)
+    found = (run_pytest(*arguments, root=root, path=path, fresh=fresh) for arguments in runs)
     return [(done.returncode, done.stdout + done.stderr) for done in found]
 
 

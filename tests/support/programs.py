@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from tests.support.helpers import run_file
+from tests.support.helpers import run_python
 from tests.support.runs import record, verdict
 from tests.support.suite import suite_case
 from trt_conformance.core.case import Case
@@ -25,7 +25,7 @@ def run_program(text, folder, fault=None, *, forked=True):
     path = folder / "repro.py"
     path.write_text(text)
     if forked:
-        done = run_file(path, **fake(fault))
+        done = run_python(str(path), **fake(fault))
     else:
         command = [sys.executable, str(path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | fake(fault))
@@ -69,7 +69,7 @@ def exit_codes(programs, folder, fault=None):
         paths[name].write_text(text)
     driver = folder / "driver.py"
     driver.write_text(DRIVER)
-    done = run_file(driver, *map(str, paths.values()), **fake(fault))
+    done = run_python(str(driver), *map(str, paths.values()), **fake(fault))
     assert done.returncode == 0, done.stderr
     codes = json.loads(done.stdout.splitlines()[-1])
     return {name: codes[str(path)] for name, path in paths.items()}
