@@ -20,6 +20,8 @@ from trt_conformance.core.paths import CASES, ROOT
 from trt_conformance.runner.options import RunOptions
 from trt_conformance.runner.selection import Selection
 
+pytestmark = pytest.mark.usefixtures("shared_suite")
+
 ENTRY = '[[case]]\nid = "{0}"\ndoc = "convolves without any attribute: {0}"\nprecision = ["fp32", "fp16"]\n'
 
 

@@ -8,11 +8,7 @@ import typer
 
 from tests.support.helpers import SMALL_FILE, slow
 from tests.support.runs import record, verdict
-from tests.support.suite import suite_catalog
-from trt_conformance.catalog import catalog as catalog_module
-from trt_conformance.catalog.catalog import load_catalog
 from trt_conformance.cli import app, main
-from trt_conformance.core.case_folder import SUITE
 from trt_conformance.results.record.record import save_record
 
 CASE = "stride_nd/h2_w2"
@@ -198,14 +194,9 @@ def inputs(tmp_path_factory):
 
 
 @pytest.fixture
-def refused(inputs, monkeypatch, capsys):
+def refused(inputs, shared_suite, monkeypatch, capsys):
     """Runs a command in the folder of inputs, and returns its message."""
     monkeypatch.chdir(inputs)
-    monkeypatch.setattr(
-        catalog_module,
-        "load_catalog",
-        lambda *folders, **options: suite_catalog() if folders == (SUITE,) else load_catalog(*folders, **options),
-    )
     read = type(inputs).read_bytes
 
     def read_bytes(path):  # root may read everything

@@ -21,6 +21,8 @@ from trt_conformance.targets.device import sharing
 from trt_conformance.targets.isolation import proxy
 from trt_conformance.targets.numpy import NumpyTarget
 
+pytestmark = pytest.mark.usefixtures("shared_suite")
+
 
 def is_wide(case):
     return case.kernel.shape[0] > 4

@@ -13,6 +13,8 @@ from tests.support.helpers import SMALL_FILE
 from trt_conformance.cli.golden import app
 from trt_conformance.core.errors import ConformanceError
 
+pytestmark = pytest.mark.usefixtures("shared_suite")
+
 CASES = (
     SMALL_FILE
     + """\

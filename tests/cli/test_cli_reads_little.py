@@ -9,6 +9,8 @@ from tests.support.suite import suite_catalog
 from trt_conformance.catalog.sweeps.expand import Expanded
 from trt_conformance.cli import cases, golden
 
+pytestmark = pytest.mark.usefixtures("shared_suite")
+
 DOCUMENTED = "stride_nd/h2_w2-fp32"
 GENERATED = next(name for sweep in suite_catalog().sweeps for name in sweep.names("smoke"))
 

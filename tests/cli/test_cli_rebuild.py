@@ -18,6 +18,8 @@ from trt_conformance.golden import update
 from trt_conformance.results.record.record import read_record
 from trt_conformance.targets.isolation import proxy
 
+pytestmark = pytest.mark.usefixtures("shared_suite")
+
 CASE = "stride_nd/h2_w2-fp32"
 TARGETS = {"tactics": doubles.Tactics, "fickle": doubles.Fickle, "crashing_list": None}
 

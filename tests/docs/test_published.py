@@ -23,6 +23,8 @@ from trt_conformance.results.report.published import (
     updated,
 )
 
+pytestmark = pytest.mark.usefixtures("shared_suite")
+
 LIMIT = 4 << 20
 
 

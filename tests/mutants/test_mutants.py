@@ -43,6 +43,8 @@ from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.numpy import NumpyTarget
 from trt_conformance.targets.protocols import Target
 
+pytestmark = pytest.mark.usefixtures("shared_suite")
+
 UNKILLABLE = replace(UNMUTATED, name="unkillable", doc="right in every way")
 
 

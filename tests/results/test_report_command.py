@@ -16,6 +16,8 @@ from trt_conformance.results import report as reports
 from trt_conformance.results.record.record import save_record
 from trt_conformance.runner import plugin
 
+pytestmark = pytest.mark.usefixtures("shared_suite")
+
 
 def test_the_command_writes_next_to_the_record_or_where_requested(tmp_path):
     path = save_record(tmp_path / "run", record(verdict()))

@@ -31,6 +31,8 @@ from trt_conformance.results.versions.matrix import matrix
 from trt_conformance.results.versions.runs import read_runs
 from trt_conformance.results.versions.since import histories
 
+pytestmark = pytest.mark.usefixtures("shared_suite")
+
 DATA = Path(__file__).parents[1] / "data"
 RTX_1_4, RTX_1_7 = DATA / "rtx_1_4.jsonl", DATA / "rtx_1_7.jsonl"
 INT8 = {

@@ -25,7 +25,7 @@ import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypedDict
+from typing import NoReturn, TypedDict
 
 import pytest
 
@@ -34,9 +34,8 @@ from trt_conformance.catalog.source import Fault
 from trt_conformance.checks.padding import sample
 from trt_conformance.checks.padding.tiers import tier_of
 from trt_conformance.core.case import Case
-from trt_conformance.core.case_folder import SUITE, CaseFolder
-from trt_conformance.core.paths import GOLDEN, ROOT, users_cache
-from trt_conformance.core.types import Tier
+from trt_conformance.core.case_folder import SUITE
+from trt_conformance.core.paths import GOLDEN, ROOT
 from trt_conformance.golden import manifest
 from trt_conformance.golden.loaded import Version, manifest_lines
 from trt_conformance.targets.device import cuda
@@ -150,17 +149,13 @@ def import_ahead() -> None:
 
 def share_suite() -> None:
     """Read the suite's own cases here, for all runs that ask for them as pytest does; others read for themselves."""
-    load = catalog.load_catalog
-    shared = load(tier=None, linted=catalog.linted_files(users_cache()))
+    from tests.support.suite import load_shared, suite_catalog  # which import this module
+
     # the configurations without a case file are made once
-    expectations.load_expectations(shared, sample.ids(tier_of(None, "")))
-    read = expectations.read_expectations
+    expectations.load_expectations(suite_catalog(), sample.ids(tier_of(None, "")))
+    load, read = catalog.load_catalog, expectations.read_expectations
     stated = read(SUITE.expectations, None)
     manifest_lines(Version.of(GOLDEN / manifest.NAME))
-
-    def load_shared(*folders: CaseFolder, tier: Tier | None = "nightly", **others: Any) -> catalog.Catalog:
-        is_shared = folders in ((), (SUITE,)) and tier is None and not others.get("generated")
-        return shared if is_shared else load(*folders, tier=tier, **others)
 
     def read_shared(
         root: Path, ids: Sequence[str] | None, *cases: Sequence[Case]
@@ -169,7 +164,7 @@ def share_suite() -> None:
 
     setattr(expectations, "read_expectations", read_shared)  # noqa: B010
     for module in list(sys.modules.values()):
-        if getattr(module, "load_catalog", None) is load:
+        if getattr(module, "load_catalog", None) is load and module.__name__ != load_shared.__module__:
             setattr(module, "load_catalog", load_shared)  # noqa: B010 - modules declare no such attribute
     gc.collect()
     gc.freeze()

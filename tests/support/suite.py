@@ -3,14 +3,19 @@
 import atexit
 import shutil
 import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.support.helpers import SMALL_FILE
+from trt_conformance.catalog.case_patterns import CasePatterns
 from trt_conformance.catalog.catalog import Catalog, linted_files, load_catalog
 from trt_conformance.core.case import Case
-from trt_conformance.core.case_folder import CaseFolder
+from trt_conformance.core.case_folder import SUITE, CaseFolder
 from trt_conformance.core.paths import users_cache
+from trt_conformance.core.types import Tier
 from trt_conformance.golden import update
 
 
@@ -28,6 +33,20 @@ def suite_catalog() -> Catalog:
     The cases of sweeps are not among its cases; `find` makes any of them.
     """
     return load_catalog(tier=None, linted=linted_files(users_cache()))
+
+
+def load_shared(
+    *folders: CaseFolder, tier: Tier | None = "nightly", generated: Iterable[str] = (), **others: Any
+) -> Catalog:
+    """As `load_catalog`, but the suite's own cases are those of `suite_catalog`."""
+    if folders not in ((), (SUITE,)):
+        return load_catalog(*folders, tier=tier, generated=generated, **others)
+    shared = suite_catalog()
+    if tier is None:
+        return shared
+    patterns = CasePatterns(generated)
+    made = [sweep.case(name) for sweep in shared.sweeps for name in sweep.matching(tier, patterns)]
+    return replace(shared, cases=(*shared.cases, *made))
 
 
 SMALL = """
