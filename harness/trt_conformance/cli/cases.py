@@ -106,16 +106,15 @@ def lint(
     from trt_conformance.catalog.case_patterns import CasePatterns
     from trt_conformance.catalog.linting import lint_folders
     from trt_conformance.catalog.source import CaseFileError
-    from trt_conformance.checks.padding import sample, tiers
+    from trt_conformance.checks.padding import sample
     from trt_conformance.cli.coverage import summary
     from trt_conformance.core.words import counted
 
     folders, patterns = folders_of(cases, golden), CasePatterns(case or ())
-    unfiled = [name for tier in tiers.TIERS.values() for name in sample.ids(tier)]
     catalog: Catalog | None = None
     faults = [fault for folder in folders for fault in _uncommitted_goldens(folder)] if committed else []
     try:
-        catalog, expectations = lint_folders(*folders, unfiled=unfiled)
+        catalog, expectations = lint_folders(*folders, unfiled=sample.ids_beside(folders))
         chosen = select_cases(catalog, case or ())
     except CaseFileError as error:
         named = [fault for fault in error.faults if _is_named(fault, folders, patterns)]

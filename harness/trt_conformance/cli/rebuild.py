@@ -253,11 +253,10 @@ def _spread(cases: Sequence[Case], most: int) -> Sequence[Case]:
 
 def _judging(catalog: Catalog, target: str, rerun: str) -> Judging:
     from trt_conformance.catalog.expectations import load_expectations
-    from trt_conformance.checks.padding import sample, tiers
+    from trt_conformance.checks.padding import sample
     from trt_conformance.checks.rebuilds.runs import Judging
 
-    unfiled = [name for tier in tiers.TIERS.values() for name in sample.ids(tier)]
-    expectations = load_expectations(catalog, unfiled)
+    expectations = load_expectations(catalog, sample.ids_beside(catalog.folders))
 
     return Judging(
         target=target,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
@@ -12,9 +12,10 @@ from trt_conformance.checks.build import check_build
 from trt_conformance.checks.finding import Finding, finding
 from trt_conformance.checks.message import mismatch
 from trt_conformance.checks.padding.formulas import DEVIATIONS, spare, stated
-from trt_conformance.checks.padding.tiers import MODES, RANKS, PaddingAxis, PaddingTier, Rank, table_id
+from trt_conformance.checks.padding.tiers import MODES, RANKS, TIERS, PaddingAxis, PaddingTier, Rank, table_id
 from trt_conformance.checks.subject import Subject, judged
 from trt_conformance.core.case import Case, TensorSpec
+from trt_conformance.core.case_folder import CaseFolder
 from trt_conformance.core.paths import relative
 from trt_conformance.core.tensors import NUMPY_TYPE, OUTPUT
 from trt_conformance.core.types import PaddingMode
@@ -153,6 +154,13 @@ def ids(tier: PaddingTier) -> tuple[str, ...]:
     """The ids of all verdicts of the tables, the sample and the edges."""
     tables = [table_id(rank, mode) for rank in RANKS for mode in MODES]
     return (*tables, *(case.id for case in (*sample(tier), *edges(tier))))
+
+
+def ids_beside(folders: Iterable[CaseFolder]) -> tuple[str, ...]:
+    """The ids of all tiers, which the suite's expectations may name; none if the suite is not among the folders."""
+    if not any(folder.is_suite for folder in folders):
+        return ()
+    return tuple(name for tier in TIERS.values() for name in ids(tier))
 
 
 def _case(c: Configuration, prefix: str, doc: str) -> Case:
