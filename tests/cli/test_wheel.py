@@ -35,8 +35,7 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     python = folder / "bin" / "python"
     (site,) = folder.glob("lib/python*/site-packages")
     (site / "dependencies.pth").write_text(f"{Path(numpy.__file__).parents[1]}\n", encoding="utf-8")
-    install = ["--python", str(python), "install", "--quiet", "--no-deps", "--no-index", "--no-compile"]
-    install += ["--no-warn-script-location"]
+    install = ["--python", str(python), "install", "--quiet", "--no-deps", "--no-index", "--no-warn-script-location"]
     subprocess.run([sys.executable, "-m", "pip", *install, str(wheel)], check=True, capture_output=True)
     return str(folder / "bin" / "trt-conformance")
 

@@ -58,7 +58,7 @@ def cases(catalog: Catalog) -> tuple[Case, ...]:
     return small(catalog.cases)
 
 
-@pytest.fixture(scope="module", params=[pytest.param(MUTANTS[::20], id="sample"), slow(MUTANTS, id="all")])
+@pytest.fixture(scope="module", params=[pytest.param(MUTANTS[::30], id="sample"), slow(MUTANTS, id="all")])
 def outcomes(request: pytest.FixtureRequest, catalog: Catalog, cases: tuple[Case, ...]) -> list[MutantOutcome]:
     return list(score(request.param, catalog, cases))
 
@@ -93,7 +93,7 @@ def test_every_mutant_says_in_words_of_its_own_what_is_wrong() -> None:
     assert len({mutant.doc for mutant in MUTANTS}) == len(MUTANTS)
 
 
-@pytest.mark.parametrize("step", [10, slow(1)])
+@pytest.mark.parametrize("step", [20, slow(1)])
 def test_the_right_convolution_survives_every_case(catalog: Catalog, cases: tuple[Case, ...], step: int) -> None:
     (outcome,) = score([UNMUTATED], catalog, cases[::step], every=True)
     assert [fault.message for fault in outcome.faults] == []

@@ -32,10 +32,12 @@ def test_imported_cases_run(tmp_path):
 
 
 def test_timed_cases_run_for_their_values_and_in_passing(tmp_path):
-    """Without ``--latency full``: alone, in two processes, and with quick latencies, of which a model's is the sum."""
+    """Without ``--latency full``: alone, in another process, and with quick latencies, of which a model's is the sum."""
     imported(tmp_path)
-    tests = [str(ROOT / "cases"), "--target", "onnxruntime", "--cases", "mine", "--record-root"]
-    runs = [[*tests, "off", "--latency", "off", "-n", "2"], [*tests, "quick", "--latency", "quick"]]
+    tests = [str(ROOT / "cases"), "--cases", "mine"]
+    alone = ["--target", "numpy", "--no-isolation", "--record-root=off", "--latency=off", "-n", "1"]
+    timed = ["--target", "onnxruntime", "--record-root=quick", "--latency=quick"]
+    runs = [[*tests, *alone], [*tests, *timed]]
     for (code, output), name in zip(run_pytest_often(runs, tmp_path), ("off", "quick"), strict=True):
         assert code == 0, output
         (record,) = (read_record(path) for path in (tmp_path / name).iterdir())
