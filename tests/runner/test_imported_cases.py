@@ -32,7 +32,7 @@ def test_imported_cases_run(tmp_path):
 
 
 def test_timed_cases_run_for_their_values_and_in_passing(tmp_path):
-    """Without ``--latency full``: alone, in another process, and with quick latencies, of which a model's is the sum."""
+    """Without ``--latency full``: alone, in a worker, and with quick latencies, of which a model's is the sum."""
     imported(tmp_path)
     tests = [str(ROOT / "cases"), "--cases", "mine"]
     alone = ["--target", "numpy", "--no-isolation", "--record-root=off", "--latency=off", "-n", "1"]
