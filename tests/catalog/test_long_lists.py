@@ -57,23 +57,24 @@ def test_a_file_beyond_the_limits_is_refused(tmp_path, monkeypatch):
     assert MAX_CASES >= 30_000
 
 
-@pytest.mark.parametrize(
-    ("size", "window", "stride", "padding", "dilation", "maps"),
-    list(itertools.product((1, 2, 7), (1, 3, 6), (1, 2, 5), (0, 1, 3, 9), (1, 2), (1, 3))),
-)
-def test_what_is_taken_for_random_is_not_weak(size, window, stride, padding, dilation, maps, monkeypatch):
+@pytest.mark.parametrize(("size", "window"), list(itertools.product((1, 2, 7), (1, 3, 6))))
+def test_what_is_taken_for_random_is_not_weak(size, window, monkeypatch):
     """A case that is not computed because its values are random would have been found sound."""
-    if size + 2 * padding < 1 + dilation * (window - 1):
-        pytest.skip("not a convolution")
-    case = make_case(
-        input={"shape": [1, 1, size, 4], "fill": "uniform"},
-        kernel={"shape": [maps, 1, window, 1], "fill": "uniform", "seed": 1},
-        set={"stride_nd": [stride, 1], "padding_nd": [padding, 0], "dilation_nd": [dilation, 1]},
-    )
-    outputs = [output_shape(case.input.shape, case.kernel.shape, case.attributes)]
-    if vacuous.is_random_throughout(case, case.input.shape):
-        monkeypatch.setattr(vacuous, "is_random_throughout", lambda *_: False)
-        assert list(vacuous.vacuous(case, outputs)) == []
+    random = []
+    for stride, padding, dilation, maps in itertools.product((1, 2, 5), (0, 1, 3, 9), (1, 2), (1, 3)):
+        if size + 2 * padding < 1 + dilation * (window - 1):
+            continue  # not a convolution
+        case = make_case(
+            input={"shape": [1, 1, size, 4], "fill": "uniform"},
+            kernel={"shape": [maps, 1, window, 1], "fill": "uniform", "seed": 1},
+            set={"stride_nd": [stride, 1], "padding_nd": [padding, 0], "dilation_nd": [dilation, 1]},
+        )
+        if vacuous.is_random_throughout(case, case.input.shape):
+            random.append(case)
+    monkeypatch.setattr(vacuous, "is_random_throughout", lambda *_: False)
+    for case in random:
+        outputs = [output_shape(case.input.shape, case.kernel.shape, case.attributes)]
+        assert list(vacuous.vacuous(case, outputs)) == [], case.set
 
 
 @pytest.mark.parametrize(

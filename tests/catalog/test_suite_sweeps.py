@@ -20,6 +20,7 @@ from trt_conformance.numerics.exactness import inexact
 from trt_conformance.numerics.reference.shape import layer_output
 
 
+@pytest.mark.usefixtures("shared_suite")
 def test_the_suites_own_sweeps_cover_what_they_promise() -> None:
     for tier, most in (("smoke", 99), ("ci", 1400)):
         result = CliRunner().invoke(app, ["coverage", "--tier", tier])

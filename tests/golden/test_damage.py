@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 
 import h5py
 import pytest
 
 from tests.support import golden_damage
-from tests.support.golden_damage import CATALOG, CHUNKED, FILES, REFERENCE, Damage, check, damages, make_store, run
+from tests.support.golden_damage import CATALOG, CHUNKED, FILES, REFERENCE, Damage, check, damages, run
 from trt_conformance.golden import GoldenError, manifest, update, verify
 from trt_conformance.golden import store as store_module
 from trt_conformance.golden.store import read_golden_file
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    make_store(tmp_path / "golden")
-    return tmp_path / "golden"
+def root(tmp_path: Path, store_of_every_kind: Path) -> Path:
+    return Path(shutil.copytree(store_of_every_kind, tmp_path / "golden"))
 
 
 def damage(name: str, file: str = REFERENCE) -> Damage:

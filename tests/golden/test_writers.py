@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.golden_damage import CATALOG, CHUNKED, FILES, HALF, make_store
+from tests.support.golden_damage import CATALOG, CHUNKED, FILES, HALF
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.golden import diff, update, verify, write_observed
 from trt_conformance.golden import lock as lock_module
@@ -26,9 +27,8 @@ update(CATALOG, CATALOG.select([sys.argv[2]]), Path(sys.argv[1]), notify=lambda 
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    make_store(tmp_path / "golden")
-    return tmp_path / "golden"
+def root(tmp_path: Path, store_of_every_kind: Path) -> Path:
+    return Path(shutil.copytree(store_of_every_kind, tmp_path / "golden"))
 
 
 def test_writers_wait_for_each_other_and_lose_no_line(tmp_path: Path) -> None:
