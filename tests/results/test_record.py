@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.helpers import run_pytest, slow
 from tests.support.runs import ENVIRONMENT, TARGET, flipped, record, verdict
+from tests.support.suite import small_cases
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.results.record import schema as record_schema
 from trt_conformance.results.record.record import CHECK_VARIABLE, RecordWriter, read_record, record_path, save_record
@@ -273,7 +274,7 @@ def test_a_target_that_cannot_say_what_it_is_ends_no_run(tmp_path):
         "from trt_conformance.targets.numpy import NumpyTarget\n"
         "class Silent(NumpyTarget):\n    name = 'silent'\n    def environment(self):\n        raise OSError('gone')\n"
     )
-    options = ["--target", f"{tmp_path}/silent.py:Silent", "--case", "stride_nd/h2_w2", "--record-root", str(tmp_path)]
+    options = ["--target", f"{tmp_path}/silent.py:Silent", "--cases", small_cases(), "--record-root", str(tmp_path)]
     done = run_pytest("cases/test_forward.py::test_forward", "-q", *options)
     assert done.returncode == 0, done.stdout
     (path,) = tmp_path.rglob("record.jsonl")
@@ -283,7 +284,7 @@ def test_a_target_that_cannot_say_what_it_is_ends_no_run(tmp_path):
 
 def test_a_record_that_cannot_be_made_ends_the_run_in_words(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    options = ["--target", "numpy", "--case", "stride_nd/*", "--record-root", str(tmp_path / "file" / "runs")]
+    options = ["--target", "numpy", "--cases", small_cases(), "--record-root", str(tmp_path / "file" / "runs")]
     done = run_pytest("cases/test_forward.py", "-q", *options)
     assert done.returncode == 2, done.stdout
     assert "the record cannot be written: Not a directory" in done.stdout
@@ -292,7 +293,7 @@ def test_a_record_that_cannot_be_made_ends_the_run_in_words(tmp_path):
 
 @pytest.mark.parametrize("parallel", [(), slow(("-n", "2"))], ids=["alone", "parallel"])
 def test_a_full_disk_ends_the_run_and_leaves_what_was_written(tmp_path, parallel):
-    options = ["--target", "numpy", "--case", "stride_nd/*", "--record-root", str(tmp_path), *parallel]
+    options = ["--target", "numpy", "--cases", small_cases(), "--record-root", str(tmp_path), *parallel]
     done = run_pytest("-p", "tests.support.full_disk", "cases/test_forward.py", "-q", *options)
     assert done.returncode == 2, done.stdout
     assert "the record cannot be written: No space left on device" in done.stdout
