@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from trt_conformance.catalog.sweeps.layer import PRODUCT_SPREAD, STEPS_OF_SPREAD, exact_fills, mixed
+from trt_conformance.catalog.sweeps.layer import exact_fills, mixed, step_of_output
 from trt_conformance.core.types import QUANTIZED_PRECISIONS, Fill
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def tensors(layer: DrawnLayer) -> dict[str, Any]:
         "kernel": {"shape": layer.kernel_shape, "fill": kernel, "seed": layer.seed + 2},
     }
     if layer.precision in QUANTIZED_PRECISIONS:
-        found["quantize"] = _scales(layer, kernel)
+        found["quantize"] = _scales(layer, inputs, kernel)
     if layer.bias:
         found["bias"] = _bias(layer, found.get("quantize", {}).get("output", 1.0))
     return found
@@ -38,18 +38,18 @@ def fills(layer: DrawnLayer) -> tuple[Fill, Fill]:
     """The fills of input and kernel.
 
     exact: integers of which no sum is rounded, mostly small ones. wide: the integers of int8, where their sums are
-    exact in the precision. uniform: numbers of 20 bits, whose sums are rounded.
+    exact in the precision; int8's long sums have them in the input alone. uniform: numbers of 20 bits, whose sums are rounded.
     """
     if layer.content == "uniform":
         return UNIFORM, UNIFORM
     if layer.content == "wide" and layer.precision in ("fp32", "tf32", "int8") and layer.terms <= WIDE_TERMS:
         return "int8_full_range", "int8_full_range"
-    inputs, kernel = exact_fills("fp32" if layer.precision == "int8" else layer.precision, layer.terms)
+    inputs, kernel = exact_fills(layer.precision, layer.terms, small=layer.content != "wide")
     few = layer.precision in ("fp32", "tf32") and math.prod(layer.kernel_shape) <= FEW_WEIGHTS
     return inputs, "int8_full_range" if few else kernel
 
 
-def _scales(layer: DrawnLayer, kernel: Fill) -> dict[str, Any]:
+def _scales(layer: DrawnLayer, inputs: Fill, kernel: Fill) -> dict[str, Any]:
     """Scales of input, kernel and output. Those of the maps do not repeat with any short period.
 
     Exact data have powers of two, with which no integer is rounded, and those of int8's whole range saturate.
@@ -59,15 +59,13 @@ def _scales(layer: DrawnLayer, kernel: Fill) -> dict[str, Any]:
     if layer.content == "uniform":
         own, given = 1.25 * 2.0**-7, tuple(2.0**-7 * (1 + number / 64) for number in numbers)
     else:
-        whole = 0 if kernel == "int8_full_range" else 3
+        whole = 0 if "int8_full_range" in (inputs, kernel) else 3
         own = 2.0 ** -(layer.seed % (whole + 1))
         first = min(whole, 1)
         given = tuple(2.0 ** -(first + number % (2 + whole)) if count > 1 else own for number in numbers)
     found: dict[str, Any] = {"input": own, "kernel": given}
     if layer.quantize_output:
-        spread = math.sqrt(layer.terms) * PRODUCT_SPREAD[kernel]
-        step = 2.0 ** round(math.log2(spread / STEPS_OF_SPREAD))
-        found["output"] = step * (1.25 if layer.content == "uniform" else 1.0)
+        found["output"] = step_of_output(inputs, kernel, layer.terms) * (1.25 if layer.content == "uniform" else 1.0)
     if layer.io_quantization:
         found["io_quantization"] = True
     return found

@@ -43,7 +43,8 @@ class Layer(Model):
     the window, the stride or the dilation, the smallest valid size is used, so a size of 1 gives a window as large as
     its padded input. Padding is a number of elements, ``half`` for an output of the input's size, or ``full``, with
     which the first and last windows read a single element of the input. ``data`` is ``exact`` for integers whose sums
-    are never rounded, or ``uniform`` for numbers of 20 bits. ``quantize`` gives the kernel one scale per tensor or per
+    are never rounded, ``small`` for such integers of at most 3 in every precision, or ``uniform`` for numbers of 20 bits.
+    ``quantize`` gives the kernel one scale per tensor or per
     output channel; the scales of the channels repeat after four, or, ``mixed``, with no short period, and the first is
     not 1. ``dynamic`` names the dynamic dimensions; their profile reaches from the input's shape to one element or
     stride more, and with ``wide`` from the smallest valid shape to twice the input's. With an ``order``, it reaches
@@ -69,7 +70,7 @@ class Layer(Model):
     on: dict[AxisName, OnAxis] = Field(default_factory=dict)
     tight: bool = False
     mode: PaddingMode = "EXPLICIT_ROUND_DOWN"
-    data: Literal["exact", "uniform"] = "exact"
+    data: Literal["exact", "small", "uniform"] = "exact"
     bias: bool = False
     quantize: Literal["tensor", "channel"] = "tensor"
     quantize_output: bool = False
@@ -98,7 +99,7 @@ class Layer(Model):
             "input": {"shape": shape, "fill": data.input, "seed": seed},
             "kernel": {"shape": kernel, **_kernel(data, math.prod(kernel), seed + 1)},
             "set": dict(self._assignments(axes)),
-            "exact": self.data == "exact",
+            "exact": self.data != "uniform",
         }
         if self.bias:
             fields["bias"] = _bias(self, data, seed)
@@ -205,21 +206,23 @@ class _Data(NamedTuple):
     @classmethod
     def of(cls, layer: Layer, precision: Precision, terms: int) -> _Data:
         uniform = layer.data == "uniform"
-        small = layer.scales == "mixed" and precision == "int8"  # the whole range of int8 would saturate
-        inputs, kernel = _UNIFORM_FILLS if uniform else exact_fills("fp32" if small else precision, terms)
+        mixed = layer.scales == "mixed"
+        inputs, kernel = _UNIFORM_FILLS if uniform else exact_fills(precision, terms, mixed, layer.data == "small")
         count = layer.all_maps if layer.quantize == "channel" else 1
-        if layer.scales == "mixed":
+        if mixed:
             scales = tuple(mixed_scale(place, uniform) for place in range(count))
         else:
             scales = _UNIFORM_SCALES if uniform else _EXACT_SCALES
-        spread = math.sqrt(terms) * PRODUCT_SPREAD[kernel]
-        output = (1.25 if uniform else 1.0) * 2.0 ** round(math.log2(spread / STEPS_OF_SPREAD))
-        return cls(inputs, kernel, 1.25 * 2.0**-7 if uniform else 1.0, tuple(islice(cycle(scales), count)), output)
+        output = (1.25 if uniform else 1.0) * step_of_output(inputs, kernel, terms)
+        own = 1.25 * 2.0**-7 if uniform else _EXACT_INPUT_SCALE.get(precision, 1.0)
+        return cls(inputs, kernel, own, tuple(islice(cycle(scales), count)), output)
 
 
 _UNIFORM_FILLS: tuple[Fill, Fill] = ("uniform_20_bits", "uniform_20_bits")
 _UNIFORM_SCALES = (1.125 * 2.0**-7, 0.75 * 2.0**-7, 1.5 * 2.0**-7, 2.0**-7)
 _EXACT_SCALES = (1.0, 0.5, 2.0, 4.0)
+_EXACT_INPUT_SCALE: dict[Precision, float] = {"fp8": 2.0**-7}
+"""With it, FP8's integers of up to 3 are up to 384: beyond 240, where other types of 4 bits of exponent end."""
 
 
 def mixed_scale(place: int, uniform: bool) -> float:
@@ -236,15 +239,22 @@ def mixed(number: int) -> int:
     return (number + 1) * 2654435761 % 2**32 >> 16
 
 
-# The standard deviation of a product of input and kernel, and how many steps of a quantized output that of a sum is.
-PRODUCT_SPREAD: dict[Fill, float] = {
-    "uniform_20_bits": 1 / 3,
-    "exact_integers": 4.0,
-    "ternary": 2 / 3,
-    "sparse_ternary": 0.29,
-    "int8_full_range": 5460.0,
+# The standard deviation of a value, and how many steps of a quantized output that of a sum is.
+_SPREAD: dict[Fill, float] = {
+    "uniform_20_bits": 3**-0.5,
+    "exact_integers": 2.0,
+    "ternary": (2 / 3) ** 0.5,
+    "sparse_ternary": 0.125**0.5,
+    "int8_full_range": 73.9,
 }
-STEPS_OF_SPREAD = 48
+_STEPS_OF_SPREAD = 48
+
+
+def step_of_output(inputs: Fill, kernel: Fill, terms: int) -> float:
+    """The power of two of which a sum of products of two fills has about 48 in its standard deviation."""
+    spread = math.sqrt(terms) * _SPREAD[inputs] * _SPREAD[kernel]
+    return float(2.0 ** round(math.log2(spread / _STEPS_OF_SPREAD)))
+
 
 # The largest number of products for which each pair of fills is exact in the narrowest accumulator and output.
 _EXACT_FILLS: dict[Precision, tuple[tuple[int, Fill, Fill], ...]] = {
@@ -265,13 +275,32 @@ _EXACT_FILLS: dict[Precision, tuple[tuple[int, Fill, Fill], ...]] = {
         (1000, "ternary", "ternary"),
         (20000, "ternary", "sparse_ternary"),
     ),
-    "int8": ((1000, "int8_full_range", "int8_full_range"), (10**5, "exact_integers", "exact_integers")),
+    "int8": (
+        (1000, "int8_full_range", "int8_full_range"),
+        (20000, "int8_full_range", "exact_integers"),
+        (10**5, "int8_full_range", "sparse_ternary"),
+    ),
 }
+# The same for int8 with mixed scales, of which the smallest, 1/16, makes 48 of a weight of 3: more would saturate.
+_MIXED_INT8: tuple[tuple[int, Fill, Fill], ...] = (
+    (2500, "int8_full_range", "exact_integers"),
+    (8000, "int8_full_range", "ternary"),
+    (10**5, "int8_full_range", "sparse_ternary"),
+)
 
 
-def exact_fills(precision: Precision, terms: int) -> tuple[Fill, Fill]:
-    """Return fills of input and kernel whose sums of this many products are exact in the precision's accumulator."""
-    ladder = _EXACT_FILLS[precision]
+def exact_fills(precision: Precision, terms: int, mixed: bool = False, small: bool = False) -> tuple[Fill, Fill]:
+    """Return fills of input and kernel whose sums of this many products are exact in the precision's accumulator.
+
+    Args:
+        precision: of the layer.
+        terms: the products of a sum.
+        mixed: whether the kernel has mixed scales.
+        small: whether int8 has the integers that FP32 has, instead of its whole range.
+    """
+    ladder = _EXACT_FILLS["fp32" if small and precision == "int8" else precision]
+    if mixed and not small and precision == "int8":
+        ladder = _MIXED_INT8
     return next(((x, w) for most, x, w in ladder if terms <= most), ladder[-1][1:])
 
 
