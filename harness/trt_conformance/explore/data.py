@@ -38,7 +38,8 @@ def fills(layer: DrawnLayer) -> tuple[Fill, Fill]:
     """The fills of input and kernel.
 
     exact: integers of which no sum is rounded, mostly small ones. wide: the integers of int8, where their sums are
-    exact in the precision; int8's long sums have them in the input alone. uniform: numbers of 20 bits, whose sums are rounded.
+    exact in the precision; int8's long sums have them in the input alone. uniform: numbers of 20 bits, whose sums are
+    rounded.
     """
     if layer.content == "uniform":
         return UNIFORM, UNIFORM

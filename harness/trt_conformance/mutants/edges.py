@@ -24,6 +24,7 @@ from trt_conformance.numerics.reference.epilogue import applied
 from trt_conformance.numerics.reference.quantization import LOW, Grid, dequantize, grid_of, scales
 from trt_conformance.numerics.reference.quantization import quantize as to_grid
 from trt_conformance.numerics.reference.shape import Axis
+from trt_conformance.targets.numpy import truncated
 
 EIGHT_BITS = 2**8
 VECTOR = 32
@@ -195,6 +196,12 @@ def _reach() -> Iterator[Mutant]:
         doc = f"windows of more than 255 {word} lack the first ones"
         yield Mutant(f"window_of_255_{word}", doc, kernel=limited_window(axis))
     yield Mutant("dilation_in_8_bits", "dilations are kept in eight bits", axis=dilation_in_8_bits)
+    yield Mutant(
+        "outer_dimensions_swapped",
+        "the first two of three dimensions before C are exchanged in the order of the images",
+        lambda case: len(case.input.shape) > case.spatial_rank + 3,
+        output=lambda y, case: np.swapaxes(y, 0, 1).reshape(y.shape),
+    )
 
 
 def dilation_in_8_bits(axis: Axis, given: Any) -> Axis:
@@ -227,13 +234,43 @@ def _values() -> Iterator[Mutant]:
         both(bf16, lambda case: math.prod(case.kernel.shape[2:]) == 1),
         kernel=rounding(through(HALF)),
     )
+    for place, words, applies in (
+        ("groups", "in groups", both(conditions.grouped, lambda case: case.kernel.shape[1] > 1)),
+        ("depthwise", "of a depthwise layer", conditions.depthwise),
+        ("3d", "in three dimensions", conditions.three_d),
+    ):
+        yield Mutant(
+            f"bf16_kernel_in_fp16_{place}",
+            f"bf16 reads a kernel in float16 {words}",
+            both(bf16, applies),
+            kernel=rounding(through(HALF)),
+        )
+    yield Mutant(
+        "bf16_add_in_fp16",
+        "the addition after a bf16 layer saturates at the largest float16",
+        both(bf16, conditions.followed_by("add")),
+        output=lambda y, case: np.clip(y, np.asarray(-65504, y.dtype), np.asarray(65504, y.dtype)),
+    )
     yield Mutant(
         "bf16_relu_in_fp16",
         "the relu after a bf16 layer saturates at the largest float16",
         both(bf16, conditions.followed_by("relu")),
         output=lambda y, case: np.minimum(y, np.asarray(65504, y.dtype)),
     )
+    yield Mutant(
+        "fp32_in_tf32_of_further_dimensions",
+        "fp32 reads its operands in TF32 where there are several dimensions before C",
+        both(conditions.in_precision("fp32"), lambda case: len(case.input.shape) > case.spatial_rank + 2),
+        input=lambda x, case: truncated(x),
+        kernel=lambda kernel, case: truncated(kernel),
+    )
     int8 = conditions.in_precision("int8")
+    yield Mutant(
+        "input_in_fp16_of_a_quantized_kernel",
+        "int8 reads its input in float16 where the kernel alone is quantized",
+        both(int8, lambda case: case.quantize is not None and case.quantize.only == "kernel"),
+        input=rounding(through(HALF)),
+    )
     yield Mutant(
         "int8_sums_of_22_bits",
         "the last four bits of int8 sums beyond 2^22 are dropped",

@@ -43,12 +43,12 @@ class Layer(Model):
     the window, the stride or the dilation, the smallest valid size is used, so a size of 1 gives a window as large as
     its padded input. Padding is a number of elements, ``half`` for an output of the input's size, or ``full``, with
     which the first and last windows read a single element of the input. ``data`` is ``exact`` for integers whose sums
-    are never rounded, ``small`` for such integers of at most 3 in every precision, or ``uniform`` for numbers of 20 bits.
-    ``quantize`` gives the kernel one scale per tensor or per
-    output channel; the scales of the channels repeat after four, or, ``mixed``, with no short period, and the first is
-    not 1. ``dynamic`` names the dynamic dimensions; their profile reaches from the input's shape to one element or
-    stride more, and with ``wide`` from the smallest valid shape to twice the input's. With an ``order``, it reaches
-    from the smallest valid shape to beyond twice the input's, and three shapes run: from the smallest up, or down.
+    are never rounded, ``small`` for such integers of at most 3 in int8, too, or ``uniform`` for numbers of 20 bits.
+    ``quantize`` gives the kernel one scale per tensor or per output channel; the scales of the channels repeat after
+    four, or, ``mixed``, with no short period, and the first is not 1. ``dynamic`` names the dynamic dimensions; their
+    profile reaches from the input's shape to one element or stride more, and with ``wide`` from the smallest valid
+    shape to twice the input's. With an ``order``, it reaches from the smallest valid shape to beyond twice the input's,
+    and three shapes run: from the smallest up, or down.
 
     ``on`` has the settings of single axes. ``group_channels`` and ``group_maps`` are the numbers in each group, in
     place of those in all. ``tight``: a size may be smaller than the stride and the dilation.
