@@ -283,19 +283,20 @@ def alive(pid):
 
 
 @pytest.mark.parametrize(
-    ("spec", "text"),
+    ("spec", "isolated", "text"),
     [
-        ("tensorflow", "no such target"),
-        ("tensort", "did you mean tensorrt"),
-        ("numpy-1", "this machine has numpy"),
-        (f"{MISBEHAVING}:Nothing", "has no class Nothing"),
-        ("nowhere.py:Target", "there is no file nowhere.py"),
-        (f"{Path(__file__)}:alive", "raised TypeError"),
+        ("tensorflow", True, "no such target"),
+        ("tensort", False, "did you mean tensorrt"),
+        ("numpy-1", False, "this machine has numpy"),
+        (f"{MISBEHAVING}:Nothing", False, "has no class Nothing"),
+        ("nowhere.py:Target", False, "there is no file nowhere.py"),
+        (f"{Path(__file__)}:alive", True, "raised TypeError"),
     ],
 )
-def test_unknown_targets_are_named(spec, text):
+def test_unknown_targets_are_named(spec, isolated, text):
+    """The message is the same from the target's own process."""
     with pytest.raises(ConformanceError, match=text):
-        open_target(spec)
+        open_target(spec, isolated)
 
 
 def test_what_breaks_when_an_engine_is_closed_is_reported_by_the_next_call():
