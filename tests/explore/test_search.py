@@ -151,11 +151,11 @@ def test_a_known_difference_that_is_told_by_its_diagnosis_is_no_find(tmp_path):
 
     target = MutantTarget(next(mutant for mutant in MUTANTS if mutant.name == "kernel_flipped"))
     (tmp_path / "known").mkdir()
-    search, outcomes = searched(tmp_path / "known", target, numbers=range(9), judge=Judge(known, fits, diagnosis))
+    search, outcomes = searched(tmp_path / "known", target, numbers=range(4), judge=Judge(known, fits, diagnosis))
     assert not search.finds.known
     assert any(outcome.verdict.known == "flipped" for outcome in outcomes)
     (tmp_path / "other").mkdir()
-    search, _ = searched(tmp_path / "other", target, numbers=range(9), judge=Judge(known, diagnose=diagnosis))
+    search, _ = searched(tmp_path / "other", target, numbers=range(4), judge=Judge(known, diagnose=diagnosis))
     assert search.finds.known
 
 
