@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.support.helpers import make_case
+from trt_conformance.catalog.expectations import Expectation, Expectations
 from trt_conformance.checks import explanation
 from trt_conformance.checks.finding import Finding
 from trt_conformance.checks.forward import check_forward
@@ -175,3 +177,39 @@ def test_a_name_also_holds_where_the_input_has_zeros(zeros_too: bool, named: lis
     verdict = judged(check_forward, case, without_bias)
     assert verdict.status == "fail"
     assert verdict.figures["as_if"] == named
+
+
+@pytest.mark.parametrize("check", [check_forward, check_inputs], ids=["forward", "inputs"])
+@pytest.mark.parametrize(
+    ("difference", "diagnosed"),
+    [("elements beyond the bound", False), ("as if: the kernel is flipped", True), ("refused", True)],
+    ids=["described", "by_its_diagnosis", "otherwise"],
+)  # fmt: skip
+def test_a_known_difference_is_diagnosed_only_if_the_diagnosis_describes_it(
+    check: Any, difference: str, diagnosed: bool
+) -> None:
+    case = make_case(**LAYER)
+    expectation = Expectation(
+        id="known", cause="deviation", doc="a known difference", targets=("*",), cases=("*",),
+        checks=("forward", "inputs"), phase="compare", difference=difference,
+    )  # fmt: skip
+    expectations, asked = Expectations([expectation]), []
+
+    def flipped(*wrong: Any) -> list[FlippedKernel]:
+        asked.append(wrong)
+        return [FlippedKernel()]
+
+    subject = Subject(
+        case, Engines(Changed(off_by_one)), computed_reference, flipped,
+        knows=lambda fault: bool(expectations.apply(fault).known),
+    )  # fmt: skip
+    found = check(subject)
+    assert found.status == "fail"
+    assert bool(asked) == diagnosed
+    assert ("as if: the kernel is flipped" in found.message) == diagnosed
+    applied = expectations.apply(replace(found, check=check.__name__.removeprefix("check_")))
+    assert applied.known == ("" if difference == "refused" else "known")
+
+
+class FlippedKernel:
+    name, doc, symptom = "kernel_flipped", "the kernel is flipped", False

@@ -393,6 +393,15 @@ def test_the_tests_of_cases_that_are_slow_to_build_come_after_others_of_their_ph
         ]
 
 
+def test_a_padding_table_is_asked_for_while_slow_cases_are_built():
+    target = Target()
+    items = [item(name, case, target) for name, case in (("slow", slow("first")), ("plain", CASES[0]))]
+    table, free = item("table", None, target), SimpleNamespace(nodeid="free", get_closest_marker=lambda name: None)
+    table.callspec.params = {"table": ()}
+    ids = [found.nodeid for found in arranged([table, *items, free], is_slow)]
+    assert ids == ["free", "plain", "table", "slow"]
+
+
 def test_which_generated_cases_are_slow_to_build_is_known_without_making_the_others(monkeypatch):
     made_ids = []
     selection = Selection(suite_catalog(), RunOptions(tier="ci"))

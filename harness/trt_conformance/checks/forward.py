@@ -155,11 +155,12 @@ def _run_cut(subject: Subject, index: int, basis: Basis, further: Sequence[Basis
 
 def _explain_structure(subject: Subject, facts: EngineFacts | None, runs: _Runs) -> Finding:
     """The names, the shape or the type are wrong: a fail with them, and with what explains them."""
-    explanation = Explanation()
+    explanation, engine = Explanation(), message.engine_line(facts)
     if runs.misshapen is not None:
         index, golden, actual = runs.misshapen
-        explanation.name_suspects(subject, subject.case, index, actual, golden)
-    lines = [*runs.structure_faults, *explanation.lines, *message.engine_line(facts)]
+        if not subject.is_known("forward", [*runs.structure_faults, *engine]):
+            explanation.name_suspects(subject, subject.case, index, actual, golden)
+    lines = [*runs.structure_faults, *explanation.lines, *engine]
     return Finding("fail", lines, explanation.figures)
 
 
@@ -167,6 +168,9 @@ def _explain(subject: Subject, facts: EngineFacts | None, runs: _Runs, figures: 
     """The values are wrong: a fail with them, and with what explains them."""
     assert runs.worst is not None
     explanation, wrong = Explanation(), runs.wrong
+    lines, engine = message.mismatch(runs.worst), message.engine_line(facts)
+    if runs.probed and runs.probed != UNKNOWN:
+        lines.append(f"the values match those of {runs.probed} arithmetic")
     if wrong is not None:
         explanation.add_evidence(
             subject.case,
@@ -176,9 +180,7 @@ def _explain(subject: Subject, facts: EngineFacts | None, runs: _Runs, figures: 
             bound=wrong.limits,
             worst=runs.worst.worst,
         )
-        explanation.name_suspects(subject, subject.case, wrong.index, wrong.actual, wrong.golden)
-    lines = message.mismatch(runs.worst)
-    if runs.probed and runs.probed != UNKNOWN:
-        lines.append(f"the values match those of {runs.probed} arithmetic")
-    lines += [*explanation.lines, *message.engine_line(facts)]
+        if not subject.is_known("forward", [*lines, *engine]):
+            explanation.name_suspects(subject, subject.case, wrong.index, wrong.actual, wrong.golden)
+    lines += [*explanation.lines, *engine]
     return Finding("fail", lines, figures | {"as_if": []} | explanation.figures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -40,11 +40,17 @@ def undiagnosed(*_: Any) -> tuple[Named, ...]:
     return ()
 
 
+def nothing_known(fault: Verdict) -> bool:
+    """Knows no difference."""
+    return False
+
+
 @dataclass(frozen=True)
 class Subject:
     """A case on a target, with the target's built engines, the goldens, and the diagnosis of wrong outputs.
 
     ``memory_limit``: bytes that the tensors of a case, its reference among them, may take in this process.
+    ``knows``: whether a fault is a known difference.
     """
 
     case: Case
@@ -52,6 +58,7 @@ class Subject:
     golden: Golden
     diagnose: Diagnose = undiagnosed
     memory_limit: int | None = None
+    knows: Callable[[Verdict], bool] = nothing_known
 
     @property
     def target(self) -> Any:
@@ -108,6 +115,16 @@ class Subject:
             raise
         with self.running(case):
             return outputs(), found
+
+    def is_known(self, check: str, lines: Sequence[str]) -> bool:
+        """Whether a wrong output that these lines describe is a known difference, whatever would explain it.
+
+        Args:
+            check: the check that found it.
+            lines: those of its finding, without a diagnosis.
+        """
+        text = message.failure(self.case, "compare", lines)
+        return self.knows(replace(verdict(self.case, self.engines.target.name, "compare", "fail", text), check=check))
 
     @contextmanager
     def running(self, case: Case) -> Iterator[None]:

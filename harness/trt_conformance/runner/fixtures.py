@@ -42,7 +42,7 @@ def subject(request: pytest.FixtureRequest, run: Run) -> Subject:
     case, target = request.param
     run.foresee(request.node)
     case = run.generated_case(case) if isinstance(case, str) else case
-    return Subject(case, run.engines(target), expected_result, _diagnosis, run.options.memory_limit)
+    return Subject(case, run.engines(target), expected_result, _diagnosis, run.options.memory_limit, run.knows)
 
 
 def _diagnosis(*wrong: Any) -> Sequence[Named]:

@@ -44,6 +44,11 @@ def derived(item: pytest.Item) -> tuple[Case, ...]:
     return tuple(relations.builds_of(subject[0])) if "related" in marker.args else ()
 
 
+def _is_of_table(item: pytest.Item) -> bool:
+    """Whether a test asks a target for the shapes of a padding table."""
+    return "table" in getattr(getattr(item, "callspec", None), "params", ())
+
+
 def builds(item: pytest.Item) -> bool:
     """Whether a test needs the engine of its case, and does not time it."""
     return item.get_closest_marker("no_engine") is None and "timing" not in getattr(item, "fixturenames", ())
@@ -53,8 +58,9 @@ def arranged(items: Sequence[pytest.Item], is_slow: Callable[[Case | str], bool]
     """The tests in the order in which they run: first those without a case, then all of one case on one target.
 
     So an engine is built once and soon released. Cases that are slow to build come after others if the target builds
-    ahead: it begins with them at once, and needs them last. Tests of the second phase, during which nothing may be
-    built, come after all others: their engines are then in the cache.
+    ahead: it begins with them at once, and needs them last. The padding tables, which build nothing, come just before
+    these. Tests of the second phase, during which nothing may be built, come after all others: their engines are then
+    in the cache.
     """
     subjects = [subject_of(item) for item in items]
     names = [None if subject is None else (subject[1].name, id_of(subject)) for subject in subjects]
@@ -64,7 +70,9 @@ def arranged(items: Sequence[pytest.Item], is_slow: Callable[[Case | str], bool]
 
     def order(index: int) -> tuple[bool, bool, int]:
         name = names[index]
-        return (False, False, -1) if name is None else (comes_last(items[index].nodeid), waits[name], places[name])
+        if name is None:
+            return False, _is_of_table(items[index]), -1
+        return comes_last(items[index].nodeid), waits[name], places[name]
 
     return [items[index] for index in sorted(range(len(items)), key=order)]
 

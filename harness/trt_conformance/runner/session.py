@@ -15,6 +15,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.case_folder import SUITE
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.target_name import TargetName
+from trt_conformance.core.verdict import Verdict
 from trt_conformance.golden.sums import short_sums
 from trt_conformance.results.record.record import RecordWriter
 from trt_conformance.runner import pool
@@ -101,6 +102,10 @@ class Run:
         """The targets that would run by default and cannot be opened on this machine, with the reasons."""
         _ = self._targets_by_spec
         return self._open_targets.unavailable
+
+    def knows(self, fault: Verdict) -> bool:
+        """Whether a fault is a known difference."""
+        return bool(self.expectations.apply(fault).known)
 
     def label_of(self, name: str) -> str:
         """How ids of tests name the target of a name: by its flavor, unless several targets of the run have that."""
