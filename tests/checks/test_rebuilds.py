@@ -209,6 +209,28 @@ def test_every_tactic_of_every_case_is_tried():
     assert {verdict.check for verdict in found} == {"tactics"}
 
 
+FEW = make_case(id="example/few")
+
+
+def test_the_cases_with_the_fewest_tactics_are_completed_first():
+    class Unequal(doubles.Tactics):
+        def tactics(self, case):
+            few = doubles.OFFERED[:2] if case.id == FEW.id else doubles.OFFERED
+            return TacticChoices(few, doubles.RIGHT)
+
+        def build_with(self, case, tactic):
+            built.append((case.id, tactic))
+            return super().build_with(case, tactic)
+
+    built: list[tuple[str, Tactic]] = []
+    work = EveryTactic([CASE, FEW], judging(Unequal()))
+    with WorkerPool(Unequal, 1) as pool:
+        assert list(work.find_tactics(pool)) == []
+        found = list(work.run(pool))
+    assert [case for case, _ in built] == [FEW.id] * 2 + [CASE.id] * 5
+    assert [verdict.case for verdict in found] == [FEW.id, CASE.id]
+
+
 def test_a_case_that_is_listed_and_not_built_is_reported_so_and_its_tactics_are_tried():
     target = doubles.Unbuilt()
     work = EveryTactic([CASE], judging(target))

@@ -108,10 +108,13 @@ class _Listed:
 
 
 class EveryTactic:
-    """Lists the tactics of many cases, then builds and runs each of them. Cases take turns, as in `Rebuilds`."""
+    """Lists the tactics of many cases, then builds and runs each of them.
+
+    Cases with the fewest tactics come first: if the run ends early, all tactics of as many cases as possible have run.
+    """
 
     def __init__(self, cases: Sequence[Case], judging: Judging, ahead: int = 0) -> None:
-        """``ahead`` is as in `Rebuilds`."""
+        """``ahead`` is as in `RebuildRuns`."""
         self._cases, self._judging, self._ahead = cases, judging, ahead
         self._listed: dict[str, _Listed | Finding] = {}
 
@@ -190,13 +193,9 @@ class EveryTactic:
         return [listed for listed in self._listed.values() if isinstance(listed, _Listed)]
 
     def _units(self) -> list[_Unit]:
-        """The first tactic of each case, then the second of each, and so on."""
-        ranked = [
-            (rank, _Unit(listed.case, tactic))
-            for listed in self._with_tactics
-            for rank, tactic in enumerate(listed.choices.offered)
-        ]
-        return [unit for _, unit in sorted(ranked, key=lambda pair: pair[0])]
+        """All tactics of the case that has the fewest, then those of the next, and so on."""
+        fewest_first = sorted(self._with_tactics, key=lambda listed: len(listed.choices.offered))
+        return [_Unit(listed.case, tactic) for listed in fewest_first for tactic in listed.choices.offered]
 
     def _verdict(self, listed: _Listed) -> Verdict:
         found = judge_tactics(listed.choices, listed.trials)
