@@ -58,6 +58,8 @@ def test_a_search_is_no_run_of_cases(tmp_path):
     save_record(tmp_path / "two", search)
     assert targets_table(published(tmp_path))[2:] == ["| TensorRT 8.6.1, H200 | 1 pass |"]
     assert command_of(search) == "trt-conformance explore --target tensorrt"
+    rebuilds = record(verdict(), arguments=["rebuild", "--target", "tensorrt", "--record-root", "x"])
+    assert command_of(rebuilds) == "trt-conformance rebuild --target tensorrt"
 
 
 ARGUMENTS = ["cases", "-q", "--target", "tensorrt", "--record-root=x", "--tier", "ci"]

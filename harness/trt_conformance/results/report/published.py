@@ -187,7 +187,12 @@ def command_of(record: Record) -> str:
         kept.append(word)
     shown = [f"--case {shlex.quote(case)}" for case in cases[:2]]
     return " ".join(
-        ["trt-conformance" if is_search(record) else "pytest", *kept, *shown, *(["…"] if len(cases) > 2 else [])]
+        [
+            "trt-conformance" if kept[:1] in (["explore"], ["rebuild"]) else "pytest",
+            *kept,
+            *shown,
+            *(["…"] if len(cases) > 2 else []),
+        ]
     )
 
 
