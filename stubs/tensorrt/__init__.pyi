@@ -62,10 +62,9 @@ class WeightsRole(_Enum): ...
 
 class ILogger:
     class Severity(_Enum):
-        INTERNAL_ERROR: ClassVar[ILogger.Severity]
-        ERROR: ClassVar[ILogger.Severity]
         WARNING: ClassVar[ILogger.Severity]
         INFO: ClassVar[ILogger.Severity]
+        VERBOSE: ClassVar[ILogger.Severity]
 
     def __init__(self) -> None: ...
     def log(self, severity: Severity, msg: str) -> None: ...

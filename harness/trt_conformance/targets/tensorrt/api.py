@@ -188,6 +188,8 @@ def _needs_strong_typing(case: Case) -> str:
 
 
 def _make_logger(trt: Module, flavor: str, has_gpu: bool) -> Any:
+    level = trt.ILogger.Severity
+
     class Logger(trt.ILogger):  # type: ignore[misc, name-defined]  # the class of the flavor
         """Keeps errors, which TensorRT reports here and nowhere else, and the memory that an engine takes."""
 
@@ -196,18 +198,28 @@ def _make_logger(trt: Module, flavor: str, has_gpu: bool) -> Any:
             self.errors: list[str] = []
 
         def log(self, severity: tensorrt.ILogger.Severity, message: str) -> None:
-            if severity == trt.ILogger.Severity.INFO and (found := _MEMORY.match(message)):
-                _LOGGED.memory[_MEMORY_OF[found[1]]] = int(found[2])
-            elif severity == trt.ILogger.Severity.INFO and (found := SPARSITY_MESSAGE.match(message)):
-                names = [name for name in found[2].split(", ") if name.strip()]
-                _LOGGED.memory[SPARSE_ELIGIBLE if found[1] else SPARSE] = len(names)
-            if severity == trt.ILogger.Severity.WARNING and _SHORTAGE in message:
-                _LOGGED.shortage = message.strip()
-            if severity == trt.ILogger.Severity.WARNING and NOT_OBEYED_WARNING.search(message):
-                _LOGGED.memory[NOT_OBEYED] = 1
-            if severity not in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
+            if severity == level.VERBOSE:  # hundreds in a build, for which each builder's thread needs Python's lock
                 return
-            if has_gpu or not _NO_DEVICE.search(message):
+            if severity == level.INFO:
+                _keep_memory(message)
+            elif severity == level.WARNING:
+                _keep_warning(message)
+            elif has_gpu or not _NO_DEVICE.search(message):
                 _LOGGED.errors.get(flavor, self.errors).append(message.strip())
 
     return Logger()
+
+
+def _keep_memory(message: str) -> None:
+    if found := _MEMORY.match(message):
+        _LOGGED.memory[_MEMORY_OF[found[1]]] = int(found[2])
+    elif found := SPARSITY_MESSAGE.match(message):
+        names = [name for name in found[2].split(", ") if name.strip()]
+        _LOGGED.memory[SPARSE_ELIGIBLE if found[1] else SPARSE] = len(names)
+
+
+def _keep_warning(message: str) -> None:
+    if _SHORTAGE in message:
+        _LOGGED.shortage = message.strip()
+    if NOT_OBEYED_WARNING.search(message):
+        _LOGGED.memory[NOT_OBEYED] = 1
