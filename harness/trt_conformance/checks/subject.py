@@ -96,6 +96,25 @@ class Subject:
         with self.running(case):
             return engine.run(feeds | runtime_feeds(case))
 
+    def feed_each(
+        self, case: Case, inputs: Sequence[Callable[[], dict[str, Array]]], order: Sequence[int], together: bool
+    ) -> Iterator[dict[str, Array]]:
+        """As `feed`, for several inputs in the given order.
+
+        Args:
+            case: the case.
+            inputs: make the inputs.
+            order: which of them each run has.
+            together: whether a target in another process does all runs in one call. They then have the time limit of
+                one run, and their inputs and outputs are in memory together.
+        """
+        engine = self.engine(case)
+        if not together or not isinstance(engine, RunsElsewhere):
+            return (self.feed(case, inputs[index]()) for index in order)
+        batch = [make() | runtime_feeds(case) if index in order else {} for index, make in enumerate(inputs)]
+        with self.running(case):
+            return iter(engine.run_each(batch, order))
+
     def run_beside(self, case: Case, index: int, work: Callable[[], T]) -> tuple[dict[str, Array], T]:
         """As `run`, and what ``work`` gives, which is done meanwhile if the target runs in another process.
 

@@ -121,6 +121,10 @@ class RunsElsewhere(Protocol):
         """Begin to run, and return a function that waits for the outputs. No other call may be made before that."""
         ...
 
+    def run_each(self, batch: Sequence[Mapping[str, Array]], order: Sequence[int]) -> list[dict[str, Array]]:
+        """The outputs of runs on inputs of a batch, in the given order, in one call."""
+        ...
+
 
 @runtime_checkable
 class Target(Protocol):

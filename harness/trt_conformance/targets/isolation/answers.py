@@ -65,6 +65,7 @@ _RESULTS: dict[str, TypeAdapter[Any]] = {
     "measure": TypeAdapter(Measurement),
 }
 _OUTPUTS = TypeAdapter(dict[str, int])
+_OF_EACH = TypeAdapter(tuple[list[dict[str, int]], list[int]])
 RUNS = ("run", "run_in_mode", "run_together", "run_misaligned", "run_with_null_address")
 """The calls whose result is a dictionary of arrays."""
 
@@ -196,10 +197,9 @@ def text_of(message: object) -> str:
 
 
 def _typed(answer: Answer, method: str) -> Any:
-    if method in RUNS:
+    if method in RUNS or method == "run_each":
         try:
-            indices = _OUTPUTS.validate_python(answer.value, strict=True)
-            return {name: answer.arrays[index] for name, index in indices.items() if index >= 0}
+            return _runs_of(answer) if method == "run_each" else _outputs(answer, answer.value)
         except (ValidationError, IndexError):
             raise TargetFault(f"`{method}` must return a dictionary of NumPy arrays by tensor name") from None
     adapter = _RESULTS.get(method)
@@ -210,6 +210,20 @@ def _typed(answer: Answer, method: str) -> Any:
         return adapter.validate_json(json.dumps(answer.value), strict=True)
     except ValidationError as fault:
         raise TargetFault(f"`{method}` returned a value of the wrong type: {_first(fault)}") from None
+
+
+def _outputs(answer: Answer, value: Any) -> dict[str, Array]:
+    indices = _OUTPUTS.validate_python(value, strict=True)
+    return {name: answer.arrays[index] for name, index in indices.items() if index >= 0}
+
+
+def _runs_of(answer: Answer) -> list[dict[str, Array]]:
+    """The outputs of each run of `run_each`, which sends equal ones once."""
+    different, given = _OF_EACH.validate_json(json.dumps(answer.value), strict=True)
+    outputs = [_outputs(answer, value) for value in different]
+    if any(place < 0 for place in given):
+        raise IndexError
+    return [outputs[place] for place in given]
 
 
 def _marked(fault: Refused | Unsupported, remembered: bool) -> Refused | Unsupported:

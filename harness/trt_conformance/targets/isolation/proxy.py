@@ -19,7 +19,7 @@ from trt_conformance.core.case import Case
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.numerics.reference.epilogue import network_shape
 from trt_conformance.numerics.reference.shape import layer_output
-from trt_conformance.targets.errors import TargetCrashed, TargetHung, TargetLost
+from trt_conformance.targets.errors import TargetCrashed, TargetFault, TargetHung, TargetLost
 from trt_conformance.targets.isolation import answers
 from trt_conformance.targets.isolation.requests import Expected
 from trt_conformance.targets.isolation.waiting import announced, say
@@ -324,6 +324,13 @@ class IsolatedEngine:
             return begun.pop()() if begun else self._call(self._target.call, "engine", "run", dict(feeds))
 
         return lambda: self._target.guarded(attempt)
+
+    def run_each(self, batch: Sequence[Mapping[str, Array]], order: Sequence[int]) -> list[dict[str, Array]]:
+        """The outputs of runs on inputs of a batch, in the given order, in one call and within its time limit."""
+        found: list[dict[str, Array]] = self.call("engine", "run_each", list(map(dict, batch)), list(order))
+        if len(found) != len(order):
+            raise TargetFault(f"{len(order)} runs were asked for, and the outputs of {len(found)} were sent")
+        return found
 
     def call(self, kind: str, method: str, *arguments: Any) -> Any:
         return self._target.guarded(lambda: self._call(self._target.call, kind, method, *arguments))

@@ -17,7 +17,11 @@ from itertools import count
 from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
+
+from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
+from trt_conformance.numerics.compare import same_bits
 from trt_conformance.targets.device.cuda import CudaError
 from trt_conformance.targets.device.sharing import VISIBLE
 from trt_conformance.targets.errors import named
@@ -198,6 +202,8 @@ class Served:
             getattr(self.target, "close", lambda: None)()
             return None
         number, *rest = arguments
+        if rest[0] == "run_each":
+            return _run_each(self._engines[number], *rest[1:])
         return getattr(self._engines[number], rest[0])(*rest[1:])
 
     def _expect(self, ids: Sequence[str], new: Sequence[Case]) -> list[str | None]:
@@ -214,6 +220,38 @@ class Served:
         number = next(self._numbers)
         self._engines[number] = engine
         return number, [name for name in CAPABILITIES if offers(engine, name)], origin, facts
+
+
+def _run_each(
+    engine: Engine, batch: Sequence[Mapping[str, Array]], order: Sequence[int]
+) -> tuple[list[Any], list[int]]:
+    """Run an engine on inputs of a batch, in the given order. Returns the different outputs, and which each run gave.
+
+    Each run has inputs of its own, and its output is compared at once: an engine may write into either later.
+    """
+    different: list[Any] = []
+    given: list[int] = []
+    for index in order:
+        outputs = engine.run({name: values.copy() for name, values in batch[index].items()})
+        place = next((place for place, known in enumerate(different) if _are_same(known, outputs)), len(different))
+        if place == len(different):
+            different.append(_copied(outputs))
+        given.append(place)
+    return different, given
+
+
+def _are_same(known: Any, outputs: Any) -> bool:
+    """Whether outputs have the bits of earlier ones. Never of something else than a dictionary of arrays."""
+    if not isinstance(known, dict) or not isinstance(outputs, dict) or known.keys() != outputs.keys():
+        return False
+    pairs = [(known[name], outputs[name]) for name in known]
+    return all(isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and same_bits(a, b) for a, b in pairs)
+
+
+def _copied(outputs: Any) -> Any:
+    if not isinstance(outputs, dict):
+        return outputs
+    return {name: values.copy() if isinstance(values, np.ndarray) else values for name, values in outputs.items()}
 
 
 def _plain(value: Any) -> Any:
