@@ -27,7 +27,6 @@ from trt_conformance.targets.protocols import Configuration, offers
 TableCheck = Callable[[Any, PaddingTier, Rank, PaddingMode], Finding]
 """A check of a target's table of one tier, rank and mode."""
 SHOWN_GROUPS = 8
-FRESH_SAMPLES = 200
 # Configurations per call, so that even a slow target answers within its time limit.
 BATCH = 4096
 
@@ -73,7 +72,7 @@ def check_table(target: Any, tier: PaddingTier, rank: Rank, mode: PaddingMode) -
 @judged_in_network
 def check_fresh(target: Any, tier: PaddingTier, rank: Rank, mode: PaddingMode) -> Finding:
     """Shapes do not depend on earlier inferences: a scattered sample in one call, and in one call each."""
-    sample = list(islice(tier.scattered(rank, mode), FRESH_SAMPLES))
+    sample = list(islice(tier.scattered(rank, mode), tier.fresh))
     alone = [_inferred(target, [c])[0] for c in sample]
     stale = [
         f"{_say(c)}: {_result(reused)} after other configurations, but {_result(fresh)} in a new network"

@@ -28,7 +28,11 @@ _STEP = 7919
 
 @dataclass(frozen=True)
 class PaddingTier:
-    """The range of each value of an axis, and how many configurations of each kind are built (see `padding.sample`)."""
+    """The range of each value of an axis.
+
+    ``samples`` is how many configurations of each kind are built (see `padding.sample`); ``fresh``, for how many of a
+    table the shape is also inferred in a new network.
+    """
 
     name: str
     sizes: range
@@ -37,6 +41,7 @@ class PaddingTier:
     dilations: range
     paddings: range
     samples: int
+    fresh: int
 
     @cached_property
     def axes(self) -> tuple[PaddingAxis, ...]:
@@ -73,9 +78,9 @@ class PaddingTier:
 TIERS: dict[str, PaddingTier] = {
     tier.name: tier
     for tier in (
-        PaddingTier("smoke", range(6), range(1, 4), range(1, 4), range(1, 3), range(2), samples=1),
-        PaddingTier("ci", range(14), range(1, 6), range(1, 5), range(1, 4), range(4), samples=1),
-        PaddingTier("nightly", range(25), range(1, 8), range(1, 6), range(1, 5), range(6), samples=4),
+        PaddingTier("smoke", range(6), range(1, 4), range(1, 4), range(1, 3), range(2), samples=1, fresh=40),
+        PaddingTier("ci", range(14), range(1, 6), range(1, 5), range(1, 4), range(4), samples=1, fresh=200),
+        PaddingTier("nightly", range(25), range(1, 8), range(1, 6), range(1, 5), range(6), samples=4, fresh=200),
     )
 }
 
