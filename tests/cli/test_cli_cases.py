@@ -114,7 +114,7 @@ def test_lint_names_every_fault_and_ends_with_2(root: Path) -> None:
     result = run("cases", "lint", "--cases", root)
     assert (result.returncode, result.stderr) == (2, "")
     assert result.stdout.splitlines() == [
-        f'{root}/three.toml:11: unknown attribute in set: "strides"; did you mean "stride"?',
+        f'{root}/three.toml:11: unknown attribute in set: "strides"; did you mean "stride_nd"?',
         f"{root}/two.toml:1: is not valid TOML: Invalid value",
         "2 faults in 2 files",
     ]

@@ -88,7 +88,7 @@ INVALID = {
     "0 groups must divide the 3 input channels": ((1, 3, 6, 6), (2, 1, 3, 3), {"num_groups": 0}),
     "2 groups must divide the 3 output maps": ((1, 2, 6, 6), (3, 1, 3, 3), {"num_groups": 2}),
     "1 groups must divide the 0 output maps": ((1, 1, 6, 6), (0, 1, 3, 3), {}),
-    "holds 2 channels a group, but 3 input channels in 1 groups are 3": ((1, 3, 6, 6), (1, 2, 3, 3), {}),
+    "holds 2 channels a group, but the input has 3: 3 channels in 1 group": ((1, 3, 6, 6), (1, 2, 3, 3), {}),
     "the window spans 7 elements and the padded input has 6": ((1, 1, 6, 6), (1, 1, 7, 3), {}),
     "the window spans 7 elements and the padded input has 5": (
         (1, 1, 5, 8),

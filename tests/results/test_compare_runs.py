@@ -180,7 +180,7 @@ def test_texts_say_what_to_know_first():
     for text in (terminal(changes, 10), markdown(changes, 10), " ".join(Page(compare_page(changes, 10)).text)):
         assert "1 regression. The runs share 1 check." in text
         assert "numpy is compared with mine" in text
-        assert "the new run was killed before it ended" in text
+        assert "the new run did not finish" in text
         assert "output bits were not compared" in text
         assert "it differs" in text
 

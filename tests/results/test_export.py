@@ -91,7 +91,7 @@ def test_junit_numbers_a_check_that_was_recorded_twice_and_distinguishes_version
 def test_a_killed_run_is_an_error_in_junit():
     root = ET.fromstring(junit(view(record(verdict(), complete=False))))
     assert root.get("errors") == "1"
-    assert root.find(".//error").get("message") == "the run was killed before it ended"
+    assert root.find(".//error").get("message") == "the run did not finish"
 
 
 def test_csv_holds_a_line_a_check():

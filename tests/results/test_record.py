@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import re
 
 import pytest
 
@@ -154,7 +155,10 @@ def test_a_foreign_file_is_refused(tmp_path, content, said):
 
 def test_what_is_not_there_is_refused(tmp_path):
     assert "no such file or folder: expected the folder of a run" in refusal(tmp_path / "nothing.jsonl")
-    with pytest.raises(ConformanceError, match="contains no run record: expected the folder of a run"):
+    with pytest.raises(ConformanceError, match=r"contains no run record: expected the folder of a run.*record.jsonl$"):
+        read_record(tmp_path)
+    run = save_record(tmp_path / "runs" / "one", record(verdict())).parent
+    with pytest.raises(ConformanceError, match=f"it contains folders of runs: name one, such as {re.escape(str(run))}"):
         read_record(tmp_path)
 
 

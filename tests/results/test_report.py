@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -81,8 +82,19 @@ def test_a_target_without_a_verdict_is_named():
 def test_a_killed_run_is_no_good_news():
     run = record(verdict(), complete=False)
     assert say(run).tone == "open"
-    assert say(run).text.startswith("The run was killed before it ended. Until then: no check fails")
-    assert "killed" in page(run).words
+    assert say(run).text.startswith("The run did not finish. Until then: no check fails")
+    assert "end killed" in page(run).words
+
+
+def test_a_run_that_was_stopped_is_not_called_complete():
+    finished = record(verdict())
+    assert finished.end is not None
+    run = replace(finished, end=finished.end.model_copy(update={"stopped": True, "exit": 2}))
+    assert say(run).text.startswith("The run did not finish. Until then: no check fails")
+    words = page(run).words
+    assert "did not finish, ended after 51 s" in words
+    assert "end stopped, exit code 2" in words
+    assert "complete, in" not in words
 
 
 def test_what_was_tested_is_stated():
@@ -219,7 +231,8 @@ def test_pictures_of_any_output_are_whole(shape, kernel):
     [
         (0, "0"),
         (0.5, "50 %"),
-        (1, "1e+02 %"),
+        (0.996, "100 %"),
+        (1, "100 %"),
         (0.00001, "0.001 %"),
         (3.91, "3.91×"),
         (5.4e6, "5.4e6×"),

@@ -317,4 +317,4 @@ def test_a_record_that_cannot_be_read_writes_nothing(tmp_path, quick):
 def test_a_version_of_which_a_run_was_killed_says_so():
     killed = replace(RECORDS["reports/old"], end=None)
     words = Page(site_files(site_of({"one": killed}))["index.html"]).words
-    assert "8.6.1 3 pass killed" in words
+    assert "8.6.1 3 pass incomplete" in words

@@ -307,7 +307,7 @@ def test_one_version_alone_has_no_changes_and_a_killed_run_says_so():
     assert alone.steps == ()
     killed = record(verdict("a/b-fp32", target=NEW), complete=False)
     page = matrix_page(matrix([of(OLD, ("a/b-fp32", {})), killed]))
-    assert f"the run of {NEW} was killed before it ended; nothing changed" in Page(page).words
+    assert f"a run of {NEW} did not finish; nothing changed" in Page(page).words
 
 
 @pytest.mark.parametrize(

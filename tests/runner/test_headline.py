@@ -65,6 +65,15 @@ def test_a_target_without_claims_has_its_checks_counted():
     assert headline(found, {}, 1, [])[:-1] == [f"{TARGET}: 1 of 3 checks passes, 1 differs"]
 
 
+def test_a_known_difference_is_not_counted_among_those_that_differ():
+    claims = {name: claim(name) for name in (CLAIM, "other.claim")}
+    found = [verdict(status="fail", known="a_cause")]
+    expected = [f"{TARGET}: 0 of 2 claims hold, 1 is a known difference, 0 differ", "exit code 0: no check failed"]
+    assert headline(found, claims, 0, []) == expected
+    found = [verdict(claims=(), status="fail", known="a_cause"), verdict(claims=())]
+    assert headline(found, {}, 0, [])[0] == f"{TARGET}: 1 of 2 checks passes, 1 is a known difference, 0 differ"
+
+
 def test_the_headline_fits_the_terminal_except_for_the_reason():
     claims = {name: claim(name) for name in (CLAIM, "guide.one")}
     found = [verdict(claims=(CLAIM, "guide.one"))]

@@ -53,8 +53,14 @@ def test_timed_cases_of_a_folder_of_ones_own_run_for_their_values(tmp_path):
 
 
 def test_a_pattern_that_matches_nothing():
-    with pytest.raises(ConformanceError, match="--case nothing/at_all: no case matches"):
+    with pytest.raises(
+        ConformanceError, match="--case nothing/at_all: no case matches; see `trt-conformance cases list`"
+    ):
         _ = select("nothing/at_all").cases
+    with pytest.raises(
+        ConformanceError, match='--case stride_nd/h2_w22: no case matches; did you mean "stride_nd/h2_w2"'
+    ):
+        _ = select("stride_nd/h2_w22").cases
 
 
 def test_small_timed_layers_at_batch_1_run_for_their_values_from_tier_ci_on():

@@ -27,6 +27,7 @@ from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import content_hash
 from trt_conformance.core.paths import PACKAGE
 from trt_conformance.core.types import Tier
+from trt_conformance.core.words import closest
 
 __all__ = ["CaseFileError", "Catalog", "Claim", "Fault", "linted_files", "load_catalog"]
 
@@ -62,6 +63,10 @@ class Catalog:
         """The ids of all cases, those of the sweeps of any tier."""
         known = (case.id for case in self.cases if case.tier is None)
         return [*known, *(case_id for expanded in self.sweeps for case_id in expanded.ids)]
+
+    def similar(self, word: str) -> str:
+        """The hint ``; did you mean "stride_nd/h2_w2"?`` for a word that is no id; empty if no id is similar."""
+        return closest(word, [name for case_id in self.ids() for name in (case_id.rpartition("-")[0], case_id)])
 
     def folder_of(self, case_id: str) -> CaseFolder | None:
         """The folder of a full id, of any tier; None if there is no such case. No case is made for this."""

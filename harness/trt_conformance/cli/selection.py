@@ -40,7 +40,7 @@ def select_cases(catalog: Catalog, patterns: Sequence[str]) -> tuple[Case, ...]:
     for pattern in patterns:
         if not catalog.select([pattern]):
             folders = "".join(folder.options_of_cases for folder in catalog.folders)
-            hint = _closest(pattern, catalog) or f"; `trt-conformance cases list{folders}` lists them"
+            hint = catalog.similar(pattern) or f"; `trt-conformance cases list{folders}` lists them"
             raise ConformanceError(f"no case matches {pattern!r}{hint}")
     return catalog.select(patterns)
 
@@ -53,14 +53,8 @@ def one_case(catalog: Catalog, wanted: str) -> Case:
     """
     same = [case for case in catalog.cases if case.id == wanted] or catalog.by_base(wanted)
     if not same:
-        raise ConformanceError(f"no case has the id {wanted!r}{_closest(wanted, catalog)}")
+        raise ConformanceError(f"no case has the id {wanted!r}{catalog.similar(wanted)}")
     if len(same) > 1:
         ids = ", ".join(case.id for case in same)
         raise ConformanceError(f"{wanted} runs in several precisions; give one of {ids}")
     return same[0]
-
-
-def _closest(word: str, catalog: Catalog) -> str:
-    from trt_conformance.core.words import closest
-
-    return closest(word, [name for case_id in catalog.ids() for name in (case_id.rpartition("-")[0], case_id)])

@@ -79,4 +79,4 @@ def share(fraction: float) -> str:
         return f"{digits}e{int(exponent)}×"
     if fraction > 1:
         return f"{fraction:.3g}×"
-    return f"{100 * fraction:.2g} %" if fraction else "0"
+    return f"{float(f'{100 * fraction:.2g}'):g} %" if fraction else "0"

@@ -164,17 +164,14 @@ def _by_target(verdicts: Sequence[Verdict], registered: Mapping[str, Claim]) -> 
 def _said(count: Counter[str]) -> str:
     built = f", {count['built']} built without a comparison of values" if count["built"] else ""
     total = count.total() - count["unstated"]
-    hold, differ = count["holds"], _differing(count)
-    return f"{hold} of {total} claims {_verb('hold', hold)}{built}, {differ} {_verb('differ', differ)}"
+    known = f", {counted_state(count['known'], 'known')}" if count["known"] else ""
+    hold, differ = count["holds"], count["differs"]
+    return f"{hold} of {total} claims {_verb('hold', hold)}{built}{known}, {differ} {_verb('differ', differ)}"
 
 
 def _verb(word: str, number: int) -> str:
     return f"{word}s" if number == 1 else word
 
 
-def _differing(count: Counter[str]) -> int:
-    return count["differs"] + count["known"]
-
-
 def _unchecked(count: Counter[str]) -> int:
-    return count.total() - count["unstated"] - count["holds"] - count["built"] - _differing(count)
+    return count.total() - sum(count[state] for state in ("unstated", "holds", "built", "known", "differs"))

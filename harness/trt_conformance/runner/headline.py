@@ -57,9 +57,10 @@ def headline(
 def _checks(verdicts: Sequence[Verdict]) -> str:
     """The checks of a target without a check about a claim: ``1 of 3 checks passes, 2 differ``."""
     count = summary.counts(verdicts)
-    differ = count["fail"] + count["error"] + count["known"]
+    differ = count["fail"] + count["error"]
     of_all = f"{count['pass']} of {counted(len(verdicts), 'check')} {'passes' if count['pass'] == 1 else 'pass'}"
-    return f"{of_all}, {differ} {'differs' if differ == 1 else 'differ'}"
+    known = f", {claim_states.counted_state(count['known'], 'known')}" if count["known"] else ""
+    return f"{of_all}{known}, {differ} {'differs' if differ == 1 else 'differ'}"
 
 
 def _folded(text: str, width: int | None) -> list[str]:

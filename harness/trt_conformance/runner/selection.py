@@ -55,7 +55,8 @@ class Selection:
             raise ConformanceError(f"{found}; add {option}")
         self._point_to_tier(asked)
         listing = "".join(folder.options_of_cases for folder in self.catalog.folders)
-        raise ConformanceError(f"{asked}: no case matches; see `trt-conformance cases list{listing}`")
+        hint = "".join(map(self.catalog.similar, globs)) or f"; see `trt-conformance cases list{listing}`"
+        raise ConformanceError(f"{asked}: no case matches{hint}")
 
     @staticmethod
     def _what_runs(cases: Sequence[Case]) -> tuple[str, str]:

@@ -180,6 +180,7 @@ def test_quantization_that_tensorrt_does_not_have_is_left_out(tmp_path, nodes, c
         ([node("Conv", ["x", "w"], "y", pads=[-1, 0, 0, 0])], "its padding is negative"),
         ([node("Conv", ["x", "w"], "y", strides=[1, 1, 1])], "its attribute strides has 3 values, expected 2"),
         ([node("Conv", ["x", "w"], "y", kernel_shape=[5, 5])], "its attribute kernel_shape is [5, 5]"),
+        ([node("Conv", ["x", "w"], "y", activation="Relu")], "Conv has no attribute activation"),
         ([node("NonZero", ["x"], "n"), node("Reshape", ["x", "n"], "r"), node("Conv", ["r", "w"], "y")],
          "the shape of its input is not known"),
     ],

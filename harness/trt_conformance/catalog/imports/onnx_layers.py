@@ -37,6 +37,8 @@ _TYPE_NAMES = {UINT8: "uint8", DOUBLE: "float64", 0: "an unknown type"}
 
 _INPUTS = {"Conv": 2, "QLinearConv": 8, "ConvInteger": 2}
 """The inputs that an operator has at least."""
+_ATTRIBUTES = {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}
+"""Those of each of these operators, in every version of ONNX."""
 _REFUSED = {
     "ConvTranspose": "a transposed convolution",
     "DeformConv": "a deformable convolution",
@@ -238,6 +240,8 @@ def _geometry(scope: Scope, node: Any, x: str, w: str) -> dict[str, Any]:
     if not 1 <= rank <= 3 or len(source) != rank + 2:
         raise NotExpressible(f"its input has {len(source)} dimensions and its kernel {len(kernel)}")
     given = {attribute.name: attribute for attribute in node.attribute}
+    if unknown := sorted(given.keys() - _ATTRIBUTES):
+        raise NotExpressible(f"{node.op_type} has no attribute {one_line(unknown[0], MAX_TEXT)}")
 
     def integers(key: str, count: int, default: int) -> Shape:
         values = tuple(given[key].ints) if key in given else (default,) * count

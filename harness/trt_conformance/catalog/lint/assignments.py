@@ -10,13 +10,16 @@ from trt_conformance.core.attributes import ATTRIBUTE_FIELDS
 from trt_conformance.core.types import PaddingMode
 from trt_conformance.core.words import choice, shown
 
+# Newer versions of TensorRT no longer have the names without `_nd`, so none of them is suggested.
+_SUGGESTED = tuple(name for name in ATTRIBUTE_FIELDS if f"{name}_nd" not in ATTRIBUTE_FIELDS)
+
 
 def lint_assignments(assignments: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield the problems of the names and types in ``set``, before it becomes part of a case."""
     for name, value in assignments.items():
         path = ("set", name)
         if name not in ATTRIBUTE_FIELDS:
-            yield path, choice("unknown attribute in set:", name, ATTRIBUTE_FIELDS)
+            yield path, choice("unknown attribute in set:", name, _SUGGESTED)
         elif name == "padding_mode":
             if value not in get_args(PaddingMode):
                 yield path, choice(f"set.{name}: unknown mode", value, get_args(PaddingMode))

@@ -13,6 +13,7 @@ from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import InvalidConvolution
 from trt_conformance.core.types import MAX_ELEMENTS, PaddingMode
+from trt_conformance.core.words import counted
 
 
 class Axis(NamedTuple):
@@ -105,7 +106,7 @@ def resolve(input_shape: Sequence[int], kernel_shape: Sequence[int], attributes:
         raise InvalidConvolution(
             "kernel_fits_groups",
             f"the kernel holds {per_group} channels a group, "
-            f"but {channels} input channels in {groups} groups are {channels // groups}",
+            f"but the input has {channels // groups}: {counted(channels, 'channel')} in {counted(groups, 'group')}",
         )
     axes = tuple(
         resolve_axis(size, window, *axis, attributes.mode)

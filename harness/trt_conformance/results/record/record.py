@@ -166,7 +166,8 @@ class Record:
 
     @property
     def complete(self) -> bool:
-        return self.end is not None
+        """Whether the run ran all its tests: it was neither killed nor stopped."""
+        return self.end is not None and not self.end.stopped
 
     @cached_property
     def targets(self) -> tuple[str, ...]:
@@ -246,7 +247,9 @@ def read_record(path: Path) -> Record:
     if path.is_dir():
         found = record_path(path)
         if found is None:
-            raise ConformanceError(f"{path}: contains no run record: expected {EXPECTED}")
+            inner = next(_within(path, MAX_NESTING), None)
+            hint = f"; it contains folders of runs: name one, such as {inner.parent}" if inner else ""
+            raise ConformanceError(f"{path}: contains no run record: expected {EXPECTED}{hint}")
         path = found
     content = record_content(path)
     header: RunLine | None = None

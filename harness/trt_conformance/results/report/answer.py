@@ -32,8 +32,8 @@ def answer(view: View) -> ReportAnswer:
     if all(record.complete for record in view.records):
         return found
     tone: Tone = "fail" if found.tone == "fail" else "open"
-    killed = "The run was" if len(view.records) == 1 else "A run was"
-    return ReportAnswer(tone, f"{killed} killed before it ended. Until then: {found.text[0].lower()}{found.text[1:]}")
+    run = "The run" if len(view.records) == 1 else "A run"
+    return ReportAnswer(tone, f"{run} did not finish. Until then: {found.text[0].lower()}{found.text[1:]}")
 
 
 def of_target(view: View, column: Column) -> ReportAnswer:

@@ -95,7 +95,7 @@ def notes(changes: Changes) -> list[str]:
     found = [f"{old} is compared with {new}" for old, new in changes.pairs if old != new]
     for name, record in (("base", changes.base), ("new", changes.new)):
         if not record.complete:
-            found.append(f"the {name} run was killed before it ended")
+            found.append(f"the {name} run did not finish")
     if not changes.compared_bits:
         found.append("output bits were not compared: no output has a hash in both runs")
     return found

@@ -32,7 +32,7 @@ def headline(step: VersionStep) -> str:
 def notes(step: VersionStep) -> list[str]:
     """What to know about two consecutive versions in addition to the table of changes."""
     found = [f"{counted(step.shared, 'check')} in both"]
-    found += [f"the run of {side.target} was killed before it ended" for side in _killed(step)]
+    found += [f"a run of {side.target} did not finish" for side in _incomplete(step)]
     if not step.events:
         found.append("nothing changed")
     return found + ([f"latency: {step.latency}"] if step.latency else [])
@@ -94,5 +94,5 @@ def markdown(matrix: Matrix) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _killed(step: VersionStep) -> list[Version]:
+def _incomplete(step: VersionStep) -> list[Version]:
     return [side for side in (step.before, step.now) if not side.record.complete]

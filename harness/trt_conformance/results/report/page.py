@@ -236,6 +236,7 @@ def record_facts(record: Record) -> dict[str, Any]:
         "started": started,
         "seconds": seconds if seconds >= 0 else None,  # a clock that was set back gives no duration
         "complete": record.complete,
+        "end": "complete" if record.complete else "stopped" if record.end else "killed",
         "commit": f"commit {commit} {state}".strip() if commit else "commit unknown",
         "gpu": device.gpu or device.reason or "no GPU",
         "driver": device.driver or "",

@@ -18,7 +18,7 @@ def badge(label: str, message: str, color: str) -> str:
 
 
 def target_badge(label: str, cell: TopicCell) -> str:
-    """The badge of a version: red if a check fails without an explanation, yellow if its run was killed."""
+    """The badge of a version: red if a check fails without an explanation, yellow if a run did not finish."""
     return badge(label, ", ".join(_parts(cell.counts)) or "nothing passed", color(cell))
 
 

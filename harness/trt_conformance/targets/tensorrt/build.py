@@ -185,7 +185,7 @@ class PlanBuilder:
         if plan is None and unstated and any(UNBOUND_FORMAT in error for error in errors):
             raise Unsupported("\n".join(errors))
         if plan is None and self._ahead_for is not None and any(ASKS_FOR_GPU in error for error in errors):
-            raise NotRun("\n".join([f"{api.flavor} {api.version} needs a GPU to build this:", *errors]))
+            raise NotRun("\n".join([f"{api.flavor} {api.version} needs a GPU to build this", *errors]))
         if plan is None:
             check_lean_runtime(api.flavor, errors)
             said = "\n".join(errors) or "no engine was built, and nothing was logged"

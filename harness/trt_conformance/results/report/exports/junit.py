@@ -34,7 +34,7 @@ def junit(view: View) -> str:
         if not record.complete:
             suite = _suite(f"run {number}", record.header.started)
             test = TestCase("completes", "run")
-            test.result = [Error("the run was killed before it ended", "killed")]
+            test.result = [Error("the run did not finish", "incomplete")]
             suite.add_testcase(test)
             root.add_testsuite(suite)
     root.update_statistics()

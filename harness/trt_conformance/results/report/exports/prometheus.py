@@ -53,7 +53,7 @@ class _Gauges:
             ("run_info", "Where a run ran.", (({"run": str(n)} | _info(record), 1) for n, record in runs)),
             (
                 "run_complete",
-                "1, or 0 where a run was killed.",
+                "1, or 0 where a run did not finish.",
                 (({"run": str(n)}, record.complete) for n, record in runs),
             ),
             (
