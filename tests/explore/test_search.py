@@ -18,14 +18,14 @@ from trt_conformance.core.tensors import OUTPUT
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.explore import search as searching
 from trt_conformance.explore.draw import Draws
-from trt_conformance.explore.finds import Find, needs, without
+from trt_conformance.explore.finds import Find, needs, without, written
 from trt_conformance.explore.judge import Judge, summary
-from trt_conformance.explore.layer import DrawnLayer, differing
+from trt_conformance.explore.layer import DrawnLayer, differing, fitted
 from trt_conformance.explore.search import Search
 from trt_conformance.explore.shrink import is_clean, shrunk, simpler, weight
 from trt_conformance.mutants import MUTANTS
 from trt_conformance.mutants.diagnosis import diagnosis
-from trt_conformance.mutants.mutant import Mutant, MutantEngine, MutantTarget
+from trt_conformance.mutants.mutant import UNMUTATED, Mutant, MutantEngine, MutantTarget
 from trt_conformance.targets.engines import Engines
 from trt_conformance.targets.errors import Refused, TargetCrashed, TargetHung
 from trt_conformance.targets.numpy import NumpyTarget
@@ -151,12 +151,57 @@ def test_a_known_difference_that_is_told_by_its_diagnosis_is_no_find(tmp_path):
 
     target = MutantTarget(next(mutant for mutant in MUTANTS if mutant.name == "kernel_flipped"))
     (tmp_path / "known").mkdir()
-    search, outcomes = searched(tmp_path / "known", target, numbers=range(4), judge=Judge(known, fits, diagnosis))
+    search, outcomes = searched(tmp_path / "known", target, Draws(2), range(4), Judge(known, fits, diagnosis))
     assert not search.finds.known
     assert any(outcome.verdict.known == "flipped" for outcome in outcomes)
     (tmp_path / "other").mkdir()
-    search, _ = searched(tmp_path / "other", target, numbers=range(4), judge=Judge(known, diagnose=diagnosis))
+    search, _ = searched(tmp_path / "other", target, Draws(2), range(4), Judge(known, diagnose=diagnosis))
     assert search.finds.known
+
+
+class LeakingNaN(MutantEngine):
+    """NaN anywhere in the first image reaches the others."""
+
+    def run(self, feeds):
+        (x,) = feeds.values()
+        (y,) = super().run(feeds).values()
+        if np.isnan(x[0]).any():
+            y[1:] = np.nan
+        return {OUTPUT: y}
+
+
+def test_nan_in_another_image_is_found_in_draws_that_run_special_values(tmp_path):
+    class Leaking(NumpyTarget):
+        def build(self, case):
+            return LeakingNaN(case, UNMUTATED)
+
+    for content, status in (("special", "fail"), ("exact", "pass")):
+        case = fitted(DrawnLayer(batch=2, size=(4, 4), window=(2, 2), content=content)).case("drawn/n")
+        verdict = summary(Judge()(Leaking(), case))
+        assert verdict.status == status
+        assert (verdict.check == "special_values") == (status == "fail")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        DrawnLayer(channels=4, maps=3, size=(6, 8), prologue=("pad", "concat"), epilogue=("relu", "max_pool")),
+        DrawnLayer(channels=4, maps=3, size=(6, 8), prologue=("slice",), epilogue=("convolution",), bias=True),
+        DrawnLayer("int8", channels=4, maps=3, size=(6, 8), epilogue=("relu", "add"), joined="addend", seed=1),
+        DrawnLayer("int8", channels=4, maps=3, size=(6, 8), pairs="kernel"),
+        DrawnLayer("int8", channels=4, maps=3, size=(6, 8), pairs="rescaled"),
+        DrawnLayer("fp16", channels=4, maps=3, size=(6, 8), content="range"),
+        DrawnLayer(batch=2, channels=4, maps=3, size=(6, 8), content="special"),
+    ],
+)
+def test_the_file_of_a_find_states_its_layer(tmp_path, layer):
+    layer = fitted(layer)
+    path = tmp_path / "found.toml"
+    case, faults = written(path, layer, Verdict("", "numpy", "compare", "fail", "1/1 elements are wrong"), "a test")
+    assert faults == ()
+    own = layer.case("found/smallest", source="a test")
+    different = {name for name in type(case).model_fields if getattr(case, name) != getattr(own, name)}
+    assert different <= {"folder", "file", "line", "section", "doc"}
 
 
 class EachSixth(MutantEngine):
@@ -225,7 +270,7 @@ def test_a_call_that_ends_with_the_time_is_no_find(tmp_path):
         def build(self, case):
             raise TargetHung("no answer within 12 s: the process was killed (in build)")
 
-    search = Search(Draws(1), Judge(), tmp_path, shrink_s=0.0)
+    search = Search(Draws(2), Judge(), tmp_path, shrink_s=0.0)
     assert search.tried(Slow(), 0, lambda: -0.1) is None
     assert not search.finds.known
     assert not list(tmp_path.iterdir())

@@ -13,8 +13,8 @@ from trt_conformance.core.words import one_line
 
 MAX_DOC = 160
 NAME = "smallest"
-_KEYS = ("precision", "input", "kernel", "bias", "quantize", "set", "weights", "bias_by_set_input", "epilogue")
-_LAST = ("dynamic", "formats", "typing", "exact", "rounding")
+_KEYS = ("precision", "input", "kernel", "bias", "quantize", "set", "weights", "bias_by_set_input")
+_LAST = ("prologue", "epilogue", "addend", "special_values", "dynamic", "formats", "typing", "exact", "rounding")
 
 
 def case_text(case: Case, fields: Mapping[str, Any], doc: str, source: str) -> str:

@@ -8,20 +8,22 @@ shared out. Each turn of as many draws as there are themes begins once with each
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import dataclass, replace
 
+from trt_conformance.core.epilogue_fields import EpilogueName
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.types import Precision
 from trt_conformance.core.words import choice
+from trt_conformance.explore.data import Content
 from trt_conformance.explore.drawing import LARGE, MEDIUM, SMALL, Drawing, within
-from trt_conformance.explore.layer import DrawnLayer, fitted
-from trt_conformance.explore.themes import THEMES
+from trt_conformance.explore.layer import FREE, DrawnLayer, fitted
+from trt_conformance.explore.themes import OPERATIONS, PRECISIONS, THEMES
 
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 FOCUSES = (*PRECISIONS, *THEMES)
 BUDGETS, SHARES = (SMALL, MEDIUM, LARGE), (75, 23, 2)
 """The percentage of draws with each budget; those of the theme ``limits`` may be large."""
+
+_CONTENTS: tuple[Content, ...] = (*("exact",) * 9, *("wide", "uniform") * 2, "bits", "range", "sparse", "special")
+_EPILOGUES: tuple[tuple[EpilogueName, ...], ...] = (*((),) * 7, *(("relu",),) * 2)
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,10 @@ class Draws:
         rng = random.Random(f"{self.seed}:{number}")  # noqa: S311 - a reproducible search, and no secret
         (budget,) = rng.choices(BUDGETS, SHARES)
         start = self.near or _small(rng)
-        enough = [other for other in (budget, MEDIUM, LARGE) if within(start, other)]
-        drawing = Drawing(rng, enough[0], start)
+        if not within(start, LARGE):
+            start = replace(start, batch=1)
+        enough = next(other for other in (budget, MEDIUM, LARGE) if within(start, other))
+        drawing = Drawing(rng, enough, start)
         first = self._first(number)
         THEMES[first](drawing)
         if first != "limits":  # a layer of 2^16 images or groups is left as it is
@@ -90,10 +94,13 @@ def _small(rng: random.Random) -> DrawnLayer:
             dilation=(1,) * rank,
             pre=pre,
             post=pre if rng.random() < 0.7 else tuple(rng.choice((0, 1, 2)) for _ in range(rank)),
-            content=rng.choice(("exact", "exact", "exact", "wide", "uniform")),
+            content=rng.choice(_CONTENTS),
             bias=rng.random() < 0.6,
             scales=rng.choice(("one", "each")),
             quantize_output=rng.random() < 0.3,
+            free=(rng.choice(FREE),) if rng.random() < 0.1 else (),
+            order=rng.choice(("up", "down")),
+            epilogue=rng.choice((*_EPILOGUES, (rng.choice(OPERATIONS),))),
             weights=rng.choice(("constructor", "constructor", "constructor", "setters", "set_input")),
         )
     )

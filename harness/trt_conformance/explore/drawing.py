@@ -35,7 +35,8 @@ class Drawing:
     def change(self, **changes: Any) -> bool:
         """Make changes together, if the layer stays within the budget; return whether it did."""
         candidate = fitted(replace(self.layer, **changes))
-        if not within(candidate, self.budget):
+        # Q or DQ on one side only has no bound where its sums are too many to be verified as exact.
+        if not within(candidate, self.budget if candidate.pairs == "both" else SMALL):
             return False
         self.layer = candidate
         return True
@@ -66,6 +67,6 @@ def within(layer: DrawnLayer, budget: Budget) -> bool:
     images = more * math.prod(layer.input_shape[: -layer.rank - 1])
     channels = layer.groups * layer.channels
     padded = images * channels * math.prod(n + pre + post for n, _, _, _, pre, post in layer.axes())
-    elements = max(more * output, math.prod(layer.kernel_shape), padded)
+    elements = max(more * output, math.prod(layer.kernel_shape), padded, more * math.prod(layer.given_shape))
     fits = images <= budget.images and elements <= budget.elements
     return bool(fits) and more * output * layer.terms <= budget.products

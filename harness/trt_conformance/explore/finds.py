@@ -16,7 +16,7 @@ from trt_conformance.core.types import QUANTIZED_PRECISIONS
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.explore.case_file import NAME, case_text, write_case_file
 from trt_conformance.explore.layer import DrawnLayer, differing, fitted
-from trt_conformance.explore.shrink import COUNTS
+from trt_conformance.explore.shrink import COUNTS, SEVERAL
 from trt_conformance.results.causes import cause, reason, way
 
 SHRUNK_AGAIN = 2
@@ -96,7 +96,7 @@ def needs(smallest: DrawnLayer, layer: DrawnLayer) -> bool:
             enough = given >= value
         elif name in SPATIAL:
             enough = all(map(int.__ge__, given, value))
-        elif name in ("epilogue", "free"):
+        elif name in SEVERAL:
             enough = set(value) <= set(given)
         else:
             enough = name == "seed" or given == value

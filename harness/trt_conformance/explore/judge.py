@@ -19,6 +19,7 @@ from trt_conformance.checks.repeats import check_repeats
 from trt_conformance.checks.rounding import check_rounding
 from trt_conformance.checks.second_input import check_inputs
 from trt_conformance.checks.selection import SELECTIONS
+from trt_conformance.checks.special_values import check_special_values
 from trt_conformance.checks.subject import Diagnose, Golden, Subject, undiagnosed
 from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Verdict
@@ -112,6 +113,8 @@ def checks(target: Target, case: Case, relation: int | str = 0, only: str = "") 
     every |= {"forward": check_forward, "inputs": check_inputs}
     if SELECTIONS["rounding"](case):
         every["rounding"] = check_rounding
+    if SELECTIONS["special"](case):
+        every["special_values"] = check_special_values
     every["repeats"] = partial(check_repeats, times=repeats(case))
     if offers(target, "missing_name"):  # a target with TensorRT's API has execution modes
         every["execution_modes"] = check_execution_modes

@@ -14,17 +14,19 @@ from typing import Any, Literal
 from trt_conformance.catalog.edges import SPATIAL
 from trt_conformance.catalog.lint.vacuous import is_cheap
 from trt_conformance.core.case import Case
-from trt_conformance.core.epilogue_fields import JOINS, POOLINGS, ROUNDING, EpilogueName
-from trt_conformance.core.errors import InvalidConvolution
+from trt_conformance.core.epilogue_fields import JOINS, EpilogueName
 from trt_conformance.core.layouts import LAYOUTS
+from trt_conformance.core.prologue_fields import PrologueName
+from trt_conformance.core.quantization_fields import Quantize
 from trt_conformance.core.types import QUANTIZED_PRECISIONS, AttributeValue, Format, PaddingMode, Precision, WeightsBy
-from trt_conformance.explore import data
-from trt_conformance.numerics.reference.shape import extent, output_shape, resolve_axis
+from trt_conformance.explore import data, operations
+from trt_conformance.numerics.reference.shape import extent, layer_output, resolve_axis
 from trt_conformance.numerics.rounding import unsuited
 
 Sizes = tuple[int, ...]
 """One number for each spatial axis: height and width, or depth, height and width."""
 Free = Literal["batch", "depth", "height", "width"]
+Pairs = Literal["both", "input", "kernel", "rescaled"]
 FREE: tuple[Free, ...] = ("batch", "depth", "height", "width")
 
 
@@ -34,7 +36,10 @@ class DrawnLayer:
 
     ``padding_nd`` says which attributes set the padding. ``free`` are the dynamic dimensions, and ``order`` the order
     of the runs: from the smaller to the larger shapes, or the other way. ``leading`` is the number of dimensions of 2
-    before the batch. ``scales``: the kernel has one scale, or one for each map.
+    before the batch. ``scales``: the kernel has one scale, or one for each map. ``pairs``: both operands pass through Q
+    and DQ, or one of them; or DQ of the input has another scale than Q. ``size`` and ``channels`` are those that the
+    layer reads, after the operations of ``prologue``. ``joined``: what is added to the output, or compared with it, is
+    the network's input, or a second input.
     """
 
     precision: Precision = "fp32"
@@ -49,14 +54,17 @@ class DrawnLayer:
     pre: Sizes = (0, 0)
     post: Sizes = (0, 0)
     mode: PaddingMode = "EXPLICIT_ROUND_DOWN"
-    content: Literal["exact", "wide", "uniform"] = "exact"
+    content: data.Content = "exact"
     bias: bool = False
     bias_by_set_input: bool = False
     weights: WeightsBy = "constructor"
     scales: Literal["one", "each"] = "one"
+    pairs: Pairs = "both"
     quantize_output: bool = False
     io_quantization: bool = False
+    prologue: tuple[PrologueName, ...] = ()
     epilogue: tuple[EpilogueName, ...] = ()
+    joined: Literal["input", "addend"] = "input"
     free: tuple[Free, ...] = ()
     order: Literal["up", "down"] = "up"
     leading: int = 0
@@ -74,6 +82,11 @@ class DrawnLayer:
         return ((2,) * self.leading) + (self.batch, self.groups * self.channels, *self.size)
 
     @property
+    def given_shape(self) -> Sizes:
+        """The shape of the network's input, before the operations that the layer reads through."""
+        return operations.network_shape(self, self.input_shape)
+
+    @property
     def kernel_shape(self) -> Sizes:
         return (self.groups * self.maps, self.channels, *self.window)
 
@@ -87,7 +100,8 @@ class DrawnLayer:
 
     def least(self) -> Sizes:
         """The smallest valid size of each axis."""
-        return tuple(self._least(f, d, pre, post) for _, f, _, d, pre, post in self.axes())
+        own = (self._least(f, d, pre, post) for _, f, _, d, pre, post in self.axes())
+        return tuple(map(max, own, operations.least_before(self)))
 
     def _least(self, window: int, dilation: int, pre: int, post: int) -> int:
         if self.mode.startswith("SAME"):
@@ -128,11 +142,11 @@ class DrawnLayer:
         }
         found = Case.model_validate(described)
         # A case that is too large to verify may not say that it is exact.
-        outputs = [output_shape(shape, found.kernel.shape, found.attributes) for shape in found.run_shapes]
+        outputs = [layer_output(found, shape) for shape in found.run_shapes]
         cheap = all(is_cheap(found, shape, output) for shape, output in zip(found.run_shapes, outputs, strict=True))
         if found.exact:
             return found if cheap else found.model_copy(update={"exact": False})
-        is_judged = cheap and self.content == "uniform" and unsuited(found, math.prod(outputs[0])) is None
+        is_judged = cheap and self.content in data.ROUNDED and unsuited(found, math.prod(outputs[0])) is None
         return found.model_copy(update={"rounding": True}) if is_judged else found
 
     def fields(self) -> dict[str, Any]:
@@ -142,14 +156,15 @@ class DrawnLayer:
         assigned = dict(self._assignments())
         if assigned:
             found["set"] = assigned
-        if self.content != "uniform" and not set(ROUNDING).intersection(self.epilogue):
+        if data.is_exact(self) and not operations.INEXACT.intersection(self.epilogue):
             found["exact"] = True
+        if self.content == "special":
+            found["special_values"] = True
         if self.weights != "constructor":
             found["weights"] = self.weights
         if self.bias_by_set_input:
             found["bias_by_set_input"] = True
-        if self.epilogue:
-            found["epilogue"] = tuple(_operation(op, self.rank) for op in self.epilogue)
+        found |= operations.before(self) | operations.after(self)
         if self.free:
             found["dynamic"] = self._dynamic()
         formats = {"input": self.input_format, "output": self.output_format}
@@ -185,45 +200,41 @@ class DrawnLayer:
         larger = tuple(n if place < first else 2 * n + place for place, n in enumerate(shape))
 
         def where_free(other: Sizes) -> Sizes:
-            return tuple(other[place] if free.get(place) else n for place, n in enumerate(shape))
+            layer = tuple(other[place] if free.get(place) else n for place, n in enumerate(shape))
+            return operations.network_shape(self, layer)
 
-        low, high = where_free(smallest), where_free(larger)
+        low, high, shape = where_free(smallest), where_free(larger), where_free(shape)
         runs = dict.fromkeys((low, shape, high) if self.order == "up" else (high, shape, low))
         declared = tuple(-1 if free.get(place) else n for place, n in enumerate(shape))
         return {"shape": declared, "min": low, "opt": shape, "max": high, "run": tuple(runs)}
 
 
-PARAMETERS: dict[EpilogueName, dict[str, Any]] = {
-    "clip": {"low": -4.0, "high": 6.0},
-    "leaky_relu": {"alpha": 0.25},
-    "scale": {"scale": (0.5,), "shift": (2.0,)},
-}
-"""The numbers of the operations after the layer that have any."""
-# Operations that a layer cannot say: their scales and weights are not drawn.
-NOT_DRAWN: tuple[EpilogueName, ...] = ("quantize", "convolution")
-POOLED = 2
-"""The window of a pooling, on each axis."""
-
-
-def _operation(op: EpilogueName, rank: int) -> dict[str, Any]:
-    """The fields of an operation after the layer."""
-    window = {"window": (POOLED,) * rank} if op in POOLINGS else {}
-    return {"op": op, **PARAMETERS.get(op, {}), **window}
-
-
 def fitted(layer: DrawnLayer) -> DrawnLayer:
     """The nearest valid layer. Sizes grow until the window fits; what excludes another choice is dropped."""
-    layer = _changed(layer, size=tuple(map(max, layer.size, layer.least())))
     if "depth" in layer.free and layer.rank == 2:
         layer = _changed(layer, free=tuple(name for name in layer.free if name != "depth"))
+    if not layer.free:
+        layer = _changed(layer, order="up")
+    if layer.prologue:
+        layer = _changed(layer, prologue=() if layer.io_quantization else tuple(operations.possible_before(layer)))
+    layer = _changed(layer, size=tuple(map(max, layer.size, layer.least())))
     if layer.precision in QUANTIZED_PRECISIONS:
         layer = _changed(layer, weights="set_input", typing=None if layer.precision == "fp8" else layer.typing)
     else:
-        layer = _changed(layer, scales="one", quantize_output=False, io_quantization=False)
+        layer = _changed(layer, scales="one", pairs="both", quantize_output=False, io_quantization=False)
+    if operations.INEXACT.intersection(layer.epilogue):
+        layer = _changed(layer, pairs="both")
+    if layer.pairs != "both":
+        layer = _changed(layer, content="exact", quantize_output=False, io_quantization=False)
     if not layer.bias or layer.weights == "setters":
         layer = _changed(layer, bias_by_set_input=False)
     if layer.epilogue:
-        layer = _changed(layer, epilogue=() if layer.io_quantization else tuple(_possible(layer)))
+        layer = _changed(layer, epilogue=() if layer.io_quantization else tuple(operations.possible_after(layer)))
+    if not set(JOINS).intersection(layer.epilogue):
+        layer = _changed(layer, joined="input")
+    layer = _changed(layer, content=data.possible(layer))
+    if layer.content == "range" and layer.precision not in QUANTIZED_PRECISIONS:
+        layer = _changed(layer, bias=False, bias_by_set_input=False)  # it would hide small sums
     return _changed(
         layer,
         input_format=_held(layer, layer.input_format, layer.io_quantization),
@@ -236,33 +247,10 @@ def _changed(layer: DrawnLayer, **changes: Any) -> DrawnLayer:
     return replace(layer, **changes) if any(getattr(layer, name) != changes[name] for name in changes) else layer
 
 
-def _possible(layer: DrawnLayer) -> Iterator[EpilogueName]:
-    """The operations that can follow the layer. Those that read its input need its shape, and no size may change."""
-    try:
-        output = layer.output_shape()
-    except InvalidConvolution:
-        return
-    given, axis = layer.input_shape, -layer.rank - 1
-    for op in layer.epilogue:
-        joins = op in (*JOINS, "concat")
-        others = (output[:axis] + output[axis + 1 :], given[:axis] + given[axis + 1 :])
-        same = others[0] == others[1] and (op == "concat" or output[axis] == given[axis])
-        sizes = output[axis + 1 :]
-        if (joins and not same) or (op in POOLINGS and min(sizes) < POOLED):
-            continue
-        if layer.free and (joins or op in POOLINGS):  # a smaller run may not have the sizes for it
-            continue
-        yield op
-        if op in POOLINGS:
-            output = (*output[: axis + 1], *(size // POOLED for size in sizes))
-        if op == "concat":
-            output = (*output[:axis], output[axis] + given[axis], *output[axis + 1 :])
-
-
 def _held(layer: DrawnLayer, name: Format, quantized: bool) -> Format:
     """The format, or LINEAR where the tensor's type or rank does not have it."""
-    if name == "LINEAR":
-        return name
+    if name == "LINEAR" or "cast" in layer.prologue:
+        return "LINEAR"
     layout = LAYOUTS[name]
     held = "float32"
     if layer.precision in ("fp16", "bf16"):
@@ -284,7 +272,7 @@ def differing(layer: DrawnLayer) -> dict[str, Any]:
 
 def layer_of(case: Case) -> DrawnLayer:
     """The layer of a case, as far as a layer can express it, with newly drawn data."""
-    attributes, shape = case.attributes, case.input.shape
+    attributes, shape = case.attributes, case.layer_shape(case.input.shape)
     rank, groups = case.spatial_rank, attributes.groups
     quantize, dynamic = case.quantize, case.dynamic
     first = len(shape) - rank - 2
@@ -312,7 +300,10 @@ def layer_of(case: Case) -> DrawnLayer:
             scales="each" if quantize is not None and len(quantize.kernel) > 1 else "one",
             quantize_output=quantize is not None and quantize.output is not None,
             io_quantization=quantize is not None and quantize.io_quantization,
-            epilogue=tuple(step.op for step in case.epilogue if step.op not in NOT_DRAWN),
+            pairs=_pairs(quantize),
+            prologue=tuple(dict.fromkeys(step.op for step in case.prologue)),
+            joined="addend" if any(step.of == "addend" for step in case.epilogue) else "input",
+            epilogue=tuple(step.op for step in case.epilogue if step.op not in operations.NOT_DRAWN),
             free=tuple(free),
             leading=first,
             input_format=case.formats.input,
@@ -320,3 +311,10 @@ def layer_of(case: Case) -> DrawnLayer:
             typing=case.typing,
         )
     )
+
+
+def _pairs(quantize: Quantize | None) -> Pairs:
+    """Which operands pass through Q and DQ, and whether DQ of the input has another scale."""
+    if quantize is None or quantize.is_plain:
+        return "both"
+    return quantize.only or "rescaled"

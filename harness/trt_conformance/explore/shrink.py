@@ -24,9 +24,13 @@ TRIES, SECONDS = 400, 60.0
 SEEDS = 4
 """Seeds of the data that are tried where a smaller case would prove little."""
 COUNTS = ("batch", "groups", "channels", "maps", "leading")
+SEVERAL = ("prologue", "epilogue", "free")
+"""The choices of which there may be several at once."""
 CHOICES = (
     "free",
+    "prologue",
     "epilogue",
+    "joined",
     "typing",
     "precision",
     "weights",
@@ -35,6 +39,7 @@ CHOICES = (
     "content",
     "input_format",
     "output_format",
+    "pairs",
     "io_quantization",
     "quantize_output",
     "scales",
@@ -161,7 +166,7 @@ def _fewer_choices(layer: DrawnLayer) -> Iterator[DrawnLayer]:
     plain = DrawnLayer().of_rank(layer.rank)
     for name in CHOICES:
         yield _with(layer, name, getattr(plain, name))
-    for name in ("epilogue", "free"):
+    for name in SEVERAL:
         given = getattr(layer, name)
         for index in range(len(given)):
             yield _with(layer, name, (*given[:index], *given[index + 1 :]))

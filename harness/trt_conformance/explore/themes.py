@@ -8,22 +8,29 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from trt_conformance.catalog.edges import SPATIAL, around
-from trt_conformance.core.epilogue_fields import ROUNDING
+from trt_conformance.core.epilogue_fields import ROUNDING, EpilogueName
 from trt_conformance.core.layouts import LAYOUTS
+from trt_conformance.core.prologue_fields import PrologueName
 from trt_conformance.core.types import PaddingMode, Precision
-from trt_conformance.explore.drawing import LARGE, Drawing
+from trt_conformance.explore.drawing import LARGE, MEDIUM, Drawing
 from trt_conformance.explore.layer import FREE, DrawnLayer
+from trt_conformance.explore.operations import CASTS
 from trt_conformance.numerics.reference.shape import extent
 
 Theme = Callable[[Drawing], None]
 
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 MODES: tuple[PaddingMode, ...] = get_args(PaddingMode)
 
 
 def edge(rng: random.Random, low: int, high: int) -> list[int]:
-    """Numbers at powers of two from 2^low to 2^high, one less and one more, and as many between them."""
-    between = [rng.randrange(2**n, 2 ** (n + 1)) for n in range(low, high) for _ in range(3)]
-    return [*around(range(low, high + 1)), *between]
+    """Numbers at powers of two from 2^low to 2^high, one less and one more, and as many between them.
+
+    A third of those between are at three halves of a power of two, of which tiles are, too: 24, 48, 96, 192.
+    """
+    between = [rng.randrange(2**n, 2 ** (n + 1)) for n in range(low, high) for _ in range(2)]
+    tiles = [3 * 2 ** (n - 1) + rng.choice((-1, 0, 1)) for n in range(max(low, 1), high)]
+    return [*around(range(low, high + 1)), *between, *tiles]
 
 
 STRIDES = (2, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 16, 17, 24, 31, 32, 33)
@@ -149,7 +156,7 @@ def _padding(d: Drawing) -> None:
     if d.rng.random() < 0.25:  # padding is read by windows alone that are wider
         d.axis("window", WINDOWS[10:], axis)
     span = extent(d.layer.window[axis], d.layer.dilation[axis])
-    values = [span - 1, span, span + 1, span // 2, *edge(d.rng, 0, 6)]
+    values = [span - 1, span, span + 1, span // 2, *edge(d.rng, 0, 8)]
     d.axis("pre", values, axis)
     if d.rng.random() < 0.4:
         d.change(post=d.layer.pre)
@@ -186,51 +193,91 @@ def _pointwise(d: Drawing) -> None:
 
 
 def _terms(d: Drawing) -> None:
-    """Long sums: many channels times a window."""
+    """Long sums: many channels times a window; rarely so many that 16 bits do not count them."""
     d.change(size=d.layer.window, batch=1, groups=1)
     taps = math.prod(d.layer.window)
-    d.number("channels", [*edge(d.rng, 8, 11), *(max(1, length // taps) for length in edge(d.rng, 10, 13))])
+    channels = [*edge(d.rng, 8, 11), *(max(1, length // taps) for length in edge(d.rng, 10, 13))]
+    if d.rng.random() < 0.1:
+        d.change(precision=d.rng.choice(("fp32", "int8")), maps=d.rng.choice((1, 2, 3)))
+        channels = [max(1, length // taps) + 1 for length in edge(d.rng, 14, 16)]
+        d.budget = MEDIUM
+    d.number("channels", channels)
     d.change(content="uniform" if d.rng.random() < 0.3 else "exact")
 
 
 def _epilogue(d: Drawing) -> None:
+    """One to three operations after the layer, or one that joins a tensor to its output."""
     rng = d.rng
-    if rng.random() < 0.5:
-        several = (
-            ("relu",),
-            ("relu",),
-            ("clip",),
-            ("relu", "clip"),
-            ("clip", "relu"),
-            ("max_pool",),
-            ("relu", "max_pool"),
-        )
-        d.change(epilogue=rng.choice((*several, *((op,) for op in ROUNDING))))
+    if rng.random() < 0.6:
+        _follow(d)
+    elif rng.random() < 0.5:
+        d.change(free=(), joined="addend", epilogue=rng.choice(_JOINED))
     else:
-        total = d.layer.groups * rng.choice(edge(rng, 1, 6))
-        window = tuple(rng.choice((1, 3, 5)) for _ in d.layer.window)
-        ones, sides = (1,) * d.layer.rank, tuple(f // 2 for f in window)
-        size = max(1, total // d.layer.groups)
-        d.change(mode="EXPLICIT_ROUND_DOWN", free=(), window=window, stride=ones, dilation=ones, pre=sides, post=sides)
-        d.change(channels=size, maps=size)
-        joined = (("add",), ("add", "relu"), ("relu", "add"), ("concat",), ("concat", "relu"))
-        d.change(epilogue=rng.choice((*joined, ("min",), ("max",))))
+        _keep_shape(d)
+        d.change(joined="input", epilogue=rng.choice((*_JOINED, ("concat",), ("concat", "relu"))))
     if rng.random() < 0.5:
         d.change(bias=False)
+
+
+_JOINED: tuple[tuple[EpilogueName, ...], ...] = (("add",), ("add", "relu"), ("relu", "add"), ("min",), ("max",))
+OPERATIONS: tuple[EpilogueName, ...] = ("relu", "clip", "max_pool", "convolution", *ROUNDING)
+
+
+def _follow(d: Drawing) -> None:
+    """Operations after the layer: mostly one, and ReLU as often as four others."""
+    count = d.rng.choices((1, 2, 3), (50, 35, 15))[0]
+    drawn = dict.fromkeys(d.rng.choice(("relu",) * 4 + OPERATIONS) for _ in range(count))
+    d.change(epilogue=tuple(drawn))
+
+
+def _keep_shape(d: Drawing) -> None:
+    """An output of the input's shape, to which the input can be added."""
+    size = max(1, d.rng.choice(edge(d.rng, 1, 6)) // d.layer.groups)
+    window = tuple(d.rng.choice((1, 3, 5)) for _ in d.layer.window)
+    ones, sides = (1,) * d.layer.rank, tuple(f // 2 for f in window)
+    d.change(mode="EXPLICIT_ROUND_DOWN", window=window, stride=ones, dilation=ones, pre=sides, post=sides)
+    d.change(channels=size, maps=size)
+
+
+def _prologue(d: Drawing) -> None:
+    """One or two operations before the layer, which its kernel can read through; a cast is the first."""
+    drawn = d.rng.sample(get_args(PrologueName), d.rng.choice((1, 1, 2)))
+    if "cast" in drawn:
+        d.change(precision=d.rng.choice(CASTS))
+    if {"slice", "concat"}.intersection(drawn):
+        d.change(free=())
+    d.change(io_quantization=False, prologue=tuple(sorted(drawn, key=lambda op: op != "cast")))
+
+
+def _content(d: Drawing) -> None:
+    """What the tensors have in them, with the type that shows it."""
+    content = d.rng.choice(("wide", "bits", "range", "range", "sparse", "special", "uniform"))
+    if content == "range":
+        d.change(precision=d.rng.choice(PRECISIONS))
+    if content == "bits":
+        d.change(precision=d.rng.choice(("fp32", "fp16", "bf16")))
+    if content == "special":
+        d.change(precision=d.rng.choice(("fp32", "tf32", "fp16", "bf16")), batch=max(2, d.layer.batch))
+        d.change(prologue=(), epilogue=(), free=(), leading=0)
+    if content == "sparse":
+        d.number("channels", (4, 8, 16, 32, 64))
+    d.change(content=content)
 
 
 def _dynamic(d: Drawing) -> None:
     """Mostly one dynamic dimension alone, in either order of the runs."""
     names = [name for name in FREE if name != "depth" or d.layer.rank == 3]
     count = 1 if d.rng.random() < 0.7 else len(names)
-    d.change(free=tuple(d.rng.sample(names, count)), order=d.rng.choice(("up", "down")), epilogue=())
+    d.change(free=tuple(d.rng.sample(names, count)), order=d.rng.choice(("up", "down")))
 
 
 def _quantized(d: Drawing) -> None:
     """int8 or FP8 with scales for each map, a quantized output, and quantized tensors at the network's ends."""
     d.change(precision=d.rng.choice(("int8", "int8", "int8", "fp8")))
     d.change(scales=d.rng.choice(("one", "each", "each")), quantize_output=d.rng.random() < 0.5)
-    d.change(io_quantization=d.rng.random() < 0.3, content=d.rng.choice(("exact", "wide", "uniform")))
+    d.change(io_quantization=d.rng.random() < 0.3, content=d.rng.choice(("exact", "wide", "range", "uniform")))
+    if d.rng.random() < 0.2:
+        d.change(pairs=d.rng.choice(("input", "kernel", "rescaled")))
     d.number("maps", edge(d.rng, 2, 7))
 
 
@@ -257,7 +304,7 @@ def _formats(d: Drawing) -> None:
 def _leading(d: Drawing) -> None:
     """Dimensions before the batch, or a typed network."""
     if d.rng.random() < 0.5:
-        d.change(leading=d.rng.choice((1, 1, 2)), epilogue=())
+        d.change(leading=d.rng.choice((1, 1, 2)))
     else:
         d.change(typing=d.rng.choice(("weak", "strong")))
 
@@ -287,7 +334,7 @@ def _limits(d: Drawing) -> None:
     elif what in ("width", "height"):
         d.axis("size", [32_767, 32_768, 32_769, 40_001, *beyond], rank - 1 if what == "width" else rank - 2)
     else:
-        low, high = (250, 300) if what == "pixels" else (500, 1300)
+        low, high = (250, 300) if what == "pixels" else (500, 1500)
         d.change(size=(*plain[2:], d.rng.randrange(low, high), d.rng.randrange(low, high)))
     window = tuple(d.rng.choice((1, 2, 3)) if n > 3 else 1 for n in d.layer.size)
     d.change(window=window)
@@ -316,6 +363,8 @@ THEMES: dict[str, Theme] = {
     "pointwise": _pointwise,
     "terms": _terms,
     "epilogue": _epilogue,
+    "prologue": _prologue,
+    "content": _content,
     "dynamic": _dynamic,
     "quantized": _quantized,
     "routes": _routes,

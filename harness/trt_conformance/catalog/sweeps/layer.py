@@ -246,6 +246,11 @@ _SPREAD: dict[Fill, float] = {
     "ternary": (2 / 3) ** 0.5,
     "sparse_ternary": 0.125**0.5,
     "int8_full_range": 73.9,
+    "int8_extremes": 96.0,
+    "int8_ties": 75.5,
+    "uint8_full_range": 147.8,
+    "integers_13_bits": 4729.6,
+    "two_of_four": 2.0**0.5,
 }
 _STEPS_OF_SPREAD = 48
 
