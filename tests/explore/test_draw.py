@@ -78,6 +78,8 @@ def test_operations_that_read_the_input_need_its_shape():
     assert left("add", free=("width",)) == ("add",)
     assert left("concat", free=("batch",), channels=3) == ("concat",)
     assert left("add", free=("width",), size=(4, 1), stride=(1, 2)) == ()
+    assert left("add", prologue=("relu",)) == ("add",)
+    assert left("add", prologue=("cast",)) == left("concat", prologue=("cast",)) == ()
     assert left("add", channels=2, maps=3, joined="addend") == ("add",)
     assert left("add", free=("width",), joined="addend") == ()
     assert left("concat", channels=2, maps=3) == ("concat",)

@@ -139,6 +139,8 @@ def _joins(layer: DrawnLayer, op: EpilogueName, output: Sizes, given: Sizes, aga
         return not again and not layer.free and "concat" not in layer.prologue
     if layer.free and (layer.prologue or max(layer.stride) > 1):  # another run would have other shapes
         return False
+    if "cast" in layer.prologue:  # the network's input is of another type
+        return False
     same = output[:axis] + output[axis + 1 :] == given[:axis] + given[axis + 1 :]
     return same and (op == "concat" or output[axis] == given[axis])
 
