@@ -4,7 +4,8 @@
 
 Runs the conditional mutants, which the diagnosis does not know, on the cases that a search draws, until each has so
 many failing verdicts. A name is right if the named convolution gives the output of the mutant on further inputs, too,
-drawn anew for the same case; a verdict is right if all its names are. Prints each wrong name, and the counts of
+drawn anew for the same case, and with another kernel and bias: a fault of the bias or of the padding may give the same
+error for every input. A verdict is right if all its names are. Prints each wrong name, and the counts of
 verdicts that are right with one name, right with several, wrong, and without a name; of the latter, those that say
 another symptom, or in which part of the output all wrong elements are, are counted apart.
 """
@@ -26,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.support.conditional import CONDITIONAL
 from trt_conformance.checks.forward import check_forward
 from trt_conformance.checks.message import Named
-from trt_conformance.checks.other_input import with_input
+from trt_conformance.checks.other_input import valued, with_input
 from trt_conformance.checks.subject import Subject
 from trt_conformance.core.arrays import Array
 from trt_conformance.core.case import Case
@@ -41,7 +42,7 @@ from trt_conformance.numerics.reference.result import Result, reference
 from trt_conformance.targets.engines import Engines
 
 FURTHER = 3
-"""Further inputs on which a name must hold."""
+"""Further inputs on which a name must hold, before the one with another kernel and bias."""
 MOST_PRODUCTS = 3_000_000
 KINDS = (
     "right, one name",
@@ -77,20 +78,29 @@ def golden(case: Case, index: int) -> Result:
     return reference(case, case.run_shapes[index])
 
 
-def further(case: Case, shape: Sequence[int]) -> Iterator[Array]:
-    """Inputs of this run shape, with the values of its own in other places and with other signs."""
-    x = case_data(case, shape).input
+def shuffled(x: Array, case: Case, seed: int) -> Array:
+    """A tensor with its values in other places and, where nothing is quantized, with other signs."""
+    rng = np.random.default_rng(seed)
+    signs = rng.choice(np.array([-1, 1]), x.size) if case.quantize is None else np.ones(x.size)
+    return (rng.permutation(x.ravel()) * signs.astype(x.dtype)).astype(x.dtype).reshape(x.shape)
+
+
+def further(case: Case, shape: Sequence[int]) -> Iterator[tuple[Case, Array]]:
+    """The case with further inputs of this run shape, and then with another kernel and bias, too."""
+    data = case_data(case, shape)
     for seed in range(FURTHER):
-        rng = np.random.default_rng(seed)
-        signs = rng.choice(np.array([-1, 1]), x.size) if case.quantize is None else np.ones(x.size)
-        yield (rng.permutation(x.ravel()) * signs.astype(x.dtype)).astype(x.dtype).reshape(x.shape)
+        yield case, shuffled(data.input, case, seed)
+    changed: dict[str, Any] = {"kernel": valued(shuffled(data.kernel, case, FURTHER))}
+    if data.bias is not None:
+        changed["bias"] = valued(shuffled(data.bias, case, FURTHER + 1))
+    yield case.model_copy(update=changed), shuffled(data.input, case, FURTHER + 2)
 
 
 def holds(name: str, mutant: Mutant, case: Case, shape: Sequence[int]) -> bool:
-    """Whether the known convolution of this name gives the mutant's outputs of further inputs of this shape."""
-    for x in further(case, shape):
-        given = with_input(case, x)
-        actual = MutantTarget(mutant).build(case).run(feeds_of(case) | {INPUT: x})[OUTPUT]
+    """Whether the known convolution of this name gives the mutant's outputs of all that is further."""
+    for other, x in further(case, shape):
+        given = with_input(other, x)
+        actual = MutantTarget(mutant).build(other).run(feeds_of(other) | {INPUT: x})[OUTPUT]
         if not diagnosis(given, 0, actual, reference(given), [BY_NAME[name]], x):
             return False
     return True

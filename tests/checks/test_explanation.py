@@ -213,3 +213,21 @@ def test_a_known_difference_is_diagnosed_only_if_the_diagnosis_describes_it(
 
 class FlippedKernel:
     name, doc, symptom = "kernel_flipped", "the kernel is flipped", False
+
+
+def test_a_bias_that_windows_of_padding_lack_is_not_one_that_every_sum_of_zero_lacks() -> None:
+    """No other window of the second input is all zeros; every window of the third is."""
+    case = make_case(
+        input={"shape": [1, 1, 5, 6], "fill": "tiled_1_to_9"},
+        kernel={"shape": [1, 1, 2, 2], "values": [2, 3, 5, 7]},
+        bias={"values": [7]},
+        set={"padding_nd": [2, 2]},
+    )
+
+    def without_bias(everywhere: bool) -> Callable[[Array], Array]:
+        ring = np.ones((1, 1, 8, 9), bool)
+        ring[..., 1:-1, 1:-1] = False
+        return lambda y: np.where((y == 7) & (ring | everywhere), np.float32(0), y)
+
+    assert judged(check_forward, case, without_bias(False)).figures["as_if"] == []
+    assert judged(check_forward, case, without_bias(True)).figures["as_if"] == ["bias_skips_zeros"]

@@ -9,6 +9,7 @@ from trt_conformance.core.case import TensorSpec
 from trt_conformance.core.tensors import OUTPUT, case_data, feeds_of
 from trt_conformance.mutants import Mutant, MutantTarget
 from trt_conformance.mutants.diagnosis import diagnosis
+from trt_conformance.mutants.parts import part_of, within
 from trt_conformance.numerics.reference.result import reference
 
 EVERY = slice(None)
@@ -81,9 +82,77 @@ def test_a_part_of_two_wrong_elements_is_named_after_no_known_fault():
     actual = result.output.astype(np.float32)
     wrong = MutantTarget(BY_NAME["bias_subtracted"]).build(case).run(feeds_of(case))[OUTPUT]
     actual[0, 1, 0, :2] = wrong[0, 1, 0, :2]
-    assert diagnosis(case, 0, actual, result) == ()
+    assert [one.name for one in diagnosis(case, 0, actual, result)] == ["part_shifted"]
     actual[0, 1, 0, :3] = wrong[0, 1, 0, :3]
     assert [one.name for one in diagnosis(case, 0, actual, result)] == ["bias_subtracted_in_part"]
+
+
+INTEGERS = {
+    "input": {"shape": [2, 4, 7, 9], "fill": "exact_integers", "seed": 1},
+    "kernel": {"shape": [4, 4, 3, 3], "fill": "exact_integers", "seed": 2},
+    "bias": {"values": [1.0, 3.0, -2.0, -1.0]},
+    "set": {"padding_nd": [1, 1], "stride_nd": [2, 1]},
+}
+CORNER = (1, 3, slice(None), 8)
+"""A column of one map of one image."""
+
+
+@pytest.mark.parametrize("name", ["bias_dropped", "bias_on_first_column"])
+def test_an_error_of_one_small_number_names_no_mutant_that_gives_it(name):
+    """Any other fault that adds 1 there would have the same output for every input."""
+    case = make_case(**INTEGERS)
+    result = reference(case)
+    actual = result.output.astype(np.float32)
+    actual[CORNER] += 1
+    corner = within(BY_NAME[name], part_of(actual != result.output))
+    assert diagnosis(case, 0, actual, result, [corner]) == (corner,)
+    (found,) = diagnosis(case, 0, actual, result)
+    assert (found.symptom, found.doc) == (
+        True,
+        "the output is too large by 1, in image 1 and output map 3 and column 8",
+    )
+    assert diagnosis(case, 0, actual, result, [found]) == (found,)
+    actual[CORNER] += 1
+    assert diagnosis(case, 0, actual, result, [found]) == ()
+
+
+def test_padding_of_one_in_a_corner_is_not_named_after_an_error_of_one():
+    taps = np.zeros((4, 4, 3, 3))
+    taps[..., 1, 0], taps[3, 0, 1, 2] = 5, 1
+    case = make_case(**INTEGERS | {"kernel": {"shape": taps.shape, "values": taps.ravel().tolist()}})
+    result = reference(case)
+    actual = result.output.astype(np.float32)
+    actual[CORNER] += 1
+    corner = within(BY_NAME["pads_with_one"], part_of(actual != result.output))
+    assert diagnosis(case, 0, actual, result, [corner]) == (corner,)
+    assert [found.name for found in diagnosis(case, 0, actual, result)] == ["part_shifted"]
+
+
+def test_maps_that_are_each_off_by_one_number_have_a_symptom():
+    """Small whole numbers tell no missing bias from another constant; numbers of 20 bits do."""
+    case = make_case(**INTEGERS)
+    result = reference(case)
+    actual = result.output.astype(np.float32)
+    actual[:, 2:] += np.array([2, 1], np.float32).reshape(2, 1, 1)
+    (found,) = diagnosis(case, 0, actual, result)
+    assert (found.name, found.symptom) == ("part_shifted", True)
+    assert found.doc == "each output map is off by a number of its own, in output maps 2 to 3"
+    case = make_case(**INTEGERS | {"bias": {"fill": "uniform_20_bits"}})
+    actual = reference(case).output.astype(np.float32)
+    actual[:, 2:] -= case_data(case).bias[2:].reshape(2, 1, 1)
+    named = [one.doc for one in diagnosis(case, 0, actual, reference(case))]
+    assert "the bias is not added, in output maps 2 to 3" in named
+
+
+def test_a_map_without_a_bias_does_not_interrupt_the_maps_in_which_it_is_missing():
+    bias = np.linspace(0.1, 0.9, 8, dtype=np.float32)
+    bias[5] = 0
+    case = make_case(**FLOAT | {"bias": {"values": bias.tolist()}})
+    actual = reference(case).output.astype(np.float32)
+    actual[:, 3:7] -= bias[3:7].reshape(-1, 1, 1)
+    assert [one.doc for one in diagnosis(case, 0, actual, reference(case))] == [
+        "the bias is not added, in output maps 3 to 6"
+    ]
 
 
 def test_a_part_that_is_zero_is_a_symptom():

@@ -100,8 +100,10 @@ def _confirmed(
 ) -> Sequence[message.Named]:
     """The suspects that explain the output of a second input, too; every third element of that is zero.
 
-    If that output equals the first one although it should not, many wrong convolutions would give it, such as all those
-    whose windows read only padding. It is then reported as a symptom.
+    A layer with a bias must also do as they do where all elements are zero: a fault of the bias in windows of padding
+    looks like one in every window of zeros.
+    If the second output equals the first one although it should not, many wrong convolutions would give it, such as all
+    those whose windows read only padding. It is then reported as a symptom.
     """
     if result.output.size * result.terms > MOST_PRODUCTS:
         return ()
@@ -110,4 +112,9 @@ def _confirmed(
     other = reference(with_input(case, second))
     if same_bits(actual, again) and not np.array_equal(result.output, other.output):
         return (SAME_OUTPUT,)
-    return subject.diagnose(case, index, again, other, suspects, second)
+    found = subject.diagnose(case, index, again, other, suspects, second)
+    if not found or case.bias == "none":
+        return found
+    nothing = np.zeros_like(second)
+    bare = subject.feed(subject.case, {INPUT: nothing})[OUTPUT]
+    return subject.diagnose(case, index, bare, reference(with_input(case, nothing)), found, nothing)

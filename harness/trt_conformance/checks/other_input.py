@@ -25,6 +25,10 @@ def with_zeros(x: Array) -> Array:
 
 def with_input(case: Case, x: Array) -> Case:
     """The case with this input as its only run."""
+    return case.model_copy(update={"input": valued(x), "dynamic": None})
+
+
+def valued(x: Array) -> TensorSpec:
+    """A tensor of a case, given by its values."""
     values = tuple(x.astype(np.float64).ravel().tolist())
-    source = TensorSpec.model_construct(shape=x.shape, fill=None, values=values, seed=0)
-    return case.model_copy(update={"input": source, "dynamic": None})
+    return TensorSpec.model_construct(shape=x.shape, fill=None, values=values, seed=0)

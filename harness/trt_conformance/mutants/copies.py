@@ -30,7 +30,7 @@ def _without_products(where: Part) -> Mutant:
     def sums(y: Array, case: Case) -> Array:
         return np.asarray(np.where(where.of(y), 0, y).astype(y.dtype))
 
-    return Mutant("products_missing", f"all products are missing{where.text()}", sums=sums)
+    return Mutant("products_missing", f"all products are missing{where.text()}", sums=sums, in_part=True)
 
 
 def copies(case: Case, actual: Float64, right: Float64, wrong: NDArray[np.bool_], allowed: float) -> Iterator[Mutant]:
@@ -98,7 +98,7 @@ def _copied(name: str, sources: Mapping[int, int], axis: int, before_bias: bool)
     else:
         doc = f"{counted_indices(word, targets)} are copies of {_of(word, given)}{own}"
     stage: dict[str, Change] = {"sums" if before_bias else "output": changed}
-    return Mutant(f"{word.replace(' ', '_')}_copied", doc, **stage)  # type: ignore[arg-type]
+    return Mutant(f"{word.replace(' ', '_')}_copied", doc, in_part=True, **stage)  # type: ignore[arg-type]
 
 
 def _of(word: str, given: list[int]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain, islice
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_conformance.checks.message import Named
+from trt_conformance.checks.other_input import other_input, with_zeros
 from trt_conformance.core.arrays import Array, Float64, widened
 from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.case import Case
@@ -24,9 +26,10 @@ from trt_conformance.mutants import network as epilogues
 from trt_conformance.mutants import outputs as results
 from trt_conformance.mutants import products as omissions
 from trt_conformance.mutants import prologue as prologues
+from trt_conformance.mutants.chance import bits_needed, bits_of, in_steps
 from trt_conformance.mutants.copies import copies, without_products
 from trt_conformance.mutants.mutant import UNMUTATED, Mutant, multiply
-from trt_conformance.mutants.parts import part_of, within, zero_part
+from trt_conformance.mutants.parts import part_of, shifted_part, within, zero_part
 from trt_conformance.mutants.rounding import BITS, TF32_BITS
 from trt_conformance.numerics.bounds.elementwise import FLOAT32_ROUNDOFF
 from trt_conformance.numerics.reference.result import Result
@@ -93,10 +96,12 @@ def diagnosis(
     if search.products(worst) > MOST_PRODUCTS or search.is_right(worst):
         return ()
     suspects: Iterator[Mutant] = (
-        m for m in ARITHMETIC if m.applies(case) and search.explains(m, (worst, *search.parts))
+        m
+        for m in ARITHMETIC
+        if m.applies(case) and search.explains(m, (worst, *search.parts)) and search.distinguishes(m)
     )
     if search.products(EVERY) <= MOST_PRODUCTS:
-        suspects = chain(suspects, (m for m in OTHERS if m.applies(case) and search.explains(m, (EVERY,))))
+        suspects = chain(suspects, (m for m in OTHERS if m.applies(case) and search.names(m)))
         return tuple(islice(suspects, MOST)) or tuple(islice(search.of_the_error(), MOST))
     return tuple(islice(suspects, MOST))
 
@@ -112,6 +117,7 @@ class _Search:
         self._right: dict[str, Float64 | None] = {}
         self._alike: list[Mutant] = []
         self._sample: dict[str, NDArray[np.intp]] = {}
+        self._second: _Search | None = None
 
     def products(self, images: slice) -> int:
         """Products of these images."""
@@ -162,9 +168,22 @@ class _Search:
         if zero is not None and self.explains(zero, (EVERY,)):
             yield zero
             return
+        found = False
+        for mutant in self._of_this(error, right, allowed):
+            found = True
+            yield mutant
+        axis_of_maps = error.ndim - self._case.spatial_rank - 1
+        if found or axis_of_maps < 0:
+            return
+        shifted = shifted_part(error, ~(np.abs(error) <= allowed), allowed, axis_of_maps)
+        if shifted is not None and self.explains(shifted, (EVERY,)):
+            yield shifted
+
+    def _of_this(self, error: Float64, right: Float64, allowed: float) -> Iterator[Mutant]:
+        """Yield what names an error: a part without products or that is a copy, products, or a mutant in a part."""
         wrong = ~(np.abs(error) <= allowed)
-        named = list(islice(self._explaining(without_products(wrong)), 1))
-        named = named or list(self._explaining(copies(self._case, self._wrong, right, wrong, allowed)))
+        named = list(islice(filter(self.names, without_products(wrong)), 1))
+        named = named or list(filter(self.names, copies(self._case, self._wrong, right, wrong, allowed)))
         if named:
             yield from named
             return
@@ -172,11 +191,11 @@ class _Search:
         for is_coarse, alternatives in omissions.suspects(self._case, self._x, error, allowed):
             if found and not is_coarse:
                 return
-            for mutant in islice(filter(lambda m: self.explains(m, (EVERY,)), alternatives), 1):
+            for mutant in islice(filter(self.names, alternatives), 1):
                 found = True
                 yield mutant
         if not found:
-            yield from self._in_part(~(np.abs(error) <= allowed))
+            yield from self._in_part(wrong)
 
     def _in_part(self, wrong: NDArray[np.bool_]) -> Iterator[Mutant]:
         """Yield the mutants that give all wrong elements, where these are in a part of the output."""
@@ -185,7 +204,7 @@ class _Search:
             return
         for mutant in tuple(self._alike):
             partly = (within(mutant, part) for part in parts)
-            yield from islice((one for one in partly if self.explains(one, (EVERY,))), 1)
+            yield from islice(filter(self.names, partly), 1)
 
     def _note(self, mutant: Mutant, images: slice, output: Float64, right: Float64 | None) -> None:
         """Remember a mutant that does not explain an output, but does some of its wrong elements."""
@@ -201,8 +220,43 @@ class _Search:
         if len(at) and (left <= UNEXPLAINED * error).all():
             self._alike.append(mutant)
 
-    def _explaining(self, mutants: Iterable[Mutant]) -> Iterator[Mutant]:
-        return (mutant for mutant in mutants if self.explains(mutant, (EVERY,)))
+    def names(self, mutant: Mutant) -> bool:
+        """Whether a mutant gives every element, and would not by chance."""
+        return self.explains(mutant, (EVERY,)) and self.distinguishes(mutant)
+
+    def distinguishes(self, mutant: Mutant) -> bool:
+        """Whether the error has the bits that tell a mutant from the others that were tried; true of a symptom.
+
+        A mutant of a part is one of as many for each way to choose the part.
+        """
+        images = EVERY if self.products(EVERY) <= MOST_PRODUCTS else self.worst
+        right, output = self._output(UNMUTATED, images), self._output(mutant, images)
+        if mutant.symptom or right is None or output is None:
+            return mutant.symptom
+        if right.shape != output.shape:
+            return True
+        first, step = in_steps(_difference(output, right), self._case)
+        allowed = self._rounding(right) / step
+        part = part_of(~(np.abs(first) <= allowed))
+        region = part.of(first) if mutant.in_part else np.ones(first.shape, dtype=bool)
+        tried = self._tried * (len(part.wider()) if mutant.in_part else 1)
+        second = self._second_error(mutant, images)
+        return bits_of(first, None if second is None else second / step, region, allowed) >= bits_needed(tried)
+
+    def _second_error(self, mutant: Mutant, images: slice) -> Float64 | None:
+        """The error of a mutant for a second input."""
+        if self._second is None:
+            self._second = _Search(self._case, self._wrong, self._result, self._other_input())
+            self._second._work = self._work
+        right, output = self._second._output(UNMUTATED, images), self._second._output(mutant, images)
+        return None if right is None or output is None or right.shape != output.shape else _difference(output, right)
+
+    def _other_input(self) -> Array:
+        return with_zeros(other_input(self._case, tuple(self._x.shape)))
+
+    @cached_property
+    def _tried(self) -> int:
+        return sum(mutant.applies(self._case) for mutant in (*ARITHMETIC, *OTHERS))
 
     def explains(self, mutant: Mutant, parts: Sequence[slice]) -> bool:
         """Whether a mutant gives every element of these images."""
@@ -223,9 +277,9 @@ class _Search:
             return False
         if right is None or right.shape != found.shape:
             return True
-        # What is left unexplained must be much smaller than the error that is explained.
+        # What is left unexplained must be much smaller than the error that is explained, if there is one.
         left, error = _distance(found, output), _distance(found, right)
-        return bool(left.max() <= UNEXPLAINED * error.max()) or bool(left.max() == 0)
+        return bool(left.max() <= UNEXPLAINED * error.max()) or _close(right, found, self._rounding(right))
 
     def _rounding(self, right: Float64) -> float:
         """The error of a right element, at most: typical of the largest one."""
@@ -267,6 +321,11 @@ def _close(output: Float64, found: Float64, allowed: Float64 | float) -> bool:
     with np.errstate(invalid="ignore"):
         same = (output == found) | (np.isnan(output) & np.isnan(found)) | (np.abs(output - found) <= allowed)
     return bool(same.all())
+
+
+def _difference(a: Float64, b: Float64) -> Float64:
+    with np.errstate(invalid="ignore"):
+        return a - b
 
 
 def _distance(a: Float64, b: Float64) -> Float64:

@@ -105,7 +105,8 @@ class Mutant:
     ``sums`` changes the sums; ``bias`` adds the bias; ``epilogue`` applies the operations after the layer; ``output``
     changes the result in the output's type. ``engine`` runs the stages. ``passes`` is the number of passes over the
     products, for an estimate of the cost.
-    A ``symptom`` says where the output is wrong, and not what computes it.
+    A ``symptom`` says where the output is wrong, and not what computes it. A mutant ``in_part`` is wrong in a part that
+    was chosen after the output that it explains.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Mutant:
     engine: type[MutantEngine] | None = None
     passes: Callable[[Case], int] = once
     symptom: bool = False
+    in_part: bool = False
 
     def on(self, case: Case) -> MutantEngine:
         """Return the engine that runs the stages on a case, whether or not the mutant applies to it."""

@@ -34,11 +34,20 @@ class Part:
         return chosen
 
     def wider(self) -> tuple[Part, ...]:
-        """Return the whole, the parts with the indices of one axis alone, and this part."""
+        """Return the whole, the parts with the indices of one axis alone, and this part.
+
+        Before those with gaps come those with all indices from the first to the last: in a gap, what is wrong may have
+        no error by chance, such as a missing bias that is 0.
+        """
         whole: tuple[NDArray[np.intp] | None, ...] = (None,) * len(self.indices)
         named = [axis for axis, indices in enumerate(self.indices) if indices is not None]
-        single = [Part((*whole[:axis], self.indices[axis], *whole[axis + 1 :])) for axis in named]
-        return Part(whole), *single, *([self] if len(named) > 1 else [])
+        filled = tuple(None if one is None else np.arange(one[0], one[-1] + 1) for one in self.indices)
+        found = [Part(whole)]
+        for axis in named:
+            found += [Part((*whole[:axis], given[axis], *whole[axis + 1 :])) for given in (filled, self.indices)]
+        if len(named) > 1:
+            found += [Part(filled), self]
+        return tuple(one for number, one in enumerate(found) if one.text() not in {p.text() for p in found[:number]})
 
     def text(self) -> str:
         """Return the part in words; empty for the whole."""
@@ -80,6 +89,7 @@ def within(mutant: Mutant, part: Part) -> Mutant:
         engine=Partly,
         multiply=mutant.multiply,
         passes=lambda case: mutant.passes(case) + 1,
+        in_part=True,
     )
 
 
@@ -98,6 +108,32 @@ def zero_part(actual: Float64, wrong: NDArray[np.bool_]) -> Mutant | None:
         return np.asarray(np.where(part.of(y), 0, y).astype(y.dtype))
 
     return Mutant("part_zero", f"the output is zero{part.text()}", output=written, symptom=True)
+
+
+def shifted_part(error: Float64, wrong: NDArray[np.bool_], allowed: float, axis: int) -> Mutant | None:
+    """Return the symptom that the part with the wrong elements is off by one number, or each map by its own; else None.
+
+    Args:
+        error: the wrong output minus the right one.
+        wrong: which elements are wrong: more than one of each map, since one is always off by one number.
+        allowed: the error of a right element, at most.
+        axis: the axis of the maps.
+    """
+    maps = [np.moveaxis(error, axis, 0)[at][here] for at, here in enumerate(np.moveaxis(wrong, axis, 0))]
+    hit = [one for one in maps if len(one)]
+    if not all(len(one) > 1 and np.isfinite(one).all() and np.ptp(one) <= allowed for one in hit):
+        return None
+    part, by = part_of(wrong), np.array([np.median(one) if len(one) else 0.0 for one in maps])
+
+    def written(y: Array, case: Case) -> Array:
+        shift = by.reshape(-1, *(1,) * (y.ndim - axis - 1)).astype(y.dtype)
+        return np.asarray(np.where(part.of(y), y + shift, y).astype(y.dtype))
+
+    shifts = by[by != 0]
+    how = f"the output is too {'large' if shifts[0] > 0 else 'small'} by {abs(shifts[0]):.6g}"
+    if np.ptp(shifts) > allowed:
+        how = "each output map is off by a number of its own"
+    return Mutant("part_shifted", f"{how}{part.text()}", output=written, symptom=True)
 
 
 def counted_indices(word: str, indices: Sequence[int] | NDArray[np.intp]) -> str:

@@ -146,7 +146,13 @@ def _mutant(what: str, coefficients: Float64, where: Part) -> Mutant:
     kind = what.partition(" ")[0]
     name, doc = ("missing", "are missing") if sign < 0 else ("twice", "count twice")
     said = _said(what, chosen)
-    return Mutant(f"{kind}_{name}", f"the products of {said} {doc}{where.text()}", multiply=products, passes=_two)
+    return Mutant(
+        f"{kind}_{name}",
+        f"the products of {said} {doc}{where.text()}",
+        multiply=products,
+        passes=_two,
+        in_part=bool(where.text()),
+    )
 
 
 def _two(case: Case) -> int:
