@@ -103,8 +103,26 @@ def test_the_numbers_of_operations_differ():
     assert any(low == 0 for low, _ in clips)
     slopes = {step.alpha for step in drawn if step.op == "leaky_relu"}
     assert min(slopes) < 0 < 1 < max(slopes)
-    assert max(len(step.scale) for step in drawn if step.op == "scale") > 16
+    factors = [step.scale for step in drawn if step.op == "scale"]
+    assert max(map(len, factors)) > 16
+    assert any(factors_of[:4] != factors_of[16:20] for factors_of in factors if len(factors_of) >= 20)
     assert {step.layer.num_groups or 1 for step in drawn if step.layer} > {1}
+
+
+def test_factors_are_powers_of_two_where_no_sum_is_rounded():
+    """Folded into weights, as builders do, others would round the weights."""
+
+    def factors(content, precision="fp32"):
+        layer = DrawnLayer(precision, maps=9, size=(3, 3), content=content, epilogue=("scale",), seed=1)
+        (step,) = fitted(layer).case("drawn/n").epilogue
+        return step.scale
+
+    def are_powers(scale):
+        return all(abs(math.frexp(factor)[0]) == 0.5 for factor in scale)
+
+    assert are_powers(factors("exact"))
+    assert are_powers(factors("uniform", "fp16"))
+    assert not are_powers(factors("uniform"))
 
 
 @pytest.mark.parametrize(

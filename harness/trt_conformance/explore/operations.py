@@ -176,7 +176,8 @@ def _numbers(layer: DrawnLayer, op: EpilogueName, read: Sizes) -> dict[str, Any]
     if op == "scale":
         maps = read[-layer.rank - 1]
         count = maps if seed % 2 and maps <= MOST_WRITTEN else 1
-        unit = 0.0625 if halves else 0.06250001490116119
+        # Builders fold factors into weights: where no sum is rounded, powers of two, with which no weight is either.
+        unit = 0.0625 * (1 + 2.0**-12) if layer.content == "uniform" and not halves else 0.0625
         factors = tuple(unit * 2.0 ** (mixed(place) % 4) * (-1) ** place for place in range(4, 4 + count))
         shifts = {} if seed % 3 == 0 else {"shift": tuple(2.0 - place % 5 for place in range(count))}
         return {"scale": factors} | shifts
