@@ -177,9 +177,7 @@ def test_the_commands(store, tmp_path):
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     assert f"bytes, SHA-256 {digest}" in done.output
     assert file.with_name("goldens.tar.gz.sha256").read_text(encoding="utf-8") == f"{digest}  goldens.tar.gz\n"
-    assert "new: 2" in invoke("unpack", file, "-o", tmp_path / "new").output.replace(
-        str(len(golden_sums(store))), "2", 1
-    )
+    assert invoke("unpack", file, "-o", tmp_path / "new").output.endswith(f"new: {len(golden_sums(store))} files\n")
     same = invoke("verify", "--archive", file, "--golden", tmp_path / "new")
     assert (same.exit_code, same.output) == (0, "every golden equals that of the archive\n")
     (tmp_path / "new" / "MANIFEST.json").unlink()
