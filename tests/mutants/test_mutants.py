@@ -116,6 +116,17 @@ def test_no_mutant_dies_of_an_accident(outcomes: list[MutantOutcome]) -> None:
     assert accidents == {}
 
 
+def test_an_output_of_a_wrong_shape_is_joined_with_nothing() -> None:
+    case = make_case(
+        input={"shape": [2, 4, 5, 6], "fill": "ones"},
+        kernel={"shape": [4, 4, 3, 3], "fill": "ones"},
+        set={"padding_nd": [1, 1]},
+        epilogue=[{"op": "add"}],
+    )
+    with pytest.raises(Refused, match="broadcast"):
+        MutantTarget(mutant("post_padding_ignored_batched")).build(case).run(feeds_of(case))
+
+
 def test_every_mutant_is_really_wrong(catalog: Catalog, outcomes: list[MutantOutcome]) -> None:
     by_id = {case.id: case for case in catalog.cases}
     right = NumpyTarget()

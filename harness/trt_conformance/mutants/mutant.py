@@ -25,7 +25,7 @@ from trt_conformance.numerics.reference import quantization
 from trt_conformance.numerics.reference.blocked import convolve
 from trt_conformance.numerics.reference.epilogue import apply
 from trt_conformance.numerics.reference.quantization import Grid, dequantize
-from trt_conformance.numerics.reference.shape import Axis, resolve_axis
+from trt_conformance.numerics.reference.shape import Axis, layer_output, resolve_axis
 from trt_conformance.targets.errors import Refused
 from trt_conformance.targets.numpy import NumpyTarget, truncated
 
@@ -162,7 +162,13 @@ class MutantEngine:
             y = self._quantized(x, scales) if scales is not None and scales.is_plain else self._float(x, scales)
         except InvalidConvolution as fault:  # a mutant's attributes may contradict each other
             raise Refused("run", str(fault)) from None
-        return {OUTPUT: mutant.output(mutant.epilogue(case, y, given if case.prologue else x), case)}
+        try:
+            finished = mutant.epilogue(case, y, given if case.prologue else x)
+        except ValueError as fault:
+            if y.shape == layer_output(case, given.shape):
+                raise
+            raise Refused("run", str(fault)) from None  # an output of a wrong shape cannot be joined with the input
+        return {OUTPUT: mutant.output(finished, case)}
 
     def close(self) -> None:
         return None
