@@ -118,11 +118,8 @@ def test_what_cannot_be_run_is_refused_in_words(here):
         (["--cases", "missing"], 2, "missing: no such directory"),
         (["--cases", "other", "--cases", "./other/"], 2, "the folder other is named twice"),
         (["--cases=broken"], 2, "broken/three.toml:1: section: expected a non-empty string, got 5"),
-        (
-            ["--cases=other", "--case", "one/plain"],
-            2,
-            "see `trt-conformance cases list --cases other`",
-        ),
+        (["--cases=other", "--case", "one/plain"], 2, 'did you mean "two/plain"?'),
+        (["--cases=other", "--case", "absent"], 2, "see `trt-conformance cases list --cases other`"),
         (["--golden", "other/golden"], 4, "--golden names the goldens of one folder of cases"),
         (["--cases", "my cases"], 1, "golden update one/plain-fp32 --cases 'my cases'`"),
     ):

@@ -239,7 +239,7 @@ def _geometry(scope: Scope, node: Any, x: str, w: str) -> dict[str, Any]:
     rank = len(kernel) - 2
     if not 1 <= rank <= 3 or len(source) != rank + 2:
         raise NotExpressible(f"its input has {len(source)} dimensions and its kernel {len(kernel)}")
-    given = {attribute.name: attribute for attribute in node.attribute}
+    given = {_text(attribute.name): attribute for attribute in node.attribute}
     if unknown := sorted(given.keys() - _ATTRIBUTES):
         raise NotExpressible(f"{node.op_type} has no attribute {one_line(unknown[0], MAX_TEXT)}")
 
@@ -252,7 +252,7 @@ def _geometry(scope: Scope, node: Any, x: str, w: str) -> dict[str, Any]:
     window = integers("kernel_shape", rank, 0) if "kernel_shape" in given else kernel[2:]
     if window != kernel[2:]:
         raise NotExpressible(f"its attribute kernel_shape is {list(window)}, but its kernel is {list(kernel)}")
-    mode = given["auto_pad"].s.decode(errors="replace") if "auto_pad" in given else "NOTSET"
+    mode = _text(given["auto_pad"].s) if "auto_pad" in given else "NOTSET"
     if mode not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
         raise NotExpressible(f"its attribute auto_pad is {one_line(mode, MAX_TEXT)}")
     pads = integers("pads", 2 * rank, 0) if mode == "NOTSET" else (0,) * (2 * rank)
@@ -273,6 +273,11 @@ def _geometry(scope: Scope, node: Any, x: str, w: str) -> dict[str, Any]:
         "padding_mode": padding_mode,
         "output": None if output is None else output[2:],
     }
+
+
+def _text(words: str | bytes) -> str:
+    """Protobuf gives names that are not UTF-8 as bytes."""
+    return words if isinstance(words, str) else words.decode(errors="replace")
 
 
 def _bias(scope: Scope, more: list[str]) -> str:
