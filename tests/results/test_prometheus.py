@@ -35,7 +35,7 @@ def test_prometheus_lines():
     assert len({(s.name, *sorted(s.labels.items())) for s in samples}) == len(samples)
     assert f'checks{{outcome="fail",phase="compare",target="{TARGET}"}} 1' in text
     assert f'checks{{outcome="error",phase="compare",target="{TARGET}"}} 1' in text
-    assert f'bound_fraction_max{{precision="fp16",target="{TARGET}"}} +Inf' in text
+    assert f'bound_fraction_max{{precision="fp32",target="{TARGET}"}} 0.25' in text
     assert 'a"b\\c\nd\\ud800' in {sample.labels.get("target") for sample in samples}
     assert 'run_complete{run="1"} 1' in text
     assert f'claims{{document="cookbook",state="differs",target="{TARGET}"}} 1' in text

@@ -24,7 +24,7 @@ from trt_conformance.results.record.record import read_record, save_record
 from trt_conformance.results.record.schema import ListedFolder
 from trt_conformance.results.report import view_of
 from trt_conformance.results.report.matrix import matrix_page
-from trt_conformance.results.report.matrix_text import changed_claims
+from trt_conformance.results.report.matrix_text import changed_claims, tables
 from trt_conformance.results.versions.columns import neighbors, of_targets, versions
 from trt_conformance.results.versions.events import step
 from trt_conformance.results.versions.matrix import matrix
@@ -300,6 +300,16 @@ def test_every_form_holds_the_changes(tmp_path):
     found = json.loads(invoke("matrix", RTX_1_4, RTX_1_7, "--json").output)
     assert [version["target"] for version in found["versions"]] == ["tensorrt_rtx-1.4.0-aot", "tensorrt_rtx-1.7.1-aot"]
     assert INT8 in [set(event["cases"]) for event in found["steps"][0]["events"]]
+
+
+@pytest.mark.parametrize(("days", "stated"), [((22,), "2026-11-22"), ((23, 22, 22, 25), "2026-11-22 to 2026-11-25")])
+def test_many_runs_of_a_version_have_their_number_and_their_first_and_last_day(days, stated):
+    run = record(verdict())
+    starts = [run.header.model_copy(update={"started": f"2026-11-{day}T13:50:40+00:00"}) for day in days]
+    runs = [replace(run, header=header) for header in starts]
+    title, columns, rows = next(iter(tables(matrix(runs))))
+    assert (title, columns[1:3]) == ("versions", ("runs", "started"))
+    assert [tuple(row[1:3]) for row in rows] == [(str(len(days)), stated)]
 
 
 def test_one_version_alone_has_no_changes_and_a_killed_run_says_so():

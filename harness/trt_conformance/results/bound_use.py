@@ -17,7 +17,7 @@ from trt_conformance.core.verdict import Verdict
 
 @dataclass(frozen=True)
 class BoundUse:
-    """Outputs of one target in one arithmetic. ``used`` and ``largest`` are fractions of the bound.
+    """Right outputs of one target in one arithmetic. ``used`` and ``largest`` are fractions of the bound.
 
     ``used`` is the median over the outputs that are not exact, None if all are; ``case`` has the largest.
     """
@@ -53,11 +53,16 @@ def fraction(verdict: Verdict) -> float | None:
     return math.inf if math.isnan(value) else value
 
 
+def right_fraction(verdict: Verdict) -> float | None:
+    """As `fraction`, but None also for a fault, known or not: a wrong output says nothing about how wide a bound is."""
+    return None if verdict.is_fault else fraction(verdict)
+
+
 def bound_use(verdicts: Iterable[Verdict]) -> list[BoundUse]:
-    """By target and arithmetic."""
+    """By target and arithmetic, of the right outputs."""
     found: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for verdict in verdicts:
-        used = fraction(verdict)
+        used = right_fraction(verdict)
         if used is not None:
             found.setdefault((verdict.target, arithmetic(verdict) or "other"), []).append((used, verdict.case))
     return [_summarized(*key, outputs) for key, outputs in sorted(found.items())]

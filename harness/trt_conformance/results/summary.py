@@ -93,7 +93,7 @@ def timing_lines(verdicts: Sequence[Verdict], run_s: float) -> list[str]:
 
 
 def bounds(verdicts: Sequence[Verdict]) -> list[str]:
-    """Per target and arithmetic: the number of compared outputs, and the largest fraction of a bound that they used."""
+    """Per target and arithmetic: the number of right outputs, and the largest fraction of a bound that they use."""
     return [
         one_line(
             f"{use.target}: {use.arithmetic}: {share(use.largest)}{f' ({use.case})' if use.largest else ''}; "

@@ -106,7 +106,7 @@ class Controller:
             write(line)
         for title, lines in (
             ("claims of the Cookbook, or of the named document:", claims.lines(verdicts, run.catalog.claims)),
-            ("largest fraction of the error bound used:", summary.bounds(verdicts)),
+            ("largest fraction of the error bound that a right output uses:", summary.bounds(verdicts)),
             ("known differences (cases/expectations):", summary.known(verdicts)),
             ("", summary.engine_lines(verdicts)),
             ("", summary.timing_lines(verdicts, time.perf_counter() - self.began)),

@@ -38,12 +38,20 @@ def notes(step: VersionStep) -> list[str]:
     return found + ([f"latency: {step.latency}"] if step.latency else [])
 
 
+def dates(version: Version) -> str:
+    """The day on which the runs of a version started, or the first and the last: ``2026-11-22 to 2026-11-30``."""
+    days = dict.fromkeys(started.partition("T")[0] for started in (version.started[0], version.started[-1]))
+    return " to ".join(days)
+
+
 def tables(matrix: Matrix) -> Iterator[Table]:
     """What each version does, one table a question."""
     names = [version.target for version in matrix.versions]
     pairs = zip(matrix.versions, matrix.outcomes, strict=True)
-    rows: list[Sequence[str]] = [(version.target, " and ".join(version.started), counts) for version, counts in pairs]
-    yield "versions", ("target", "run started", "checks"), rows
+    rows: list[Sequence[str]] = [
+        (version.target, str(len(version.started)), dates(version), counts) for version, counts in pairs
+    ]
+    yield "versions", ("target", "runs", "started", "checks"), rows
     for title, name, found in (
         ("claims by document", "document", matrix.claim_counts),
         ("claims that changed", "claim", changed_claims(matrix)),

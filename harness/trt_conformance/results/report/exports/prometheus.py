@@ -11,11 +11,12 @@ from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from trt_conformance.core.types import PHASES
+from trt_conformance.results.bound_use import precision_of, right_fraction
 from trt_conformance.results.claims import WORDS
 from trt_conformance.results.engine_costs import engine_costs
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.report.exports.series import Latency, latencies, models_of
-from trt_conformance.results.report.view import ORDER, Column, View
+from trt_conformance.results.report.view import ORDER, View
 from trt_conformance.results.summary import outcome
 
 Samples = Iterable[tuple[Mapping[str, str], float]]
@@ -36,7 +37,7 @@ class _Gauges:
         view = self._view
         runs = list(enumerate(view.records, start=1))
         measured = list(latencies(view))
-        fractions = "Largest fraction of an error bound used, by target and precision."
+        fractions = "Largest fraction of an error bound that a right output uses, by target and precision."
         for name, about, samples in (
             ("checks", "Checks by target, phase and outcome.", _checks(view)),
             ("claims", "Claims by target, document and state.", _claims(view)),
@@ -93,12 +94,14 @@ def _claims(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
 
 
 def _fractions(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
-    largest: dict[tuple[Column, str], float] = {}
-    for row in view.measured:
-        key = (row.column, row.precision)
-        largest[key] = max(largest.get(key, 0.0), row.fraction or 0.0)
-    for (column, precision), fraction in largest.items():
-        yield {"target": column.name, "precision": precision}, fraction
+    largest: dict[tuple[str, str], float] = {}
+    for column in view.targets:
+        for verdict in column.verdicts:
+            if (used := right_fraction(verdict)) is not None:
+                key = (column.name, precision_of(verdict.case))
+                largest[key] = max(largest.get(key, 0.0), used)
+    for (target, precision), fraction in largest.items():
+        yield {"target": target, "precision": precision}, fraction
 
 
 def _medians(measured: Sequence[Latency]) -> Iterator[tuple[Mapping[str, str], float]]:
