@@ -51,6 +51,9 @@ lint: $(STAMP)-dev ## run ruff, mypy and the import contracts
 doctor: $(STAMP) ## show what this machine has, and how to get what is missing
 	@$(RUN) trt_conformance.cli doctor
 
+# Advice names the command that was typed, with another EXTRA=.
+conformance gpu rebuild compare doctor: export TRT_CONFORMANCE_MAKE = make $@$(if $(filter python3,$(PYTHON)),, PYTHON=$(PYTHON))
+
 # An environment of other extras or another Python is cleared, never mixed with this one.
 $(STAMP): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c "$$CHECK_PYTHON"

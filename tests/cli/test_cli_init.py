@@ -35,7 +35,11 @@ def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-e", "-c", program + line],
         cwd=folder,
-        env=environment | {"PYTHONPATH": str(ROOT / "harness")},
+        env=environment
+        | {
+            "PYTHONPATH": str(ROOT / "harness"),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        },
         capture_output=True,
         text=True,
         check=False,

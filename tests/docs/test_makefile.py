@@ -64,6 +64,19 @@ def test_what_cannot_be_installed_is_refused(tmp_path, extra, version, message):
     assert not (tmp_path / "venv").exists()
 
 
+@pytest.mark.parametrize("goal", ["conformance", "gpu", "rebuild", "compare", "doctor"])
+@pytest.mark.parametrize("python", ["python3", sys.executable])
+def test_a_command_knows_how_it_was_typed(tmp_path, goal, python):
+    program, stamp = tmp_path / "bin" / "python", tmp_path / "stamp"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "$TRT_CONFORMANCE_MAKE"\n')
+    program.chmod(0o755)
+    stamp.touch()
+    done = make(goal, f"VENV={tmp_path}", f"STAMP={stamp}", f"PYTHON={python}")
+    typed = f"make {goal}" if python == "python3" else f"make {goal} PYTHON={python}"
+    assert set(done.stdout.splitlines()) == {typed}
+
+
 def test_help_lists_every_command():
     listed = [line.split()[1] for line in make("help").stdout.splitlines() if line.startswith("make ")]
     text = (ROOT / "Makefile").read_text(encoding="utf-8")

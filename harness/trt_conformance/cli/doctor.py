@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from trt_conformance.cli.output import AsJson, print_json
-from trt_conformance.core.paths import IS_CHECKOUT, install_command
+from trt_conformance.core.advice import install_command
 from trt_conformance.core.table import columns_of_output
 
 LABEL_WIDTH = 15
@@ -66,10 +66,7 @@ def advice(targets: list[dict[str, Any]]) -> str:
         )
     gpu = gpus[0]
     extra = "tensorrt10" if gpu.major == 7 else "tensorrt"
-    return (
-        f"{gpu.name} ({gpu.sm.upper()}) is available, but no installed TensorRT runs on it: "
-        f"{install_command(extra)}{f', or make conformance EXTRA={extra}' if IS_CHECKOUT else ''}"
-    )
+    return f"{gpu.name} ({gpu.sm.upper()}) is available, but no installed TensorRT runs on it: {install_command(extra)}"
 
 
 def doctor(

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from trt_conformance.core.advice import program
 from trt_conformance.core.errors import ConformanceError
 
 DATA = Path(__file__).with_name("own_cases")
@@ -34,7 +35,7 @@ def init(folder: Folder) -> None:
     shown = shlex.quote(str(folder))
     typer.echo(f"{folder}: {', '.join(sorted(files))}, and golden/ with the golden of the example. Next:")
     for words in ("cases lint", "golden update", "run --target numpy"):
-        typer.echo(f"  trt-conformance {words} --cases {shown}")
+        typer.echo(f"  {program('trt-conformance')} {words} --cases {shown}")
 
 
 def _check_empty(folder: Path) -> None:

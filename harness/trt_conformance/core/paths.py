@@ -33,11 +33,6 @@ def users_cache() -> Path | None:
     return found if found.is_absolute() else None
 
 
-def install_command(extra: str) -> str:
-    """The command that installs an extra of this package: ``pip install 'trt-conformance[cpu]'``."""
-    return f"pip install -e '.[{extra}]'" if IS_CHECKOUT else f"pip install 'trt-conformance[{extra}]'"
-
-
 def display(path: Path) -> str:
     """The path as messages show it: as given, but relative to the suite or the working directory if it is below one.
 

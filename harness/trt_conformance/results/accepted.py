@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from trt_conformance.core.advice import program
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import encodable
 from trt_conformance.core.paths import relative
@@ -63,7 +64,8 @@ def accepted_for(record: Record, folder: Path) -> Path:
     if path is None or not path.is_file():
         missing = folder / name_of(record) / COMPRESSED_NAME
         raise NoAcceptedRun(
-            f"no accepted run at {relative(missing)}; store one with `trt-conformance accept RUN`, or name BASE"
+            f"no accepted run at {relative(missing)}; "
+            f"store one with `{program('trt-conformance')} accept RUN`, or name BASE"
         )
     return path
 

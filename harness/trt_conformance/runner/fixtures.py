@@ -12,6 +12,7 @@ import pytest
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.checks.message import Named
 from trt_conformance.checks.subject import Subject
+from trt_conformance.core.advice import pasted
 from trt_conformance.core.case import Case
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import printable
@@ -100,7 +101,7 @@ def judge(request: pytest.FixtureRequest, run: Run) -> Callable[..., None]:
         if found.known:
             pytest.xfail(printable(f"known difference {found.known}: {found.message.splitlines()[-1].strip()}"))
         if found.is_fault:
-            pytest.fail(printable(f"{found.message}\n  rerun: {found.figures['rerun']}"), pytrace=False)
+            pytest.fail(printable(f"{found.message}\n  rerun: {pasted(found.figures['rerun'])}"), pytrace=False)
         if found.status != "pass":
             pytest.skip(printable(f"{found.status}: {found.message}"))
 

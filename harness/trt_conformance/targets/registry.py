@@ -11,19 +11,20 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from trt_conformance.core.advice import install_command
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.paths import install_command
 from trt_conformance.core.target_name import TargetName
 from trt_conformance.targets.errors import TargetFault, TargetOptionError
 from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Target, offers
 from trt_conformance.targets.validation import CheckedTarget, described
 
-INSTALL = {
-    "tensorrt": f"{install_command('tensorrt')} (or tensorrt10, tensorrt8), given an NVIDIA GPU",
-    "tensorrt_rtx": f"{install_command('cpu')} (on Linux and Windows, x86-64)",
-    "onnxruntime": install_command("cpu"),
-    "torch": install_command("torch"),
+# The extra that installs each family, and where it works.
+_EXTRAS = {
+    "tensorrt": ("tensorrt", " (or tensorrt10, tensorrt8), given an NVIDIA GPU"),
+    "tensorrt_rtx": ("cpu", " (on Linux and Windows, x86-64)"),
+    "onnxruntime": ("cpu", ""),
+    "torch": ("torch", ""),
 }
 
 
@@ -87,10 +88,18 @@ def _find(family: str, options: Options) -> Found:
     except TargetOptionError:  # no package to install would help
         raise
     except ConformanceError as fault:
-        return Found(family, None, str(fault), INSTALL.get(family, ""))
+        return Found(family, None, str(fault), _advice(family))
     except (Exception, SystemExit) as fault:  # a package that is installed and broken fails in any way it likes
         told = " ".join(str(fault).split())
-        return Found(family, None, f"{family} does not load: {type(fault).__name__}: {told}", INSTALL.get(family, ""))
+        return Found(family, None, f"{family} does not load: {type(fault).__name__}: {told}", _advice(family))
+
+
+def _advice(family: str) -> str:
+    """How to install a family; empty for one that needs no package."""
+    if family not in _EXTRAS:
+        return ""
+    extra, where = _EXTRAS[family]
+    return f"{install_command(extra)}{where}"
 
 
 def resolve(spec: str, options: Options = Options()) -> Target:  # noqa: B008 - frozen

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from trt_conformance.catalog.imports import onnx_shapes
 from trt_conformance.catalog.imports.onnx_external import take_in_sizes
 from trt_conformance.catalog.source import name_of
+from trt_conformance.core.advice import install_command
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.paths import install_command
 from trt_conformance.core.words import closest, one_line
 
 Shape = tuple[int, ...]

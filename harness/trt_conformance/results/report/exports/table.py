@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
+from trt_conformance.core.advice import install_command
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.paths import install_command
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.numerics.samples import summarize
 from trt_conformance.results.bound_use import precision_of
