@@ -42,7 +42,8 @@ def differences(lines: list[str], folder: Path) -> list[str]:
     published = folder / "reports" / "published"
     if not published.exists():
         published.symlink_to(ROOT / "reports" / "published")
-    environment = os.environ | {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    found = (str(Path(sys.executable).parent), str(folder / "bin"), os.environ["PATH"])
+    environment = os.environ | {"PATH": os.pathsep.join(found)}
     missing: list[str] = []
     for command, *shown in split(lines):
         run = ["bash", "-c", f"{{ {command}; }} 2>&1"]

@@ -28,8 +28,8 @@ def bisect(case: Case, over: Over, more: More = None, as_json: AsJson = False) -
     from trt_conformance.catalog.expectations import Expectations
     from trt_conformance.core.words import one_line
     from trt_conformance.results import report as reports
+    from trt_conformance.results.known_today import finding
     from trt_conformance.results.versions.columns import versions
-    from trt_conformance.results.versions.matrix import finding
     from trt_conformance.results.versions.runs import read_runs
     from trt_conformance.results.versions.since import histories
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trt_conformance.results.changes import Changes
     from trt_conformance.results.cost_changes import CostChanges
     from trt_conformance.results.gate_settings import LatencySettings
+    from trt_conformance.results.known_today import KnownToday
     from trt_conformance.results.latency.gate import LatencyComparison
     from trt_conformance.results.record.record import Record
 
@@ -148,9 +149,10 @@ def compare(
     settled = read_gate_settings(settings, judging.given)
     changes, latency = _compared(*_records(runs, accepted), pair or (), shared, settled.latency)
     costs = cost_changes(changes, settled.engine)
+    today = _known_today(changes)
     if html:
-        reports.write(html, compare_page(changes, top, latency, costs))
-    _print(changes, latency, costs, top, "json" if as_json else "markdown" if markdown else "text")
+        reports.write(html, compare_page(changes, top, latency, costs, _lines(today)))
+    _print(changes, latency, costs, today, top, "json" if as_json else "markdown" if markdown else "text")
     if not gate:
         return
     codes = {1 if changes.regressions else 0, latency.exit_code, costs.exit_code}
@@ -195,10 +197,33 @@ def _compared(
     return changes.shared if shared else changes, latency
 
 
+def _known_today(changes: Changes) -> dict[str, KnownToday]:
+    """For each of the two runs how many of its checks failed, and how many of these are known differences today."""
+    from trt_conformance.catalog.expectations import Expectations
+    from trt_conformance.core.check_names import QUICK_LATENCY
+    from trt_conformance.results import report as reports
+    from trt_conformance.results.known_today import finding, known_today
+
+    found = {}
+    for name, record in (("base", changes.base), ("new", changes.new)):
+        checks = [v for v in record.verdicts if v.check != QUICK_LATENCY and v.target in record.targets]
+        expectations = None
+        if any(v.is_fault and not v.known for v in checks):  # the case files are read for these alone
+            view = reports.view_of([record])
+            expectations = Expectations(view.expectations, finding(view.catalog))
+        found[name] = known_today(checks, expectations)
+    return found
+
+
+def _lines(today: Mapping[str, KnownToday]) -> list[str]:
+    return [f"the {name} run: {known.text}" for name, known in today.items() if known.failed]
+
+
 def _print(
     changes: Changes,
     latency: LatencyComparison,
     costs: CostChanges,
+    today: Mapping[str, KnownToday],
     top: int,
     form: Literal["json", "markdown", "text"],
 ) -> None:
@@ -208,9 +233,12 @@ def _print(
     groups = kernel_groups.slower_by_kernel(latency)
     if form == "json":
         slower = {"slower_by_kernel": [group.to_json() for group in groups]}
-        print_json(changes.to_json(top) | {"latency": latency.to_json() | slower, "engine": costs.to_json()})
+        known = {"failed_when_run": {n: k.failed for n, k in today.items()}} | {
+            "known_today": {n: k.known for n, k in today.items()}
+        }
+        print_json(changes.to_json(top) | known | {"latency": latency.to_json() | slower, "engine": costs.to_json()})
         return
     say = compare_text.markdown if form == "markdown" else compare_text.terminal
     typer.echo(say(changes, top, latency.slower, costs).rstrip())
-    for line in [*latency.lines(), *kernel_groups.lines(groups), *costs.lines()]:
+    for line in [*_lines(today), *latency.lines(), *kernel_groups.lines(groups), *costs.lines()]:
         typer.echo(f"- {compare_text.escaped(line)}" if form == "markdown" else line)

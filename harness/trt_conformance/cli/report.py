@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from trt_conformance.cli.folders import Cases, folders_of
+from trt_conformance.cli.output import note
 
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run records, or their folders.")]
 Output = Annotated[
@@ -25,6 +26,7 @@ def report(runs: Runs, output: Output = None, cases: Cases = None) -> None:
     targets in the same folder, or since the accepted one.
     """
     from trt_conformance.core.paths import ACCEPTED, from_here
+    from trt_conformance.core.words import one_line
     from trt_conformance.results import report as reports
     from trt_conformance.results.record.record import read_record, record_path
     from trt_conformance.results.report.page import report_page
@@ -38,3 +40,6 @@ def report(runs: Runs, output: Output = None, cases: Cases = None) -> None:
     view = reports.view_of(records, folders_of(cases) if cases else ())
     reports.write(path, report_page(view, since))
     typer.echo(from_here(path))
+    for column in view.targets:
+        if text := view.known_today(column).text:
+            note(one_line(f"{column.name}: {text}"))

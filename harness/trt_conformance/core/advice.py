@@ -28,7 +28,7 @@ def install_command(extra: str) -> str:
 def program(name: str) -> str:
     """How a shell reaches a program of this environment: by its name if PATH leads to it, otherwise by its path."""
     mine, found = Path(sys.executable).parent / name, shutil.which(name)
-    if not mine.exists() or (found is not None and Path(found).parent.resolve() == mine.parent.resolve()):
+    if not mine.exists() or (found is not None and Path(found).resolve() == mine.resolve()):
         return name
     return shlex.quote(paths.from_here(mine))
 

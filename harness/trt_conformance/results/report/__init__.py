@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from trt_conformance.catalog.catalog import Catalog, linted_files, load_catalog
-from trt_conformance.catalog.expectations import Expectation
+from trt_conformance.catalog.expectations import Expectation, by_condition, read_expectations
 from trt_conformance.catalog.profiles import Profile, load_profiles
 from trt_conformance.core.case_folder import SUITE, CaseFolder
-from trt_conformance.core.errors import ConformanceError, TomlError
+from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import replacing
 from trt_conformance.core.paths import ACCEPTED, users_cache
-from trt_conformance.core.toml import parse
 from trt_conformance.results.record.record import Record, read_record
 from trt_conformance.results.report.page import report_page
 from trt_conformance.results.report.since import since_last
@@ -38,7 +35,7 @@ def view_of(records: Sequence[Record], folders: Sequence[CaseFolder] = ()) -> Vi
     named = (folder for record in records for folder in record.folders)
     folders = folders or tuple(dict.fromkeys(named)) or (SUITE,)
     catalog = _catalog(folders)
-    return View(tuple(records), catalog, _expectations((*folders, SUITE)), _profiles(catalog))
+    return View(tuple(records), catalog, _expectations(folders), _profiles(catalog))
 
 
 def _catalog(folders: Sequence[CaseFolder]) -> Catalog | None:
@@ -63,14 +60,13 @@ def _profiles(catalog: Catalog | None) -> tuple[Profile, ...]:
 
 
 def _expectations(folders: Sequence[CaseFolder]) -> tuple[Expectation, ...]:
-    """The known differences as far as they can be read: a report only quotes them, a run checks them."""
-    found = []
-    for path in (path for folder in dict.fromkeys(folders) for path in sorted(folder.expectations.glob("*.toml"))):
-        try:
-            entries = parse(path.read_text(encoding="utf-8")).get("expectation", ())
-            found += [Expectation.model_validate(entry) for entry in entries]
-        except (OSError, UnicodeDecodeError, TomlError, ValidationError):
-            continue
+    """The known differences of the folders, as far as they can be read: a report only quotes them, a run checks them.
+
+    Cases of other folders than the suite's meet the suite's as well, as `Expectation.by_condition` says.
+    """
+    found = [entry for folder in folders for entry in read_expectations(folder.expectations, ids=None)[0]]
+    if SUITE not in folders:
+        found += by_condition(read_expectations(SUITE.expectations, ids=None)[0])
     return tuple(found)
 
 

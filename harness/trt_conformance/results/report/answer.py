@@ -44,6 +44,8 @@ def of_target(view: View, column: Column) -> ReportAnswer:
     compared = any(v.phase in ("compare", "latency") and (v.status == "pass" or v.is_fault) for v in column.verdicts)
     if failing:
         start = f"{failing} of {counted(total, 'check')} {_verb(failing)}"
+        if today := view.known_today(column).known:
+            start = f"{failing} of {counted(total, 'check')} failed when run, {_known(today, failing)}"
     else:
         start = "No check fails" if compared else "No check fails, but no output was compared"
     tone: Tone = "fail" if failing else "pass" if compared else "open"
@@ -94,6 +96,12 @@ def _of_targets(view: View, targets: tuple[Column, ...]) -> ReportAnswer:
 def counted(count: int, noun: str) -> str:
     """A count with its noun: 1 check, 2 checks."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _known(today: int, failing: int) -> str:
+    """``24 of which are known differences today``."""
+    which = "which" if failing == 1 else "all of which" if today == failing else f"{today:,} of which"
+    return f"{which} {'is a known difference' if today == 1 else 'are known differences'} today"
 
 
 def _verb(count: int) -> str:

@@ -13,6 +13,7 @@ def matrix_page(matrix: Matrix) -> str:
         "matrix.html.j2",
         matrix=matrix,
         sentence=matrix_text.sentence(matrix),
+        known_today=matrix_text.known_today(matrix),
         headline=matrix_text.headline,
         notes=matrix_text.notes,
         EVENT_COLUMNS=matrix_text.EVENT_COLUMNS,

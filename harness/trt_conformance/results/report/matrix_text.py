@@ -24,6 +24,13 @@ def sentence(matrix: Matrix) -> str:
     return f"{counted(len(matrix.versions), 'version')}, {counted(events, 'change')} between consecutive versions."
 
 
+def known_today(matrix: Matrix) -> list[str]:
+    """For each version in which a check failed, how many of these failures an expectation explains today."""
+    return [
+        f"{version.target}: {version.known_today.text}" for version in matrix.versions if version.known_today.failed
+    ]
+
+
 def headline(step: VersionStep) -> str:
     """``tensorrt-8.5.3-sm90 to tensorrt-8.6.0-sm90``."""
     return f"{step.before.target} to {step.now.target}"
@@ -78,7 +85,7 @@ def changed_claims(matrix: Matrix) -> list[MatrixRow]:
 def terminal(matrix: Matrix) -> str:
     """Plain text: what changed, one line for each cause, and the tables."""
     room = columns_of_output()
-    lines = [sentence(matrix)]
+    lines = [sentence(matrix), *map(one_line, known_today(matrix))]
     for step in matrix.steps:
         lines += [
             "",
@@ -92,7 +99,7 @@ def terminal(matrix: Matrix) -> str:
 
 def markdown(matrix: Matrix) -> str:
     """GitHub's Markdown."""
-    lines = [f"**{sentence(matrix)}**"]
+    lines = [f"**{sentence(matrix)}**", *(f"- {escaped(line)}" for line in known_today(matrix))]
     for step in matrix.steps:
         lines += ["", f"### {escaped(headline(step))}", "", f"{escaped('; '.join(notes(step)))}.", ""]
         if step.events:

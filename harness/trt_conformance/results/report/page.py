@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -66,6 +66,8 @@ def report_page(view: View, since: Since | None = None) -> str:
         answer=answer(view),
         sentences={column: of_target(view, column) for column in view.targets},
         columns=columns,
+        known_today=sum(view.known_today(column).known for column in view.targets),
+        stated={entry.id: entry.doc for entry in view.expectations},
         several=len(view.targets) > 1,
         coverage=coverage(view, view.targets),
         sweeps=sweeps.sections(view, view.targets),
@@ -95,14 +97,21 @@ def report_page(view: View, since: Since | None = None) -> str:
 
 
 def compare_page(
-    changes: Changes, top: int, latency: LatencyComparison | None = None, costs: CostChanges | None = None
+    changes: Changes,
+    top: int,
+    latency: LatencyComparison | None = None,
+    costs: CostChanges | None = None,
+    known_today: Sequence[str] = (),
 ) -> str:
-    """The comparison of two runs; with their latencies and what their engines cost, where these were compared."""
+    """The comparison of two runs; with their latencies and what their engines cost, where these were compared.
+
+    ``known_today``: how many failures of each run are known differences today, a line each.
+    """
     return render(
         "compare.html.j2",
         changes=changes,
         sentence=compare_text.sentence(changes, latency.slower if latency else (), compare_text.costlier(costs)),
-        notes=[*compare_text.notes(changes), *(costs.lines() if costs else [])],
+        notes=[*compare_text.notes(changes), *known_today, *(costs.lines() if costs else [])],
         worse=bool(changes.regressions or (latency and latency.slower) or compare_text.costlier(costs)),
         tables=list(compare_text.tables(changes, top, costs)),
         latency=latency if latency and latency.summary else None,

@@ -25,14 +25,14 @@ from trt_conformance.core.check_names import QUICK_LATENCY
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.paths import ROOT
 from trt_conformance.core.target_name import TargetName
+from trt_conformance.results.known_today import explained, finding
 from trt_conformance.results.record.own_targets import posing
 from trt_conformance.results.record.record import Record, read_record, record_path
 from trt_conformance.results.report import view_of, write
 from trt_conformance.results.report.answer import counted
 from trt_conformance.results.report.compare_text import markdown_table
 from trt_conformance.results.summary import outcome, table
-from trt_conformance.results.versions.columns import explained, number
-from trt_conformance.results.versions.matrix import finding
+from trt_conformance.results.versions.columns import number
 
 PUBLISHED = ROOT / "reports" / "published"
 PAGES = (Path("README.md"), Path("reports/README.md"), Path("docs/running.md"))

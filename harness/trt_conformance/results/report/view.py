@@ -11,7 +11,7 @@ from typing import Any
 
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.claims import Claim
-from trt_conformance.catalog.expectations import Expectation
+from trt_conformance.catalog.expectations import Expectation, Expectations
 from trt_conformance.catalog.profiles import Profile
 from trt_conformance.core.case import Case
 from trt_conformance.core.documents import COOKBOOK
@@ -21,6 +21,7 @@ from trt_conformance.results import claims
 from trt_conformance.results.bound_use import BoundUse, arithmetic, bound_use, fraction, precision_of
 from trt_conformance.results.causes import Cause, cause, reason_of_neutral
 from trt_conformance.results.claims import DocumentClaims
+from trt_conformance.results.known_today import KnownToday, explained, finding, known_today
 from trt_conformance.results.profiles import ProfileResult, profile_results
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.summary import WORST_FIRST, case_outcome, outcome
@@ -154,6 +155,18 @@ class View:
         own = tuple(_own(self.records))
         return (*found, Column(REFERENCE, REFERENCE, 0, own, {}, self._states(own))) if own else tuple(found)
 
+    @cached_property
+    def _today(self) -> Expectations:
+        return Expectations(self.expectations, finding(self.catalog))
+
+    def known_as(self, verdict: Verdict) -> str:
+        """The id of the expectation that explains a fault today; empty if none does, or one did when it ran."""
+        return "" if verdict.known else explained(verdict, self._today).known
+
+    def known_today(self, column: Column) -> KnownToday:
+        """How many checks of a target failed when run, and how many of them are known differences today."""
+        return known_today(column.verdicts, self._today)
+
     def _states(self, verdicts: Sequence[Verdict]) -> dict[str, str]:
         return claims.states(verdicts, self._registered)
 
@@ -207,14 +220,14 @@ class View:
 
     @cached_property
     def failures_by_cause(self) -> tuple[tuple[Row, ...], ...]:
-        """The failed cases in groups of one cause, in the order of their first cases.
+        """The failed cases in groups of one cause, in the order of their first cases, those last that are known today.
 
         The cause is that of a case's first fault. The first row of a group represents it.
         """
         found: dict[tuple[Column, Cause], list[Row]] = {}
         for row in self.failures:
             found.setdefault((row.column, cause(row.faults[0])), []).append(row)
-        return tuple(map(tuple, found.values()))
+        return tuple(sorted(map(tuple, found.values()), key=lambda rows: bool(self.known_as(rows[0].faults[0]))))
 
     @cached_property
     def documents(self) -> tuple[DocumentClaims, ...]:

@@ -19,6 +19,7 @@ from trt_conformance.core.target_name import TargetName
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import shown
 from trt_conformance.results.causes import cause, way
+from trt_conformance.results.known_today import KnownToday, explained, known_today
 from trt_conformance.results.record.keys import keyed
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.summary import DIFFERS, outcome
@@ -29,14 +30,15 @@ Key = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a target: its runs as one record, and when they started.
+    """One version of a target: its runs as one record, when they started, and which of their faults are known today.
 
-    Of a check that several runs have, the verdict of the last counts.
+    Of a check that several runs have, the verdict of the last counts. A fault that is known today counts as known.
     """
 
     target: str
     record: Record
     started: tuple[str, ...]
+    known_today: KnownToday
 
     @property
     def name(self) -> TargetName:
@@ -153,20 +155,15 @@ def _joined(target: str, runs: Sequence[Record], expectations: Expectations | No
         mine: dict[tuple[str, str], list[Verdict]] = {}
         for verdict in record.verdicts:
             if verdict.target == target:
-                mine.setdefault((verdict.case, verdict.check), []).append(explained(verdict, expectations))
+                mine.setdefault((verdict.case, verdict.check), []).append(verdict)
         by_check |= mine
+    recorded = [verdict for verdicts in by_check.values() for verdict in verdicts]
     last = runs[-1]
     record = replace(
         last,
         header=last.header.model_copy(update={"targets": [target]}),
-        verdicts=tuple(verdict for verdicts in by_check.values() for verdict in verdicts),
+        verdicts=tuple(explained(verdict, expectations) for verdict in recorded),
         end=last.end if all(run.complete for run in runs) else None,
     )
-    return Version(target, record, tuple(run.header.started for run in runs))
-
-
-def explained(verdict: Verdict, expectations: Expectations | None) -> Verdict:
-    """A verdict with the expectation that explains it today, if it is a fault that was not known in its run."""
-    if expectations is None or verdict.known or not verdict.is_fault:
-        return verdict
-    return expectations.apply(verdict)
+    known = known_today((v for v in recorded if v.check != QUICK_LATENCY), expectations)
+    return Version(target, record, tuple(run.header.started for run in runs), known)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -13,10 +12,9 @@ from typing import Any
 from trt_conformance.catalog.catalog import Catalog
 from trt_conformance.catalog.claims import Claim
 from trt_conformance.catalog.expectations import Expectation, Expectations, Find
-from trt_conformance.core.case import Case
-from trt_conformance.core.errors import ConformanceError
 from trt_conformance.results import claims
 from trt_conformance.results.claims import DocumentClaims
+from trt_conformance.results.known_today import finding
 from trt_conformance.results.record.record import Record
 from trt_conformance.results.summary import outcome
 from trt_conformance.results.versions.columns import Version, neighbors, trait, versions
@@ -130,7 +128,13 @@ class Matrix:
         """JSON values."""
         return {
             "versions": [
-                {"target": version.target, "started": list(version.started), "complete": version.record.complete}
+                {
+                    "target": version.target,
+                    "started": list(version.started),
+                    "complete": version.record.complete,
+                    "failed_when_run": version.known_today.failed,
+                    "known_today": version.known_today.known,
+                }
                 for version in self.versions
             ],
             "steps": [step.to_json() for step in self.steps],
@@ -161,18 +165,6 @@ def matrix(
     size = _size(find)
     steps = tuple(step(before, now, size) for before, now in neighbors(found))
     return Matrix(found, steps, catalog, expectations)
-
-
-def finding(catalog: Catalog | None) -> Find:
-    """Finds the case of an id, once for each; None for one that this checkout does not have."""
-
-    @cache
-    def find(name: str) -> Case | None:
-        with suppress(ConformanceError):  # of another checkout, perhaps
-            return None if catalog is None else catalog.find(name)
-        return None
-
-    return find
 
 
 def case_size(catalog: Catalog | None) -> Size:

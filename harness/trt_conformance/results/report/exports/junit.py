@@ -28,7 +28,7 @@ def junit(view: View) -> str:
         suite = _suite(column.name, view.records[max(0, column.run - 1)].header.started)
         for name, value in column.facts.items():
             suite.add_property(_xml(str(name)), _xml(str(value)))
-        suite.add_testcases(list(_tests(column, names[column])))
+        suite.add_testcases(list(_tests(view, column, names[column])))
         root.add_testsuite(suite)
     for number, record in enumerate(view.records, start=1):
         if not record.complete:
@@ -47,7 +47,7 @@ def _suite(name: str, started: str) -> TestSuite:
     return suite
 
 
-def _tests(column: Column, target: str) -> Iterable[TestCase]:
+def _tests(view: View, column: Column, target: str) -> Iterable[TestCase]:
     """The tests of a target. A check that was recorded twice under one name gets a number."""
     seen: Counter[tuple[str, str]] = Counter()
     for verdict in column.verdicts:
@@ -55,7 +55,7 @@ def _tests(column: Column, target: str) -> Iterable[TestCase]:
         inside = [verdict.case, *([] if column.is_reference else [target]), *_mode(verdict)]
         key = f"conformance.{folder}", f"{verdict.check}[{', '.join(inside)}]"
         seen[key] += 1
-        yield _test(verdict, key[0], key[1] if seen[key] == 1 else f"{key[1]} ({seen[key]})")
+        yield _test(view, verdict, key[0], key[1] if seen[key] == 1 else f"{key[1]} ({seen[key]})")
 
 
 def _mode(verdict: Verdict) -> list[str]:
@@ -64,13 +64,15 @@ def _mode(verdict: Verdict) -> list[str]:
     return [mode, cache_word(verdict.figures)] if mode else []
 
 
-def _test(verdict: Verdict, folder: str, name: str) -> TestCase:
+def _test(view: View, verdict: Verdict, folder: str, name: str) -> TestCase:
     duration = verdict.figures.get("duration_s")
     test = TestCase(_xml(name), _xml(folder), None if duration is None else round(duration, 4))
     found, first = outcome(verdict), reason(verdict.message)
     if found in FAULTS:
         fault = (Error if found == "error" else Failure)(_xml(first), found)
-        fault.text = _xml(f"{verdict.message}\nrerun: {rerun(verdict)}")
+        known = view.known_as(verdict)
+        also = f"\na known difference today, but not when it ran: {known}" if known else ""
+        fault.text = _xml(f"{verdict.message}{also}\nrerun: {rerun(verdict)}")
         test.result = [fault]
     elif found != "pass":
         why = f"known difference {verdict.known}" if verdict.known else found

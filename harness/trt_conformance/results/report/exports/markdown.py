@@ -35,10 +35,13 @@ def markdown(view: View) -> str:
             more = f" and {counted(len(same) - 1, 'more case')}" if len(same) > 1 else ""
             case, target = (html.escape(one_line(text)) for text in (row.case, row.column.name))
             also = f"with this cause, too: {others(other.case for other in same[1:])}\n" if more else ""
+            today = view.known_as(verdict)
+            also += f"a known difference today, but not when it ran: {today}\n" if today else ""
             text = printable(f"{verdict.message}\n{also}rerun: {rerun(verdict)}")
+            status = f"{row.status}, known today" if today else row.status
             fence = _fence(text)
             lines += [
-                f"<details><summary><code>{case}</code>{more} on {target}: {row.status}</summary>",
+                f"<details><summary><code>{case}</code>{more} on {target}: {status}</summary>",
                 "",
                 fence,
                 text,

@@ -40,6 +40,11 @@ class _Gauges:
         fractions = "Largest fraction of an error bound that a right output uses, by target and precision."
         for name, about, samples in (
             ("checks", "Checks by target, phase and outcome.", _checks(view)),
+            (
+                "checks_known_today",
+                "Checks that failed when run and are known differences today, by target.",
+                _known_today(view),
+            ),
             ("claims", "Claims by target, document and state.", _claims(view)),
             ("bound_fraction_max", fractions, _fractions(view)),
             ("latency_seconds", "Median latency by target, case, mode and cache.", _medians(measured)),
@@ -83,6 +88,11 @@ def _checks(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
             for status in ORDER:
                 if found[phase, status] or (status in ("fail", "error") and phase == "compare"):
                     yield {"target": column.name, "phase": phase, "outcome": status}, found[phase, status]
+
+
+def _known_today(view: View) -> Iterator[tuple[Mapping[str, str], float]]:
+    for column in view.targets:
+        yield {"target": column.name}, view.known_today(column).known
 
 
 def _claims(view: View) -> Iterator[tuple[Mapping[str, str], float]]:

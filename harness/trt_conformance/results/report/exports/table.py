@@ -25,14 +25,14 @@ Type = Literal["text", "number", "integer", "boolean", "time"]
 
 SCHEMA: Mapping[str, Type] = {
     "started": "time", "gpu": "text", "commit": "text", "target": "text", "case": "text", "precision": "text",
-    "check": "text", "phase": "text", "outcome": "text", "known": "text", "fraction": "number", "error": "number",
-    "bound": "number", "ulp": "number", "elements": "integer", "beyond": "integer", "ran_in": "text", "kernel": "text",
-    "output_sha256": "text", "engine": "text", "plan_bytes": "integer", "weights_bytes": "integer",
-    "stored_weights_bytes": "integer", "device_memory_bytes": "integer", "workspace_bytes": "integer",
-    "build_s": "number", "duration_s": "number", "mode": "text", "effort": "text", "reformat_share": "number",
-    "cold_l2": "boolean", "samples": "integer", "latency_s": "number", "latency_error_s": "number",
-    "occurrences": "integer", "batch": "integer",
-    "location": "text", "claims": "text", "message": "text",
+    "check": "text", "phase": "text", "outcome": "text", "known": "text", "known_today": "text", "fraction": "number",
+    "error": "number", "bound": "number", "ulp": "number", "elements": "integer", "beyond": "integer",
+    "ran_in": "text", "kernel": "text", "output_sha256": "text", "engine": "text", "plan_bytes": "integer",
+    "weights_bytes": "integer", "stored_weights_bytes": "integer", "device_memory_bytes": "integer",
+    "workspace_bytes": "integer", "build_s": "number", "duration_s": "number", "mode": "text", "effort": "text",
+    "reformat_share": "number", "cold_l2": "boolean", "samples": "integer", "latency_s": "number",
+    "latency_error_s": "number", "occurrences": "integer", "batch": "integer", "location": "text", "claims": "text",
+    "message": "text",
 }  # fmt: skip
 """Columns in their order. Where a check has no such figure, its cell is empty in CSV and null in Parquet."""
 COLUMNS = tuple(SCHEMA)
@@ -77,7 +77,7 @@ def _rows(view: View) -> Iterator[Sequence[Any]]:
     for column in view.columns:
         record = view.records[max(0, column.run - 1)]
         for verdict in column.verdicts:
-            found = _values(column, record, verdict)
+            found = _values(column, record, verdict) | {"known_today": view.known_as(verdict) or None}
             yield [_typed(found.get(name), kind) for name, kind in SCHEMA.items()]
 
 
