@@ -69,7 +69,27 @@ def test_a_layer_whose_output_would_differ_is_left_out():
     file = made(SMALL, replace(SMALL, output=(9, 8)))
     (left,) = file.left_out
     assert left.reason == "its output is 9x8, but that of TensorRT's layer is 8x8"
-    assert "# 1 of 2 convolutions were left out:\n# line 1: its output is 9x8" in file.text
+    assert file.text.splitlines()[2:6] == [
+        "# 1 of 2 convolutions imported, as 1 case. Weights: generated.",
+        "# The doc of a case says where it is from; occurrences counts it and equal ones.",
+        "# Left out:",
+        "#   1: its output is 9x8, but that of TensorRT's layer is 8x8: line 1 (text)",
+    ]
+
+
+def test_a_reason_names_the_first_places_and_counts_all():
+    out = tuple(LeftOut(f"line {n}", "strided", "it has strides", occurrences=2) for n in range(1, 13))
+    (line,) = (line for line in made(SMALL, left_out=out).text.splitlines() if "it has strides" in line)
+    assert line.startswith("#   24: it has strides: line 1 (strided), line 2 (strided)")
+    assert line.endswith("line 8 (strided) and 4 more")
+
+
+def test_the_places_of_equal_layers_are_named_before_their_case():
+    equal = [replace(SMALL, where=f"line {n}") for n in range(2, 13)]
+    text = made(SMALL, *equal, replace(SMALL, stride=(2, 2))).text
+    assert text.count("# equal: ") == 1
+    assert 'line 9 and 3 more\n[[case]]\nid = "one"\n' in text
+    assert "\n# equal: line 2, line 3, " in text
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Convolutions of ONNX models become layers, with shapes that inference finds, and bad models are refused."""
 
+import hashlib
 import sys
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -190,6 +192,29 @@ def test_what_no_case_can_state_is_left_out(tmp_path, nodes, reason):
     path = save_model(tmp_path / "m.onnx", nodes, {"x": [4, 4, 3, 3]}, weights, "y", domains=["com.microsoft"])
     (left,) = listing(path).left_out
     assert reason in left.reason
+
+
+def test_the_top_of_the_file_says_which_model_it_is(tmp_path):
+    path = one_conv(tmp_path, shape=("N", 4, 9, "W\n"))
+    model = onnx.load(path)
+    model.producer_name, model.producer_version = "an exporter\n[[case]]", "2.4"
+    onnx.save(model, path)
+    (opset,) = (entry.version for entry in model.opset_import if not entry.domain)
+    text = case_file(listing(path, x=(2, 4, 9, 8)), "m", Choices()).text
+    assert text.splitlines()[1:5] == [
+        f"# ONNX model {path.name}:",
+        f"#   opset {opset}, written by an exporter\\n[[case]] 2.4",
+        f"#   SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}",
+        "#   input x: 2x4x9x8, in the model Nx4x9xW\\n",
+    ]
+
+
+def test_a_model_of_many_inputs_names_the_first(tmp_path):
+    inputs = {"x": (1, 4, 9, 8)} | {f"other{n}": (1,) for n in range(9)}
+    path = save_model(tmp_path / "m.onnx", [node("Conv", ["x", "w"], "y")], inputs, {"w": kernel(4, 4, 3, 3)}, "y")
+    about = listing(path).about
+    assert about[0].endswith("written by an unnamed program")
+    assert about[2:] == ("input x: 1x4x9x8", *(f"input other{n}: 1" for n in range(7)), "and 2 more inputs")
 
 
 def test_shapes_that_the_model_computes_are_found(tmp_path):

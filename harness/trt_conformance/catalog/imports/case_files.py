@@ -30,12 +30,15 @@ from trt_conformance.core.attributes import Attributes
 from trt_conformance.core.errors import ConformanceError, InvalidConvolution
 from trt_conformance.core.stored import npy_bytes
 from trt_conformance.core.types import DATA_TYPE, QUANTIZED_PRECISIONS, Precision
-from trt_conformance.core.words import one_line
+from trt_conformance.core.words import counted, one_line
 from trt_conformance.numerics.reference.shape import output_shape
 
 MAX_NAME = 56
 """Characters of a case's name, so that a number and a batch size fit after it."""
 MAX_DOC = 160
+MAX_COMMENT = 300
+MAX_PLACES = 8
+"""Places that a comment names of those that have something in common."""
 
 _FILLS = {name: {"fill": "uniform", "seed": seed} for seed, name in enumerate(("input", "kernel", "bias"), start=1)}
 
@@ -91,7 +94,7 @@ def case_file(source: Listing, stem: str, choices: Choices) -> CaseFile:
     defaults |= {"latency": True} if choices.latency else {"golden": "computed"}
     if choices.batches:
         defaults["batch"] = list(choices.batches)
-    entries: list[dict[str, Any]] = []
+    entries: list[tuple[ImportedLayer, dict[str, Any]]] = []
     data: dict[str, bytes] = {}
     names = _Names(choices.batches)
     imported = 0
@@ -105,7 +108,7 @@ def case_file(source: Listing, stem: str, choices: Choices) -> CaseFile:
             if reason := f"--limit {choices.limit}" if choices.limit == len(entries) else _refused(given):
                 left_out.append(LeftOut(layer.where, layer.text, reason, layer.occurrences))
             else:
-                entries.append(entry)
+                entries.append((layer, entry))
                 data |= files
                 imported += layer.occurrences
     expanded = len(entries) * max(1, len(choices.batches)) * max(1, len(choices.precisions))
@@ -114,7 +117,8 @@ def case_file(source: Listing, stem: str, choices: Choices) -> CaseFile:
             f"{source.name}: makes {expanded} cases, more than the {MAX_CASES} of a file: use --limit"
         )
     found = imported + sum(each.occurrences for each in left_out)
-    text = _rendered(head, defaults, entries, left_out, found)
+    comments = _comments(source, stem, found, imported, len(entries), left_out, has_weights=bool(data))
+    text = _rendered(comments, head, defaults, entries)
     return CaseFile(stem, text, source, found, imported, len(entries), left_out, data)
 
 
@@ -266,23 +270,52 @@ def _refused(source: Source) -> str | None:
     return source.faults[0].message if source.faults else None
 
 
+def _comments(
+    source: Listing,
+    stem: str,
+    found: int,
+    imported: int,
+    cases: int,
+    left_out: Sequence[LeftOut],
+    has_weights: bool,
+) -> list[str]:
+    """What a reader should know first: the source, what became of its convolutions, and what was left out and why."""
+    weights = f"the source's own, in {stem}.weights/" if has_weights else "generated"
+    lines = [
+        "Made by `trt-conformance cases import`.",
+        f"{source.kind} {source.name}{':' * bool(source.about)}",
+        *(f"  {line}" for line in source.about),
+        f"{imported} of {counted(found, 'convolution')} imported, as {counted(cases, 'case')}. Weights: {weights}.",
+        "The doc of a case says where it is from; occurrences counts it and equal ones.",
+    ]
+    by_reason: dict[str, list[LeftOut]] = {}
+    for each in left_out:
+        by_reason.setdefault(each.reason, []).append(each)
+    lines += ["Left out:"] if by_reason else []
+    for reason, those in by_reason.items():
+        number = sum(each.occurrences for each in those)
+        lines.append(f"  {number}: {reason}: {_places([f'{each.where} ({each.text})' for each in those])}")
+    return [one_line(f"# {line}", MAX_COMMENT) for line in lines]
+
+
+def _places(places: Sequence[str]) -> str:
+    """The first places of several, and the number of the others."""
+    rest = f" and {len(places) - MAX_PLACES} more" if len(places) > MAX_PLACES else ""
+    return ", ".join(places[:MAX_PLACES]) + rest
+
+
 def _rendered(
+    comments: Sequence[str],
     head: dict[str, Any],
     defaults: dict[str, Any],
-    entries: list[dict[str, Any]],
-    left_out: list[LeftOut],
-    found: int,
+    entries: Sequence[tuple[ImportedLayer, dict[str, Any]]],
 ) -> str:
     """The text of a case file."""
-    lines = ["# Made by `trt-conformance cases import`."]
-    if left_out:
-        lost = sum(each.occurrences for each in left_out)
-        lines.append(f"# {lost} of {found} convolutions were left out:")
-        lines += [one_line(f"# {each.where}: {each.reason}: {each.text}", 300) for each in left_out]
-    lines += [f"{key} = {_value(value)}" for key, value in head.items()]
+    lines = [*comments, *(f"{key} = {_value(value)}" for key, value in head.items())]
     lines += ["", "[defaults]", *_assigned(defaults)]
-    for entry in entries:
-        lines += ["", "[[case]]", *_assigned(entry)]
+    for layer, entry in entries:
+        equal = [one_line(f"# equal: {_places(layer.also)}", MAX_COMMENT)] if layer.also else []
+        lines += ["", *equal, "[[case]]", *_assigned(entry)]
     return "\n".join([*lines, ""])
 
 

@@ -46,8 +46,8 @@ class ImportedWeights:
 class ImportedLayer:
     """One convolution: input ``(N, C, *spatial)``, kernel ``(K, C/groups, *window)``, one value per spatial axis.
 
-    ``where`` is its place in the source, ``text`` the source's own words for it, and ``output`` the spatial output
-    size that the source states, if it does.
+    ``where`` is its place in the source, ``also`` are the places of equal ones, ``text`` the source's own words for it,
+    and ``output`` the spatial output size that the source states, if it does.
     """
 
     input: Shape
@@ -69,6 +69,7 @@ class ImportedLayer:
     output: Shape | None = None
     weights: ImportedWeights | None = None
     occurrences: int = 1
+    also: tuple[str, ...] = ()
 
     @property
     def rank(self) -> int:
@@ -89,7 +90,8 @@ class LeftOut:
 class Listing:
     """What was read of one source: its kind (``benchdnn list``), its name, and its convolutions.
 
-    ``batch`` is the first dimension of a model's input, and ``inputs`` are the names of its inputs.
+    ``batch`` is the first dimension of a model's input, and ``inputs`` are the names of its inputs. ``about`` says what
+    else identifies the source, a line each.
     """
 
     kind: str
@@ -98,16 +100,18 @@ class Listing:
     left_out: list[LeftOut] = field(default_factory=list)
     batch: int | None = None
     inputs: frozenset[str] = frozenset()
+    about: tuple[str, ...] = ()
 
 
 def merged(layers: Iterable[ImportedLayer]) -> list[ImportedLayer]:
-    """Each of several equal layers once, under the name of the first, with how often it occurs."""
-    found: dict[ImportedLayer, ImportedLayer] = {}
+    """Each of several equal layers once, under the name of the first, with how often it occurs and the other places."""
+    found: dict[ImportedLayer, list[ImportedLayer]] = {}
     for layer in layers:
-        key = replace(layer, name="", where="", text="", occurrences=1)
-        first = found.get(key)
-        found[key] = layer if first is None else replace(first, occurrences=first.occurrences + layer.occurrences)
-    return list(found.values())
+        found.setdefault(replace(layer, name="", where="", text="", occurrences=1), []).append(layer)
+    return [
+        replace(same[0], occurrences=sum(one.occurrences for one in same), also=tuple(one.where for one in same[1:]))
+        for same in found.values()
+    ]
 
 
 def in_two_dimensions(layer: ImportedLayer) -> ImportedLayer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import stat
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,9 @@ MAX_ELEMENTS = 2**34
 MAX_LONG = 2**24
 """Elements of a tensor with one dimension: inference looks at the values of such tensors."""
 MAX_NAME = 120
+MAX_IDENTITY = 200
+"""Characters of a line that says which model was read."""
+MAX_INPUTS = 8
 
 
 class Scope:
@@ -106,7 +110,8 @@ class Scope:
 class OnnxModel:
     """A model: its graphs, the outer one first, the size of its batch, its folder, and the names of its inputs.
 
-    ``weights`` are the initializers whose values are not in the graphs, by their ``doc_string`` there.
+    ``weights`` are the initializers whose values are not in the graphs, by their ``doc_string`` there. ``about`` says
+    which model it is, and which shapes its inputs have, a line each.
     """
 
     name: str
@@ -115,6 +120,7 @@ class OnnxModel:
     folder: Path
     weights: dict[str, Any]
     inputs: frozenset[str]
+    about: tuple[str, ...] = ()
 
 
 def read_model(path: Path, shapes: Mapping[str, Shape], is_one_of_several: bool = False) -> OnnxModel:
@@ -135,8 +141,9 @@ def read_model(path: Path, shapes: Mapping[str, Shape], is_one_of_several: bool 
         from onnx import inliner
     except ImportError:
         raise ConformanceError(f"{name_of(path)}: a model needs the package onnx: {install_command('cpu')}") from None
+    content = _content(path)
     try:
-        model = onnx.load_model_from_string(_content(path))
+        model = onnx.load_model_from_string(content)
     except DecodeError:
         raise ConformanceError(f"{name_of(path)}: is not an ONNX model") from None
     try:
@@ -148,7 +155,7 @@ def read_model(path: Path, shapes: Mapping[str, Shape], is_one_of_several: bool 
             _check(graph)
             take_in_sizes(_tensors(graph), path.parent, onnx_shapes.SMALL)
             _take_weights(graph, weights)
-        inputs = frozenset(_inputs(model.graph))
+        inputs, declared = frozenset(_inputs(model.graph)), _input_shapes(model.graph)
         own = {name: shape for name, shape in shapes.items() if name in inputs or not is_one_of_several}
         _set_shapes(model.graph, own)
         batch = _batch(model.graph)
@@ -156,7 +163,40 @@ def read_model(path: Path, shapes: Mapping[str, Shape], is_one_of_several: bool 
     except ConformanceError as fault:
         raise ConformanceError(f"{name_of(path)}: {fault}") from None
     opsets = {entry.domain: entry.version for entry in inferred.opset_import}
-    return OnnxModel(one_line(path.name), [*_scopes(inferred.graph, opsets)], batch, path.parent, weights, inputs)
+    about = (*_identity(model, content), *_chosen_shapes(declared, _input_shapes(model.graph)))
+    name, scopes = one_line(path.name), [*_scopes(inferred.graph, opsets)]
+    return OnnxModel(name, scopes, batch, path.parent, weights, inputs, about)
+
+
+def _identity(model: Any, content: bytes) -> tuple[str, str]:
+    """The opsets of a model and the program that wrote it, and the SHA-256 of its file."""
+    opsets = (f"{entry.domain}{' ' * bool(entry.domain)}opset {entry.version}" for entry in model.opset_import)
+    producer = f"{model.producer_name} {model.producer_version}".strip() or "an unnamed program"
+    return (
+        one_line(f"{', '.join(opsets)}, written by {producer}", MAX_IDENTITY),
+        f"SHA-256 {hashlib.sha256(content).hexdigest()}",
+    )
+
+
+def _input_shapes(graph: Any) -> dict[str, str]:
+    """The shapes of a model's inputs as text: ``Nx3x224x224``."""
+    return {
+        name: "of any shape" if dims is None else "x".join(_size(dim) for dim in dims) or "a scalar"
+        for name, dims in _inputs(graph).items()
+    }
+
+
+def _size(dim: Any) -> str:
+    return str(dim.dim_value) if _is_static(dim) else _symbol(dim) or "?"
+
+
+def _chosen_shapes(declared: Mapping[str, str], chosen: Mapping[str, str]) -> Iterator[str]:
+    """A line for each of the first inputs: its shape, and how the model declares it if that is dynamic."""
+    for name, shape in list(chosen.items())[:MAX_INPUTS]:
+        was = "" if declared[name] == shape else f", in the model {declared[name]}"
+        yield one_line(f"input {name}: {shape}{was}", MAX_IDENTITY)
+    if len(chosen) > MAX_INPUTS:
+        yield f"and {len(chosen) - MAX_INPUTS} more inputs"
 
 
 def _content(path: Path) -> bytes:

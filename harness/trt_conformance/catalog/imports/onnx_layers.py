@@ -72,7 +72,7 @@ def read_layers(model: OnnxModel, with_weights: bool = False) -> Listing:
                 left_out.append(LeftOut(where, node.op_type, str(reason)))
             except ConformanceError as fault:
                 raise ConformanceError(f"{model.name}: {where}: {fault}") from None
-    return Listing(KIND, model.name, layers, left_out, model.batch, model.inputs)
+    return Listing(KIND, model.name, layers, left_out, model.batch, model.inputs, model.about)
 
 
 def _layer(scope: Scope, node: Any, reader: WeightReader | None) -> ImportedLayer:
