@@ -6,7 +6,7 @@ CONSTRAINTS ?= $(if $(findstring tensorrt8,$(EXTRA)),constraints-tensorrt8.txt,c
 
 comma := ,
 # One environment per choice of extras and Python: .venv for the default, else for example .venv-tensorrt8-py310.
-VERSION := $(shell $(PYTHON) -c 'import sys; print("py%d%d" % sys.version_info[:2])')
+VERSION := $(shell $(PYTHON) -c 'import sys; print("py%d%d" % sys.version_info[:2])' 2>/dev/null)
 EXTRA_PART := $(if $(filter cpu,$(EXTRA)),,-$(subst $(comma),-,$(EXTRA)))
 VENV ?= $(if $(filter cpu/python3,$(EXTRA)/$(PYTHON)),.venv,.venv$(EXTRA_PART)-$(VERSION))
 STAMP := $(VENV)/.installed$(EXTRA_PART)-$(VERSION)
@@ -56,6 +56,7 @@ conformance gpu rebuild compare doctor: export TRT_CONFORMANCE_MAKE = make $@$(i
 
 # An environment of other extras or another Python is cleared, never mixed with this one.
 $(STAMP): pyproject.toml $(CONSTRAINTS)
+	@command -v $(PYTHON) >/dev/null || { echo "PYTHON=$(PYTHON): there is no such program" >&2; exit 1; }
 	@$(PYTHON) -c "$$CHECK_PYTHON"
 	$(PYTHON) -m venv $(if $(wildcard $(STAMP)),,--clear) $(VENV)
 	$(INSTALL) '.[$(EXTRA)]'

@@ -62,12 +62,15 @@ def test_nothing_found_ends_with_0(tmp_path):
     assert not list(tmp_path.rglob("*.toml"))
 
 
-def test_a_find_ends_with_1_and_has_a_case_file(tmp_path):
+def test_a_find_ends_with_1_and_has_a_case_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     done = invoke(tmp_path, "--target", "flipped", "--seed", 1, "--draws", 6, "--focus", "fp32")
     assert done.exit_code == 1, done.output
     assert "find 1: forward fails; fp32 input [1, 1, 1, 2], kernel [1, 1, 1, 2]" in done.output
     assert "as if: a true convolution: the window is flipped on H and W (kernel_flipped)" in done.output
     record = recorded(tmp_path)
+    (folder,) = (path.parent.relative_to(tmp_path) for path in tmp_path.rglob("record.jsonl"))
+    assert done.output.splitlines()[-2:] == [f"record: {folder}", f"case files: {folder / 'finds'}"]
     found = [verdict for verdict in record.verdicts if verdict.case.startswith("found_")]
     assert found and all(verdict.check == "forward" for verdict in found)
     cases = load_catalog(CaseFolder.at(next(tmp_path.rglob("finds"))), tier=None).cases

@@ -51,6 +51,13 @@ def test_rebuilds_are_printed_and_recorded(tmp_path):
     assert record.targets == ("fickle",)
 
 
+def test_the_record_is_named_from_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = invoke(tmp_path / "runs", "--target", "fickle", "--times", 2, "--case", CASE)
+    (path,) = tmp_path.rglob("record.jsonl")
+    assert done.output.splitlines()[-1].endswith(f"; record: {path.relative_to(tmp_path)}")
+
+
 def test_every_tactic_is_run_and_a_wrong_one_ends_with_1(tmp_path):
     done = invoke(tmp_path, "--target", "tactics", "--every-tactic", "--case", CASE)
     assert done.exit_code == 1, done.output

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from trt_conformance.cli import main
+from trt_conformance.core.advice import MAKE_VARIABLE
 from trt_conformance.core.paths import ROOT
 
 
@@ -62,6 +64,21 @@ def test_what_cannot_be_installed_is_refused(tmp_path, extra, version, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def test_an_interpreter_that_is_not_there_is_named(tmp_path):
+    done = make("doctor", "PYTHON=python3.999", f"VENV={tmp_path / 'venv'}")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "PYTHON=python3.999: there is no such program"
+
+
+def test_wrong_arguments_of_make_lead_to_the_help_by_make(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["trt-conformance", "compare"])
+    for made_by, helps in (("make compare", "make compare ARGS=--help"), ("", "trt-conformance compare --help")):
+        monkeypatch.setenv(MAKE_VARIABLE, made_by)
+        with pytest.raises(SystemExit, match="2"):
+            main()
+        assert f"(`{helps}` lists what it takes)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("goal", ["conformance", "gpu", "rebuild", "compare", "doctor"])

@@ -34,6 +34,7 @@ from trt_conformance.cli import (
     verify,
 )
 from trt_conformance.cli.streams import discard_stdout, open_closed_streams
+from trt_conformance.core.advice import help_command
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.words import one_line, printable
 
@@ -149,7 +150,7 @@ def _usage(error: Exception) -> str:
         return message
     command = context.command_path
     said = one_line(" ".join(message.split())).replace(" Value error,", "")
-    return f"{command}: {_elsewhere(said, context) or said} (`{command} --help` lists what it takes)"
+    return f"{command}: {_elsewhere(said, context) or said} (`{help_command(command)}` lists what it takes)"
 
 
 def _elsewhere(message: str, context: Any) -> str:

@@ -16,6 +16,7 @@ from trt_conformance.cli.progress import ProgressLine
 from trt_conformance.core.case import Case
 from trt_conformance.core.errors import ConformanceError
 from trt_conformance.core.files import replacing
+from trt_conformance.core.paths import from_here
 from trt_conformance.core.signals import uninterrupted
 from trt_conformance.core.verdict import Verdict
 from trt_conformance.core.words import counted, one_line, percent
@@ -168,9 +169,9 @@ class SearchRun:
     def _summary(self, folder: Path) -> str:
         found = counted(len(self.finds), "find")
         lines = [f"{counted(self.done, 'draw')}, {self.faulty} of them failed, {found}; {self._reached()}"]
-        lines.append(f"record: {folder}")
+        lines.append(f"record: {from_here(folder)}")
         if self.finds:
-            lines.append(f"case files: {folder / FOLDER}")
+            lines.append(f"case files: {from_here(folder / FOLDER)}")
         return "\n".join(lines)
 
 

@@ -19,7 +19,7 @@ from trt_conformance.cli.processes import opener, shared_out
 from trt_conformance.cli.selection import PATTERN_HELP, read_catalog, select_cases
 from trt_conformance.cli.streams import sigterm_as_ctrl_c
 from trt_conformance.core.errors import ConformanceError
-from trt_conformance.core.paths import RUNS
+from trt_conformance.core.paths import RUNS, from_here
 from trt_conformance.core.words import closest, counted, one_line, percent
 
 if TYPE_CHECKING:
@@ -208,7 +208,8 @@ class _RebuildRun:
         except OSError as fault:
             raise ConformanceError(f"{self._root}: the record cannot be written: {fault.strerror or fault}") from None
         faults = sum(verdict.status in FAULTS and not verdict.known for verdict in self.verdicts)
-        self._say(f"\n{counted(len(self.verdicts), 'case')}, {counted(faults, 'fault')}; record: {self._writer.path}")
+        path = from_here(self._writer.path)
+        self._say(f"\n{counted(len(self.verdicts), 'case')}, {counted(faults, 'fault')}; record: {path}")
 
 
 def _shown(verdict: Verdict) -> str:

@@ -25,6 +25,12 @@ def install_command(extra: str) -> str:
     return f"{program('pip')} install {package if paths.IS_CHECKOUT else shlex.quote(f'trt-conformance[{extra}]')}"
 
 
+def help_command(command: str) -> str:
+    """What prints a command's help: ``trt-conformance compare --help``; by `make`, ``make compare ARGS=--help``."""
+    made_by = os.environ.get(MAKE_VARIABLE)
+    return f"{made_by} ARGS=--help" if made_by else f"{command} --help"
+
+
 def program(name: str) -> str:
     """How a shell reaches a program of this environment: by its name if PATH leads to it, otherwise by its path."""
     mine, found = Path(sys.executable).parent / name, shutil.which(name)
