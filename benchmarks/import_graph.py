@@ -18,8 +18,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import grimp
 import tomli
+
+from trt_conformance.core.advice import install_command
+
+try:
+    import grimp
+except ImportError:
+    sys.exit(f"grimp is not installed, which import-linter brings: {install_command('dev')}")
 
 ROOT = Path(__file__).resolve().parents[1]
 

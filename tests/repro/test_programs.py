@@ -49,6 +49,16 @@ def test_a_kernel_that_a_range_quantizes_is_given_as_the_case_gives_it(case_id, 
     assert "add_quantize" not in text
 
 
+@pytest.mark.parametrize("fault", ['ImportError("no module of that name")', 'OSError("libnvinfer.so.8: cannot open")'])
+def test_a_machine_without_tensorrt_is_no_difference(tmp_path, monkeypatch, fault):
+    case = suite_case("stride_nd/h2_w1-fp32")
+    (tmp_path / "tensorrt.py").write_text(f"raise {fault}\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    code, output = run_program(program(case, failure_on(case)), tmp_path, forked=False)
+    said = fault.split('"')[1]
+    assert (code, output) == (2, f"cannot run: {said}\n")
+
+
 def test_a_wrong_shape_is_shown(tmp_path):
     case = suite_case("stride_nd/h2_w1-fp32")
     failure = failure_on(case, "the inferred output shape is wrong", check="network", phase="network")

@@ -102,7 +102,9 @@ def _docstring(case: Case, failure: Failure) -> list[str]:
         f"Recorded on {failure.verdict.target}, in phase {failure.verdict.phase}:",
         *(wrapped for line in said for wrapped in textwrap.wrap(line, 110) or [""]),
         "",
-        f"Needs {needs}. Exits with {EXIT_DIFFERS} if TensorRT differs from what is expected, otherwise with 0.",
+        f"Needs {needs}.",
+        f"Exits with {EXIT_DIFFERS} if TensorRT differs from what is expected, with {EXIT_CANNOT_RUN} if it cannot",
+        "run on this machine, otherwise with 0.",
         '"""',
     ]
 
@@ -115,10 +117,17 @@ def _imports(failure: Failure, text: str) -> list[str]:
     alias = failure.target.flavor
     lines = [""]
     lines += [f"import {name}" for name in ("json", "math", "re") if f"{name}." in text]
-    lines += ["import sys", ""]
-    lines += ["import ml_dtypes"] * ("ml_dtypes." in text)
-    lines += ["import numpy as np", f"import {alias} as trt"]
-    return lines + (IMPORT_CUDA if "cudart" in text else [])
+    needed = ["import ml_dtypes"] * ("ml_dtypes." in text) + ["import numpy as np", f"import {alias} as trt"]
+    return [
+        *lines,
+        "import sys",
+        "",
+        "try:",
+        *_indented([*needed, *(IMPORT_CUDA if "cudart" in text else [])]),
+        "except (ImportError, OSError) as fault:",
+        '    print(f"cannot run: {fault}")',
+        f"    sys.exit({EXIT_CANNOT_RUN})",
+    ]
 
 
 def _logger(failure: Failure) -> list[str]:
