@@ -205,7 +205,7 @@ def test_the_top_of_the_file_says_which_model_it_is(tmp_path):
         f"# ONNX model {path.name}:",
         f"#   opset {opset}, written by an exporter\\n[[case]] 2.4",
         f"#   SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}",
-        "#   input x: 2x4x9x8, in the model Nx4x9xW\\n",
+        "#   input x: [2, 4, 9, 8], in the model [N, 4, 9, W\\n]",
     ]
 
 
@@ -214,7 +214,7 @@ def test_a_model_of_many_inputs_names_the_first(tmp_path):
     path = save_model(tmp_path / "m.onnx", [node("Conv", ["x", "w"], "y")], inputs, {"w": kernel(4, 4, 3, 3)}, "y")
     about = listing(path).about
     assert about[0].endswith("written by an unnamed program")
-    assert about[2:] == ("input x: 1x4x9x8", *(f"input other{n}: 1" for n in range(7)), "and 2 more inputs")
+    assert about[2:] == ("input x: [1, 4, 9, 8]", *(f"input other{n}: [1]" for n in range(7)), "and 2 more inputs")
 
 
 def test_shapes_that_the_model_computes_are_found(tmp_path):

@@ -179,9 +179,9 @@ def _identity(model: Any, content: bytes) -> tuple[str, str]:
 
 
 def _input_shapes(graph: Any) -> dict[str, str]:
-    """The shapes of a model's inputs as text: ``Nx3x224x224``."""
+    """The shapes of a model's inputs as text: ``[batch, 3, 224, 224]``."""
     return {
-        name: "of any shape" if dims is None else "x".join(_size(dim) for dim in dims) or "a scalar"
+        name: "of any shape" if dims is None else f"[{', '.join(_size(dim) for dim in dims)}]"
         for name, dims in _inputs(graph).items()
     }
 
