@@ -19,7 +19,8 @@ class OpenTargets:
     """Starts all targets when it is made, since TensorRT takes seconds to load; `open` waits for them.
 
     Attributes:
-        unavailable: the targets that were not requested and cannot be opened here, with the reasons; `open` fills it.
+        unavailable: the targets that were not requested and cannot be opened here, with the reasons and
+            advice; `open` fills it.
     """
 
     def __init__(self, options: RunOptions, build: Options) -> None:

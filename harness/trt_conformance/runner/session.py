@@ -30,6 +30,7 @@ from trt_conformance.targets import run_environment
 from trt_conformance.targets.engines import LIVE_ENGINES, Engines
 from trt_conformance.targets.isolation.proxy import IsolatedTarget
 from trt_conformance.targets.protocols import Target, offers
+from trt_conformance.targets.registry import TO_GET_IT
 
 # Engines of timed cases hold large buffers.
 LIVE_TIMED_ENGINES = 8
@@ -99,7 +100,7 @@ class Run:
 
     @property
     def unavailable(self) -> dict[str, str]:
-        """The targets that would run by default and cannot be opened on this machine, with the reasons."""
+        """The targets that would run by default and cannot be opened on this machine, with the reasons and advice."""
         _ = self._targets_by_spec
         return self._open_targets.unavailable
 
@@ -181,10 +182,12 @@ class Run:
 
     def _start_record(self, root: Path) -> RecordWriter:
         shard = self.options.shard
+        # The advice may name paths of this machine, which a record does not.
+        reasons = {name: text.partition(TO_GET_IT)[0] for name, text in self.unavailable.items()}
         return RecordWriter(
             root,
             [target.name for target in self.targets],
-            run_environment.describe(list(self.targets), self.unavailable),
+            run_environment.describe(list(self.targets), reasons),
             shard.describe(self.selection.ids, self.config) if shard else None,
             self.options.folders,
             short_sums(SUITE.golden) if SUITE in self.options.folders else None,

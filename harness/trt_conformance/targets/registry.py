@@ -19,6 +19,9 @@ from trt_conformance.targets.options import Options
 from trt_conformance.targets.protocols import Target, offers
 from trt_conformance.targets.validation import CheckedTarget, described
 
+TO_GET_IT = "; to get it: "
+"""What is between the reason why a target cannot work here and the advice, which is about this machine alone."""
+
 # The extra that installs each family, and where it works.
 _EXTRAS = {
     "tensorrt": ("tensorrt", " (or tensorrt10, tensorrt8), given an NVIDIA GPU"),
@@ -120,7 +123,7 @@ def resolve(spec: str, options: Options = Options()) -> Target:  # noqa: B008 - 
         )
     found = _find(family, options)
     if found.target is None:
-        raise ConformanceError(f"--target {spec}: {found.reason}; to get it: {found.advice}")
+        raise ConformanceError(f"--target {spec}: {found.reason}{TO_GET_IT}{found.advice}")
     if spec not in (family, found.target.name):
         raise ConformanceError(f"--target {spec}: this machine has {found.target.name}")
     return found.target
