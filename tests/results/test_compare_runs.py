@@ -102,8 +102,15 @@ def test_bits_kernels_precisions_and_fractions():
 
 
 def test_infinite_fractions_that_stay_are_no_change():
-    run = record(verdict(status="fail", figures={"fraction": "inf"}))
+    run = record(verdict(figures={"fraction": "inf"}))
     assert not between(run, run).drifts
+
+
+@pytest.mark.parametrize("known", ["", "a known difference"])
+def test_how_wrong_an_output_is_in_both_runs_is_no_use_of_its_bound(known):
+    base, new = (record(verdict(status="fail", known=known, figures={"fraction": used})) for used in (2e4, 3e4))
+    assert not between(base, new).drifts
+    assert len(between(base, record(verdict(figures={"fraction": 0.5}))).drifts) == 1
 
 
 def test_a_check_that_judges_a_case_twice_is_compared_in_order():

@@ -129,6 +129,15 @@ def test_a_record_given_twice_counts_once(runs):
     assert len(history([runs, runs / "run0", runs / "run0" / "record.jsonl"]).runs) == 4
 
 
+def test_how_wrong_a_known_difference_is_has_no_trend(tmp_path):
+    for index, known in enumerate(("", "a known difference", "a known difference")):
+        status = "fail" if known else "pass"
+        figures = {"fraction": 1e4 * index}
+        save_record(tmp_path / str(index), run(index, verdict(CASE, status=status, known=known, figures=figures)))
+    (trend,) = history([tmp_path]).trends
+    assert [point.run for point in trend.points] == [1]
+
+
 @pytest.mark.parametrize("fractions", [("inf", "inf"), ("inf", 0.5), (0.5, "nan"), (0, 0.5), (0.5, 0), (0, 0)])
 def test_fractions_without_a_ratio(tmp_path, fractions):
     for index, fraction in enumerate(fractions):

@@ -73,6 +73,11 @@ class Check:
         return all(known) and known[0] != known[1]
 
     @property
+    def is_wrong_in_both(self) -> bool:
+        """Whether both runs have a fault, known or not."""
+        return bool(self.base and self.new and self.base.is_fault and self.new.is_fault)
+
+    @property
     def group(self) -> Group | None:
         """Which kind of change; None if the result is the same, or the check is new and no fault."""
         before, now = self.before, self.now
@@ -171,9 +176,11 @@ class Changes:
 
     @cached_property
     def drifts(self) -> tuple[Drift, ...]:
-        """Changes of the fraction of the bound in use, largest first."""
+        """Changes of the fraction of the bound in use, largest first, without outputs that are wrong in both runs."""
         found = []
         for check in self.both:
+            if check.is_wrong_in_both:
+                continue
             before, now = check.figure("fraction")
             if check.check == "forward" and before is not None and now is not None:
                 drift = Drift(check.case, check.target, _number(before), _number(now))

@@ -131,7 +131,7 @@ def _insert(connection: sqlite3.Connection, number: int, series: str, verdict: V
         values[_COLUMNS.index("error")] = float(figures.get("uncertainty", summary.error))
         row = (*key, figures["mode"], cache_word(figures), effort_of(verdict), _kernels(verdict), *values)
         connection.execute(f"insert or replace into latency values ({', '.join('?' * len(row))})", row)  # noqa: S608
-    elif verdict.check == "forward" and figures.get("fraction") is not None:
+    elif verdict.check == "forward" and figures.get("fraction") is not None and not verdict.known:
         fraction = float(figures["fraction"])
         row = (*key, math.inf if math.isnan(fraction) else fraction)
         connection.execute("insert or replace into fraction values (?, ?, ?, ?, ?)", row)
