@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.support.helpers import run_pytest
 from trt_conformance.core.paths import ROOT
 
@@ -15,6 +17,10 @@ OPTIONS = (
     "example/*",
     "--case",
     "exact_stride/*",
+    "--case",
+    "preceded/pad",
+    "--case",
+    "leading_dimensions/two",
 )
 
 
@@ -32,6 +38,15 @@ def test_it_passes(tmp_path):
     done = run_pytest(*OPTIONS, "--target", f"{tmp_path / 'my_target.py'}:MyConvolution")
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 10
+
+
+@pytest.mark.slow
+def test_no_case_of_the_suite_fails_on_it(tmp_path):
+    """A user who pastes it and runs the suite is not met with failures of the template."""
+    (tmp_path / "my_target.py").write_text(template(), encoding="utf-8")
+    done = run_pytest("cases", "-q", "--no-record", "--target", f"{tmp_path / 'my_target.py'}:MyConvolution")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 2000
 
 
 def test_a_wrong_one_fails(tmp_path):
